@@ -1,0 +1,15 @@
+//! trainyard: a training host for language models that people extend without forking it.
+
+pub mod config;
+pub mod data;
+mod error;
+pub mod eval;
+pub mod loss;
+pub mod model;
+pub mod ops;
+pub mod optim;
+pub mod plugin;
+pub mod report;
+pub mod train;
+
+pub use error::{Error, Result};

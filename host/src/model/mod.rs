@@ -1,0 +1,5 @@
+//! The networks.
+
+mod config;
+
+pub use config::{ModelConfig, ModelKind};

@@ -1,0 +1,5 @@
+//! Optimizers and learning-rate schedules.
+
+mod config;
+
+pub use config::{OptimizerConfig, ScheduleConfig, ScheduleKind};

@@ -1,0 +1,5 @@
+//! The training loop.
+
+mod config;
+
+pub use config::{Precision, SampleConfig, TrainConfig};

@@ -1,0 +1,61 @@
+//! What a trainyard plugin is written with.
+//!
+//! Implement the trait of one kind ([`Tokenizer`], [`Filter`], [`Loss`], [`Metric`], [`TextMetric`]) and [`Create`], declare the settings with
+//! [`config!`], and name it with [`export!`]. The same source becomes a sandboxed WASM component, a native library, or
+//! a part of the host. The crate has no dependencies outside the `wasm32` target.
+//!
+//! ```
+//! use trainyard_plugin::{Builder, Create, Graph, Loss, PluginError, Result, config, export};
+//!
+//! config! {
+//!     /// Settings of `focal`.
+//!     pub struct Settings {
+//!         /// focusing exponent, 0 or more; 0 is plain cross-entropy
+//!         gamma: f64 = 2.0,
+//!     }
+//! }
+//!
+//! struct Focal(Settings);
+//!
+//! impl Create for Focal {
+//!     type Config = Settings;
+//!     fn create(settings: Settings) -> Result<Self> {
+//!         if settings.gamma < 0.0 {
+//!             return Err(PluginError::config(format!("gamma: expected 0 or more, got {}", settings.gamma)));
+//!         }
+//!         Ok(Self(settings))
+//!     }
+//! }
+//!
+//! impl Loss for Focal {
+//!     fn describe(&self) -> Result<Graph> {
+//!         let g = Builder::new();
+//!         let logp = g.logits().log_softmax().gather(g.target());
+//!         Ok(g.mean(-(1.0 - logp.exp()).powf(self.0.gamma) * logp))
+//!     }
+//! }
+//!
+//! export!(loss "focal-example" = Focal);
+//! # fn main() {}
+//! ```
+
+mod builtin;
+mod error;
+mod filter;
+pub mod graph;
+mod identity;
+mod loss;
+mod metric;
+#[doc(hidden)]
+pub mod settings;
+mod tokenizer;
+
+pub use builtin::{Builtin, Constructor};
+pub use error::{ErrorKind, PluginError, Result};
+pub use filter::{Filter, Span, Verdict};
+pub use graph::{Builder, Expr, Graph, Node, Output};
+pub use identity::{CONTRACT, Identity, Kind, SECTION, SettingInfo};
+pub use loss::Loss;
+pub use metric::{Direction, Metric, MetricInfo, TextMetric, TextPair};
+pub use settings::{Config, Create, NoConfig, Setting, Value};
+pub use tokenizer::{END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};

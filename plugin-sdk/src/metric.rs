@@ -1,0 +1,59 @@
+//! Numbers that say how good a model is.
+
+use crate::{Graph, Result};
+
+/// A metric over predicted tokens, described like a loss ([`crate::Loss`]) and run beside it.
+pub trait Metric: Send {
+    /// Unit and direction.
+    fn info(&self) -> Result<MetricInfo>;
+
+    /// The metric as a graph: the value is sum / weight of `outputs[0]` over the whole evaluation.
+    fn describe(&self) -> Result<Graph>;
+}
+
+/// A metric over generated text.
+///
+/// Merging the states of several instances must equal one instance that was updated with all pairs, in any order.
+pub trait TextMetric: Send {
+    /// Unit and direction.
+    fn info(&self) -> Result<MetricInfo>;
+
+    /// Counts one batch of texts.
+    fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()>;
+
+    /// What was counted so far.
+    fn state(&self) -> Result<Vec<u8>>;
+
+    /// Adds what another instance counted.
+    fn merge(&mut self, state: &[u8]) -> Result<()>;
+
+    /// The metric of everything counted; NaN when nothing was.
+    fn value(&self) -> Result<f64>;
+}
+
+/// A generated text and the texts it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextPair<'a> {
+    /// What the model wrote.
+    pub hypothesis: &'a str,
+    /// What it might have written.
+    pub references: Vec<&'a str>,
+}
+
+/// How to read a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricInfo {
+    /// For example `bits/byte`; empty when the number has no unit.
+    pub unit: String,
+    /// Which of two values is the better one.
+    pub direction: Direction,
+}
+
+/// Which of two values is the better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// As for a loss.
+    LowerIsBetter,
+    /// As for an accuracy.
+    HigherIsBetter,
+}

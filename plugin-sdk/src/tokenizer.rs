@@ -1,0 +1,104 @@
+//! Text to token ids and back.
+
+use crate::{PluginError, Result};
+
+/// A tokenizer. The author implements this trait, and the host holds it: a sandboxed, a native and a built-in tokenizer
+/// look the same to everything above the plugin seam.
+///
+/// Order of calls: `create` ([`crate::Create`]), then either `observe`* and `train`, or nothing, then `load`; `vocabulary`,
+/// `encode` and `decode` follow `load` and fail with a `state` error before it. One instance serves one thread.
+///
+/// An instance is a function of (settings, model, input): no files, clock, network or random numbers.
+pub trait Tokenizer: Send {
+    /// Takes one batch of training text. The result of training may not depend on how texts are split into batches.
+    fn observe(&mut self, texts: &[&str]) -> Result<()>;
+
+    /// Ends training and returns the model. The bytes are opaque to the host, which stores them beside the run.
+    fn train(&mut self) -> Result<Vec<u8>>;
+
+    /// Makes the tokenizer usable from the bytes that `train` returned, in this instance or another.
+    fn load(&mut self, model: &[u8]) -> Result<()>;
+
+    /// All tokens, in the order of their ids.
+    fn vocabulary(&self) -> Result<Vocabulary>;
+
+    /// One sequence of ids per text, in order. Special tokens are never produced from text.
+    fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch>;
+
+    /// One byte string per sequence: bytes, because a sequence may end inside a character. Special tokens decode to nothing.
+    fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>>;
+}
+
+/// Several sequences of token ids, one after the other: sequence `i` is `ids[ends[i - 1]..ends[i]]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenBatch {
+    /// All ids.
+    pub ids: Vec<u32>,
+    /// End of each sequence in `ids`, rising; the last equals `ids.len()`.
+    pub ends: Vec<u32>,
+}
+
+impl TokenBatch {
+    /// Ends the sequence that the ids pushed last belong to.
+    pub fn end_sequence(&mut self) -> Result<()> {
+        let end = u32::try_from(self.ids.len())
+            .map_err(|_| PluginError::input("a batch holds more than 2^32 tokens, pass fewer texts per call"))?;
+        self.ends.push(end);
+        Ok(())
+    }
+
+    /// The sequences, in order. A batch that fails [`TokenBatch::check`] may panic here.
+    pub fn sequences(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.ids[start as usize..end as usize])
+    }
+
+    /// Whether `ends` has `n_sequences` rising values of which the last is the number of ids, and every id is below `n_tokens`.
+    pub fn check(&self, n_sequences: usize, n_tokens: usize) -> Result<()> {
+        if self.ends.len() != n_sequences {
+            return Err(PluginError::internal(format!("expected {n_sequences} sequences, got {}", self.ends.len())));
+        }
+        if self.ends.windows(2).any(|pair| pair[0] > pair[1]) {
+            return Err(PluginError::internal("ends of sequences are not rising"));
+        }
+        let last = self.ends.last().copied().unwrap_or(0) as usize;
+        if last != self.ids.len() {
+            return Err(PluginError::internal(format!(
+                "the last sequence ends at {last}, but there are {} ids",
+                self.ids.len()
+            )));
+        }
+        match self.ids.iter().find(|&&id| id as usize >= n_tokens) {
+            Some(id) => Err(PluginError::internal(format!("id {id} is outside the vocabulary of {n_tokens}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All tokens of a tokenizer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// `tokens[id]`: the bytes that `id` stands for; empty for a special token.
+    pub tokens: Vec<Vec<u8>>,
+    /// Tokens that text never produces, such as the one that ends a document.
+    pub specials: Vec<SpecialToken>,
+}
+
+/// A token that text never produces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecialToken {
+    /// For example `<|endoftext|>`.
+    pub name: String,
+    /// Its id.
+    pub id: u32,
+}
+
+/// The name under which the host looks for the token that ends a document.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+impl Vocabulary {
+    /// The id of a special token.
+    pub fn special(&self, name: &str) -> Option<u32> {
+        self.specials.iter().find(|special| special.name == name).map(|special| special.id)
+    }
+}

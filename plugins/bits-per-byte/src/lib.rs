@@ -1,0 +1,1 @@
+//! metric: bits needed per byte of text.

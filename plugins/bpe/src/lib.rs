@@ -1,0 +1,1 @@
+//! tokenizer: byte-level byte-pair encoding with the GPT-2 split rule.

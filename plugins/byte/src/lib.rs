@@ -1,0 +1,1 @@
+//! tokenizer: one token per byte.

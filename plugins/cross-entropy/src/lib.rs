@@ -1,0 +1,1 @@
+//! loss: negative log-likelihood of the target token.

@@ -1,0 +1,1 @@
+//! text metric: share of distinct n-grams in generated text.

@@ -1,0 +1,1 @@
+//! loss: cross-entropy that weighs down what is easy.

@@ -1,0 +1,1 @@
+//! filter: the quality rules of Gopher.

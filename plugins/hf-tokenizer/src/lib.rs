@@ -1,0 +1,1 @@
+//! tokenizer: any Hugging Face tokenizer.json.

@@ -1,0 +1,1 @@
+//! loss: cross-entropy against a smoothed target.

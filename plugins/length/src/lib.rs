@@ -1,0 +1,1 @@
+//! filter: drops documents that are too short or too long.

@@ -1,0 +1,1 @@
+//! metric: share of tokens predicted exactly.

@@ -1,0 +1,1 @@
+//! loss: cross-entropy that keeps the softmax normaliser near one.

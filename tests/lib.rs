@@ -1,0 +1,1 @@
+//! The tests are in `main.rs`; a package needs a target of its own.
