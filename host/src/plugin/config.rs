@@ -1,12 +1,12 @@
 //! How a run's config names a plugin.
 
 use serde::Serialize;
-use std::path::PathBuf;
 
 /// One plugin of a run: `plugin = "focal"` (built-in), `"path/focal.wasm"` or `"path/libfocal.so"`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PluginConfig {
-    /// A built-in's name or a file; a relative path is relative to the config file.
+    /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the config
+    /// file as written, absolute after loading.
     pub plugin: String,
     /// Native code runs only when the config says `trust = "native"`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,9 +19,6 @@ pub struct PluginConfig {
     /// The plugin's own settings: flat.
     #[serde(skip_serializing_if = "toml::Table::is_empty")]
     pub config: toml::Table,
-    /// The folder that relative paths start from; not part of the file.
-    #[serde(skip)]
-    pub base: PathBuf,
 }
 
 /// What a native plugin may do.

@@ -62,7 +62,10 @@ pub fn check(graph: &Graph) -> Result<Vec<Type>> {
                     return Err(wrong(format!("{role} of output {:?} is a {other}, expected a scalar", output.name)));
                 }
                 None => {
-                    return Err(wrong(format!("{role} of output {:?} is node {id}, which does not exist", output.name)));
+                    return Err(wrong(format!(
+                        "{role} of output {:?} is node {id}, which does not exist",
+                        output.name
+                    )));
                 }
             }
         }
