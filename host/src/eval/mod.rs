@@ -1,1 +1,5 @@
-//! eval
+//! How good a model is, and what it writes.
+
+mod sample;
+
+pub use sample::{choose, continue_tokens};

@@ -84,6 +84,27 @@ pub fn backward(
     }))
 }
 
+/// One new position of one sequence: `out` `[1, width]` attends from `qkv` `[1, 3 · width]` to itself and to the `position`
+/// positions before it. `cache` `[context, 2 · width]` holds keys and values; the new ones are written into row `position`.
+pub fn cached(qkv: &Tensor, shape: Shape, position: usize, cache: &Tensor, out: &Tensor) -> Result<()> {
+    with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [cache, out], |[qkv], [cache, out]| {
+        let (width, d) = (shape.width, shape.head_width());
+        cache[position * 2 * width..][..2 * width].copy_from_slice(&qkv[width..]);
+        let mut scores = vec![<T as Float>::ZERO; position + 1];
+        for head in 0..shape.heads {
+            let columns = head * d..(head + 1) * d;
+            let query = Matrix::new(&qkv[columns.clone()], 1, d);
+            let keys = Matrix::strided(&cache[head * d..], position + 1, d, 2 * width);
+            matmul(&mut scores, position + 1, query, keys.t(), Write::Overwrite, Threads::One);
+            softmax(&mut scores, shape.scale::<T>());
+            let values = Matrix::strided(&cache[width + head * d..], position + 1, d, 2 * width);
+            let scores = Matrix::new(&scores, 1, position + 1);
+            matmul(&mut out[columns], d, scores, values, Write::Overwrite, Threads::One);
+        }
+        Ok(())
+    }))
+}
+
 /// One head of one sequence.
 struct Place<'a> {
     shape: Shape,

@@ -17,6 +17,16 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor) -> Resu
     }))
 }
 
+/// `out` `[rows, vocab]` = `hidden` `[rows, width]` · `head` `[vocab, width]`ᵀ: for sampling. Training never makes logits.
+pub fn logits(hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
+    let (vocab, width) = head.dims2()?;
+    with_type!(hidden, T => with_slices::<T, 2, 1>([hidden, head], [out], |[hidden, head], [out]| {
+        let hidden = Matrix::new(hidden, hidden.len() / width, width);
+        matmul(out, vocab, hidden, Matrix::new(head, vocab, width).t(), Write::Overwrite, Threads::All);
+        Ok(())
+    }))
+}
+
 /// The gradients: `dx` = `dy` weightᵀ (overwritten), `dweight` += xᵀ `dy`, `dbias` += Σ rows `dy`.
 pub fn backward(dy: &Tensor, x: &Tensor, weight: &Tensor, dx: &Tensor, dweight: &Tensor, dbias: &Tensor) -> Result<()> {
     let (n_in, n_out) = weight.dims2()?;
