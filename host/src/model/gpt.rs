@@ -116,6 +116,13 @@ impl Gpt {
         self.vocab
     }
 
+    /// Floating-point operations of forward and backward per token: 6 per weight of a matrix that is multiplied, and
+    /// 6 · layers · C · context for causal attention (Chowdhery et al., PaLM, appendix B, halved for the mask).
+    pub fn flops_per_token(&self) -> f64 {
+        let ModelConfig { layers, width, context, .. } = self.config;
+        (6 * (12 * layers * width * width + self.vocab * width) + 6 * layers * width * context) as f64
+    }
+
     /// The output layer, `[vocab, C]`: logits = hidden · headᵀ.
     pub fn head(&self) -> &Param {
         &self.head

@@ -14,7 +14,10 @@ pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
 mod matmul;
+mod peak;
 pub mod update;
 
+pub(crate) use cpu::{with_slices, with_type};
 pub use float::Float;
 pub use matmul::{Matrix, Threads, Write, matmul};
+pub use peak::measure_peak;
