@@ -1,4 +1,4 @@
-//! One integration binary over the whole of trainyard.
+//! All integration tests, one module per subject.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod data;

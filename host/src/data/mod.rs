@@ -31,6 +31,8 @@ pub use loader::{Loader, eval_batches};
 pub use manifest::{DataReport, Dropped, FileEntry, FilterReport, HeldOut, Manifest, SplitReport, TokenizerReport};
 pub use permutation::Permutation;
 pub use prepare::{NamedTokenizer, prepare};
+pub use read::{Document, documents};
 pub use shard::{Shard, ShardInfo, ShardWriter};
 pub use source::source_digest;
 pub use split::Split;
+pub use spool::{batches, texts};

@@ -1,7 +1,7 @@
 //! Documents, one after the other, out of the files of a corpus. Memory holds one document at a time, never a file.
 
 use super::cut::{Boundary, Cutter, Piece};
-use super::source::{Format, SourceFile};
+use super::source::{Format, SourceFile, list};
 use super::{DataConfig, InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
@@ -16,6 +16,11 @@ pub struct Document {
     pub id: String,
     /// Never only white space.
     pub text: String,
+}
+
+/// All documents of the config's sources, in order. Ids are unique.
+pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Document>>> {
+    Documents::new(config, list(config)?)
 }
 
 /// What reading met.

@@ -64,7 +64,7 @@ fn read(reader: &mut impl Read) -> io::Result<Document> {
 }
 
 /// Groups documents into batches for a plugin: what a call costs is shared, what it holds is bounded.
-pub(super) fn batches<I>(mut documents: I) -> impl Iterator<Item = Result<Vec<Document>>>
+pub fn batches<I>(mut documents: I) -> impl Iterator<Item = Result<Vec<Document>>>
 where
     I: Iterator<Item = Result<Document>>,
 {
@@ -85,6 +85,6 @@ where
 }
 
 /// The texts of a batch, as plugins take them.
-pub(super) fn texts(batch: &[Document]) -> Vec<&str> {
+pub fn texts(batch: &[Document]) -> Vec<&str> {
     batch.iter().map(|document| document.text.as_str()).collect()
 }
