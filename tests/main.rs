@@ -1,2 +1,3 @@
-#[test]
-fn t() {}
+//! All integration tests, one module per subject.
+
+mod config;
