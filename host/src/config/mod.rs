@@ -1,8 +1,8 @@
 //! The config of a run: as written, then resolved.
 //!
-//! [`load`] reads a TOML file, applies the overrides of the command line and gives a [`RunConfig`] in which every value is
-//! present and within its range, or all problems at once, each with its place. Each section is read beside the type that
-//! holds it: `TrainConfig::read` says what `[train]` may contain.
+//! [`load`] reads a TOML file, applies the overrides of the command line and gives a [`RunConfig`] in which every value
+//! is present and within its range, or all problems at once, each with its place. Each section is read beside the type
+//! that holds it: `TrainConfig::read` says what `[train]` may contain.
 
 mod document;
 mod overrides;
@@ -139,9 +139,10 @@ impl RunSection {
         let letter = |char: char| char.is_alphanumeric() || "-_.".contains(char);
         let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && text.chars().all(letter);
         let default_name = default_name.trim_start_matches('.').replace(|char| !letter(char), "-");
+        let name = section.text_that("name", expected, is_name).unwrap_or(default_name);
         let dir = section.text_that("dir", "a path", |text| !text.is_empty());
         Self {
-            name: section.text_that("name", expected, is_name).unwrap_or(default_name),
+            name,
             dir: section.current_dir().join(dir.as_deref().unwrap_or("runs")),
             seed: section.integer("seed", 0.., 1),
         }

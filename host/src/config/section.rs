@@ -1,5 +1,5 @@
-//! Reads one table of a config. A reader asks for each of its keys with type, range and default, and gets a value even when
-//! the config has none that can be used: what is wrong is collected, and nobody sees the value when anything was.
+//! Reads one table of a config. A reader asks for each of its keys with type, range and default, and gets a value even
+//! when the config has none that can be used: what is wrong is collected, and nobody sees the value when anything was.
 
 use super::document::{Entry, Item, Table, Value};
 use super::problems::{At, Problems};
@@ -216,8 +216,8 @@ impl<'a> Section<'a> {
         self.scope.problems.add(self.place(key).unwrap_or(self.at), self.message(key, message));
     }
 
-    /// Adds the problem that the values of `keys` do not go together, unless one of them is wrong by itself. It is blamed on
-    /// the first that an override gives, or else the first that is written.
+    /// Adds the problem that the values of `keys` do not go together, unless one of them is wrong by itself. It is blamed
+    /// on the first that an override gives, or else the first that is written.
     pub fn conflict(&self, keys: &[&str], message: impl Display) {
         let places: Vec<_> = keys.iter().filter_map(|key| self.place(key)).collect();
         if places.iter().any(|&at| self.scope.problems.any_at(at)) {
@@ -290,8 +290,8 @@ fn describe<T: Display>(range: &impl RangeBounds<T>) -> String {
     }
 }
 
-/// `base/path` without the `.` and `..` at the beginning of `path`. `base` is absolute and without links, so that going up
-/// is taking away its last part.
+/// `base/path` without the `.` and `..` at the beginning of `path`. `base` is absolute and without links, so that going
+/// up is taking away its last part.
 fn join(base: &Path, path: &Path) -> PathBuf {
     use std::path::Component;
     let mut joined = base.to_owned();

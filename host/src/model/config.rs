@@ -42,7 +42,7 @@ impl ModelConfig {
             dropout: section.number("dropout", 0.0..1.0, 0.0),
             tied: section.boolean("tied", true),
         };
-        if config.width % config.heads != 0 {
+        if !config.width.is_multiple_of(config.heads) {
             let message = format!("expected a divisor of model.width, which is {}, got {}", config.width, config.heads);
             section.conflict(&["heads", "width"], message);
         }
