@@ -4,7 +4,15 @@ use super::instance::Instance;
 use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
 
 /// Every built-in, in the order in which they are listed to the user.
-pub const BUILTINS: &[Builtin] = &[];
+pub const BUILTINS: &[Builtin] = &[
+    trainyard_byte::PLUGIN,
+    trainyard_cross_entropy::PLUGIN,
+    trainyard_label_smoothing::PLUGIN,
+    trainyard_focal::PLUGIN,
+    trainyard_z_loss::PLUGIN,
+    trainyard_bits_per_byte::PLUGIN,
+    trainyard_token_accuracy::PLUGIN,
+];
 
 /// The built-ins with their identities.
 pub fn identities() -> impl Iterator<Item = (Identity, &'static Builtin)> {
