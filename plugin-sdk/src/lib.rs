@@ -41,6 +41,8 @@
 
 mod builtin;
 mod error;
+#[doc(hidden)]
+pub mod export;
 mod filter;
 pub mod graph;
 mod identity;
