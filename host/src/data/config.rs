@@ -85,7 +85,7 @@ impl SourceConfig {
         use InvalidUtf8::{Drop, Error, Replace};
         Self {
             path: section.required_path("path"),
-            document: section.text_that("document", "a regular expression", |text| regex::Regex::new(text).is_ok()),
+            document: section.text_that("document", "a regular expression", |text| regex::bytes::Regex::new(text).is_ok()),
             text_field: section.text("text_field").unwrap_or_else(|| "text".to_owned()),
             id_field: section.text("id_field").unwrap_or_else(|| "id".to_owned()),
             invalid_utf8: section.choice(
