@@ -81,18 +81,28 @@ impl DataConfig {
 }
 
 impl SourceConfig {
+    /// A file or folder with default settings.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            document: None,
+            text_field: "text".into(),
+            id_field: "id".into(),
+            invalid_utf8: InvalidUtf8::Error,
+        }
+    }
+
     fn read(section: &mut Section<'_>) -> Self {
         use InvalidUtf8::{Drop, Error, Replace};
+        let default = Self::new(section.required_path("path"));
+        let is_regex = |text: &str| regex::bytes::Regex::new(text).is_ok();
+        let choices = [("error", Error), ("replace", Replace), ("drop", Drop)];
         Self {
-            path: section.required_path("path"),
-            document: section.text_that("document", "a regular expression", |text| regex::bytes::Regex::new(text).is_ok()),
-            text_field: section.text("text_field").unwrap_or_else(|| "text".to_owned()),
-            id_field: section.text("id_field").unwrap_or_else(|| "id".to_owned()),
-            invalid_utf8: section.choice(
-                "invalid_utf8",
-                &[("error", Error), ("replace", Replace), ("drop", Drop)],
-                Error,
-            ),
+            document: section.text_that("document", "a regular expression", is_regex),
+            text_field: section.text("text_field").unwrap_or(default.text_field),
+            id_field: section.text("id_field").unwrap_or(default.id_field),
+            invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
+            path: default.path,
         }
     }
 }
