@@ -14,17 +14,17 @@ use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer
 /// * and the identity ([`crate::Identity`]) in a section of the file, to be read without running it.
 #[macro_export]
 macro_rules! export {
-    (tokenizer $name:literal = $type:ty) => { $crate::__export!(tokenizer Tokenizer "tokenizer" $name $type); };
-    (filter $name:literal = $type:ty) => { $crate::__export!(filter Filter "filter" $name $type); };
-    (loss $name:literal = $type:ty) => { $crate::__export!(loss Loss "loss" $name $type); };
-    (metric $name:literal = $type:ty) => { $crate::__export!(metric Metric "metric" $name $type); };
-    (text_metric $name:literal = $type:ty) => { $crate::__export!(text_metric TextMetric "text-metric" $name $type); };
+    (tokenizer $name:literal = $type:ty) => { $crate::__export!(tokenizer Tokenizer TokenizerTable "tokenizer" $name $type); };
+    (filter $name:literal = $type:ty) => { $crate::__export!(filter Filter FilterTable "filter" $name $type); };
+    (loss $name:literal = $type:ty) => { $crate::__export!(loss Loss LossTable "loss" $name $type); };
+    (metric $name:literal = $type:ty) => { $crate::__export!(metric Metric MetricTable "metric" $name $type); };
+    (text_metric $name:literal = $type:ty) => { $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type); };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($module:ident $kind:ident $kind_name:literal $name:literal $type:ty) => {
+    ($module:ident $kind:ident $table:ident $kind_name:literal $name:literal $type:ty) => {
         /// This plugin, to be linked into a host.
         pub const PLUGIN: $crate::Builtin = {
             $crate::export::check_name($name);
@@ -40,6 +40,39 @@ macro_rules! __export {
                 identity: $crate::export::text(&BYTES),
                 create: $crate::Constructor::$kind($crate::export::$module::<$type>),
             }
+        };
+
+        const _: () = {
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = "trainyard_plugin"))]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,trainyard_plugin"))]
+            #[used]
+            static IDENTITY: [u8; PLUGIN.identity.len()] = $crate::export::join(&[PLUGIN.identity]);
+
+            // named after the crate, so that several plugins can be linked into one program
+            #[cfg(not(target_arch = "wasm32"))]
+            #[unsafe(export_name = concat!("trainyard_plugin_v0_", env!("CARGO_CRATE_NAME")))]
+            static TABLE: $crate::abi::$table = $crate::abi::tables::$module::<$type>(&IDENTITY);
+
+            #[cfg(target_arch = "wasm32")]
+            const _: () = {
+                struct Slot;
+
+                impl $crate::wasm::Slot for Slot {
+                    type Plugin = $type;
+
+                    fn with<R>(f: impl FnOnce(&mut Option<$type>) -> R) -> R {
+                        use std::cell::RefCell;
+                        // a component's instance is one plugin, and has one thread
+                        thread_local! {
+                            static PLUGIN: RefCell<Option<$type>> = const { RefCell::new(None) };
+                        }
+                        PLUGIN.with(|plugin| f(&mut plugin.borrow_mut()))
+                    }
+                }
+
+                type Component = $crate::wasm::Component<Slot>;
+                $crate::wasm::$module::export!(Component with_types_in $crate::wasm::$module);
+            };
         };
     };
 }

@@ -39,6 +39,8 @@
 //! # fn main() {}
 //! ```
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod abi;
 mod builtin;
 mod error;
 #[doc(hidden)]
@@ -51,6 +53,9 @@ mod metric;
 #[doc(hidden)]
 pub mod settings;
 mod tokenizer;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod wasm;
 
 pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
