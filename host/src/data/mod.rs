@@ -7,7 +7,9 @@
 mod batch;
 mod compress;
 mod config;
+mod cut;
 mod dataset;
+mod encode;
 mod filter;
 mod loader;
 mod manifest;

@@ -1,11 +1,11 @@
 //! Sources to shards, in one folder: read, filter, split, train the tokenizer, encode.
 
-use super::compress::compression_baseline;
 use super::dataset::{Dataset, MANIFEST, MODEL, VOCABULARY, VocabularyFile};
+use super::encode::Encoder;
 use super::filter::{NamedFilter, filter_documents};
-use super::manifest::{DataReport, FORMAT, FileEntry, HeldOut, Manifest, SplitReport, TokenizerReport};
+use super::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
 use super::read::{Document, Documents};
-use super::shard::{Shard, ShardInfo, ShardWriter};
+use super::shard::ShardInfo;
 use super::source::{digest_files, hex, list};
 use super::split::Split;
 use super::spool::{Spool, batches, texts};
@@ -18,9 +18,6 @@ use std::fs;
 use std::path::Path;
 use trainyard_plugin::{END_OF_TEXT, Tokenizer, Vocabulary};
 use xxhash_rust::xxh3::xxh3_128;
-
-/// Held-out text that is compressed for comparison: the window of xz -9, and seconds rather than minutes.
-const BASELINE_BYTES: usize = 64 << 20;
 
 /// A tokenizer and how reports name it.
 pub struct NamedTokenizer {
@@ -38,7 +35,8 @@ pub struct NamedTokenizer {
 /// `vocabulary.json`, and at last `manifest.json`. Leaves the tokenizer loaded.
 ///
 /// The result is a function of the sources, the config, the filters and the tokenizer: the same bytes each time.
-/// Memory holds a batch of documents and 40 bytes per document, not the corpus; `dir` holds the kept text meanwhile.
+/// Memory holds a batch of documents and some 60 bytes per document, not the corpus; `dir` holds the kept text meanwhile.
+/// Filters and tokenizer must be new: what an instance observed before would count again.
 ///
 /// Errors: sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
 pub fn prepare(
@@ -64,6 +62,7 @@ pub fn prepare(
         ..DataReport::default()
     };
     check_splits(config, &mut spool, &report)?;
+    tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
     let trained = tokenizer.model.is_none();
     let model = match &tokenizer.model {
@@ -120,7 +119,8 @@ fn check_splits(config: &DataConfig, spool: &mut Spool, report: &DataReport) -> 
     if report.kept == 0 {
         let dropped: Vec<_> = report.filters.iter().filter(|filter| filter.dropped() > 0).collect();
         if dropped.is_empty() {
-            let what = format!("read {} documents, {} of them empty", report.read, report.empty);
+            let (read, empty, invalid) = (report.read, report.empty, report.invalid_utf8_dropped);
+            let what = format!("read {read} documents: {empty} empty, {invalid} not utf-8");
             return Err(Error::run(format!("data: no document to train on ({what}); name sources that hold text")));
         }
         let dropped: Vec<_> = dropped.iter().map(|f| format!("filter {:?} dropped {}", f.name, f.summary())).collect();
@@ -182,70 +182,4 @@ fn shard_info(
         tracing::warn!("tokenizer {:?} has no {END_OF_TEXT}: documents follow one another unmarked", tokenizer.name);
     }
     Ok(ShardInfo { n_vocabulary, end_of_text, tokenizer: digest.finalize().into(), source })
-}
-
-/// Documents into the shards of their splits.
-struct Encoder<'a> {
-    vocabulary: &'a Vocabulary,
-    shards: Vec<(Split, ShardWriter, u64)>,
-    held_out: Option<Split>,
-    held_out_text: Vec<u8>,
-    /// Bytes that the tokens stand for, to be compared with the text's.
-    decoded_bytes: u64,
-}
-
-impl<'a> Encoder<'a> {
-    fn new(config: &DataConfig, dir: &Path, info: ShardInfo, vocabulary: &'a Vocabulary) -> Result<Self> {
-        let splits = Split::ALL.into_iter().filter(|split| split.share(config) != Some(0.0));
-        let shards: Vec<_> = splits
-            .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, 0)))
-            .collect::<Result<_>>()?;
-        let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
-        Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0 })
-    }
-
-    fn push(&mut self, config: &DataConfig, tokenizer: &mut dyn Tokenizer, batch: &[Document]) -> Result<()> {
-        let encoded = tokenizer.encode(&texts(batch))?;
-        encoded.check(batch.len(), self.vocabulary.tokens.len())?;
-        self.decoded_bytes +=
-            encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
-        for (document, tokens) in batch.iter().zip(encoded.sequences()) {
-            let split = Split::of(&document.id, config);
-            if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
-                let room = BASELINE_BYTES - self.held_out_text.len();
-                self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);
-            }
-            for (_, shard, bytes) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
-                shard.push(tokens)?;
-                *bytes += document.text.len() as u64;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
-        let mut files = BTreeMap::new();
-        for (split, writer, bytes) in self.shards {
-            let shard = writer.finish()?;
-            files.insert(split.file(), shard_entry(&shard));
-            let (documents, tokens) = (shard.n_documents(), shard.n_tokens());
-            let bytes_per_token = bytes as f64 / tokens as f64;
-            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token });
-        }
-        let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();
-        if self.decoded_bytes != text_bytes {
-            tracing::warn!(
-                "the tokens stand for {} bytes, the text has {text_bytes}: bits per byte count the former",
-                self.decoded_bytes
-            );
-        }
-        if let Some(split) = self.held_out {
-            report.held_out = Some(HeldOut { split, baseline: compression_baseline(&self.held_out_text)? });
-        }
-        Ok(files)
-    }
-}
-
-fn shard_entry(shard: &Shard) -> FileEntry {
-    FileEntry { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
 }

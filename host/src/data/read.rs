@@ -1,14 +1,13 @@
 //! Documents, one after the other, out of the files of a corpus. Memory holds one document at a time, never a file.
 
+use super::cut::{Boundary, Cutter, Piece};
 use super::source::{Format, SourceFile, list};
 use super::{DataConfig, InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
-use regex::bytes::Regex;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::{self, BufRead};
-use std::mem;
+use std::io;
 
 /// One text of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +48,12 @@ pub(super) struct Documents<'a> {
 
 impl<'a> Documents<'a> {
     pub fn new(config: &'a DataConfig, files: Vec<SourceFile>) -> Result<Self> {
-        let boundaries =
-            config.source.iter().enumerate().map(|(index, source)| boundary(source, index)).collect::<Result<_>>()?;
+        let boundaries = config
+            .source
+            .iter()
+            .enumerate()
+            .map(|(index, source)| Boundary::new(source, index))
+            .collect::<Result<_>>()?;
         Ok(Self {
             sources: &config.source,
             boundaries,
@@ -70,21 +73,21 @@ impl<'a> Documents<'a> {
                     Format::Text => self.boundaries[file.source].clone(),
                     Format::JsonLines => Boundary::EveryLine,
                 };
-                self.cutter = Some(Cutter::open(file, boundary)?);
+                self.cutter = Some(Cutter::open(file, boundary).map_err(|error| cannot_read(file, &error))?);
                 self.next_file += 1;
                 continue;
             };
             let index = self.next_file - 1;
             let file = &self.files[index];
             let Some(piece) = cutter.next().map_err(|error| cannot_read(file, &error))? else {
-                if cutter.offset == 0 {
+                if cutter.offset() == 0 {
                     empty_file(file)?;
                 }
                 self.cutter = None;
                 continue;
             };
+            let number = piece.number;
             if let Some(document) = parse(file, &self.sources[file.source], piece, &mut self.counts)? {
-                let number = cutter.number;
                 self.check_unique(&document.id, index, number)?;
                 return Ok(Some(document));
             }
@@ -115,91 +118,6 @@ impl Iterator for Documents<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
-}
-
-/// Where a document begins.
-#[derive(Clone)]
-enum Boundary {
-    FileStart,
-    EveryLine,
-    /// At lines that begin with a match. Searched without the line's end, so that `$` works.
-    Match(Regex),
-}
-
-impl Boundary {
-    fn is_at(&self, line: &[u8]) -> bool {
-        match self {
-            Self::FileStart => false,
-            Self::EveryLine => true,
-            Self::Match(regex) => {
-                let line = line.strip_suffix(b"\n").unwrap_or(line);
-                regex.is_match(line.strip_suffix(b"\r").unwrap_or(line))
-            }
-        }
-    }
-}
-
-/// Cuts a file at the lines that begin a document.
-struct Cutter {
-    reader: Box<dyn BufRead>,
-    boundary: Boundary,
-    /// The line that began the next document, when it was read already.
-    buffer: Vec<u8>,
-    /// Bytes of the file that were cut off so far.
-    offset: u64,
-    /// Pieces cut so far.
-    number: u64,
-}
-
-/// The bytes of one document (text) or line (JSON lines).
-struct Piece {
-    bytes: Vec<u8>,
-    /// First byte in the unpacked file.
-    offset: u64,
-    /// Counted from 1.
-    number: u64,
-}
-
-impl Cutter {
-    fn open(file: &SourceFile, boundary: Boundary) -> Result<Self> {
-        let mut reader = file.open().map_err(|error| cannot_read(file, &error))?;
-        let mut offset = 0;
-        // A byte order mark is no text.
-        if reader.fill_buf().map_err(|error| cannot_read(file, &error))?.starts_with(b"\xef\xbb\xbf") {
-            reader.consume(3);
-            offset = 3;
-        }
-        Ok(Self { reader, boundary, buffer: Vec::new(), offset, number: 0 })
-    }
-
-    fn next(&mut self) -> io::Result<Option<Piece>> {
-        loop {
-            let line = self.buffer.len();
-            let ended = self.reader.read_until(b'\n', &mut self.buffer)? == 0;
-            let begins = line > 0 && self.boundary.is_at(&self.buffer[line..]);
-            if !ended && !begins {
-                continue;
-            }
-            let rest = self.buffer.split_off(line);
-            let bytes = mem::replace(&mut self.buffer, rest);
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            let offset = self.offset;
-            self.offset += bytes.len() as u64;
-            self.number += 1;
-            return Ok(Some(Piece { bytes, offset, number: self.number }));
-        }
-    }
-}
-
-fn boundary(source: &SourceConfig, index: usize) -> Result<Boundary> {
-    let Some(pattern) = &source.document else { return Ok(Boundary::FileStart) };
-    Regex::new(&format!("^(?:{pattern})")).map(Boundary::Match).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        Error::usage(format!("data.source[{index}].document: {pattern:?} is not a regular expression: {reason}"))
-    })
 }
 
 fn parse(file: &SourceFile, source: &SourceConfig, piece: Piece, counts: &mut ReadCounts) -> Result<Option<Document>> {
@@ -250,7 +168,7 @@ fn parse_line(
 ) -> std::result::Result<Document, String> {
     let field = &source.text_field;
     let mut object: Map<String, Value> = serde_json::from_str(line)
-        .map_err(|error| format!("expected one JSON object with the field {field:?} per line: {error}"))?;
+        .map_err(|error| format!("expected one JSON object with the field {field:?} per line: {}", one_line(&error)))?;
     let text = match object.remove(field) {
         Some(Value::String(text)) => text,
         Some(other) => return Err(format!("field {field:?}: expected text, got {}", json_type(&other))),
@@ -268,6 +186,13 @@ fn parse_line(
         }
     };
     Ok(Document { id, text })
+}
+
+/// The parser counts lines within the one line it was given.
+fn one_line(error: &serde_json::Error) -> String {
+    let (message, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    format!("{} in column {column}", message.strip_suffix(&place).unwrap_or(&message))
 }
 
 fn json_type(value: &Value) -> &'static str {
@@ -294,7 +219,8 @@ fn empty_file(file: &SourceFile) -> Result<()> {
 }
 
 fn cannot_read(file: &SourceFile, error: &io::Error) -> Error {
-    Error::io(&file.path, "read (damaged, or not what its name says)", error)
+    let verb = if file.is_packed() { "unpack (damaged, or not what its name says)" } else { "read" };
+    Error::io(&file.path, verb, error)
 }
 
 fn place(file: &SourceFile, number: u64) -> String {

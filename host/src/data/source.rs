@@ -39,6 +39,10 @@ enum Compression {
 }
 
 impl SourceFile {
+    pub fn is_packed(&self) -> bool {
+        !matches!(self.compression, Compression::None)
+    }
+
     /// The file's bytes, unpacked.
     pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
         let file = File::open(&self.path)?;

@@ -40,7 +40,7 @@ impl TemporaryFile {
         writer.get_ref().sync_all().map_err(|error| Error::io(temporary, "sync", &error))?;
         fs::rename(&*temporary, &*path).map_err(|error| Error::io(temporary, "rename", &error))?;
         // The new name is durable when its folder is.
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, "sync", &error))?;
         Ok(self.path)
     }
