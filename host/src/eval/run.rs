@@ -56,6 +56,11 @@ impl OpenRun {
         restore_model(&reader, &model)?;
         Ok(Self { config, plugins, data, model, checkpoint: path, step })
     }
+
+    /// The text that the model writes after `sample.prompt`.
+    pub fn continue_text(&self, sample: &SampleConfig) -> Result<String> {
+        continue_text(&self.plugins, &self.data, &self.model, sample)
+    }
 }
 
 /// Measures a run's checkpoint on its held-out text.
@@ -69,15 +74,8 @@ pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
 }
 
-/// Continues `sample.prompt`; returns the new text alone.
-pub fn generate(root: &Path, checkpoint: Option<&str>, sample: &SampleConfig) -> Result<String> {
-    let run = OpenRun::open(root, checkpoint)?;
-    continue_text(&run.config, &run.plugins, &run.data, &run.model, sample)
-}
-
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
 pub fn continue_text(
-    _config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
     model: &Gpt,
