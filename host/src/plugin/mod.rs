@@ -96,6 +96,11 @@ impl Plugin {
         &self.stamp
     }
 
+    /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
+    pub fn culprit(&self) -> &str {
+        &self.culprit
+    }
+
     /// A new tokenizer with the config's settings.
     pub fn tokenizer(&self) -> Result<Box<dyn Tokenizer>> {
         match self.create()? {

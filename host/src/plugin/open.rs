@@ -10,11 +10,20 @@ impl Plugin {
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
+        Self::open_any(config, &[kind])
+    }
+
+    /// The same for a place in the config that takes several kinds, such as metrics.
+    pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
         match is_file(&config.plugin) {
-            true => open_file(config, kind),
-            false => open_builtin(config, kind),
+            true => open_file(config, kinds),
+            false => open_builtin(config, kinds),
         }
     }
+}
+
+fn either(kinds: &[Kind]) -> String {
+    kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// Whether a config's `plugin` is a file and not a built-in's name.
@@ -23,13 +32,13 @@ pub fn is_file(plugin: &str) -> bool {
     library || plugin.contains(std::path::is_separator)
 }
 
-fn open_builtin(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
+fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     let name = &config.plugin;
     let Some((identity, builtin)) = builtin::identities().find(|(identity, _)| identity.name == *name) else {
-        return Err(unknown_builtin(name, kind));
+        return Err(unknown_builtin(name, kinds));
     };
-    if identity.kind != kind {
-        return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {kind}", identity.kind)));
+    if !kinds.contains(&identity.kind) {
+        return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
@@ -39,9 +48,9 @@ fn open_builtin(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
     Plugin::new(identity, String::new(), Backend::Builtin(builtin), config)
 }
 
-fn unknown_builtin(name: &str, kind: Kind) -> Error {
+fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
     let known: Vec<_> =
-        builtin::identities().map(|(identity, _)| identity).filter(|identity| identity.kind == kind).collect();
+        builtin::identities().map(|(identity, _)| identity).filter(|identity| kinds.contains(&identity.kind)).collect();
     let nearest = known.iter().map(|identity| (strsim::levenshtein(name, &identity.name), &identity.name)).min();
     let hint = match nearest {
         Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),
@@ -49,21 +58,23 @@ fn unknown_builtin(name: &str, kind: Kind) -> Error {
     };
     let names: Vec<_> = known.iter().map(|identity| identity.name.as_str()).collect();
     Error::usage(format!(
-        "plugin {name:?}: no built-in {kind} has this name, expected one of {} or a file (.wasm or a native library){hint}",
+        "plugin {name:?}: no built-in {} has this name, expected one of {} or a file (.wasm or a native library){hint}",
+        either(kinds),
         names.join(", ")
     ))
 }
 
-fn open_file(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
+fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     let path = Path::new(&config.plugin);
     let file = PluginFile::read(path)?;
     check_contract(path, &file.identity)?;
-    if file.identity.kind != kind {
+    if !kinds.contains(&file.identity.kind) {
         return Err(Error::usage(format!(
-            "{}: plugin {:?} is a {}, expected a {kind}",
+            "{}: plugin {:?} is a {}, expected a {}",
             path.display(),
             file.identity.name,
-            file.identity.kind
+            file.identity.kind,
+            either(kinds)
         )));
     }
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {

@@ -24,19 +24,19 @@ pub struct RunPlugins {
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
     pub fn open(config: &RunConfig) -> Result<Self> {
-        let filters = config.data.filter.iter().map(|filter| Plugin::open(filter, &[Kind::Filter]));
+        let filters = config.data.filter.iter().map(|filter| Plugin::open(filter, Kind::Filter));
         let (mut metrics, mut text_metrics) = (Vec::new(), Vec::new());
         for metric in &config.metric {
-            let plugin = Plugin::open(metric, &[Kind::Metric, Kind::TextMetric])?;
+            let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
             match plugin.identity().kind {
                 Kind::TextMetric => text_metrics.push(plugin),
                 _ => metrics.push(plugin),
             }
         }
         Ok(Self {
-            tokenizer: Plugin::open(&config.tokenizer.plugin, &[Kind::Tokenizer])?,
+            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
             filters: filters.collect::<Result<_>>()?,
-            loss: Plugin::open(&config.loss, &[Kind::Loss])?,
+            loss: Plugin::open(&config.loss, Kind::Loss)?,
             metrics,
             text_metrics,
         })
