@@ -71,7 +71,7 @@ macro_rules! __export {
                 }
 
                 type Component = $crate::wasm::Component<Slot>;
-                $crate::wasm::$module::export!(Component with_types_in $crate::wasm::$module);
+        $crate::wasm::$module::export!(Component with_types_in $crate::wasm::$module);
             };
         };
     };

@@ -3,20 +3,29 @@
 //! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and so on.
 //! Everything above sees only those traits. What an instance answers was checked, and its errors begin with the culprit.
 
+mod build;
 mod builtin;
 mod checked;
 mod config;
+mod file;
+mod inspect;
 mod instance;
+mod native;
+mod open;
 mod settings;
+mod wasm;
 
+pub use build::{Forms, build};
 pub use config::{Limits, PluginConfig, Trust};
+pub use inspect::{Inspection, inspect};
+pub use open::is_file;
 
 use crate::{Error, Result};
 use checked::{Checked, blame};
 use instance::Instance;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use trainyard_plugin::{Builtin, Filter, Identity, Kind, Loss, Metric, PluginError, Setting, TextMetric, Tokenizer};
+use trainyard_plugin::{Builtin, Filter, Identity, Kind, Loss, Metric, Setting, TextMetric, Tokenizer};
 
 /// A plugin, loaded once: its file read, its identity checked, its WASM compiled. Instances are cheap.
 pub struct Plugin {
@@ -47,28 +56,21 @@ pub struct Stamp {
 
 enum Backend {
     Builtin(&'static Builtin),
+    Wasm(wasm::Module),
+    Native(native::Library),
 }
 
 impl Backend {
     fn name(&self) -> &'static str {
         match self {
             Backend::Builtin(_) => "builtin",
+            Backend::Wasm(_) => "wasm",
+            Backend::Native(_) => "native",
         }
     }
 }
 
 impl Plugin {
-    /// Finds the plugin that `config` names and checks that it is one of this kind, for this host's contract.
-    pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
-        let (identity, builtin) = builtin::identities()
-            .find(|(identity, _)| identity.name == config.plugin)
-            .ok_or_else(|| Error::usage(format!("plugin {:?}: no built-in has this name", config.plugin)))?;
-        if identity.kind != kind {
-            return Err(Error::usage(format!("plugin {:?} is a {}, expected a {kind}", config.plugin, identity.kind)));
-        }
-        Self::new(identity, String::new(), Backend::Builtin(builtin), config)
-    }
-
     fn new(identity: Identity, sha256: String, backend: Backend, config: &PluginConfig) -> Result<Self> {
         let settings = settings::from_toml(&identity.name, &config.config)?;
         let digest = sha256.get(..4).map(|start| format!(", {start}…")).unwrap_or_default();
@@ -137,8 +139,10 @@ impl Plugin {
     fn create(&self) -> Result<Instance> {
         let created = match &self.backend {
             Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
+            Backend::Wasm(module) => module.create(&self.settings),
+            Backend::Native(library) => library.create(&self.settings),
         };
-        created.map_err(|error: PluginError| blame(&self.culprit, "create", error).into())
+        created.map_err(|error| blame(&self.culprit, "create", error).into())
     }
 
     fn wrong_kind(&self, got: Kind, expected: Kind) -> Error {

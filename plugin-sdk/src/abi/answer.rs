@@ -66,11 +66,8 @@ impl<'a> Answer<'a> {
             inputs: List::new(&node.inputs),
             attributes: List::new(&node.attributes),
         };
-        let output = |output: &crate::Output| Output {
-            name: text(&output.name),
-            sum: output.sum,
-            weight: output.weight,
-        };
+        let output =
+            |output: &crate::Output| Output { name: text(&output.name), sum: output.sum, weight: output.weight };
         let nodes: Vec<_> = graph.nodes.iter().map(node).collect();
         let outputs: Vec<_> = graph.outputs.iter().map(output).collect();
         // SAFETY: as in `error`

@@ -36,10 +36,7 @@ pub const fn filter<T: Create + Filter + 'static>(identity: &'static [u8]) -> Fi
 
 /// The table of a loss.
 pub const fn loss<T: Create + Loss + 'static>(identity: &'static [u8]) -> LossTable {
-    LossTable {
-        header: header::<T>(size_of::<LossTable>(), Kind::Loss, identity),
-        describe: Some(loss_describe::<T>),
-    }
+    LossTable { header: header::<T>(size_of::<LossTable>(), Kind::Loss, identity), describe: Some(loss_describe::<T>) }
 }
 
 /// The table of a metric.
@@ -79,7 +76,8 @@ unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting
     let answer = unsafe { Answer::new(host) };
     let created = catch_unwind(|| {
         // SAFETY: as above, and the host's texts are UTF-8
-        let settings: Vec<_> = unsafe { settings.as_slice() }.iter().map(|setting| unsafe { read_setting(setting) }).collect();
+        let settings: Vec<_> =
+            unsafe { settings.as_slice() }.iter().map(|setting| unsafe { read_setting(setting) }).collect();
         crate::export::create::<T>(&settings)
     });
     match created {
