@@ -1,6 +1,8 @@
 //! All integration tests, one module per subject.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod config;
 mod data;
+mod ops;
+mod reference;
 mod tidy;

@@ -5,6 +5,7 @@
 mod args;
 mod filter;
 mod output;
+mod run;
 mod settings;
 mod tokenizer;
 
@@ -35,6 +36,9 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> Outcome {
     match command {
+        Command::Train(args) => run::train(&args),
+        Command::Eval(args) => run::evaluate(&args),
+        Command::Generate(args) => run::generate(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         _ => Err(Error::run("not yet").into()),

@@ -11,6 +11,7 @@ mod cut;
 mod dataset;
 mod encode;
 mod filter;
+mod lines;
 mod loader;
 mod manifest;
 mod permutation;
