@@ -28,13 +28,14 @@ const BANNED: [(&str, &str); 5] = [
 ];
 
 /// Hosts that a link may lead to: where it leads must still be there in ten years.
-const LINKS_TO: [&str; 10] = [
+const LINKS_TO: [&str; 11] = [
     "github.com",
     "arxiv.org",
     "doi.org",
     "aclanthology.org",
     "doc.rust-lang.org",
     "docs.rs",
+    "rustup.rs",
     "www.apache.org",
     "www.gutenberg.org",
     "huggingface.co",
