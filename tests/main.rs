@@ -5,3 +5,4 @@ mod config;
 mod data;
 mod ops;
 mod reference;
+mod tidy;

@@ -5,6 +5,7 @@
 mod args;
 mod filter;
 mod output;
+mod plugin;
 mod run;
 mod settings;
 mod tokenizer;
@@ -41,7 +42,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Generate(args) => run::generate(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
-        _ => Err(Error::run("not yet").into()),
+        Command::Plugin(command) => plugin::run(&command),
     }
 }
 

@@ -216,8 +216,8 @@ impl<'a> Section<'a> {
         self.scope.problems.add(self.place(key).unwrap_or(self.at), self.message(key, message));
     }
 
-    /// Adds the problem that the values of `keys` do not go together, unless one of them is wrong by itself. It is blamed
-    /// on the first that an override gives, or else the first that is written.
+    /// Adds the problem that the values of `keys` do not go together, unless one of them is wrong by itself. It is
+    /// blamed on the first that an override gives, or else the first that is written.
     pub fn conflict(&self, keys: &[&str], message: impl Display) {
         let places: Vec<_> = keys.iter().filter_map(|key| self.place(key)).collect();
         if places.iter().any(|&at| self.scope.problems.any_at(at)) {

@@ -29,7 +29,8 @@ pub struct SourceConfig {
     pub document: Option<String>,
     /// For JSON lines: the field that holds the text.
     pub text_field: String,
-    /// For JSON lines: the field that holds the document's id; without it (or without the field) ids are made from file and line.
+    /// For JSON lines: the field that holds the document's id; without it (or without the field) ids are made from file
+    /// and line.
     pub id_field: String,
     /// What to do with invalid UTF-8.
     pub invalid_utf8: InvalidUtf8,

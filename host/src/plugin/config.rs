@@ -1,5 +1,6 @@
 //! How a run's config names a plugin.
 
+use super::open::is_file;
 use crate::config::Section;
 use serde::Serialize;
 use std::path::Path;
@@ -64,9 +65,7 @@ impl PluginConfig {
 
     /// The file that holds it; none for a built-in.
     pub fn file(&self) -> Option<&Path> {
-        let is_file = self.plugin.contains(['/', '\\'])
-            || [".wasm", ".so", ".dylib", ".dll"].iter().any(|ending| self.plugin.ends_with(ending));
-        is_file.then(|| Path::new(&self.plugin))
+        is_file(&self.plugin).then(|| Path::new(&self.plugin))
     }
 
     /// What a section that names a plugin may contain. Without a default, the key `plugin` must be there.

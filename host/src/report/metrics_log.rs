@@ -20,8 +20,8 @@ impl MetricsLog {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Goes on with a log after step `step`: what was recorded of later steps will be computed and recorded again, and a
-    /// last line that a crash cut short is dropped. The file is replaced as a whole or not at all.
+    /// Goes on with a log after step `step`: what was recorded of later steps will be computed and recorded again, and
+    /// a last line that a crash cut short is dropped. The file is replaced as a whole or not at all.
     ///
     /// # Errors
     /// A line other than the last that is not a record: the log is not ours to mend.
