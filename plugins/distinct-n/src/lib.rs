@@ -12,7 +12,7 @@ config! {
     /// Settings of `distinct-n`.
     pub struct Settings {
         /// words in an n-gram, 1 to 8
-        n: u32 = 2_u32,
+        n: u32 = 2u32,
     }
 }
 

@@ -10,13 +10,13 @@ config! {
     /// Settings of `length`.
     pub struct Settings {
         /// fewest characters of a document that stays; 0 is no limit
-        min_chars: u32 = 0_u32,
+        min_chars: u32 = 0u32,
         /// most characters of a document that stays; 0 is no limit
-        max_chars: u32 = 0_u32,
+        max_chars: u32 = 0u32,
         /// fewest words of a document that stays; 0 is no limit
-        min_words: u32 = 0_u32,
+        min_words: u32 = 0u32,
         /// most words of a document that stays; 0 is no limit
-        max_words: u32 = 0_u32,
+        max_words: u32 = 0u32,
     }
 }
 

@@ -1,0 +1,75 @@
+//! Kinds of characters, as Python and datatrove see them.
+
+/// A set of the kinds of characters that a word holds.
+pub type Kinds = u8;
+
+/// White space: ends a word, and is no part of one.
+pub const SPACE: Kinds = 1;
+/// A letter.
+pub const LETTER: Kinds = 2;
+/// Anything that datatrove does not count as punctuation.
+pub const PLAIN: Kinds = 4;
+
+/// Kinds of the ASCII characters; 0 is punctuation.
+pub const ASCII: [Kinds; 128] = {
+    let mut kinds = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        kinds[byte as usize] = match byte {
+            b'\t'..=b'\r' | 0x1c..=0x1f | b' ' => SPACE,
+            b'A'..=b'Z' | b'a'..=b'z' => LETTER | PLAIN,
+            b'0'..=b'9' => PLAIN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// What Python's `str.split` and `str.strip` take for white space: Unicode's, and the four separators of ASCII.
+pub fn is_space(char: char) -> bool {
+    char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}')
+}
+
+/// What Python's `str.splitlines` splits at.
+pub fn is_line_break(char: char) -> bool {
+    matches!(char, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether a character outside ASCII is a letter: Unicode's alphabetic ones without letter-like numbers and circled
+/// letters, which Python leaves out too.
+pub fn is_letter(char: char) -> bool {
+    let is_circled = matches!(char, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}');
+    char.is_alphabetic() && !char.is_numeric() && !is_circled
+}
+
+/// Whether a character outside ASCII is punctuation.
+pub fn is_punctuation(char: char) -> bool {
+    let code = u32::from(char);
+    let i = PUNCTUATION.partition_point(|&(_, last)| last < code);
+    PUNCTUATION.get(i).is_some_and(|&(first, _)| first <= code)
+}
+
+/// First and last of each run of characters in `PUNCTUATION_SET` of datatrove 0.10, without ASCII. A list and not a
+/// property of Unicode: it holds `…`, the marks that
+/// end sentences in many scripts and the control characters, but not `•`.
+#[rustfmt::skip]
+const PUNCTUATION: [(u32, u32); 98] = [
+    (0x80, 0x9f), (0xab, 0xab), (0xb4, 0xb4), (0xbb, 0xbb), (0x589, 0x589), (0x61d, 0x61f), (0x6d4, 0x6d4),
+    (0x700, 0x702), (0x7f9, 0x7f9), (0x837, 0x837), (0x839, 0x839), (0x83d, 0x83e), (0x964, 0x965), (0x104a, 0x104b),
+    (0x1362, 0x1362), (0x1367, 0x1368), (0x166e, 0x166e), (0x1735, 0x1736), (0x17d4, 0x17d6), (0x17d9, 0x17da),
+    (0x1803, 0x1803), (0x1809, 0x1809), (0x1944, 0x1945), (0x1aa8, 0x1aab), (0x1b5a, 0x1b5b), (0x1b5e, 0x1b5f),
+    (0x1b7d, 0x1b7e), (0x1c3b, 0x1c3c), (0x1c7e, 0x1c7f), (0x2013, 0x2014), (0x2019, 0x2019), (0x201c, 0x201e),
+    (0x2026, 0x2026), (0x203c, 0x203d), (0x2047, 0x2049), (0x2236, 0x2236), (0x2501, 0x2501), (0x25ba, 0x25ba),
+    (0x2e2e, 0x2e2e), (0x2e3c, 0x2e3c), (0x2e53, 0x2e54), (0x3001, 0x3002), (0x3008, 0x300d), (0x3010, 0x3011),
+    (0xa4ff, 0xa4ff), (0xa60e, 0xa60f), (0xa6f3, 0xa6f3), (0xa6f7, 0xa6f7), (0xa876, 0xa877), (0xa8ce, 0xa8cf),
+    (0xa92f, 0xa92f), (0xa9c8, 0xa9c9), (0xaa5d, 0xaa5f), (0xaaf0, 0xaaf1), (0xabeb, 0xabeb), (0xfe52, 0xfe52),
+    (0xfe56, 0xfe57), (0xff01, 0xff01), (0xff05, 0xff05), (0xff08, 0xff09), (0xff0c, 0xff0c), (0xff0e, 0xff0e),
+    (0xff11, 0xff11), (0xff1a, 0xff1b), (0xff1f, 0xff1f), (0xff5e, 0xff5e), (0xff61, 0xff61), (0x10a56, 0x10a57),
+    (0x10f55, 0x10f59), (0x10f86, 0x10f89), (0x11047, 0x11048), (0x110be, 0x110c1), (0x11141, 0x11143),
+    (0x111c5, 0x111c6), (0x111cd, 0x111cd), (0x111de, 0x111df), (0x11238, 0x11239), (0x1123b, 0x1123c),
+    (0x112a9, 0x112a9), (0x1144b, 0x1144c), (0x115c2, 0x115c3), (0x115c9, 0x115d7), (0x11641, 0x11642),
+    (0x1173c, 0x1173e), (0x11944, 0x11944), (0x11946, 0x11946), (0x11a42, 0x11a43), (0x11a9b, 0x11a9c),
+    (0x11c41, 0x11c42), (0x11ef7, 0x11ef8), (0x11f43, 0x11f44), (0x16a6e, 0x16a6f), (0x16af5, 0x16af5),
+    (0x16b37, 0x16b38), (0x16b44, 0x16b44), (0x16e98, 0x16e98), (0x1bc9f, 0x1bc9f), (0x1da88, 0x1da88),
+];
