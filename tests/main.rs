@@ -1,2 +1,4 @@
-#[test]
-fn t() {}
+//! The integration tests, one module per subject.
+
+mod backends; // the same answers from all three forms of a plugin
+mod plugins; // builds plugins for the others
