@@ -18,8 +18,9 @@ const TEXTS: [&str; 6] = [
 fn same<T: PartialEq + Debug>(name: &str, kind: Kind, settings: &str, body: impl Fn(&Plugin) -> trainyard::Result<T>) {
     let plugins = forms(name, kind, settings);
     assert_eq!(plugins.each_ref().map(|plugin| plugin.stamp().backend.as_str()), ["builtin", "wasm", "native"]);
-    let [builtin, wasm, native] =
-        plugins.each_ref().map(|plugin| body(plugin).unwrap_or_else(|error| panic!("{}: {error}", plugin.stamp().backend)));
+    let [builtin, wasm, native] = plugins
+        .each_ref()
+        .map(|plugin| body(plugin).unwrap_or_else(|error| panic!("{}: {error}", plugin.stamp().backend)));
     assert_eq!(builtin, wasm, "{name} as a component");
     assert_eq!(builtin, native, "{name} as a native library");
 }
@@ -58,7 +59,8 @@ fn metric(name: &str, settings: &str) {
 }
 
 fn text_metric(name: &str, settings: &str) {
-    let pairs: Vec<_> = TEXTS.iter().map(|text| TextPair { hypothesis: text, references: vec![TEXTS[0], text] }).collect();
+    let pairs: Vec<_> =
+        TEXTS.iter().map(|text| TextPair { hypothesis: text, references: vec![TEXTS[0], text] }).collect();
     same(name, Kind::TextMetric, settings, |plugin| {
         let mut whole = plugin.text_metric()?;
         whole.update(&pairs)?;
@@ -92,8 +94,9 @@ fn metrics() {
 
 #[test]
 fn errors_name_the_culprit_on_every_form() {
-    let errors = forms("focal", Kind::Loss, "gama = 1")
-        .map(|plugin| plugin.loss().err().map(|error| (error.exit_code(), error.to_string())).expect("an unknown setting"));
+    let errors = forms("focal", Kind::Loss, "gama = 1").map(|plugin| {
+        plugin.loss().err().map(|error| (error.exit_code(), error.to_string())).expect("an unknown setting")
+    });
     for (exit_code, error) in &errors {
         assert_eq!(*exit_code, 2);
         assert!(error.ends_with("create: gama: unknown setting, expected one of gamma"), "{error}");

@@ -19,7 +19,8 @@ pub fn built(dir: &str) -> Files {
     let mut built = BUILT.get_or_init(Mutex::default).lock().expect("no build panicked");
     let files = built.entry(dir.to_owned()).or_insert_with(|| {
         let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir);
-        let files = build(&crate_dir, Forms { wasm: true, native: true }).unwrap_or_else(|error| panic!("{dir}: {error}"));
+        let files =
+            build(&crate_dir, Forms { wasm: true, native: true }).unwrap_or_else(|error| panic!("{dir}: {error}"));
         Files { wasm: files[0].clone(), native: files[1].clone() }
     });
     files.clone()
