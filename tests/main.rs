@@ -1,6 +1,7 @@
 //! All integration tests, one module per subject.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
+mod cli;
 mod config;
 mod data;
 mod ops;
