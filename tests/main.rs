@@ -5,5 +5,8 @@ mod cli;
 mod config;
 mod data;
 mod ops;
+mod program;
 mod reference;
+mod resume;
 mod tidy;
+mod training;
