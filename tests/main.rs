@@ -1,5 +1,11 @@
-//! The integration tests, one module per subject.
+//! All integration tests, one module per subject.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
-mod backends; // the same answers from all three forms of a plugin
-mod hostile; // plugins that are broken or mean harm
-mod plugins; // builds plugins for the others
+mod backends;
+mod config;
+mod data;
+mod hostile;
+mod ops;
+mod plugins;
+mod reference;
+mod tidy;

@@ -1,7 +1,8 @@
 //! The plugin seam: built-in, WASM and native plugins behind one type.
 //!
-//! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and so on.
-//! Everything above sees only those traits. What an instance answers was checked, and its errors begin with the culprit.
+//! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and
+//! so on. Everything above sees only those traits. What an instance answers was checked, and its errors begin with the
+//! culprit.
 
 mod build;
 mod builtin;
@@ -94,6 +95,11 @@ impl Plugin {
     /// What a run records of it.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
+    pub fn culprit(&self) -> &str {
+        &self.culprit
     }
 
     /// A new tokenizer with the config's settings.

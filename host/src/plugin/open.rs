@@ -2,6 +2,7 @@
 
 use super::file::{Form, PluginFile, check_contract};
 use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
 use trainyard_plugin::Kind;
@@ -10,9 +11,14 @@ impl Plugin {
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
+        Self::open_any(config, &[kind])
+    }
+
+    /// The same for a place in the config that takes several kinds, such as metrics.
+    pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
         match is_file(&config.plugin) {
-            true => open_file(config, kind),
-            false => open_builtin(config, kind),
+            true => open_file(config, kinds),
+            false => open_builtin(config, kinds),
         }
     }
 }
@@ -23,13 +29,13 @@ pub fn is_file(plugin: &str) -> bool {
     library || plugin.contains(std::path::is_separator)
 }
 
-fn open_builtin(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
+fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     let name = &config.plugin;
     let Some((identity, builtin)) = builtin::identities().find(|(identity, _)| identity.name == *name) else {
-        return Err(unknown_builtin(name, kind));
+        return Err(unknown_builtin(name, kinds));
     };
-    if identity.kind != kind {
-        return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {kind}", identity.kind)));
+    if !kinds.contains(&identity.kind) {
+        return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
@@ -39,36 +45,39 @@ fn open_builtin(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
     Plugin::new(identity, String::new(), Backend::Builtin(builtin), config)
 }
 
-fn unknown_builtin(name: &str, kind: Kind) -> Error {
-    let known: Vec<_> =
-        builtin::identities().map(|(identity, _)| identity).filter(|identity| identity.kind == kind).collect();
-    let nearest = known.iter().map(|identity| (strsim::levenshtein(name, &identity.name), &identity.name)).min();
-    let hint = match nearest {
-        Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),
-        _ => String::new(),
-    };
-    let names: Vec<_> = known.iter().map(|identity| identity.name.as_str()).collect();
+fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
+    let known = builtin::identities().map(|(identity, _)| identity).filter(|identity| kinds.contains(&identity.kind));
+    let names: Vec<_> = known.map(|identity| identity.name).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
     Error::usage(format!(
-        "plugin {name:?}: no built-in {kind} has this name, expected one of {} or a file (.wasm or a native library){hint}",
-        names.join(", ")
+        "plugin {name:?}: no built-in {} has this name (a file's ends in .wasm or .so, or holds a \"/\"); {}",
+        either(kinds),
+        did_you_mean(name, &names)
     ))
 }
 
-fn open_file(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
+/// `metric or text-metric`.
+fn either(kinds: &[Kind]) -> String {
+    kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     let path = Path::new(&config.plugin);
     let file = PluginFile::read(path)?;
     check_contract(path, &file.identity)?;
-    if file.identity.kind != kind {
+    if !kinds.contains(&file.identity.kind) {
         return Err(Error::usage(format!(
-            "{}: plugin {:?} is a {}, expected a {kind}",
+            "{}: plugin {:?} is a {}, expected a {}",
             path.display(),
             file.identity.name,
-            file.identity.kind
+            file.identity.kind,
+            either(kinds)
         )));
     }
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
         return Err(Error::plugin(format!(
-            "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust this one",
+            "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust \
+             this one",
             path.display(),
             file.sha256
         )));
@@ -79,8 +88,8 @@ fn open_file(config: &PluginConfig, kind: Kind) -> Result<Plugin> {
         }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
-                "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add trust = \"native\" \
-                 beside plugin = …, or use its .wasm form",
+                "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
+                 trust = \"native\" beside plugin = …, or use its .wasm form",
                 path.display(),
                 file.identity.name
             )));

@@ -1,41 +1,13 @@
 //! A plugin's settings: from the config's TOML to what crosses the boundary, and to the text that a checkpoint keeps.
 
-use crate::{Error, Result};
-use toml::{Table, Value as Toml};
+use crate::Result;
+use crate::config::plugin_settings;
+use toml::Table;
 use trainyard_plugin::{Setting, Value};
 
 /// The settings in the order of their names. `plugin` names the culprit when one is not flat.
 pub fn from_toml(plugin: &str, table: &Table) -> Result<Vec<Setting>> {
-    let mut settings = Vec::with_capacity(table.len());
-    for (key, toml) in table {
-        let value = value(toml).ok_or_else(|| {
-            Error::usage(format!(
-                "plugin {plugin:?}: config.{key}: expected true or false, a number, text, or a list of numbers or texts, got {toml}"
-            ))
-        })?;
-        settings.push(Setting { key: key.clone(), value });
-    }
-    settings.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(settings)
-}
-
-fn value(toml: &Toml) -> Option<Value> {
-    match toml {
-        Toml::Boolean(value) => Some(Value::Boolean(*value)),
-        Toml::Integer(value) => Some(Value::Integer(*value)),
-        Toml::Float(value) => Some(Value::Number(*value)),
-        Toml::String(value) => Some(Value::Text(value.clone())),
-        Toml::Array(values) => {
-            let numbers: Option<Vec<_>> = values.iter().map(number).collect();
-            let texts = || values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<_>>();
-            numbers.map(Value::Numbers).or_else(|| texts().map(Value::Texts))
-        }
-        Toml::Datetime(_) | Toml::Table(_) => None,
-    }
-}
-
-fn number(toml: &Toml) -> Option<f64> {
-    toml.as_float().or_else(|| toml.as_integer().map(|value| value as f64))
+    plugin_settings(table).map_err(|error| error.context(format_args!("plugin {plugin:?}")))
 }
 
 /// The settings as one line that is the same for the same settings: `gamma = 2.0, names = ["a"]`.
