@@ -4,8 +4,8 @@
 #   scripts/wasm-target.sh
 #
 # 1. The toolchain has the target (by rustup or a distribution's package): nothing is done.
-# 2. Debian and its kin: their compiler is unpacked, not installed, into a private directory, together with the source of
-#       its own standard library, which is then built for the target: 140 MB to download, about a minute.
+# 2. Debian and its kin: their compiler is unpacked, not installed, into a private directory, with the source of its own
+#    standard library, which is then built for the target: 140 MB to download, about a minute.
 # 3. Otherwise a message says what to do.
 #
 # `trainyard plugin build` finds the directory by itself. Its compiler is used for WASM plugins and nothing else: the
