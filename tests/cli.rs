@@ -1,54 +1,24 @@
 //! The program as its users run it: what it prints where, and how it ends.
 
+use crate::program::{Outcome, trainyard};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
-/// The program that the same cargo profile built, in the folder above this test's own.
-pub fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-    let program = profile.join("trainyard").with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.is_file(), "{} is missing: run `cargo build --release`, or `make test`", program.display());
-    program
-}
-
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-fn run(args: &[&str], input: &str) -> Ran {
-    let mut child = Command::new(program())
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let input = input.to_owned();
-    // From a thread, because the program answers before it has read everything. It need not read at all.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-    let Output { status, stdout, stderr } = child.wait_with_output().expect("the program ends");
-    writer.join().expect("no panic");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+fn run(args: &[&str], input: &str) -> Outcome {
+    trainyard(args).input(input).run()
 }
 
 #[track_caller]
 fn succeeds(args: &[&str], input: &str) -> String {
     let ran = run(args, input);
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{args:?}");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{args:?}");
     ran.stdout
 }
 
 #[track_caller]
 fn fails(args: &[&str], input: &str, code: i32, stderr: &str) {
     let ran = run(args, input);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{args:?}: {}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{args:?}: {}", ran.stderr);
     assert_eq!(ran.stderr, stderr, "{args:?}");
 }
 
@@ -66,10 +36,10 @@ fn help_teaches() {
 fn a_wrong_command_line_ends_with_2() {
     for args in [&["trian"][..], &["train"], &["train", "a.toml", "--stets"], &["generate", "r", "--top-p", "2"]] {
         let ran = run(args, "");
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{args:?}");
         assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
     }
-    assert_eq!(run(&[], "").code, Some(2));
+    assert_eq!(run(&[], "").code, 2);
 }
 
 #[test]
@@ -132,10 +102,10 @@ fn a_tokenizer_is_trained_from_files() {
     let (text, model) = (dir.path().join("a.txt"), dir.path().join("bpe.model"));
     std::fs::write(&text, "the cat and the hat and the bat\n".repeat(50)).expect("writable");
     let (text, model) = (text.to_str().expect("text"), model.to_str().expect("text"));
-    let settings = ["--plugin", "bpe", "--config", "vocabulary = 270"];
+    let settings = ["--plugin", "bpe", "--config", "vocab_size = 270"];
     let ran = run(&[&["tokenizer", "train"][..], &settings, &["--out", model, text]].concat(), "");
     let expected = format!("{model}: 270 tokens learnt from 1 documents\n");
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (Some(0), "", expected));
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (0, "", expected));
     let ids = succeeds(&[&["tokenizer", "encode"][..], &settings, &["--model", model]].concat(), "the cat and the hat");
     assert!(ids.split_whitespace().count() < 12, "{ids}");
     let back = succeeds(&[&["tokenizer", "decode"][..], &settings, &["--model", model]].concat(), &ids);
@@ -180,13 +150,7 @@ fn bad_documents_are_located() {
 
 #[test]
 fn a_closed_pipe_is_no_error() {
-    let mut child = Command::new(program())
-        .args(["filter", "--plugin", "length"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let mut child = trainyard(&["filter", "--plugin", "length"]).spawn();
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().expect("piped");
     for _ in 0..5000 {
