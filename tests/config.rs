@@ -311,3 +311,25 @@ fn settings_are_flat() {
         );
     }
 }
+
+/// The three runs that ship differ in where their plugins are from, and in nothing else.
+#[test]
+fn the_shipped_configs_are_one_run() {
+    let ship = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(name);
+        let mut config = config::load(&path, &[]).expect("a good config");
+        let plugins = config.data.filter.iter_mut().chain(&mut config.metric);
+        for plugin in plugins.chain([&mut config.loss, &mut config.tokenizer.plugin]) {
+            let stem = Path::new(&plugin.plugin).file_stem().expect("a name").to_string_lossy().into_owned();
+            plugin.plugin = stem.strip_prefix("lib").unwrap_or(&stem).to_owned();
+            plugin.trust = None;
+        }
+        assert_eq!(format!("{}.toml", config.run.name), name);
+        config.run.name.clear();
+        config
+    };
+    let wasm = ship("austen.toml");
+    assert_eq!(wasm.data.source[0].path.file_name().expect("a name"), "austen.txt.zst");
+    assert_eq!(ship("austen-native.toml"), wasm);
+    assert_eq!(ship("austen-builtin.toml"), wasm);
+}

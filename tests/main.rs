@@ -1,10 +1,14 @@
 //! All integration tests, one module per subject.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
+mod backends; // the same answers from all three forms of a plugin
+mod cli;
 mod config;
 mod data;
+mod hostile; // plugins that are broken or mean harm
 mod ops;
-mod program;
+mod plugins; // builds plugins for the others
+mod program; // runs the built program
 mod reference;
 mod resume;
 mod tidy;

@@ -59,7 +59,8 @@ impl Call {
         child.wait().unwrap().code()
     }
 
-    fn spawn(&mut self) -> Child {
+    /// Begins it, with its input and outputs in the hands of the caller.
+    pub fn spawn(&mut self) -> Child {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 }

@@ -207,7 +207,8 @@ macro_rules! config {
         impl $crate::Config for $name {
             const SCHEMA: &'static str = concat!(
                 $(
-                    "setting\t", stringify!($field), "\t", stringify!($type), "\t", stringify!($default), "\t", $doc, "\n",
+                    "setting\t", stringify!($field), "\t", stringify!($type), "\t",
+                    stringify!($default), "\t", $doc, "\n",
                 )+
             );
 

@@ -54,7 +54,7 @@ pub fn find(code: &str, phrase: &str) -> Vec<usize> {
     let ends_name = is_name(phrase.chars().next_back());
     let whole = |&(start, _): &(usize, &str)| {
         let (before, after) = (code[..start].chars().next_back(), code[start + phrase.len()..].chars().next());
-        !(begins_name && is_name(before)) && !(ends_name && is_name(after))
+        !(begins_name && is_name(before) || ends_name && is_name(after))
     };
     code.match_indices(phrase).filter(whole).map(|(start, _)| start).collect()
 }

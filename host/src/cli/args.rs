@@ -187,7 +187,7 @@ pub struct FilterArgs {
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
-  trainyard tokenizer train --plugin bpe --config 'vocabulary = 2048' --out bpe.model corpus/*.txt
+  trainyard tokenizer train --plugin bpe --config 'vocab_size = 2048' --out bpe.model corpus/*.txt
   echo 'It is a truth' | trainyard tokenizer encode --plugin bpe --model bpe.model
   trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
 pub enum TokenizerCommand {

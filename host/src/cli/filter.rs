@@ -34,7 +34,7 @@ struct Line<'a> {
 }
 
 pub fn run(args: &FilterArgs) -> Outcome {
-    let mut filter = Plugin::open(&args.plugin.to_config()?, &[Kind::Filter])?.filter()?;
+    let mut filter = Plugin::open(&args.plugin.to_config()?, Kind::Filter)?.filter()?;
     let mut input = Input { lines: io::stdin().lock(), n_lines: 0 };
     let mut output = BufWriter::new(io::stdout().lock());
     if filter.two_pass() {

@@ -46,7 +46,7 @@ fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {
 
 /// What the plugin describes, as the host will compute it.
 fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<String> {
-    let plugin = Plugin::open(&plugin_config(file, settings, trust)?, &Kind::ALL)?;
+    let plugin = Plugin::open_any(&plugin_config(file, settings, trust)?, &Kind::ALL)?;
     let graph: Graph = match plugin.identity().kind {
         Kind::Loss => plugin.loss()?.describe()?,
         Kind::Metric => plugin.metric()?.describe()?,

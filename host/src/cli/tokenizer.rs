@@ -17,7 +17,7 @@ pub fn run(command: &TokenizerCommand) -> Outcome {
 }
 
 fn train(plugin: &PluginArgs, out: &Path, files: &[PathBuf]) -> Result<()> {
-    let mut tokenizer = Plugin::open(&plugin.to_config()?, &[Kind::Tokenizer])?.tokenizer()?;
+    let mut tokenizer = Plugin::open(&plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
     let source = files.iter().map(SourceConfig::new).collect();
     let data = DataConfig { source, filter: Vec::new(), validation: 0.0, test: 0.0 };
     let mut n_documents = 0;
@@ -51,7 +51,7 @@ fn decode(args: &TokenizerArgs) -> Outcome {
 }
 
 fn load(args: &TokenizerArgs) -> Result<Box<dyn Tokenizer>> {
-    let mut tokenizer = Plugin::open(&args.plugin.to_config()?, &[Kind::Tokenizer])?.tokenizer()?;
+    let mut tokenizer = Plugin::open(&args.plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
     let model = match &args.model {
         Some(path) => std::fs::read(path).map_err(|error| Error::io(path, "read", &error))?,
         None => Vec::new(),

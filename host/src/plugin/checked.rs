@@ -1,4 +1,5 @@
-//! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every error.
+//! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every
+//! error.
 
 use std::sync::Arc;
 use trainyard_plugin::{
@@ -258,4 +259,104 @@ fn check_graph(graph: Graph) -> Result<Graph> {
 fn check_info(info: MetricInfo) -> Result<MetricInfo> {
     check_name("unit", &info.unit)?;
     Ok(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_plugin::{Builder, Direction, ErrorKind, Node};
+
+    /// A plugin that answers what it is told to.
+    struct Says<T>(T);
+
+    impl Filter for Says<Vec<Verdict>> {
+        fn judge(&mut self, _documents: &[&str]) -> Result<Vec<Verdict>> {
+            Ok(self.0.clone())
+        }
+    }
+
+    impl Loss for Says<Graph> {
+        fn describe(&self) -> Result<Graph> {
+            Ok(self.0.clone())
+        }
+    }
+
+    impl TextMetric for Says<f64> {
+        fn info(&self) -> Result<MetricInfo> {
+            Ok(MetricInfo { unit: "u".repeat(101), direction: Direction::LowerIsBetter })
+        }
+
+        fn update(&mut self, _pairs: &[TextPair<'_>]) -> Result<()> {
+            Ok(())
+        }
+
+        fn state(&self) -> Result<Vec<u8>> {
+            Ok(Vec::new())
+        }
+
+        fn merge(&mut self, _state: &[u8]) -> Result<()> {
+            Err(PluginError::input("a\nb"))
+        }
+
+        fn value(&self) -> Result<f64> {
+            Ok(self.0)
+        }
+    }
+
+    fn judge(document: &str, verdicts: Vec<Verdict>) -> Result<Vec<Verdict>> {
+        let plugin: Box<dyn Filter> = Box::new(Says(verdicts));
+        Checked::new("P".into(), plugin).judge(&[document])
+    }
+
+    fn describe(graph: Graph) -> Result<Graph> {
+        let plugin: Box<dyn Loss> = Box::new(Says(graph));
+        Checked::new("P".into(), plugin).describe()
+    }
+
+    #[test]
+    fn verdicts_are_checked() {
+        let spans = |start, end| Verdict { spans: vec![Span { start, end }], ..Verdict::keep() };
+        assert!(judge("é!", vec![spans(0, 2)]).is_ok() && judge("é!", vec![spans(3, 3)]).is_ok());
+        for (verdict, expected) in [
+            (spans(1, 2), "span 1..2 is no range of whole characters in a document of 3 bytes"),
+            (spans(2, 4), "span 2..4 is no range of whole characters in a document of 3 bytes"),
+            (spans(3, 2), "span 3..2 is no range of whole characters in a document of 3 bytes"),
+            (Verdict::keep().score(f64::NAN), "score is NaN, expected a finite number"),
+            (Verdict::drop("a\tb"), "reason \"a\\tb\" holds the control character '\\t'"),
+            (Verdict::drop("x".repeat(101)), "reason \"xxxxxxxxxxxxxxxxxxxx\"… has 101 bytes, at most 100 are allowed"),
+        ] {
+            assert_eq!(
+                judge("é!", vec![verdict]),
+                Err(PluginError::internal(format!("P: judge: verdict 0: {expected}")))
+            );
+        }
+        assert_eq!(judge("é!", vec![]), Err(PluginError::internal("P: judge: expected 1 verdicts, got 0")));
+    }
+
+    #[test]
+    fn graphs_are_checked() {
+        let g = Builder::new();
+        let good = g.mean(g.logits().log_softmax().gather(g.target()));
+        assert_eq!(describe(good.clone()), Ok(good.clone()));
+        let mut unknown = good.clone();
+        unknown.nodes.push(Node { op: "softmaxx".into(), inputs: vec![0], attributes: vec![] });
+        let error = describe(unknown).expect_err("unknown op").message;
+        assert!(error.starts_with("P: describe: node ") && error.ends_with("did you mean \"softmax\"?"), "{error}");
+        let mut cyclic = good;
+        cyclic.nodes[1].inputs[0] = 1;
+        let error = describe(cyclic).expect_err("cyclic").message;
+        assert!(error.contains("(a graph has no cycles)"), "{error}");
+    }
+
+    #[test]
+    fn numbers_names_and_messages_are_checked() {
+        let metric = |value: f64| -> Checked<dyn TextMetric> { Checked::new("P".into(), Box::new(Says(value))) };
+        assert!(metric(f64::NAN).value().is_ok_and(f64::is_nan));
+        let infinite = "P: value: value is inf, expected a finite number or NaN";
+        assert_eq!(metric(f64::INFINITY).value(), Err(PluginError::internal(infinite)));
+        let long = "P: info: unit \"uuuuuuuuuuuuuuuuuuuu\"… has 101 bytes, at most 100 are allowed";
+        assert_eq!(metric(0.0).info(), Err(PluginError::internal(long)));
+        let error = metric(0.0).merge(&[]).expect_err("it always fails");
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Input, "P: merge: a b"));
+    }
 }

@@ -5,7 +5,7 @@ use object::{Object, ObjectSection};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use trainyard_plugin::{CONTRACT, Identity, SECTION, abi};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
 /// A plugin's file, read and identified.
 pub struct PluginFile {
@@ -64,8 +64,8 @@ pub fn check_contract(path: &Path, identity: &Identity) -> Result<()> {
         false => "rebuild it",
     };
     Err(Error::plugin(format!(
-        "{}: plugin {:?} {} was built for contract {major}.{minor} (SDK {}), this host supports {host_major}.{host_minor}; \
-         {cure} with trainyard-plugin {}",
+        "{}: plugin {:?} {} was built for contract {major}.{minor} (SDK {}), this host supports \
+         {host_major}.{host_minor}; {cure} with trainyard-plugin {}",
         path.display(),
         identity.name,
         identity.version,
@@ -89,7 +89,11 @@ fn read_component(bytes: &[u8]) -> Found {
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
-                    imports.push(import.map_err(damaged)?.name.name.to_owned());
+                    let import = import.map_err(damaged)?;
+                    // names of records and enums, not something that the host provides
+                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                        imports.push(import.name.name.to_owned());
+                    }
                 }
             }
             Payload::CustomSection(section) if section.name() == SECTION => match identity {

@@ -131,13 +131,13 @@ mod tests {
         let progress = Progress { steps: 1000, first_step: 200, target: Target::Silent };
         let line = StepLine {
             step: 300,
-            loss: 3.14159,
+            loss: 3.21987,
             lr: 5e-4,
             tokens_per_second: 12_345.0,
             share_of_peak: 0.414,
             seconds: 20.0,
         };
         // 100 steps took 20 s, so 700 take 140 s.
-        assert_eq!(progress.describe(&line), "loss 3.1416  lr 5.00e-4  12.3k tokens/s  41% of peak  2m 20s left");
+        assert_eq!(progress.describe(&line), "loss 3.2199  lr 5.00e-4  12.3k tokens/s  41% of peak  2m 20s left");
     }
 }

@@ -76,8 +76,7 @@ unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting
     let answer = unsafe { Answer::new(host) };
     let created = catch_unwind(|| {
         // SAFETY: as above, and the host's texts are UTF-8
-        let settings: Vec<_> =
-            unsafe { settings.as_slice() }.iter().map(|setting| unsafe { read_setting(setting) }).collect();
+        let settings: Vec<_> = unsafe { settings.as_slice().iter().map(|setting| read_setting(setting)).collect() };
         crate::export::create::<T>(&settings)
     });
     match created {
@@ -153,9 +152,16 @@ unsafe fn read_setting(setting: &Setting) -> crate::Setting {
 
 /// Writes C functions that read their arguments and forward to a trait's function.
 macro_rules! functions {
-    ($( $name:ident<$bound:ident>($plugin:ident, $answer:ident $(, $argument:ident: $type:ty = $read:expr)?) $body:expr; )+) => { $(
-        unsafe extern "C" fn $name<T: Create + $bound>(instance: Instance, host: *const Host $(, $argument: $type)?) -> Status {
-            // SAFETY: the contract of the tables: the instance is ours, host and arguments live until the call returns, texts are UTF-8
+    ($(
+        $name:ident<$bound:ident>($plugin:ident, $answer:ident $(, $argument:ident: $type:ty = $read:expr)?) $body:expr;
+    )+) => { $(
+        unsafe extern "C" fn $name<T: Create + $bound>(
+            instance: Instance,
+            host: *const Host
+            $(, $argument: $type)?
+        ) -> Status {
+            // SAFETY: the contract of the tables: the instance is ours, host and arguments live until the call returns,
+            // texts are UTF-8
             unsafe {
                 $( let $argument = $read; )?
                 call::<T>(instance, host, |$plugin, $answer| $body)
@@ -166,30 +172,30 @@ macro_rules! functions {
 
 functions! {
     tokenizer_observe<Tokenizer>(plugin, _answer, texts: List<Str> = strs_of(texts)) plugin.observe(&texts);
-    tokenizer_train<Tokenizer>(plugin, answer) Ok(answer.bytes(&plugin.train()?));
+    tokenizer_train<Tokenizer>(plugin, answer) plugin.train().map(|it| answer.bytes(&it));
     tokenizer_load<Tokenizer>(plugin, _answer, model: Str = model.as_slice()) plugin.load(model);
-    tokenizer_vocabulary<Tokenizer>(plugin, answer) Ok(answer.vocabulary(&plugin.vocabulary()?));
-    tokenizer_encode<Tokenizer>(plugin, answer, texts: List<Str> = strs_of(texts)) Ok(answer.tokens(&plugin.encode(&texts)?));
-    tokenizer_decode<Tokenizer>(plugin, answer, batch: TokenBatch = read_batch(batch)) {
-        plugin.decode(&batch)?.iter().for_each(|text| answer.bytes(text));
-        Ok(())
+    tokenizer_vocabulary<Tokenizer>(plugin, answer) plugin.vocabulary().map(|it| answer.vocabulary(&it));
+    tokenizer_encode<Tokenizer>(plugin, answer, texts: List<Str> = strs_of(texts)) {
+        plugin.encode(&texts).map(|it| answer.tokens(&it))
     };
-    filter_two_pass<Filter>(plugin, answer) Ok(answer.number(plugin.two_pass().into()));
+    tokenizer_decode<Tokenizer>(plugin, answer, batch: TokenBatch = read_batch(batch)) {
+        plugin.decode(&batch).map(|texts| texts.iter().for_each(|text| answer.bytes(text)))
+    };
+    filter_two_pass<Filter>(plugin, answer) Ok(plugin.two_pass()).map(|it| answer.number(it.into()));
     filter_observe<Filter>(plugin, _answer, documents: List<Str> = strs_of(documents)) plugin.observe(&documents);
-    filter_state<Filter>(plugin, answer) Ok(answer.bytes(&plugin.state()?));
+    filter_state<Filter>(plugin, answer) plugin.state().map(|it| answer.bytes(&it));
     filter_merge<Filter>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
     filter_judge<Filter>(plugin, answer, documents: List<Str> = strs_of(documents)) {
-        plugin.judge(&documents)?.iter().for_each(|verdict| answer.verdict(verdict));
-        Ok(())
+        plugin.judge(&documents).map(|verdicts| verdicts.iter().for_each(|verdict| answer.verdict(verdict)))
     };
-    loss_describe<Loss>(plugin, answer) Ok(answer.graph(&plugin.describe()?));
-    metric_info<Metric>(plugin, answer) Ok(answer.info(&plugin.info()?));
-    metric_describe<Metric>(plugin, answer) Ok(answer.graph(&plugin.describe()?));
-    text_metric_info<TextMetric>(plugin, answer) Ok(answer.info(&plugin.info()?));
+    loss_describe<Loss>(plugin, answer) plugin.describe().map(|it| answer.graph(&it));
+    metric_info<Metric>(plugin, answer) plugin.info().map(|it| answer.info(&it));
+    metric_describe<Metric>(plugin, answer) plugin.describe().map(|it| answer.graph(&it));
+    text_metric_info<TextMetric>(plugin, answer) plugin.info().map(|it| answer.info(&it));
     text_metric_update<TextMetric>(plugin, _answer, pairs: List<TextPair> = read_pairs(pairs)) plugin.update(&pairs);
-    text_metric_state<TextMetric>(plugin, answer) Ok(answer.bytes(&plugin.state()?));
+    text_metric_state<TextMetric>(plugin, answer) plugin.state().map(|it| answer.bytes(&it));
     text_metric_merge<TextMetric>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
-    text_metric_value<TextMetric>(plugin, answer) Ok(answer.number(plugin.value()?));
+    text_metric_value<TextMetric>(plugin, answer) plugin.value().map(|it| answer.number(it));
 }
 
 /// # Safety

@@ -189,7 +189,7 @@ mod tests {
             (host.bytes)(host.context, List { ptr: std::ptr::null(), len: 3 });
         }
         assert_eq!(answer.invalid.as_deref(), Some("delivered text that is not UTF-8"));
-        assert_eq!(answer.bytes, [Vec::new()]);
+        assert_eq!(answer.bytes, [Vec::<u8>::new()]);
         assert_eq!(Answer::default().one_bytes(), Err(PluginError::internal("delivered 0 byte strings, expected 1")));
     }
 }

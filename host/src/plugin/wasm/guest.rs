@@ -84,6 +84,8 @@ fn explain(error: &wasmtime::Error, state: &State, limits: Limits) -> PluginErro
         (Some(Trap::Interrupt), _) => format!("no answer within {} ms (limits.call_ms)", limits.call_ms),
         // how Rust's panic ends, after its hook wrote the text to the log
         (Some(Trap::UnreachableCodeReached), Some(panic)) => panic.clone(),
+        // a guest's stack lies at the start of its memory: running over it is running out of the memory
+        (Some(Trap::MemoryOutOfBounds), _) => format!("{}, as after a stack overflow", Trap::MemoryOutOfBounds),
         (Some(trap), _) => trap.to_string(),
         (None, _) => one_line(&format!("{error:#}")),
     })

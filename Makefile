@@ -1,0 +1,39 @@
+# Two commands on a fresh machine: `make train` and `make test`. Needed: cargo, a C compiler, make and bash.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help train test lint build plugins wasm-target clean
+
+CONFIG ?= configs/austen.toml
+ARGS ?=
+TRAINYARD := target/release/trainyard
+# hf-tokenizer wraps a large crate and is a built-in only.
+PLUGINS := $(filter-out plugins/hf-tokenizer,$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'make train CONFIG=configs/austen-native.toml ARGS="--set train.steps=100 --overwrite"'
+
+train: plugins ## train a small GPT on real text, with every plugin as a WASM component
+	$(TRAINYARD) train $(CONFIG) $(ARGS)
+
+test: plugins lint ## all tests, with every plugin in all its forms
+	cargo test --release --workspace
+
+lint: ## formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+
+build: ## the program, target/release/trainyard
+	cargo build --release -p trainyard
+
+plugins: build wasm-target ## every plugin as a WASM component and as a native library, in target/plugins/
+	for plugin in $(PLUGINS); do $(TRAINYARD) plugin build "$$plugin"; done
+
+wasm-target: ## the Rust target wasm32-unknown-unknown, where the toolchain lacks it
+	scripts/wasm-target.sh
+
+clean: ## remove what builds made; runs/ stays
+	cargo clean

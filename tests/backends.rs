@@ -1,0 +1,108 @@
+//! A plugin answers the same, byte for byte, as a built-in, as a component and as a native library.
+
+use crate::plugins::forms;
+use std::fmt::Debug;
+use trainyard::plugin::Plugin;
+use trainyard_plugin::{Kind, TextPair};
+
+const TEXTS: [&str; 6] = [
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a \
+     wife.",
+    "",
+    "naïve café — “quotes” 日本語 🦀\r\n\ttab",
+    "the the the the the the the the the the the the",
+    "# A heading\n\n- one\n- two...\n- three...\n",
+    "0123456789 don't we'll I'm",
+];
+
+/// Runs `body` on each form and compares what it returns.
+fn same<T: PartialEq + Debug>(name: &str, kind: Kind, settings: &str, body: impl Fn(&Plugin) -> trainyard::Result<T>) {
+    let plugins = forms(name, kind, settings);
+    assert_eq!(plugins.each_ref().map(|plugin| plugin.stamp().backend.as_str()), ["builtin", "wasm", "native"]);
+    let [builtin, wasm, native] = plugins
+        .each_ref()
+        .map(|plugin| body(plugin).unwrap_or_else(|error| panic!("{}: {error}", plugin.stamp().backend)));
+    assert_eq!(builtin, wasm, "{name} as a component");
+    assert_eq!(builtin, native, "{name} as a native library");
+}
+
+fn tokenizer(name: &str, settings: &str) {
+    same(name, Kind::Tokenizer, settings, |plugin| {
+        let mut trainer = plugin.tokenizer()?;
+        trainer.observe(&TEXTS[..3])?;
+        trainer.observe(&TEXTS[3..])?;
+        let model = trainer.train()?;
+        let mut tokenizer = plugin.tokenizer()?;
+        tokenizer.load(&model)?;
+        let batch = tokenizer.encode(&TEXTS)?;
+        let decoded = tokenizer.decode(&batch)?;
+        assert!(decoded.iter().zip(TEXTS).all(|(decoded, text)| decoded == text.as_bytes()));
+        Ok((model, tokenizer.vocabulary()?, batch, decoded))
+    });
+}
+
+fn filter(name: &str, settings: &str) {
+    same(name, Kind::Filter, settings, |plugin| {
+        let mut filter = plugin.filter()?;
+        Ok((filter.two_pass(), filter.judge(&TEXTS)?, filter.judge(&[])?))
+    });
+}
+
+fn loss(name: &str, settings: &str) {
+    same(name, Kind::Loss, settings, |plugin| Ok(plugin.loss()?.describe()?));
+}
+
+fn metric(name: &str, settings: &str) {
+    same(name, Kind::Metric, settings, |plugin| {
+        let metric = plugin.metric()?;
+        Ok((metric.info()?, metric.describe()?))
+    });
+}
+
+fn text_metric(name: &str, settings: &str) {
+    let pairs: Vec<_> =
+        TEXTS.iter().map(|text| TextPair { hypothesis: text, references: vec![TEXTS[0], text] }).collect();
+    same(name, Kind::TextMetric, settings, |plugin| {
+        let mut whole = plugin.text_metric()?;
+        whole.update(&pairs)?;
+        let (mut first, mut second) = (plugin.text_metric()?, plugin.text_metric()?);
+        first.update(&pairs[..2])?;
+        second.update(&pairs[2..])?;
+        first.merge(&second.state()?)?;
+        assert_eq!(first.value()?.to_bits(), whole.value()?.to_bits(), "merging equals updating with all");
+        Ok((whole.info()?, whole.state()?, whole.value()?.to_bits()))
+    });
+}
+
+#[test]
+fn byte() {
+    tokenizer("byte", "");
+}
+
+#[test]
+fn losses() {
+    loss("cross-entropy", "");
+    loss("label-smoothing", "");
+    loss("focal", "gamma = 1.5");
+    loss("z-loss", "");
+}
+
+#[test]
+fn metrics() {
+    metric("bits-per-byte", "");
+    metric("token-accuracy", "");
+}
+
+#[test]
+fn errors_name_the_culprit_on_every_form() {
+    let errors = forms("focal", Kind::Loss, "gama = 1").map(|plugin| {
+        plugin.loss().err().map(|error| (error.exit_code(), error.to_string())).expect("an unknown setting")
+    });
+    for (exit_code, error) in &errors {
+        assert_eq!(*exit_code, 2);
+        assert!(error.ends_with("create: gama: unknown setting, expected one of gamma"), "{error}");
+    }
+    assert!(errors[0].1.starts_with("plugin \"focal\" 0.1.0 (builtin): "), "{}", errors[0].1);
+    assert!(errors[1].1.starts_with("plugin \"focal\" 0.1.0 (wasm, "), "{}", errors[1].1);
+    assert!(errors[2].1.starts_with("plugin \"focal\" 0.1.0 (native, "), "{}", errors[2].1);
+}
