@@ -6,12 +6,16 @@ use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
     trainyard_byte::PLUGIN,
+    trainyard_hf_tokenizer::PLUGIN,
+    trainyard_length::PLUGIN,
+    trainyard_gopher_quality::PLUGIN,
     trainyard_cross_entropy::PLUGIN,
     trainyard_label_smoothing::PLUGIN,
     trainyard_focal::PLUGIN,
     trainyard_z_loss::PLUGIN,
     trainyard_bits_per_byte::PLUGIN,
     trainyard_token_accuracy::PLUGIN,
+    trainyard_distinct_n::PLUGIN,
 ];
 
 /// The built-ins with their identities.
