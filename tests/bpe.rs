@@ -1,6 +1,7 @@
 //! The tokenizer `bpe` against the `tokenizers` crate: the same pieces, the same merges, the same ids.
 
 use std::collections::{HashMap, HashSet};
+use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer as Reference};
@@ -36,13 +37,14 @@ fn train_reference(documents: &[String], vocab_size: usize) -> Reference {
     let byte_level = || ByteLevel::new(false, true, true);
     let mut reference = Reference::new(BPE::default());
     reference.with_pre_tokenizer(Some(byte_level())).with_decoder(Some(byte_level()));
-    let trainer = BpeTrainer::builder()
+    let mut trainer: TrainerWrapper = BpeTrainer::builder()
         .vocab_size(vocab_size - 1)
         .min_frequency(2)
         .show_progress(false)
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect::<HashSet<char>>())
-        .build();
-    reference.train(&mut trainer.into(), documents.iter()).unwrap();
+        .build()
+        .into();
+    reference.train(&mut trainer, documents.iter()).unwrap();
     reference
 }
 
