@@ -6,6 +6,7 @@ use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
     trainyard_byte::PLUGIN,
+    trainyard_bpe::PLUGIN,
     trainyard_cross_entropy::PLUGIN,
     trainyard_label_smoothing::PLUGIN,
     trainyard_focal::PLUGIN,
