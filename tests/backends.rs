@@ -80,6 +80,11 @@ fn byte() {
 }
 
 #[test]
+fn bpe() {
+    tokenizer("bpe", "vocab_size = 300");
+}
+
+#[test]
 fn losses() {
     loss("cross-entropy", "");
     loss("label-smoothing", "");
