@@ -4,12 +4,13 @@
 #   scripts/wasm-target.sh
 #
 # 1. The toolchain has the target (by rustup or a distribution's package): nothing is done.
-# 2. Debian and its kin: their compiler is unpacked, not installed, into a private directory, together with the source of
-#    its own standard library, which is then built for the target: 140 MB to download, about a minute.
+# 2. Debian and its kin: their compiler is unpacked, not installed, into a private directory, with the source of its own
+#    standard library, which is then built for the target: 140 MB to download, about a minute.
 # 3. Otherwise a message says what to do.
 #
-# `trainyard plugin build` finds the directory by itself. Its compiler is used for WASM plugins and nothing else: the two
-# compilers do not read each other's libraries. Run it again after an upgrade of Rust: what is done is not done twice.
+# `trainyard plugin build` finds the directory by itself. Its compiler is used for WASM plugins and nothing else: the
+# two compilers do not read each other's libraries. Run it again after an upgrade of Rust: what is done is not done
+# twice.
 set -eu
 
 target=wasm32-unknown-unknown
@@ -18,7 +19,7 @@ prefix=${XDG_CACHE_HOME:-$HOME/.cache}/trainyard/wasm
 say() { printf 'wasm-target: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-command -v rustc >/dev/null 2>&1 || fail "no rustc found; install Rust first: https://rustup.rs or your distribution's package"
+command -v rustc >/dev/null 2>&1 || fail "no rustc found; install Rust first (https://rustup.rs)"
 if [ -d "$(rustc --print target-libdir --target "$target" 2>/dev/null)" ]; then
     say "this toolchain has $target, nothing to do"
     exit 0
@@ -26,7 +27,8 @@ fi
 
 cures="run 'rustup target add $target' if your Rust came from rustup, or install your distribution's package of $target"
 for tool in apt-get apt-cache dpkg-deb cargo; do
-    command -v "$tool" >/dev/null 2>&1 || fail "this Rust cannot build for $target, and without $tool neither can this script help; $cures"
+    command -v "$tool" >/dev/null 2>&1 ||
+        fail "this Rust cannot build for $target, and without $tool neither can this script help; $cures"
 done
 
 # Debian's compiler has no linker for WASM of its own; the one inside any Rust toolchain does.
@@ -64,7 +66,8 @@ unpack() {
     (
         cd "$prefix/debs"
         # shellcheck disable=SC2086 # llvm may be empty
-        apt-get download "rustc$flavour=$version" "rust$flavour-src=$version" "libstd-rust$flavour-dev=$version" "$runtime=$version" $llvm >&2
+        apt-get download "rustc$flavour=$version" "rust$flavour-src=$version" "libstd-rust$flavour-dev=$version" \
+            "$runtime=$version" $llvm >&2
     ) || fail "apt-get download failed; $cures"
 
     rm -rf "$prefix/tree"
@@ -85,7 +88,8 @@ build_std() {
     RUSTC_BOOTSTRAP=1 RUSTC=$prefix/bin/rustc CARGO_TARGET_DIR=$prefix/build __CARGO_DEFAULT_LIB_METADATA=stablestd \
         RUSTFLAGS="-Zforce-unstable-if-unmarked -Cembed-bitcode=yes -Cdebuginfo=0" \
         cargo build --quiet --release --locked --target "$target" --manifest-path "$source/std/Cargo.toml" -p std \
-        --features "compiler-builtins-mem panic-unwind backtrace" >&2 || fail "the standard library did not build; $cures"
+        --features "compiler-builtins-mem panic-unwind backtrace" >&2 ||
+        fail "the standard library did not build; $cures"
     mkdir -p "$out"
     cp "$prefix/build/$target/release/deps/"*.rlib "$out/"
     rm -rf "$prefix/build"

@@ -6,7 +6,8 @@ use trainyard::plugin::Plugin;
 use trainyard_plugin::{Kind, TextPair};
 
 const TEXTS: [&str; 6] = [
-    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.",
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a \
+     wife.",
     "",
     "naïve café — “quotes” 日本語 🦀\r\n\ttab",
     "the the the the the the the the the the the the",

@@ -1,4 +1,5 @@
-//! Bad plugins: each is one line that names the culprit, what was expected, what came and what to do. Nothing hangs or panics.
+//! Bad plugins: each is one line that names the culprit, what was expected, what came and what to do. Nothing hangs or
+//! panics.
 
 use crate::plugins::{built, config};
 use std::path::{Path, PathBuf};
@@ -149,7 +150,8 @@ fn files_that_are_no_plugins_say_why() {
     let (exit_code, error) = open("h.wasm", &component[..component.len() / 2]);
     assert!(exit_code == 3 && error.starts_with("h.wasm: is a damaged WASM file: "), "{error}");
     let library = replaced(&files.native, b"\0trainyard_plugin\0", b"\0trainyard_plugix\0");
-    let expected = "l.so: has no section \"trainyard_plugin\", so it is no trainyard plugin; export one with trainyard_plugin::export!";
+    let expected = "l.so: has no section \"trainyard_plugin\", so it is no trainyard plugin; \
+                    export one with trainyard_plugin::export!";
     assert_eq!(open("l.so", &library), (3, expected.into()));
     let (exit_code, error) = open("d.so", &library[..1000]);
     assert!(exit_code == 3 && error.starts_with("d.so: is a damaged dynamic library: "), "{error}");
@@ -180,7 +182,8 @@ fn kind_digest_and_trust_are_checked_before_loading() {
     let (exit_code, error) = open(dir.path(), "p.wasm", &component, |config| config.sha256 = Some("00ff".into()));
     let sha256 = inspect(&files.wasm).expect("readable").sha256;
     let expected = format!(
-        "p.wasm: has sha256 {sha256}, the config pins 00ff; put back the pinned file, or change the line if you trust this one"
+        "p.wasm: has sha256 {sha256}, the config pins 00ff; \
+         put back the pinned file, or change the line if you trust this one"
     );
     assert_eq!((exit_code, error), (3, expected));
     let expected = "p.so: plugin \"hostile\" is native code and would run with all your rights; \

@@ -10,15 +10,26 @@ use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer
 ///
 /// * on every target `pub const PLUGIN`, with which a host links the plugin in,
 /// * on `wasm32` the exports of a component,
-/// * elsewhere one C symbol ([`crate::abi`]), whose name ends in the crate's name, so that several plugins can be linked together,
+/// * elsewhere one C symbol ([`crate::abi`]), whose name ends in the crate's name, so that several plugins can be
+///   linked together,
 /// * and the identity ([`crate::Identity`]) in a section of the file, to be read without running it.
 #[macro_export]
 macro_rules! export {
-    (tokenizer $name:literal = $type:ty) => { $crate::__export!(tokenizer Tokenizer TokenizerTable "tokenizer" $name $type); };
-    (filter $name:literal = $type:ty) => { $crate::__export!(filter Filter FilterTable "filter" $name $type); };
-    (loss $name:literal = $type:ty) => { $crate::__export!(loss Loss LossTable "loss" $name $type); };
-    (metric $name:literal = $type:ty) => { $crate::__export!(metric Metric MetricTable "metric" $name $type); };
-    (text_metric $name:literal = $type:ty) => { $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type); };
+    (tokenizer $name:literal = $type:ty) => {
+        $crate::__export!(tokenizer Tokenizer TokenizerTable "tokenizer" $name $type);
+    };
+    (filter $name:literal = $type:ty) => {
+        $crate::__export!(filter Filter FilterTable "filter" $name $type);
+    };
+    (loss $name:literal = $type:ty) => {
+        $crate::__export!(loss Loss LossTable "loss" $name $type);
+    };
+    (metric $name:literal = $type:ty) => {
+        $crate::__export!(metric Metric MetricTable "metric" $name $type);
+    };
+    (text_metric $name:literal = $type:ty) => {
+        $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type);
+    };
 }
 
 #[doc(hidden)]

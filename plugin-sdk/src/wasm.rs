@@ -1,4 +1,5 @@
-//! The WASM form of the contract: one world per kind, generated from `wit/plugin.wit`, and its bridge to the author's type.
+//! The WASM form of the contract: one world per kind, generated from `wit/plugin.wit`, and its bridge to the author's
+//! type.
 
 use crate::{Create, ErrorKind, Filter, Loss, Metric, PluginError, Result, TextMetric, Tokenizer};
 use std::marker::PhantomData;

@@ -82,7 +82,8 @@ fn lines(source: &Source) -> Vec<String> {
 fn columns(line: &str) -> usize {
     let parts: Vec<_> = line.split('"').collect();
     let is_literal = |index: usize| index % 2 == 1 && !line.trim_start().starts_with("//");
-    let columns = |(index, part): (usize, &&str)| if is_literal(index) { 3 } else { part.chars().count() };
+    let columns =
+        |(index, part): (usize, &&str)| part.chars().count().min(if is_literal(index) { 3 } else { usize::MAX });
     parts.iter().enumerate().map(columns).sum::<usize>() + parts.len() - 1
 }
 

@@ -18,7 +18,8 @@ pub struct Forms {
     pub native: bool,
 }
 
-/// Builds the plugin whose crate is in `dir` and returns the files, in the order of `Forms`. Cargo's own output goes to stderr.
+/// Builds the plugin whose crate is in `dir` and returns the files, in the order of `Forms`. Cargo's own output goes to
+/// stderr.
 pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
     let project = Project::read(dir)?;
     let mut files = Vec::new();
@@ -104,8 +105,8 @@ impl Project {
         )))
     }
 
-    /// Puts a built file into `target/plugins`, named after the plugin. Renamed in one step, because a running program may
-    /// have the old one mapped.
+    /// Puts a built file into `target/plugins`, named after the plugin. Renamed in one step, because a running program
+    /// may have the old one mapped.
     fn install(&self, built: &Path, bytes: Vec<u8>, suffix: &str) -> Result<PathBuf> {
         // also proves that what was built is a plugin
         let file = PluginFile::parse(built, bytes)?;
@@ -138,8 +139,8 @@ fn output(command: &mut Command) -> Result<Vec<u8>> {
     }
 }
 
-/// The environment with which cargo can build for WASM: nothing when the toolchain has the target, otherwise the compiler that
-/// `scripts/wasm-target.sh` has put aside, which must never be used for anything else.
+/// The environment with which cargo can build for WASM: nothing when the toolchain has the target, otherwise the
+/// compiler that `scripts/wasm-target.sh` has put aside, which must never be used for anything else.
 fn wasm_toolchain(dir: &Path) -> Result<Vec<(&'static str, OsString)>> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let library = output(Command::new(rustc).current_dir(dir).args(["--print", "target-libdir", "--target", TARGET]))?;
@@ -153,8 +154,8 @@ fn wasm_toolchain(dir: &Path) -> Result<Vec<(&'static str, OsString)>> {
     match rustc.is_file() && linker.exists() {
         true => Ok(vec![("RUSTC", rustc.into()), ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker.into())]),
         false => Err(Error::run(format!(
-            "this Rust toolchain cannot build for {TARGET}; run `rustup target add {TARGET}`, or, where there is no rustup, \
-             `scripts/wasm-target.sh`"
+            "this Rust toolchain cannot build for {TARGET}; run `rustup target add {TARGET}`, or, where there is no \
+             rustup, `scripts/wasm-target.sh`"
         ))),
     }
 }

@@ -1,4 +1,5 @@
-//! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every error.
+//! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every
+//! error.
 
 use std::sync::Arc;
 use trainyard_plugin::{

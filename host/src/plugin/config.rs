@@ -8,8 +8,8 @@ use std::path::Path;
 /// One plugin of a run: `plugin = "focal"` (built-in), `"path/focal.wasm"` or `"path/libfocal.so"`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PluginConfig {
-    /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the config
-    /// file as written, absolute after loading.
+    /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the
+    /// config file as written, absolute after loading.
     pub plugin: String,
     /// Native code runs only when the config says `trust = "native"`.
     #[serde(skip_serializing_if = "Option::is_none")]

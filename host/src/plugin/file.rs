@@ -64,8 +64,8 @@ pub fn check_contract(path: &Path, identity: &Identity) -> Result<()> {
         false => "rebuild it",
     };
     Err(Error::plugin(format!(
-        "{}: plugin {:?} {} was built for contract {major}.{minor} (SDK {}), this host supports {host_major}.{host_minor}; \
-         {cure} with trainyard-plugin {}",
+        "{}: plugin {:?} {} was built for contract {major}.{minor} (SDK {}), this host supports \
+         {host_major}.{host_minor}; {cure} with trainyard-plugin {}",
         path.display(),
         identity.name,
         identity.version,

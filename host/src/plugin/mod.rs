@@ -1,7 +1,8 @@
 //! The plugin seam: built-in, WASM and native plugins behind one type.
 //!
-//! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and so on.
-//! Everything above sees only those traits. What an instance answers was checked, and its errors begin with the culprit.
+//! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and
+//! so on. Everything above sees only those traits. What an instance answers was checked, and its errors begin with the
+//! culprit.
 
 mod build;
 mod builtin;

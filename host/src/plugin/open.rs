@@ -2,6 +2,7 @@
 
 use super::file::{Form, PluginFile, check_contract};
 use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
 use trainyard_plugin::Kind;
@@ -20,10 +21,6 @@ impl Plugin {
             false => open_builtin(config, kinds),
         }
     }
-}
-
-fn either(kinds: &[Kind]) -> String {
-    kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// Whether a config's `plugin` is a file and not a built-in's name.
@@ -49,19 +46,19 @@ fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
 }
 
 fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
-    let known: Vec<_> =
-        builtin::identities().map(|(identity, _)| identity).filter(|identity| kinds.contains(&identity.kind)).collect();
-    let nearest = known.iter().map(|identity| (strsim::levenshtein(name, &identity.name), &identity.name)).min();
-    let hint = match nearest {
-        Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),
-        _ => String::new(),
-    };
-    let names: Vec<_> = known.iter().map(|identity| identity.name.as_str()).collect();
+    let known = builtin::identities().map(|(identity, _)| identity).filter(|identity| kinds.contains(&identity.kind));
+    let names: Vec<_> = known.map(|identity| identity.name).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
     Error::usage(format!(
-        "plugin {name:?}: no built-in {} has this name, expected one of {} or a file (.wasm or a native library){hint}",
+        "plugin {name:?}: no built-in {} has this name (a file's ends in .wasm or .so, or holds a \"/\"); {}",
         either(kinds),
-        names.join(", ")
+        did_you_mean(name, &names)
     ))
+}
+
+/// `metric or text-metric`.
+fn either(kinds: &[Kind]) -> String {
+    kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
@@ -79,7 +76,8 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     }
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
         return Err(Error::plugin(format!(
-            "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust this one",
+            "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust \
+             this one",
             path.display(),
             file.sha256
         )));
@@ -90,8 +88,8 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
         }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
-                "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add trust = \"native\" \
-                 beside plugin = …, or use its .wasm form",
+                "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
+                 trust = \"native\" beside plugin = …, or use its .wasm form",
                 path.display(),
                 file.identity.name
             )));

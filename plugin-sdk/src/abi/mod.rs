@@ -1,24 +1,25 @@
-//! The native form of the contract: C structs, version 0. It says what `wit/plugin.wit` says; a plugin in C needs only this page.
+//! The native form of the contract: C structs, version 0. It says what `wit/plugin.wit` says; a plugin in C needs only
+//! this page.
 //!
 //! **One symbol.** A library exports one constant, named `trainyard_plugin_v0_` and any ending: a [`TokenizerTable`],
-//! [`FilterTable`], [`LossTable`], [`MetricTable`] or [`TextMetricTable`]. Each begins with a [`Header`] that tells which. The
-//! library also carries its identity ([`crate::Identity`]) in the section [`crate::SECTION`], which the host reads before it
-//! loads anything.
+//! [`FilterTable`], [`LossTable`], [`MetricTable`] or [`TextMetricTable`]. Each begins with a [`Header`] that tells
+//! which. The library also carries its identity ([`crate::Identity`]) in the section [`crate::SECTION`], which the host
+//! reads before it loads anything.
 //!
 //! **Growth.** Structs only grow at their end, and a table says its size, so that old plugins load in new hosts. What
 //! cannot be said that way gets another symbol, `trainyard_plugin_v1_…`.
 //!
-//! **Ownership.** Nothing is freed across the boundary. Arguments belong to the host and are valid until the call returns.
-//! Results are handed to the host's functions in [`Host`], which copy them; what they are given belongs to the plugin and need
-//! only be valid until they return.
+//! **Ownership.** Nothing is freed across the boundary. Arguments belong to the host and are valid until the call
+//! returns. Results are handed to the host's functions in [`Host`], which copy them; what they are given belongs to the
+//! plugin and need only be valid until they return.
 //!
 //! **Order and threads.** `create` first; the other functions only with an instance that it made; `destroy` last, once.
 //! Calls on one instance never overlap but may come from different threads; calls on different instances may overlap.
 //! Further rules of order are those of the traits ([`crate::Tokenizer`] and so on).
 //!
-//! **Failure.** A function returns [`OK`] after it delivered its results, or delivers [`Host::error`] and returns [`FAILED`].
-//! After [`PANICKED`] the host calls only `destroy`. No function may unwind or `longjmp` into the host, or start threads that
-//! outlive its call. A library is never unloaded.
+//! **Failure.** A function returns [`OK`] after it delivered its results, or delivers [`Host::error`] and returns
+//! [`FAILED`]. After [`PANICKED`] the host calls only `destroy`. No function may unwind or `longjmp` into the host, or
+//! start threads that outlive its call. A library is never unloaded.
 
 mod answer;
 #[doc(hidden)]
@@ -178,7 +179,8 @@ pub struct Host {
     pub size: usize,
     /// To be passed to every function below.
     pub context: *mut c_void,
-    /// Why the call failed: kind (0 config, 1 input, 2 state, 3 unsupported, 4 internal) and one line of text. At most once.
+    /// Why the call failed: kind (0 config, 1 input, 2 state, 3 unsupported, 4 internal) and one line of text. At most
+    /// once.
     pub error: unsafe extern "C" fn(*mut c_void, u32, Str),
     /// Bytes: once for `train` and `state`; for `decode` once per sequence, for `vocabulary` once per token, in order.
     pub bytes: unsafe extern "C" fn(*mut c_void, Str),

@@ -76,8 +76,7 @@ unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting
     let answer = unsafe { Answer::new(host) };
     let created = catch_unwind(|| {
         // SAFETY: as above, and the host's texts are UTF-8
-        let settings: Vec<_> =
-            unsafe { settings.as_slice() }.iter().map(|setting| unsafe { read_setting(setting) }).collect();
+        let settings: Vec<_> = unsafe { settings.as_slice().iter().map(|setting| read_setting(setting)).collect() };
         crate::export::create::<T>(&settings)
     });
     match created {
@@ -153,9 +152,16 @@ unsafe fn read_setting(setting: &Setting) -> crate::Setting {
 
 /// Writes C functions that read their arguments and forward to a trait's function.
 macro_rules! functions {
-    ($( $name:ident<$bound:ident>($plugin:ident, $answer:ident $(, $argument:ident: $type:ty = $read:expr)?) $body:expr; )+) => { $(
-        unsafe extern "C" fn $name<T: Create + $bound>(instance: Instance, host: *const Host $(, $argument: $type)?) -> Status {
-            // SAFETY: the contract of the tables: the instance is ours, host and arguments live until the call returns, texts are UTF-8
+    ($(
+        $name:ident<$bound:ident>($plugin:ident, $answer:ident $(, $argument:ident: $type:ty = $read:expr)?) $body:expr;
+    )+) => { $(
+        unsafe extern "C" fn $name<T: Create + $bound>(
+            instance: Instance,
+            host: *const Host
+            $(, $argument: $type)?
+        ) -> Status {
+            // SAFETY: the contract of the tables: the instance is ours, host and arguments live until the call returns,
+            // texts are UTF-8
             unsafe {
                 $( let $argument = $read; )?
                 call::<T>(instance, host, |$plugin, $answer| $body)
@@ -169,7 +175,9 @@ functions! {
     tokenizer_train<Tokenizer>(plugin, answer) plugin.train().map(|it| answer.bytes(&it));
     tokenizer_load<Tokenizer>(plugin, _answer, model: Str = model.as_slice()) plugin.load(model);
     tokenizer_vocabulary<Tokenizer>(plugin, answer) plugin.vocabulary().map(|it| answer.vocabulary(&it));
-    tokenizer_encode<Tokenizer>(plugin, answer, texts: List<Str> = strs_of(texts)) plugin.encode(&texts).map(|it| answer.tokens(&it));
+    tokenizer_encode<Tokenizer>(plugin, answer, texts: List<Str> = strs_of(texts)) {
+        plugin.encode(&texts).map(|it| answer.tokens(&it))
+    };
     tokenizer_decode<Tokenizer>(plugin, answer, batch: TokenBatch = read_batch(batch)) {
         plugin.decode(&batch).map(|texts| texts.iter().for_each(|text| answer.bytes(text)))
     };

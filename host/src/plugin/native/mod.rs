@@ -28,7 +28,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the library and finds its table. From here on its code runs: initialisers first, and nothing holds it back.
+    /// Loads the library and finds its table. From here on its code runs: initialisers first, and nothing holds it
+    /// back.
     pub fn load(path: &Path, symbol: &str, identity: &Identity) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         let address = load_symbol(path, symbol).map_err(|error| wrong(format!("cannot be loaded: {error}")))?;

@@ -1,7 +1,7 @@
 //! WASM plugins: components in a sandbox with limits on time and memory.
 //!
-//! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five worlds,
-//! and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
+//! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five
+//! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
 mod engine;
 mod guest;
@@ -59,8 +59,8 @@ fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
     match denied.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "imports {}, but a plugin may import nothing but trainyard:plugin/log@0.1.0: it has no files, clock, network or \
-             random numbers; build it for wasm32-unknown-unknown",
+            "imports {}, but a plugin may import nothing but trainyard:plugin/log@0.1.0: it has no files, clock, network \
+             or random numbers; build it for wasm32-unknown-unknown",
             denied.join(", ")
         )),
     }
