@@ -1,2 +1,8 @@
-#[test]
-fn t() {}
+//! All integration tests, one module per subject.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
+
+mod config;
+mod data;
+mod ops;
+mod reference;
+mod tidy;

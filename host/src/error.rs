@@ -1,4 +1,5 @@
-//! The one error type of the host. A message is one line, lower case: culprit, what was expected, what came, what to do.
+//! The one error type of the host. A message is one line, lower case: culprit, what was expected, what came, what to
+//! do.
 
 use std::fmt::{self, Display};
 use std::path::Path;

@@ -9,6 +9,7 @@ pub mod model;
 pub mod ops;
 pub mod optim;
 pub mod plugin;
+pub mod random;
 pub mod report;
 pub mod train;
 

@@ -5,8 +5,8 @@ use crate::{PluginError, Result};
 /// A filter or cleaner of documents.
 ///
 /// Order of calls: `create`; if `two_pass` says so, every document goes through `observe` and the states of all
-/// instances through `merge` before the first `judge`. A verdict may depend on the settings, the observed state and the one
-/// document it is about, never on the batch around it. One instance serves one thread.
+/// instances through `merge` before the first `judge`. A verdict may depend on the settings, the observed state and the
+/// one document it is about, never on the batch around it. One instance serves one thread.
 pub trait Filter: Send {
     /// One verdict per document, in order.
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>>;

@@ -14,7 +14,8 @@
 //! setting           gamma  f64  2.0  focusing exponent, 0 or more; 0 is plain cross-entropy
 //! ```
 //!
-//! It is the WASM custom section and the ELF section named [`SECTION`]. An unknown key is ignored, so the list may grow.
+//! It is the WASM custom section and the ELF section named [`SECTION`]. An unknown key is ignored, so the list may
+//! grow.
 
 /// The version of the contract (`wit/plugin.wit`) that this SDK speaks, as major and minor.
 pub const CONTRACT: (u32, u32) = (0, 1);

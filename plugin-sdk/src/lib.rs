@@ -39,8 +39,12 @@
 //! # fn main() {}
 //! ```
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod abi;
 mod builtin;
 mod error;
+#[doc(hidden)]
+pub mod export;
 mod filter;
 pub mod graph;
 mod identity;
@@ -49,6 +53,9 @@ mod metric;
 #[doc(hidden)]
 pub mod settings;
 mod tokenizer;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod wasm;
 
 pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};

@@ -4,9 +4,9 @@ use crate::{Graph, Result};
 
 /// A loss, described and not executed.
 ///
-/// `describe` is called once, before step 1. It returns the mathematics as data ([`Graph`]); the host checks its shapes,
-/// differentiates it, fuses it with the model's output layer and runs it on its own device. The plugin is never entered in
-/// a step, tensors never reach it, and a sandboxed loss costs what a built-in one costs.
+/// `describe` is called once, before step 1. It returns the mathematics as data ([`Graph`]); the host checks its
+/// shapes, differentiates it, fuses it with the model's output layer and runs it on its own device. The plugin is never
+/// entered in a step, tensors never reach it, and a sandboxed loss costs what a built-in one costs.
 ///
 /// The same settings must always give the same graph.
 ///

@@ -33,7 +33,8 @@ pub trait Config: Sized {
     /// One line per setting: `setting`, name, type, default and documentation, separated by tabs, each line ended.
     const SCHEMA: &'static str;
 
-    /// Takes the given settings and the defaults of the others. An unknown name or a value of the wrong type is an error.
+    /// Takes the given settings and the defaults of the others. An unknown name or a value of the wrong type is an
+    /// error.
     fn from_settings(settings: &[Setting]) -> Result<Self>;
 }
 
@@ -57,7 +58,8 @@ pub trait Create: Sized {
     /// The settings; [`NoConfig`] when there are none.
     type Config: Config;
 
-    /// Checks ranges and makes the plugin. A wrong value is [`PluginError::config`], naming the setting, the range and the value.
+    /// Checks ranges and makes the plugin. A wrong value is [`PluginError::config`], naming the setting, the range and
+    /// the value.
     fn create(config: Self::Config) -> Result<Self>;
 }
 
@@ -204,7 +206,9 @@ macro_rules! config {
 
         impl $crate::Config for $name {
             const SCHEMA: &'static str = concat!(
-                $( "setting\t", stringify!($field), "\t", stringify!($type), "\t", stringify!($default), "\t", $doc, "\n", )+
+                $(
+                    "setting\t", stringify!($field), "\t", stringify!($type), "\t", stringify!($default), "\t", $doc, "\n",
+                )+
             );
 
             fn from_settings(settings: &[$crate::Setting]) -> $crate::Result<Self> {

@@ -5,8 +5,9 @@ use crate::{PluginError, Result};
 /// A tokenizer. The author implements this trait, and the host holds it: a sandboxed, a native and a built-in tokenizer
 /// look the same to everything above the plugin seam.
 ///
-/// Order of calls: `create` ([`crate::Create`]), then either `observe`* and `train`, or nothing, then `load`; `vocabulary`,
-/// `encode` and `decode` follow `load` and fail with a `state` error before it. One instance serves one thread.
+/// Order of calls: `create` ([`crate::Create`]), then either `observe`* and `train`, or nothing, then `load`;
+/// `vocabulary`, `encode` and `decode` follow `load` and fail with a `state` error before it. One instance serves one
+/// thread.
 ///
 /// An instance is a function of (settings, model, input): no files, clock, network or random numbers.
 pub trait Tokenizer: Send {
@@ -25,7 +26,8 @@ pub trait Tokenizer: Send {
     /// One sequence of ids per text, in order. Special tokens are never produced from text.
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch>;
 
-    /// One byte string per sequence: bytes, because a sequence may end inside a character. Special tokens decode to nothing.
+    /// One byte string per sequence: bytes, because a sequence may end inside a character. Special tokens decode to
+    /// nothing.
     fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>>;
 }
 
@@ -53,7 +55,8 @@ impl TokenBatch {
         starts.zip(&self.ends).map(|(start, &end)| &self.ids[start as usize..end as usize])
     }
 
-    /// Whether `ends` has `n_sequences` rising values of which the last is the number of ids, and every id is below `n_tokens`.
+    /// Whether `ends` has `n_sequences` rising values of which the last is the number of ids, and every id is below
+    /// `n_tokens`.
     pub fn check(&self, n_sequences: usize, n_tokens: usize) -> Result<()> {
         if self.ends.len() != n_sequences {
             return Err(PluginError::internal(format!("expected {n_sequences} sequences, got {}", self.ends.len())));

@@ -1,1 +1,53 @@
-//! cli
+//! The program: reads the command line, calls the library, says how it went.
+//!
+//! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
+
+mod args;
+mod filter;
+mod output;
+mod plugin;
+mod run;
+mod settings;
+mod tokenizer;
+
+use args::{Cli, Command};
+use clap::Parser;
+use output::{Outcome, Stop};
+use std::process::ExitCode;
+use trainyard::Error;
+
+/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
+pub fn run() -> ExitCode {
+    let args = Cli::parse(); // ends the program with code 2, or 0 for --help
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .without_time()
+        .with_target(false)
+        .init();
+    match dispatch(args.command) {
+        // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
+        Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
+        Err(Stop::Error(error)) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Outcome {
+    match command {
+        Command::Train(args) => run::train(&args),
+        Command::Eval(args) => run::evaluate(&args),
+        Command::Generate(args) => run::generate(&args),
+        Command::Filter(args) => filter::run(&args),
+        Command::Tokenizer(command) => tokenizer::run(&command),
+        Command::Plugin(command) => plugin::run(&command),
+    }
+}
+
+fn report(error: &Error) {
+    for line in error.to_string().lines() {
+        eprintln!("error: {line}");
+    }
+}

@@ -1,12 +1,31 @@
 //! The config of a run: as written, then resolved.
+//!
+//! [`load`] reads a TOML file, applies the overrides of the command line and gives a [`RunConfig`] in which every value
+//! is present and within its range, or all problems at once, each with its place. Each section is read beside the type
+//! that holds it: `TrainConfig::read` says what `[train]` may contain.
+
+mod document;
+mod overrides;
+mod problems;
+mod section;
+mod settings;
+mod suggest;
+
+pub use section::Section;
+pub use settings::plugin_settings;
+pub use suggest::did_you_mean;
 
 use crate::data::{DataConfig, TokenizerConfig};
 use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
 use crate::train::{SampleConfig, TrainConfig};
+use crate::{Error, Result};
+use problems::Problems;
+use section::Scope;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 /// Everything that a run depends on, checked: a value of this type cannot hold a setting that is out of range.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,8 +57,94 @@ pub struct RunConfig {
 pub struct RunSection {
     /// The run's folder is `dir/name`.
     pub name: String,
-    /// Where runs are kept; a relative path is relative to the current folder.
+    /// Where runs are kept; relative to the current folder as written, absolute after loading.
     pub dir: PathBuf,
     /// Seeds initialisation, shuffling and dropout, each through a stream of its own.
     pub seed: u64,
+}
+
+/// Reads the config at `path` and changes it by the `overrides`, each `section.key=value`.
+///
+/// Relative paths in the file start at its folder, those in an override at the current folder.
+///
+/// # Errors
+/// All problems of file and overrides, one line each: `configs/x.toml:12:5: train.batch: expected 1 or more, got 0`.
+pub fn load(path: &Path, overrides: &[String]) -> Result<RunConfig> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::usage(format!("{}: cannot read the config: {error}", path.display())))?;
+    let current_dir = std::env::current_dir()
+        .and_then(|dir| dir.canonicalize())
+        .map_err(|error| Error::run(format!("cannot find the current folder: {error}")))?;
+    let file_base = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => parent.canonicalize().map_err(|error| Error::io(parent, "resolve", &error))?,
+        None => current_dir.clone(),
+    };
+    let problems = Problems::new(path, &text, overrides);
+    let scope = Scope { problems, file_base, set_base: current_dir, places: RefCell::default() };
+    let mut document = document::parse(&text, &scope.problems);
+    scope.problems.check()?;
+    overrides::apply(&mut document, overrides, &scope.problems);
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
+    let config = Section::root(document, &scope, |root| RunConfig::read(root, stem));
+    scope.problems.check()?;
+    Ok(config)
+}
+
+impl RunConfig {
+    /// Every value, in TOML: what [`load`] reads back as an equal config.
+    ///
+    /// # Errors
+    /// A path that is not UTF-8, which TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::run(format!("cannot write the config as TOML: {error}")))
+    }
+
+    fn read(root: &mut Section<'_>, default_name: &str) -> Self {
+        let train = root.section("train", TrainConfig::read);
+        let config = Self {
+            run: root.section("run", |section| RunSection::read(section, default_name)),
+            data: root.section("data", DataConfig::read),
+            tokenizer: root.section("tokenizer", TokenizerConfig::read),
+            model: root.section("model", ModelConfig::read),
+            loss: root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy"))),
+            metric: root
+                .sections("metric", |section| PluginConfig::read(section, None))
+                .unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into()),
+            optimizer: root.section("optimizer", OptimizerConfig::read),
+            schedule: root.section("schedule", |section| ScheduleConfig::read(section, train.steps)),
+            train,
+            sample: root.section("sample", SampleConfig::read),
+        };
+        config.check(root);
+        config
+    }
+
+    /// What no section can see alone.
+    fn check(&self, root: &Section<'_>) {
+        let (warmup, steps) = (self.schedule.warmup, self.train.steps);
+        if warmup > steps {
+            let message = format!("expected at most train.steps, which is {steps}, got {warmup}");
+            root.conflict(&["schedule.warmup", "train.steps"], message);
+        }
+        if self.train.patience > 0 && self.data.validation == 0.0 {
+            let message = "needs held-out text: set data.validation above 0, or patience to 0";
+            root.conflict(&["train.patience", "data.validation"], message);
+        }
+    }
+}
+
+impl RunSection {
+    fn read(section: &mut Section<'_>, default_name: &str) -> Self {
+        let expected = "a folder's name of letters, digits, '-', '_' and '.', not beginning with '.'";
+        let letter = |char: char| char.is_alphanumeric() || "-_.".contains(char);
+        let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && text.chars().all(letter);
+        let default_name = default_name.trim_start_matches('.').replace(|char| !letter(char), "-");
+        let name = section.text_that("name", expected, is_name).unwrap_or(default_name);
+        let dir = section.text_that("dir", "a path", |text| !text.is_empty());
+        Self {
+            name,
+            dir: section.current_dir().join(dir.as_deref().unwrap_or("runs")),
+            seed: section.integer("seed", 0.., 1),
+        }
+    }
 }

@@ -1,1 +1,13 @@
-//! eval
+//! How good a model is, and what it writes.
+
+mod evaluate;
+mod report;
+mod run;
+mod sample;
+mod text_metrics;
+
+pub use evaluate::Evaluator;
+pub use report::final_report;
+pub use run::{OpenRun, evaluate};
+pub use sample::{choose, continue_tokens};
+pub use text_metrics::text_metrics;

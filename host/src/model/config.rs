@@ -1,5 +1,6 @@
 //! `[model]` of a run's config.
 
+use crate::config::Section;
 use serde::Serialize;
 
 /// `[model]`: the shape of the network.
@@ -27,4 +28,24 @@ pub struct ModelConfig {
 pub enum ModelKind {
     /// GPT-2: learned positions, pre-norm blocks, GELU.
     Gpt,
+}
+
+impl ModelConfig {
+    /// What `[model]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            kind: section.choice("kind", &[("gpt", ModelKind::Gpt)], ModelKind::Gpt),
+            layers: section.integer("layers", 1.., 4),
+            heads: section.integer("heads", 1.., 4),
+            width: section.integer("width", 1.., 256),
+            context: section.integer("context", 1.., 256),
+            dropout: section.number("dropout", 0.0..1.0, 0.0),
+            tied: section.boolean("tied", true),
+        };
+        if !config.width.is_multiple_of(config.heads) {
+            let message = format!("expected a divisor of model.width, which is {}, got {}", config.width, config.heads);
+            section.conflict(&["heads", "width"], message);
+        }
+        config
+    }
 }

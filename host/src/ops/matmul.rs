@@ -1,71 +1,84 @@
-//! Matrix product of dense slices: the one place that calls the `gemm` crate.
+//! Matrix products on the CPU through the `gemm` crate.
 
 use super::Float;
 use gemm::Parallelism;
 
-/// A dense row-major matrix that a product reads, as it lies in memory or turned around.
-#[derive(Debug, Clone, Copy)]
-pub struct Operand<'a, T> {
-    /// The numbers, row by row.
-    pub data: &'a [T],
-    /// Whether `data` holds the transpose of the matrix that is meant.
-    pub transposed: bool,
+/// A matrix inside a slice: element (i, j) is `data[i * row_stride + j * column_stride]`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
 }
 
-impl<'a, T> Operand<'a, T> {
-    /// The matrix as it lies in memory.
-    pub fn new(data: &'a [T]) -> Self {
-        Self { data, transposed: false }
+impl<'a, T> Matrix<'a, T> {
+    /// A row-major `[rows, columns]` matrix.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self::strided(data, rows, columns, columns)
     }
 
-    /// The transpose of what lies in memory.
-    pub fn transposed(data: &'a [T]) -> Self {
-        Self { data, transposed: true }
+    /// `[rows, columns]`, rows `row_stride` elements apart.
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(
+            rows == 0 || columns == 0 || (rows - 1) * row_stride + columns <= data.len(),
+            "matrix outside its slice"
+        );
+        Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
-    /// (row stride, column stride) of the meant `[rows, columns]` matrix.
-    fn strides(&self, rows: usize, columns: usize) -> (isize, isize) {
-        if self.transposed { (1, rows as isize) } else { (columns as isize, 1) }
+    /// The transposed matrix.
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
     }
 }
 
-/// Who computes a product. The result is the same, bit for bit: threads share out tiles of the result, never a sum.
+/// What happens to the old contents of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// out = a b
+    Overwrite,
+    /// out += a b
+    Add,
+}
+
+/// How many threads a product may use. Results do not depend on it: the inner dimension is never split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// The calling thread alone.
+    /// The calling one.
     One,
-    /// Every thread of the current rayon pool.
+    /// All of the current rayon pool.
     All,
 }
 
-/// `out` [m, n] = a [m, k] · b [k, n], or `out` += a · b if `accumulate`. All row-major; a transposed operand holds
-/// [k, m] or [n, k].
-///
-/// # Panics
-/// If a slice has another length than its shape says.
-#[allow(clippy::too_many_arguments)]
+/// out = a b or out += a b. `out` is row-major `[a.rows, b.columns]` with rows `row_stride` elements apart.
 pub fn matmul<T: Float>(
     out: &mut [T],
-    m: usize,
-    n: usize,
-    k: usize,
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    accumulate: bool,
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    write: Write,
     threads: Threads,
 ) {
-    assert_eq!(Some(out.len()), m.checked_mul(n), "matmul: length of the result, expected {m} x {n}");
-    assert_eq!(Some(a.data.len()), m.checked_mul(k), "matmul: length of the left operand, expected {m} x {k}");
-    assert_eq!(Some(b.data.len()), k.checked_mul(n), "matmul: length of the right operand, expected {k} x {n}");
-    let (a_row, a_column) = a.strides(m, k);
-    let (b_row, b_column) = b.strides(k, n);
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert_eq!(k, b.rows, "inner dimensions differ");
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!((m - 1) * row_stride + n <= out.len(), "result outside its slice");
     let parallelism = match threads {
-        Threads::All if rayon::current_num_threads() > 1 => Parallelism::Rayon(rayon::current_num_threads()),
-        _ => Parallelism::None,
+        Threads::One => Parallelism::None,
+        Threads::All => Parallelism::Rayon(0),
     };
-    // SAFETY: the lengths are checked above, so every index row * row stride + column * column stride of the three shapes
-    // lies inside its slice; `out` is borrowed mutably, so it overlaps neither operand; `T` is f32 or f64 (Float), for
-    // which gemm has kernels, chosen by the instructions that this processor has.
+    // SAFETY: the three matrices lie inside their slices: checked above for `out`, in `Matrix::strided` for the others; `out`
+    // is borrowed exclusively, so it overlaps neither.
     unsafe {
         gemm::gemm(
             m,
@@ -73,14 +86,14 @@ pub fn matmul<T: Float>(
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
-            accumulate,
+            row_stride as isize,
+            write == Write::Add,
             a.data.as_ptr(),
-            a_column,
-            a_row,
+            a.column_stride as isize,
+            a.row_stride as isize,
             b.data.as_ptr(),
-            b_column,
-            b_row,
+            b.column_stride as isize,
+            b.row_stride as isize,
             T::ONE,
             T::ONE,
             false,

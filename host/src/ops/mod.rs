@@ -1,7 +1,23 @@
 //! The operations of training, each with a forward and a backward.
+//!
+//! The functions take candle tensors, which lie on a device; nothing above this module knows which. Results are written into
+//! tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either overwrites
+//! its result or adds to it; each function says which. No result depends on the number of threads.
 
+pub mod add;
+pub mod attention;
+mod cpu;
+pub mod dropout;
+pub mod embedding;
 mod float;
+pub mod gelu;
+pub mod layer_norm;
+pub mod linear;
 mod matmul;
+mod peak;
+pub mod update;
 
+pub(crate) use cpu::{with_slices, with_type};
 pub use float::Float;
-pub use matmul::{Operand, Threads, matmul};
+pub use matmul::{Matrix, Threads, Write, matmul};
+pub use peak::measure_peak;

@@ -1,6 +1,8 @@
 //! `[optimizer]` and `[schedule]` of a run's config.
 
+use crate::config::Section;
 use serde::Serialize;
+use std::ops::Bound;
 
 /// `[optimizer]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,4 +53,38 @@ pub enum ScheduleKind {
     Linear,
     /// The peak throughout.
     Constant,
+}
+
+impl OptimizerConfig {
+    /// What `[optimizer]` may contain: only the settings of its kind.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let above_zero = (Bound::Excluded(0.0), Bound::Unbounded);
+        match section.choice("kind", &[("adamw", "adamw"), ("sgd", "sgd")], "adamw") {
+            "sgd" => Self::Sgd {
+                lr: section.number("lr", above_zero, 0.1),
+                momentum: section.number("momentum", 0.0..1.0, 0.9),
+                weight_decay: section.number("weight_decay", 0.0.., 0.0),
+            },
+            _ => Self::AdamW {
+                lr: section.number("lr", above_zero, 1e-3),
+                beta1: section.number("beta1", 0.0..1.0, 0.9),
+                beta2: section.number("beta2", 0.0..1.0, 0.95),
+                eps: section.number("eps", above_zero, 1e-8),
+                weight_decay: section.number("weight_decay", 0.0.., 0.1),
+            },
+        }
+    }
+}
+
+impl ScheduleConfig {
+    /// What `[schedule]` may contain. Warm-up takes a twentieth of the run if nothing is said.
+    pub(crate) fn read(section: &mut Section<'_>, steps: u64) -> Self {
+        use ScheduleKind::{Constant, Cosine, Linear};
+        let kinds = [("cosine", Cosine), ("linear", Linear), ("constant", Constant)];
+        Self {
+            kind: section.choice("kind", &kinds, Cosine),
+            warmup: section.integer("warmup", 0.., steps / 20),
+            floor: section.number("floor", 0.0..=1.0, 0.1),
+        }
+    }
 }

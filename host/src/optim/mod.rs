@@ -1,5 +1,8 @@
 //! Optimizers and learning-rate schedules.
 
 mod config;
+mod optimizer;
+mod schedule;
 
 pub use config::{OptimizerConfig, ScheduleConfig, ScheduleKind};
+pub use optimizer::Optimizer;

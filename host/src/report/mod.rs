@@ -1,1 +1,12 @@
-//! report
+//! What a run tells its user: a record per step on disk, progress on the terminal, a summary at the end.
+//!
+//! Nothing here knows how the numbers came about; who has them fills the plain structs of this module.
+
+mod metrics_log;
+mod progress;
+mod summary;
+mod text;
+
+pub use metrics_log::MetricsLog;
+pub use progress::{Progress, StepLine};
+pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, TrainSummary};

@@ -1,6 +1,8 @@
 //! `[train]` and `[sample]` of a run's config.
 
+use crate::config::Section;
 use serde::Serialize;
+use std::ops::Bound;
 
 /// `[train]`: the loop.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,4 +56,42 @@ pub struct SampleConfig {
     pub top_p: f64,
     /// Seed of the random choice.
     pub seed: u64,
+}
+
+impl TrainConfig {
+    /// What `[train]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            steps: section.integer("steps", 1.., 1000),
+            batch: section.integer("batch", 1.., 16),
+            accumulate: section.integer("accumulate", 1.., 1),
+            clip: section.number("clip", 0.0.., 1.0),
+            validate_every: section.integer("validate_every", 0.., 100),
+            validate_batches: section.integer("validate_batches", 0.., 20),
+            checkpoint_every: section.integer("checkpoint_every", 0.., 200),
+            keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
+            patience: section.integer("patience", 0.., 0),
+            threads: section.integer("threads", 0..=1024, 0),
+            precision: section.choice("precision", &[("f32", Precision::F32), ("f64", Precision::F64)], Precision::F32),
+        };
+        if config.patience > 0 && config.validate_every == 0 {
+            let message = "needs validations: set validate_every to 1 or more, or patience to 0";
+            section.conflict(&["patience", "validate_every"], message);
+        }
+        config
+    }
+}
+
+impl SampleConfig {
+    /// What `[sample]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            prompt: section.text("prompt").unwrap_or_default(),
+            tokens: section.integer("tokens", 0.., 200),
+            temperature: section.number("temperature", 0.0.., 0.8),
+            top_k: section.integer("top_k", 0.., 0),
+            top_p: section.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)), 0.95),
+            seed: section.integer("seed", 0.., 1),
+        }
+    }
 }

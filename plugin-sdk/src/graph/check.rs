@@ -37,8 +37,9 @@ impl fmt::Display for Type {
 /// A graph may not have more nodes than this: a limit on what a plugin can make the host compute.
 pub const MAX_NODES: usize = 4096;
 
-/// The type of every node, or the first thing that is wrong: an op that the set does not have, a cycle, a wrong number of
-/// inputs or attributes, an attribute that is not finite, a type that an op does not take, outputs that are no scalars.
+/// The type of every node, or the first thing that is wrong: an op that the set does not have, a cycle, a wrong number
+/// of inputs or attributes, an attribute that is not finite, a type that an op does not take, outputs that are no
+/// scalars.
 pub fn check(graph: &Graph) -> Result<Vec<Type>> {
     if graph.op_set == 0 || graph.op_set > OP_SET {
         return Err(wrong(format!("the graph uses op set {}, this host has sets 1 to {OP_SET}", graph.op_set)));

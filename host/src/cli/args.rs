@@ -1,0 +1,265 @@
+//! The command line as written: what `--help` shows.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use trainyard::train::SampleConfig;
+
+/// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
+/// sandboxed WASM component, or a native library.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainyard",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Start here:
+  trainyard train configs/austen.toml          train a small GPT and watch it learn English
+  trainyard generate runs/austen --prompt 'It is a truth'
+  trainyard plugin inspect target/plugins/focal.wasm
+
+Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Train(TrainArgs),
+    Eval(EvalArgs),
+    Generate(GenerateArgs),
+    Filter(FilterArgs),
+    #[command(subcommand)]
+    Tokenizer(TokenizerCommand),
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+/// Train a model as a config says
+///
+/// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
+/// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard train configs/austen.toml
+  trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
+  trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
+  trainyard train configs/austen.toml --resume          go on after Ctrl-C, a crash or a kill
+
+A setting is written as in the config, with dots between the parts and numbers into lists. The
+value is TOML; a word needs no quotes. A relative path starts at the current folder here, and at
+the config's folder in the config.")]
+pub struct TrainArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    /// Change a setting of the config; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
+    #[arg(long)]
+    pub resume: bool,
+    /// Resume although this part of the config has changed, such as loss or data; may be given several times
+    #[arg(long, value_name = "PART", requires = "resume")]
+    pub allow_changed: Vec<String>,
+    /// Replace a run of the same name
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+    /// Print the summary as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Evaluate a checkpoint on the held-out test text
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard eval runs/austen
+  trainyard eval runs/austen --checkpoint step-400 --json")]
+pub struct EvalArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// A checkpoint of the run; the last one if not given
+    #[arg(long, value_name = "step-N")]
+    pub checkpoint: Option<String>,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write text with a trained model
+///
+/// The text goes to stdout. What is not given here is as in the run's [sample] section.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard generate runs/austen --prompt 'It is a truth'
+  trainyard generate runs/austen --prompt 'Dear Sir,' --tokens 400 --temperature 0.7 --seed 7
+  trainyard generate runs/austen --prompt Emma --temperature 0          always the likeliest token")]
+pub struct GenerateArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// What the text begins with
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Tokens to write
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+    /// Divides the logits: below 1 is safer, above 1 wilder, 0 takes the likeliest token
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    pub temperature: Option<f64>,
+    /// Take from the K likeliest tokens; 0 from all
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Take from the smallest set of tokens with this probability; 1 from all
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub top_p: Option<f64>,
+    /// The same seed writes the same text
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// A checkpoint of the run; the last one if not given
+    #[arg(long, value_name = "step-N")]
+    pub checkpoint: Option<String>,
+}
+
+impl GenerateArgs {
+    /// `config` with what the command line says.
+    pub fn apply(&self, config: SampleConfig) -> SampleConfig {
+        SampleConfig {
+            prompt: self.prompt.clone().unwrap_or(config.prompt),
+            tokens: self.tokens.unwrap_or(config.tokens),
+            temperature: self.temperature.unwrap_or(config.temperature),
+            top_k: self.top_k.unwrap_or(config.top_k),
+            top_p: self.top_p.unwrap_or(config.top_p),
+            seed: self.seed.unwrap_or(config.seed),
+        }
+    }
+}
+
+/// A plugin and its settings, where there is no config.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// A built-in's name, or a file: .wasm, .so, .dylib or .dll
+    #[arg(long, value_name = "P")]
+    pub plugin: String,
+    /// The plugin's settings: a TOML file, or TOML itself, such as 'min_words = 5'
+    #[arg(long, value_name = "TOML")]
+    pub config: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Consent to run native code.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Let a native library run in this process, with all your rights
+    #[arg(long, value_name = "native")]
+    pub trust: Option<Trust>,
+}
+
+/// What may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Trust {
+    /// Native libraries
+    Native,
+}
+
+/// Judge documents with a filter plugin, one verdict per line
+///
+/// Reads JSON lines on stdin, {"text": "...", "id": ...}; the id may be any value, and is the number of the line if
+/// there is none. Writes one JSON line per document, in the same order: id, keep, reason, score, text if it was
+/// rewritten, spans (pairs of byte offsets) if there are any.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard filter --plugin gopher-quality < in.jsonl > verdicts.jsonl
+  trainyard filter --plugin length --config 'min_words = 50' < in.jsonl | grep '\"keep\":false'
+  trainyard filter --plugin target/plugins/length.wasm --config length.toml < in.jsonl")]
+pub struct FilterArgs {
+    #[command(flatten)]
+    pub plugin: PluginArgs,
+}
+
+/// Train and try tokenizers
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  trainyard tokenizer train --plugin bpe --config 'vocabulary = 2048' --out bpe.model corpus/*.txt
+  echo 'It is a truth' | trainyard tokenizer encode --plugin bpe --model bpe.model
+  trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
+pub enum TokenizerCommand {
+    /// Learn a model from text files (.txt or .jsonl, also .gz or .zst, or folders of such)
+    Train {
+        #[command(flatten)]
+        plugin: PluginArgs,
+        /// Where the model goes
+        #[arg(long, value_name = "MODEL")]
+        out: PathBuf,
+        /// The text
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Text on stdin to token ids on stdout, separated by spaces
+    Encode(TokenizerArgs),
+    /// Token ids on stdin, separated by white space, to text on stdout
+    Decode(TokenizerArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct TokenizerArgs {
+    #[command(flatten)]
+    pub plugin: PluginArgs,
+    /// What `tokenizer train` wrote, or a tokenizer.json for hf-tokenizer; byte needs none
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+}
+
+/// Look into plugins and build them
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  trainyard plugin inspect target/plugins/focal.wasm --graph
+  trainyard plugin build plugins/focal                   both forms, into target/plugins/
+  trainyard plugin build my-filter --wasm")]
+pub enum PluginCommand {
+    /// Show who a plugin is, its contract, imports and settings, without running it
+    Inspect {
+        /// A plugin's file, or the name of a built-in
+        file: String,
+        /// Run the plugin and show the formula that it describes; for losses and metrics over tokens
+        #[arg(long)]
+        graph: bool,
+        /// The settings for --graph: a TOML file, or TOML itself, such as 'gamma = 1.5'
+        #[arg(long, value_name = "TOML", requires = "graph")]
+        config: Option<String>,
+        #[command(flatten)]
+        trust: TrustArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build a plugin's folder; prints the files made
+    Build {
+        /// The folder, with a Cargo.toml
+        dir: PathBuf,
+        /// Build the WASM component; both forms if neither is asked for
+        #[arg(long)]
+        wasm: bool,
+        /// Build the native library; both forms if neither is asked for
+        #[arg(long)]
+        native: bool,
+    },
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number, 0 or more")?;
+    if value.is_finite() && value >= 0.0 { Ok(value) } else { Err("expected a number, 0 or more".into()) }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number, above 0 to 1")?;
+    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("expected a number, above 0 to 1".into()) }
+}

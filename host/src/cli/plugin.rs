@@ -1,0 +1,59 @@
+//! `trainyard plugin inspect|build`.
+
+use super::args::{PluginCommand, TrustArgs};
+use super::output::{Outcome, write};
+use super::settings::plugin_config;
+use serde_json::json;
+use std::path::Path;
+use trainyard::loss::Program;
+use trainyard::plugin::{Forms, Plugin, build, inspect};
+use trainyard::{Error, Result};
+use trainyard_plugin::graph::ops::OPS;
+use trainyard_plugin::{Graph, Kind};
+
+pub fn run(command: &PluginCommand) -> Outcome {
+    match command {
+        PluginCommand::Inspect { file, graph, config, trust, json } => {
+            let formula = match graph {
+                true => Some(formula(file, config.as_deref(), trust)?),
+                false => None,
+            };
+            show(file, formula, *json)
+        }
+        PluginCommand::Build { dir, wasm, native } => {
+            let all = !wasm && !native;
+            let files = build(dir, Forms { wasm: *wasm || all, native: *native || all })?;
+            files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
+        }
+    }
+}
+
+fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {
+    let inspection = inspect(Path::new(file))?;
+    let text = match (as_json, formula) {
+        (true, formula) => {
+            let mut object = json!(inspection);
+            if let Some(formula) = formula {
+                object["graph"] = formula.into();
+            }
+            format!("{object}\n")
+        }
+        (false, Some(formula)) => format!("{inspection}\n{formula}\n"),
+        (false, None) => inspection.to_string(),
+    };
+    write(text.as_bytes())
+}
+
+/// What the plugin describes, as the host will compute it.
+fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<String> {
+    let plugin = Plugin::open(&plugin_config(file, settings, trust)?, &Kind::ALL)?;
+    let graph: Graph = match plugin.identity().kind {
+        Kind::Loss => plugin.loss()?.describe()?,
+        Kind::Metric => plugin.metric()?.describe()?,
+        kind => {
+            return Err(Error::usage(format!("{file} is a {kind}: --graph is for losses and metrics over tokens")));
+        }
+    };
+    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
+    Ok(Program::compile(&[&graph], &inputs)?.explain())
+}

@@ -1,0 +1,40 @@
+//! `trainyard train`, `eval` and `generate`: the commands about runs.
+
+use super::args::{EvalArgs, GenerateArgs, TrainArgs};
+use super::output::{self, Outcome};
+use serde::Serialize;
+use std::fmt::Display;
+use trainyard::train::TrainOptions;
+use trainyard::{Error, config, eval, train};
+
+pub fn train(args: &TrainArgs) -> Outcome {
+    let config = config::load(&args.config, &args.set)?;
+    let options = TrainOptions {
+        resume: args.resume,
+        overwrite: args.overwrite,
+        allow_changed: args.allow_changed.clone(),
+        quiet: false,
+    };
+    print(&train::run(&config, &options)?, args.json)
+}
+
+pub fn evaluate(args: &EvalArgs) -> Outcome {
+    print(&eval::evaluate(&args.run, args.checkpoint.as_deref())?, args.json)
+}
+
+pub fn generate(args: &GenerateArgs) -> Outcome {
+    let run = eval::OpenRun::open(&args.run, args.checkpoint.as_deref())?;
+    let sample = args.apply(run.config.sample.clone());
+    let text = sample.prompt.clone() + &run.continue_text(&sample)? + "\n";
+    output::write(text.as_bytes())
+}
+
+/// A result for people, or as one JSON object.
+fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
+    let text = if json {
+        serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
+    } else {
+        format!("\n{result}")
+    };
+    output::write(text.as_bytes())
+}

@@ -1,0 +1,71 @@
+//! `trainyard tokenizer train|encode|decode`.
+
+use super::args::{PluginArgs, TokenizerArgs, TokenizerCommand};
+use super::output::{Outcome, read_text, write};
+use std::path::{Path, PathBuf};
+use trainyard::data::{DataConfig, SourceConfig, batches, documents, texts};
+use trainyard::plugin::Plugin;
+use trainyard::{Error, Result};
+use trainyard_plugin::{Kind, TokenBatch, Tokenizer};
+
+pub fn run(command: &TokenizerCommand) -> Outcome {
+    match command {
+        TokenizerCommand::Train { plugin, out, files } => Ok(train(plugin, out, files)?),
+        TokenizerCommand::Encode(args) => encode(args),
+        TokenizerCommand::Decode(args) => decode(args),
+    }
+}
+
+fn train(plugin: &PluginArgs, out: &Path, files: &[PathBuf]) -> Result<()> {
+    let mut tokenizer = Plugin::open(&plugin.to_config()?, &[Kind::Tokenizer])?.tokenizer()?;
+    let source = files.iter().map(SourceConfig::new).collect();
+    let data = DataConfig { source, filter: Vec::new(), validation: 0.0, test: 0.0 };
+    let mut n_documents = 0;
+    for batch in batches(documents(&data)?) {
+        let batch = batch?;
+        tokenizer.observe(&texts(&batch))?;
+        n_documents += batch.len();
+    }
+    let model = tokenizer.train()?;
+    tokenizer.load(&model)?;
+    let n_tokens = tokenizer.vocabulary()?.tokens.len();
+    std::fs::write(out, &model).map_err(|error| Error::io(out, "write", &error))?;
+    eprintln!("{}: {n_tokens} tokens learnt from {n_documents} documents", out.display());
+    Ok(())
+}
+
+fn encode(args: &TokenizerArgs) -> Outcome {
+    let mut tokenizer = load(args)?;
+    let batch = tokenizer.encode(&[&read_text()?]).map_err(Error::from)?;
+    let ids: Vec<_> = batch.ids.iter().map(u32::to_string).collect();
+    write((ids.join(" ") + "\n").as_bytes())
+}
+
+fn decode(args: &TokenizerArgs) -> Outcome {
+    let mut tokenizer = load(args)?;
+    let n_tokens = tokenizer.vocabulary().map_err(Error::from)?.tokens.len();
+    let mut batch = TokenBatch { ids: parse_ids(&read_text()?, n_tokens)?, ends: Vec::new() };
+    batch.end_sequence().map_err(Error::from)?;
+    let texts = tokenizer.decode(&batch).map_err(Error::from)?;
+    write(&texts.concat())
+}
+
+fn load(args: &TokenizerArgs) -> Result<Box<dyn Tokenizer>> {
+    let mut tokenizer = Plugin::open(&args.plugin.to_config()?, &[Kind::Tokenizer])?.tokenizer()?;
+    let model = match &args.model {
+        Some(path) => std::fs::read(path).map_err(|error| Error::io(path, "read", &error))?,
+        None => Vec::new(),
+    };
+    tokenizer.load(&model)?;
+    Ok(tokenizer)
+}
+
+fn parse_ids(text: &str, n_tokens: usize) -> Result<Vec<u32>> {
+    let id = |word: &str| {
+        word.parse().ok().filter(|&id: &u32| (id as usize) < n_tokens).ok_or_else(|| {
+            let word: String = word.chars().take(20).collect();
+            Error::run(format!("stdin: expected token ids below {n_tokens}, got {word:?}"))
+        })
+    };
+    text.split_whitespace().map(id).collect()
+}

@@ -1,0 +1,68 @@
+//! What one step computes with.
+
+use super::shard::Shard;
+use serde::{Deserialize, Serialize};
+
+/// Where a run is in its data: all the state that a loader has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Sequences since the start of the run.
+    pub sample: u64,
+}
+
+/// Sequences of tokens with what is to be predicted. Every list is row-major, shape [sequences, context].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Tokens.
+    pub inputs: Vec<u32>,
+    /// The token after each input.
+    pub targets: Vec<u32>,
+    /// How much each target counts: 1, or 0 for padding.
+    pub weight: Vec<f32>,
+    /// Bytes of text that each target stands for; 0 for special tokens.
+    pub target_bytes: Vec<f32>,
+    /// Index of each input in its sequence.
+    pub position: Vec<u32>,
+    /// Number of sequences.
+    pub sequences: usize,
+    /// Tokens per sequence.
+    pub context: usize,
+    /// Where the batch after this one begins.
+    pub next: Position,
+}
+
+impl Batch {
+    pub(super) fn with_capacity(sequences: usize, context: usize) -> Self {
+        let n = sequences * context;
+        Self {
+            inputs: Vec::with_capacity(n),
+            targets: Vec::with_capacity(n),
+            weight: Vec::with_capacity(n),
+            target_bytes: Vec::with_capacity(n),
+            position: Vec::with_capacity(n),
+            sequences: 0,
+            context,
+            next: Position::default(),
+        }
+    }
+
+    /// Appends the sequence whose inputs begin at `start`, padded where the shard ends.
+    pub(super) fn push(&mut self, shard: &Shard, start: u64, token_bytes: &[u32]) {
+        let n_targets = (self.context as u64).min(shard.n_tokens() - 1 - start);
+        let filled = self.inputs.len() + n_targets as usize;
+        self.sequences += 1;
+        let n = self.sequences * self.context;
+        self.inputs.extend(shard.tokens(start..start + n_targets));
+        self.targets.extend(shard.tokens(start + 1..start + 1 + n_targets));
+        self.target_bytes
+            .extend(self.targets[filled - n_targets as usize..].iter().map(|&id| token_bytes[id as usize] as f32));
+        self.weight.resize(filled, 1.0);
+        self.position.extend(0..self.context as u32);
+        for list in [&mut self.inputs, &mut self.targets] {
+            list.resize(n, 0);
+        }
+        for list in [&mut self.weight, &mut self.target_bytes] {
+            list.resize(n, 0.0);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A prepared folder, opened and verified.
+
+use super::manifest::{FORMAT, FileEntry, Manifest};
+use super::shard::{CURE, Shard};
+use super::split::Split;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+use trainyard_plugin::Vocabulary;
+use xxhash_rust::xxh3::xxh3_128;
+
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MODEL: &str = "tokenizer.model";
+pub(super) const VOCABULARY: &str = "vocabulary.json";
+
+/// Everything that training and evaluation read.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Trained on.
+    pub train: Shard,
+    /// Held out for validation; none when its share is 0.
+    pub validation: Option<Shard>,
+    /// Held out until the end; none when its share is 0.
+    pub test: Option<Shard>,
+    /// The tokenizer that made the tokens.
+    pub tokenizer: TokenizerFiles,
+    /// What was prepared, from what.
+    pub manifest: Manifest,
+}
+
+/// What is needed of the tokenizer besides the plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenizerFiles {
+    /// For [`trainyard_plugin::Tokenizer::load`].
+    pub model: Vec<u8>,
+    /// Size of the vocabulary.
+    pub n_tokens: usize,
+    /// The token that ends a document.
+    pub end_of_text: Option<u32>,
+    /// Bytes of text that each token stands for, shape [n_tokens]; 0 for special tokens.
+    pub token_bytes: Vec<u32>,
+}
+
+/// `vocabulary.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct VocabularyFile {
+    end_of_text: Option<u32>,
+    token_bytes: Vec<u32>,
+}
+
+impl VocabularyFile {
+    pub fn new(vocabulary: &Vocabulary, end_of_text: Option<u32>) -> Self {
+        let token_bytes =
+            vocabulary.tokens.iter().map(|token| u32::try_from(token.len()).unwrap_or(u32::MAX)).collect();
+        Self { end_of_text, token_bytes }
+    }
+}
+
+/// Opens what [`super::prepare`] wrote, and verifies every file against the manifest, which reads each once.
+///
+/// Errors: a folder without manifest (preparation was cut short, or never ran), a missing, altered or foreign file.
+pub fn open(dir: &Path) -> Result<Dataset> {
+    let path = dir.join(MANIFEST);
+    let json = fs::read(&path).map_err(|error| Error::io(&path, &format!("read ({CURE})"), &error))?;
+    let manifest: Manifest = serde_json::from_slice(&json)
+        .map_err(|error| Error::run(format!("{}: not a data manifest: {error}; {CURE}", path.display())))?;
+    if manifest.format != FORMAT {
+        let got = manifest.format;
+        return Err(Error::run(format!("{}: expected format {FORMAT}, got {got}; {CURE}", path.display())));
+    }
+    let shard = |split: Split| -> Result<Option<Shard>> {
+        let Some(entry) = manifest.files.get(&split.file()) else { return Ok(None) };
+        let path = dir.join(split.file());
+        let shard = Shard::open(&path)?;
+        check(&path, entry, shard.n_bytes(), shard.checksum())?;
+        Ok(Some(shard))
+    };
+    let train = shard(Split::Train)?
+        .ok_or_else(|| Error::run(format!("{}: names no {}; {CURE}", path.display(), Split::Train.file())))?;
+    let (validation, test) = (shard(Split::Validation)?, shard(Split::Test)?);
+    let model = read_checked(dir, MODEL, &manifest)?;
+    let vocabulary: VocabularyFile = serde_json::from_slice(&read_checked(dir, VOCABULARY, &manifest)?)
+        .map_err(|error| Error::run(format!("{}: {error}; {CURE}", dir.join(VOCABULARY).display())))?;
+    let tokenizer = TokenizerFiles {
+        model,
+        n_tokens: vocabulary.token_bytes.len(),
+        end_of_text: vocabulary.end_of_text,
+        token_bytes: vocabulary.token_bytes,
+    };
+    Ok(Dataset { train, validation, test, tokenizer, manifest })
+}
+
+fn read_checked(dir: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>> {
+    let path = dir.join(name);
+    let bytes = fs::read(&path).map_err(|error| Error::io(&path, &format!("read ({CURE})"), &error))?;
+    let entry = manifest
+        .files
+        .get(name)
+        .ok_or_else(|| Error::run(format!("{}: names no {name}; {CURE}", dir.join(MANIFEST).display())))?;
+    check(&path, entry, bytes.len() as u64, xxh3_128(&bytes))?;
+    Ok(bytes)
+}
+
+fn check(path: &Path, entry: &FileEntry, bytes: u64, xxh3: u128) -> Result<()> {
+    if entry.bytes != bytes || entry.xxh3 != format!("{xxh3:032x}") {
+        return Err(Error::run(format!("{}: not the file that the manifest names; {CURE}", path.display())));
+    }
+    Ok(())
+}

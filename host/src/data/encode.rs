@@ -1,0 +1,83 @@
+//! Documents into the shards of their splits, in one pass.
+
+use super::DataConfig;
+use super::compress::compression_baseline;
+use super::manifest::{DataReport, FileEntry, HeldOut, SplitReport};
+use super::read::Document;
+use super::shard::{Shard, ShardInfo, ShardWriter};
+use super::split::Split;
+use super::spool::texts;
+use crate::Result;
+use std::collections::BTreeMap;
+use std::path::Path;
+use trainyard_plugin::{Tokenizer, Vocabulary};
+
+/// Held-out text that is compressed for comparison: the window of xz -9, and seconds rather than minutes.
+const BASELINE_BYTES: usize = 64 << 20;
+
+/// Documents into the shards of their splits.
+pub(super) struct Encoder<'a> {
+    vocabulary: &'a Vocabulary,
+    shards: Vec<(Split, ShardWriter, u64)>,
+    held_out: Option<Split>,
+    held_out_text: Vec<u8>,
+    /// Bytes that the tokens stand for, to be compared with the text's.
+    decoded_bytes: u64,
+}
+
+impl<'a> Encoder<'a> {
+    pub fn new(config: &DataConfig, dir: &Path, info: ShardInfo, vocabulary: &'a Vocabulary) -> Result<Self> {
+        let splits = Split::ALL.into_iter().filter(|split| split.share(config) != Some(0.0));
+        let shards: Vec<_> = splits
+            .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, 0)))
+            .collect::<Result<_>>()?;
+        let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
+        Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0 })
+    }
+
+    pub fn push(&mut self, config: &DataConfig, tokenizer: &mut dyn Tokenizer, batch: &[Document]) -> Result<()> {
+        let encoded = tokenizer.encode(&texts(batch))?;
+        encoded.check(batch.len(), self.vocabulary.tokens.len())?;
+        self.decoded_bytes +=
+            encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
+        for (document, tokens) in batch.iter().zip(encoded.sequences()) {
+            let split = Split::of(&document.id, config);
+            if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
+                let room = BASELINE_BYTES - self.held_out_text.len();
+                self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);
+            }
+            for (_, shard, bytes) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
+                shard.push(tokens)?;
+                *bytes += document.text.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the shards, and the report with what is in them.
+    pub fn finish(self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
+        let mut files = BTreeMap::new();
+        for (split, writer, bytes) in self.shards {
+            let shard = writer.finish()?;
+            files.insert(split.file(), shard_entry(&shard));
+            let (documents, tokens) = (shard.n_documents(), shard.n_tokens());
+            let bytes_per_token = bytes as f64 / tokens as f64;
+            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token });
+        }
+        let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();
+        if self.decoded_bytes != text_bytes {
+            tracing::warn!(
+                "the tokens stand for {} bytes, the text has {text_bytes}: bits per byte count the former",
+                self.decoded_bytes
+            );
+        }
+        if let Some(split) = self.held_out {
+            report.held_out = Some(HeldOut { split, baseline: compression_baseline(&self.held_out_text)? });
+        }
+        Ok(files)
+    }
+}
+
+fn shard_entry(shard: &Shard) -> FileEntry {
+    FileEntry { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
+}

@@ -1,0 +1,35 @@
+//! The data report for people.
+
+use super::manifest::DataReport;
+
+impl DataReport {
+    /// A line per stage: what came in, what each filter dropped and why, what each split holds.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("data: {} documents read, {} kept", self.read, self.kept)];
+        let skipped = [
+            (self.empty, "empty"),
+            (self.invalid_utf8_dropped, "dropped for invalid UTF-8"),
+            (self.invalid_utf8_replaced, "with invalid UTF-8 replaced"),
+        ];
+        let skipped = skipped.iter().filter(|(n, _)| *n > 0);
+        lines.extend(skipped.map(|(n, what)| format!("data: {n} documents {what}")));
+        for filter in self.filters.iter().filter(|filter| filter.dropped() > 0 || filter.rewritten > 0) {
+            let rewritten = match filter.rewritten {
+                0 => String::new(),
+                n => format!(", rewrote {n}"),
+            };
+            lines.push(format!("filter {}: dropped {}{rewritten}", filter.name, filter.summary()));
+        }
+        lines.extend(self.splits.iter().map(|split| {
+            format!(
+                "{}: {} documents, {} bytes, {} tokens ({:.2} bytes per token)",
+                split.split.name(),
+                split.documents,
+                split.bytes,
+                split.tokens,
+                split.bytes_per_token
+            )
+        }));
+        lines
+    }
+}

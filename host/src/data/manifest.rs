@@ -1,0 +1,136 @@
+//! What was prepared, from what, and what became of every document.
+
+use super::compress::Baseline;
+use super::split::Split;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of `manifest.json`.
+pub(super) const FORMAT: u32 = 1;
+
+/// `manifest.json`: written last, so a folder that has one is complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this file's form.
+    pub format: u32,
+    /// [`super::source_digest`] of the source files.
+    pub source_digest: String,
+    /// The tokenizer.
+    pub tokenizer: TokenizerReport,
+    /// Per file of the folder: its length and checksum.
+    pub files: BTreeMap<String, FileEntry>,
+    /// What became of the documents.
+    pub report: DataReport,
+}
+
+/// The tokenizer that made the tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenizerReport {
+    /// Its name.
+    pub name: String,
+    /// Plugin and settings.
+    pub digest: String,
+    /// SHA-256 of the model.
+    pub model_sha256: String,
+    /// Whether it was trained on the train split, rather than loaded.
+    pub trained: bool,
+    /// Size of the vocabulary.
+    pub n_tokens: u32,
+}
+
+/// One file of the folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its length.
+    pub bytes: u64,
+    /// A shard's own checksum; XXH3-128 of any other file.
+    pub xxh3: String,
+}
+
+/// What became of the documents: read = empty + invalid UTF-8 dropped + dropped by the filters + kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataReport {
+    /// Documents read.
+    pub read: u64,
+    /// Documents that are only white space; left out.
+    pub empty: u64,
+    /// Documents with invalid UTF-8 that was replaced.
+    pub invalid_utf8_replaced: u64,
+    /// Documents left out for invalid UTF-8.
+    pub invalid_utf8_dropped: u64,
+    /// Per filter, in order.
+    pub filters: Vec<FilterReport>,
+    /// Documents in the splits.
+    pub kept: u64,
+    /// The splits that have documents, train first.
+    pub splits: Vec<SplitReport>,
+    /// The held-out text (test, else validation) under general-purpose compressors; at most its first 64 MiB.
+    pub held_out: Option<HeldOut>,
+}
+
+/// What one filter did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterReport {
+    /// Its name.
+    pub name: String,
+    /// Plugin and settings.
+    pub digest: String,
+    /// Documents that it judged.
+    pub seen: u64,
+    /// Documents that it rewrote and kept.
+    pub rewritten: u64,
+    /// Documents that it dropped, by reason.
+    pub reasons: BTreeMap<String, Dropped>,
+}
+
+/// Documents that one filter dropped for one reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// How many.
+    pub documents: u64,
+    /// Ids of the first few.
+    pub samples: Vec<String>,
+}
+
+impl FilterReport {
+    pub(super) fn new(name: &str, digest: &str) -> Self {
+        Self { name: name.into(), digest: digest.into(), ..Self::default() }
+    }
+
+    /// Documents that it dropped.
+    pub fn dropped(&self) -> u64 {
+        self.reasons.values().map(|reason| reason.documents).sum()
+    }
+
+    /// For example `3 of 4 documents (too_short 2, too_long 1)`.
+    pub fn summary(&self) -> String {
+        let reasons: Vec<_> =
+            self.reasons.iter().map(|(name, reason)| format!("{name} {}", reason.documents)).collect();
+        format!("{} of {} documents ({})", self.dropped(), self.seen, reasons.join(", "))
+    }
+}
+
+/// One split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitReport {
+    /// Which.
+    pub split: Split,
+    /// Its documents.
+    pub documents: u64,
+    /// Their text in UTF-8.
+    pub bytes: u64,
+    /// Their tokens, ends of text included.
+    pub tokens: u64,
+    /// `bytes / tokens`.
+    pub bytes_per_token: f64,
+}
+
+/// The held-out text under general-purpose compressors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// The split that was compressed.
+    pub split: Split,
+    /// The sizes.
+    #[serde(flatten)]
+    pub baseline: Baseline,
+}

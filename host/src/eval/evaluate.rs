@@ -1,0 +1,66 @@
+//! Loss and metrics over held-out tokens, in one pass.
+
+use crate::data::Batch;
+use crate::loss::{Program, Ratio};
+use crate::model::{Gpt, Tokens};
+use crate::plugin::Plugin;
+use crate::report::MetricValue;
+use crate::train::AVAILABLE_INPUTS;
+use crate::{Error, Result};
+use trainyard_plugin::{Direction, Graph, MetricInfo};
+
+/// The loss and all metrics over tokens, compiled into one program: logits are computed once.
+pub struct Evaluator {
+    program: Program,
+    metrics: Vec<(String, MetricInfo)>,
+}
+
+impl Evaluator {
+    /// `loss` is the graph of the run's loss; `metrics` are plugins of kind `metric`.
+    pub fn new(loss: &Graph, metrics: &[&Plugin]) -> Result<Self> {
+        let loss_info = MetricInfo { unit: String::new(), direction: Direction::LowerIsBetter };
+        let mut graphs = vec![first_output_only(loss.clone(), "loss")?];
+        let mut named = vec![("loss".to_owned(), loss_info)];
+        for plugin in metrics {
+            let name = plugin.identity().name.clone();
+            let metric = plugin.metric()?;
+            graphs.push(first_output_only(metric.describe()?, &name)?);
+            named.push((name, metric.info()?));
+        }
+        let program = Program::compile(&graphs.iter().collect::<Vec<_>>(), AVAILABLE_INPUTS)?;
+        Ok(Self { program, metrics: named })
+    }
+
+    /// The values over all batches. `step` is what the graphs see as `input.step`.
+    pub fn evaluate(
+        &self,
+        model: &mut Gpt,
+        batches: impl Iterator<Item = Batch>,
+        step: u64,
+    ) -> Result<Vec<MetricValue>> {
+        let mut totals = vec![Ratio::default(); self.metrics.len()];
+        for batch in batches {
+            let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: batch.context };
+            let hidden = model.forward(&tokens, None)?;
+            let ratios = self.program.forward(&hidden, model.head(), &batch, step)?;
+            totals.iter_mut().zip(ratios).for_each(|(total, ratio)| *total += ratio);
+        }
+        let value = |((name, info), total): (&(String, MetricInfo), &Ratio)| MetricValue {
+            name: name.clone(),
+            value: total.value(),
+            unit: info.unit.clone(),
+            higher_is_better: info.direction == Direction::HigherIsBetter,
+        };
+        Ok(self.metrics.iter().zip(&totals).map(value).collect())
+    }
+}
+
+/// Extra outputs of a loss are for the training log; an evaluation has one number per graph.
+fn first_output_only(mut graph: Graph, name: &str) -> Result<Graph> {
+    graph.outputs.truncate(1);
+    match graph.outputs.first_mut() {
+        Some(output) => output.name = name.to_owned(),
+        None => return Err(Error::plugin(format!("{name}: the graph has no outputs, expected at least one"))),
+    }
+    Ok(graph)
+}

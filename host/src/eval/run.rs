@@ -1,0 +1,109 @@
+//! `eval` and `generate`: a finished or running run, read from its folder.
+
+use super::report::final_report;
+use super::{Evaluator, continue_tokens};
+use crate::config::{self, RunConfig};
+use crate::data::{self, Dataset};
+use crate::loss::Program;
+use crate::model::Gpt;
+use crate::report::{EvalSummary, FinalReport};
+use crate::train::{
+    AVAILABLE_INPUTS, Precision, RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model,
+};
+use crate::{Error, Result};
+use candle_core::DType;
+use std::path::{Path, PathBuf};
+use trainyard_plugin::TokenBatch;
+
+/// A run opened for reading.
+pub struct OpenRun {
+    /// Its resolved config.
+    pub config: RunConfig,
+    /// Its plugins.
+    pub plugins: RunPlugins,
+    /// Its data.
+    pub data: Dataset,
+    /// The checkpoint's network.
+    pub model: Gpt,
+    /// The checkpoint.
+    pub checkpoint: PathBuf,
+    /// Steps that the checkpoint has seen.
+    pub step: u64,
+}
+
+impl OpenRun {
+    /// Opens the run in `root` at the checkpoint `step-N`, or at its newest.
+    pub fn open(root: &Path, checkpoint: Option<&str>) -> Result<Self> {
+        let folder = RunFolder::open(root)?;
+        let config = config::load(&folder.config(), &[])?;
+        let (step, path) = find_checkpoint(&folder, checkpoint)?;
+        let reader = checkpoint::Reader::open(&path)?;
+        let plugins = RunPlugins::open(&config)?;
+        let data = data::open(&folder.data())?;
+        let stamp = describe(plugins.tokenizer.stamp());
+        let recorded = &data.manifest.tokenizer.digest;
+        if *recorded != stamp {
+            return Err(Error::usage(format!(
+                "{}: the tokenizer changed: the run was made with {recorded}, now it is {stamp}; restore the file",
+                root.display()
+            )));
+        }
+        let dtype = match config.train.precision {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        let model = Gpt::new(&config.model, data.tokenizer.n_tokens, dtype, config.run.seed)?;
+        restore_model(&reader, &model)?;
+        Ok(Self { config, plugins, data, model, checkpoint: path, step })
+    }
+
+    /// The text that the model writes after `sample.prompt`.
+    pub fn continue_text(&self, sample: &SampleConfig) -> Result<String> {
+        continue_text(&self.plugins, &self.data, &self.model, sample)
+    }
+}
+
+/// Measures a run's checkpoint on its held-out text.
+pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
+    let mut run = OpenRun::open(root, checkpoint)?;
+    let loss = run.plugins.loss.loss()?.describe()?;
+    Program::compile(&[&loss], AVAILABLE_INPUTS)?;
+    let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
+    let report: FinalReport =
+        final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
+    Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
+}
+
+/// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
+pub fn continue_text(
+    plugins: &RunPlugins,
+    data: &Dataset,
+    model: &Gpt,
+    sample: &SampleConfig,
+) -> Result<String> {
+    let mut tokenizer = plugins.tokenizer.tokenizer()?;
+    tokenizer.load(&data.tokenizer.model)?;
+    // As in training, a text begins after the token that ends the one before.
+    let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();
+    prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
+    let ids = continue_tokens(model, &prompt, sample, data.tokenizer.end_of_text)?;
+    let mut batch = TokenBatch { ids, ends: Vec::new() };
+    batch.end_sequence()?;
+    let bytes = tokenizer.decode(&batch)?.concat();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn find_checkpoint(folder: &RunFolder, name: Option<&str>) -> Result<(u64, PathBuf)> {
+    let checkpoints = folder.checkpoints();
+    let steps = checkpoint::steps(&checkpoints)?;
+    let known = || steps.iter().map(|&step| checkpoint::folder_name(step)).collect::<Vec<_>>().join(", ");
+    let step = match name {
+        Some(name) => steps.iter().copied().find(|&step| checkpoint::folder_name(step) == name).ok_or_else(|| {
+            Error::usage(format!("{}: no checkpoint {name:?}, there are: {}", checkpoints.display(), known()))
+        })?,
+        None => steps.last().copied().ok_or_else(|| {
+            Error::usage(format!("{}: no checkpoint yet, train the run first", checkpoints.display()))
+        })?,
+    };
+    Ok((step, checkpoints.join(checkpoint::folder_name(step))))
+}

@@ -1,0 +1,65 @@
+//! Metrics over generated text: held-out documents are begun, the model goes on, and the plugins compare.
+
+use super::continue_tokens;
+use crate::data::{Dataset, Shard};
+use crate::model::Gpt;
+use crate::report::MetricValue;
+use crate::train::{RunPlugins, SampleConfig};
+use crate::Result;
+use trainyard_plugin::{Direction, TextPair, TokenBatch};
+
+/// Documents that are continued.
+const DOCUMENTS: u64 = 8;
+/// Tokens of each that the model is given.
+const PROMPT_TOKENS: usize = 32;
+/// Tokens that it writes.
+const NEW_TOKENS: usize = 64;
+
+/// The values of the run's text metrics on the first documents of `shard`; nothing is generated when there are none.
+pub fn text_metrics(
+    plugins: &RunPlugins,
+    data: &Dataset,
+    model: &Gpt,
+    shard: &Shard,
+    sample: &SampleConfig,
+) -> Result<Vec<MetricValue>> {
+    if plugins.text_metrics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut written, mut expected) = (TokenBatch::default(), TokenBatch::default());
+    for index in 0..shard.n_documents().min(DOCUMENTS) {
+        let document = shard.document(index);
+        let (prompt, rest) = document.split_at(PROMPT_TOKENS.min(document.len()));
+        if rest.is_empty() {
+            continue;
+        }
+        let sample = SampleConfig { tokens: NEW_TOKENS, seed: sample.seed.wrapping_add(index), ..sample.clone() };
+        written.ids.extend(continue_tokens(model, prompt, &sample, data.tokenizer.end_of_text)?);
+        written.end_sequence()?;
+        expected.ids.extend(&rest[..NEW_TOKENS.min(rest.len())]);
+        expected.end_sequence()?;
+    }
+    let mut tokenizer = plugins.tokenizer.tokenizer()?;
+    tokenizer.load(&data.tokenizer.model)?;
+    let mut texts = |batch: &TokenBatch| -> Result<Vec<String>> {
+        Ok(tokenizer.decode(batch)?.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect())
+    };
+    let (written, expected) = (texts(&written)?, texts(&expected)?);
+    let pairs: Vec<_> = written
+        .iter()
+        .zip(&expected)
+        .map(|(hypothesis, reference)| TextPair { hypothesis, references: vec![reference] })
+        .collect();
+    let measure = |plugin: &crate::plugin::Plugin| {
+        let mut metric = plugin.text_metric()?;
+        metric.update(&pairs)?;
+        let info = metric.info()?;
+        Ok(MetricValue {
+            name: plugin.identity().name.clone(),
+            value: metric.value()?,
+            unit: info.unit,
+            higher_is_better: info.direction == Direction::HigherIsBetter,
+        })
+    };
+    plugins.text_metrics.iter().map(measure).collect()
+}

@@ -1,0 +1,120 @@
+//! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
+
+use super::Float;
+use crate::{Error, Result};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+use rayon::prelude::*;
+use std::cell::RefCell;
+
+/// Runs `body` on the elements of `reads` and, writable, of `writes`. All must be contiguous, on the CPU, of type `T`, and no
+/// tensor of `writes` may share its storage with another one of the call.
+pub(crate) fn with_slices<T: Float, const R: usize, const W: usize>(
+    reads: [&Tensor; R],
+    writes: [&Tensor; W],
+    body: impl FnOnce([&[T]; R], [&mut [T]; W]) -> Result<()>,
+) -> Result<()> {
+    let guards = reads.map(Tensor::storage_and_layout);
+    let mut slices = [&[] as &[T]; R];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
+        let Storage::Cpu(storage) = &**storage else {
+            return Err(Error::run("a CPU kernel was given a tensor of another device"));
+        };
+        let (start, end) = layout.contiguous_offsets().ok_or_else(not_contiguous)?;
+        *slice = &storage.as_slice::<T>()?[start..end];
+    }
+    write_all(
+        &writes,
+        Vec::with_capacity(W),
+        &mut Some(|outs: Vec<&mut [T]>| match <[&mut [T]; W]>::try_from(outs) {
+            Ok(outs) => body(slices, outs),
+            Err(_) => Err(Error::run("a kernel got another number of outputs than it has")),
+        }),
+    )
+}
+
+fn not_contiguous() -> Error {
+    Error::run("a kernel was given a tensor that is not contiguous")
+}
+
+/// candle gives a tensor's elements mutably only inside an in-place op, one tensor at a time: open them one inside the other.
+fn write_all<T: Float, F>(tensors: &[&Tensor], opened: Vec<&mut [T]>, body: &mut Option<F>) -> Result<()>
+where
+    F: FnOnce(Vec<&mut [T]>) -> Result<()>,
+{
+    let Some((tensor, rest)) = tensors.split_first() else {
+        return match body.take() {
+            Some(body) => body(opened),
+            None => Ok(()),
+        };
+    };
+    let op = Open(RefCell::new(Some((rest, opened, body))), RefCell::new(Ok(())));
+    tensor.inplace_op1(&op)?;
+    op.1.into_inner()
+}
+
+type Pending<'a, T, F> = (&'a [&'a Tensor], Vec<&'a mut [T]>, &'a mut Option<F>);
+
+struct Open<'a, T, F>(RefCell<Option<Pending<'a, T, F>>>, RefCell<Result<()>>);
+
+impl<T: Float, F> InplaceOp1 for Open<'_, T, F>
+where
+    F: FnOnce(Vec<&mut [T]>) -> Result<()>,
+{
+    fn name(&self) -> &'static str {
+        "trainyard-kernel"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let Some((rest, opened, body)) = self.0.take() else { return Ok(()) };
+        let range = layout.contiguous_offsets();
+        let result = match (T::of_storage(storage), range) {
+            (Some(values), Some((start, end))) => {
+                let mut slices: Vec<&mut [T]> = opened;
+                slices.push(&mut values[start..end]);
+                write_all(rest, slices, body)
+            }
+            (None, _) => Err(Error::run("a kernel was given tensors of different types")),
+            (_, None) => Err(not_contiguous()),
+        };
+        *self.1.borrow_mut() = result;
+        Ok(())
+    }
+}
+
+/// Runs `kernel` compiled for the widest vector instructions of this CPU. `kernel` and what it calls must be
+/// `#[inline(always)]` to profit.
+#[inline(always)]
+pub(crate) fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(kernel)
+}
+
+/// Elements per task: large enough to pay for the hand-over, fixed so that results do not depend on the number of threads.
+pub(crate) const TASK: usize = 16 * 1024;
+
+/// Calls `kernel(offset, chunk)` for pieces of `out` on all threads.
+pub(crate) fn for_chunks<T: Float>(out: &mut [T], kernel: impl Fn(usize, &mut [T]) + Send + Sync) {
+    out.par_chunks_mut(TASK).enumerate().for_each(|(i, chunk)| kernel(i * TASK, chunk));
+}
+
+/// Rows of `width` elements per task.
+pub(crate) fn rows_per_task(width: usize) -> usize {
+    (TASK / width.max(1)).max(1)
+}
+
+/// Runs `$kernel` with `$type` standing for the element type of tensor `$tensor`.
+macro_rules! with_type {
+    ($tensor:expr, $type:ident => $kernel:expr) => {
+        match $tensor.dtype() {
+            candle_core::DType::F32 => {
+                type $type = f32;
+                $kernel
+            }
+            candle_core::DType::F64 => {
+                type $type = f64;
+                $kernel
+            }
+            other => Err($crate::Error::run(format!("training needs f32 or f64 tensors, got {other:?}"))),
+        }
+    };
+}
+pub(crate) use with_type;

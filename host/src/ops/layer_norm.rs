@@ -1,0 +1,136 @@
+//! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
+
+use super::Float;
+use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use crate::Result;
+use candle_core::Tensor;
+use rayon::prelude::*;
+
+/// Added to the variance, as in GPT-2.
+pub const EPSILON: f64 = 1e-5;
+
+/// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the backward.
+pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
+    let width = weight.elem_count();
+    with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
+        let rows = rows_per_task(width);
+        let tasks = out.par_chunks_mut(rows * width).zip(stats.par_chunks_mut(rows * 2)).zip(x.par_chunks(rows * width));
+        tasks.for_each(|((out, stats), x)| vectorised(#[inline(always)] || {
+            for ((out, stats), x) in out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2)).zip(x.chunks_exact(width)) {
+                let (mean, scale) = moments(x);
+                (stats[0], stats[1]) = (mean, scale);
+                for i in 0..width {
+                    out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+                }
+            }
+        }));
+        Ok(())
+    }))
+}
+
+/// The gradients: `dx` += …, `dweight` += Σ rows dy x̂, `dbias` += Σ rows dy, with x̂ the normalised row.
+/// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight.
+pub fn backward(
+    dy: &Tensor,
+    x: &Tensor,
+    weight: &Tensor,
+    stats: &Tensor,
+    dx: &Tensor,
+    dweight: &Tensor,
+    dbias: &Tensor,
+) -> Result<()> {
+    with_type!(x, T => with_slices::<T, 4, 3>(
+        [dy, x, weight, stats], [dx, dweight, dbias],
+        |[dy, x, weight, stats], [dx, dweight, dbias]| {
+            backward_rows(dy, x, weight, stats, dx, dweight, dbias);
+            Ok(())
+        }
+    ))
+}
+
+fn backward_rows<T: Float>(
+    dy: &[T],
+    x: &[T],
+    weight: &[T],
+    stats: &[T],
+    dx: &mut [T],
+    dweight: &mut [T],
+    dbias: &mut [T],
+) {
+    let width = weight.len();
+    let rows = rows_per_task(width);
+    let chunk = rows * width;
+    let tasks =
+        dx.par_chunks_mut(chunk).zip(dy.par_chunks(chunk)).zip(x.par_chunks(chunk)).zip(stats.par_chunks(rows * 2));
+    let partial: Vec<(Vec<T>, Vec<T>)> = tasks
+        .map(|(((dx, dy), x), stats)| {
+            let (mut dweight, mut dbias) = (vec![T::ZERO; width], vec![T::ZERO; width]);
+            vectorised(
+                #[inline(always)]
+                || {
+                    let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width)).zip(x.chunks_exact(width));
+                    for (((dx, dy), x), stats) in rows.zip(stats.chunks_exact(2)) {
+                        backward_row(dy, x, weight, stats, dx, &mut dweight, &mut dbias);
+                    }
+                },
+            );
+            (dweight, dbias)
+        })
+        .collect();
+    for (part_weight, part_bias) in partial {
+        for i in 0..width {
+            dweight[i] += part_weight[i];
+            dbias[i] += part_bias[i];
+        }
+    }
+}
+
+#[inline(always)]
+fn backward_row<T: Float>(
+    dy: &[T],
+    x: &[T],
+    weight: &[T],
+    stats: &[T],
+    dx: &mut [T],
+    dweight: &mut [T],
+    dbias: &mut [T],
+) {
+    let width = weight.len();
+    let (dy, x, dx) = (&dy[..width], &x[..width], &mut dx[..width]);
+    let (dweight, dbias) = (&mut dweight[..width], &mut dbias[..width]);
+    let (mean, scale) = (stats[0], stats[1]);
+    let n = T::of(width as f64);
+    let mean_dy = lanes(width, |i| dy[i] * weight[i]) / n;
+    let mean_dy_x = lanes(width, |i| dy[i] * weight[i] * (x[i] - mean) * scale) / n;
+    for i in 0..width {
+        let normal = (x[i] - mean) * scale;
+        dx[i] += (dy[i] * weight[i] - mean_dy - normal * mean_dy_x) * scale;
+        dweight[i] += dy[i] * normal;
+        dbias[i] += dy[i];
+    }
+}
+
+/// Mean and 1/√(variance + ε).
+#[inline(always)]
+fn moments<T: Float>(x: &[T]) -> (T, T) {
+    let n = T::of(x.len() as f64);
+    let mean = lanes(x.len(), |i| x[i]) / n;
+    let variance = lanes(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / n;
+    (mean, T::ONE / (variance + T::of(EPSILON)).sqrt())
+}
+
+/// Σ f(i) for i below `n`, in 16 running sums, so that the compiler may use vector instructions.
+#[inline(always)]
+pub(super) fn lanes<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
+    let mut sums = [T::ZERO; 16];
+    let whole = n / 16 * 16;
+    for start in (0..whole).step_by(16) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f(start + lane);
+        }
+    }
+    for i in whole..n {
+        sums[i - whole] += f(i);
+    }
+    sums.iter().copied().sum()
+}

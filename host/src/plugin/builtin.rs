@@ -1,0 +1,46 @@
+//! The plugins that are linked into the host.
+
+use super::instance::Instance;
+use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
+
+/// Every built-in, in the order in which they are listed to the user.
+pub const BUILTINS: &[Builtin] = &[
+    trainyard_byte::PLUGIN,
+    trainyard_cross_entropy::PLUGIN,
+    trainyard_label_smoothing::PLUGIN,
+    trainyard_focal::PLUGIN,
+    trainyard_z_loss::PLUGIN,
+    trainyard_bits_per_byte::PLUGIN,
+    trainyard_token_accuracy::PLUGIN,
+];
+
+/// The built-ins with their identities.
+pub fn identities() -> impl Iterator<Item = (Identity, &'static Builtin)> {
+    // `export!` wrote these texts, a test parses every one
+    BUILTINS.iter().filter_map(|builtin| Some((Identity::parse(builtin.identity).ok()?, builtin)))
+}
+
+/// A new instance of a built-in.
+pub fn create(builtin: &Builtin, settings: &[Setting]) -> Result<Instance> {
+    Ok(match builtin.create {
+        Constructor::Tokenizer(create) => Instance::Tokenizer(create(settings)?),
+        Constructor::Filter(create) => Instance::Filter(create(settings)?),
+        Constructor::Loss(create) => Instance::Loss(create(settings)?),
+        Constructor::Metric(create) => Instance::Metric(create(settings)?),
+        Constructor::TextMetric(create) => Instance::TextMetric(create(settings)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_has_an_identity_of_its_own() {
+        let mut names: Vec<_> = identities().map(|(identity, _)| identity.name).collect();
+        assert_eq!(names.len(), BUILTINS.len());
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), BUILTINS.len());
+    }
+}

@@ -1,0 +1,261 @@
+//! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every error.
+
+use std::sync::Arc;
+use trainyard_plugin::{
+    Filter, Graph, Loss, Metric, MetricInfo, PluginError, Result, Span, TextMetric, TextPair, TokenBatch, Tokenizer,
+    Verdict, Vocabulary, graph,
+};
+
+/// More tokens than any tokenizer in use has, few enough that an embedding of them fits in memory.
+const MAX_TOKENS: usize = 1 << 20;
+/// Reason codes, names of outputs, special tokens and units are shown in tables.
+const MAX_NAME_BYTES: usize = 100;
+/// A message is one line of a terminal or a log.
+const MAX_MESSAGE_CHARS: usize = 1000;
+
+/// An instance of a plugin, with everything it answers checked.
+pub struct Checked<T: ?Sized> {
+    culprit: Arc<str>,
+    /// Tokens in the vocabulary; only of a tokenizer, and known after `load`.
+    n_tokens: Option<usize>,
+    plugin: Box<T>,
+}
+
+impl<T: ?Sized> Checked<T> {
+    /// `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
+    pub fn new(culprit: Arc<str>, plugin: Box<T>) -> Self {
+        Self { culprit, n_tokens: None, plugin }
+    }
+
+    fn blame<R>(&self, function: &str, result: Result<R>) -> Result<R> {
+        result.map_err(|error| blame(&self.culprit, function, error))
+    }
+}
+
+/// The error with culprit and function in front, on one line of bounded length.
+pub fn blame(culprit: &str, function: &str, error: PluginError) -> PluginError {
+    let message = one_line(&error.message);
+    PluginError { kind: error.kind, message: format!("{culprit}: {function}: {message}") }
+}
+
+/// A plugin's text as part of one line: no control characters, bounded length.
+pub fn one_line(text: &str) -> String {
+    let mut line: String =
+        text.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_MESSAGE_CHARS).collect();
+    if text.trim().chars().nth(MAX_MESSAGE_CHARS).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+impl Tokenizer for Checked<dyn Tokenizer> {
+    fn observe(&mut self, texts: &[&str]) -> Result<()> {
+        let result = self.plugin.observe(texts);
+        self.blame("observe", result)
+    }
+
+    fn train(&mut self) -> Result<Vec<u8>> {
+        let result = self.plugin.train();
+        self.blame("train", result)
+    }
+
+    fn load(&mut self, model: &[u8]) -> Result<()> {
+        self.n_tokens = None;
+        let result = self.plugin.load(model);
+        self.blame("load", result)?;
+        self.n_tokens = Some(self.vocabulary()?.tokens.len());
+        Ok(())
+    }
+
+    fn vocabulary(&self) -> Result<Vocabulary> {
+        let checked =
+            self.plugin.vocabulary().and_then(|vocabulary| check_vocabulary(&vocabulary).map(|()| vocabulary));
+        self.blame("vocabulary", checked)
+    }
+
+    fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
+        let checked = match self.n_tokens {
+            None => Err(before_load()),
+            Some(n_tokens) => {
+                self.plugin.encode(texts).and_then(|batch| batch.check(texts.len(), n_tokens).map(|()| batch))
+            }
+        };
+        self.blame("encode", checked)
+    }
+
+    fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>> {
+        let checked = match self.n_tokens {
+            None => Err(before_load()),
+            // the host's own input is checked too, so that no plugin has to
+            Some(n_tokens) => batch
+                .check(batch.ends.len(), n_tokens)
+                .map_err(|error| PluginError::input(error.message))
+                .and_then(|()| self.plugin.decode(batch))
+                .and_then(|texts| check_count("texts", batch.ends.len(), texts.len()).map(|()| texts)),
+        };
+        self.blame("decode", checked)
+    }
+}
+
+impl Filter for Checked<dyn Filter> {
+    fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
+        let checked =
+            self.plugin.judge(documents).and_then(|verdicts| check_verdicts(documents, &verdicts).map(|()| verdicts));
+        self.blame("judge", checked)
+    }
+
+    fn two_pass(&self) -> bool {
+        self.plugin.two_pass()
+    }
+
+    fn observe(&mut self, documents: &[&str]) -> Result<()> {
+        let result = self.plugin.observe(documents);
+        self.blame("observe", result)
+    }
+
+    fn state(&self) -> Result<Vec<u8>> {
+        self.blame("state", self.plugin.state())
+    }
+
+    fn merge(&mut self, state: &[u8]) -> Result<()> {
+        let result = self.plugin.merge(state);
+        self.blame("merge", result)
+    }
+}
+
+impl Loss for Checked<dyn Loss> {
+    fn describe(&self) -> Result<Graph> {
+        self.blame("describe", self.plugin.describe().and_then(check_graph))
+    }
+}
+
+impl Metric for Checked<dyn Metric> {
+    fn info(&self) -> Result<MetricInfo> {
+        self.blame("info", self.plugin.info().and_then(check_info))
+    }
+
+    fn describe(&self) -> Result<Graph> {
+        self.blame("describe", self.plugin.describe().and_then(check_graph))
+    }
+}
+
+impl TextMetric for Checked<dyn TextMetric> {
+    fn info(&self) -> Result<MetricInfo> {
+        self.blame("info", self.plugin.info().and_then(check_info))
+    }
+
+    fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()> {
+        let result = self.plugin.update(pairs);
+        self.blame("update", result)
+    }
+
+    fn state(&self) -> Result<Vec<u8>> {
+        self.blame("state", self.plugin.state())
+    }
+
+    fn merge(&mut self, state: &[u8]) -> Result<()> {
+        let result = self.plugin.merge(state);
+        self.blame("merge", result)
+    }
+
+    fn value(&self) -> Result<f64> {
+        let checked = self.plugin.value().and_then(|value| match value.is_infinite() {
+            true => Err(PluginError::internal(format!("value is {value}, expected a finite number or NaN"))),
+            false => Ok(value),
+        });
+        self.blame("value", checked)
+    }
+}
+
+fn before_load() -> PluginError {
+    PluginError::state("called before load")
+}
+
+fn check_count(what: &str, expected: usize, got: usize) -> Result<()> {
+    match got == expected {
+        true => Ok(()),
+        false => Err(PluginError::internal(format!("expected {expected} {what}, got {got}"))),
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.len() > MAX_NAME_BYTES {
+        let start: String = name.chars().take(20).collect();
+        return Err(PluginError::internal(format!(
+            "{what} {start:?}… has {} bytes, at most {MAX_NAME_BYTES} are allowed",
+            name.len()
+        )));
+    }
+    match name.chars().find(|char| char.is_control()) {
+        Some(char) => Err(PluginError::internal(format!("{what} {name:?} holds the control character {char:?}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_vocabulary(vocabulary: &Vocabulary) -> Result<()> {
+    let n_tokens = vocabulary.tokens.len();
+    if n_tokens == 0 || n_tokens > MAX_TOKENS {
+        return Err(PluginError::internal(format!("expected 1 to {MAX_TOKENS} tokens, got {n_tokens}")));
+    }
+    for (i, special) in vocabulary.specials.iter().enumerate() {
+        check_name("special token", &special.name)?;
+        match vocabulary.tokens.get(special.id as usize) {
+            None => {
+                return Err(PluginError::internal(format!(
+                    "special token {:?} has id {}, which is outside the vocabulary of {n_tokens}",
+                    special.name, special.id
+                )));
+            }
+            Some(bytes) if !bytes.is_empty() => {
+                return Err(PluginError::internal(format!(
+                    "special token {:?} stands for {} bytes, expected none",
+                    special.name,
+                    bytes.len()
+                )));
+            }
+            Some(_) => {}
+        }
+        if vocabulary.specials[..i].iter().any(|other| other.name == special.name || other.id == special.id) {
+            return Err(PluginError::internal(format!("special token {:?} or its id appears twice", special.name)));
+        }
+    }
+    Ok(())
+}
+
+fn check_verdicts(documents: &[&str], verdicts: &[Verdict]) -> Result<()> {
+    check_count("verdicts", documents.len(), verdicts.len())?;
+    for (i, (document, verdict)) in documents.iter().zip(verdicts).enumerate() {
+        check_verdict(document, verdict)
+            .map_err(|error| PluginError { message: format!("verdict {i}: {}", error.message), ..error })?;
+    }
+    Ok(())
+}
+
+fn check_verdict(document: &str, verdict: &Verdict) -> Result<()> {
+    check_name("reason", &verdict.reason)?;
+    if let Some(score) = verdict.score.filter(|score| !score.is_finite()) {
+        return Err(PluginError::internal(format!("score is {score}, expected a finite number")));
+    }
+    verdict.spans.iter().try_for_each(|&Span { start, end }| {
+        let (from, to) = (start as usize, end as usize);
+        // `get` fails on an inverted range, on one past the end, and on one inside a character
+        match document.get(from..to) {
+            Some(_) => Ok(()),
+            None => Err(PluginError::internal(format!(
+                "span {start}..{end} is no range of whole characters in a document of {} bytes",
+                document.len()
+            ))),
+        }
+    })
+}
+
+fn check_graph(graph: Graph) -> Result<Graph> {
+    graph::check(&graph)?;
+    graph.outputs.iter().try_for_each(|output| check_name("output", &output.name))?;
+    Ok(graph)
+}
+
+fn check_info(info: MetricInfo) -> Result<MetricInfo> {
+    check_name("unit", &info.unit)?;
+    Ok(info)
+}

@@ -1,0 +1,121 @@
+//! What a plugin's file says of itself, read without running any of it.
+
+use super::file::{Form, PluginFile};
+use super::{builtin, open};
+use crate::{Error, Result};
+use serde::Serialize;
+use std::fmt;
+use std::path::Path;
+use trainyard_plugin::Identity;
+
+/// What `trainyard plugin inspect` shows. Also of a plugin that this host cannot load.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The file, or the built-in's name.
+    pub plugin: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    pub kind: String,
+    /// What it does.
+    pub description: String,
+    /// An SPDX expression.
+    pub license: String,
+    /// The contract it was built for: major.minor.
+    pub contract: String,
+    /// The version of the SDK it was built with.
+    pub sdk: String,
+    /// `builtin`, `wasm` or `native`.
+    pub backend: &'static str,
+    /// What a component wants from the host.
+    pub imports: Vec<String>,
+    /// Of the file; 0 for a built-in.
+    pub size_bytes: usize,
+    /// Of the file, in lower-case hexadecimal; empty for a built-in.
+    pub sha256: String,
+    /// What can be set under `config`.
+    pub settings: Vec<InspectedSetting>,
+}
+
+/// One setting of a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InspectedSetting {
+    /// Its name.
+    pub name: String,
+    /// Its type in Rust.
+    #[serde(rename = "type")]
+    pub value_type: String,
+    /// Its default, as written in the source.
+    pub default: String,
+    /// What it means.
+    pub doc: String,
+}
+
+/// Reads who a plugin is, from its file or as the built-in with this name, without running it.
+pub fn inspect(plugin: &Path) -> Result<Inspection> {
+    let name = plugin.to_string_lossy();
+    if let Some((identity, _)) = builtin::identities().find(|(identity, _)| identity.name == name) {
+        return Ok(inspection(&name, identity, "builtin"));
+    }
+    if !plugin.exists() && !open::is_file(&name) {
+        let names: Vec<_> = builtin::identities().map(|(identity, _)| identity.name).collect();
+        return Err(Error::usage(format!(
+            "{name:?} is neither a file nor a built-in plugin, expected a path or one of {}",
+            names.join(", ")
+        )));
+    }
+    let file = PluginFile::read(plugin)?;
+    let (backend, imports) = match file.form {
+        Form::Component { imports } => ("wasm", imports),
+        Form::Library { .. } => ("native", Vec::new()),
+    };
+    let inspection = inspection(&name, file.identity, backend);
+    Ok(Inspection { imports, size_bytes: file.bytes.len(), sha256: file.sha256, ..inspection })
+}
+
+fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspection {
+    let (major, minor) = identity.contract;
+    let setting = |setting: trainyard_plugin::SettingInfo| InspectedSetting {
+        name: setting.name,
+        value_type: setting.value_type,
+        default: setting.default,
+        doc: setting.doc,
+    };
+    Inspection {
+        plugin: plugin.into(),
+        name: identity.name,
+        version: identity.version,
+        kind: identity.kind.name().into(),
+        description: identity.description,
+        license: identity.license,
+        contract: format!("{major}.{minor}"),
+        sdk: identity.sdk,
+        backend,
+        imports: Vec::new(),
+        size_bytes: 0,
+        sha256: String::new(),
+        settings: identity.settings.into_iter().map(setting).collect(),
+    }
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {} ({}, {})", self.name, self.version, self.kind, self.backend)?;
+        writeln!(f, "  {}", self.description)?;
+        writeln!(f, "  license   {}", self.license)?;
+        writeln!(f, "  contract  {} (SDK {})", self.contract, self.sdk)?;
+        if !self.sha256.is_empty() {
+            writeln!(f, "  file      {} ({} bytes)", self.plugin, self.size_bytes)?;
+            writeln!(f, "  sha256    {}", self.sha256)?;
+        }
+        if !self.imports.is_empty() {
+            writeln!(f, "  imports   {}", self.imports.join(", "))?;
+        }
+        for setting in &self.settings {
+            writeln!(f, "  {}: {} = {}   {}", setting.name, setting.value_type, setting.default, setting.doc)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Native plugins: dynamic libraries that run in this process with all its rights. See [`trainyard_plugin::abi`].
+
+mod answer;
+mod instance;
+mod kinds;
+
+use super::instance::Instance;
+use crate::{Error, Result};
+use instance::Live;
+use libloading::Symbol;
+use std::path::Path;
+use trainyard_plugin::{Identity, Kind, Setting, abi};
+
+/// A loaded library's table. A library is never unloaded, so it lives as long as the process.
+#[derive(Clone, Copy)]
+enum Table {
+    Tokenizer(&'static abi::TokenizerTable),
+    Filter(&'static abi::FilterTable),
+    Loss(&'static abi::LossTable),
+    Metric(&'static abi::MetricTable),
+    TextMetric(&'static abi::TextMetricTable),
+}
+
+/// A loaded library.
+pub struct Library {
+    table: Table,
+    header: &'static abi::Header,
+}
+
+impl Library {
+    /// Loads the library and finds its table. From here on its code runs: initialisers first, and nothing holds it back.
+    pub fn load(path: &Path, symbol: &str, identity: &Identity) -> Result<Self> {
+        let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
+        let address = load_symbol(path, symbol).map_err(|error| wrong(format!("cannot be loaded: {error}")))?;
+        // SAFETY: the symbol's name says that it is a table of this version, and every table begins with a header
+        let header: &'static abi::Header = unsafe { &*address.cast() };
+        check_header(header, identity.kind).map_err(wrong)?;
+        // SAFETY: the static's identity is as constant as the table
+        let loaded = unsafe { header.identity.as_slice() };
+        if std::str::from_utf8(loaded).ok().and_then(|text| Identity::parse(text).ok()).as_ref() != Some(identity) {
+            return Err(wrong(
+                "is not what is in memory under its name: it was replaced while in use, start again".into(),
+            ));
+        }
+        // SAFETY: `check_header` compared kind and size
+        let table = unsafe {
+            match identity.kind {
+                Kind::Tokenizer => Table::Tokenizer(&*address.cast()),
+                Kind::Filter => Table::Filter(&*address.cast()),
+                Kind::Loss => Table::Loss(&*address.cast()),
+                Kind::Metric => Table::Metric(&*address.cast()),
+                Kind::TextMetric => Table::TextMetric(&*address.cast()),
+            }
+        };
+        Ok(Self { table, header })
+    }
+
+    /// A new instance.
+    pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
+        let live = Live::create(self.header, settings)?;
+        Ok(kinds::instance(self.table, live))
+    }
+}
+
+fn load_symbol(path: &Path, symbol: &str) -> std::result::Result<*const u8, libloading::Error> {
+    // SAFETY: the config trusts this file (`trust = "native"`), so running its initialisers is what the user asked for
+    let library = unsafe { open(path)? };
+    // SAFETY: only the address is taken; what lies there is checked before use
+    let address = unsafe {
+        let symbol: Symbol<'_, *const u8> = library.get(symbol)?;
+        *symbol
+    };
+    // never unloaded: threads and thread-local destructors of the library may outlive any use of it
+    std::mem::forget(library);
+    Ok(address)
+}
+
+/// # Safety
+/// The library's initialisers run.
+#[cfg(unix)]
+unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloading::Error> {
+    use libloading::os::unix;
+    // all symbols at once, and none of them visible to other libraries
+    // SAFETY: the caller's promise
+    unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL).map(Into::into) }
+}
+
+/// # Safety
+/// The library's initialisers run.
+#[cfg(not(unix))]
+unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloading::Error> {
+    // SAFETY: the caller's promise
+    unsafe { libloading::Library::new(path) }
+}
+
+fn check_header(header: &abi::Header, kind: Kind) -> std::result::Result<(), String> {
+    if header.version != abi::VERSION {
+        return Err(format!("has a table of version {}, this host reads version {}", header.version, abi::VERSION));
+    }
+    let (number, size) = match kind {
+        Kind::Tokenizer => (0, size_of::<abi::TokenizerTable>()),
+        Kind::Filter => (1, size_of::<abi::FilterTable>()),
+        Kind::Loss => (2, size_of::<abi::LossTable>()),
+        Kind::Metric => (3, size_of::<abi::MetricTable>()),
+        Kind::TextMetric => (4, size_of::<abi::TextMetricTable>()),
+    };
+    if header.kind != number {
+        return Err(format!("has a table of kind {}, but its identity says {kind} ({number})", header.kind));
+    }
+    // a newer plugin's table may be longer: structs grow at their end
+    if header.size < size {
+        return Err(format!("has a table of {} bytes, expected {size} or more", header.size));
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Finds the plugin that a config names, and checks it before any of its code runs.
+
+use super::file::{Form, PluginFile, check_contract};
+use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use crate::{Error, Result};
+use std::path::Path;
+use trainyard_plugin::Kind;
+
+impl Plugin {
+    /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
+    /// digest if there is one, and trusted if it is native.
+    pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
+        Self::open_any(config, &[kind])
+    }
+
+    /// The same for a place in the config that takes several kinds, such as metrics.
+    pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
+        match is_file(&config.plugin) {
+            true => open_file(config, kinds),
+            false => open_builtin(config, kinds),
+        }
+    }
+}
+
+fn either(kinds: &[Kind]) -> String {
+    kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// Whether a config's `plugin` is a file and not a built-in's name.
+pub fn is_file(plugin: &str) -> bool {
+    let library = [".wasm", ".so", ".dylib", ".dll"].iter().any(|ending| plugin.ends_with(ending));
+    library || plugin.contains(std::path::is_separator)
+}
+
+fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
+    let name = &config.plugin;
+    let Some((identity, builtin)) = builtin::identities().find(|(identity, _)| identity.name == *name) else {
+        return Err(unknown_builtin(name, kinds));
+    };
+    if !kinds.contains(&identity.kind) {
+        return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
+    }
+    if config.sha256.is_some() {
+        return Err(Error::usage(format!(
+            "plugin {name:?}: sha256 is for files, a built-in has none; remove the line"
+        )));
+    }
+    Plugin::new(identity, String::new(), Backend::Builtin(builtin), config)
+}
+
+fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
+    let known: Vec<_> =
+        builtin::identities().map(|(identity, _)| identity).filter(|identity| kinds.contains(&identity.kind)).collect();
+    let nearest = known.iter().map(|identity| (strsim::levenshtein(name, &identity.name), &identity.name)).min();
+    let hint = match nearest {
+        Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),
+        _ => String::new(),
+    };
+    let names: Vec<_> = known.iter().map(|identity| identity.name.as_str()).collect();
+    Error::usage(format!(
+        "plugin {name:?}: no built-in {} has this name, expected one of {} or a file (.wasm or a native library){hint}",
+        either(kinds),
+        names.join(", ")
+    ))
+}
+
+fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
+    let path = Path::new(&config.plugin);
+    let file = PluginFile::read(path)?;
+    check_contract(path, &file.identity)?;
+    if !kinds.contains(&file.identity.kind) {
+        return Err(Error::usage(format!(
+            "{}: plugin {:?} is a {}, expected a {}",
+            path.display(),
+            file.identity.name,
+            file.identity.kind,
+            either(kinds)
+        )));
+    }
+    if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
+        return Err(Error::plugin(format!(
+            "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust this one",
+            path.display(),
+            file.sha256
+        )));
+    }
+    let backend = match &file.form {
+        Form::Component { imports } => {
+            Backend::Wasm(wasm::Module::compile(path, &file.bytes, imports, &file.identity, config.limits)?)
+        }
+        Form::Library { .. } if config.trust != Some(Trust::Native) => {
+            return Err(Error::usage(format!(
+                "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add trust = \"native\" \
+                 beside plugin = …, or use its .wasm form",
+                path.display(),
+                file.identity.name
+            )));
+        }
+        Form::Library { symbol } => Backend::Native(native::Library::load(path, symbol, &file.identity)?),
+    };
+    Plugin::new(file.identity, file.sha256, backend, config)
+}

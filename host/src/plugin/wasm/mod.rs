@@ -1,0 +1,79 @@
+//! WASM plugins: components in a sandbox with limits on time and memory.
+//!
+//! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five worlds,
+//! and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
+
+mod engine;
+mod guest;
+mod kinds;
+mod state;
+mod types;
+
+use super::checked::one_line;
+use super::config::Limits;
+use super::instance::Instance;
+use crate::{Error, Result};
+use guest::Guest;
+use state::State;
+use std::path::Path;
+use std::sync::Arc;
+use trainyard_plugin::{Identity, Kind, Setting};
+use wasmtime::component::{Component, InstancePre, Linker};
+
+/// All that a plugin may import; `types` holds no functions.
+const ALLOWED_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
+
+/// A compiled component.
+pub struct Module {
+    pre: InstancePre<State>,
+    kind: Kind,
+    name: Arc<str>,
+    limits: Limits,
+}
+
+impl Module {
+    /// Compiles a component and checks what it wants from the host.
+    pub fn compile(path: &Path, bytes: &[u8], imports: &[String], identity: &Identity, limits: Limits) -> Result<Self> {
+        let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
+        check_imports(imports).map_err(wrong)?;
+        let engine = engine::shared()?;
+        let component = Component::new(engine, bytes)
+            .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
+        let mut linker = Linker::new(engine);
+        let pre = state::add_to_linker(&mut linker)
+            .and_then(|()| linker.instantiate_pre(&component))
+            .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
+        Ok(Self { pre, kind: identity.kind, name: identity.name.as_str().into(), limits })
+    }
+
+    /// A new instance, with a store of its own.
+    pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
+        let guest = Guest::create(&self.pre, self.name.clone(), self.limits, settings)?;
+        kinds::instance(self.kind, guest)
+    }
+}
+
+fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
+    let allowed = |name: &str| ALLOWED_IMPORTS.iter().any(|allowed| name.starts_with(allowed));
+    let denied: Vec<_> = imports.iter().map(String::as_str).filter(|name| !allowed(name)).collect();
+    match denied.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "imports {}, but a plugin may import nothing but trainyard:plugin/log@0.1.0: it has no files, clock, network or \
+             random numbers; build it for wasm32-unknown-unknown",
+            denied.join(", ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_log_may_be_imported() {
+        assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into()]), Ok(()));
+        let denied = check_imports(&["trainyard:plugin/log@0.1.0".into(), "wasi:cli/environment@0.2.0".into()]);
+        assert!(denied.is_err_and(|error| error.starts_with("imports wasi:cli/environment@0.2.0, but")));
+    }
+}

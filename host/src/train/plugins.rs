@@ -1,0 +1,78 @@
+//! The plugins of a run.
+
+use crate::config::RunConfig;
+use crate::data::{NamedFilter, NamedTokenizer};
+use crate::plugin::{Plugin, Stamp};
+use crate::{Error, Result};
+use std::fs;
+use trainyard_plugin::Kind;
+
+/// Every plugin that a run's config names, loaded.
+pub struct RunPlugins {
+    /// Text to tokens.
+    pub tokenizer: Plugin,
+    /// Which documents stay, in order.
+    pub filters: Vec<Plugin>,
+    /// What is minimised.
+    pub loss: Plugin,
+    /// Numbers over tokens.
+    pub metrics: Vec<Plugin>,
+    /// Numbers over generated text.
+    pub text_metrics: Vec<Plugin>,
+}
+
+impl RunPlugins {
+    /// Loads all of them, so that a missing or wrong one stops the run before any work.
+    pub fn open(config: &RunConfig) -> Result<Self> {
+        let filters = config.data.filter.iter().map(|filter| Plugin::open(filter, Kind::Filter));
+        let (mut metrics, mut text_metrics) = (Vec::new(), Vec::new());
+        for metric in &config.metric {
+            let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
+            match plugin.identity().kind {
+                Kind::TextMetric => text_metrics.push(plugin),
+                _ => metrics.push(plugin),
+            }
+        }
+        Ok(Self {
+            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
+            filters: filters.collect::<Result<_>>()?,
+            loss: Plugin::open(&config.loss, Kind::Loss)?,
+            metrics,
+            text_metrics,
+        })
+    }
+
+    /// Each plugin's place in the config and its stamp.
+    pub fn stamps(&self) -> Vec<(&'static str, &Stamp)> {
+        let mut stamps = vec![("tokenizer", self.tokenizer.stamp()), ("loss", self.loss.stamp())];
+        stamps.extend(self.filters.iter().map(|plugin| ("filter", plugin.stamp())));
+        stamps.extend(self.metrics.iter().chain(&self.text_metrics).map(|plugin| ("metric", plugin.stamp())));
+        stamps
+    }
+
+    /// New instances of the filters, for the data path.
+    pub fn named_filters(&self) -> Result<Vec<NamedFilter>> {
+        let named = |plugin: &Plugin| {
+            let name = plugin.identity().name.clone();
+            Ok(NamedFilter { name, digest: describe(plugin.stamp()), instance: plugin.filter()? })
+        };
+        self.filters.iter().map(named).collect()
+    }
+
+    /// A new tokenizer, and its model if the config names one.
+    pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer> {
+        let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
+        Ok(NamedTokenizer {
+            name: self.tokenizer.identity().name.clone(),
+            digest: describe(self.tokenizer.stamp()),
+            model: config.tokenizer.model.as_deref().map(read).transpose()?,
+            instance: self.tokenizer.tokenizer()?,
+        })
+    }
+}
+
+/// One line that changes whenever the plugin or its settings do.
+pub fn describe(stamp: &Stamp) -> String {
+    let Stamp { name, version, backend, sha256, settings, .. } = stamp;
+    format!("{name} {version} ({backend} {}) {settings}", sha256.get(..16).unwrap_or("-"))
+}

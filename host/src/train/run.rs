@@ -1,0 +1,261 @@
+//! A whole run: config → plugins → data → steps → summary.
+
+use super::folder::RunFolder;
+use super::identity::RunIdentity;
+use super::plugins::RunPlugins;
+use super::state::{self, Best, RunState};
+use super::step::{StepReport, Trainer};
+use super::{AVAILABLE_INPUTS, checkpoint};
+use crate::config::RunConfig;
+use crate::data::{self, Batch, Dataset, Loader, eval_batches};
+use crate::eval::{Evaluator, final_report};
+use crate::loss::Program;
+use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
+use crate::{Error, Result};
+use serde_json::json;
+use std::time::Instant;
+
+/// How to start.
+#[derive(Debug, Clone, Default)]
+pub struct TrainOptions {
+    /// Go on from the newest checkpoint.
+    pub resume: bool,
+    /// Replace a run of this name.
+    pub overwrite: bool,
+    /// Places of the config that may differ from the checkpoint's.
+    pub allow_changed: Vec<String>,
+    /// No progress on stderr.
+    pub quiet: bool,
+}
+
+/// Trains as `config` says, on its number of threads; returns what the run came to.
+pub fn run(config: &RunConfig, options: &TrainOptions) -> Result<TrainSummary> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.train.threads)
+        .build()
+        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
+    pool.install(|| {
+        let (run, data) = Run::start(config, options)?;
+        run.finish(&data)
+    })
+}
+
+/// A run under way.
+struct Run<'c> {
+    config: &'c RunConfig,
+    folder: RunFolder,
+    plugins: RunPlugins,
+    trainer: Trainer,
+    evaluator: Evaluator,
+    state: RunState,
+    log: MetricsLog,
+    progress: Progress,
+}
+
+impl<'c> Run<'c> {
+    fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
+        // plugins
+        let plugins = RunPlugins::open(config)?;
+        let loss = plugins.loss.loss()?.describe()?;
+        let culprit = |error: Error| error.context(plugins.loss.culprit());
+        let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
+        let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+        // where the run stands
+        let folder = RunFolder::of(config);
+        let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
+        let newest = checkpoint::steps(&folder.checkpoints())?.last().copied().filter(|_| options.resume);
+        let reader = newest.map(|step| checkpoint::Reader::open(&folder.checkpoints().join(checkpoint::folder_name(step))));
+        let reader = reader.transpose()?;
+        let saved = reader.as_ref().map(state::read_state).transpose()?;
+        // data: a resumed run uses what it has, unless a change of it was allowed
+        let data = match &saved {
+            Some(saved) => {
+                identity.check(&saved.identity, &options.allow_changed)?;
+                if identity.same_data(&saved.identity) { data::open(&folder.data())? } else { prepare(config, &plugins, &folder)? }
+            }
+            None => {
+                folder.create(options.overwrite || options.resume)?;
+                prepare(config, &plugins, &folder)?
+            }
+        };
+        folder.describe(config, &plugins)?;
+        // model
+        let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program)?;
+        let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
+        state.identity = identity;
+        let log = match &reader {
+            Some(reader) => {
+                state::restore(reader, &mut trainer)?;
+                MetricsLog::resume(&folder.metrics(), state.step)?
+            }
+            None => MetricsLog::create(&folder.metrics())?,
+        };
+        let progress = Progress::new(config.train.steps, state.step, options.quiet);
+        Ok((Self { config, folder, plugins, trainer, evaluator, state, log, progress }, data))
+    }
+
+    /// Steps to the end, then the final report.
+    fn finish(mut self, data: &Dataset) -> Result<TrainSummary> {
+        self.introduce(data);
+        let started = Instant::now();
+        let first_step = self.state.step;
+        let train_loss = self.steps(data, started)?;
+        self.progress.finish();
+        let seconds = started.elapsed().as_secs_f64();
+        if let (Some(best), true) = (self.state.best, self.stopped_early()) {
+            let folder = self.folder.checkpoints().join(checkpoint::folder_name(best.step));
+            state::restore_model(&checkpoint::Reader::open(&folder)?, &self.trainer.model)?;
+        }
+        let report = final_report(
+            self.config,
+            &self.plugins,
+            data,
+            &mut self.trainer.model,
+            &self.evaluator,
+            self.state.step,
+        )?;
+        self.log.write(&json!({ "step": self.state.step, "final": report }))?;
+        let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
+        Ok(TrainSummary {
+            run: self.folder.root().to_owned(),
+            steps: self.state.step,
+            stopped_early: self.stopped_early(),
+            train_loss,
+            seconds,
+            tokens_per_second: tokens / seconds.max(1e-9),
+            parameters: self.trainer.model.params().n_values(),
+            checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
+            report,
+        })
+    }
+
+    /// The loop. Returns the last step's loss; NaN when there was nothing left to do.
+    fn steps(&mut self, data: &Dataset, started: Instant) -> Result<f64> {
+        let config = self.config;
+        let train = &config.train;
+        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+        let mut loader =
+            Loader::new(&data.train, context, train.batch, config.run.seed, token_bytes, self.state.position)?;
+        let mut last_loss = f64::NAN;
+        let peak = crate::ops::measure_peak();
+        while self.state.step < train.steps && !self.stopped_early() {
+            // data
+            let micro_batches: Vec<Batch> = (0..train.accumulate).map(|_| loader.next_batch()).collect();
+            // forward, backward, update
+            let begun = Instant::now();
+            let report = match self.trainer.step(self.state.step, &micro_batches) {
+                Ok(report) => report,
+                Err(error) => return Err(self.keep_for_replay(data, error)),
+            };
+            let rate = report.tokens as f64 / begun.elapsed().as_secs_f64();
+            self.state.step += 1;
+            self.state.position = loader.position();
+            last_loss = report.outputs[0];
+            // log
+            self.log_step(&report, rate)?;
+            self.progress.step(&StepLine {
+                step: self.state.step,
+                loss: last_loss,
+                lr: report.lr,
+                tokens_per_second: rate,
+                share_of_peak: rate * self.trainer.model.flops_per_token() / peak,
+                seconds: started.elapsed().as_secs_f64(),
+            });
+            // validation, checkpoint
+            let last = self.state.step == train.steps;
+            let improved = if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
+            let keep_best = improved && train.patience > 0;
+            if due(self.state.step, train.checkpoint_every) || last || keep_best || self.stopped_early() {
+                self.save(data)?;
+            }
+        }
+        Ok(last_loss)
+    }
+
+    fn introduce(&self, data: &Dataset) {
+        let config = self.config;
+        for line in data.manifest.report.lines() {
+            self.progress.message(&line);
+        }
+        self.progress.message(&format!(
+            "model: {} layers, width {}, vocabulary {}, {} parameters; {} tokens a step, {} steps",
+            config.model.layers,
+            config.model.width,
+            data.tokenizer.n_tokens,
+            self.trainer.model.params().n_values(),
+            self.tokens_per_step(),
+            config.train.steps,
+        ));
+        if self.state.step > 0 {
+            self.progress.message(&format!("resumed after step {}", self.state.step));
+        }
+    }
+
+    fn log_step(&mut self, report: &StepReport, rate: f64) -> Result<()> {
+        let mut record = json!({
+            "step": self.state.step,
+            "lr": report.lr,
+            "grad_norm": report.grad_norm,
+            "tokens_per_second": rate.round(),
+        });
+        for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
+            record[name] = json!(value);
+        }
+        self.log.write(&record)
+    }
+
+    /// Measures the validation split; says whether it is the best so far.
+    fn validate(&mut self, data: &Dataset) -> Result<bool> {
+        let Some(shard) = &data.validation else { return Ok(false) };
+        let (config, step) = (self.config, self.state.step);
+        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+        let batches = eval_batches(shard, context, config.train.batch, token_bytes, config.train.validate_batches)?;
+        let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
+        let named: serde_json::Map<_, _> =
+            values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
+        self.log.write(&json!({ "step": step, "validation": named }))?;
+        self.progress.validation(step, &values);
+        let loss = values[0].value;
+        let improved = self.state.best.is_none_or(|best| loss < best.loss);
+        self.state.best = match self.state.best {
+            Some(best) if !improved => Some(Best { since: best.since + 1, ..best }),
+            _ => Some(Best { step, loss, since: 0 }),
+        };
+        Ok(improved)
+    }
+
+    fn save(&self, data: &Dataset) -> Result<()> {
+        let checkpoints = self.folder.checkpoints();
+        state::save(&checkpoints, &self.state, &self.trainer, &data.tokenizer)?;
+        let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
+        checkpoint::prune(&checkpoints, self.config.train.keep_checkpoints, protect)
+    }
+
+    /// The state before a step that failed is a checkpoint: `--resume` repeats the step exactly.
+    fn keep_for_replay(&self, data: &Dataset, error: Error) -> Error {
+        self.progress.finish();
+        match self.save(data) {
+            Ok(()) => error.context(format!("state kept in step-{}, --resume repeats the step", self.state.step)),
+            Err(second) => error.context(format!("and the state could not be saved ({second})")),
+        }
+    }
+
+    fn stopped_early(&self) -> bool {
+        let patience = self.config.train.patience;
+        patience > 0 && self.state.best.is_some_and(|best| best.since >= patience)
+    }
+
+    fn tokens_per_step(&self) -> f64 {
+        (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as f64
+    }
+}
+
+fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &RunFolder) -> Result<Dataset> {
+    let mut filters = plugins.named_filters()?;
+    let mut tokenizer = plugins.named_tokenizer(config)?;
+    data::prepare(&config.data, &mut filters, &mut tokenizer, &folder.data())
+}
+
+fn due(step: u64, every: u64) -> bool {
+    every > 0 && step.is_multiple_of(every)
+}

@@ -1,0 +1,211 @@
+//! The tables of an author's type: generic C functions that `export!` puts into one constant.
+
+use super::answer::{Answer, kind_number};
+use super::{
+    FAILED, FilterTable, Header, Host, Instance, List, LossTable, MetricTable, OK, PANICKED, Setting, Status, Str,
+    TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
+};
+use crate::{Create, Filter, Kind, Loss, Metric, PluginError, Result, TextMetric, Tokenizer, Value};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The table of a tokenizer.
+pub const fn tokenizer<T: Create + Tokenizer + 'static>(identity: &'static [u8]) -> TokenizerTable {
+    TokenizerTable {
+        header: header::<T>(size_of::<TokenizerTable>(), Kind::Tokenizer, identity),
+        observe: Some(tokenizer_observe::<T>),
+        train: Some(tokenizer_train::<T>),
+        load: Some(tokenizer_load::<T>),
+        vocabulary: Some(tokenizer_vocabulary::<T>),
+        encode: Some(tokenizer_encode::<T>),
+        decode: Some(tokenizer_decode::<T>),
+    }
+}
+
+/// The table of a filter.
+pub const fn filter<T: Create + Filter + 'static>(identity: &'static [u8]) -> FilterTable {
+    FilterTable {
+        header: header::<T>(size_of::<FilterTable>(), Kind::Filter, identity),
+        two_pass: Some(filter_two_pass::<T>),
+        observe: Some(filter_observe::<T>),
+        state: Some(filter_state::<T>),
+        merge: Some(filter_merge::<T>),
+        judge: Some(filter_judge::<T>),
+    }
+}
+
+/// The table of a loss.
+pub const fn loss<T: Create + Loss + 'static>(identity: &'static [u8]) -> LossTable {
+    LossTable { header: header::<T>(size_of::<LossTable>(), Kind::Loss, identity), describe: Some(loss_describe::<T>) }
+}
+
+/// The table of a metric.
+pub const fn metric<T: Create + Metric + 'static>(identity: &'static [u8]) -> MetricTable {
+    MetricTable {
+        header: header::<T>(size_of::<MetricTable>(), Kind::Metric, identity),
+        info: Some(metric_info::<T>),
+        describe: Some(metric_describe::<T>),
+    }
+}
+
+/// The table of a text metric.
+pub const fn text_metric<T: Create + TextMetric + 'static>(identity: &'static [u8]) -> TextMetricTable {
+    TextMetricTable {
+        header: header::<T>(size_of::<TextMetricTable>(), Kind::TextMetric, identity),
+        info: Some(text_metric_info::<T>),
+        update: Some(text_metric_update::<T>),
+        state: Some(text_metric_state::<T>),
+        merge: Some(text_metric_merge::<T>),
+        value: Some(text_metric_value::<T>),
+    }
+}
+
+const fn header<T: Create + 'static>(size: usize, kind: Kind, identity: &'static [u8]) -> Header {
+    Header {
+        size,
+        version: VERSION,
+        kind: kind_number(kind),
+        identity: List::new(identity),
+        create: Some(create::<T>),
+        destroy: Some(destroy::<T>),
+    }
+}
+
+unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting>, instance: *mut Instance) -> Status {
+    // SAFETY: the contract of `Header::create`: host and settings live until this call returns
+    let answer = unsafe { Answer::new(host) };
+    let created = catch_unwind(|| {
+        // SAFETY: as above, and the host's texts are UTF-8
+        let settings: Vec<_> =
+            unsafe { settings.as_slice() }.iter().map(|setting| unsafe { read_setting(setting) }).collect();
+        crate::export::create::<T>(&settings)
+    });
+    match created {
+        Ok(Ok(plugin)) => {
+            // SAFETY: `instance` is where the host wants the pointer
+            unsafe { *instance = Box::into_raw(Box::new(plugin)).cast() };
+            OK
+        }
+        Ok(Err(error)) => answer.error(&error, FAILED),
+        Err(panic) => answer.error(&panicked(panic), PANICKED),
+    }
+}
+
+unsafe extern "C" fn destroy<T: Create>(instance: Instance) {
+    // SAFETY: the host passes what `create` made, once
+    let plugin = unsafe { Box::from_raw(instance.cast::<T>()) };
+    // there is nobody to tell, but a panic must not unwind into the host
+    drop(catch_unwind(AssertUnwindSafe(|| drop(plugin))));
+}
+
+/// Runs one function of the plugin and turns its result, or its panic, into a status.
+///
+/// # Safety
+/// `instance` was made by `create::<T>` and is used by this call alone; `host` is valid until the call returns.
+unsafe fn call<T>(instance: Instance, host: *const Host, f: impl FnOnce(&mut T, &Answer) -> Result<()>) -> Status {
+    // SAFETY: the caller's promise
+    let (plugin, answer) = unsafe { (&mut *instance.cast::<T>(), Answer::new(host)) };
+    match catch_unwind(AssertUnwindSafe(|| f(plugin, &answer))) {
+        Ok(Ok(())) => OK,
+        Ok(Err(error)) => answer.error(&error, FAILED),
+        Err(panic) => answer.error(&panicked(panic), PANICKED),
+    }
+}
+
+fn panicked(payload: Box<dyn Any + Send>) -> PluginError {
+    let text = match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("no message").to_owned(),
+    };
+    PluginError::internal(format!("panicked: {text}"))
+}
+
+/// # Safety
+/// `text` is UTF-8 that lives for `'a`.
+unsafe fn str_of<'a>(text: Str) -> &'a str {
+    // SAFETY: the caller's promise
+    unsafe { std::str::from_utf8_unchecked(text.as_slice()) }
+}
+
+/// # Safety
+/// `texts` are UTF-8 and live for `'a`.
+unsafe fn strs_of<'a>(texts: List<Str>) -> Vec<&'a str> {
+    // SAFETY: the caller's promise
+    unsafe { texts.as_slice().iter().map(|&text| str_of(text)).collect() }
+}
+
+/// # Safety
+/// What `setting` points to is alive, and its texts are UTF-8.
+unsafe fn read_setting(setting: &Setting) -> crate::Setting {
+    // SAFETY: the caller's promise
+    unsafe {
+        let value = match setting.tag {
+            0 => Value::Boolean(setting.integer != 0),
+            1 => Value::Integer(setting.integer),
+            2 => Value::Number(setting.number),
+            3 => Value::Text(str_of(setting.text).into()),
+            4 => Value::Numbers(setting.numbers.as_slice().to_vec()),
+            _ => Value::Texts(strs_of(setting.texts).into_iter().map(str::to_owned).collect()),
+        };
+        crate::Setting { key: str_of(setting.key).into(), value }
+    }
+}
+
+/// Writes C functions that read their arguments and forward to a trait's function.
+macro_rules! functions {
+    ($( $name:ident<$bound:ident>($plugin:ident, $answer:ident $(, $argument:ident: $type:ty = $read:expr)?) $body:expr; )+) => { $(
+        unsafe extern "C" fn $name<T: Create + $bound>(instance: Instance, host: *const Host $(, $argument: $type)?) -> Status {
+            // SAFETY: the contract of the tables: the instance is ours, host and arguments live until the call returns, texts are UTF-8
+            unsafe {
+                $( let $argument = $read; )?
+                call::<T>(instance, host, |$plugin, $answer| $body)
+            }
+        }
+    )+ };
+}
+
+functions! {
+    tokenizer_observe<Tokenizer>(plugin, _answer, texts: List<Str> = strs_of(texts)) plugin.observe(&texts);
+    tokenizer_train<Tokenizer>(plugin, answer) Ok(answer.bytes(&plugin.train()?));
+    tokenizer_load<Tokenizer>(plugin, _answer, model: Str = model.as_slice()) plugin.load(model);
+    tokenizer_vocabulary<Tokenizer>(plugin, answer) Ok(answer.vocabulary(&plugin.vocabulary()?));
+    tokenizer_encode<Tokenizer>(plugin, answer, texts: List<Str> = strs_of(texts)) Ok(answer.tokens(&plugin.encode(&texts)?));
+    tokenizer_decode<Tokenizer>(plugin, answer, batch: TokenBatch = read_batch(batch)) {
+        plugin.decode(&batch)?.iter().for_each(|text| answer.bytes(text));
+        Ok(())
+    };
+    filter_two_pass<Filter>(plugin, answer) Ok(answer.number(plugin.two_pass().into()));
+    filter_observe<Filter>(plugin, _answer, documents: List<Str> = strs_of(documents)) plugin.observe(&documents);
+    filter_state<Filter>(plugin, answer) Ok(answer.bytes(&plugin.state()?));
+    filter_merge<Filter>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
+    filter_judge<Filter>(plugin, answer, documents: List<Str> = strs_of(documents)) {
+        plugin.judge(&documents)?.iter().for_each(|verdict| answer.verdict(verdict));
+        Ok(())
+    };
+    loss_describe<Loss>(plugin, answer) Ok(answer.graph(&plugin.describe()?));
+    metric_info<Metric>(plugin, answer) Ok(answer.info(&plugin.info()?));
+    metric_describe<Metric>(plugin, answer) Ok(answer.graph(&plugin.describe()?));
+    text_metric_info<TextMetric>(plugin, answer) Ok(answer.info(&plugin.info()?));
+    text_metric_update<TextMetric>(plugin, _answer, pairs: List<TextPair> = read_pairs(pairs)) plugin.update(&pairs);
+    text_metric_state<TextMetric>(plugin, answer) Ok(answer.bytes(&plugin.state()?));
+    text_metric_merge<TextMetric>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
+    text_metric_value<TextMetric>(plugin, answer) Ok(answer.number(plugin.value()?));
+}
+
+/// # Safety
+/// What `batch` points to is alive.
+unsafe fn read_batch(batch: TokenBatch) -> crate::TokenBatch {
+    // SAFETY: the caller's promise
+    unsafe { crate::TokenBatch { ids: batch.ids.as_slice().to_vec(), ends: batch.ends.as_slice().to_vec() } }
+}
+
+/// # Safety
+/// What `pairs` point to lives for `'a`, and texts are UTF-8.
+unsafe fn read_pairs<'a>(pairs: List<TextPair>) -> Vec<crate::TextPair<'a>> {
+    let read = |pair: &TextPair| {
+        // SAFETY: the caller's promise
+        unsafe { crate::TextPair { hypothesis: str_of(pair.hypothesis), references: strs_of(pair.references) } }
+    };
+    // SAFETY: the caller's promise
+    unsafe { pairs.as_slice() }.iter().map(read).collect()
+}

@@ -1,0 +1,247 @@
+//! The WASM form of the contract: one world per kind, generated from `wit/plugin.wit`, and its bridge to the author's type.
+
+use crate::{Create, ErrorKind, Filter, Loss, Metric, PluginError, Result, TextMetric, Tokenizer};
+use std::marker::PhantomData;
+
+/// The types that all worlds share.
+mod shared {
+    wit_bindgen::generate!({
+        inline: "
+            package trainyard:shared;
+            world shared {
+                import trainyard:plugin/types@0.1.0;
+                import trainyard:plugin/log@0.1.0;
+            }
+        ",
+        path: "wit",
+        world: "trainyard:shared/shared",
+        generate_all,
+        generate_unused_types: true,
+    });
+}
+use shared::trainyard::plugin::{log, types};
+
+/// Declares the module of one world.
+macro_rules! world {
+    ($module:ident, $world:literal) => {
+        #[allow(missing_docs)]
+        pub mod $module {
+            wit_bindgen::generate!({
+                path: "wit",
+                world: $world,
+                pub_export_macro: true,
+                with: {
+                    "trainyard:plugin/types@0.1.0": crate::wasm::types,
+                    "trainyard:plugin/log@0.1.0": crate::wasm::log,
+                },
+            });
+        }
+    };
+}
+world!(tokenizer, "tokenizer");
+world!(filter, "filter");
+world!(loss, "loss");
+world!(metric, "metric");
+world!(text_metric, "text-metric");
+
+/// Where a component keeps its one instance; `export!` implements it, because a generic type cannot have a static.
+pub trait Slot {
+    /// The author's type.
+    type Plugin: Create;
+    /// Runs `f` on the place of the instance.
+    fn with<R>(f: impl FnOnce(&mut Option<Self::Plugin>) -> R) -> R;
+}
+
+/// The author's type as the exports of a world.
+pub struct Component<S>(PhantomData<S>);
+
+type Answer<T> = std::result::Result<T, types::PluginError>;
+
+impl<S: Slot> Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        // the host sees no more of a panic than a trap, so its text goes out through the log
+        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string())));
+        let settings: Vec<_> = settings.into_iter().map(setting).collect();
+        let plugin = crate::export::create::<S::Plugin>(&settings).map_err(error)?;
+        S::with(|slot| *slot = Some(plugin));
+        Ok(())
+    }
+
+    fn call<R>(f: impl FnOnce(&mut S::Plugin) -> Result<R>) -> Answer<R> {
+        S::with(|slot| match slot {
+            Some(plugin) => f(plugin).map_err(error),
+            None => Err(error(PluginError::state("called before create"))),
+        })
+    }
+}
+
+impl<S: Slot<Plugin: Tokenizer>> tokenizer::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn observe(texts: Vec<String>) -> Answer<()> {
+        Self::call(|plugin| plugin.observe(&strs(&texts)))
+    }
+
+    fn train() -> Answer<Vec<u8>> {
+        Self::call(|plugin| plugin.train())
+    }
+
+    fn load(model: Vec<u8>) -> Answer<()> {
+        Self::call(|plugin| plugin.load(&model))
+    }
+
+    fn vocabulary() -> Answer<types::Vocabulary> {
+        let vocabulary = Self::call(|plugin| plugin.vocabulary())?;
+        let special = |special: crate::SpecialToken| types::SpecialToken { name: special.name, id: special.id };
+        let specials = vocabulary.specials.into_iter().map(special).collect();
+        Ok(types::Vocabulary { tokens: vocabulary.tokens, specials })
+    }
+
+    fn encode(texts: Vec<String>) -> Answer<types::TokenBatch> {
+        let batch = Self::call(|plugin| plugin.encode(&strs(&texts)))?;
+        Ok(types::TokenBatch { ids: batch.ids, ends: batch.ends })
+    }
+
+    fn decode(batch: types::TokenBatch) -> Answer<Vec<Vec<u8>>> {
+        let batch = crate::TokenBatch { ids: batch.ids, ends: batch.ends };
+        Self::call(|plugin| plugin.decode(&batch))
+    }
+}
+
+impl<S: Slot<Plugin: Filter>> filter::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn two_pass() -> bool {
+        Self::call(|plugin| Ok(plugin.two_pass())).unwrap_or(false)
+    }
+
+    fn observe(documents: Vec<String>) -> Answer<()> {
+        Self::call(|plugin| plugin.observe(&strs(&documents)))
+    }
+
+    fn state() -> Answer<Vec<u8>> {
+        Self::call(|plugin| plugin.state())
+    }
+
+    fn merge(state: Vec<u8>) -> Answer<()> {
+        Self::call(|plugin| plugin.merge(&state))
+    }
+
+    fn judge(documents: Vec<String>) -> Answer<Vec<types::Verdict>> {
+        let verdicts = Self::call(|plugin| plugin.judge(&strs(&documents)))?;
+        let span = |span: crate::Span| types::Span { start: span.start, end: span.end };
+        let verdict = |verdict: crate::Verdict| types::Verdict {
+            keep: verdict.keep,
+            reason: verdict.reason,
+            score: verdict.score,
+            text: verdict.text,
+            spans: verdict.spans.into_iter().map(span).collect(),
+        };
+        Ok(verdicts.into_iter().map(verdict).collect())
+    }
+}
+
+impl<S: Slot<Plugin: Loss>> loss::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn describe() -> Answer<types::Graph> {
+        Self::call(|plugin| plugin.describe()).map(graph)
+    }
+}
+
+impl<S: Slot<Plugin: Metric>> metric::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn info() -> Answer<types::MetricInfo> {
+        Self::call(|plugin| plugin.info()).map(info)
+    }
+
+    fn describe() -> Answer<types::Graph> {
+        Self::call(|plugin| plugin.describe()).map(graph)
+    }
+}
+
+impl<S: Slot<Plugin: TextMetric>> text_metric::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn info() -> Answer<types::MetricInfo> {
+        Self::call(|plugin| plugin.info()).map(info)
+    }
+
+    fn update(pairs: Vec<types::TextPair>) -> Answer<()> {
+        let pairs: Vec<_> = pairs.iter().map(pair).collect();
+        Self::call(|plugin| plugin.update(&pairs))
+    }
+
+    fn state() -> Answer<Vec<u8>> {
+        Self::call(|plugin| plugin.state())
+    }
+
+    fn merge(state: Vec<u8>) -> Answer<()> {
+        Self::call(|plugin| plugin.merge(&state))
+    }
+
+    fn value() -> Answer<f64> {
+        Self::call(|plugin| plugin.value())
+    }
+}
+
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+fn pair(pair: &types::TextPair) -> crate::TextPair<'_> {
+    crate::TextPair { hypothesis: &pair.hypothesis, references: strs(&pair.references) }
+}
+
+fn error(error: PluginError) -> types::PluginError {
+    let kind = match error.kind {
+        ErrorKind::Config => types::ErrorKind::Config,
+        ErrorKind::Input => types::ErrorKind::Input,
+        ErrorKind::State => types::ErrorKind::State,
+        ErrorKind::Unsupported => types::ErrorKind::Unsupported,
+        ErrorKind::Internal => types::ErrorKind::Internal,
+    };
+    types::PluginError { kind, message: error.message }
+}
+
+fn setting(setting: types::Setting) -> crate::Setting {
+    use crate::Value;
+    let value = match setting.value {
+        types::Value::Boolean(value) => Value::Boolean(value),
+        types::Value::Integer(value) => Value::Integer(value),
+        types::Value::Number(value) => Value::Number(value),
+        types::Value::Text(value) => Value::Text(value),
+        types::Value::Numbers(values) => Value::Numbers(values),
+        types::Value::Texts(values) => Value::Texts(values),
+    };
+    crate::Setting { key: setting.key, value }
+}
+
+fn graph(graph: crate::Graph) -> types::Graph {
+    let node = |node: crate::Node| types::Node { op: node.op, inputs: node.inputs, attributes: node.attributes };
+    let output = |output: crate::Output| types::Output { name: output.name, sum: output.sum, weight: output.weight };
+    types::Graph {
+        op_set: graph.op_set,
+        nodes: graph.nodes.into_iter().map(node).collect(),
+        outputs: graph.outputs.into_iter().map(output).collect(),
+    }
+}
+
+fn info(info: crate::MetricInfo) -> types::MetricInfo {
+    let direction = match info.direction {
+        crate::Direction::LowerIsBetter => types::Direction::LowerIsBetter,
+        crate::Direction::HigherIsBetter => types::Direction::HigherIsBetter,
+    };
+    types::MetricInfo { unit: info.unit, direction }
+}

@@ -1,0 +1,252 @@
+//! Training against PyTorch, finite differences and itself.
+
+use candle_core::Tensor;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use trainyard::config::{self, RunConfig};
+use trainyard::data::{Batch, Position};
+use trainyard::loss::Program;
+use trainyard::model::{Decoder, Tokens};
+use trainyard::train::{AVAILABLE_INPUTS, Trainer};
+use trainyard_plugin::{Builder, Graph};
+
+// The shapes and formulas of peers/gpt2_golden.py.
+const WIDTH: usize = 16;
+const CONTEXT: usize = 12;
+const VOCAB: usize = 29;
+const BATCH: usize = 3;
+const STEPS: u64 = 20;
+
+/// A config of the golden run, with `settings` on top.
+fn golden_config(settings: &[&str]) -> RunConfig {
+    let mut all = vec![
+        "model.layers=2", "model.heads=2", "model.width=16", "model.context=12", "model.tied=true",
+        "optimizer.kind=adamw", "optimizer.lr=3e-3", "optimizer.beta1=0.9", "optimizer.beta2=0.95",
+        "optimizer.eps=1e-8", "optimizer.weight_decay=0.1", "schedule.kind=cosine", "schedule.warmup=4",
+        "schedule.floor=0.1", "train.steps=20", "train.batch=3", "train.accumulate=1", "train.clip=0.5",
+        "train.precision=f64",
+    ];
+    all.extend(settings);
+    let settings: Vec<String> = all.iter().map(|setting| (*setting).to_owned()).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/austen-builtin.toml");
+    config::load(&path, &settings).unwrap()
+}
+
+fn cross_entropy() -> Graph {
+    let g = Builder::new();
+    g.mean(-g.logits().log_softmax().gather(g.target()))
+}
+
+fn trainer(config: &RunConfig) -> Trainer {
+    let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
+    let trainer = Trainer::new(config, VOCAB, program).unwrap();
+    let mut weights = BTreeMap::new();
+    for (p, (name, param)) in trainer.model.params().iter().enumerate() {
+        let one = if name.contains(".ln_") && name.ends_with("weight") { 1.0 } else { 0.0 };
+        let n = param.value.elem_count();
+        let values: Vec<f64> = (1..=n).map(|i| (0.7 * i as f64 + p as f64).sin() / 10.0 + one).collect();
+        weights.insert(name.to_owned(), Tensor::from_vec(values, param.value.shape(), param.value.device()).unwrap());
+    }
+    trainer.model.params().load(weights).unwrap();
+    trainer
+}
+
+/// Rows `rows` of the step's tokens.
+fn batch(step: usize, rows: std::ops::Range<usize>) -> Batch {
+    let token = |r: usize, c: usize| ((7 * step + 5 * r + 3 * c + c * c + step * c * r) % VOCAB) as u32;
+    let sequences = rows.len();
+    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+    for r in rows {
+        inputs.extend((0..CONTEXT).map(|c| token(r, c)));
+        targets.extend((1..=CONTEXT).map(|c| token(r, c)));
+    }
+    let n = inputs.len();
+    let position = (0..n).map(|i| (i % CONTEXT) as u32).collect();
+    let (weight, target_bytes) = (vec![1.0; n], vec![1.0; n]);
+    Batch { inputs, targets, weight, target_bytes, position, sequences, context: CONTEXT, next: Position::default() }
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_near(what: &str, got: f64, expected: f64, limit: f64) {
+    let error = (got - expected).abs() / expected.abs().max(1e-3);
+    assert!(error < limit, "{what}: got {got}, PyTorch has {expected} (relative error {error:.1e})");
+}
+
+/// 20 steps from the same weights give PyTorch's losses, gradient norms and final parameters.
+fn check_golden(case: &str, settings: &[&str], limit: f64) {
+    let golden: Value = serde_json::from_str(include_str!("golden/gpt2.json")).unwrap();
+    let golden = &golden[case];
+    let mut trainer = trainer(&golden_config(settings));
+    for step in 0..STEPS {
+        let report = trainer.step(step, &[batch(step as usize, 0..BATCH)]).unwrap();
+        let i = step as usize;
+        assert_near(&format!("loss of step {i}"), report.outputs[0], numbers(&golden["losses"])[i], limit);
+        assert_near(&format!("gradient norm of step {i}"), report.grad_norm, numbers(&golden["grad_norms"])[i], limit * 10.0);
+    }
+    for (name, param) in trainer.model.params().iter() {
+        let values = param.value.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let expected = numbers(&golden["final"][name]);
+        assert_near(&format!("sum of {name}"), values.iter().sum(), expected[0], limit * 100.0);
+        assert_near(&format!("squares of {name}"), values.iter().map(|x| x * x).sum(), expected[1], limit * 100.0);
+    }
+    assert_eq!(golden["final"].as_object().unwrap().len(), trainer.model.params().iter().count());
+}
+
+#[test]
+fn tied_adamw_equals_pytorch() {
+    check_golden("tied-adamw", &[], 1e-10);
+}
+
+#[test]
+fn untied_adamw_equals_pytorch() {
+    check_golden("untied-adamw", &["model.tied=false"], 1e-10);
+}
+
+#[test]
+fn untied_sgd_equals_pytorch() {
+    let sgd = ["model.tied=false", "optimizer.kind=sgd", "optimizer.momentum=0.9"];
+    let all = golden_sgd_settings(&sgd);
+    check_golden("untied-sgd", &all, 1e-10);
+}
+
+/// SGD has no betas and no epsilon: leave those of the golden config out.
+fn golden_sgd_settings<'a>(sgd: &[&'a str]) -> Vec<&'a str> {
+    sgd.to_vec()
+}
+
+#[test]
+fn f32_follows_pytorch_to_rounding() {
+    check_golden("tied-adamw", &["train.precision=f32"], 2e-5);
+}
+
+/// The gradient of every parameter, at a few places each, against central differences of the loss in f64.
+#[test]
+fn gradients_equal_finite_differences() {
+    for tied in ["model.tied=true", "model.tied=false"] {
+        let config = golden_config(&[tied, "train.clip=0", "optimizer.kind=adamw"]);
+        let mut trainer = trainer(&config);
+        let batch = batch(3, 0..BATCH);
+        let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
+        let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
+        let hidden = trainer.model.forward(&tokens, None).unwrap();
+        let dhidden = hidden.zeros_like().unwrap();
+        program.backward(&hidden, trainer.model.head(), &batch, 0, &dhidden).unwrap();
+        trainer.model.backward(&tokens, None, &dhidden).unwrap();
+        let params: Vec<_> = trainer.model.params().iter().map(|(name, param)| (name.to_owned(), param.clone())).collect();
+        for (name, param) in params {
+            let values = param.value.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+            let gradient = param.grad.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+            let stride = (values.len() / 3).max(1);
+            for i in (0..values.len()).step_by(stride) {
+                let mut loss_at = |by: f64| {
+                    let mut moved = values.clone();
+                    moved[i] += by;
+                    set(&param.value, moved);
+                    let hidden = trainer.model.forward(&tokens, None).unwrap();
+                    program.forward(&hidden, trainer.model.head(), &batch, 0).unwrap()[0].sum
+                };
+                let expected = (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5;
+                set(&param.value, values.clone());
+                let error = (gradient[i] - expected).abs();
+                assert!(error < 1e-6 * expected.abs().max(1.0), "{name}[{i}]: got {}, expected {expected}", gradient[i]);
+            }
+        }
+    }
+}
+
+fn set(tensor: &Tensor, values: Vec<f64>) {
+    let new = Tensor::from_vec(values, tensor.shape(), tensor.device()).unwrap();
+    trainyard::ops::add::copy(&new, tensor).unwrap();
+}
+
+/// One batch of 4 sequences and 4 batches of 1, or 1 batch of 3 and batches of 1 and 2, train the same model.
+#[test]
+fn accumulation_equals_the_big_batch() {
+    for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 2e-5)] {
+        let run = |cuts: &[std::ops::Range<usize>]| {
+            let mut trainer = trainer(&golden_config(&[precision]));
+            (0..5)
+                .map(|step| {
+                    let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
+                    trainer.step(step as u64, &micro).unwrap()
+                })
+                .map(|report| (report.outputs[0], report.grad_norm))
+                .collect::<Vec<_>>()
+        };
+        let whole = run(&[0..4]);
+        for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
+            for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
+                assert_near("loss", loss, *whole_loss, limit);
+                assert_near("gradient norm", norm, *whole_norm, limit);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_batch_can_be_learned_by_heart() {
+    let config = golden_config(&["train.precision=f32", "train.steps=400", "optimizer.lr=1e-2", "schedule.kind=constant", "train.clip=1"]);
+    let mut trainer = trainer(&config);
+    let mut loss = f64::NAN;
+    for step in 0..400 {
+        loss = trainer.step(step, &[batch(1, 0..BATCH)]).unwrap().outputs[0];
+    }
+    assert!(loss < 0.02, "the loss of a batch seen 400 times is still {loss}");
+}
+
+#[test]
+fn cached_decoding_equals_the_forward_pass() {
+    let mut trainer = trainer(&golden_config(&[]));
+    let batch = batch(2, 0..1);
+    let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
+    let hidden = trainer.model.forward(&tokens, None).unwrap();
+    let expected = hidden.matmul(&trainer.model.head().value.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
+    let mut decoder = Decoder::new(&trainer.model).unwrap();
+    for (id, expected) in batch.inputs.iter().zip(expected) {
+        let logits = decoder.read(*id).unwrap();
+        assert!(logits.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+    assert_eq!(decoder.read(0).unwrap_err().to_string(), "the context of 12 tokens is full");
+}
+
+#[test]
+fn dropout_changes_training_and_not_evaluation() {
+    let config = golden_config(&["model.dropout=0.2"]);
+    let (mut with, mut without) = (trainer(&config), trainer(&golden_config(&[])));
+    let losses: Vec<f64> = (0..3).map(|step| with.step(step, &[batch(0, 0..BATCH)]).unwrap().outputs[0]).collect();
+    assert_ne!(losses[0], without.step(0, &[batch(0, 0..BATCH)]).unwrap().outputs[0]);
+    let batch = batch(2, 0..1);
+    let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
+    let first = with.model.forward(&tokens, None).unwrap().to_vec2::<f64>().unwrap();
+    assert_eq!(first, with.model.forward(&tokens, None).unwrap().to_vec2::<f64>().unwrap());
+}
+
+#[test]
+fn a_loss_that_ignores_the_model_is_named_before_the_first_update() {
+    let g = Builder::new();
+    let graph = g.mean(g.position());
+    let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
+    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program).unwrap();
+    let error = trainer.step(0, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
+    assert!(error.contains("has no gradient after step 1"), "{error}");
+}
+
+#[test]
+fn a_step_that_is_not_finite_updates_nothing() {
+    let g = Builder::new();
+    let graph = g.mean(g.logits().log_softmax().gather(g.target()).log());
+    let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
+    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program).unwrap();
+    let values = |trainer: &Trainer| -> Vec<Vec<f64>> {
+        trainer.model.params().iter().map(|(_, p)| p.value.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    };
+    let before = values(&trainer);
+    let error = trainer.step(4, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
+    assert!(error.starts_with("step 4: loss is NaN and the norm of the gradient NaN, expected finite numbers; nothing was updated"), "{error}");
+    assert_eq!(before, values(&trainer));
+}
