@@ -4,5 +4,8 @@
 mod config;
 mod data;
 mod ops;
+mod program;
 mod reference;
+mod resume;
 mod tidy;
+mod training;

@@ -2,12 +2,12 @@
 
 use super::run::continue_text;
 use super::{Evaluator, text_metrics};
+use crate::Result;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Shard, eval_batches};
 use crate::model::Gpt;
 use crate::report::{Baseline, FinalReport, MetricValue};
 use crate::train::RunPlugins;
-use crate::Result;
 
 /// Evaluates whole splits, without the limit that validations while training have.
 pub fn final_report(

@@ -69,18 +69,12 @@ pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     let loss = run.plugins.loss.loss()?.describe()?;
     Program::compile(&[&loss], AVAILABLE_INPUTS)?;
     let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
-    let report: FinalReport =
-        final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
+    let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
     Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
 }
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
-pub fn continue_text(
-    plugins: &RunPlugins,
-    data: &Dataset,
-    model: &Gpt,
-    sample: &SampleConfig,
-) -> Result<String> {
+pub fn continue_text(plugins: &RunPlugins, data: &Dataset, model: &Gpt, sample: &SampleConfig) -> Result<String> {
     let mut tokenizer = plugins.tokenizer.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     // As in training, a text begins after the token that ends the one before.

@@ -1,11 +1,11 @@
 //! Metrics over generated text: held-out documents are begun, the model goes on, and the plugins compare.
 
 use super::continue_tokens;
+use crate::Result;
 use crate::data::{Dataset, Shard};
 use crate::model::Gpt;
 use crate::report::MetricValue;
 use crate::train::{RunPlugins, SampleConfig};
-use crate::Result;
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
 
 /// Documents that are continued.

@@ -54,7 +54,9 @@ fn records_until(text: &[u8], step: u64) -> Result<Vec<u8>> {
             let cure = "mend or delete the line";
             Error::run(format!("line {}: expected a JSON object with a step, {cure}", index + 1))
         })?;
-        if recorded <= step {
+        // The final report is written again by the run that goes on.
+        let is_final = record.is_some_and(|record| !record["final"].is_null());
+        if recorded <= step && !is_final {
             kept.extend_from_slice(line);
         }
     }

@@ -61,7 +61,8 @@ impl RunFolder {
     pub fn describe(&self, config: &RunConfig, plugins: &RunPlugins) -> Result<()> {
         let stamps = plugins.stamps();
         let locked: Vec<_> = stamps.iter().map(|(place, stamp)| Locked { place, stamp }).collect();
-        let lock = serde_json::to_string_pretty(&locked).map_err(|error| Error::run(format!("plugins.lock: {error}")))?;
+        let lock =
+            serde_json::to_string_pretty(&locked).map_err(|error| Error::run(format!("plugins.lock: {error}")))?;
         for (path, text) in [(self.config(), config.to_toml()?), (self.root.join("plugins.lock"), lock + "\n")] {
             fs::write(&path, text).map_err(|error| Error::io(&path, "write", &error))?;
         }

@@ -64,7 +64,9 @@ impl RunIdentity {
             } else {
                 format!("restore it, start a new run under another run.name, or pass --allow-changed {place}")
             };
-            return Err(Error::usage(format!("cannot resume: {place} changed: the checkpoint has {then}, the config has {now}; {cure}")));
+            return Err(Error::usage(format!(
+                "cannot resume: {place} changed: the checkpoint has {then}, the config has {now}; {cure}"
+            )));
         }
         Ok(())
     }

@@ -64,14 +64,19 @@ impl<'c> Run<'c> {
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
         let newest = checkpoint::steps(&folder.checkpoints())?.last().copied().filter(|_| options.resume);
-        let reader = newest.map(|step| checkpoint::Reader::open(&folder.checkpoints().join(checkpoint::folder_name(step))));
+        let reader =
+            newest.map(|step| checkpoint::Reader::open(&folder.checkpoints().join(checkpoint::folder_name(step))));
         let reader = reader.transpose()?;
         let saved = reader.as_ref().map(state::read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let data = match &saved {
             Some(saved) => {
                 identity.check(&saved.identity, &options.allow_changed)?;
-                if identity.same_data(&saved.identity) { data::open(&folder.data())? } else { prepare(config, &plugins, &folder)? }
+                if identity.same_data(&saved.identity) {
+                    data::open(&folder.data())?
+                } else {
+                    prepare(config, &plugins, &folder)?
+                }
             }
             None => {
                 folder.create(options.overwrite || options.resume)?;
@@ -106,14 +111,8 @@ impl<'c> Run<'c> {
             let folder = self.folder.checkpoints().join(checkpoint::folder_name(best.step));
             state::restore_model(&checkpoint::Reader::open(&folder)?, &self.trainer.model)?;
         }
-        let report = final_report(
-            self.config,
-            &self.plugins,
-            data,
-            &mut self.trainer.model,
-            &self.evaluator,
-            self.state.step,
-        )?;
+        let report =
+            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, self.state.step)?;
         self.log.write(&json!({ "step": self.state.step, "final": report }))?;
         let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
         Ok(TrainSummary {
@@ -163,7 +162,8 @@ impl<'c> Run<'c> {
             });
             // validation, checkpoint
             let last = self.state.step == train.steps;
-            let improved = if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
+            let improved =
+                if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
             let keep_best = improved && train.patience > 0;
             if due(self.state.step, train.checkpoint_every) || last || keep_best || self.stopped_early() {
                 self.save(data)?;

@@ -45,12 +45,7 @@ pub struct Best {
 }
 
 /// Writes `checkpoints/step-N`, complete or not at all; returns the folder.
-pub fn save(
-    checkpoints: &Path,
-    state: &RunState,
-    trainer: &Trainer,
-    tokenizer: &TokenizerFiles,
-) -> Result<PathBuf> {
+pub fn save(checkpoints: &Path, state: &RunState, trainer: &Trainer, tokenizer: &TokenizerFiles) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, state.step)?;
     writer.json("config.json", &hugging_face_config(trainer, tokenizer))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;

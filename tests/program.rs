@@ -1,0 +1,73 @@
+//! Runs the built `trainyard` program as its users do.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// What a finished program left.
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A call of the program.
+pub struct Call {
+    command: Command,
+    input: Vec<u8>,
+}
+
+/// `trainyard` with these arguments.
+pub fn trainyard(arguments: &[&str]) -> Call {
+    let mut command = Command::new(program());
+    command.args(arguments);
+    Call { command, input: Vec::new() }
+}
+
+impl Call {
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    pub fn run(mut self) -> Outcome {
+        let mut child = self.spawn();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = std::mem::take(&mut self.input);
+        // A program that does not read its input closes the pipe: that is its right.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// SIGKILL after `time`; the exit code if the program was done before.
+    pub fn kill_after(mut self, time: Duration) -> Option<i32> {
+        let mut child = self.spawn();
+        std::thread::sleep(time);
+        child.kill().unwrap();
+        child.wait().unwrap().code()
+    }
+
+    fn spawn(&mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// Beside this test's own executable, where the same cargo call put it (`make test` builds it first).
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().parent().unwrap().join("trainyard");
+    assert!(program.is_file(), "{} does not exist: build it with `cargo build --release`", program.display());
+    program
+}

@@ -1,0 +1,223 @@
+//! Runs that are killed, damaged or changed, and what `--resume` makes of them.
+
+use crate::program::{Outcome, trainyard};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A small run: bytes, one layer, dropout on, a checkpoint every 3 steps.
+fn run_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..4000).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
+    fs::create_dir(folder.path().join("text")).unwrap();
+    for part in 0..12 {
+        fs::write(folder.path().join(format!("text/{part}.txt")), &text[part * 4000..(part + 1) * 4000]).unwrap();
+    }
+    fs::write(
+        folder.path().join("run.toml"),
+        r#"
+[data]
+validation = 0.2
+test = 0.0
+source = [{ path = "text" }]
+[tokenizer]
+plugin = "byte"
+[loss]
+plugin = "cross-entropy"
+[model]
+layers = 1
+heads = 2
+width = 32
+context = 32
+dropout = 0.1
+[train]
+steps = 40
+batch = 4
+accumulate = 2
+validate_every = 10
+validate_batches = 2
+checkpoint_every = 3
+keep_checkpoints = 0
+threads = 1
+[schedule]
+warmup = 4
+[sample]
+tokens = 0
+"#,
+    )
+    .unwrap();
+    folder
+}
+
+fn train(folder: &Path, arguments: &[&str]) -> Outcome {
+    let mut all = vec!["train", "run.toml"];
+    all.extend(arguments);
+    trainyard(&all).in_folder(folder).run()
+}
+
+fn checkpoint(folder: &Path, step: u64) -> PathBuf {
+    folder.join(format!("runs/run/checkpoints/step-{step}"))
+}
+
+/// Every file of the last checkpoint: parameters, optimizer, state.
+fn last_checkpoint(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let root = checkpoint(folder, 40);
+    ["model.safetensors", "config.json", "trainyard/optimizer.safetensors", "trainyard/state.json"]
+        .iter()
+        .map(|name| ((*name).to_owned(), fs::read(root.join(name)).unwrap()))
+        .collect()
+}
+
+/// The metrics without the one number that is a time.
+fn metrics(folder: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap();
+    let record = |line: &str| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        record.as_object_mut().unwrap().remove("tokens_per_second");
+        record
+    };
+    text.lines().map(record).collect()
+}
+
+#[test]
+fn a_killed_run_ends_with_the_same_bytes() {
+    let whole = run_folder();
+    assert_eq!(train(whole.path(), &[]).code, 0);
+    let expected = (last_checkpoint(whole.path()), metrics(whole.path()));
+    // Moments spread over loading, steps, validations and saves; each run may be killed several times.
+    for (first_ms, then_ms) in [(30, 45), (60, 20), (90, 70), (120, 35), (150, 110)] {
+        let killed = run_folder();
+        let mut n_killed = 0;
+        for ms in [first_ms, then_ms, then_ms * 2] {
+            let arguments = ["train", "run.toml", "--resume"];
+            let outcome = trainyard(&arguments).in_folder(killed.path()).kill_after(Duration::from_millis(ms));
+            n_killed += u32::from(outcome.is_none());
+        }
+        let last = train(killed.path(), &["--resume"]);
+        assert_eq!(last.code, 0, "{}", last.stderr);
+        assert!(last_checkpoint(killed.path()) == expected.0, "another checkpoint after {n_killed} kills");
+        assert!(metrics(killed.path()) == expected.1, "other metrics after {n_killed} kills");
+    }
+}
+
+/// A save that was cut short at any of its files leaves the checkpoint before it in charge.
+#[test]
+fn a_save_cut_short_is_as_if_it_had_not_begun() {
+    let whole = run_folder();
+    assert_eq!(train(whole.path(), &[]).code, 0);
+    let expected = last_checkpoint(whole.path());
+    let complete = checkpoint(whole.path(), 21);
+    for n_files in 0..3 {
+        let folder = run_folder();
+        assert_eq!(train(folder.path(), &["--set", "train.steps=40"]).code, 0);
+        for step in (21..=39).step_by(3).chain([40]) {
+            fs::remove_dir_all(checkpoint(folder.path(), step)).unwrap();
+        }
+        let partial = folder.path().join("runs/run/checkpoints/.step-21.partial");
+        fs::create_dir_all(partial.join("trainyard")).unwrap();
+        for name in ["config.json", "model.safetensors", "trainyard/state.json"].iter().take(n_files) {
+            fs::copy(complete.join(name), partial.join(name)).unwrap();
+        }
+        let outcome = train(folder.path(), &["--resume"]);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("resumed after step 18"), "{}", outcome.stderr);
+        assert!(last_checkpoint(folder.path()) == expected);
+        assert!(!partial.exists());
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let (one, two) = (run_folder(), run_folder());
+    assert_eq!(train(one.path(), &[]).code, 0);
+    assert_eq!(train(two.path(), &["--set", "train.threads=2"]).code, 0);
+    assert_eq!(last_checkpoint(one.path())[0], last_checkpoint(two.path())[0]);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let folder = run_folder();
+    assert_eq!(train(folder.path(), &[]).code, 0);
+    let path = checkpoint(folder.path(), 40).join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let outcome = train(folder.path(), &["--resume"]);
+    assert_eq!(outcome.code, 1);
+    let end =
+        "model.safetensors: does not match its checksum; delete CHECKPOINT to go on from the checkpoint before it\n";
+    let root = fs::canonicalize(checkpoint(folder.path(), 40)).unwrap();
+    let end = end.replace("CHECKPOINT", &root.display().to_string());
+    assert_eq!(outcome.stderr, format!("error: {}/{end}", root.display()));
+}
+
+#[test]
+fn what_changed_is_refused_by_name_with_the_override() {
+    let folder = run_folder();
+    assert_eq!(train(folder.path(), &["--set", "train.steps=9", "--set", "schedule.warmup=4"]).code, 0);
+    let refused = |settings: &[&str]| {
+        let mut arguments = vec!["--resume", "--set", "train.steps=9"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        let outcome = train(folder.path(), &arguments);
+        assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+        outcome.stderr
+    };
+    for (setting, place) in [
+        ("loss.plugin=focal", "loss"),
+        ("optimizer.lr=0.5", "optimizer"),
+        ("run.seed=9", "seed"),
+        ("train.batch=5", "train.batch"),
+    ] {
+        let text = refused(&[setting]);
+        assert!(text.contains(&format!("cannot resume: {place} changed")), "{text}");
+        assert!(text.contains(&format!("pass --allow-changed {place}")), "{text}");
+    }
+    let text = refused(&["model.width=64"]);
+    assert!(text.contains("cannot resume: model changed") && text.contains("start a new run"), "{text}");
+    let allowed = ["--resume", "--set", "train.steps=9", "--set", "loss.plugin=focal", "--allow-changed", "loss"];
+    assert_eq!(train(folder.path(), &allowed).code, 0);
+    // the data
+    fs::write(folder.path().join("text/3.txt"), "something else\n".repeat(300)).unwrap();
+    let text = refused(&["loss.plugin=focal"]);
+    assert!(text.contains("cannot resume: data changed"), "{text}");
+}
+
+#[test]
+fn a_finished_run_is_not_replaced_by_accident() {
+    let folder = run_folder();
+    let short = ["--set", "train.steps=3", "--set", "schedule.warmup=1"];
+    assert_eq!(train(folder.path(), &short).code, 0);
+    let outcome = train(folder.path(), &short);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("this run exists; pass --resume to go on with it, --overwrite to replace it"));
+    assert_eq!(train(folder.path(), &[&short[..], &["--overwrite"]].concat()).code, 0);
+}
+
+#[test]
+fn early_stopping_keeps_the_best() {
+    let folder = run_folder();
+    let settings = [
+        "train.patience=2",
+        "train.validate_every=2",
+        "train.steps=400",
+        "optimizer.lr=0.3",
+        "train.checkpoint_every=0",
+        "schedule.kind=constant",
+        "train.keep_checkpoints=1",
+    ];
+    let mut arguments = vec!["--json"];
+    settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+    let outcome = train(folder.path(), &arguments);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let summary: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(summary["stopped_early"], true);
+    assert!(summary["steps"].as_u64().unwrap() < 400);
+    let validations: Vec<f64> =
+        metrics(folder.path()).iter().filter_map(|record| record["validation"]["loss"].as_f64()).collect();
+    let best = validations.iter().copied().fold(f64::INFINITY, f64::min);
+    let worse = &validations[validations.iter().position(|&loss| loss == best).unwrap() + 1..];
+    assert_eq!(worse.len(), 2, "{validations:?}");
+}
