@@ -3,6 +3,7 @@
 
 mod config;
 mod data;
+mod loss;
 mod ops;
 mod program;
 mod reference;
