@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod data;
 mod hostile; // plugins that are broken or mean harm
+mod loss;
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program

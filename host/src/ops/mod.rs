@@ -17,7 +17,7 @@ mod matmul;
 mod peak;
 pub mod update;
 
-pub(crate) use cpu::{with_slices, with_type};
+pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use float::Float;
 pub use matmul::{Matrix, Threads, Write, matmul};
 pub use peak::measure_peak;
