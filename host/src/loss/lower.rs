@@ -1,5 +1,5 @@
-//! Takes apart what must be one node for differentiation: softmax and log-sum-exp become maximum, exponentials and their
-//! sum, each computed once and shared by forward and backward. Leaves behind what nothing needs.
+//! Takes apart what must be one node for differentiation: softmax and log-sum-exp become maximum, exponentials and
+//! their sum, each computed once and shared by forward and backward. Leaves behind what nothing needs.
 
 use super::gradient::Gradient;
 use super::import::Output;

@@ -1,5 +1,6 @@
-//! Makes nodes and simplifies on the way: constants are folded, what changes nothing is left out, factors that are equal
-//! along the vocabulary are kept out of vocabulary-wide products, and values at one index are computed at that index only.
+//! Makes nodes and simplifies on the way: constants are folded, what changes nothing is left out, factors that are
+//! equal along the vocabulary are kept out of vocabulary-wide products, and values at one index are computed at that
+//! index only.
 
 use super::ir::{Binary, Id, Ir, Number, Op, Size, Unary, width};
 use super::math;
@@ -147,8 +148,8 @@ impl Ir {
         self.binary(Binary::Mul, x, n)
     }
 
-    /// x `[row, vocab]` at `index` `[row]`. Everything elementwise is computed at the index only, so that what remains is to
-    /// read the logits there: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
+    /// x `[row, vocab]` at `index` `[row]`. Everything elementwise is computed at the index only, so that what remains
+    /// is to read the logits there: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
     pub fn gather(&mut self, x: Id, index: Id) -> Id {
         let mut pending = vec![x];
         while let Some(&id) = pending.last() {
