@@ -5,7 +5,10 @@ mod backends; // the same answers from all three forms of a plugin
 mod cli;
 mod config;
 mod data;
+mod gopher;
+mod hf_tokenizer;
 mod hostile; // plugins that are broken or mean harm
+mod loss;
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
