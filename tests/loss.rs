@@ -44,8 +44,6 @@ fn losses() -> Vec<(&'static str, Graph)> {
         let g = Builder::new();
         g.mean(formula(&g))
     }
-    let logp = |g: &'static str| g;
-    let _ = logp;
     vec![
         ("cross-entropy", graph(|g| -g.logits().log_softmax().gather(g.target()))),
         (
@@ -88,11 +86,6 @@ fn losses() -> Vec<(&'static str, Graph)> {
 
 /// Losses whose gradient needs sums over other rows.
 fn two_pass_losses() -> Vec<(&'static str, Graph)> {
-    let logp = |g: &Builder| -> u32 {
-        let _ = g;
-        0
-    };
-    let _ = logp;
     let preference = {
         let g = Builder::new();
         let logp = g.logits().log_softmax().gather(g.target()) * g.weight();
@@ -125,4 +118,35 @@ fn losses_equal_their_reference() {
     for (_, graph) in losses().iter().chain(&two_pass_losses()) {
         equals_reference(&case(), graph);
     }
+}
+
+#[test]
+fn every_op_equals_its_reference() {
+    for op in OPS.iter().filter(|op| !op.name.starts_with("input.") || INPUTS.contains(&op.name)) {
+        let graphs = random::single_op_graphs(1, op.name);
+        let is_index = op.rule == Rule::Index;
+        assert!(!graphs.is_empty() || is_index, "no graph for op {}", op.name);
+        for graph in graphs {
+            equals_reference(&case(), &graph);
+        }
+    }
+}
+
+#[test]
+fn random_graphs_equal_their_reference() {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut n_with_gradient = 0;
+    for seed in 0..1000 {
+        let graph = random::graph(seed, 4 + seed as usize % 30);
+        let case = Case::new(seed, 6, 3, 7 + seed as usize % 5, [1, 2, 3, 6][seed as usize % 4]);
+        let got = case.run::<f64>(&compile(&graph)).unwrap();
+        let far = outcome_distance(&got, &case.reference(&graph).unwrap());
+        assert!(far < 1e-9, "seed {seed}: relative difference {far:e}\n{}", compile(&graph).explain());
+        seen.extend(graph.nodes.into_iter().map(|node| node.op));
+        n_with_gradient += usize::from(got.hidden.iter().any(|x| *x != 0.0));
+    }
+    let missing: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| !seen.contains(*name)).collect();
+    let absent = ["input.teacher_logits", "input.reference_logp", "input.old_logp", "input.advantage"];
+    assert_eq!(missing, absent, "ops that no graph used");
+    assert!(n_with_gradient > 900, "only {n_with_gradient} graphs had a gradient");
 }

@@ -18,6 +18,7 @@ pub(super) struct Gradient {
 
 /// Differentiates `scale · root`.
 pub(super) fn differentiate(ir: &mut Ir, root: Id) -> Gradient {
+    ir.reassociates = true;
     let mut backward =
         Backward { active: active(ir), adjoints: vec![None; ir.len()], gradient: Gradient::default(), ir };
     let scale = backward.ir.intern(Op::Input(Input::Scale), Vec::new());
@@ -99,6 +100,13 @@ impl Backward<'_> {
                 let centred = self.ir.binary(Binary::Sub, dr, mean);
                 let dx = self.ir.binary(Binary::Mul, id, centred);
                 self.add(x, dx, Type::Vocab);
+            }
+            (Op::SoftmaxAt, &[x, wide]) => {
+                let dx = self.ir.binary(Binary::Mul, dr, id);
+                self.add(x, dx, Type::Row);
+                let (softmax, minus) = (self.ir.softmax(wide), self.ir.unary(Unary::Neg, dx));
+                let dwide = self.ir.binary(Binary::Mul, softmax, minus);
+                self.add(wide, dwide, Type::Vocab);
             }
             (Op::LogSumExp, &[x]) => {
                 let softmax = self.ir.softmax(x);

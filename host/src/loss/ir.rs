@@ -1,6 +1,6 @@
 //! The compiler's own form of a graph: typed nodes, each distinct expression once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use trainyard_plugin::graph::Type;
 
 /// Index of a node in an [`Ir`]. Inputs always come before the node that uses them.
@@ -93,6 +93,8 @@ pub(super) enum Op {
     Select,
     StopGradient,
     Softmax,
+    /// e^(x - log_sum_exp(y)), where x `[row]` is an element of y: the softmax at an index.
+    SoftmaxAt,
     LogSumExp,
     SumVocab,
     MaxVocab,
@@ -118,8 +120,12 @@ pub(super) struct Node {
 pub(super) struct Ir {
     nodes: Vec<Node>,
     known: HashMap<(Op, Vec<Id>), Id>,
-    /// Results of [`Ir::gather`].
+    /// Results of [`Ir::gather`], and what they are elements of.
     pub(super) gathered: HashMap<(Id, Id), Id>,
+    pub(super) elements: HashSet<(Id, Id)>,
+    /// Whether factors may be multiplied with each other first. Only in gradients: a value at an index and the same value in
+    /// its row go different ways, and graphs compare them (`p < p[target]`), so forward they must be the same bits.
+    pub(super) reassociates: bool,
 }
 
 impl Ir {
@@ -178,7 +184,8 @@ fn result_type(op: Op, inputs: impl Iterator<Item = Type>) -> Type {
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::StopGradient | Op::Softmax => {
             inputs.fold(Type::Scalar, |wide, ty| if width(ty) > width(wide) { ty } else { wide })
         }
-        Op::LogSumExp | Op::SumVocab | Op::MaxVocab | Op::Gather | Op::IndexEqual | Op::ExpandSequence => Type::Row,
+        Op::SoftmaxAt | Op::LogSumExp | Op::SumVocab | Op::MaxVocab | Op::Gather | Op::IndexEqual => Type::Row,
+        Op::ExpandSequence => Type::Row,
         Op::SumSequence => Type::Sequence,
         Op::SumRows | Op::SumSequences => Type::Scalar,
     }

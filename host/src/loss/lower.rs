@@ -4,7 +4,6 @@
 use super::gradient::Gradient;
 use super::import::Output;
 use super::ir::{Binary, Id, Ir, Op, Unary};
-use trainyard_plugin::graph::Type;
 
 /// What a program computes: the roots of its nodes.
 #[derive(Debug, Clone)]
@@ -19,12 +18,13 @@ impl Roots {
     }
 }
 
-/// A new graph with only the nodes that `roots` need, and the roots in it.
-pub(super) fn lower(ir: &Ir, roots: &Roots) -> (Ir, Roots) {
+/// A new graph with only the nodes that `roots` need, and the roots in it. Nodes from `n_forward` on belong to the gradient.
+pub(super) fn lower(ir: &Ir, roots: &Roots, n_forward: usize) -> (Ir, Roots) {
     let needed = ir.reachable(roots.ids());
     let mut lowered = Ir::default();
     let mut places: Vec<Id> = vec![0; ir.len()];
     for id in (0..ir.len()).filter(|&id| needed[id]) {
+        lowered.reassociates = id >= n_forward;
         places[id] = lower_node(ir, id, &mut lowered, &places);
     }
     let output =
@@ -47,13 +47,19 @@ fn lower_node(ir: &Ir, id: Id, lowered: &mut Ir, places: &[Id]) -> Id {
             let factor = lowered.unary(Unary::Reciprocal, exponentials.sum);
             lowered.binary(Binary::Mul, exponentials.each, factor)
         }
+        (Op::SoftmaxAt, &[x, wide]) => {
+            let exponentials = Exponentials::of(lowered, wide);
+            let each = lowered.binary(Binary::ExpSub, x, exponentials.max);
+            let factor = lowered.unary(Unary::Reciprocal, exponentials.sum);
+            lowered.binary(Binary::Mul, each, factor)
+        }
         (Op::LogSumExp, &[x]) => {
             let exponentials = Exponentials::of(lowered, x);
             let log = lowered.unary(Unary::Log, exponentials.sum);
             lowered.binary(Binary::Add, log, exponentials.max)
         }
         // x - log_sum_exp(y) as (x - max y) - ln sum: a small loss keeps its digits where logits are large.
-        (Op::Binary(Binary::Sub), &[x, y]) if node.ty != Type::Vocab => {
+        (Op::Binary(Binary::Sub), &[x, y]) => {
             let parts = |input: usize| {
                 let node = ir.node(node.inputs[input]);
                 (node.op == Op::LogSumExp).then(|| places[node.inputs[0]])

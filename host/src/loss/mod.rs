@@ -17,6 +17,7 @@
 //! Sums over rows and everything after them are computed in 64 bits. No result depends on the number of threads.
 
 mod explain;
+mod formula;
 mod gradient;
 mod head;
 mod import;
@@ -98,10 +99,11 @@ impl Program {
             return Err(Error::plugin("no graph to compile, expected at least one"));
         };
         let roots = Roots { outputs, gradient: Gradient::default() };
-        let forward = plan(&ir, &roots, false)?;
-        let formulas = explain::formulas(&ir, &roots);
+        let n_forward = ir.len();
+        let forward = plan(&ir, &roots, n_forward, false)?;
+        let formulas = formula::formulas(&ir, &roots);
         let gradient = differentiate(&mut ir, first);
-        let training = plan(&ir, &Roots { gradient, ..roots }, true)?;
+        let training = plan(&ir, &Roots { gradient, ..roots }, n_forward, true)?;
         let explanation = explain::explain(&formulas, &forward, &training);
         Ok(Self { outputs: names, forward, training, explanation })
     }
@@ -137,8 +139,8 @@ impl Program {
     }
 }
 
-fn plan(ir: &Ir, roots: &Roots, with_gradient: bool) -> Result<Plan> {
-    let (ir, roots) = lower(ir, roots);
+fn plan(ir: &Ir, roots: &Roots, n_forward: usize, with_gradient: bool) -> Result<Plan> {
+    let (ir, roots) = lower(ir, roots, n_forward);
     split(ir, roots, with_gradient)
 }
 

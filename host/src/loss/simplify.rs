@@ -34,9 +34,13 @@ impl Ir {
                 let factor = self.unary(Unary::Neg, b);
                 Some(self.binary(Binary::Mul, a, factor))
             }
-            (Unary::Exp, Op::Binary(Binary::Sub), &[a, b]) if self.is_log_sum_exp_of(b, a) => Some(self.softmax(a)),
+            (Unary::Exp, Op::Binary(Binary::Sub), &[a, b]) => self.softmax_of(a, b),
             // Stays finite where the softmax underflows.
             (Unary::Log, Op::Softmax, &[inner]) => Some(self.log_softmax(inner)),
+            (Unary::Log, Op::SoftmaxAt, &[element, wide]) => {
+                let log_sum_exp = self.log_sum_exp(wide);
+                Some(self.binary(Binary::Sub, element, log_sum_exp))
+            }
             _ => None,
         };
         simpler.unwrap_or_else(|| self.intern(Op::Unary(op), vec![x]))
@@ -74,7 +78,7 @@ impl Ir {
                 let (inner, factor) = (left.inputs[0], self.unary(Unary::Neg, y));
                 Some(self.binary(Binary::Mul, inner, factor))
             }
-            (Binary::Mul, Op::Binary(Binary::Mul), _) if self.is_scaled(x, y) => {
+            (Binary::Mul, Op::Binary(Binary::Mul), _) if self.reassociates && self.is_scaled(x, y) => {
                 let (inner, first) = (left.inputs[0], left.inputs[1]);
                 self.is_scaled(inner, first).then(|| {
                     let factor = self.binary(Binary::Mul, first, y);
@@ -90,8 +94,16 @@ impl Ir {
         self.ty(x) == Type::Vocab && self.ty(y) != Type::Vocab
     }
 
-    fn is_log_sum_exp_of(&self, id: Id, x: Id) -> bool {
-        self.node(id).op == Op::LogSumExp && self.node(id).inputs[0] == x
+    /// e^(x - y), if that is a softmax or one of its elements.
+    fn softmax_of(&mut self, x: Id, y: Id) -> Option<Id> {
+        if self.node(y).op != Op::LogSumExp {
+            return None;
+        }
+        let wide = self.node(y).inputs[0];
+        match self.elements.contains(&(x, wide)) {
+            true => Some(self.intern(Op::SoftmaxAt, vec![x, wide])),
+            false => (x == wide).then(|| self.softmax(x)),
+        }
     }
 
     pub fn select(&mut self, condition: Id, if_true: Id, if_false: Id) -> Id {
@@ -169,15 +181,12 @@ impl Ir {
                 node.inputs.iter().map(|&i| self.gathered.get(&(i, index)).copied().unwrap_or(i)).collect();
             let result = match (node.op, node.ty) {
                 (_, ty) if ty != Type::Vocab => id,
-                (Op::Softmax, _) => {
-                    let log_sum_exp = self.log_sum_exp(node.inputs[0]);
-                    let logp = self.binary(Binary::Sub, at[0], log_sum_exp);
-                    self.unary(Unary::Exp, logp)
-                }
+                (Op::Softmax, _) => self.intern(Op::SoftmaxAt, vec![at[0], node.inputs[0]]),
                 (Op::Unary(_) | Op::Binary(_) | Op::Select | Op::StopGradient, _) => self.remake(node.op, &at),
                 _ => self.intern(Op::Gather, vec![id, index]),
             };
             self.gathered.insert((id, index), result);
+            self.elements.insert((result, id));
         }
         self.gathered[&(x, index)]
     }
