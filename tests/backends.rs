@@ -80,6 +80,17 @@ fn byte() {
 }
 
 #[test]
+fn bpe() {
+    tokenizer("bpe", "vocab_size = 300");
+}
+
+#[test]
+fn filters() {
+    filter("length", "min_chars = 1\nmax_words = 11");
+    filter("gopher-quality", "min_words = 5");
+}
+
+#[test]
 fn losses() {
     loss("cross-entropy", "");
     loss("label-smoothing", "");
@@ -91,6 +102,11 @@ fn losses() {
 fn metrics() {
     metric("bits-per-byte", "");
     metric("token-accuracy", "");
+}
+
+#[test]
+fn text_metrics() {
+    text_metric("distinct-n", "n = 2");
 }
 
 #[test]

@@ -6,7 +6,10 @@ mod bpe; // against the tokenizers crate
 mod cli;
 mod config;
 mod data;
+mod gopher;
+mod hf_tokenizer;
 mod hostile; // plugins that are broken or mean harm
+mod loss;
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
