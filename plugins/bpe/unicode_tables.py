@@ -26,8 +26,8 @@ def ranges(category):
 def table(name, doc, category):
     print(f"\n/// {doc}\n#[rustfmt::skip]\npub const {name}: &[(u32, u32)] = &[")
     items = [f"(0x{first:x}, 0x{last:x})" for first, last in ranges(category)]
-    for i in range(0, len(items), 6):
-        print("    " + ", ".join(items[i : i + 6]) + ",")
+    for i in range(0, len(items), 5):
+        print("    " + ", ".join(items[i : i + 5]) + ",")
     print("];")
 
 
