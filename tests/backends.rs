@@ -80,6 +80,12 @@ fn byte() {
 }
 
 #[test]
+fn filters() {
+    filter("length", "min_words = 2\nmax_chars = 50");
+    filter("gopher-quality", "min_words = 5\nmin_stop_words = 1");
+}
+
+#[test]
 fn losses() {
     loss("cross-entropy", "");
     loss("label-smoothing", "");
@@ -91,6 +97,7 @@ fn losses() {
 fn metrics() {
     metric("bits-per-byte", "");
     metric("token-accuracy", "");
+    text_metric("distinct-n", "n = 3");
 }
 
 #[test]
