@@ -80,9 +80,14 @@ fn byte() {
 }
 
 #[test]
+fn bpe() {
+    tokenizer("bpe", "vocab_size = 300");
+}
+
+#[test]
 fn filters() {
-    filter("length", "min_words = 2\nmax_chars = 50");
-    filter("gopher-quality", "min_words = 5\nmin_stop_words = 1");
+    filter("length", "min_chars = 1\nmax_words = 11");
+    filter("gopher-quality", "min_words = 5");
 }
 
 #[test]
@@ -97,7 +102,11 @@ fn losses() {
 fn metrics() {
     metric("bits-per-byte", "");
     metric("token-accuracy", "");
-    text_metric("distinct-n", "n = 3");
+}
+
+#[test]
+fn text_metrics() {
+    text_metric("distinct-n", "n = 2");
 }
 
 #[test]

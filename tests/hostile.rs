@@ -11,7 +11,10 @@ use trainyard_plugin::{Kind, TokenBatch};
 fn hostile(behaviour: &str) -> Plugin {
     let mut config =
         config(built("tests/guests/hostile").wasm.display().to_string(), &format!("behaviour = {behaviour:?}"));
-    (config.limits.call_ms, config.limits.memory_mb) = (100, 64);
+    config.limits.memory_mb = 64;
+    if behaviour.starts_with("spin") {
+        config.limits.call_ms = 100; // the others end by themselves, however busy the machine is
+    }
     Plugin::open(&config, Kind::Tokenizer).expect("the file itself is a plugin")
 }
 
@@ -29,10 +32,11 @@ fn encode_error(behaviour: &str) -> String {
 
 #[test]
 fn endless_loop_is_stopped() {
+    built("tests/guests/hostile");
     let start = Instant::now();
     let error = encode_error("spin");
     assert_eq!(error, "plugin \"hostile\" 0.1.0 (wasm, DIGEST…): encode: no answer within 100 ms (limits.call_ms)");
-    assert!(start.elapsed() < Duration::from_secs(30), "building included");
+    assert!(start.elapsed() < Duration::from_secs(30), "compiling included, on a busy machine");
     let plugin = hostile("spin-in-create");
     let error = text(&plugin, plugin.tokenizer().err().expect("create spins"));
     assert_eq!(error, "plugin \"hostile\" 0.1.0 (wasm, DIGEST…): create: no answer within 100 ms (limits.call_ms)");

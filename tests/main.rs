@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod backends; // the same answers from all three forms of a plugin
+mod bpe; // against the tokenizers crate
 mod cli;
 mod config;
 mod data;
-mod gopher;
-mod hf_tokenizer;
+mod gopher; // verdicts of datatrove
+mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
+mod loss;
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program

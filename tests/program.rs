@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What a finished program left.
@@ -65,10 +66,16 @@ impl Call {
     }
 }
 
-/// Beside this test's own executable, where the same cargo call put it (`make test` builds it first).
+/// The program of these sources, beside this test's own executable. Cargo does not build another package's program for a
+/// test, so it is asked to, once: a stale program would be tested without anyone noticing.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("trainyard");
-    assert!(program.is_file(), "{} does not exist: build it with `cargo build --release`", program.display());
-    program
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        let cargo = env!("CARGO");
+        let status = Command::new(cargo).args(["build", "--release", "--quiet", "--package", "trainyard"]).status();
+        assert!(status.unwrap().success(), "the program does not build");
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().join("trainyard").with_extension(std::env::consts::EXE_EXTENSION)
+    };
+    BUILT.get_or_init(find).clone()
 }

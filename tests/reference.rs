@@ -1,5 +1,5 @@
-//! Every op in plain candle operations with autograd: slow, obvious, and not ours. `ops.rs` compares the kernels with these.
-//! candle's fused ops are not used: they have no backward.
+//! Every op in plain candle operations with autograd: slow, obvious, and not ours. `ops.rs` compares the kernels with
+//! these. candle's fused ops are not used: they have no backward.
 
 use candle_core::{D, Result, Tensor};
 

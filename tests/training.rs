@@ -12,7 +12,6 @@ use trainyard::train::{AVAILABLE_INPUTS, Trainer};
 use trainyard_plugin::{Builder, Graph};
 
 // The shapes and formulas of peers/gpt2_golden.py.
-const WIDTH: usize = 16;
 const CONTEXT: usize = 12;
 const VOCAB: usize = 29;
 const BATCH: usize = 3;
@@ -190,7 +189,7 @@ fn accumulation_equals_the_big_batch() {
                 .map(|report| (report.outputs[0], report.grad_norm))
                 .collect::<Vec<_>>()
         };
-        let whole = run(&[0..4]);
+        let whole = run(std::slice::from_ref(&(0..4)));
         for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
             for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
                 assert_near("loss", loss, *whole_loss, limit);
@@ -265,11 +264,7 @@ fn a_step_that_is_not_finite_updates_nothing() {
     };
     let before = values(&trainer);
     let error = trainer.step(4, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
-    assert!(
-        error.starts_with(
-            "step 4: loss is NaN and the norm of the gradient NaN, expected finite numbers; nothing was updated"
-        ),
-        "{error}"
-    );
+    assert!(error.starts_with("step 4: loss is NaN and the norm of the gradient "), "{error}");
+    assert!(error.contains("nothing was updated"), "{error}");
     assert_eq!(before, values(&trainer));
 }

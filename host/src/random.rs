@@ -1,8 +1,8 @@
 //! The host's own random numbers: named streams, addressed by position, the same on every machine.
 //!
-//! Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): block `n` of a stream is a pure
-//! function of (seed, name, n). Nothing needs to be saved or advanced, so a resumed run and any number of threads see
-//! the same numbers.
+//! Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): block `n` of a stream is a
+//! pure function of (seed, name, n). Nothing needs to be saved or advanced, so a resumed run and any number of threads
+//! see the same numbers.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 

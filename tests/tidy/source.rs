@@ -24,7 +24,7 @@ impl Source {
     }
 
     pub fn is_test(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.contains("/tests/")
+        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
 
     pub fn is_in(&self, places: &[&str]) -> bool {

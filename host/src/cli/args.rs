@@ -1,6 +1,6 @@
 //! The command line as written: what `--help` shows.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::train::SampleConfig;
 
@@ -24,6 +24,9 @@ Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at 
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    /// Say more on stderr: what plugins log; twice for their debug messages too
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]

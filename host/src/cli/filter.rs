@@ -98,9 +98,12 @@ impl<R: BufRead> Input<R> {
                 break;
             }
         }
-        let mut document: Document = serde_json::from_slice(&line).map_err(|error| {
+        let mut document: Document = serde_json::from_slice(line.trim_ascii_end()).map_err(|error| {
             let expected = r#"expected a JSON object {"text": "..."} in UTF-8"#;
-            Error::run(format!("stdin:{}:{}: {expected}: {error}", self.n_lines, error.column()))
+            // The parser ends its message with a place in the line, as if the line were a file.
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or(&text);
+            Error::run(format!("stdin:{}:{}: {expected}: {reason}", self.n_lines, error.column()))
         })?;
         document.id.get_or_insert_with(|| self.n_lines.into());
         Ok(Some(document))

@@ -13,18 +13,15 @@ mod tokenizer;
 use args::{Cli, Command};
 use clap::Parser;
 use output::{Outcome, Stop};
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
+use tracing::Level;
 use trainyard::Error;
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
 pub fn run() -> ExitCode {
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        .without_time()
-        .with_target(false)
-        .init();
+    log_to_stderr(args.verbose);
     match dispatch(args.command) {
         // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
@@ -33,6 +30,21 @@ pub fn run() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => Level::WARN,
+        1 => Level::INFO,
+        _ => Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_max_level(level)
+        .without_time()
+        .with_target(false)
+        .init();
 }
 
 fn dispatch(command: Command) -> Outcome {

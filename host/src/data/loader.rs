@@ -1,4 +1,5 @@
-//! Training batches: shuffled windows of the token stream, where the position is one number and any position is O(1) away.
+//! Training batches: shuffled windows of the token stream, where the position is one number and any position is O(1)
+//! away.
 
 use super::batch::{Batch, Position};
 use super::permutation::Permutation;
@@ -8,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Endless shuffled batches of one shard.
 ///
-/// An epoch cuts the stream into windows of `context` inputs, beginning at a random offset below `context` so that the cuts
-/// fall elsewhere each epoch, and visits them in a random order. What sample `s` holds is a function of (shard,
+/// An epoch cuts the stream into windows of `context` inputs, beginning at a random offset below `context` so that the
+/// cuts fall elsewhere each epoch, and visits them in a random order. What sample `s` holds is a function of (shard,
 /// context, seed, s): batches of any size go through the same samples.
 #[derive(Debug)]
 pub struct Loader<'a> {
@@ -25,8 +26,8 @@ pub struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    /// Batches of `sequences_per_batch` sequences of `context` tokens from `position` on; `token_bytes` are the bytes of text
-    /// per token, shape [vocabulary].
+    /// Batches of `sequences_per_batch` sequences of `context` tokens from `position` on; `token_bytes` are the bytes
+    /// of text per token, shape [vocabulary].
     ///
     /// Errors: a shard shorter than one window, a size of 0, `token_bytes` of another vocabulary.
     pub fn new(
@@ -85,8 +86,9 @@ impl<'a> Loader<'a> {
 
 /// Batches that go through a shard once, in order, with every target exactly once.
 ///
-/// The last window is padded with targets of weight 0; the last batch holds what sequences are left. `limit_batches` ends earlier, 0
-/// does not. Over a whole split the sum of `target_bytes · weight` is the bytes that its tokens stand for.
+/// The last window is padded with targets of weight 0; the last batch holds what sequences are left. `limit_batches`
+/// ends earlier, 0 does not. Over a whole split the sum of `target_bytes · weight` is the bytes that its tokens stand
+/// for.
 ///
 /// Errors: a size of 0, `token_bytes` of another vocabulary.
 pub fn eval_batches<'a>(

@@ -1,8 +1,8 @@
 //! From files to exact batches: sources → filters → split → tokenizer → shards → loader.
 //!
-//! [`prepare`] goes the whole way once and leaves a folder; [`open`] maps it; [`Loader`] and [`eval_batches`] make batches of it.
-//! Everything is a function of the sources, the config, the plugins and the seed: no clock, no threads, no order of
-//! files on disk has a say.
+//! [`prepare`] goes the whole way once and leaves a folder; [`open`] maps it; [`Loader`] and [`eval_batches`] make
+//! batches of it. Everything is a function of the sources, the config, the plugins and the seed: no clock, no threads,
+//! no order of files on disk has a say.
 
 mod batch;
 mod compress;

@@ -3,7 +3,8 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Four rounds make a Feistel network a strong pseudo-random permutation when blocks are large (Luby & Rackoff, SIAM J.
-/// Comput. 17(2), 1988). On orders of a thousand four leave neighbours together 1.3 times as often as chance; six do not.
+/// Comput. 17(2), 1988). On orders of a thousand four leave neighbours together 1.3 times as often as chance; six do
+/// not.
 const ROUNDS: usize = 6;
 
 /// A permutation of `0..n`, keyed.

@@ -35,8 +35,8 @@ pub struct NamedTokenizer {
 /// `vocabulary.json`, and at last `manifest.json`. Leaves the tokenizer loaded.
 ///
 /// The result is a function of the sources, the config, the filters and the tokenizer: the same bytes each time.
-/// Memory holds a batch of documents and some 60 bytes per document, not the corpus; `dir` holds the kept text meanwhile.
-/// Filters and tokenizer must be new: what an instance observed before would count again.
+/// Memory holds a batch of documents and some 60 bytes per document, not the corpus; `dir` holds the kept text
+/// meanwhile. Filters and tokenizer must be new: what an instance observed before would count again.
 ///
 /// Errors: sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
 pub fn prepare(

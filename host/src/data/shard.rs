@@ -69,7 +69,8 @@ impl Shard {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io(path, &format!("open ({CURE})"), &error))?;
         // SAFETY: the map is only read. A shard is never changed in place: the writer renames a finished file over the
-        // path, which leaves this map with the old one. As with any map, cutting the file from outside ends the process.
+        // path, which leaves this map with the old one. As with any map, cutting the file from outside ends the
+        // process.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
         Self::verify(path.into(), map)
     }

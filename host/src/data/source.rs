@@ -138,7 +138,8 @@ fn unsupported(path: &Path) -> Error {
     ))
 }
 
-/// SHA-256 over all source files in order: each file's name, length and bytes as stored. It changes when a document could.
+/// SHA-256 over all source files in order: each file's name, length and bytes as stored. It changes when a document
+/// could.
 ///
 /// Errors: a source that is missing, unreadable or of an unsupported kind.
 pub fn source_digest(config: &DataConfig) -> Result<String> {

@@ -23,7 +23,8 @@ impl Split {
     /// Every split, train first.
     pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
-    /// The split of the document `id`: a function of the id and the shares alone, so that adding documents moves no other.
+    /// The split of the document `id`: a function of the id and the shares alone, so that adding documents moves no
+    /// other.
     ///
     /// The id's XXH3-64 is read as a fraction in [0, 1): below `test` it is test, then validation, then train.
     pub fn of(id: &str, config: &DataConfig) -> Self {

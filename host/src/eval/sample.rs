@@ -5,8 +5,8 @@ use crate::random::Stream;
 use crate::train::SampleConfig;
 use crate::{Error, Result};
 
-/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new tokens.
-/// When the context is full, the later half of it is read again and writing goes on.
+/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
+/// tokens. When the context is full, the later half of it is read again and writing goes on.
 pub fn continue_tokens(model: &Gpt, prompt: &[u32], config: &SampleConfig, end: Option<u32>) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         return Err(Error::usage("the prompt has no tokens, write at least one character"));
@@ -35,8 +35,9 @@ pub fn continue_tokens(model: &Gpt, prompt: &[u32], config: &SampleConfig, end: 
     Ok(text.split_off(prompt.len()))
 }
 
-/// The token that `random`, uniform in [0, 1), picks: from the softmax of logits / temperature, cut to the `top_k` likeliest and
-/// then to the smallest set with probability `top_p` (Holtzman et al., arXiv 1904.09751). Ties go to the lower id.
+/// The token that `random`, uniform in [0, 1), picks: from the softmax of logits / temperature, cut to the `top_k`
+/// likeliest and then to the smallest set with probability `top_p` (Holtzman et al., arXiv 1904.09751). Ties go to the
+/// lower id.
 pub fn choose(logits: &[f64], config: &SampleConfig, random: f64) -> u32 {
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));

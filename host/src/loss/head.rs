@@ -19,7 +19,8 @@ impl Program {
         Ok(ratios)
     }
 
-    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's is added to.
+    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's is added
+    /// to.
     pub fn backward(
         &self,
         hidden: &Tensor,

@@ -1,1 +1,197 @@
-//! loss
+//! The loss compiler: runs any loss or metric that a plugin describes together with the model's output layer, without
+//! ever holding the `[rows, vocab]` logits of a batch.
+//!
+//! What hand-written fused cross-entropy kernels do for one loss (cut cross-entropy, arXiv 2411.09009; Liger Kernel,
+//! arXiv 2410.10989) is done here for any graph of the op set:
+//!
+//! 1. `import` checks the graph and `simplify` shares common expressions, folds constants and pushes `gather` through
+//! everything
+//!    elementwise: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
+//! 2. `gradient` differentiates in reverse mode. The result is more of the same graph.
+//! 3. `lower` takes softmax and log-sum-exp apart, so that forward and backward share one exponential per logit.
+//! 4. `split` finds what waits for a sum over rows: passes. `schedule` orders each pass into sweeps over a row of
+//! logits.
+//! 5. `run` makes the logits of some hundred rows, `interpret` turns them into row values and, in place, their gradient
+//!    (`kernels` has the loops), and two products add the gradients of hidden states and weights.
+//!
+//! Sums over rows and everything after them are computed in 64 bits. No result depends on the number of threads.
+
+mod explain;
+mod formula;
+mod gradient;
+mod head;
+mod import;
+mod interpret;
+mod ir;
+mod kernels;
+mod lower;
+mod math;
+mod row_program;
+mod run;
+mod schedule;
+mod simplify;
+mod small;
+mod split;
+
+pub use run::{Head, HeadGradient, LossBatch};
+
+use crate::ops::Float;
+use crate::{Error, Result};
+use gradient::{Gradient, differentiate};
+use ir::{Input, Ir, Op};
+use lower::{Roots, lower};
+use split::{Plan, split};
+use std::ops::AddAssign;
+use trainyard_plugin::Graph;
+
+/// Row indices are held in `f32` registers, exact below this.
+const VOCAB_MAX: usize = 1 << 24;
+
+/// Compiled graphs: a loss and what is computed beside it.
+#[derive(Debug)]
+pub struct Program {
+    outputs: Vec<String>,
+    /// Computes the outputs.
+    forward: Plan,
+    /// Computes the outputs and the gradient of the first one.
+    training: Plan,
+    explanation: String,
+}
+
+/// A quantity to be averaged: its value is sum / weight. Ratios of parts of a batch are added.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ratio {
+    /// Sum over the rows.
+    pub sum: f64,
+    /// What to divide by.
+    pub weight: f64,
+}
+
+impl Ratio {
+    /// The mean; NaN where nothing counted.
+    pub fn value(&self) -> f64 {
+        self.sum / self.weight
+    }
+}
+
+impl AddAssign for Ratio {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.weight += other.weight;
+    }
+}
+
+impl Program {
+    /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first
+    /// output's sum. `available` names the inputs (`input.logits`, …) that batches will carry.
+    ///
+    /// # Errors
+    /// Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs too
+    /// much.
+    pub fn compile(graphs: &[&Graph], available: &[&str]) -> Result<Self> {
+        let mut ir = Ir::default();
+        let mut outputs = Vec::new();
+        for graph in graphs {
+            outputs.extend(import::import(&mut ir, graph, available)?);
+        }
+        let names = outputs.iter().map(|output| output.name.clone()).collect();
+        let Some(first) = outputs.first().map(|output| output.sum) else {
+            return Err(Error::plugin("no graph to compile, expected at least one"));
+        };
+        let roots = Roots { outputs, gradient: Gradient::default() };
+        let n_forward = ir.len();
+        let forward = plan(&ir, &roots, n_forward, false)?;
+        let formulas = formula::formulas(&ir, &roots);
+        let gradient = differentiate(&mut ir, first);
+        let training = plan(&ir, &Roots { gradient, ..roots }, n_forward, true)?;
+        let explanation = explain::explain(&formulas, &forward, &training);
+        Ok(Self { outputs: names, forward, training, explanation })
+    }
+
+    /// Names of the outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// The formulas, and how they are computed.
+    pub fn explain(&self) -> String {
+        self.explanation.clone()
+    }
+
+    /// Sum and weight of every output over the rows of `batch`, and the gradients of the first sum if asked for. What
+    /// is not finite is returned as it is.
+    ///
+    /// # Errors
+    /// Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not carry.
+    pub fn run<T: Float>(
+        &self,
+        head: &Head<'_, T>,
+        batch: &LossBatch<'_>,
+        gradient: Option<HeadGradient<'_, T>>,
+    ) -> Result<Vec<Ratio>> {
+        let plan = if gradient.is_some() { &self.training } else { &self.forward };
+        check_shapes(head, batch, gradient.as_ref())?;
+        check_inputs(plan, head.vocab, batch)?;
+        let values = run::run(plan, head, batch, gradient);
+        let ratio =
+            |output: &import::Output| Ratio { sum: values.scalar(output.sum), weight: values.scalar(output.weight) };
+        Ok(plan.outputs.iter().map(ratio).collect())
+    }
+}
+
+fn plan(ir: &Ir, roots: &Roots, n_forward: usize, with_gradient: bool) -> Result<Plan> {
+    let (ir, roots) = lower(ir, roots, n_forward);
+    split(ir, roots, with_gradient)
+}
+
+fn check_shapes<T>(head: &Head<'_, T>, batch: &LossBatch<'_>, gradient: Option<&HeadGradient<'_, T>>) -> Result<()> {
+    let Head { rows, width, vocab, .. } = *head;
+    if !(1..VOCAB_MAX).contains(&vocab) {
+        return Err(Error::run(format!("loss: vocabulary of {vocab} tokens, expected 1 to {}", VOCAB_MAX - 1)));
+    }
+    let mut lengths = vec![
+        ("hidden", head.hidden.len(), rows * width),
+        ("weight of the output layer", head.weight.len(), vocab * width),
+        ("target", batch.target.len(), rows),
+        ("weight", batch.weight.len(), rows),
+        ("target_bytes", batch.target_bytes.len(), rows),
+        ("position", batch.position.len(), rows),
+    ];
+    if let Some(gradient) = gradient {
+        lengths.push(("gradient of hidden", gradient.hidden.len(), rows * width));
+        lengths.push(("gradient of the output layer", gradient.weight.len(), vocab * width));
+    }
+    for (name, got, expected) in lengths {
+        if got != expected {
+            return Err(Error::run(format!("loss: {name} has {got} elements, expected {expected}")));
+        }
+    }
+    if batch.rows_per_sequence == 0 || rows % batch.rows_per_sequence != 0 {
+        let per_sequence = batch.rows_per_sequence;
+        return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
+    }
+    Ok(())
+}
+
+fn check_inputs(plan: &Plan, vocab: usize, batch: &LossBatch<'_>) -> Result<()> {
+    for id in 0..plan.ir.len() {
+        match plan.ir.node(id).op {
+            Op::Input(Input::Absent(name)) => {
+                return Err(Error::run(format!(
+                    "loss: input {name:?} is in no batch; use a loss that does not need it"
+                )));
+            }
+            Op::Input(Input::Target) => {
+                let outside = batch.target.iter().enumerate().find(|&(_, &id)| id as usize >= vocab);
+                if let Some((row, id)) = outside {
+                    return Err(Error::run(format!(
+                        "loss: target of row {row} is token {id}, expected an id below the vocabulary size {vocab}; was the data \
+                         prepared with another tokenizer?"
+                    )));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -59,7 +59,8 @@ impl<'m> Decoder<'m> {
         self.position
     }
 
-    /// Reads one token and returns the logits `[vocab]` of the next. An id outside the vocabulary or a full context is an error.
+    /// Reads one token and returns the logits `[vocab]` of the next. An id outside the vocabulary or a full context is
+    /// an error.
     pub fn read(&mut self, id: u32) -> Result<Vec<f64>> {
         let (model, scratch, position) = (self.model, &self.scratch, self.position);
         if id as usize >= model.vocab() {

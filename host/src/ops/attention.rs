@@ -84,8 +84,9 @@ pub fn backward(
     }))
 }
 
-/// One new position of one sequence: `out` `[1, width]` attends from `qkv` `[1, 3 · width]` to itself and to the `position`
-/// positions before it. `cache` `[context, 2 · width]` holds keys and values; the new ones are written into row `position`.
+/// One new position of one sequence: `out` `[1, width]` attends from `qkv` `[1, 3 · width]` to itself and to the
+/// `position` positions before it. `cache` `[context, 2 · width]` holds keys and values; the new ones are written into
+/// row `position`.
 pub fn cached(qkv: &Tensor, shape: Shape, position: usize, cache: &Tensor, out: &Tensor) -> Result<()> {
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [cache, out], |[qkv], [cache, out]| {
         let (width, d) = (shape.width, shape.head_width());

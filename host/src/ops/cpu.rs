@@ -6,8 +6,8 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// Runs `body` on the elements of `reads` and, writable, of `writes`. All must be contiguous, on the CPU, of type `T`, and no
-/// tensor of `writes` may share its storage with another one of the call.
+/// Runs `body` on the elements of `reads` and, writable, of `writes`. All must be contiguous, on the CPU, of type `T`,
+/// and no tensor of `writes` may share its storage with another one of the call.
 pub(crate) fn with_slices<T: Float, const R: usize, const W: usize>(
     reads: [&Tensor; R],
     writes: [&Tensor; W],
@@ -36,7 +36,8 @@ fn not_contiguous() -> Error {
     Error::run("a kernel was given a tensor that is not contiguous")
 }
 
-/// candle gives a tensor's elements mutably only inside an in-place op, one tensor at a time: open them one inside the other.
+/// candle gives a tensor's elements mutably only inside an in-place op, one tensor at a time: open them one inside the
+/// other.
 fn write_all<T: Float, F>(tensors: &[&Tensor], opened: Vec<&mut [T]>, body: &mut Option<F>) -> Result<()>
 where
     F: FnOnce(Vec<&mut [T]>) -> Result<()>,
@@ -88,7 +89,8 @@ pub(crate) fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(kernel)
 }
 
-/// Elements per task: large enough to pay for the hand-over, fixed so that results do not depend on the number of threads.
+/// Elements per task: large enough to pay for the hand-over, fixed so that results do not depend on the number of
+/// threads.
 pub(crate) const TASK: usize = 16 * 1024;
 
 /// Calls `kernel(offset, chunk)` for pieces of `out` on all threads.

@@ -113,8 +113,8 @@ macro_rules! float {
 float!(f32, F32, exp_f32);
 float!(f64, F64, f64::exp);
 
-/// e^x after Cody and Waite: x = n ln 2 + r, a polynomial in r, times 2^n. No branches, no fused multiply-add: the same bits
-/// on every machine. Coefficients are those of Cephes `expf`.
+/// e^x after Cody and Waite: x = n ln 2 + r, a polynomial in r, times 2^n. No branches, no fused multiply-add: the same
+/// bits on every machine. Coefficients are those of Cephes `expf`.
 #[inline(always)]
 fn exp_f32(x: f32) -> f32 {
     const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to a whole number, which its low bits then hold

@@ -41,7 +41,8 @@ pub fn backward(x: &Tensor, dy: &Tensor) -> Result<()> {
     }))
 }
 
-/// tanh through e^x, which the compiler vectorises; absolute error below 2e-7 in `f32`, enough beside the 1 it is added to.
+/// tanh through e^x, which the compiler vectorises; absolute error below 2e-7 in `f32`, enough beside the 1 it is added
+/// to.
 #[inline(always)]
 fn inner_tanh<T: Float>(x: T) -> T {
     let inner = T::of(SQRT_2_OVER_PI) * (x + T::of(CUBIC) * x * x * x);

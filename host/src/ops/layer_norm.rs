@@ -9,7 +9,8 @@ use rayon::prelude::*;
 /// Added to the variance, as in GPT-2.
 pub const EPSILON: f64 = 1e-5;
 
-/// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the backward.
+/// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
+/// backward.
 pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
     let width = weight.elem_count();
     with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {

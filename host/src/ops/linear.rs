@@ -17,7 +17,8 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor) -> Resu
     }))
 }
 
-/// `out` `[rows, vocab]` = `hidden` `[rows, width]` · `head` `[vocab, width]`ᵀ: for sampling. Training never makes logits.
+/// `out` `[rows, vocab]` = `hidden` `[rows, width]` · `head` `[vocab, width]`ᵀ: for sampling. Training never makes
+/// logits.
 pub fn logits(hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
     let (vocab, width) = head.dims2()?;
     with_type!(hidden, T => with_slices::<T, 2, 1>([hidden, head], [out], |[hidden, head], [out]| {

@@ -77,8 +77,8 @@ pub fn matmul<T: Float>(
         Threads::One => Parallelism::None,
         Threads::All => Parallelism::Rayon(0),
     };
-    // SAFETY: the three matrices lie inside their slices: checked above for `out`, in `Matrix::strided` for the others; `out`
-    // is borrowed exclusively, so it overlaps neither.
+    // SAFETY: the three matrices lie inside their slices: checked above for `out`, in `Matrix::strided` for the others;
+    // `out` is borrowed exclusively, so it overlaps neither.
     unsafe {
         gemm::gemm(
             m,

@@ -1,8 +1,8 @@
 //! The operations of training, each with a forward and a backward.
 //!
-//! The functions take candle tensors, which lie on a device; nothing above this module knows which. Results are written into
-//! tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either overwrites
-//! its result or adds to it; each function says which. No result depends on the number of threads.
+//! The functions take candle tensors, which lie on a device; nothing above this module knows which. Results are written
+//! into tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either
+//! overwrites its result or adds to it; each function says which. No result depends on the number of threads.
 
 pub mod add;
 pub mod attention;
@@ -17,7 +17,7 @@ mod matmul;
 mod peak;
 pub mod update;
 
-pub(crate) use cpu::{with_slices, with_type};
+pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use float::Float;
 pub use matmul::{Matrix, Threads, Write, matmul};
 pub use peak::measure_peak;

@@ -3,8 +3,8 @@
 use super::{Matrix, Threads, Write, matmul};
 use std::time::{Duration, Instant};
 
-/// Floating-point operations per second of an f32 matrix product on all threads: the best of several within 60 ms. What a
-/// training step reaches is given as a share of this.
+/// Floating-point operations per second of an f32 matrix product on all threads: the best of several within 60 ms. What
+/// a training step reaches is given as a share of this.
 pub fn measure_peak() -> f64 {
     const N: usize = 768;
     let (a, b) = (vec![1.0_f32; N * N], vec![1.0_f32; N * N]);

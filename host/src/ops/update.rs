@@ -25,8 +25,8 @@ pub struct AdamW {
     pub scale: f64,
 }
 
-/// g = scale · grad; m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and v̂
-/// the moments divided by 1 - βᵗ (Loshchilov & Hutter, arXiv 1711.05101; the order of PyTorch's AdamW).
+/// g = scale · grad; m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and
+/// v̂ the moments divided by 1 - βᵗ (Loshchilov & Hutter, arXiv 1711.05101; the order of PyTorch's AdamW).
 pub fn adamw(param: &Tensor, grad: &Tensor, m: &Tensor, v: &Tensor, step: AdamW) -> Result<()> {
     let bias1 = 1.0 - step.beta1.powi(i32::try_from(step.step).unwrap_or(i32::MAX));
     let bias2 = 1.0 - step.beta2.powi(i32::try_from(step.step).unwrap_or(i32::MAX));

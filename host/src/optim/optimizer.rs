@@ -50,8 +50,8 @@ impl Optimizer {
         Ok(total.sqrt())
     }
 
-    /// One update. `step` counts from 1, `lr` is this step's rate, gradients are multiplied by `scale` first. Weight decay acts
-    /// on matrices only: norms and biases stay free.
+    /// One update. `step` counts from 1, `lr` is this step's rate, gradients are multiplied by `scale` first. Weight
+    /// decay acts on matrices only: norms and biases stay free.
     pub fn update(&mut self, step: u64, lr: f64, scale: f64) -> Result<()> {
         for slot in &self.slots {
             let decays = slot.param.value.rank() >= 2;

@@ -3,8 +3,8 @@
 use super::{ScheduleConfig, ScheduleKind};
 
 impl ScheduleConfig {
-    /// Share of the peak rate at step `step` (from 0) of `steps`: rises linearly over the warm-up, then follows the shape
-    /// and reaches the floor at the last step (Loshchilov & Hutter, arXiv 1608.03983, for the cosine).
+    /// Share of the peak rate at step `step` (from 0) of `steps`: rises linearly over the warm-up, then follows the
+    /// shape and reaches the floor at the last step (Loshchilov & Hutter, arXiv 1608.03983, for the cosine).
     pub fn share(&self, step: u64, steps: u64) -> f64 {
         if step < self.warmup {
             return (step + 1) as f64 / (self.warmup + 1) as f64;

@@ -6,6 +6,7 @@ use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
     trainyard_byte::PLUGIN,
+    trainyard_bpe::PLUGIN,
     trainyard_hf_tokenizer::PLUGIN,
     trainyard_length::PLUGIN,
     trainyard_gopher_quality::PLUGIN,

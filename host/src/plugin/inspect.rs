@@ -79,8 +79,9 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
     let (major, minor) = identity.contract;
     let setting = |setting: trainyard_plugin::SettingInfo| InspectedSetting {
         name: setting.name,
+        // `2048u32` is how Rust writes it, the config says 2048
+        default: setting.default.strip_suffix(&setting.value_type).unwrap_or(&setting.default).into(),
         value_type: setting.value_type,
-        default: setting.default,
         doc: setting.doc,
     };
     Inspection {

@@ -38,6 +38,9 @@ pub struct Plugin {
     culprit: Arc<str>,
 }
 
+/// One plugin serves all worker threads, each with an instance of its own.
+const _: fn(&Plugin) -> &(dyn Send + Sync) = |plugin| plugin;
+
 /// What a run and its checkpoints record of a plugin; another stamp is another plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamp {

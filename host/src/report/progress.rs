@@ -65,7 +65,8 @@ impl Progress {
                 let is_due = last.get().is_none_or(|last| line.seconds - last >= SECONDS_BETWEEN_LINES);
                 if is_due || line.step == self.steps {
                     last.set(Some(line.seconds));
-                    print(&format!("step {}/{}  {}", line.step, self.steps, self.describe(line)));
+                    let place = format!("step {}/{}  lr {:.2e}", line.step, self.steps, line.lr);
+                    print(&format!("{place}  {}", self.describe(line)));
                 }
             }
             Target::Silent => {}
@@ -94,13 +95,13 @@ impl Progress {
         }
     }
 
+    /// Short enough for a terminal of 80 columns.
     fn describe(&self, line: &StepLine) -> String {
         let n_done = line.step.saturating_sub(self.first_step).max(1);
         let seconds_left = line.seconds / n_done as f64 * self.steps.saturating_sub(line.step) as f64;
         format!(
-            "loss {:.4}  lr {:.2e}  {} tokens/s  {:.0}% of peak  {} left",
+            "loss {:.4}  {} tokens/s  {:.0}% of peak  {} left",
             line.loss,
-            line.lr,
             count(line.tokens_per_second),
             100.0 * line.share_of_peak,
             duration(seconds_left)
@@ -111,7 +112,7 @@ impl Progress {
 fn bar(steps: u64, first_step: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(10));
     // A template that does not parse leaves the default bar.
-    let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}");
+    let style = ProgressStyle::with_template("{bar:10} {pos}/{len}  {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ "));
     bar.set_position(first_step);
     bar
@@ -138,6 +139,6 @@ mod tests {
             seconds: 20.0,
         };
         // 100 steps took 20 s, so 700 take 140 s.
-        assert_eq!(progress.describe(&line), "loss 3.2199  lr 5.00e-4  12.3k tokens/s  41% of peak  2m 20s left");
+        assert_eq!(progress.describe(&line), "loss 3.2199  12.3k tokens/s  41% of peak  2m 20s left");
     }
 }

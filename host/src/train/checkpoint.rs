@@ -1,4 +1,5 @@
-//! Checkpoints: a Hugging Face folder plus what a run needs to go on, written so that a crash leaves the old or the new one.
+//! Checkpoints: a Hugging Face folder plus what a run needs to go on, written so that a crash leaves the old or the new
+//! one.
 
 use crate::{Error, Result};
 use candle_core::Tensor;

@@ -50,7 +50,8 @@ impl RunIdentity {
             .all(|place| self.0.get(*place) == saved.0.get(*place))
     }
 
-    /// An error for the first thing that differs from `saved` and is not in `allowed`; it names the change and the override.
+    /// An error for the first thing that differs from `saved` and is not in `allowed`; it names the change and the
+    /// override.
     pub fn check(&self, saved: &Self, allowed: &[String]) -> Result<()> {
         let nothing = "(nothing)".to_owned();
         for place in self.0.keys().chain(saved.0.keys()) {

@@ -58,8 +58,8 @@ impl Trainer {
         self.loss.outputs()
     }
 
-    /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they are cut.
-    /// When the loss or a gradient is not finite nothing is updated and the error says which step and what.
+    /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
+    /// are cut. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
     pub fn step(&mut self, step: u64, micro_batches: &[Batch]) -> Result<StepReport> {
         self.model.params().zero_grads()?;
         let mut totals = vec![Ratio::default(); self.output_names().len()];

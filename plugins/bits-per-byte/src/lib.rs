@@ -5,8 +5,8 @@
 //!       / sum over rows of  weight bytes                 bytes = length of the target token in bytes
 //! ```
 //!
-//! It does not depend on the tokenizer, unlike a loss per token, and is what a compressor of the same text achieves; the
-//! measure of the Pile (Gao et al. 2020, arXiv 2101.00027, section 3.1). Special tokens stand for no bytes: neither
+//! It does not depend on the tokenizer, unlike a loss per token, and is what a compressor of the same text achieves;
+//! the measure of the Pile (Gao et al. 2020, arXiv 2101.00027, section 3.1). Special tokens stand for no bytes: neither
 //! they nor their bits count, as in nanochat's `evaluate_bpb`. No settings.
 
 use std::f64::consts::LN_2;

@@ -1,12 +1,13 @@
 //! Tokenizer `bpe`: byte-level byte-pair encoding, trained on the run's own text.
 //!
-//! Text is cut into pieces by the rule of GPT-2 (Radford et al. 2019; [`pieces`]); each piece starts as bytes, and learned pairs are
-//! merged, most frequent first (Sennrich et al. 2016, arXiv 1508.07909). Any text is reversible, and no token is unknown.
+//! Text is cut into pieces by the rule of GPT-2 (Radford et al. 2019; [`pieces`]); each piece starts as bytes, and
+//! learned pairs are merged, most frequent first (Sennrich et al. 2016, arXiv 1508.07909). Any text is reversible, and
+//! no token is unknown.
 //!
 //! Ids: 0 to 255 are the bytes in the order of GPT-2's alphabet (printable ones first, then the others), then one id
 //! per merge, and `<|endoftext|>` last. For the same text, merges and ids equal those of the `tokenizers` crate
-//! (`BpeTrainer`, `ByteLevel` without prefix space, all bytes as initial alphabet), except that a token has at most 256 bytes.
-//! A text with too few frequent pairs gives a smaller vocabulary than `vocab_size`.
+//! (`BpeTrainer`, `ByteLevel` without prefix space, all bytes as initial alphabet), except that a token has at most 256
+//! bytes. A text with too few frequent pairs gives a smaller vocabulary than `vocab_size`.
 
 mod encode;
 mod hash;

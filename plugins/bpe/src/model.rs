@@ -16,8 +16,8 @@ const MAGIC: &[u8; 16] = b"trainyard-bpe 1\n";
 /// Tokens that are single bytes.
 pub const N_BYTES: u32 = 256;
 
-/// Longest token in bytes. Words are far shorter; without a limit, a file of one repeated letter makes tokens of megabytes,
-/// and a forged model makes the vocabulary outgrow the memory.
+/// Longest token in bytes. Words are far shorter; without a limit, a file of one repeated letter makes tokens of
+/// megabytes, and a forged model makes the vocabulary outgrow the memory.
 pub const TOKEN_BYTES_MAX: usize = 256;
 
 /// What tokens a model has.
@@ -38,8 +38,8 @@ pub fn key_pair(key: u64) -> (u32, u32) {
     ((key >> 32) as u32, key as u32)
 }
 
-/// The ids of all 256 bytes. As in GPT-2, the bytes that are printable in Latin-1 come first, so that trained merges and
-/// ids are those of the `tokenizers` crate.
+/// The ids of all 256 bytes. As in GPT-2, the bytes that are printable in Latin-1 come first, so that trained merges
+/// and ids are those of the `tokenizers` crate.
 pub const BYTE_IDS: [u32; 256] = {
     let mut ids = [0; 256];
     let (mut printable, mut other) = (0, 188);

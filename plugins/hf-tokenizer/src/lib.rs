@@ -1,9 +1,9 @@
 //! Tokenizer `hf-tokenizer`: any `tokenizer.json` of Hugging Face, run by their crate `tokenizers`.
 //!
 //! The model is the file itself. It is used as it is, with four exceptions that the contract asks for: no special
-//! token is added or produced from text, nothing is cut off or padded, and the token that ends a document is found under
-//! its usual names. Linked into the host only: the crate needs threads and random numbers, which a sandbox has not. No
-//! settings.
+//! token is added or produced from text, nothing is cut off or padded, and the token that ends a document is found
+//! under its usual names. Linked into the host only: the crate needs threads and random numbers, which a sandbox has
+//! not. No settings.
 //!
 //! What a text loses in the tokenizer's normalizer (WordPiece lowercases and drops white space) is not in the tokens
 //! either, so that bits per byte is true only for tokenizers that keep every byte: byte-level BPE, and byte fallback.

@@ -75,7 +75,8 @@ impl Spelling {
     }
 }
 
-/// A decoder's steps. `Fuse` joins and `Strip` trims whole texts, `CTC` drops repeated tokens: none has to do with one token.
+/// A decoder's steps. `Fuse` joins and `Strip` trims whole texts, `CTC` drops repeated tokens: none has to do with one
+/// token.
 fn add_decoder(decoder: &DecoderWrapper, steps: &mut Vec<Step>) {
     match decoder {
         DecoderWrapper::Sequence(sequence) => {

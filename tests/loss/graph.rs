@@ -1,0 +1,221 @@
+//! A graph in plain candle operations with autograd, with the logits in memory: slow, obvious, and not ours.
+
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
+use trainyard::ops::Float;
+use trainyard::random::Stream;
+use trainyard_plugin::Graph;
+
+pub const INPUTS: [&str; 6] =
+    ["input.logits", "input.target", "input.weight", "input.target_bytes", "input.position", "input.step"];
+
+/// A model's last layer and a batch, random.
+#[derive(Clone)]
+pub struct Case {
+    pub rows: usize,
+    pub width: usize,
+    pub vocab: usize,
+    pub rows_per_sequence: usize,
+    pub hidden: Vec<f64>,
+    pub head: Vec<f64>,
+    pub target: Vec<u32>,
+    pub weight: Vec<f32>,
+    pub target_bytes: Vec<f32>,
+    pub position: Vec<u32>,
+}
+
+/// Outputs and gradients of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub ratios: Vec<(f64, f64)>,
+    pub hidden: Vec<f64>,
+    pub head: Vec<f64>,
+}
+
+pub const STEP: u64 = 5;
+/// What gradients are scaled by, and what is in the head's gradient before: neither must be lost.
+const SCALE: f64 = 0.75;
+const BEFORE: f64 = 0.125;
+
+impl Case {
+    pub fn new(seed: u64, rows: usize, width: usize, vocab: usize, rows_per_sequence: usize) -> Self {
+        let (hidden, head) = (Stream::new(seed, "hidden"), Stream::new(seed, "head"));
+        let uniform = |name: &str, i: usize| Stream::new(seed, name).uniform(i as u64);
+        Self {
+            rows,
+            width,
+            vocab,
+            rows_per_sequence,
+            hidden: hidden.normals(rows * width).collect(),
+            head: head.normals(vocab * width).map(|x| x * 0.7).collect(),
+            target: (0..rows).map(|i| (uniform("target", i) * vocab as f64) as u32).collect(),
+            weight: (0..rows).map(|i| if uniform("weight", i) < 0.2 { 0.0 } else { 1.0 }).collect(),
+            target_bytes: (0..rows).map(|i| (uniform("bytes", i) * 6.0).floor() as f32).collect(),
+            position: (0..rows).map(|i| (i % rows_per_sequence) as u32).collect(),
+        }
+    }
+
+    pub fn batch(&self) -> LossBatch<'_> {
+        LossBatch {
+            target: &self.target,
+            weight: &self.weight,
+            target_bytes: &self.target_bytes,
+            position: &self.position,
+            rows_per_sequence: self.rows_per_sequence,
+            step: STEP,
+        }
+    }
+
+    /// Runs `program` with numbers of type `T`.
+    pub fn run<T: Float>(&self, program: &Program) -> trainyard::Result<Outcome> {
+        let convert = |x: &[f64]| x.iter().map(|&x| T::of(x)).collect::<Vec<_>>();
+        let (hidden, weight) = (convert(&self.hidden), convert(&self.head));
+        let head = Head { hidden: &hidden, weight: &weight, rows: self.rows, width: self.width, vocab: self.vocab };
+        let (mut dhidden, mut dweight) = (vec![T::of(9.0); hidden.len()], vec![T::of(BEFORE); weight.len()]);
+        let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: T::of(SCALE) };
+        let ratios = program.run(&head, &self.batch(), Some(gradient))?;
+        let forward = program.run(&head, &self.batch(), None)?;
+        assert_eq!(bits(&ratios), bits(&forward), "outputs differ with and without gradient");
+        let back = |x: &[T]| x.iter().map(|x| x.f64()).collect();
+        Ok(Outcome {
+            ratios: ratios.iter().map(|ratio| (ratio.sum, ratio.weight)).collect(),
+            hidden: back(&dhidden),
+            head: back(&dweight),
+        })
+    }
+
+    /// The same with candle.
+    pub fn reference(&self, graph: &Graph) -> Result<Outcome> {
+        let hidden = Var::from_slice(&self.hidden, (self.rows, self.width), &Device::Cpu)?;
+        let head = Var::from_slice(&self.head, (self.vocab, self.width), &Device::Cpu)?;
+        let logits = hidden.matmul(&head.t()?)?;
+        let mut values: Vec<Tensor> = Vec::new();
+        for node in &graph.nodes {
+            let inputs: Vec<_> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            values.push(match node.op.strip_prefix("input.") {
+                Some(name) => self.input(name, &logits)?,
+                None => self.operation(&node.op, &inputs, &node.attributes)?,
+            });
+        }
+        let scalar = |id: u32| values[id as usize].flatten_all()?.get(0)?.to_scalar::<f64>();
+        let ratios = graph.outputs.iter().map(|output| Ok((scalar(output.sum)?, scalar(output.weight)?)));
+        let root = (&values[graph.outputs[0].sum as usize] * SCALE)?.sum_all()?;
+        let gradients = root.backward()?;
+        let gradient = |var: &Var, before: f64| match gradients.get(var) {
+            Some(gradient) => (gradient + before)?.flatten_all()?.to_vec1::<f64>(),
+            None => Ok(vec![before; var.elem_count()]),
+        };
+        Ok(Outcome {
+            ratios: ratios.collect::<Result<_>>()?,
+            hidden: gradient(&hidden, 0.0)?,
+            head: gradient(&head, BEFORE)?,
+        })
+    }
+
+    /// Shapes: vocab `[rows, vocab]`, row and index `[rows, 1]`, sequence `[sequences, 1]`, scalar `[1, 1]`.
+    fn input(&self, name: &str, logits: &Tensor) -> Result<Tensor> {
+        let column = |values: Vec<f64>| Tensor::from_vec(values, (self.rows, 1), &Device::Cpu);
+        match name {
+            "logits" => Ok(logits.clone()),
+            "target" => column(self.target.iter().map(|&x| x.into()).collect()),
+            "weight" => column(self.weight.iter().map(|&x| x.into()).collect()),
+            "target_bytes" => column(self.target_bytes.iter().map(|&x| x.into()).collect()),
+            "position" => column(self.position.iter().map(|&x| x.into()).collect()),
+            "step" => constant(STEP as f64),
+            other => panic!("no reference for input {other}"),
+        }
+    }
+
+    fn operation(&self, name: &str, inputs: &[&Tensor], a: &[f64]) -> Result<Tensor> {
+        match (name, inputs) {
+            ("constant", []) => constant(a[0]),
+            ("sum_rows" | "sum_sequences", [x]) => x.sum_keepdim(0),
+            ("sum_sequence", [x]) => {
+                let sequences = self.rows / self.rows_per_sequence;
+                x.reshape((sequences, self.rows_per_sequence))?.sum_keepdim(1)
+            }
+            ("expand_sequence", [x]) => {
+                let sequences = self.rows / self.rows_per_sequence;
+                x.broadcast_as((sequences, self.rows_per_sequence))?.contiguous()?.reshape((self.rows, 1))
+            }
+            (_, &[x]) => one_input(name, x, a),
+            ("gather", &[x, index]) => x.gather(&index.to_dtype(DType::U32)?, 1),
+            ("index_equal", &[x, y]) => x.eq(y)?.to_dtype(DType::F64),
+            (_, inputs) => elementwise(name, inputs),
+        }
+    }
+}
+
+fn bits(ratios: &[Ratio]) -> Vec<(u64, u64)> {
+    ratios.iter().map(|ratio| (ratio.sum.to_bits(), ratio.weight.to_bits())).collect()
+}
+
+fn constant(value: f64) -> Result<Tensor> {
+    Tensor::from_vec(vec![value], (1, 1), &Device::Cpu)
+}
+
+fn one_input(name: &str, x: &Tensor, a: &[f64]) -> Result<Tensor> {
+    let log_sum_exp = |x: &Tensor| {
+        let max = x.detach().max_keepdim(D::Minus1)?;
+        x.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?.broadcast_add(&max)
+    };
+    let where_above = |limit: f64, yes: &Tensor, no: &Tensor| x.gt(limit)?.where_cond(yes, no);
+    let limit = |limit: f64| x.ones_like()? * limit;
+    match name {
+        "neg" => x.neg(),
+        "abs" => where_above(0.0, x, &x.neg()?),
+        "exp" => x.exp(),
+        "log" => x.log(),
+        "log1p" => (x + 1.0)?.log(),
+        "expm1" => x.exp()? - 1.0,
+        "sqrt" => x.sqrt(),
+        "square" => x.sqr(),
+        "reciprocal" => x.recip(),
+        "relu" => where_above(0.0, x, &x.zeros_like()?),
+        "sigmoid" => (x.neg()?.exp()? + 1.0)?.recip(),
+        "log_sigmoid" => (x.neg()?.exp()? + 1.0)?.log()?.neg(),
+        "softplus" => (x.exp()? + 1.0)?.log(),
+        "tanh" => x.tanh(),
+        "powf" if a[0] == 0.0 => x.ones_like(),
+        "powf" => x.powf(a[0]),
+        "clamp" => {
+            let below = x.lt(a[0])?.where_cond(&limit(a[0])?, x)?;
+            x.gt(a[1])?.where_cond(&limit(a[1])?, &below)
+        }
+        "stop_gradient" => Ok(x.detach()),
+        "log_softmax" => x.broadcast_sub(&log_sum_exp(x)?),
+        "softmax" => x.broadcast_sub(&log_sum_exp(x)?)?.exp(),
+        "log_sum_exp" => log_sum_exp(x),
+        "sum_vocab" => x.sum_keepdim(1),
+        "mean_vocab" => x.sum_keepdim(1)? / x.dim(1)? as f64,
+        "max_vocab" => x.gather(&argmax(x)?.to_dtype(DType::U32)?, 1),
+        "argmax" => argmax(x),
+        other => panic!("no reference for op {other}"),
+    }
+}
+
+fn argmax(x: &Tensor) -> Result<Tensor> {
+    let first_largest = |row: &Vec<f64>| (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j]));
+    let indices: Vec<_> = x.to_vec2::<f64>()?.iter().map(|row| first_largest(row).unwrap() as f64).collect();
+    Tensor::from_vec(indices, (x.dim(0)?, 1), &Device::Cpu)
+}
+
+fn elementwise(name: &str, inputs: &[&Tensor]) -> Result<Tensor> {
+    let dim = |i: usize| inputs.iter().map(|x| x.dims()[i]).max().unwrap();
+    let shape = (dim(0), dim(1));
+    let wide = inputs.iter().map(|x| x.broadcast_as(shape)?.contiguous()).collect::<Result<Vec<_>>>()?;
+    let truth = |x: Tensor| x.to_dtype(DType::F64);
+    match (name, wide.as_slice()) {
+        ("add", [x, y]) => x + y,
+        ("sub", [x, y]) => x - y,
+        ("mul", [x, y]) => x * y,
+        ("div", [x, y]) => x / y,
+        ("minimum", [x, y]) => x.le(y)?.where_cond(x, y),
+        ("maximum", [x, y]) => x.ge(y)?.where_cond(x, y),
+        ("less", [x, y]) => truth(x.lt(y)?),
+        ("less_equal", [x, y]) => truth(x.le(y)?),
+        ("equal", [x, y]) => truth(x.eq(y)?),
+        ("select", [x, y, z]) => x.ne(0.0)?.where_cond(y, z),
+        (other, _) => panic!("no reference for op {other}"),
+    }
+}
