@@ -1,7 +1,8 @@
 """Loads a checkpoint folder with Hugging Face transformers and compares its loss with trainyard's own.
 
 Usage: python hf_checkpoint.py RUN        (a run with the `byte` tokenizer; needs torch and transformers)
-Prints the mean loss over the first 32 windows of the run's validation text, what `train.batch=16 train.validate_batches=2` measures.
+Prints the mean loss over the first 32 windows of the run's validation text: what a validation measures with
+`train.batch=16 train.validate_batches=2`.
 """
 import glob
 import json

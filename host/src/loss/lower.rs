@@ -18,7 +18,8 @@ impl Roots {
     }
 }
 
-/// A new graph with only the nodes that `roots` need, and the roots in it. Nodes from `n_forward` on belong to the gradient.
+/// A new graph with only the nodes that `roots` need, and the roots in it. Nodes from `n_forward` on belong to the
+/// gradient.
 pub(super) fn lower(ir: &Ir, roots: &Roots, n_forward: usize) -> (Ir, Roots) {
     let needed = ir.reachable(roots.ids());
     let mut lowered = Ir::default();

@@ -5,12 +5,11 @@
 //! arXiv 2410.10989) is done here for any graph of the op set:
 //!
 //! 1. `import` checks the graph and `simplify` shares common expressions, folds constants and pushes `gather` through
-//! everything
-//!    elementwise: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
+//!    everything elementwise: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
 //! 2. `gradient` differentiates in reverse mode. The result is more of the same graph.
 //! 3. `lower` takes softmax and log-sum-exp apart, so that forward and backward share one exponential per logit.
 //! 4. `split` finds what waits for a sum over rows: passes. `schedule` orders each pass into sweeps over a row of
-//! logits.
+//!    logits.
 //! 5. `run` makes the logits of some hundred rows, `interpret` turns them into row values and, in place, their gradient
 //!    (`kernels` has the loops), and two products add the gradients of hidden states and weights.
 //!

@@ -64,7 +64,8 @@ pub fn backward(
     dropout: Option<&Mask>,
     dqkv: &Tensor,
 ) -> Result<()> {
-    with_type!(qkv, T => with_slices::<T, 4, 1>([dout, qkv, out, log_sum_exp], [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
+    let reads = [dout, qkv, out, log_sum_exp];
+    with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
         let Shape { length, heads, width } = shape;
         dqkv.par_chunks_mut(length * 3 * width).enumerate().for_each(|(sequence, dqkv)| {
             let rows = sequence * length..(sequence + 1) * length;

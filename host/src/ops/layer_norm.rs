@@ -15,9 +15,10 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor, stats: 
     let width = weight.elem_count();
     with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
         let rows = rows_per_task(width);
-        let tasks = out.par_chunks_mut(rows * width).zip(stats.par_chunks_mut(rows * 2)).zip(x.par_chunks(rows * width));
-        tasks.for_each(|((out, stats), x)| vectorised(#[inline(always)] || {
-            for ((out, stats), x) in out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2)).zip(x.chunks_exact(width)) {
+        let results = out.par_chunks_mut(rows * width).zip(stats.par_chunks_mut(rows * 2));
+        results.zip(x.par_chunks(rows * width)).for_each(|((out, stats), x)| vectorised(#[inline(always)] || {
+            let results = out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2));
+            for ((out, stats), x) in results.zip(x.chunks_exact(width)) {
                 let (mean, scale) = moments(x);
                 (stats[0], stats[1]) = (mean, scale);
                 for i in 0..width {

@@ -31,7 +31,8 @@ pub fn logits(hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
 /// The gradients: `dx` = `dy` weightᵀ (overwritten), `dweight` += xᵀ `dy`, `dbias` += Σ rows `dy`.
 pub fn backward(dy: &Tensor, x: &Tensor, weight: &Tensor, dx: &Tensor, dweight: &Tensor, dbias: &Tensor) -> Result<()> {
     let (n_in, n_out) = weight.dims2()?;
-    with_type!(x, T => with_slices::<T, 3, 3>([dy, x, weight], [dx, dweight, dbias], |[dy, x, weight], [dx, dweight, dbias]| {
+    let (reads, writes) = ([dy, x, weight], [dx, dweight, dbias]);
+    with_type!(x, T => with_slices::<T, 3, 3>(reads, writes, |[dy, x, weight], [dx, dweight, dbias]| {
         let rows = x.len() / n_in;
         let dy_matrix = Matrix::new(dy, rows, n_out);
         matmul(dx, n_in, dy_matrix, Matrix::new(weight, n_in, n_out).t(), Write::Overwrite, Threads::All);
