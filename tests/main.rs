@@ -6,8 +6,8 @@ mod bpe; // against the tokenizers crate
 mod cli;
 mod config;
 mod data;
-mod gopher;
-mod hf_tokenizer;
+mod gopher; // verdicts of datatrove
+mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod loss;
 mod ops;

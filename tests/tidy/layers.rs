@@ -94,7 +94,7 @@ fn manifest(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let allowed: &[&str] = match source.path.as_str() {
-        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers"],
+        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers", "serde_json"],
         _ if is_plugin => &["trainyard-plugin"],
         _ => &["wit-bindgen"],
     };

@@ -110,8 +110,12 @@ impl Tokenizer for JsonTokenizer {
 
 impl Loaded {
     fn new(model: &[u8]) -> Result<Self> {
-        let mut tokenizer = HfTokenizer::from_bytes(model)
-            .map_err(|error| PluginError::input(format!("model is not a tokenizer.json: {error}")))?;
+        let not_a_tokenizer = |error: &dyn std::fmt::Display| {
+            PluginError::input(format!("model is not a tokenizer.json of Hugging Face: {error}"))
+        };
+        // the crate panics where a file ends inside the decoder
+        serde_json::from_slice::<serde_json::Value>(model).map_err(|error| not_a_tokenizer(&error))?;
+        let mut tokenizer = HfTokenizer::from_bytes(model).map_err(|error| not_a_tokenizer(&error))?;
         tokenizer.set_encode_special_tokens(true);
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| PluginError::internal(error.to_string()))?;
@@ -145,29 +149,27 @@ fn unknown_id(tokenizer: &HfTokenizer) -> Option<u32> {
 /// All tokens, in the order of their ids; ids that no token has stand for nothing. The unknown token stands for nothing
 /// either but is not among the special ones, for text does produce it.
 fn vocabulary(tokenizer: &HfTokenizer, spelling: &Spelling, unknown: Option<u32>) -> Result<Vocabulary> {
-    let model = tokenizer.get_vocab(false);
+    let last = tokenizer.get_vocab(true).into_iter().max_by_key(|(_, id)| *id);
+    let (token, last) = last.ok_or_else(|| PluginError::input("model has no tokens"))?;
+    if last >= MAX_TOKENS {
+        return Err(PluginError::input(format!("token {token:?} has id {last}, expected less than {MAX_TOKENS}")));
+    }
     let added = tokenizer.get_added_tokens_decoder();
+    let model = tokenizer.get_model();
     let mut vocabulary = Vocabulary::default();
-    for (token, id) in tokenizer.get_vocab(true) {
-        if id >= MAX_TOKENS {
-            return Err(PluginError::input(format!("token {token:?} has id {id}, expected less than {MAX_TOKENS}")));
-        }
-        let id_index = id as usize;
-        if vocabulary.tokens.len() <= id_index {
-            vocabulary.tokens.resize(id_index + 1, Vec::new());
-        }
-        match added.get(&id) {
-            Some(added) if added.special => {
+    for id in 0..=last {
+        vocabulary.tokens.push(match added.get(&id) {
+            Some(token) if token.special => {
                 if unknown != Some(id) {
-                    vocabulary.specials.push(SpecialToken { name: token, id });
+                    vocabulary.specials.push(SpecialToken { name: token.content.clone(), id });
                 }
+                Vec::new()
             }
             // found in the text as it is, before the model sees it
-            Some(_) if !model.contains_key(&token) => vocabulary.tokens[id_index] = token.into_bytes(),
-            _ => vocabulary.tokens[id_index] = spelling.bytes(token)?,
-        }
+            Some(token) if model.token_to_id(&token.content).is_none() => token.content.clone().into_bytes(),
+            _ => model.id_to_token(id).map_or_else(|| Ok(Vec::new()), |token| spelling.bytes(token))?,
+        });
     }
-    vocabulary.specials.sort_by_key(|special| special.id);
     name_end_of_text(&mut vocabulary.specials);
     Ok(vocabulary)
 }
@@ -204,3 +206,6 @@ fn not_trained() -> PluginError {
 }
 
 trainyard_plugin::export!(tokenizer "hf-tokenizer" = JsonTokenizer);
+
+#[cfg(test)]
+mod tests;
