@@ -79,8 +79,7 @@ fn merges_and_ids_are_those_of_the_reference() {
     }
 }
 
-/// Byte ids too are the reference's, so `spelled` compares more than names: the first is `!`, the last but a few a
-/// space.
+/// Byte ids too are the reference's: `!` comes first, the bytes that are not printable last.
 #[test]
 fn byte_ids_are_those_of_the_reference() {
     let reference = train_reference(&["ab".to_owned()], 257);
