@@ -101,7 +101,8 @@ fn is_costly(op: Unary) -> bool {
     matches!(op, Exp | Expm1 | Log | Log1p | LogSigmoid | Powf(_) | Sigmoid | Softplus | Tanh)
 }
 
-/// The program of a row, one line per step. Registers are `r0`, `r1`, …; rows kept between sweeps `row1`, …; pieces `p0`, ….
+/// The program of a row, one line per step. Registers are `r0`, `r1`, …; rows kept between sweeps `row1`, …; pieces
+/// `p0`, ….
 fn listing(ir: &Ir, program: &RowProgram) -> Vec<String> {
     let mut lines = Vec::new();
     for &(register, id) in &program.fixed {

@@ -1,7 +1,8 @@
-//! Reverse-mode differentiation of a graph into more of the same graph: what forward and backward share is computed once.
+//! Reverse-mode differentiation of a graph into more of the same graph: what forward and backward share is computed
+//! once.
 //!
-//! The rules are the last column of the op table ([`trainyard_plugin::graph::ops`]). Two of them could make NaN of a row that
-//! does not count (its adjoint is 0, the local derivative infinite): `sqrt` and `powf` at 0 pass 0 on.
+//! The rules are the last column of the op table ([`trainyard_plugin::graph::ops`]). Two of them could make NaN of a
+//! row that does not count (its adjoint is 0, the local derivative infinite): `sqrt` and `powf` at 0 pass 0 on.
 
 use super::ir::{Binary, Id, Input, Ir, Number, Op, Unary};
 use trainyard_plugin::graph::Type;

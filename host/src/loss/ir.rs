@@ -123,8 +123,9 @@ pub(super) struct Ir {
     /// Results of [`Ir::gather`], and what they are elements of.
     pub(super) gathered: HashMap<(Id, Id), Id>,
     pub(super) elements: HashSet<(Id, Id)>,
-    /// Whether factors may be multiplied with each other first. Only in gradients: a value at an index and the same value in
-    /// its row go different ways, and graphs compare them (`p < p[target]`), so forward they must be the same bits.
+    /// Whether factors may be multiplied with each other first. Only in gradients: a value at an index and the same
+    /// value in its row go different ways, and graphs compare them (`p < p[target]`), so forward they must be the same
+    /// bits.
     pub(super) reassociates: bool,
 }
 

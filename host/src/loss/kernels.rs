@@ -1,5 +1,5 @@
-//! Loops over a piece of a vocabulary-wide row. Written so that the compiler makes vector instructions of them; sums run in
-//! a fixed number of lanes, so that they are the same bits on every machine.
+//! Loops over a piece of a vocabulary-wide row. Written so that the compiler makes vector instructions of them; sums
+//! run in a fixed number of lanes, so that they are the same bits on every machine.
 
 use super::ir::{Binary, Unary};
 use super::math;
@@ -37,7 +37,8 @@ impl<T: Copy> Lane<T> for Repeat<T> {
     }
 }
 
-/// Runs `$body` with `$lane` as what is inside `$operand`; a piece is cut to `$n` elements, so that indices are in range.
+/// Runs `$body` with `$lane` as what is inside `$operand`; a piece is cut to `$n` elements, so that indices are in
+/// range.
 macro_rules! with_lane {
     ($operand:expr, $n:expr, $lane:ident => $body:expr) => {
         match $operand {

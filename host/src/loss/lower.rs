@@ -1,5 +1,5 @@
-//! Takes apart what must be one node for differentiation: softmax and log-sum-exp become maximum, exponentials and their
-//! sum, each computed once and shared by forward and backward. Leaves behind what nothing needs.
+//! Takes apart what must be one node for differentiation: softmax and log-sum-exp become maximum, exponentials and
+//! their sum, each computed once and shared by forward and backward. Leaves behind what nothing needs.
 
 use super::gradient::Gradient;
 use super::import::Output;
@@ -18,7 +18,8 @@ impl Roots {
     }
 }
 
-/// A new graph with only the nodes that `roots` need, and the roots in it. Nodes from `n_forward` on belong to the gradient.
+/// A new graph with only the nodes that `roots` need, and the roots in it. Nodes from `n_forward` on belong to the
+/// gradient.
 pub(super) fn lower(ir: &Ir, roots: &Roots, n_forward: usize) -> (Ir, Roots) {
     let needed = ir.reachable(roots.ids());
     let mut lowered = Ir::default();

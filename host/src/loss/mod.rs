@@ -1,14 +1,15 @@
-//! The loss compiler: runs any loss or metric that a plugin describes together with the model's output layer, without ever
-//! holding the `[rows, vocab]` logits of a batch.
+//! The loss compiler: runs any loss or metric that a plugin describes together with the model's output layer, without
+//! ever holding the `[rows, vocab]` logits of a batch.
 //!
 //! What hand-written fused cross-entropy kernels do for one loss (cut cross-entropy, arXiv 2411.09009; Liger Kernel,
 //! arXiv 2410.10989) is done here for any graph of the op set:
 //!
-//! 1. `import` checks the graph and `simplify` shares common expressions, folds constants and pushes `gather` through everything
-//!    elementwise: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
+//! 1. `import` checks the graph and `simplify` shares common expressions, folds constants and pushes `gather` through
+//!    everything elementwise: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
 //! 2. `gradient` differentiates in reverse mode. The result is more of the same graph.
 //! 3. `lower` takes softmax and log-sum-exp apart, so that forward and backward share one exponential per logit.
-//! 4. `split` finds what waits for a sum over rows: passes. `schedule` orders each pass into sweeps over a row of logits.
+//! 4. `split` finds what waits for a sum over rows: passes. `schedule` orders each pass into sweeps over a row of
+//!    logits.
 //! 5. `run` makes the logits of some hundred rows, `interpret` turns them into row values and, in place, their gradient
 //!    (`kernels` has the loops), and two products add the gradients of hidden states and weights.
 //!
@@ -80,11 +81,11 @@ impl AddAssign for Ratio {
 }
 
 impl Program {
-    /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first output's
-    /// sum. `available` names the inputs (`input.logits`, …) that batches will carry.
+    /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first
+    /// output's sum. `available` names the inputs (`input.logits`, …) that batches will carry.
     ///
-    /// # Errors
-    /// Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs too much.
+    /// # Errors Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs
+    /// too much.
     pub fn compile(graphs: &[&Graph], available: &[&str]) -> Result<Self> {
         let mut ir = Ir::default();
         let mut outputs = Vec::new();
@@ -115,11 +116,11 @@ impl Program {
         self.explanation.clone()
     }
 
-    /// Sum and weight of every output over the rows of `batch`, and the gradients of the first sum if asked for. What is not
-    /// finite is returned as it is.
+    /// Sum and weight of every output over the rows of `batch`, and the gradients of the first sum if asked for. What
+    /// is not finite is returned as it is.
     ///
-    /// # Errors
-    /// Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not carry.
+    /// # Errors Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not
+    /// carry.
     pub fn run<T: Float>(
         &self,
         head: &Head<'_, T>,

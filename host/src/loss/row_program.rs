@@ -1,5 +1,5 @@
-//! The program of one row: numbers in registers, and sweeps over the vocabulary that compute everything elementwise piece
-//! by piece, so that intermediate values stay in the first-level cache.
+//! The program of one row: numbers in registers, and sweeps over the vocabulary that compute everything elementwise
+//! piece by piece, so that intermediate values stay in the first-level cache.
 
 use super::ir::{Binary, Id, Input, Unary};
 

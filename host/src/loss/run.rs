@@ -1,8 +1,8 @@
 //! Runs a plan on a batch: chunk by chunk, so that the logits of the whole batch never exist.
 //!
-//! A chunk's logits are made by one product, its rows are worked on in parallel, and its gradients are added by two more
-//! products while its logits are in the cache. Chunks follow one another; products share out their results, never a sum; rows
-//! do not know each other. So no result depends on the number of threads.
+//! A chunk's logits are made by one product, its rows are worked on in parallel, and its gradients are added by two
+//! more products while its logits are in the cache. Chunks follow one another; products share out their results, never
+//! a sum; rows do not know each other. So no result depends on the number of threads.
 
 use super::interpret::Worker;
 use super::ir::Id;

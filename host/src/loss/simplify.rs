@@ -1,5 +1,6 @@
-//! Makes nodes and simplifies on the way: constants are folded, what changes nothing is left out, factors that are equal
-//! along the vocabulary are kept out of vocabulary-wide products, and values at one index are computed at that index only.
+//! Makes nodes and simplifies on the way: constants are folded, what changes nothing is left out, factors that are
+//! equal along the vocabulary are kept out of vocabulary-wide products, and values at one index are computed at that
+//! index only.
 
 use super::ir::{Binary, Id, Ir, Number, Op, Size, Unary, width};
 use super::math;
@@ -92,7 +93,8 @@ impl Ir {
         }
     }
 
-    /// x + y of two wide values in a gradient: v a + v b is v (a + b), and what is equal along the vocabulary is added last.
+    /// x + y of two wide values in a gradient: v a + v b is v (a + b), and what is equal along the vocabulary is added
+    /// last.
     fn simpler_sum(&mut self, x: Id, left: (Binary, [Id; 2]), y: Id, right: (Binary, [Id; 2])) -> Option<Id> {
         let ((first, [a, b]), (second, [c, d])) = (left, right);
         if first == Binary::Mul && second == Binary::Mul && a == c && self.is_scaled(a, b) && self.is_scaled(c, d) {
@@ -182,8 +184,8 @@ impl Ir {
         self.binary(Binary::Mul, x, n)
     }
 
-    /// x `[row, vocab]` at `index` `[row]`. Everything elementwise is computed at the index only, so that what remains is to
-    /// read the logits there: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
+    /// x `[row, vocab]` at `index` `[row]`. Everything elementwise is computed at the index only, so that what remains
+    /// is to read the logits there: `log_softmax(x)[t]` becomes `x[t] - log_sum_exp(x)`.
     pub fn gather(&mut self, x: Id, index: Id) -> Id {
         let mut pending = vec![x];
         while let Some(&id) = pending.last() {

@@ -1,5 +1,5 @@
-//! Scalars and sequence values: few, so they are computed in 64 bits whatever the model's precision. Sums over rows run in
-//! the order of the rows.
+//! Scalars and sequence values: few, so they are computed in 64 bits whatever the model's precision. Sums over rows run
+//! in the order of the rows.
 
 use super::ir::{Id, Input, Ir, Op, Size};
 use super::math;

@@ -1,8 +1,8 @@
 //! Splits a lowered graph into passes over the rows and the small computations between them.
 //!
-//! A sum over rows (or over the rows of a sequence) is known when all rows have been seen, so what depends on it waits for
-//! the next pass, which makes the logits again. Most losses are a plain sum of row values: their gradient needs no such sum
-//! and one pass is all.
+//! A sum over rows (or over the rows of a sequence) is known when all rows have been seen, so what depends on it waits
+//! for the next pass, which makes the logits again. Most losses are a plain sum of row values: their gradient needs no
+//! such sum and one pass is all.
 
 use super::import::Output;
 use super::ir::{Id, Ir, Op};
@@ -12,7 +12,8 @@ use super::schedule::{Demand, schedule};
 use crate::{Error, Result};
 use trainyard_plugin::graph::Type;
 
-/// Every pass costs one product of the hidden states with the vocabulary: a limit on what a graph can make the host compute.
+/// Every pass costs one product of the hidden states with the vocabulary: a limit on what a graph can make the host
+/// compute.
 const PASSES_MAX: usize = 8;
 
 /// A graph ready to run.
