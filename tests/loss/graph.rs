@@ -34,7 +34,7 @@ pub struct Outcome {
 
 pub const STEP: u64 = 5;
 /// What gradients are scaled by, and what is in the head's gradient before: neither must be lost.
-const SCALE: f64 = 0.75;
+pub const SCALE: f64 = 0.75;
 const BEFORE: f64 = 0.125;
 
 impl Case {

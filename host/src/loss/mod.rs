@@ -84,9 +84,8 @@ impl Program {
     /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first
     /// output's sum. `available` names the inputs (`input.logits`, …) that batches will carry.
     ///
-    /// # Errors
-    /// Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs too
-    /// much.
+    /// # Errors Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs
+    /// too much.
     pub fn compile(graphs: &[&Graph], available: &[&str]) -> Result<Self> {
         let mut ir = Ir::default();
         let mut outputs = Vec::new();
@@ -120,8 +119,8 @@ impl Program {
     /// Sum and weight of every output over the rows of `batch`, and the gradients of the first sum if asked for. What
     /// is not finite is returned as it is.
     ///
-    /// # Errors
-    /// Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not carry.
+    /// # Errors Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not
+    /// carry.
     pub fn run<T: Float>(
         &self,
         head: &Head<'_, T>,

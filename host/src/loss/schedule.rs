@@ -97,19 +97,18 @@ impl<'a> Schedule<'a> {
     }
 
     fn find_levels(&mut self) {
-        let (mut sweeps, mut latest) = (0, 0);
-        for &id in &self.needed {
-            if !self.is_loaded[id] {
-                let inputs = self.ir.node(id).inputs.iter().map(|&input| self.level[input]).max();
-                self.level[id] = inputs.unwrap_or(0) + usize::from(self.reduced(id).is_some());
-            }
-            if let Some((_, wide)) = self.reduced(id) {
-                sweeps = sweeps.max(self.level[wide] + 1);
-            }
-            latest = latest.max(self.level[id]);
+        for &id in self.needed.iter().filter(|&&id| !self.is_loaded[id]) {
+            let inputs = self.ir.node(id).inputs.iter().map(|&input| self.level[input]).max();
+            self.level[id] = inputs.unwrap_or(0) + usize::from(self.reduced(id).is_some());
         }
         // The gradient overwrites the logits, so it comes after everything that reads them.
-        self.n_sweeps = if self.has_gradient { latest + 1 } else { sweeps };
+        let reads = self.needed.iter().filter(|&&id| !self.is_loaded[id]).filter_map(|&id| match self.reduced(id) {
+            Some((_, wide)) => Some(self.level[wide] + 1),
+            None => (self.ir.node(id).op == Op::Gather).then(|| self.level[id] + 1),
+        });
+        let last_read = reads.max().unwrap_or(0);
+        let gradient = self.dense.map_or(0, |dense| self.level[dense]) + 1;
+        self.n_sweeps = if self.has_gradient { last_read.max(gradient) } else { last_read };
     }
 
     /// Computes wide values in the latest sweep that they are first used in: then few must be kept.
@@ -300,10 +299,11 @@ impl<'a> Schedule<'a> {
     /// Buffers that no later sweep reads. Not reused in the same sweep: it would read and write one row.
     fn free_buffers(&mut self, sweep: usize) {
         for &id in &self.needed {
-            if let (Some(Place::Buffer(buffer)), true) = (self.place[id], self.last_use[id] == sweep) {
-                if !self.is_loaded[id] {
+            match self.place[id] {
+                Some(Place::Buffer(buffer)) if self.last_use[id] == sweep && !self.is_loaded[id] => {
                     self.free_buffers.push(buffer);
                 }
+                _ => {}
             }
         }
     }

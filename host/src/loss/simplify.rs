@@ -85,8 +85,32 @@ impl Ir {
                     self.binary(Binary::Mul, inner, factor)
                 })
             }
+            (Binary::Add, Op::Binary(first), Op::Binary(second)) if self.reassociates => {
+                let (left, right) = ([left.inputs[0], left.inputs[1]], [right.inputs[0], right.inputs[1]]);
+                self.simpler_sum(x, (first, left), y, (second, right))
+            }
             _ => None,
         }
+    }
+
+    /// x + y of two wide values in a gradient: v a + v b is v (a + b), and what is equal along the vocabulary is added
+    /// last.
+    fn simpler_sum(&mut self, x: Id, left: (Binary, [Id; 2]), y: Id, right: (Binary, [Id; 2])) -> Option<Id> {
+        let ((first, [a, b]), (second, [c, d])) = (left, right);
+        if first == Binary::Mul && second == Binary::Mul && a == c && self.is_scaled(a, b) && self.is_scaled(c, d) {
+            let factor = self.binary(Binary::Add, b, d);
+            return Some(self.binary(Binary::Mul, a, factor));
+        }
+        let (wide, narrow) = match (first, second) {
+            (Binary::Add, _) if self.is_scaled(a, b) && self.ty(y) == Type::Vocab => {
+                (self.binary(Binary::Add, a, y), b)
+            }
+            (_, Binary::Add) if self.is_scaled(c, d) && self.ty(x) == Type::Vocab => {
+                (self.binary(Binary::Add, x, c), d)
+            }
+            _ => return None,
+        };
+        Some(self.binary(Binary::Add, wide, narrow))
     }
 
     /// Whether x times y is a vocabulary-wide value times a factor that is equal along the vocabulary.

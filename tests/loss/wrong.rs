@@ -1,0 +1,111 @@
+//! Graphs and batches that cannot be run: every error names the culprit and what to do.
+
+use super::graph::{Case, INPUTS};
+use super::{case, compile, losses};
+use trainyard::Error;
+use trainyard::loss::Program;
+use trainyard_plugin::{Builder, Graph, Node, Output};
+
+#[track_caller]
+fn fails(graph: &Graph, expected: &str) {
+    let error = Program::compile(&[graph], &INPUTS).unwrap_err();
+    assert!(matches!(error, Error::Plugin(_)), "{error:?} is not the plugin's fault");
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(error.to_string().lines().count(), 1, "{error}");
+}
+
+fn graph(nodes: &[(&str, &[u32])]) -> Graph {
+    let node = |(op, inputs): &(&str, &[u32])| Node {
+        op: (*op).into(),
+        inputs: (*inputs).into(),
+        attributes: if *op == "constant" { vec![1.0] } else { vec![] },
+    };
+    let last = nodes.len() as u32 - 1;
+    let outputs = vec![Output { name: "loss".into(), sum: last, weight: last }];
+    Graph { op_set: 1, nodes: nodes.iter().map(node).collect(), outputs }
+}
+
+#[test]
+fn wrong_graphs() {
+    fails(&graph(&[("input.logits", &[]), ("sum_rows", &[0])]), "op \"sum_rows\" does not take (vocab)");
+    fails(&graph(&[("neg", &[1]), ("constant", &[])]), "expected a node before 0 (a graph has no cycles)");
+    fails(&graph(&[("input.logits", &[]), ("log_softmaxx", &[0])]), "did you mean \"log_softmax\"?");
+    fails(&graph(&[("input.logits", &[])]), "is a vocab, expected a scalar");
+    let large: Vec<(&str, &[u32])> = vec![("constant", &[]); 5000];
+    fails(&graph(&large), "the graph has 5000 nodes, at most 4096 are allowed");
+    let unavailable = "input \"input.old_logp\" (log-probability of the target when the text was sampled) is not available \
+                       here, expected one of input.logits, input.target";
+    fails(&graph(&[("input.old_logp", &[]), ("sum_rows", &[0])]), unavailable);
+    assert!(Program::compile(&[], &INPUTS).is_err());
+}
+
+#[test]
+fn costly_graphs() {
+    let nested = |n: usize| {
+        let g = Builder::new();
+        let mut x = g.logits();
+        for _ in 0..n {
+            x = x * x.log_sum_exp().sum_rows();
+        }
+        g.ratio(x.log_sum_exp().sum_rows(), g.constant(1.0))
+    };
+    assert!(Program::compile(&[&nested(2)], &INPUTS).is_ok());
+    fails(&nested(20), "passes over the logits, at most 8 are allowed; nest fewer sums over rows");
+    let g = Builder::new();
+    let (mut x, mut total) = (g.logits(), g.logits());
+    for _ in 0..100 {
+        x = (x * x.log_sum_exp()).tanh();
+        total = total + x;
+    }
+    // The gradient goes back through all of them.
+    fails(&g.mean(total.sum_vocab()), "keeps more than 64 vocabulary-wide values per row");
+}
+
+#[test]
+fn deep_graphs_compile_quickly() {
+    // Each value uses the one before twice: whoever follows every path never returns.
+    let g = Builder::new();
+    let mut x = g.logits().tanh();
+    for _ in 0..500 {
+        x = (x * 0.5 + x.square() * 0.25).tanh();
+    }
+    let graph = g.mean(x.gather(g.target()) + x.sum_vocab());
+    let program = compile(&graph);
+    assert!(program.explain().len() < 1_000_000);
+    let got = Case::new(1, 4, 3, 7, 2).run::<f64>(&program).unwrap();
+    assert!(got.ratios[0].0.is_finite());
+}
+
+#[test]
+fn wrong_batches() {
+    let program = compile(&losses()[0].1);
+    let fails = |change: fn(&mut Case), expected: &str| {
+        let mut case = case();
+        change(&mut case);
+        let error = case.run::<f32>(&program).unwrap_err();
+        assert!(matches!(error, Error::Run(_)), "{error:?}");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    fails(|case| case.target[5] = 37, "target of row 5 is token 37, expected an id below the vocabulary size 37");
+    fails(|case| case.weight.push(1.0), "weight has 13 elements, expected 12");
+    fails(|case| case.hidden.truncate(7), "hidden has 7 elements, expected 60");
+    fails(|case| case.rows_per_sequence = 5, "12 rows are no whole number of sequences of 5 rows");
+    fails(|case| case.rows_per_sequence = 0, "12 rows are no whole number of sequences of 0 rows");
+}
+
+#[test]
+fn an_input_that_no_batch_carries() {
+    let g = Builder::new();
+    let graph = g.mean((g.logits().softmax() - g.teacher_logits().softmax()).square().sum_vocab());
+    let program = Program::compile(&[&graph], &["input.logits", "input.teacher_logits", "input.weight"]).unwrap();
+    assert!(program.explain().contains("softmax(teacher_logits)"));
+    let error = case().run::<f64>(&program).unwrap_err().to_string();
+    assert_eq!(error, "loss: input \"input.teacher_logits\" is in no batch; use a loss that does not need it");
+}
+
+#[test]
+fn an_empty_batch() {
+    let empty = Case { rows: 0, ..Case::new(1, 0, 3, 7, 2) };
+    let got = empty.run::<f64>(&compile(&losses()[0].1)).unwrap();
+    assert_eq!(got.ratios, [(0.0, 0.0)]);
+}
