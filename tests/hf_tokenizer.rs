@@ -36,8 +36,8 @@ fn load(json: &str) -> Box<dyn Tokenizer> {
     tokenizer
 }
 
-/// What the host relies on, for any tokenizer: ids of the crate, which finds no special tokens in text when told so, its
-/// decoded text, and the same answers for a batch and its texts.
+/// What the host relies on, for any tokenizer: ids of the crate, which finds no special tokens in text when told so,
+/// its decoded text, and the same answers for a batch and its texts.
 fn check(json: &str) -> (Box<dyn Tokenizer>, Vocabulary, TokenBatch) {
     let mut hf: Hf = json.parse().unwrap();
     hf.set_encode_special_tokens(true);

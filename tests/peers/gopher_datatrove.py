@@ -1,8 +1,8 @@
 """Verdicts of datatrove's GopherQualityFilter, with words split at white space, on prose and on damaged prose.
 
-The documents are the 269 chapters of the corpus, then 300 made from them: damage d // 12 of severity d % 12, applied to the
-first 40 lines of chapter 37 d mod 269. Severities are chosen so that some documents of a damage stay and some go, many of them
-exactly at a threshold. The Rust test makes the same documents, so that only the verdicts are committed.
+The documents are the 269 chapters of the corpus, then 300 made from them: damage d // 12 of severity d % 12, applied to
+the first 40 lines of chapter 37 d mod 269. Severities are chosen so that some documents of a damage stay and some go,
+many of them exactly at a threshold. The Rust test makes the same documents, so that only the verdicts are committed.
 Usage: pip install datatrove==0.10.1 regex numpy
        zstd -dc ../../corpus/austen.txt.zst | python gopher_datatrove.py > ../golden/gopher.jsonl
 """
