@@ -1,3 +1,5 @@
+//! Small files written by hand: what is special, how tokens are spelled, what is refused.
+
 use super::*;
 use trainyard_plugin::{Config, ErrorKind, Setting, Value};
 
