@@ -84,8 +84,9 @@ impl Program {
     /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first
     /// output's sum. `available` names the inputs (`input.logits`, …) that batches will carry.
     ///
-    /// # Errors Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs
-    /// too much.
+    /// # Errors
+    /// Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs too
+    /// much.
     pub fn compile(graphs: &[&Graph], available: &[&str]) -> Result<Self> {
         let mut ir = Ir::default();
         let mut outputs = Vec::new();
