@@ -63,7 +63,7 @@ fn chapters() -> Vec<String> {
 fn damaged(chapter: &str, damage: usize, s: usize) -> String {
     let lines: Vec<&str> = chapter.split('\n').take(40).collect();
     let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
-    let (some, rare, all) = (|i: usize| i % 12 <= s, |i: usize| i % (s + 5) == 0, |_: usize| true);
+    let (some, rare, all) = (|i: usize| i % 12 <= s, |i: usize| i.is_multiple_of(s + 5), |_: usize| true);
     match damage {
         0 => [vec![lines[0]; 9 * s + 1], lines[..2].to_vec()].concat().join("\n"),
         1 => each(&lines, |x| format!("•{x}"), some).join("\n"),
@@ -95,7 +95,7 @@ fn damaged(chapter: &str, damage: usize, s: usize) -> String {
         21 => each(&words, |x| format!("{x},"), some).join(" "),
         22 => each(&lines, |x| format!("{x}{}", ENDINGS[s % 6]), |i| i % 10 < 3 + s / 6).join("\n"),
         23 => BLANKS[s].into(),
-        _ => each(&lines, |x| x.replace('.', DOTS[s]).replace(',', DOTS[s]), all).join("\n"),
+        _ => each(&lines, |x| x.replace(['.', ','], DOTS[s]), all).join("\n"),
     }
 }
 
