@@ -69,8 +69,8 @@ pub(super) fn unary<T: Float>(op: Unary, x: &[T], out: &mut [T]) {
     vectorised(
         #[inline(always)]
         || {
-            for_op!(op, Unary: Neg, Abs, Sign, Exp, Log, Log1p, Expm1, Sqrt, Square, Reciprocal, Relu, Sigmoid, LogSigmoid,
-            Softplus, Tanh;
+            for_op!(op, Unary: Neg, Abs, Sign, Exp, Log, Log1p, Expm1, Sqrt, Square, Reciprocal, Relu, Sigmoid,
+            LogSigmoid, Softplus, Tanh;
             op => for (out, &x) in out.iter_mut().zip(x) { *out = math::unary(op, x) };
             Unary::Powf(_) | Unary::Clamp(..) => {
                 for (out, &x) in out.iter_mut().zip(x) { *out = math::unary(op, x) }
