@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .PHONY: help train test lint build plugins wasm-target clean
 
 CONFIG ?= configs/austen.toml
-ARGS ?=
+# Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
+ARGS ?= --resume
 TRAINYARD := target/release/trainyard
 # hf-tokenizer wraps a large crate and is a built-in only.
 PLUGINS := $(filter-out plugins/hf-tokenizer,$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))

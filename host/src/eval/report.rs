@@ -1,7 +1,6 @@
 //! What is said of a model at the end: held-out numbers, compressors beside them, a text.
 
-use super::run::continue_text;
-use super::{Evaluator, text_metrics};
+use super::{Evaluator, continue_text, text_metrics};
 use crate::Result;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Shard, eval_batches};

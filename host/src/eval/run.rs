@@ -1,7 +1,7 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::final_report;
-use super::{Evaluator, continue_tokens};
+use super::{Evaluator, continue_text};
 use crate::config::{self, RunConfig};
 use crate::data::{self, Dataset};
 use crate::loss::Program;
@@ -13,7 +13,6 @@ use crate::train::{
 use crate::{Error, Result};
 use candle_core::DType;
 use std::path::{Path, PathBuf};
-use trainyard_plugin::TokenBatch;
 
 /// A run opened for reading.
 pub struct OpenRun {
@@ -71,20 +70,6 @@ pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
     let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
     Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
-}
-
-/// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
-pub fn continue_text(plugins: &RunPlugins, data: &Dataset, model: &Gpt, sample: &SampleConfig) -> Result<String> {
-    let mut tokenizer = plugins.tokenizer.tokenizer()?;
-    tokenizer.load(&data.tokenizer.model)?;
-    // As in training, a text begins after the token that ends the one before.
-    let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();
-    prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
-    let ids = continue_tokens(model, &prompt, sample, data.tokenizer.end_of_text)?;
-    let mut batch = TokenBatch { ids, ends: Vec::new() };
-    batch.end_sequence()?;
-    let bytes = tokenizer.decode(&batch)?.concat();
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn find_checkpoint(folder: &RunFolder, name: Option<&str>) -> Result<(u64, PathBuf)> {
