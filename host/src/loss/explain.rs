@@ -141,7 +141,7 @@ fn number(op: NumberOp) -> Text {
         NumberOp::Unary(op, x) => unary_text(op, &at(x)),
         NumberOp::Binary(op, x, y) => binary_text(op, &at(x), &at(y)),
         NumberOp::Select(x, y, z) => select_text(&at(x), &at(y), &at(z)),
-        NumberOp::Gather(index) => Text::atom(format!("logits[r{index}]")),
+        NumberOp::Gather(from, index) => Text::atom(format!("{}[r{index}]", name(from).text)),
     }
 }
 

@@ -88,7 +88,13 @@ impl<'a, T: Float> Worker<'a, T> {
             NumberOp::Unary(op, x) => math::unary(op, at(x)),
             NumberOp::Binary(op, x, y) => math::binary(op, at(x), at(y)),
             NumberOp::Select(x, y, z) => math::select(at(x), at(y), at(z)),
-            NumberOp::Gather(index) => logits[at(index).f64() as usize],
+            NumberOp::Gather(from, index) => {
+                let index = at(index).f64() as usize;
+                match self.operand(from, logits, index..index + 1) {
+                    Operand::Piece(values) => values[0],
+                    Operand::Same(value) => value,
+                }
+            }
         }
     }
 

@@ -53,8 +53,8 @@ pub(super) enum NumberOp {
     Unary(Unary, usize),
     Binary(Binary, usize, usize),
     Select(usize, usize, usize),
-    /// The logit at an index.
-    Gather(usize),
+    /// The element of a row at the index in a register.
+    Gather(Place, usize),
 }
 
 /// One run over the vocabulary.

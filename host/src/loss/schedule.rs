@@ -193,7 +193,7 @@ impl<'a> Schedule<'a> {
                 Op::Binary(op) => NumberOp::Binary(op, at(0), at(1)),
                 Op::IndexEqual => NumberOp::Binary(super::ir::Binary::Equal, at(0), at(1)),
                 Op::Select => NumberOp::Select(at(0), at(1), at(2)),
-                Op::Gather => NumberOp::Gather(at(1)),
+                Op::Gather => NumberOp::Gather(self.place_of(node.inputs[0]), at(1)),
                 // Loaded.
                 _ => continue,
             };
