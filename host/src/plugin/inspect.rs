@@ -104,8 +104,9 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {} ({}, {})", self.name, self.version, self.kind, self.backend)?;
-        writeln!(f, "  {}", self.description)?;
-        writeln!(f, "  license   {}", self.license)?;
+        let stated = |text: &str, missing: &str| if text.is_empty() { missing.to_owned() } else { text.to_owned() };
+        writeln!(f, "  {}", stated(&self.description, "(no description)"))?;
+        writeln!(f, "  license   {}", stated(&self.license, "not stated"))?;
         writeln!(f, "  contract  {} (SDK {})", self.contract, self.sdk)?;
         if !self.sha256.is_empty() {
             writeln!(f, "  file      {} ({} bytes)", self.plugin, self.size_bytes)?;
