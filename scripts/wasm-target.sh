@@ -42,12 +42,14 @@ unpack() {
     # rustc-web follows the stable releases closely; rustc is what every Debian has
     policy() { apt-cache madison "$1" 2>/dev/null | awk 'NR == 1 { print $3 }'; }
     flavour=-web
-    version=$(policy rustc-web)
-    if [ -z "$version" ] && [ -z "$(policy rustc)" ]; then
-        say "no package lists, fetching them"
-        apt-get update >&2 || fail "apt-get update failed (is this root?); $cures"
-        version=$(policy rustc-web)
+    # Old package lists name packages that are no longer there, and fresh machines have none.
+    if [ "$(id -u)" = 0 ]; then
+        say "fetching package lists"
+        apt-get update >&2 || say "apt-get update failed, going on with the lists there are"
+    elif [ -z "$(policy rustc)" ]; then
+        fail "apt has no package lists, and fetching them needs root (apt-get update); $cures"
     fi
+    version=$(policy rustc-web)
     if [ -z "$version" ]; then
         flavour=
         version=$(policy rustc)
