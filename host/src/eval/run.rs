@@ -4,14 +4,10 @@ use super::report::final_report;
 use super::{Evaluator, continue_text};
 use crate::config::{self, RunConfig};
 use crate::data::{self, Dataset};
-use crate::loss::Program;
 use crate::model::Gpt;
 use crate::report::{EvalSummary, FinalReport};
-use crate::train::{
-    AVAILABLE_INPUTS, Precision, RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model,
-};
+use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
-use candle_core::DType;
 use std::path::{Path, PathBuf};
 
 /// A run opened for reading.
@@ -47,10 +43,7 @@ impl OpenRun {
                 root.display()
             )));
         }
-        let dtype = match config.train.precision {
-            Precision::F32 => DType::F32,
-            Precision::F64 => DType::F64,
-        };
+        let dtype = config.train.precision.dtype();
         let model = Gpt::new(&config.model, data.tokenizer.n_tokens, dtype, config.run.seed)?;
         restore_model(&reader, &model)?;
         Ok(Self { config, plugins, data, model, checkpoint: path, step })
@@ -66,7 +59,6 @@ impl OpenRun {
 pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     let mut run = OpenRun::open(root, checkpoint)?;
     let loss = run.plugins.loss.loss()?.describe()?;
-    Program::compile(&[&loss], AVAILABLE_INPUTS)?;
     let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
     let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
     Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })

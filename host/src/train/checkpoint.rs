@@ -162,7 +162,7 @@ pub fn steps(checkpoints: &Path) -> Result<Vec<u64>> {
     Ok(steps)
 }
 
-/// Removes all but the `keep` newest checkpoints, and those that were never finished; `keep` 0 keeps all finished ones.
+/// Removes all but the `keep` newest checkpoints and `protect`; `keep` 0 keeps all.
 pub fn prune(checkpoints: &Path, keep: usize, protect: Option<u64>) -> Result<()> {
     let steps = steps(checkpoints)?;
     let excess = if keep == 0 { 0 } else { steps.len().saturating_sub(keep) };

@@ -41,6 +41,16 @@ pub enum Precision {
     F64,
 }
 
+impl Precision {
+    /// The tensors' type.
+    pub fn dtype(self) -> candle_core::DType {
+        match self {
+            Self::F32 => candle_core::DType::F32,
+            Self::F64 => candle_core::DType::F64,
+        }
+    }
+}
+
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SampleConfig {

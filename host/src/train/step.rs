@@ -7,7 +7,7 @@ use crate::model::{Dropout, Gpt, Tokens};
 use crate::optim::Optimizer;
 use crate::random::Stream;
 use crate::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 /// Everything that a step changes or needs.
 pub struct Trainer {
@@ -38,11 +38,7 @@ pub struct StepReport {
 impl Trainer {
     /// A new network and optimizer for a vocabulary of `vocab` tokens.
     pub fn new(config: &RunConfig, vocab: usize, loss: Program) -> Result<Self> {
-        let dtype = match config.train.precision {
-            super::Precision::F32 => DType::F32,
-            super::Precision::F64 => DType::F64,
-        };
-        let model = Gpt::new(&config.model, vocab, dtype, config.run.seed)?;
+        let model = Gpt::new(&config.model, vocab, config.train.precision.dtype(), config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params())?,
             dropout: Stream::new(config.run.seed, "dropout"),
