@@ -2,10 +2,16 @@
 
 use crate::reference;
 use candle_core::{DType, Device, Tensor, Var};
-use trainyard::ops::{add, attention, dropout, embedding, gelu, layer_norm, linear, update};
+use trainyard::ops::{
+    Engine, Precision, add, attention, dropout, embedding, gelu, layer_norm, linear, linear::Layout, update,
+};
 use trainyard::random::Stream;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn engine() -> Engine {
+    Engine::new(Precision::F32)
+}
 
 fn random(name: &str, shape: &[usize], dtype: DType) -> Tensor {
     let n = shape.iter().product();
@@ -46,16 +52,16 @@ fn linear_equals_its_reference() -> Outcome {
             let expected = reference::linear(&x, &w, &b)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let out = zeros(&[rows, n_out], dtype);
-            linear::forward(&x, &w, &b, &out)?;
+            linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &out)?;
             assert_close("out", &out, &expected);
             let (dx, dw, db) =
                 (random("old", &[rows, n_in], dtype), zeros(&[n_in, n_out], dtype), zeros(&[n_out], dtype));
-            linear::backward(&dy, &x, &w, &dx, &dw, &db)?;
+            linear::backward(&engine(), &dy, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
             assert_close("dw", &dw, grads.get(&w).unwrap());
             assert_close("db", &db, grads.get(&b).unwrap());
             // weights' gradients are added to, not replaced
-            linear::backward(&dy, &x, &w, &dx, &dw, &db)?;
+            linear::backward(&engine(), &dy, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
             assert_close("2 dw", &dw, &(grads.get(&w).unwrap() * 2.0)?);
         }
     }
@@ -72,11 +78,11 @@ fn layer_norm_equals_its_reference() -> Outcome {
             let expected = reference::layer_norm(&x, &w, &b)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let (out, stats) = (zeros(&[rows, width], dtype), zeros(&[rows, 2], dtype));
-            layer_norm::forward(&x, &w, &b, &out, &stats)?;
+            layer_norm::forward(&engine(), &x, &w, &b, &out, &stats)?;
             assert_close("out", &out, &expected);
             let before = random("before", &[rows, width], dtype);
             let (dx, dw, db) = (before.copy()?, zeros(&[width], dtype), zeros(&[width], dtype));
-            layer_norm::backward(&dy, &x, &w, &stats, &dx, &dw, &db)?;
+            layer_norm::backward(&engine(), &dy, &x, &w, &stats, &dx, &dw, &db)?;
             assert_close("dx", &dx, &(before + grads.get(&x).unwrap())?);
             assert_close("dw", &dw, grads.get(&w).unwrap());
             assert_close("db", &db, grads.get(&b).unwrap());
@@ -94,10 +100,10 @@ fn gelu_equals_its_reference() -> Outcome {
             let expected = reference::gelu(&x)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let out = zeros(&[n], dtype);
-            gelu::forward(&x, &out)?;
+            gelu::forward(&engine(), &x, &out)?;
             assert_close("out", &out, &expected);
             let dx = dy.copy()?;
-            gelu::backward(&x, &dx)?;
+            gelu::backward(&engine(), &x, &dx)?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
         }
     }
@@ -117,10 +123,10 @@ fn embedding_equals_its_reference() -> Outcome {
         let expected = reference::embedding(&ids_tensor, &at_tensor, &tokens, &places)?;
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
         let out = zeros(&[18, width], dtype);
-        embedding::forward(&ids, &at, &tokens, &places, &out)?;
+        embedding::forward(&engine(), &ids, &at, &tokens, &places, &out)?;
         assert_close("out", &out, &expected);
         let (dtokens, dplaces) = (zeros(&[vocab, width], dtype), zeros(&[context, width], dtype));
-        embedding::backward(&ids, &at, &dy, &dtokens, &dplaces)?;
+        embedding::backward(&engine(), &ids, &at, &dy, &dtokens, &dplaces)?;
         assert_close("dtokens", &dtokens, grads.get(&tokens).unwrap());
         assert_close("dplaces", &dplaces, grads.get(&places).unwrap());
     }
@@ -139,17 +145,17 @@ fn attention_equals_its_reference() -> Outcome {
             let grads = (&expected * &dout)?.sum_all()?.backward()?;
             let shape = attention::Shape { length, heads, width };
             let (out, lse) = (zeros(&[rows, width], dtype), zeros(&[sequences, heads, length], dtype));
-            attention::forward(&qkv, shape, None, &out, &lse)?;
+            attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
             assert_close("out", &out, &expected);
             let dqkv = random("old", &[rows, 3 * width], dtype);
-            attention::backward(&dout, &qkv, &out, &lse, shape, None, &dqkv)?;
+            attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, None, &dqkv)?;
             assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap());
             // the cached form, position by position, gives the same rows
             let cache = zeros(&[length, 2 * width], dtype);
             for position in 0..length {
                 let row = qkv.narrow(0, 0, 1)?.narrow(1, position, 1)?.force_contiguous()?;
                 let got = zeros(&[1, width], dtype);
-                attention::cached(&row, shape, position, &cache, &got)?;
+                attention::cached(&engine(), &row, shape, position, &cache, &got)?;
                 assert_close("cached", &got, &expected.narrow(0, 0, 1)?.narrow(1, position, 1)?.force_contiguous()?);
             }
         }
@@ -166,16 +172,16 @@ fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
     let dout = random("dout", &[2 * length, width], DType::F64);
     let value = |qkv: &Tensor| -> Result<(f64, Tensor, Tensor), Box<dyn std::error::Error>> {
         let (out, lse) = (zeros(&[2 * length, width], DType::F64), zeros(&[2, heads, length], DType::F64));
-        attention::forward(qkv, shape, Some(&mask), &out, &lse)?;
+        attention::forward(&engine(), qkv, shape, Some(&mask), &out, &lse)?;
         Ok(((&out * &dout)?.sum_all()?.to_scalar()?, out, lse))
     };
     let qkv = random("qkv", &[2 * length, 3 * width], DType::F64);
     let (_, out, lse) = value(&qkv)?;
     let plain = zeros(&[2 * length, width], DType::F64);
-    attention::forward(&qkv, shape, None, &plain, &lse.copy()?)?;
+    attention::forward(&engine(), &qkv, shape, None, &plain, &lse.copy()?)?;
     assert!((&out - &plain)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
     let dqkv = zeros(&[2 * length, 3 * width], DType::F64);
-    attention::backward(&dout, &qkv, &out, &lse, shape, Some(&mask), &dqkv)?;
+    attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, Some(&mask), &dqkv)?;
     let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.flatten_all()?.to_vec1::<f64>()?);
     for i in (0..flat.len()).step_by(7) {
         let moved = |by: f64| {
@@ -194,8 +200,8 @@ fn dropout_keeps_the_mean_and_repeats_its_mask() -> Outcome {
     let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 1, rate: 0.25 };
     let x = Tensor::ones(100_003, DType::F32, &Device::Cpu)?.force_contiguous()?;
     let again = x.copy()?;
-    dropout::apply(&x, &mask)?;
-    dropout::apply(&again, &mask)?;
+    dropout::apply(&engine(), &x, &mask)?;
+    dropout::apply(&engine(), &again, &mask)?;
     let values = x.to_vec1::<f32>()?;
     assert_eq!(values, again.to_vec1::<f32>()?);
     let zeros = values.iter().filter(|&&x| x == 0.0).count() as f64 / values.len() as f64;
@@ -212,15 +218,15 @@ fn results_do_not_depend_on_the_number_of_threads() -> Outcome {
             let dtype = DType::F32;
             let (x, w) = (random("x", &[513, 96], dtype), random("w", &[96, 288], dtype));
             let (b, qkv) = (random("b", &[288], dtype), zeros(&[513, 288], dtype));
-            linear::forward(&x, &w, &b, &qkv).unwrap();
+            linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &qkv).unwrap();
             let shape = attention::Shape { length: 171, heads: 4, width: 96 };
             let (out, lse) = (zeros(&[513, 96], dtype), zeros(&[3, 4, 171], dtype));
-            attention::forward(&qkv, shape, None, &out, &lse).unwrap();
+            attention::forward(&engine(), &qkv, shape, None, &out, &lse).unwrap();
             let (dqkv, dx, dw, db) =
                 (zeros(&[513, 288], dtype), zeros(&[513, 96], dtype), zeros(&[96, 288], dtype), zeros(&[288], dtype));
-            attention::backward(&x, &qkv, &out, &lse, shape, None, &dqkv).unwrap();
-            linear::backward(&dqkv, &x, &w, &dx, &dw, &db).unwrap();
-            let norm = update::sum_of_squares(&dw).unwrap() as f32;
+            attention::backward(&engine(), &x, &qkv, &out, &lse, shape, None, &dqkv).unwrap();
+            linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), &dx, &dw, Some(&db)).unwrap();
+            let norm = update::sum_of_squares(&engine(), &dw).unwrap() as f32;
             [&out, &dqkv, &dx, &dw, &db]
                 .iter()
                 .map(|t| t.flatten_all().unwrap().to_vec1().unwrap())
@@ -237,11 +243,11 @@ fn results_do_not_depend_on_the_number_of_threads() -> Outcome {
 #[test]
 fn kernels_refuse_what_they_cannot_do() -> Outcome {
     let (f32s, f64s) = (zeros(&[4], DType::F32), zeros(&[4], DType::F64));
-    assert!(add::forward(&f32s, &f32s, &f64s).is_err());
+    assert!(add::forward(&engine(), &f32s, &f32s, &f64s).is_err());
     let integers = Tensor::zeros(4, DType::U32, &Device::Cpu)?;
     let error = add::copy(&integers, &integers.copy()?).unwrap_err();
     assert_eq!(error.to_string(), "training needs f32 or f64 tensors, got U32");
     let transposed = zeros(&[2, 3], DType::F32).t()?;
-    assert!(gelu::forward(&transposed, &zeros(&[3, 2], DType::F32)).is_err());
+    assert!(gelu::forward(&engine(), &transposed, &zeros(&[3, 2], DType::F32)).is_err());
     Ok(())
 }

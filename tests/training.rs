@@ -141,7 +141,7 @@ fn gradients_equal_finite_differences() {
         let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
         let hidden = trainer.model.forward(&tokens, None).unwrap();
         let dhidden = hidden.zeros_like().unwrap();
-        program.backward(&hidden, trainer.model.head(), &batch, 0, &dhidden).unwrap();
+        program.backward(trainer.model.engine(), &hidden, trainer.model.head(), &batch, 0, &dhidden).unwrap();
         trainer.model.backward(&tokens, None, &dhidden).unwrap();
         let params: Vec<_> =
             trainer.model.params().iter().map(|(name, param)| (name.to_owned(), param.clone())).collect();
@@ -155,7 +155,7 @@ fn gradients_equal_finite_differences() {
                     moved[i] += by;
                     set(&param.value, moved);
                     let hidden = trainer.model.forward(&tokens, None).unwrap();
-                    program.forward(&hidden, trainer.model.head(), &batch, 0).unwrap()[0].sum
+                    program.forward(trainer.model.engine(), &hidden, trainer.model.head(), &batch, 0).unwrap()[0].sum
                 };
                 let expected = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
                 set(&param.value, values.clone());

@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
-use trainyard::ops::Float;
+use trainyard::ops::{Engine, Float, Precision};
 use trainyard::random::Stream;
 use trainyard_plugin::Graph;
 
@@ -73,8 +73,9 @@ impl Case {
         let head = Head { hidden: &hidden, weight: &weight, rows: self.rows, width: self.width, vocab: self.vocab };
         let (mut dhidden, mut dweight) = (vec![T::of(9.0); hidden.len()], vec![T::of(BEFORE); weight.len()]);
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: T::of(SCALE) };
-        let ratios = program.run(&head, &self.batch(), Some(gradient))?;
-        let forward = program.run(&head, &self.batch(), None)?;
+        let engine = Engine::new(Precision::F32);
+        let ratios = program.run(&engine, &head, &self.batch(), Some(gradient))?;
+        let forward = program.run(&engine, &head, &self.batch(), None)?;
         assert_eq!(bits(&ratios), bits(&forward), "outputs differ with and without gradient");
         let back = |x: &[T]| x.iter().map(|x| x.f64()).collect();
         Ok(Outcome {

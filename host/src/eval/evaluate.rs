@@ -42,7 +42,7 @@ impl Evaluator {
         for batch in batches {
             let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: batch.context };
             let hidden = model.forward(&tokens, None)?;
-            let ratios = self.program.forward(&hidden, model.head(), &batch, step)?;
+            let ratios = self.program.forward(model.engine(), &hidden, model.head(), &batch, step)?;
             totals.iter_mut().zip(ratios).for_each(|(total, ratio)| *total += ratio);
         }
         let value = |((name, info), total): (&(String, MetricInfo), &Ratio)| MetricValue {

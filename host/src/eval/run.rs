@@ -43,8 +43,7 @@ impl OpenRun {
                 root.display()
             )));
         }
-        let dtype = config.train.precision.dtype();
-        let model = Gpt::new(&config.model, data.tokenizer.n_tokens, dtype, config.run.seed)?;
+        let model = Gpt::new(&config.model, data.tokenizer.n_tokens, config.train.precision, config.run.seed)?;
         restore_model(&reader, &model)?;
         Ok(Self { config, plugins, data, model, checkpoint: path, step })
     }

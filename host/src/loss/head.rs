@@ -4,16 +4,23 @@ use super::{Head, HeadGradient, LossBatch, Program, Ratio};
 use crate::Result;
 use crate::data::Batch;
 use crate::model::Param;
-use crate::ops::{Float, with_slices, with_type};
+use crate::ops::{Engine, Float, with_slices, with_type};
 use candle_core::Tensor;
 
 impl Program {
     /// The outputs' sums and weights. `hidden` `[rows, C]`, head `[vocab, C]`.
-    pub fn forward(&self, hidden: &Tensor, head: &Param, batch: &Batch, step: u64) -> Result<Vec<Ratio>> {
+    pub fn forward(
+        &self,
+        engine: &Engine,
+        hidden: &Tensor,
+        head: &Param,
+        batch: &Batch,
+        step: u64,
+    ) -> Result<Vec<Ratio>> {
         let mut ratios = Vec::new();
         with_type!(hidden, T => with_slices::<T, 2, 0>([hidden, &head.value], [], |[hidden, weight], []| {
             let head = slices(hidden, weight, batch);
-            ratios = self.run::<T>(&head, &rows(batch, step), None)?;
+            ratios = self.run::<T>(engine, &head, &rows(batch, step), None)?;
             Ok(())
         }))?;
         Ok(ratios)
@@ -23,6 +30,7 @@ impl Program {
     /// to.
     pub fn backward(
         &self,
+        engine: &Engine,
         hidden: &Tensor,
         head: &Param,
         batch: &Batch,
@@ -34,7 +42,7 @@ impl Program {
             [hidden, &head.value], [dhidden, &head.grad],
             |[hidden, weight], [dhidden, dweight]| {
                 let gradient = HeadGradient { hidden: dhidden, weight: dweight, scale: <T as Float>::ONE };
-                ratios = self.run::<T>(&slices(hidden, weight, batch), &rows(batch, step), Some(gradient))?;
+                ratios = self.run::<T>(engine, &slices(hidden, weight, batch), &rows(batch, step), Some(gradient))?;
                 Ok(())
             }
         ))?;

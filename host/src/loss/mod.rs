@@ -34,7 +34,7 @@ mod split;
 
 pub use run::{Head, HeadGradient, LossBatch};
 
-use crate::ops::Float;
+use crate::ops::{Engine, Float, OpGroup};
 use crate::{Error, Result};
 use gradient::{Gradient, differentiate};
 use ir::{Input, Ir, Op};
@@ -124,14 +124,16 @@ impl Program {
     /// carry.
     pub fn run<T: Float>(
         &self,
+        engine: &Engine,
         head: &Head<'_, T>,
         batch: &LossBatch<'_>,
         gradient: Option<HeadGradient<'_, T>>,
     ) -> Result<Vec<Ratio>> {
+        let _timer = engine.time(OpGroup::Loss);
         let plan = if gradient.is_some() { &self.training } else { &self.forward };
         check_shapes(head, batch, gradient.as_ref())?;
         check_inputs(plan, head.vocab, batch)?;
-        let values = run::run(plan, head, batch, gradient);
+        let values = run::run(engine, plan, head, batch, gradient);
         let ratio =
             |output: &import::Output| Ratio { sum: values.scalar(output.sum), weight: values.scalar(output.weight) };
         Ok(plan.outputs.iter().map(ratio).collect())

@@ -9,7 +9,7 @@ use super::ir::Id;
 use super::row_program::RowProgram;
 use super::small::{Small, evaluate};
 use super::split::Plan;
-use crate::ops::{Float, Matrix, Threads, Write, matmul};
+use crate::ops::{Engine, Float, Matrix, Threads, Write, matmul};
 use rayon::prelude::*;
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
@@ -107,6 +107,7 @@ impl<T: Float> Values<T> {
 
 /// Runs `plan`; the arguments were checked. Returns all its values, the outputs' among them.
 pub(super) fn run<T: Float>(
+    engine: &Engine,
     plan: &Plan,
     head: &Head<'_, T>,
     batch: &LossBatch<'_>,
@@ -125,7 +126,7 @@ pub(super) fn run<T: Float>(
             values.small[id] = Some(evaluate(&plan.ir, id, &shape, &values));
         }
         if let Some(program) = &stage.pass {
-            let exports = run_pass(program, head, batch, &values, gradient.as_mut());
+            let exports = run_pass(engine, program, head, batch, &values, gradient.as_mut());
             let n = program.exports.len();
             for (column, &(id, _)) in program.exports.iter().enumerate() {
                 values.rows[id] = exports.iter().skip(column).step_by(n).copied().collect();
@@ -137,6 +138,7 @@ pub(super) fn run<T: Float>(
 
 /// Returns the exported values, `[rows, exports]`.
 fn run_pass<T: Float>(
+    engine: &Engine,
     program: &RowProgram,
     head: &Head<'_, T>,
     batch: &LossBatch<'_>,
@@ -153,7 +155,7 @@ fn run_pass<T: Float>(
         let weight = Matrix::new(head.weight, vocab, width);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
         if program.needs_logits {
-            matmul(&mut logits, vocab, hidden, weight.t(), Write::Overwrite, Threads::All);
+            matmul(engine, &mut logits, vocab, hidden, weight.t(), Write::Overwrite, Threads::All);
         }
         let worker = || Worker::new(program, values, batch, vocab);
         let mut rows = rows(start..start + n, &mut logits, vocab, &mut exports[start * n_exports..], n_exports);
@@ -165,8 +167,8 @@ fn run_pass<T: Float>(
         if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {
             let dlogits = Matrix::new(&logits, n, vocab);
             let dhidden = &mut gradient.hidden[start * width..];
-            matmul(dhidden, width, dlogits, weight, Write::Overwrite, Threads::All);
-            matmul(gradient.weight, width, dlogits.t(), hidden, Write::Add, Threads::All);
+            matmul(engine, dhidden, width, dlogits, weight, Write::Overwrite, Threads::All);
+            matmul(engine, gradient.weight, width, dlogits.t(), hidden, Write::Add, Threads::All);
         }
     }
     exports

@@ -63,6 +63,7 @@ impl<'m> Decoder<'m> {
     /// an error.
     pub fn read(&mut self, id: u32) -> Result<Vec<f64>> {
         let (model, scratch, position) = (self.model, &self.scratch, self.position);
+        let engine = model.engine();
         if id as usize >= model.vocab() {
             return Err(Error::run(format!("token id {id} is outside the model's vocabulary of {}", model.vocab())));
         }
@@ -70,23 +71,30 @@ impl<'m> Decoder<'m> {
             return Err(Error::run(format!("the context of {} tokens is full", model.config.context)));
         }
         let shape = Shape { length: 1, heads: model.config.heads, width: model.config.width };
-        embedding::forward(&[id], &[position as u32], &model.tokens.value, &model.positions.value, &scratch.stream)?;
+        embedding::forward(
+            engine,
+            &[id],
+            &[position as u32],
+            &model.tokens.value,
+            &model.positions.value,
+            &scratch.stream,
+        )?;
         for (block, cache) in model.blocks.iter().zip(&self.caches) {
-            block.norm_1.norm(&scratch.stream, &scratch.normed, &scratch.stats)?;
-            block.qkv.linear(&scratch.normed, &scratch.qkv)?;
-            attention::cached(&scratch.qkv, shape, position, cache, &scratch.normed)?;
-            block.project.linear(&scratch.normed, &scratch.branch)?;
-            add::forward(&scratch.stream, &scratch.branch, &scratch.normed)?;
+            block.norm_1.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
+            block.qkv.linear(engine, &scratch.normed, &scratch.qkv)?;
+            attention::cached(engine, &scratch.qkv, shape, position, cache, &scratch.normed)?;
+            block.project.linear(engine, &scratch.normed, &scratch.branch)?;
+            add::forward(engine, &scratch.stream, &scratch.branch, &scratch.normed)?;
             add::copy(&scratch.normed, &scratch.stream)?;
-            block.norm_2.norm(&scratch.stream, &scratch.normed, &scratch.stats)?;
-            block.expand.linear(&scratch.normed, &scratch.expanded)?;
-            gelu::forward(&scratch.expanded, &scratch.activated)?;
-            block.contract.linear(&scratch.activated, &scratch.branch)?;
-            add::forward(&scratch.stream, &scratch.branch, &scratch.normed)?;
+            block.norm_2.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
+            block.expand.linear(engine, &scratch.normed, &scratch.expanded)?;
+            gelu::forward(engine, &scratch.expanded, &scratch.activated)?;
+            block.contract.linear(engine, &scratch.activated, &scratch.branch)?;
+            add::forward(engine, &scratch.stream, &scratch.branch, &scratch.normed)?;
             add::copy(&scratch.normed, &scratch.stream)?;
         }
-        model.final_norm.norm(&scratch.stream, &scratch.normed, &scratch.stats)?;
-        linear::logits(&scratch.normed, &model.head().value, &scratch.logits)?;
+        model.final_norm.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
+        linear::logits(engine, &scratch.normed, &model.head().value, &scratch.logits)?;
         self.position += 1;
         Ok(scratch.logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
     }

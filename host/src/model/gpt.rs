@@ -8,13 +8,16 @@ use super::activations::{Activations, BlockActivations, Gradients};
 use super::params::{Init, Param, Params};
 use super::{ModelConfig, Tokens};
 use crate::Result;
-use crate::ops::{add, attention, dropout, dropout::Mask, embedding, gelu, layer_norm, linear};
+use crate::ops::{
+    Engine, Precision, add, attention, dropout, dropout::Mask, embedding, gelu, layer_norm, linear, linear::Layout,
+};
 use crate::random::Stream;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 /// The network with its parameters, gradients and activations.
 pub struct Gpt {
     pub(super) config: ModelConfig,
+    engine: Engine,
     vocab: usize,
     params: Params,
     pub(super) tokens: Param,
@@ -59,8 +62,8 @@ const SITES: u64 = 4;
 impl Gpt {
     /// A new network; initialisation as GPT-2: normal with deviation 0.02, projections onto the residual stream with
     /// 0.02 / √(2 · layers), biases 0, norms 1.
-    pub fn new(config: &ModelConfig, vocab: usize, dtype: DType, seed: u64) -> Result<Self> {
-        let mut params = Params::new(dtype, seed);
+    pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64) -> Result<Self> {
+        let mut params = Params::new(precision.dtype(), seed);
         let width = config.width;
         let normal = Init::Normal(0.02);
         let residual = Init::Normal(0.02 / (2.0 * config.layers as f64).sqrt());
@@ -90,6 +93,7 @@ impl Gpt {
         let head = if config.tied { tokens.clone() } else { params.add("lm_head.weight", &[vocab, width], normal)? };
         Ok(Self {
             config: config.clone(),
+            engine: Engine::new(precision),
             vocab,
             params,
             tokens,
@@ -109,6 +113,11 @@ impl Gpt {
     /// The shape of the network.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// What its operations run on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Number of tokens in the vocabulary.
@@ -142,13 +151,20 @@ impl Gpt {
 
     fn forward_into(&self, tokens: &Tokens<'_>, dropout: Option<Dropout>, activations: &mut Activations) -> Result<()> {
         let stream = &activations.residual;
-        embedding::forward(tokens.ids, tokens.positions, &self.tokens.value, &self.positions.value, &stream[0])?;
+        embedding::forward(
+            &self.engine,
+            tokens.ids,
+            tokens.positions,
+            &self.tokens.value,
+            &self.positions.value,
+            &stream[0],
+        )?;
         self.drop(&stream[0], dropout, 0, AFTER_EMBEDDING)?;
         for (layer, (block, kept)) in self.blocks.iter().zip(&activations.blocks).enumerate() {
             self.block_forward(layer, block, kept, &stream[layer], &stream[layer + 1], &activations.branch, dropout)?;
         }
         let last = &stream[self.blocks.len()];
-        self.final_norm.norm(last, &activations.hidden, &activations.final_stats)
+        self.final_norm.norm(&self.engine, last, &activations.hidden, &activations.final_stats)
     }
 
     /// `out` `[rows, C]` = `x` + attention + network. `branch` `[rows, C]` is scratch.
@@ -164,20 +180,20 @@ impl Gpt {
         dropout: Option<Dropout>,
     ) -> Result<()> {
         // attention: x → norm → q, k, v → heads → projection → + x
-        block.norm_1.norm(x, &kept.norm_1, &kept.stats_1)?;
-        block.qkv.linear(&kept.norm_1, &kept.qkv)?;
+        block.norm_1.norm(&self.engine, x, &kept.norm_1, &kept.stats_1)?;
+        block.qkv.linear(&self.engine, &kept.norm_1, &kept.qkv)?;
         let mask = self.mask(dropout, layer, IN_ATTENTION);
-        attention::forward(&kept.qkv, kept.shape, mask.as_ref(), &kept.attention, &kept.log_sum_exp)?;
-        block.project.linear(&kept.attention, branch)?;
+        attention::forward(&self.engine, &kept.qkv, kept.shape, mask.as_ref(), &kept.attention, &kept.log_sum_exp)?;
+        block.project.linear(&self.engine, &kept.attention, branch)?;
         self.drop(branch, dropout, layer, AFTER_ATTENTION)?;
-        add::forward(x, branch, &kept.middle)?;
+        add::forward(&self.engine, x, branch, &kept.middle)?;
         // network: → norm → 4C → GELU → C → +
-        block.norm_2.norm(&kept.middle, &kept.norm_2, &kept.stats_2)?;
-        block.expand.linear(&kept.norm_2, &kept.expanded)?;
-        gelu::forward(&kept.expanded, &kept.activated)?;
-        block.contract.linear(&kept.activated, branch)?;
+        block.norm_2.norm(&self.engine, &kept.middle, &kept.norm_2, &kept.stats_2)?;
+        block.expand.linear(&self.engine, &kept.norm_2, &kept.expanded)?;
+        gelu::forward(&self.engine, &kept.expanded, &kept.activated)?;
+        block.contract.linear(&self.engine, &kept.activated, branch)?;
         self.drop(branch, dropout, layer, AFTER_NETWORK)?;
-        add::forward(&kept.middle, branch, out)
+        add::forward(&self.engine, &kept.middle, branch, out)
     }
 
     /// Adds to the gradients of all parameters but the head's, given the gradient `dhidden` `[rows, C]` of the last
@@ -202,26 +218,39 @@ impl Gpt {
         let dstream = &gradients.stream;
         let stream = &activations.residual;
         add::zero(dstream)?;
-        self.final_norm.norm_backward(dhidden, &stream[self.blocks.len()], &activations.final_stats, dstream)?;
+        self.final_norm.norm_backward(
+            &self.engine,
+            dhidden,
+            &stream[self.blocks.len()],
+            &activations.final_stats,
+            dstream,
+        )?;
         for (layer, (block, kept)) in self.blocks.iter().zip(&activations.blocks).enumerate().rev() {
             // network
             let dbranch = self.branch_gradient(gradients, dropout, layer, AFTER_NETWORK)?;
-            block.contract.linear_backward(dbranch, &kept.activated, &gradients.expanded)?;
-            gelu::backward(&kept.expanded, &gradients.expanded)?;
-            block.expand.linear_backward(&gradients.expanded, &kept.norm_2, &gradients.branch)?;
-            block.norm_2.norm_backward(&gradients.branch, &kept.middle, &kept.stats_2, dstream)?;
+            block.contract.linear_backward(&self.engine, dbranch, &kept.activated, &gradients.expanded)?;
+            gelu::backward(&self.engine, &kept.expanded, &gradients.expanded)?;
+            block.expand.linear_backward(&self.engine, &gradients.expanded, &kept.norm_2, &gradients.branch)?;
+            block.norm_2.norm_backward(&self.engine, &gradients.branch, &kept.middle, &kept.stats_2, dstream)?;
             // attention
             let dbranch = self.branch_gradient(gradients, dropout, layer, AFTER_ATTENTION)?;
-            block.project.linear_backward(dbranch, &kept.attention, &gradients.attention)?;
+            block.project.linear_backward(&self.engine, dbranch, &kept.attention, &gradients.attention)?;
             let mask = self.mask(dropout, layer, IN_ATTENTION);
             let (dattention, dqkv) = (&gradients.attention, &gradients.qkv);
             let saved = (&kept.qkv, &kept.attention, &kept.log_sum_exp);
-            attention::backward(dattention, saved.0, saved.1, saved.2, kept.shape, mask.as_ref(), dqkv)?;
-            block.qkv.linear_backward(dqkv, &kept.norm_1, &gradients.branch)?;
-            block.norm_1.norm_backward(&gradients.branch, &stream[layer], &kept.stats_1, dstream)?;
+            attention::backward(&self.engine, dattention, saved.0, saved.1, saved.2, kept.shape, mask.as_ref(), dqkv)?;
+            block.qkv.linear_backward(&self.engine, dqkv, &kept.norm_1, &gradients.branch)?;
+            block.norm_1.norm_backward(&self.engine, &gradients.branch, &stream[layer], &kept.stats_1, dstream)?;
         }
         self.drop(dstream, dropout, 0, AFTER_EMBEDDING)?;
-        embedding::backward(tokens.ids, tokens.positions, dstream, &self.tokens.grad, &self.positions.grad)
+        embedding::backward(
+            &self.engine,
+            tokens.ids,
+            tokens.positions,
+            dstream,
+            &self.tokens.grad,
+            &self.positions.grad,
+        )
     }
 
     /// The gradient of a residual branch: the stream's, through the dropout mask of that branch if there is one.
@@ -234,7 +263,7 @@ impl Gpt {
     ) -> Result<&'g Tensor> {
         let Some(mask) = self.mask(dropout, layer, place) else { return Ok(&gradients.stream) };
         add::copy(&gradients.stream, &gradients.branch)?;
-        dropout::apply(&gradients.branch, &mask)?;
+        dropout::apply(&self.engine, &gradients.branch, &mask)?;
         Ok(&gradients.branch)
     }
 
@@ -246,26 +275,34 @@ impl Gpt {
 
     fn drop(&self, x: &Tensor, dropout: Option<Dropout>, layer: usize, place: u64) -> Result<()> {
         match self.mask(dropout, layer, place) {
-            Some(mask) => dropout::apply(x, &mask),
+            Some(mask) => dropout::apply(&self.engine, x, &mask),
             None => Ok(()),
         }
     }
 }
 
 impl Affine {
-    pub fn linear(&self, x: &Tensor, out: &Tensor) -> Result<()> {
-        linear::forward(x, &self.weight.value, &self.bias.value, out)
+    pub fn linear(&self, engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
+        linear::forward(engine, x, (&self.weight.value, Layout::InOut), Some(&self.bias.value), None, out)
     }
 
-    fn linear_backward(&self, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
-        linear::backward(dy, x, &self.weight.value, dx, &self.weight.grad, &self.bias.grad)
+    fn linear_backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
+        linear::backward(
+            engine,
+            dy,
+            x,
+            (&self.weight.value, Layout::InOut),
+            dx,
+            &self.weight.grad,
+            Some(&self.bias.grad),
+        )
     }
 
-    pub fn norm(&self, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
-        layer_norm::forward(x, &self.weight.value, &self.bias.value, out, stats)
+    pub fn norm(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
+        layer_norm::forward(engine, x, &self.weight.value, &self.bias.value, out, stats)
     }
 
-    fn norm_backward(&self, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
-        layer_norm::backward(dy, x, &self.weight.value, stats, dx, &self.weight.grad, &self.bias.grad)
+    fn norm_backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
+        layer_norm::backward(engine, dy, x, &self.weight.value, stats, dx, &self.weight.grad, &self.bias.grad)
     }
 }

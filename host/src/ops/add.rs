@@ -1,11 +1,13 @@
 //! Addition of residual branches.
 
 use super::cpu::{for_chunks, vectorised, with_slices, with_type};
+use super::{Engine, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 
 /// `out` = `x` + `y`, all of one shape.
-pub fn forward(x: &Tensor, y: &Tensor, out: &Tensor) -> Result<()> {
+pub fn forward(engine: &Engine, x: &Tensor, y: &Tensor, out: &Tensor) -> Result<()> {
+    let _timer = engine.time(OpGroup::Residual);
     with_type!(x, T => with_slices::<T, 2, 1>([x, y], [out], |[x, y], [out]| {
         for_chunks(out, |offset, out| {
             let (x, y) = (&x[offset..offset + out.len()], &y[offset..offset + out.len()]);

@@ -8,7 +8,7 @@
 use super::cpu::{vectorised, with_slices, with_type};
 use super::dropout::Mask;
 use super::layer_norm::lanes;
-use super::{Float, Matrix, Threads, Write, matmul};
+use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -39,14 +39,22 @@ impl Shape {
 
 /// `out` `[rows, width]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `dropout` acts on the
 /// probabilities.
-pub fn forward(qkv: &Tensor, shape: Shape, dropout: Option<&Mask>, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
+pub fn forward(
+    engine: &Engine,
+    qkv: &Tensor,
+    shape: Shape,
+    dropout: Option<&Mask>,
+    out: &Tensor,
+    log_sum_exp: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Attention);
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [out, log_sum_exp], |[qkv], [out, log_sum_exp]| {
         let Shape { length, heads, width } = shape;
         let sequences = out.par_chunks_mut(length * width).zip(log_sum_exp.par_chunks_mut(heads * length));
         sequences.zip(qkv.par_chunks(length * 3 * width)).enumerate().for_each(|(sequence, ((out, log_sum_exp), qkv))| {
             let mut scores = vec![T::ZERO; QUERIES.min(length) * length];
             for head in 0..heads {
-                let place = Place { shape, head, index: sequence * heads + head, dropout };
+                let place = Place { engine, shape, head, index: sequence * heads + head, dropout };
                 place.forward(qkv, out, &mut log_sum_exp[head * length..][..length], &mut scores);
             }
         });
@@ -56,6 +64,7 @@ pub fn forward(qkv: &Tensor, shape: Shape, dropout: Option<&Mask>, out: &Tensor,
 
 /// `dqkv` (overwritten) from the gradient `dout` of `out`.
 pub fn backward(
+    engine: &Engine,
     dout: &Tensor,
     qkv: &Tensor,
     out: &Tensor,
@@ -64,6 +73,7 @@ pub fn backward(
     dropout: Option<&Mask>,
     dqkv: &Tensor,
 ) -> Result<()> {
+    let _timer = engine.time(OpGroup::Attention);
     let reads = [dout, qkv, out, log_sum_exp];
     with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
         let Shape { length, heads, width } = shape;
@@ -76,7 +86,7 @@ pub fn backward(
             dqkv.fill(T::ZERO);
             for head in 0..heads {
                 let index = sequence * heads + head;
-                let place = Place { shape, head, index, dropout };
+                let place = Place { engine, shape, head, index, dropout };
                 let log_sum_exp = &log_sum_exp[index * length..][..length];
                 place.backward(dout, qkv, out, log_sum_exp, dqkv, &mut scratch);
             }
@@ -88,7 +98,15 @@ pub fn backward(
 /// One new position of one sequence: `out` `[1, width]` attends from `qkv` `[1, 3 · width]` to itself and to the
 /// `position` positions before it. `cache` `[context, 2 · width]` holds keys and values; the new ones are written into
 /// row `position`.
-pub fn cached(qkv: &Tensor, shape: Shape, position: usize, cache: &Tensor, out: &Tensor) -> Result<()> {
+pub fn cached(
+    engine: &Engine,
+    qkv: &Tensor,
+    shape: Shape,
+    position: usize,
+    cache: &Tensor,
+    out: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Attention);
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [cache, out], |[qkv], [cache, out]| {
         let (width, d) = (shape.width, shape.head_width());
         cache[position * 2 * width..][..2 * width].copy_from_slice(&qkv[width..]);
@@ -97,11 +115,11 @@ pub fn cached(qkv: &Tensor, shape: Shape, position: usize, cache: &Tensor, out: 
             let columns = head * d..(head + 1) * d;
             let query = Matrix::new(&qkv[columns.clone()], 1, d);
             let keys = Matrix::strided(&cache[head * d..], position + 1, d, 2 * width);
-            matmul(&mut scores, position + 1, query, keys.t(), Write::Overwrite, Threads::One);
+            matmul(engine, &mut scores, position + 1, query, keys.t(), Write::Overwrite, Threads::One);
             softmax(&mut scores, shape.scale::<T>());
             let values = Matrix::strided(&cache[width + head * d..], position + 1, d, 2 * width);
             let scores = Matrix::new(&scores, 1, position + 1);
-            matmul(&mut out[columns], d, scores, values, Write::Overwrite, Threads::One);
+            matmul(engine, &mut out[columns], d, scores, values, Write::Overwrite, Threads::One);
         }
         Ok(())
     }))
@@ -109,6 +127,7 @@ pub fn cached(qkv: &Tensor, shape: Shape, position: usize, cache: &Tensor, out: 
 
 /// One head of one sequence.
 struct Place<'a> {
+    engine: &'a Engine,
     shape: Shape,
     head: usize,
     /// Among all heads of all sequences: its part of the dropout mask.
@@ -145,7 +164,7 @@ impl Place<'_> {
         for (first, rows) in self.blocks() {
             let keys = first + rows;
             let (queries, key_matrix) = (self.part(qkv, 0, first, rows), self.part(qkv, 1, 0, keys));
-            matmul(scores, keys, queries, key_matrix.t(), Write::Overwrite, Threads::One);
+            matmul(self.engine, scores, keys, queries, key_matrix.t(), Write::Overwrite, Threads::One);
             for (i, scores) in scores.chunks_exact_mut(keys).take(rows).enumerate() {
                 let row = first + i;
                 let (seen, future) = scores.split_at_mut(row + 1);
@@ -155,7 +174,7 @@ impl Place<'_> {
             }
             let out = &mut out[first * width + self.head * d..];
             let probabilities = Matrix::new(scores, rows, keys);
-            matmul(out, width, probabilities, self.part(qkv, 2, 0, keys), Write::Overwrite, Threads::One);
+            matmul(self.engine, out, width, probabilities, self.part(qkv, 2, 0, keys), Write::Overwrite, Threads::One);
         }
     }
 
@@ -174,8 +193,16 @@ impl Place<'_> {
             let keys = first + rows;
             let (queries, key_matrix) = (self.part(qkv, 0, first, rows), self.part(qkv, 1, 0, keys));
             let dout_block = self.columns(dout, first, rows);
-            matmul(probabilities, keys, queries, key_matrix.t(), Write::Overwrite, Threads::One);
-            matmul(dscores, keys, dout_block, self.part(qkv, 2, 0, keys).t(), Write::Overwrite, Threads::One);
+            matmul(self.engine, probabilities, keys, queries, key_matrix.t(), Write::Overwrite, Threads::One);
+            matmul(
+                self.engine,
+                dscores,
+                keys,
+                dout_block,
+                self.part(qkv, 2, 0, keys).t(),
+                Write::Overwrite,
+                Threads::One,
+            );
             let block = probabilities.chunks_exact_mut(keys).zip(dscores.chunks_exact_mut(keys)).take(rows);
             for (i, (p, ds)) in block.enumerate() {
                 let row = first + i;
@@ -195,7 +222,7 @@ impl Place<'_> {
             let p = Matrix::new(probabilities, rows, keys);
             let ds = Matrix::new(dscores, rows, keys);
             let mut add = |part, first, a, b| {
-                matmul(&mut dqkv[self.offset(part, first)..], 3 * width, a, b, Write::Add, Threads::One);
+                matmul(self.engine, &mut dqkv[self.offset(part, first)..], 3 * width, a, b, Write::Add, Threads::One);
             };
             add(0, first, ds, key_matrix);
             add(1, 0, ds.t(), queries);

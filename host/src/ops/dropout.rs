@@ -1,8 +1,8 @@
 //! Dropout (Srivastava et al. 2014): each value is zeroed with probability `rate`, the others are divided by 1 - rate.
 //! The mask is a function of (stream, site, index): the backward computes it again instead of keeping it.
 
-use super::Float;
 use super::cpu::{TASK, with_slices, with_type};
+use super::{Engine, Float, OpGroup};
 use crate::Result;
 use crate::random::Stream;
 use candle_core::Tensor;
@@ -35,7 +35,8 @@ impl Mask {
 }
 
 /// `x` is multiplied by the mask in place. The backward is the same call on the gradient.
-pub fn apply(x: &Tensor, mask: &Mask) -> Result<()> {
+pub fn apply(engine: &Engine, x: &Tensor, mask: &Mask) -> Result<()> {
+    let _timer = engine.time(OpGroup::Residual);
     with_type!(x, T => with_slices::<T, 0, 1>([], [x], |[], [x]| {
         x.par_chunks_mut(TASK).enumerate().for_each(|(i, x)| {
             mask.for_each(i * TASK, x.len(), |i, factor: T| x[i] *= factor);

@@ -1,14 +1,22 @@
 //! x = token vector + position vector.
 
-use super::Float;
 use super::cpu::{with_slices, with_type};
+use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
 /// `out` `[rows, width]`: `tokens[ids[i]]` + `positions[at[i]]`. tokens `[vocab, width]`, positions `[context, width]`.
 /// Every id must be below vocab and every position below context: the loader and the sampler check.
-pub fn forward(ids: &[u32], at: &[u32], tokens: &Tensor, positions: &Tensor, out: &Tensor) -> Result<()> {
+pub fn forward(
+    engine: &Engine,
+    ids: &[u32],
+    at: &[u32],
+    tokens: &Tensor,
+    positions: &Tensor,
+    out: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Embedding);
     let width = tokens.dim(1)?;
     with_type!(out, T => with_slices::<T, 2, 1>([tokens, positions], [out], |[tokens, positions], [out]| {
         out.par_chunks_mut(width).zip(ids).zip(at).with_min_len(64).for_each(|((out, &id), &at)| {
@@ -22,7 +30,15 @@ pub fn forward(ids: &[u32], at: &[u32], tokens: &Tensor, positions: &Tensor, out
 }
 
 /// `dtokens[ids[i]]` += `dx[i]`, `dpositions[at[i]]` += `dx[i]`.
-pub fn backward(ids: &[u32], at: &[u32], dx: &Tensor, dtokens: &Tensor, dpositions: &Tensor) -> Result<()> {
+pub fn backward(
+    engine: &Engine,
+    ids: &[u32],
+    at: &[u32],
+    dx: &Tensor,
+    dtokens: &Tensor,
+    dpositions: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Embedding);
     let width = dtokens.dim(1)?;
     with_type!(dx, T => with_slices::<T, 1, 2>([dx], [dtokens, dpositions], |[dx], [dtokens, dpositions]| {
         // Rows that share an id must be added in a fixed order: one thread a table.

@@ -1,8 +1,8 @@
 //! GELU, the tanh form that GPT-2 uses (Hendrycks & Gimpel, arXiv 1606.08415):
 //! y = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).
 
-use super::Float;
 use super::cpu::{for_chunks, vectorised, with_slices, with_type};
+use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 
@@ -10,7 +10,8 @@ const CUBIC: f64 = 0.044715;
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 
 /// `out` = gelu(`x`), elementwise.
-pub fn forward(x: &Tensor, out: &Tensor) -> Result<()> {
+pub fn forward(engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
+    let _timer = engine.time(OpGroup::Activation);
     with_type!(x, T => with_slices::<T, 1, 1>([x], [out], |[x], [out]| {
         for_chunks(out, |offset, out| {
             let x = &x[offset..offset + out.len()];
@@ -25,7 +26,8 @@ pub fn forward(x: &Tensor, out: &Tensor) -> Result<()> {
 }
 
 /// `dy` becomes the gradient with respect to `x`, in place.
-pub fn backward(x: &Tensor, dy: &Tensor) -> Result<()> {
+pub fn backward(engine: &Engine, x: &Tensor, dy: &Tensor) -> Result<()> {
+    let _timer = engine.time(OpGroup::Activation);
     with_type!(x, T => with_slices::<T, 1, 1>([x], [dy], |[x], [dy]| {
         for_chunks(dy, |offset, dy| {
             let x = &x[offset..offset + dy.len()];

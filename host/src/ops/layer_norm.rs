@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
 
-use super::Float;
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -11,7 +11,15 @@ pub const EPSILON: f64 = 1e-5;
 
 /// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
 /// backward.
-pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
+pub fn forward(
+    engine: &Engine,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    out: &Tensor,
+    stats: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Norm);
     let width = weight.elem_count();
     with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
         let rows = rows_per_task(width);
@@ -33,6 +41,7 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor, stats: 
 /// The gradients: `dx` += …, `dweight` += Σ rows dy x̂, `dbias` += Σ rows dy, with x̂ the normalised row.
 /// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight.
 pub fn backward(
+    engine: &Engine,
     dy: &Tensor,
     x: &Tensor,
     weight: &Tensor,
@@ -41,6 +50,7 @@ pub fn backward(
     dweight: &Tensor,
     dbias: &Tensor,
 ) -> Result<()> {
+    let _timer = engine.time(OpGroup::Norm);
     with_type!(x, T => with_slices::<T, 4, 3>(
         [dy, x, weight, stats], [dx, dweight, dbias],
         |[dy, x, weight, stats], [dx, dweight, dbias]| {

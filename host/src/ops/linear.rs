@@ -1,42 +1,105 @@
-//! y = x W + b, with W stored `[in, out]` as GPT-2 stores it.
+//! y = x W + b, with W stored as GPT-2 stores it, `[in, out]`, or as Llama does, `[out, in]`.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::{Float, Matrix, Threads, Write, matmul};
+use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-/// `out` = `x` `weight` + `bias`. x `[rows, in]`, weight `[in, out]`, bias `[out]`, out `[rows, out]`.
-pub fn forward(x: &Tensor, weight: &Tensor, bias: &Tensor, out: &Tensor) -> Result<()> {
-    let (n_in, n_out) = weight.dims2()?;
-    with_type!(x, T => with_slices::<T, 3, 1>([x, weight, bias], [out], |[x, weight, bias], [out]| {
+/// How a weight lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `[in, out]`: GPT-2's Conv1D.
+    InOut,
+    /// `[out, in]`: PyTorch's Linear.
+    OutIn,
+}
+
+impl Layout {
+    /// W as an `[in, out]` matrix.
+    fn matrix<T>(self, weight: &[T], n_in: usize, n_out: usize) -> Matrix<'_, T> {
+        match self {
+            Self::InOut => Matrix::new(weight, n_in, n_out),
+            Self::OutIn => Matrix::new(weight, n_out, n_in).t(),
+        }
+    }
+
+    /// (in, out) of a weight.
+    fn sizes(self, weight: &Tensor) -> Result<(usize, usize)> {
+        let (rows, columns) = weight.dims2()?;
+        Ok(match self {
+            Self::InOut => (rows, columns),
+            Self::OutIn => (columns, rows),
+        })
+    }
+}
+
+/// `out` = `x` W + `bias` + `residual`. x `[rows, in]`, bias `[out]`, residual and out `[rows, out]`.
+pub fn forward(
+    engine: &Engine,
+    x: &Tensor,
+    (weight, layout): (&Tensor, Layout),
+    bias: Option<&Tensor>,
+    residual: Option<&Tensor>,
+    out: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Linear);
+    let (n_in, n_out) = layout.sizes(weight)?;
+    // An absent summand: something to open that nobody reads.
+    let reads = [x, weight, bias.unwrap_or(weight), residual.unwrap_or(weight)];
+    with_type!(x, T => with_slices::<T, 4, 1>(reads, [out], |[x, weight, bias_values, residual_values], [out]| {
         let rows = x.len() / n_in;
-        out.par_chunks_mut(n_out).with_min_len(64).for_each(|row| row.copy_from_slice(bias));
-        matmul(out, n_out, Matrix::new(x, rows, n_in), Matrix::new(weight, n_in, n_out), Write::Add, Threads::All);
+        let write = if bias.is_some() || residual.is_some() { Write::Add } else { Write::Overwrite };
+        if residual.is_some() {
+            out.copy_from_slice(residual_values);
+        }
+        if bias.is_some() {
+            out.par_chunks_mut(n_out).with_min_len(64).for_each(|row| match residual {
+                Some(_) => row.iter_mut().zip(bias_values).for_each(|(out, &bias)| *out += bias),
+                None => row.copy_from_slice(bias_values),
+            });
+        }
+        matmul(engine, out, n_out, Matrix::new(x, rows, n_in), layout.matrix(weight, n_in, n_out), write, Threads::All);
         Ok(())
     }))
 }
 
 /// `out` `[rows, vocab]` = `hidden` `[rows, width]` · `head` `[vocab, width]`ᵀ: for sampling. Training never makes
 /// logits.
-pub fn logits(hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
+pub fn logits(engine: &Engine, hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
+    let _timer = engine.time(OpGroup::Loss);
     let (vocab, width) = head.dims2()?;
     with_type!(hidden, T => with_slices::<T, 2, 1>([hidden, head], [out], |[hidden, head], [out]| {
         let hidden = Matrix::new(hidden, hidden.len() / width, width);
-        matmul(out, vocab, hidden, Matrix::new(head, vocab, width).t(), Write::Overwrite, Threads::All);
+        matmul(engine, out, vocab, hidden, Matrix::new(head, vocab, width).t(), Write::Overwrite, Threads::All);
         Ok(())
     }))
 }
 
-/// The gradients: `dx` = `dy` weightᵀ (overwritten), `dweight` += xᵀ `dy`, `dbias` += Σ rows `dy`.
-pub fn backward(dy: &Tensor, x: &Tensor, weight: &Tensor, dx: &Tensor, dweight: &Tensor, dbias: &Tensor) -> Result<()> {
-    let (n_in, n_out) = weight.dims2()?;
-    let (reads, writes) = ([dy, x, weight], [dx, dweight, dbias]);
-    with_type!(x, T => with_slices::<T, 3, 3>(reads, writes, |[dy, x, weight], [dx, dweight, dbias]| {
+/// The gradients: `dx` = `dy` Wᵀ (overwritten), `dweight` += xᵀ `dy` in the layout of W, `dbias` += Σ rows `dy`.
+pub fn backward(
+    engine: &Engine,
+    dy: &Tensor,
+    x: &Tensor,
+    (weight, layout): (&Tensor, Layout),
+    dx: &Tensor,
+    dweight: &Tensor,
+    dbias: Option<&Tensor>,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Linear);
+    let (n_in, n_out) = layout.sizes(weight)?;
+    with_type!(x, T => with_slices::<T, 3, 2>([dy, x, weight], [dx, dweight], |[dy, x, weight], [dx, dweight]| {
         let rows = x.len() / n_in;
-        let dy_matrix = Matrix::new(dy, rows, n_out);
-        matmul(dx, n_in, dy_matrix, Matrix::new(weight, n_in, n_out).t(), Write::Overwrite, Threads::All);
-        matmul(dweight, n_out, Matrix::new(x, rows, n_in).t(), dy_matrix, Write::Add, Threads::All);
+        let (x, dy) = (Matrix::new(x, rows, n_in), Matrix::new(dy, rows, n_out));
+        matmul(engine, dx, n_in, dy, layout.matrix(weight, n_in, n_out).t(), Write::Overwrite, Threads::All);
+        match layout {
+            Layout::InOut => matmul(engine, dweight, n_out, x.t(), dy, Write::Add, Threads::All),
+            Layout::OutIn => matmul(engine, dweight, n_in, dy.t(), x, Write::Add, Threads::All),
+        }
+        Ok(())
+    }))?;
+    let Some(dbias) = dbias else { return Ok(()) };
+    with_type!(dy, T => with_slices::<T, 1, 1>([dy], [dbias], |[dy], [dbias]| {
         add_column_sums(dy, dbias);
         Ok(())
     }))

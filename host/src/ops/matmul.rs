@@ -1,6 +1,6 @@
 //! Matrix products on the CPU through the `gemm` crate.
 
-use super::Float;
+use super::{Engine, Float};
 use gemm::Parallelism;
 
 /// A matrix inside a slice: element (i, j) is `data[i * row_stride + j * column_stride]`.
@@ -60,6 +60,7 @@ pub enum Threads {
 
 /// out = a b or out += a b. `out` is row-major `[a.rows, b.columns]` with rows `row_stride` elements apart.
 pub fn matmul<T: Float>(
+    engine: &Engine,
     out: &mut [T],
     row_stride: usize,
     a: Matrix<'_, T>,

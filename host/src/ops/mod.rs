@@ -9,15 +9,18 @@ pub mod attention;
 mod cpu;
 pub mod dropout;
 pub mod embedding;
+mod engine;
 mod float;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
 mod matmul;
 mod peak;
+mod pool;
 pub mod update;
 
 pub(crate) use cpu::{vectorised, with_slices, with_type};
+pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
 pub use matmul::{Matrix, Threads, Write, matmul};
 pub use peak::measure_peak;

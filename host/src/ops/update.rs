@@ -1,7 +1,7 @@
 //! One-pass optimizer updates and what they need to know about all gradients.
 
-use super::Float;
 use super::cpu::{TASK, vectorised, with_slices, with_type};
+use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -27,7 +27,8 @@ pub struct AdamW {
 
 /// g = scale · grad; m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and
 /// v̂ the moments divided by 1 - βᵗ (Loshchilov & Hutter, arXiv 1711.05101; the order of PyTorch's AdamW).
-pub fn adamw(param: &Tensor, grad: &Tensor, m: &Tensor, v: &Tensor, step: AdamW) -> Result<()> {
+pub fn adamw(engine: &Engine, param: &Tensor, grad: &Tensor, m: &Tensor, v: &Tensor, step: AdamW) -> Result<()> {
+    let _timer = engine.time(OpGroup::Optimizer);
     let bias1 = 1.0 - step.beta1.powi(i32::try_from(step.step).unwrap_or(i32::MAX));
     let bias2 = 1.0 - step.beta2.powi(i32::try_from(step.step).unwrap_or(i32::MAX));
     with_type!(param, T => with_slices::<T, 1, 3>([grad], [param, m, v], |[grad], [param, m, v]| {
@@ -62,7 +63,8 @@ pub struct Sgd {
 }
 
 /// g = scale · grad + decay · p; u = momentum · u + g; p = p - lr u (PyTorch's SGD without dampening).
-pub fn sgd(param: &Tensor, grad: &Tensor, velocity: &Tensor, step: Sgd) -> Result<()> {
+pub fn sgd(engine: &Engine, param: &Tensor, grad: &Tensor, velocity: &Tensor, step: Sgd) -> Result<()> {
+    let _timer = engine.time(OpGroup::Optimizer);
     with_type!(param, T => with_slices::<T, 1, 2>([grad], [param, velocity], |[grad], [param, velocity]| {
         let [lr, momentum, decay, scale] = [step.lr, step.momentum, step.decay, step.scale].map(<T as Float>::of);
         let chunks = param.par_chunks_mut(TASK).zip(velocity.par_chunks_mut(TASK)).zip(grad.par_chunks(TASK));
@@ -77,7 +79,8 @@ pub fn sgd(param: &Tensor, grad: &Tensor, velocity: &Tensor, step: Sgd) -> Resul
 }
 
 /// Σ x², in f64 and in a fixed order. NaN or infinite if a value is.
-pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
+pub fn sum_of_squares(engine: &Engine, x: &Tensor) -> Result<f64> {
+    let _timer = engine.time(OpGroup::Optimizer);
     let mut total = 0.0;
     with_type!(x, T => with_slices::<T, 1, 0>([x], [], |[x], []| {
         let partial: Vec<f64> = x.par_chunks(TASK).map(|x| vectorised(#[inline(always)] || {

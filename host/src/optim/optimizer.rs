@@ -3,7 +3,7 @@
 use super::OptimizerConfig;
 use crate::Result;
 use crate::model::{Param, Params};
-use crate::ops::update;
+use crate::ops::{Engine, update};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 
@@ -42,17 +42,17 @@ impl Optimizer {
     }
 
     /// Norm of all gradients together. NaN or infinite if a gradient is.
-    pub fn grad_norm(&self) -> Result<f64> {
+    pub fn grad_norm(&self, engine: &Engine) -> Result<f64> {
         let mut total = 0.0;
         for slot in &self.slots {
-            total += update::sum_of_squares(&slot.param.grad)?;
+            total += update::sum_of_squares(engine, &slot.param.grad)?;
         }
         Ok(total.sqrt())
     }
 
     /// One update. `step` counts from 1, `lr` is this step's rate, gradients are multiplied by `scale` first. Weight
     /// decay acts on matrices only: norms and biases stay free.
-    pub fn update(&mut self, step: u64, lr: f64, scale: f64) -> Result<()> {
+    pub fn update(&mut self, engine: &Engine, step: u64, lr: f64, scale: f64) -> Result<()> {
         for slot in &self.slots {
             let decays = slot.param.value.rank() >= 2;
             let Param { value, grad } = &slot.param;
@@ -60,11 +60,17 @@ impl Optimizer {
                 (OptimizerConfig::AdamW { beta1, beta2, eps, weight_decay, .. }, Some(second)) => {
                     let decay = if decays { *weight_decay } else { 0.0 };
                     let constants = update::AdamW { lr, beta1: *beta1, beta2: *beta2, eps: *eps, decay, step, scale };
-                    update::adamw(value, grad, &slot.first, second, constants)?;
+                    update::adamw(engine, value, grad, &slot.first, second, constants)?;
                 }
                 (OptimizerConfig::Sgd { momentum, weight_decay, .. }, _) => {
                     let decay = if decays { *weight_decay } else { 0.0 };
-                    update::sgd(value, grad, &slot.first, update::Sgd { lr, momentum: *momentum, decay, scale })?;
+                    update::sgd(
+                        engine,
+                        value,
+                        grad,
+                        &slot.first,
+                        update::Sgd { lr, momentum: *momentum, decay, scale },
+                    )?;
                 }
                 (OptimizerConfig::AdamW { .. }, None) => {
                     return Err(crate::Error::run(format!("optimizer state of {} has no second moment", slot.name)));

@@ -1,6 +1,7 @@
 //! `[train]` and `[sample]` of a run's config.
 
 use crate::config::Section;
+use crate::ops::Precision;
 use serde::Serialize;
 use std::ops::Bound;
 
@@ -27,28 +28,8 @@ pub struct TrainConfig {
     pub patience: u64,
     /// Threads; 0 takes all cores.
     pub threads: usize,
-    /// Numbers that parameters and activations are made of.
+    /// Numbers that the model is trained in.
     pub precision: Precision,
-}
-
-/// Numbers that parameters and activations are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32 bits.
-    F32,
-    /// 64 bits, to check gradients.
-    F64,
-}
-
-impl Precision {
-    /// The tensors' type.
-    pub fn dtype(self) -> candle_core::DType {
-        match self {
-            Self::F32 => candle_core::DType::F32,
-            Self::F64 => candle_core::DType::F64,
-        }
-    }
 }
 
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
@@ -68,6 +49,9 @@ pub struct SampleConfig {
     pub seed: u64,
 }
 
+const PRECISIONS: [(&str, Precision); 3] =
+    [("f32", Precision::F32), ("bf16", Precision::Bf16), ("f64", Precision::F64)];
+
 impl TrainConfig {
     /// What `[train]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
@@ -82,7 +66,7 @@ impl TrainConfig {
             keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
             patience: section.integer("patience", 0.., 0),
             threads: section.integer("threads", 0..=1024, 0),
-            precision: section.choice("precision", &[("f32", Precision::F32), ("f64", Precision::F64)], Precision::F32),
+            precision: section.choice("precision", &PRECISIONS, Precision::F32),
         };
         if config.patience > 0 && config.validate_every == 0 {
             let message = "needs validations: set validate_every to 1 or more, or patience to 0";

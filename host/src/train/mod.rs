@@ -9,7 +9,7 @@ mod run;
 mod state;
 mod step;
 
-pub use config::{Precision, SampleConfig, TrainConfig};
+pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::RunIdentity;
 pub use plugins::{RunPlugins, describe};

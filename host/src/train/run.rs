@@ -136,7 +136,7 @@ impl<'c> Run<'c> {
         let mut loader =
             Loader::new(&data.train, context, train.batch, config.run.seed, token_bytes, self.state.position)?;
         let mut last_loss = f64::NAN;
-        let peak = crate::ops::measure_peak();
+        let peak = crate::ops::measure_peak(self.trainer.model.engine());
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let micro_batches: Vec<Batch> = (0..train.accumulate).map(|_| loader.next_batch()).collect();

@@ -38,7 +38,7 @@ pub struct StepReport {
 impl Trainer {
     /// A new network and optimizer for a vocabulary of `vocab` tokens.
     pub fn new(config: &RunConfig, vocab: usize, loss: Program) -> Result<Self> {
-        let model = Gpt::new(&config.model, vocab, config.train.precision.dtype(), config.run.seed)?;
+        let model = Gpt::new(&config.model, vocab, config.train.precision, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params())?,
             dropout: Stream::new(config.run.seed, "dropout"),
@@ -71,7 +71,7 @@ impl Trainer {
             return Err(Error::run(format!("step {step}: no row of the batch counts (the loss has weight 0)")));
         }
         let loss = totals[0].value();
-        let grad_norm = self.optimizer.grad_norm()? / weight.abs();
+        let grad_norm = self.optimizer.grad_norm(self.model.engine())? / weight.abs();
         if !loss.is_finite() || !grad_norm.is_finite() {
             return Err(Error::run(format!(
                 "step {step}: loss is {loss} and the norm of the gradient {grad_norm}, expected finite numbers; nothing was \
@@ -83,7 +83,7 @@ impl Trainer {
         }
         let share = self.config.schedule.share(step, self.config.train.steps);
         let lr = share * self.optimizer.peak_lr();
-        self.optimizer.update(step + 1, lr, self.clip_factor(grad_norm) / weight)?;
+        self.optimizer.update(self.model.engine(), step + 1, lr, self.clip_factor(grad_norm) / weight)?;
         Ok(StepReport { outputs: totals.iter().map(Ratio::value).collect(), grad_norm, lr, tokens })
     }
 
@@ -96,7 +96,7 @@ impl Trainer {
             Some(kept) if kept.shape() == hidden.shape() => kept,
             _ => hidden.zeros_like()?,
         };
-        let ratios = self.loss.backward(&hidden, self.model.head(), batch, step, &dhidden)?;
+        let ratios = self.loss.backward(self.model.engine(), &hidden, self.model.head(), batch, step, &dhidden)?;
         self.model.backward(&tokens, dropout, &dhidden)?;
         self.dhidden = Some(dhidden);
         Ok(ratios)
@@ -111,7 +111,7 @@ impl Trainer {
     /// A parameter without a gradient would silently never learn: stop before the first update instead.
     fn check_gradients(&self) -> Result<()> {
         for (name, param) in self.model.params().iter() {
-            let square = crate::ops::update::sum_of_squares(&param.grad)?;
+            let square = crate::ops::update::sum_of_squares(self.model.engine(), &param.grad)?;
             if square == 0.0 {
                 return Err(Error::plugin(format!(
                     "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on \
