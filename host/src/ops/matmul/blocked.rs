@@ -6,6 +6,7 @@ use super::kernel::{self, COLUMNS, Format, ROWS, Tile};
 use super::pack::{Block, pack_columns};
 use super::{Matrix, Threads, Write};
 use crate::ops::Engine;
+use crate::ops::pool::Scratch;
 use rayon::prelude::*;
 use std::ptr;
 
@@ -18,11 +19,77 @@ const PACKED: usize = 1 << 20;
 /// Most tiles that a thread packs at a time: their rows of a stay in its second-level cache.
 const TILES: usize = 8;
 
-/// Packed columns of a b `[k, n]`, steps `first` to `first + steps`: `[panel, steps, COLUMNS]`.
+/// Panels packed by one task.
+const PANELS: usize = 8;
+
+/// Steps from `first` on of a b `[k, n]`, in blocks of at most STEPS steps: `[block, panel, steps, COLUMNS]`.
 struct Packed<'a> {
-    panels: &'a [u32],
+    data: &'a [u32],
     first: usize,
-    steps: usize,
+    n_panels: usize,
+}
+
+impl Packed<'_> {
+    fn blocks(&self) -> impl Iterator<Item = &[u32]> {
+        self.data.chunks(self.n_panels * COLUMNS * STEPS)
+    }
+}
+
+/// A b that is multiplied several times, packed once.
+pub struct Prepared<'e> {
+    packed: Scratch<'e, u32>,
+    format: Format,
+    inner: usize,
+    columns: usize,
+}
+
+impl<'e> Prepared<'e> {
+    /// `format.is_supported()` must hold.
+    pub fn new(engine: &'e Engine, format: Format, b: Matrix<'_, f32>) -> Self {
+        let (n_steps, n_panels) = (b.rows.div_ceil(format.elements()), b.columns.div_ceil(COLUMNS));
+        let mut packed = engine.pool.take::<u32>(n_panels * COLUMNS * n_steps);
+        pack(format, b, 0, &mut packed, Threads::All);
+        Self { packed, format, inner: b.rows, columns: b.columns }
+    }
+
+    /// out = a b on all threads, begun from `write`; `out` holds rows `out_row` elements apart.
+    pub fn multiply(
+        &self,
+        engine: &Engine,
+        out: &mut [f32],
+        out_row: usize,
+        a: Matrix<'_, f32>,
+        write: Write<'_, f32>,
+    ) {
+        assert_eq!(a.columns, self.inner, "inner dimensions differ");
+        let packed = Packed { data: &self.packed, first: 0, n_panels: self.columns.div_ceil(COLUMNS) };
+        let (format, columns) = (self.format, self.columns);
+        Product { engine, format, a, columns, packed: &packed, write }.run(out, out_row, Threads::All);
+    }
+}
+
+/// Packs steps from `first` on, as many as `packed` holds.
+fn pack(format: Format, b: Matrix<'_, f32>, first: usize, packed: &mut [u32], threads: Threads) {
+    assert!(format.is_supported(), "{format:?} products need instructions that this CPU lacks");
+    let n_panels = b.columns.div_ceil(COLUMNS);
+    let block = |(i, packed): (usize, &mut [u32])| {
+        let steps = packed.len() / (n_panels * COLUMNS);
+        let row = (first + i * STEPS) * format.elements();
+        let group = |(j, panels): (usize, &mut [u32])| {
+            // SAFETY: asserted above.
+            unsafe { pack_columns(format, b, row, j * PANELS * COLUMNS, steps, panels) };
+        };
+        let group_len = PANELS * steps * COLUMNS;
+        match threads {
+            Threads::One => packed.chunks_mut(group_len).enumerate().for_each(group),
+            Threads::All => packed.par_chunks_mut(group_len).enumerate().for_each(group),
+        }
+    };
+    let block_len = n_panels * COLUMNS * STEPS;
+    match threads {
+        Threads::One => packed.chunks_mut(block_len).enumerate().for_each(block),
+        Threads::All => packed.par_chunks_mut(block_len).enumerate().for_each(block),
+    }
 }
 
 /// out = a b, begun from `write`. `out` holds rows `out_row` elements apart. `format.is_supported()` must hold.
@@ -37,47 +104,38 @@ pub fn multiply(
     write: Write<'_, f32>,
     threads: Threads,
 ) {
-    assert!(format.is_supported(), "{format:?} products need instructions that this CPU lacks");
     let (n_steps, n_panels) = (a.columns.div_ceil(format.elements()), b.columns.div_ceil(COLUMNS));
     let packed_steps = (PACKED / (n_panels * COLUMNS) / STEPS * STEPS).max(STEPS).min(n_steps);
     let mut scratch = engine.pool.take::<u32>(n_panels * COLUMNS * packed_steps);
     for first in (0..n_steps).step_by(packed_steps) {
         let steps = packed_steps.min(n_steps - first);
-        let panels = &mut scratch[..n_panels * COLUMNS * steps];
-        let pack = |(i, panel): (usize, &mut [u32])| {
-            // SAFETY: asserted above.
-            unsafe { pack_columns(format, b, first * format.elements(), i * COLUMNS, panel) };
-        };
-        match threads {
-            Threads::One => panels.chunks_exact_mut(steps * COLUMNS).enumerate().for_each(pack),
-            Threads::All => panels.par_chunks_exact_mut(steps * COLUMNS).enumerate().for_each(pack),
-        }
-        let packed = Packed { panels, first, steps };
+        let data = &mut scratch[..n_panels * COLUMNS * steps];
+        pack(format, b, first, data, threads);
+        let packed = Packed { data, first, n_panels };
         let write = if first == 0 { write } else { Write::Add };
-        multiply_packed(engine, format, out, out_row, a, b.columns, &packed, write, threads);
+        Product { engine, format, a, columns: b.columns, packed: &packed, write }.run(out, out_row, threads);
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a product is its factors, its result and how it is made")]
-fn multiply_packed(
-    engine: &Engine,
+/// Some steps of a product.
+#[derive(Clone, Copy)]
+struct Product<'a> {
+    engine: &'a Engine,
     format: Format,
-    out: &mut [f32],
-    out_row: usize,
-    a: Matrix<'_, f32>,
+    a: Matrix<'a, f32>,
     columns: usize,
-    packed: &Packed<'_>,
-    write: Write<'_, f32>,
-    threads: Threads,
-) {
-    let work = |(out, rows): (&mut [f32], RowBlock)| {
-        let task = Task { engine, format, a, columns, packed, write, rows };
-        task.run(out, out_row);
-    };
-    let blocks = row_blocks(out, out_row, a.rows);
-    match threads {
-        Threads::One => blocks.into_iter().for_each(work),
-        Threads::All => blocks.into_par_iter().for_each(work),
+    packed: &'a Packed<'a>,
+    write: Write<'a, f32>,
+}
+
+impl Product<'_> {
+    fn run(&self, out: &mut [f32], out_row: usize, threads: Threads) {
+        let work = |(out, rows): (&mut [f32], RowBlock)| Task { product: *self, rows }.run(out, out_row);
+        let blocks = row_blocks(out, out_row, self.a.rows, threads);
+        match threads {
+            Threads::One => blocks.into_iter().for_each(work),
+            Threads::All => blocks.into_par_iter().for_each(work),
+        }
     }
 }
 
@@ -95,10 +153,13 @@ impl RowBlock {
     }
 }
 
-/// Cuts the result into blocks of rows: some for every thread of a large machine, not more than `TILES` tiles each.
-fn row_blocks(mut out: &mut [f32], out_row: usize, rows: usize) -> Vec<(&mut [f32], RowBlock)> {
+/// Cuts the result into blocks of rows: several for every thread, not more than `TILES` tiles each.
+fn row_blocks(mut out: &mut [f32], out_row: usize, rows: usize, threads: Threads) -> Vec<(&mut [f32], RowBlock)> {
     let n_tiles = rows.div_ceil(ROWS);
-    let per_block = (n_tiles / 16).clamp(1, TILES);
+    let per_block = match threads {
+        Threads::One => TILES,
+        Threads::All => (n_tiles / (4 * rayon::current_num_threads())).clamp(1, TILES),
+    };
     let mut blocks = Vec::with_capacity(n_tiles.div_ceil(per_block));
     for first in (0..n_tiles).step_by(per_block) {
         let block = RowBlock { rows, n_tiles, tiles: first..(first + per_block).min(n_tiles) };
@@ -112,33 +173,23 @@ fn row_blocks(mut out: &mut [f32], out_row: usize, rows: usize) -> Vec<(&mut [f3
 
 /// One block of rows of the result.
 struct Task<'a> {
-    engine: &'a Engine,
-    format: Format,
-    a: Matrix<'a, f32>,
-    columns: usize,
-    packed: &'a Packed<'a>,
-    write: Write<'a, f32>,
+    product: Product<'a>,
     rows: RowBlock,
 }
 
 impl Task<'_> {
     fn run(&self, out: &mut [f32], out_row: usize) {
-        let Packed { first, steps, .. } = *self.packed;
-        let elements = self.format.elements();
-        for begin in (0..steps).step_by(STEPS) {
-            let n_steps = STEPS.min(steps - begin);
-            let inner = (first + begin) * elements;
-            let n_inner = (n_steps * elements).min(self.a.columns - inner);
-            let block = Block { inner, n_inner, steps: n_steps };
-            let tile_len = block.tile_len(&self.a);
-            let mut tiles = self.engine.pool.take::<u32>(self.rows.tiles.len() * tile_len);
-            for (tile, packed) in self.rows.tiles.clone().zip(tiles.chunks_exact_mut(tile_len)) {
-                let (row, end) = (self.rows.row(tile), self.rows.row(tile + 1));
-                // SAFETY: `multiply` asserted that the format is supported.
-                unsafe { block.pack(self.format, self.a, row, end - row, packed) };
-            }
-            let write = if begin == 0 { self.write } else { Write::Add };
-            self.multiply(out, out_row, &tiles, &block, begin, write);
+        let Product { engine, format, a, packed, write, .. } = self.product;
+        let (n_tiles, first_tile) = (self.rows.tiles.len(), self.rows.tiles.start);
+        for (i, panels) in packed.blocks().enumerate() {
+            let steps = panels.len() / (packed.n_panels * COLUMNS);
+            let inner = (packed.first + i * STEPS) * format.elements();
+            let block = Block { inner, n_inner: (steps * format.elements()).min(a.columns - inner), steps };
+            let mut tiles = engine.pool.take::<u32>(n_tiles * block.tile_len(&a));
+            // SAFETY: whoever packed b asserted that the format is supported.
+            unsafe { block.pack(format, a, n_tiles, |tile| self.rows.row(first_tile + tile), &mut tiles) };
+            let write = if i == 0 { write } else { Write::Add };
+            self.multiply(out, out_row, &tiles, &block, panels, write);
         }
     }
 
@@ -149,18 +200,17 @@ impl Task<'_> {
         out_row: usize,
         tiles: &[u32],
         block: &Block,
-        begin: usize,
+        panels: &[u32],
         write: Write<'_, f32>,
     ) {
         let first_row = self.rows.row(self.rows.tiles.start);
-        let (a_row, a_step) = block.strides(&self.a);
-        let tile_len = block.tile_len(&self.a);
+        let (a_row, a_step) = block.strides(&self.product.a);
+        let tile_len = block.tile_len(&self.product.a);
         let n_rows = self.rows.row(self.rows.tiles.end) - first_row;
-        assert!((n_rows - 1) * out_row + self.columns <= out.len(), "result outside its slice");
-        for (p, panel) in self.packed.panels.chunks_exact(self.packed.steps * COLUMNS).enumerate() {
+        assert!((n_rows - 1) * out_row + self.product.columns <= out.len(), "result outside its slice");
+        for (p, panel) in panels.chunks_exact(block.steps * COLUMNS).enumerate() {
             let column = p * COLUMNS;
-            let columns = COLUMNS.min(self.columns - column);
-            let b = &panel[begin * COLUMNS..][..block.steps * COLUMNS];
+            let columns = COLUMNS.min(self.product.columns - column);
             for (tile, a) in self.rows.tiles.clone().zip(tiles.chunks_exact(tile_len)) {
                 let row = self.rows.row(tile) - first_row;
                 let rows = self.rows.row(tile + 1) - self.rows.row(tile);
@@ -178,7 +228,7 @@ impl Task<'_> {
                     a: a.as_ptr(),
                     a_row,
                     a_step,
-                    b: b.as_ptr(),
+                    b: panel.as_ptr(),
                     out: out.as_mut_ptr(),
                     out_row,
                     start,
@@ -186,10 +236,10 @@ impl Task<'_> {
                     bias,
                     columns,
                 };
-                // SAFETY: `multiply` asserted that the format is supported. `a` holds the tile's rows and steps, `b`
-                // the steps of a panel, `out` all rows and columns of the tile; `matmul` checked that residual and
+                // SAFETY: whoever packed b asserted that the format is supported. `a` holds the tile's rows and steps, the panel
+                // its steps, `out` all rows and columns of the tile; `matmul` checked that residual and
                 // bias are as large as the result.
-                unsafe { kernel::multiply(self.format, rows, &tile) };
+                unsafe { kernel::multiply(self.product.format, rows, &tile) };
             }
         }
     }

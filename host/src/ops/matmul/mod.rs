@@ -104,18 +104,54 @@ pub fn matmul<T: Float>(
         assert!(bias.is_none_or(|bias| bias.len() >= n), "bias smaller than a row of the result");
     }
     #[cfg(target_arch = "x86_64")]
-    if let (Some(a), Some(b), Some(write)) = (a.f32(), b.f32(), write.f32())
+    if let (Some(format), Some(a), Some(b), Some(write)) = (format::<T>(engine), a.f32(), b.f32(), write.f32())
         && m >= FEW_ROWS
-        && k > 0
     {
-        use kernel::Format;
-        let format = if engine.precision() == Precision::Bf16 { Format::Bf16 } else { Format::F32 };
-        if format.is_supported() {
-            let out = bytemuck::cast_slice_mut(out);
-            return blocked::multiply(engine, format, out, row_stride, a, b, write, threads);
-        }
+        let out = bytemuck::cast_slice_mut(out);
+        return blocked::multiply(engine, format, out, row_stride, a, b, write, threads);
     }
     portable(out, row_stride, a, b, write, threads);
+}
+
+/// How the kernels here multiply numbers of type `T`, if they do on this CPU.
+#[cfg(target_arch = "x86_64")]
+fn format<T: Float>(engine: &Engine) -> Option<kernel::Format> {
+    let format = match engine.precision() {
+        Precision::Bf16 => kernel::Format::Bf16,
+        Precision::F32 | Precision::F64 => kernel::Format::F32,
+    };
+    (is_f32::<T>() && format.is_supported()).then_some(format)
+}
+
+/// A right factor `[k, n]` that is multiplied several times: what a product does with it first is done once.
+pub struct Factor<'a, T> {
+    engine: &'a Engine,
+    matrix: Matrix<'a, T>,
+    #[cfg(target_arch = "x86_64")]
+    prepared: Option<blocked::Prepared<'a>>,
+}
+
+impl<'a, T: Float> Factor<'a, T> {
+    /// Prepares `matrix`, on all threads.
+    pub fn new(engine: &'a Engine, matrix: Matrix<'a, T>) -> Self {
+        Self {
+            engine,
+            matrix,
+            #[cfg(target_arch = "x86_64")]
+            prepared: format::<T>(engine)
+                .zip(matrix.f32())
+                .map(|(format, matrix)| blocked::Prepared::new(engine, format, matrix)),
+        }
+    }
+
+    /// As [`matmul`] on all threads, with this as `b`.
+    pub fn multiply(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, write: Write<'_, T>) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(prepared), Some(a), Some(write)) = (&self.prepared, a.f32(), write.f32()) {
+            return prepared.multiply(self.engine, bytemuck::cast_slice_mut(out), row_stride, a, write);
+        }
+        matmul(self.engine, out, row_stride, a, self.matrix, write, Threads::All);
+    }
 }
 
 impl<'a, T: Float> Matrix<'a, T> {

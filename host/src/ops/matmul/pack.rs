@@ -8,30 +8,57 @@ use std::arch::x86_64::*;
 /// Distance of steps in a packed tile of a.
 pub const A_STEP: usize = 16;
 
-/// Lines up to `n` values from `data` on: how a source is read.
+/// How a source is read: where its elements lie side by side, that is a line.
 #[derive(Clone, Copy)]
 struct Lines<'a> {
     data: &'a [f32],
     /// Distance of lines.
     stride: usize,
+    /// Inner elements: the lines of an interleaved source, the length of those of a transposed one.
+    inner: usize,
 }
 
-/// One step of up to 32 columns of `b` `[k, n]`: `panel` `[steps, COLUMNS]` holds its columns from `column` and its
-/// rows from `row` on; 0 beyond the matrix.
+/// Where parts of a line go: target t gets `width` values from `start` on, (start, width) = `place(t)`, at most `step`
+/// values a step.
+struct Targets<F> {
+    n: usize,
+    place: F,
+    /// Distance of targets.
+    len: usize,
+    /// Distance of steps within a target: 16 or 32.
+    step: usize,
+}
+
+/// Columns `column` to `column + 32 · panels` of `b` `[k, n]`, rows from `row` on, as panels `[panels, steps, COLUMNS]`;
+/// 0 beyond the matrix.
 ///
 /// # Safety
 /// `format.is_supported()`.
-pub unsafe fn pack_columns(format: Format, b: Matrix<'_, f32>, row: usize, column: usize, panel: &mut [u32]) {
-    let columns = COLUMNS.min(b.columns - column);
-    let inner = (panel.len() / COLUMNS * format.elements()).min(b.rows - row);
+pub unsafe fn pack_columns(
+    format: Format,
+    b: Matrix<'_, f32>,
+    row: usize,
+    column: usize,
+    steps: usize,
+    panels: &mut [u32],
+) {
+    let inner = (steps * format.elements()).min(b.rows - row);
+    let panel_len = steps * COLUMNS;
+    let n_panels = panels.len() / panel_len;
     // SAFETY: the caller's promise.
     unsafe {
         if b.column_stride == 1 {
-            let lines = Lines { data: &b.data[row * b.row_stride + column..], stride: b.row_stride };
-            interleave(format, lines, inner, columns, panel, COLUMNS);
+            let lines = Lines { data: &b.data[row * b.row_stride + column..], stride: b.row_stride, inner };
+            let place = |panel: usize| (panel * COLUMNS, COLUMNS.min(b.columns - column - panel * COLUMNS));
+            let targets = Targets { n: n_panels, place, len: panel_len, step: COLUMNS };
+            interleave(format, lines, steps, targets, panels);
         } else {
-            let lines = Lines { data: &b.data[row + column * b.column_stride..], stride: b.column_stride };
-            transpose(format, lines, inner, columns, panel);
+            for (panel, packed) in panels.chunks_exact_mut(panel_len).enumerate() {
+                let column = column + panel * COLUMNS;
+                let data = &b.data[row + column * b.column_stride..];
+                let lines = Lines { data, stride: b.column_stride, inner };
+                transpose(format, lines, COLUMNS.min(b.columns - column), packed);
+            }
         }
     }
 }
@@ -59,22 +86,39 @@ impl Block {
         if a.column_stride == 1 { ROWS * self.strides(a).0 } else { self.steps.next_multiple_of(16) * A_STEP }
     }
 
-    /// Packs `rows` rows from `row` on into `tile`.
+    /// Packs the rows of `n_tiles` tiles; `row(t)` is the first row of tile t, `row(t + 1)` one past its last.
     ///
     /// # Safety
     /// `format.is_supported()`.
-    pub unsafe fn pack(&self, format: Format, a: Matrix<'_, f32>, row: usize, rows: usize, tile: &mut [u32]) {
-        let start = row * a.row_stride + self.inner * a.column_stride;
+    pub unsafe fn pack(
+        &self,
+        format: Format,
+        a: Matrix<'_, f32>,
+        n_tiles: usize,
+        row: impl Fn(usize) -> usize,
+        tiles: &mut [u32],
+    ) {
+        let tile_len = self.tile_len(&a);
+        let start = row(0) * a.row_stride + self.inner * a.column_stride;
         // SAFETY: the caller's promise.
         unsafe {
             if a.column_stride == 1 {
                 let stride = self.strides(&a).0;
-                for (i, packed) in tile.chunks_exact_mut(stride).take(rows).enumerate() {
-                    pack_row(format, &a.data[start + i * a.row_stride..][..self.n_inner], packed);
+                for (tile, packed) in tiles.chunks_exact_mut(tile_len).take(n_tiles).enumerate() {
+                    for (row, packed) in (row(tile)..row(tile + 1)).zip(packed.chunks_exact_mut(stride)) {
+                        pack_row(format, &a.data[row * a.row_stride + self.inner..][..self.n_inner], packed);
+                    }
                 }
             } else {
-                let lines = Lines { data: &a.data[start..], stride: a.column_stride };
-                interleave(format, lines, self.n_inner, rows, &mut tile[..self.steps * A_STEP], A_STEP);
+                let lines = Lines { data: &a.data[start..], stride: a.column_stride, inner: self.n_inner };
+                let place = |tile: usize| (row(tile) - row(0), row(tile + 1) - row(tile));
+                interleave(
+                    format,
+                    lines,
+                    self.steps,
+                    Targets { n: n_tiles, place, len: tile_len, step: A_STEP },
+                    tiles,
+                );
             }
         }
     }
@@ -109,49 +153,75 @@ unsafe fn pack_row_bf16(values: &[f32], packed: &mut [u32]) {
     }
 }
 
-/// Lines become steps: line s (two lines a step in bfloat16), up to 32 values of it, 0 beyond `width` and beyond
-/// `inner` lines.
+/// Lines become steps (two lines a step in bfloat16); 0 beyond the width of a target and beyond the last line.
 ///
 /// # Safety
 /// `format.is_supported()`.
-unsafe fn interleave(format: Format, lines: Lines<'_>, inner: usize, width: usize, panel: &mut [u32], step: usize) {
+unsafe fn interleave<F: Fn(usize) -> (usize, usize)>(
+    format: Format,
+    lines: Lines<'_>,
+    steps: usize,
+    targets: Targets<F>,
+    packed: &mut [u32],
+) {
     // SAFETY: the caller's promise.
-    match format {
-        Format::F32 => {
-            for (i, packed) in panel.chunks_exact_mut(step).enumerate() {
-                let line: &[f32] = if i < inner { &lines.data[i * lines.stride..][..width] } else { &[] };
-                let (filled, rest) = packed.split_at_mut(line.len());
-                filled.iter_mut().zip(line).for_each(|(packed, value)| *packed = value.to_bits());
-                rest.fill(0);
-            }
+    unsafe {
+        match format {
+            Format::F32 => interleave_f32(lines, steps, targets, packed),
+            Format::Bf16 => interleave_bf16(lines, steps, targets, packed),
         }
-        Format::Bf16 => unsafe { interleave_bf16(lines, inner, width, panel, step) },
     }
 }
 
-/// # Safety
-/// As [`Format::Bf16`] needs.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn interleave_bf16(lines: Lines<'_>, inner: usize, width: usize, panel: &mut [u32], step: usize) {
-    // Lane 2i of the result is value i of the first line, lane 2i + 1 that of the second.
-    let order: [u16; 32] = std::array::from_fn(|lane| (lane / 2 + lane % 2 * 16) as u16);
-    // SAFETY: `order` has the size of a vector.
-    let order = unsafe { _mm512_loadu_si512(order.as_ptr().cast()) };
-    for (i, packed) in panel.chunks_exact_mut(step).enumerate() {
-        let line =
-            |line: usize| -> &[f32] { if line < inner { &lines.data[line * lines.stride..][..width] } else { &[] } };
-        let (first, second) = (line(2 * i), line(2 * i + 1));
-        for (start, packed) in packed.chunks_exact_mut(16).enumerate() {
-            let start = start * 16;
-            // SAFETY: masks keep loads inside the lines; `packed` holds 16 values.
-            unsafe {
-                let [first, second] = [first, second].map(|line| load(line, start));
-                let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
-                _mm512_storeu_si512(packed.as_mut_ptr().cast(), _mm512_permutexvar_epi16(order, both));
+macro_rules! interleave_kernel {
+    ($name:ident, $features:literal, $elements:literal, |$first:ident, $second:ident| $vector:expr) => {
+        /// # Safety
+        /// The CPU has the features.
+        #[target_feature(enable = $features)]
+        unsafe fn $name<F: Fn(usize) -> (usize, usize)>(
+            lines: Lines<'_>,
+            steps: usize,
+            targets: Targets<F>,
+            packed: &mut [u32],
+        ) {
+            // A whole line after the other, so that memory is read in order.
+            for step in 0..steps {
+                for target in 0..targets.n {
+                    let (start, width) = (targets.place)(target);
+                    let packed = &mut packed[target * targets.len + step * targets.step..][..targets.step];
+                    let line = |i: usize| -> &[f32] {
+                        let line = step * $elements + i;
+                        if line < lines.inner { &lines.data[line * lines.stride + start..][..width] } else { &[] }
+                    };
+                    for (half, packed) in packed.chunks_exact_mut(16).enumerate() {
+                        // SAFETY: masks keep loads inside the lines; `packed` holds 16 values.
+                        unsafe {
+                            let ($first, $second) = (load(line(0), half * 16), load(line($elements - 1), half * 16));
+                            _mm512_storeu_si512(packed.as_mut_ptr().cast(), $vector);
+                        }
+                    }
+                }
             }
         }
-    }
+    };
 }
+
+interleave_kernel!(interleave_f32, "avx512f", 1, |line, _same| _mm512_castps_si512(line));
+interleave_kernel!(interleave_bf16, "avx512f,avx512bw,avx512bf16", 2, |first, second| {
+    let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first));
+    _mm512_permutexvar_epi16(_mm512_loadu_si512(PAIRS.as_ptr().cast()), both)
+});
+
+/// Lane 2i is value i of a first vector, lane 2i + 1 that of a second one.
+static PAIRS: [u16; 32] = {
+    let mut order = [0; 32];
+    let mut lane = 0;
+    while lane < 32 {
+        order[lane] = (lane / 2 + lane % 2 * 16) as u16;
+        lane += 1;
+    }
+    order
+};
 
 /// 16 values of `line` from `start` on, 0 beyond its end.
 #[inline]
@@ -183,12 +253,12 @@ fn mask(n: usize) -> __mmask16 {
 ///
 /// # Safety
 /// `format.is_supported()`.
-unsafe fn transpose(format: Format, lines: Lines<'_>, inner: usize, columns: usize, panel: &mut [u32]) {
+unsafe fn transpose(format: Format, lines: Lines<'_>, columns: usize, panel: &mut [u32]) {
     // SAFETY: the caller's promise.
     unsafe {
         match format {
-            Format::F32 => transpose_f32(lines, inner, columns, panel),
-            Format::Bf16 => transpose_bf16(lines, inner, columns, panel),
+            Format::F32 => transpose_f32(lines, columns, panel),
+            Format::Bf16 => transpose_bf16(lines, columns, panel),
         }
     }
 }
@@ -198,7 +268,8 @@ macro_rules! transpose_kernel {
         /// # Safety
         /// The CPU has the features.
         #[target_feature(enable = $features)]
-        unsafe fn $name(lines: Lines<'_>, inner: usize, columns: usize, panel: &mut [u32]) {
+        unsafe fn $name(lines: Lines<'_>, columns: usize, panel: &mut [u32]) {
+            let inner = lines.inner;
             for (block, packed) in panel.chunks_mut(16 * COLUMNS).enumerate() {
                 let start = block * 16 * $elements;
                 for half in 0..2 {
