@@ -299,7 +299,7 @@ impl Affine {
     }
 
     pub fn norm(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
-        layer_norm::forward(engine, x, &self.weight.value, &self.bias.value, out, stats)
+        layer_norm::forward(engine, x, &self.weight.value, &self.bias.value, layer_norm::EPSILON, out, stats)
     }
 
     fn norm_backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
