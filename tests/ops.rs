@@ -100,10 +100,10 @@ fn gelu_equals_its_reference() -> Outcome {
             let expected = reference::gelu(&x)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let out = zeros(&[n], dtype);
-            gelu::forward(&engine(), &x, &out)?;
+            gelu::forward(&engine(), gelu::Gelu::Tanh, &x, &out)?;
             assert_close("out", &out, &expected);
             let dx = dy.copy()?;
-            gelu::backward(&engine(), &x, &dx)?;
+            gelu::backward(&engine(), gelu::Gelu::Tanh, &x, &dx)?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
         }
     }
@@ -248,6 +248,6 @@ fn kernels_refuse_what_they_cannot_do() -> Outcome {
     let error = add::copy(&integers, &integers.copy()?).unwrap_err();
     assert_eq!(error.to_string(), "training needs f32 or f64 tensors, got U32");
     let transposed = zeros(&[2, 3], DType::F32).t()?;
-    assert!(gelu::forward(&engine(), &transposed, &zeros(&[3, 2], DType::F32)).is_err());
+    assert!(gelu::forward(&engine(), gelu::Gelu::Tanh, &transposed, &zeros(&[3, 2], DType::F32)).is_err());
     Ok(())
 }

@@ -9,7 +9,8 @@ use super::params::{Init, Param, Params};
 use super::{ModelConfig, Tokens};
 use crate::Result;
 use crate::ops::{
-    Engine, Precision, add, attention, dropout, dropout::Mask, embedding, gelu, layer_norm, linear, linear::Layout,
+    Engine, Precision, add, attention, dropout, dropout::Mask, embedding, gelu, gelu::Gelu, layer_norm, linear,
+    linear::Layout,
 };
 use crate::random::Stream;
 use candle_core::Tensor;
@@ -190,7 +191,7 @@ impl Gpt {
         // network: → norm → 4C → GELU → C → +
         block.norm_2.norm(&self.engine, &kept.middle, &kept.norm_2, &kept.stats_2)?;
         block.expand.linear(&self.engine, &kept.norm_2, &kept.expanded)?;
-        gelu::forward(&self.engine, &kept.expanded, &kept.activated)?;
+        gelu::forward(&self.engine, Gelu::Tanh, &kept.expanded, &kept.activated)?;
         block.contract.linear(&self.engine, &kept.activated, branch)?;
         self.drop(branch, dropout, layer, AFTER_NETWORK)?;
         add::forward(&self.engine, &kept.middle, branch, out)
@@ -229,7 +230,7 @@ impl Gpt {
             // network
             let dbranch = self.branch_gradient(gradients, dropout, layer, AFTER_NETWORK)?;
             block.contract.linear_backward(&self.engine, dbranch, &kept.activated, &gradients.expanded)?;
-            gelu::backward(&self.engine, &kept.expanded, &gradients.expanded)?;
+            gelu::backward(&self.engine, Gelu::Tanh, &kept.expanded, &gradients.expanded)?;
             block.expand.linear_backward(&self.engine, &gradients.expanded, &kept.norm_2, &gradients.branch)?;
             block.norm_2.norm_backward(&self.engine, &gradients.branch, &kept.middle, &kept.stats_2, dstream)?;
             // attention
