@@ -1,7 +1,7 @@
 //! Writes text token by token, keeping the keys and values of what was read.
 
 use super::Gpt;
-use crate::ops::{add, attention, attention::Shape, embedding, gelu, gelu::Gelu, linear};
+use crate::ops::{add, attention, embedding, gelu, gelu::Gelu, linear};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 
@@ -70,7 +70,7 @@ impl<'m> Decoder<'m> {
         if position >= model.config.context {
             return Err(Error::run(format!("the context of {} tokens is full", model.config.context)));
         }
-        let shape = Shape { length: 1, heads: model.config.heads, width: model.config.width };
+        let shape = model.config.attention(1);
         embedding::forward(
             engine,
             &[id],

@@ -73,7 +73,7 @@ fn inner_tanh<T: Float>(x: T) -> T {
 /// Φ(x) + x φ(x), with φ(x) = e^(-x²/2) / √(2π) the density.
 #[inline(always)]
 fn erf_slope<T: Float>(x: T) -> T {
-    normal_cdf(x) + x * T::of(0.5 * SQRT_2_OVER_PI ) * (T::of(-0.5) * x * x).exp()
+    normal_cdf(x) + x * T::of(0.5 * SQRT_2_OVER_PI) * (T::of(-0.5) * x * x).exp()
 }
 
 #[inline(always)]

@@ -19,6 +19,7 @@ mod peak;
 mod pool;
 mod reduce;
 pub mod rms_norm;
+pub mod rotary;
 pub mod swiglu;
 pub mod update;
 
