@@ -74,9 +74,8 @@ impl<'m> Decoder<'m> {
         embedding::forward(
             engine,
             &[id],
-            &[position as u32],
             &model.tokens.value,
-            &model.positions.value,
+            Some((&[position as u32], &model.positions.value)),
             &scratch.stream,
         )?;
         for (block, cache) in model.blocks.iter().zip(&self.caches) {

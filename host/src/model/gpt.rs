@@ -155,9 +155,8 @@ impl Gpt {
         embedding::forward(
             &self.engine,
             tokens.ids,
-            tokens.positions,
             &self.tokens.value,
-            &self.positions.value,
+            Some((tokens.positions, &self.positions.value)),
             &stream[0],
         )?;
         self.drop(&stream[0], dropout, 0, AFTER_EMBEDDING)?;
@@ -247,10 +246,9 @@ impl Gpt {
         embedding::backward(
             &self.engine,
             tokens.ids,
-            tokens.positions,
             dstream,
             &self.tokens.grad,
-            &self.positions.grad,
+            Some((tokens.positions, &self.positions.grad)),
         )
     }
 
