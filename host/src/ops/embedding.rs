@@ -9,8 +9,9 @@ use rayon::prelude::*;
 /// Pieces of a table whose gradient is summed.
 const TASKS: usize = 16;
 
-/// `out` `[rows, width]`: `tokens[ids[i]]` + `table[at[i]]` for `positions` = (at, table). tokens `[vocab, width]`, table
-/// `[context, width]`. Every id must be below vocab and every position below context: the loader and the sampler check.
+/// `out` `[rows, width]`: `tokens[ids[i]]` + `table[at[i]]` for `positions` = (at, table). tokens `[vocab, width]`,
+/// table `[context, width]`. Every id must be below vocab and every position below context: the loader and the sampler
+/// check.
 pub fn forward(
     engine: &Engine,
     ids: &[u32],

@@ -49,8 +49,8 @@ pub trait Float:
     fn sqrt(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Error function. For `f32` a rational function that the compiler turns into vector instructions, within 4 units in
-    /// the last place; for `f64` FreeBSD's, by way of the `libm` crate.
+    /// Error function. For `f32` a rational function that the compiler turns into vector instructions, within 4 units
+    /// in the last place; for `f64` FreeBSD's, by way of the `libm` crate.
     fn erf(self) -> Self;
     /// The larger; the other one if one is NaN.
     fn max(self, other: Self) -> Self;

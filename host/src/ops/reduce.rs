@@ -3,12 +3,15 @@
 use super::{Engine, Float};
 use rayon::prelude::*;
 
+/// Running results side by side: as many as the widest vector holds.
+pub(super) const LANES: usize = 16;
+
 /// Σ f(i) for i below `n`, in 16 running sums, so that the compiler may use vector instructions.
 #[inline(always)]
 pub(super) fn lanes<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
-    let mut sums = [T::ZERO; 16];
-    let whole = n / 16 * 16;
-    for start in (0..whole).step_by(16) {
+    let mut sums = [T::ZERO; LANES];
+    let whole = n / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
         for (lane, sum) in sums.iter_mut().enumerate() {
             *sum += f(start + lane);
         }
@@ -16,12 +19,25 @@ pub(super) fn lanes<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
     for i in whole..n {
         sums[i - whole] += f(i);
     }
-    sums.iter().copied().sum()
+    fold(sums, |a, b| a + b)
+}
+
+/// The lanes made one: halves upon halves, so that few operations wait for one another.
+#[inline(always)]
+pub(super) fn fold<T: Float>(mut lanes: [T; LANES], f: impl Fn(T, T) -> T) -> T {
+    let mut n = LANES;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            lanes[i] = f(lanes[i], lanes[i + n]);
+        }
+    }
+    lanes[0]
 }
 
 /// Runs `kernel(task, sums)` for each task on all threads; `sums` `[N, width]` are the task's own and begin at 0. They
-/// are then added to `totals`, N times `[width]`, in the order of the tasks: the result does not depend on the number of
-/// threads.
+/// are then added to `totals`, N times `[width]`, in the order of the tasks: the result does not depend on the number
+/// of threads.
 pub(super) fn sum_in_order<T: Float, I: IndexedParallelIterator, const N: usize>(
     engine: &Engine,
     totals: [&mut [T]; N],

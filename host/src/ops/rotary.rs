@@ -43,7 +43,7 @@ pub fn forward(engine: &Engine, qkv: &Tensor, positions: &[u32], shape: Shape, t
     rotate(engine, qkv, positions, shape, table, 1.0)
 }
 
-/// `dqkv`, the gradient of rotated queries and keys, becomes that of the unrotated ones, in place: the inverse rotation.
+/// `dqkv`, the gradient of rotated queries and keys, becomes that of the unrotated ones in place: the inverse rotation.
 pub fn backward(engine: &Engine, dqkv: &Tensor, positions: &[u32], shape: Shape, table: &Table) -> Result<()> {
     rotate(engine, dqkv, positions, shape, table, -1.0)
 }

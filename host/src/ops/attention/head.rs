@@ -77,11 +77,10 @@ impl Head<'_> {
             self.multiply(&mut scores, n, queries.rows(first, rows), keys.rows(0, n).t(), Write::Overwrite);
             let mut totals = [T::ONE; QUERIES];
             for (i, scores) in scores.chunks_exact_mut(n).take(rows).enumerate() {
-                let (seen, future) = scores.split_at_mut(self.seen(first + i));
-                let sum = softmax::forward(seen, self.shape.scale());
+                let seen = self.seen(first + i);
+                let sum = softmax::forward(scores, seen, self.shape.scale());
                 (totals[i], log_sum_exp[first + i]) = (sum.total, sum.log);
-                future.fill(T::ZERO);
-                self.drop(first + i, seen);
+                self.drop(first + i, &mut scores[..seen]);
             }
             let out = &mut out[first * d..][..rows * d];
             self.multiply(out, d, Matrix::new(&scores, rows, n), values.rows(0, n), Write::Overwrite);
@@ -100,7 +99,7 @@ impl Head<'_> {
         [dout, out]: [Columns<'_, T>; 2],
         log_sum_exp: &[T],
         [dqueries, dkeys, dvalues]: [&mut [T]; 3],
-        mut write: Write,
+        mut write: Write<'_, T>,
     ) {
         let Shape { length, head_width: d, .. } = self.shape;
         let scale = self.shape.scale::<T>();
@@ -120,10 +119,8 @@ impl Head<'_> {
                     #[inline(always)]
                     || lanes(d, |k| dout[k] * out[k]),
                 );
-                p[seen..].fill(T::ZERO);
-                ds[seen..].fill(T::ZERO);
                 self.drop(row, &mut ds[..seen]);
-                softmax::backward(&mut p[..seen], &mut ds[..seen], scale, log_sum_exp[row], dot);
+                softmax::backward(p, ds, seen, scale, log_sum_exp[row], dot);
                 self.drop(row, &mut p[..seen]);
             }
             let (p, ds) = (Matrix::new(&probabilities, rows, n), Matrix::new(&dscores, rows, n));
@@ -134,7 +131,14 @@ impl Head<'_> {
         }
     }
 
-    fn multiply<T: Float>(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
+    fn multiply<T: Float>(
+        &self,
+        out: &mut [T],
+        row_stride: usize,
+        a: Matrix<'_, T>,
+        b: Matrix<'_, T>,
+        write: Write<'_, T>,
+    ) {
         matmul(self.engine, out, row_stride, a, b, write, Threads::One);
     }
 

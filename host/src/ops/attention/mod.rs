@@ -9,7 +9,7 @@
 mod head;
 mod softmax;
 
-use super::cpu::{rows_per_task, with_slices, with_type};
+use super::cpu::{with_slices, with_type};
 use super::dropout::Mask;
 use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
 use crate::Result;
@@ -75,8 +75,8 @@ impl Shape {
     }
 }
 
-/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `dropout` acts on the
-/// probabilities.
+/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `dropout` acts on
+/// the probabilities.
 pub fn forward(
     engine: &Engine,
     qkv: &Tensor,
@@ -88,14 +88,18 @@ pub fn forward(
     let _timer = engine.time(OpGroup::Attention);
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [out, log_sum_exp], |[qkv], [out, log_sum_exp]| {
         let Shape { length, heads, head_width: d, .. } = shape;
-        // Heads share rows of `out`: each task writes into a matrix of its own.
-        let mut parts = engine.pool.take::<T>(out.len());
-        let tasks = parts.par_chunks_exact_mut(length * d).zip(log_sum_exp.par_chunks_exact_mut(length));
-        tasks.enumerate().for_each(|(index, (out, log_sum_exp))| {
-            let head = Head { engine, shape, index, dropout };
-            head.forward(shape.qkv(qkv, index / heads, index % heads), out, log_sum_exp);
+        let sequences = out.par_chunks_exact_mut(length * heads * d);
+        let sequences = sequences.zip(log_sum_exp.par_chunks_exact_mut(heads * length));
+        sequences.enumerate().for_each(|(sequence, (out, log_sum_exp))| {
+            // Heads share rows of `out`: each writes into a matrix of its own.
+            let mut parts = engine.pool.take::<T>(out.len());
+            let tasks = parts.par_chunks_exact_mut(length * d).zip(log_sum_exp.par_chunks_exact_mut(length));
+            tasks.enumerate().for_each(|(head, (out, log_sum_exp))| {
+                let qkv = shape.qkv(qkv, sequence, head);
+                Head { engine, shape, index: sequence * heads + head, dropout }.forward(qkv, out, log_sum_exp);
+            });
+            gather(&parts, shape, heads, |head| head, out);
         });
-        gather(&parts, shape, heads, |head| head, out);
         Ok(())
     }))
 }
@@ -114,54 +118,61 @@ pub fn backward(
     let _timer = engine.time(OpGroup::Attention);
     let reads = [dout, qkv, out, log_sum_exp];
     with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
-        let Shape { length, heads, kv_heads, head_width: d, .. } = shape;
-        let group = shape.group();
-        // Per task the gradients of a group's queries, one matrix a head, of its keys and of its values.
-        let mut parts = engine.pool.take::<T>(dqkv.len());
-        parts.par_chunks_exact_mut((group + 2) * length * d).enumerate().for_each(|(task, parts)| {
-            let sequence = task / kv_heads;
-            let (dqueries, dkeys_values) = parts.split_at_mut(group * length * d);
-            let (dkeys, dvalues) = dkeys_values.split_at_mut(length * d);
-            for (i, dqueries) in dqueries.chunks_exact_mut(length * d).enumerate() {
-                let index = task * group + i;
-                let (qkv, log_sum_exp) = (shape.qkv(qkv, sequence, index % heads), &log_sum_exp[index * length..]);
-                let out = [dout, out].map(|x| shape.columns(x, heads, sequence, index % heads));
-                let write = if i == 0 { Write::Overwrite } else { Write::Add };
-                let head = Head { engine, shape, index, dropout };
-                head.backward(qkv, out, log_sum_exp, [&mut *dqueries, &mut *dkeys, &mut *dvalues], write);
-            }
+        let row = shape.qkv_width();
+        dqkv.par_chunks_exact_mut(shape.length * row).enumerate().for_each(|(sequence, dqkv)| {
+            backward_sequence(engine, dropout, sequence, shape, [dout, qkv, out, log_sum_exp], dqkv);
         });
-        let place = |index: usize| match index.checked_sub(heads) {
-            None => index / group * (group + 2) + index % group,
-            Some(other) => other % kv_heads * (group + 2) + group + other / kv_heads,
-        };
-        gather(&parts, shape, heads + 2 * kv_heads, place, dqkv);
         Ok(())
     }))
 }
 
-/// The rows of `out` `[sequences · length, columns · d]` from `parts` `[sequences, columns, length, d]`: columns i·d ..
-/// (i+1)·d are part `place(i)` of the sequence.
-fn gather<T: Float>(
-    parts: &[T],
+/// The gradient of one sequence, one task per head of keys and values: those of its query heads are summed in order.
+fn backward_sequence<T: Float>(
+    engine: &Engine,
+    dropout: Option<&Mask>,
+    sequence: usize,
     shape: Shape,
-    columns: usize,
-    place: impl Fn(usize) -> usize + Sync + Send,
-    out: &mut [T],
+    [dout, qkv, out, log_sum_exp]: [&[T]; 4],
+    dqkv: &mut [T],
 ) {
-    let Shape { length, head_width: d, .. } = shape;
-    let width = columns * d;
-    out.par_chunks_exact_mut(width).with_min_len(rows_per_task(width)).enumerate().for_each(|(row, out)| {
-        for (i, out) in out.chunks_exact_mut(d).enumerate() {
-            let part = row / length * columns + place(i);
-            out.copy_from_slice(&parts[(part * length + row % length) * d..][..d]);
+    let Shape { length, heads, kv_heads, head_width: d, .. } = shape;
+    let group = shape.group();
+    // Per task the gradients of its queries, one matrix a head, of its keys and of its values.
+    let mut parts = engine.pool.take::<T>(dqkv.len());
+    parts.par_chunks_exact_mut((group + 2) * length * d).enumerate().for_each(|(kv_head, parts)| {
+        let (dqueries, dkeys_values) = parts.split_at_mut(group * length * d);
+        let (dkeys, dvalues) = dkeys_values.split_at_mut(length * d);
+        for (i, dqueries) in dqueries.chunks_exact_mut(length * d).enumerate() {
+            let head = kv_head * group + i;
+            let index = sequence * heads + head;
+            let out = [dout, out].map(|x| shape.columns(x, heads, sequence, head));
+            let gradients = [dqueries, &mut *dkeys, &mut *dvalues];
+            let write = if i == 0 { Write::Overwrite } else { Write::Add };
+            let qkv = shape.qkv(qkv, sequence, head);
+            Head { engine, shape, index, dropout }.backward(qkv, out, &log_sum_exp[index * length..], gradients, write);
         }
     });
+    let place = |index: usize| match index.checked_sub(heads) {
+        None => index / group * (group + 2) + index % group,
+        Some(other) => other % kv_heads * (group + 2) + group + other / kv_heads,
+    };
+    gather(&parts, shape, heads + 2 * kv_heads, place, dqkv);
 }
 
-/// One new position of one sequence: `out` `[1, heads · d]` attends from `qkv` `[1, (heads + 2 · kv_heads) · d]` to itself
-/// and to the `position` positions before it. `cache` `[context, 2 · kv_heads · d]` holds keys and values; the new ones
-/// are written into row `position`, which must be below the context.
+/// The rows of `out` `[length, columns · d]` from `parts` `[columns, length, d]`: columns i·d .. (i+1)·d are part
+/// `place(i)`.
+fn gather<T: Float>(parts: &[T], shape: Shape, columns: usize, place: impl Fn(usize) -> usize, out: &mut [T]) {
+    let Shape { length, head_width: d, .. } = shape;
+    for (row, out) in out.chunks_exact_mut(columns * d).enumerate() {
+        for (i, out) in out.chunks_exact_mut(d).enumerate() {
+            out.copy_from_slice(&parts[(place(i) * length + row) * d..][..d]);
+        }
+    }
+}
+
+/// One new position of one sequence: `out` `[1, heads · d]` attends from `qkv` `[1, (heads + 2 · kv_heads) · d]` to
+/// itself and to the `position` positions before it. `cache` `[context, 2 · kv_heads · d]` holds keys and values; the
+/// new ones are written into row `position`, which must be below the context.
 pub fn cached(
     engine: &Engine,
     qkv: &Tensor,
@@ -181,7 +192,7 @@ pub fn cached(
             let keys = Matrix::strided(&cache[kv_head * d..], seen, d, row);
             matmul(engine, &mut scores, seen, queries, keys.t(), Write::Overwrite, Threads::One);
             for scores in scores.chunks_exact_mut(seen) {
-                let total = softmax::forward(scores, shape.scale::<T>()).total;
+                let total = softmax::forward(scores, seen, shape.scale::<T>()).total;
                 scores.iter_mut().for_each(|score| *score /= total);
             }
             let values = Matrix::strided(&cache[(kv_heads + kv_head) * d..], seen, d, row);
