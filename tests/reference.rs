@@ -2,6 +2,7 @@
 //! these. candle's fused ops are not used: they have no backward.
 
 use candle_core::{D, Result, Tensor};
+use trainyard::ops::attention::{Shape, Span};
 
 /// x W + b.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -9,18 +10,34 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 }
 
 /// Layer normalisation over the last dimension.
-pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    let normal = centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?;
-    normal.broadcast_mul(weight)?.broadcast_add(bias)
+    rms_norm(&centred, weight, epsilon)?.broadcast_add(bias)
+}
+
+/// Root-mean-square normalisation over the last dimension.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean + epsilon)?.sqrt()?)?.broadcast_mul(weight)
 }
 
 /// GELU, tanh form.
-pub fn gelu(x: &Tensor) -> Result<Tensor> {
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     let cubic = (x.powf(3.0)? * 0.044715)?;
     let inner = ((x + cubic)? * (2.0 / std::f64::consts::PI).sqrt())?;
     (x * 0.5)?.mul(&(inner.tanh()? + 1.0)?)
+}
+
+/// GELU, exact form.
+pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
+    (x * 0.5)?.mul(&((x / 2.0_f64.sqrt())?.erf()? + 1.0)?)
+}
+
+/// silu(gate) · up of `[rows, 2 · hidden]`.
+pub fn swiglu(x: &Tensor) -> Result<Tensor> {
+    let parts = x.chunk(2, D::Minus1)?;
+    let sigmoid = ((parts[0].neg()?.exp()? + 1.0)?).recip()?;
+    (&parts[0] * sigmoid)? * &parts[1]
 }
 
 /// Token vectors plus position vectors.
@@ -28,22 +45,43 @@ pub fn embedding(ids: &Tensor, positions: &Tensor, tokens: &Tensor, places: &Ten
     tokens.index_select(ids, 0)? + places.index_select(positions, 0)?
 }
 
-/// Causal self-attention. qkv `[sequences, length, 3 · width]` → `[sequences, length, width]`.
-pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
-    let (sequences, length, triple) = qkv.dims3()?;
-    let width = triple / 3;
-    let head_width = width / heads;
-    let part = |i: usize| {
-        let part = qkv.narrow(2, i * width, width)?.reshape((sequences, length, heads, head_width))?;
-        part.transpose(1, 2)?.contiguous()
+/// Rotary positions as Llama on Hugging Face writes them: x cos + rotate_half(x) sin for queries and keys of
+/// `qkv` `[rows, (heads + 2 · kv_heads) · d]`.
+pub fn rotary(qkv: &Tensor, positions: &[u32], shape: Shape, theta: f64) -> Result<Tensor> {
+    let Shape { heads, kv_heads, head_width: d, .. } = shape;
+    let (rows, turned) = (positions.len(), heads + kv_heads);
+    let angles = |f: fn(f64) -> f64| {
+        let angle = |i: usize| f64::from(positions[i / d]) / theta.powf((2 * (i % d % (d / 2))) as f64 / d as f64);
+        let values: Vec<f64> = (0..rows * d).map(|i| f(angle(i))).collect();
+        Tensor::from_vec(values, (rows, 1, d), qkv.device())?.to_dtype(qkv.dtype())
     };
-    let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-    let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / (head_width as f64).sqrt())?;
-    let future: Vec<f64> =
-        (0..length * length).map(|i| if i % length > i / length { f64::NEG_INFINITY } else { 0.0 }).collect();
-    let future = Tensor::from_vec(future, (length, length), qkv.device())?.to_dtype(qkv.dtype())?;
-    let scores = scores.broadcast_add(&future)?;
+    let x = qkv.reshape((rows, heads + 2 * kv_heads, d))?;
+    let (x, values) = (x.narrow(1, 0, turned)?, x.narrow(1, turned, kv_heads)?);
+    let halves = x.chunk(2, 2)?;
+    let rotate_half = Tensor::cat(&[&halves[1].neg()?, &halves[0]], 2)?;
+    let x = (x.broadcast_mul(&angles(f64::cos)?)? + rotate_half.broadcast_mul(&angles(f64::sin)?)?)?;
+    Tensor::cat(&[&x, &values], 1)?.reshape((rows, ()))
+}
+
+/// Self-attention. qkv `[sequences · length, (heads + 2 · kv_heads) · d]` → `[sequences · length, heads · d]`.
+pub fn attention(qkv: &Tensor, shape: Shape) -> Result<Tensor> {
+    let Shape { length, heads, kv_heads, head_width: d, span } = shape;
+    let sequences = qkv.dim(0)? / length;
+    let part = |start: usize, n: usize| {
+        let part = qkv.narrow(1, start * d, n * d)?.reshape((sequences, length, n, d))?.transpose(1, 2)?;
+        // A head of keys or values stands beside each query head of its group.
+        let repeated = part.unsqueeze(2)?.broadcast_as((sequences, n, heads / n, length, d))?;
+        repeated.contiguous()?.reshape((sequences, heads, length, d))
+    };
+    let (q, k, v) = (part(0, heads)?, part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?);
+    let mut scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / (d as f64).sqrt())?;
+    if span == Span::Causal {
+        let future: Vec<f64> =
+            (0..length * length).map(|i| if i % length > i / length { f64::NEG_INFINITY } else { 0.0 }).collect();
+        let future = Tensor::from_vec(future, (length, length), qkv.device())?.to_dtype(qkv.dtype())?;
+        scores = scores.broadcast_add(&future)?;
+    }
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
     let probabilities = shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)?;
-    probabilities.matmul(&v)?.transpose(1, 2)?.reshape((sequences, length, width))
+    probabilities.matmul(&v)?.transpose(1, 2)?.reshape((sequences * length, heads * d))
 }

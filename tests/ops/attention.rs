@@ -1,0 +1,112 @@
+//! Attention, whole and position by position.
+
+use super::{Outcome, TYPES, assert_close, engine, random, reference, shape, var, zeros};
+use candle_core::{DType, Device, Tensor};
+use trainyard::ops::attention::{self, Shape, Span};
+use trainyard::ops::dropout;
+use trainyard::random::Stream;
+
+#[test]
+fn attention_equals_its_reference() -> Outcome {
+    // (sequences, length, heads, kv_heads, head_width): lengths below, at and across the blocks of queries
+    let shapes = [(1, 1, 1, 1, 1), (2, 7, 3, 3, 5), (3, 64, 2, 1, 8), (1, 200, 4, 2, 16), (2, 67, 4, 1, 3)];
+    for dtype in TYPES {
+        for (sequences, length, heads, kv_heads, head_width) in shapes {
+            for span in [Span::Causal, Span::Full] {
+                equals_reference(Shape { length, heads, kv_heads, head_width, span }, sequences, dtype)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn equals_reference(shape: Shape, sequences: usize, dtype: DType) -> Outcome {
+    let (rows, width) = (sequences * shape.length, shape.out_width());
+    let qkv = var("qkv", &[rows, shape.qkv_width()], dtype);
+    let dout = random("dout", &[rows, width], dtype);
+    let expected = reference::attention(&qkv, shape)?;
+    let grads = (&expected * &dout)?.sum_all()?.backward()?;
+    let out = random("old out", &[rows, width], dtype);
+    let lse = zeros(&[sequences, shape.heads, shape.length], dtype);
+    attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+    assert_close("out", &out, &expected);
+    let dqkv = random("old", &[rows, shape.qkv_width()], dtype);
+    attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, None, &dqkv)?;
+    assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap());
+    Ok(())
+}
+
+/// Large scores, and rows of scores that are all equal: the exponentials neither overflow nor vanish.
+#[test]
+fn attention_is_right_for_extreme_scores() -> Outcome {
+    for dtype in TYPES {
+        for factor in [0.0, 30.0] {
+            let shape = shape(70, 2, 16);
+            let qkv = (random("qkv", &[70, shape.qkv_width()], dtype) * factor)?;
+            let (out, lse) = (zeros(&[70, 32], dtype), zeros(&[1, 2, 70], dtype));
+            attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+            let expected = reference::attention(&qkv, shape)?;
+            let far = ((&out - expected)?.abs()?.max_all()?.to_dtype(DType::F64)?).to_scalar::<f64>()?;
+            assert!(far <= factor * 1e-3, "off by {far}");
+        }
+    }
+    Ok(())
+}
+
+/// The cached form, position by position, gives the rows of the whole.
+#[test]
+fn cached_attention_equals_its_reference() -> Outcome {
+    for dtype in TYPES {
+        for (length, heads, kv_heads, head_width) in [(1, 1, 1, 1), (70, 3, 3, 5), (9, 4, 2, 8), (13, 4, 1, 16)] {
+            let shape = Shape { kv_heads, ..shape(length, heads, head_width) };
+            let qkv = random("qkv", &[length, shape.qkv_width()], dtype);
+            let expected = reference::attention(&qkv, shape)?;
+            let cache = zeros(&[length + 2, 2 * kv_heads * head_width], dtype);
+            for position in 0..length {
+                let row = qkv.narrow(0, position, 1)?.force_contiguous()?;
+                let got = zeros(&[1, shape.out_width()], dtype);
+                attention::cached(&engine(), &row, shape, position, &cache, &got)?;
+                assert_close("cached", &got, &expected.narrow(0, position, 1)?.force_contiguous()?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// With dropout there is no reference to copy: the gradient is checked against finite differences under the same mask.
+#[test]
+fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
+    for (kv_heads, span) in [(2, Span::Causal), (1, Span::Causal), (1, Span::Full)] {
+        dropout_gradient(Shape { kv_heads, span, ..shape(9, 2, 3) })?;
+    }
+    Ok(())
+}
+
+fn dropout_gradient(shape: Shape) -> Outcome {
+    let (rows, width, qkv_width) = (2 * shape.length, shape.out_width(), shape.qkv_width());
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 5, rate: 0.3 };
+    let dout = random("dout", &[rows, width], DType::F64);
+    let value = |qkv: &Tensor| -> Result<(f64, Tensor, Tensor), Box<dyn std::error::Error>> {
+        let (out, lse) = (zeros(&[rows, width], DType::F64), zeros(&[2, shape.heads, shape.length], DType::F64));
+        attention::forward(&engine(), qkv, shape, Some(&mask), &out, &lse)?;
+        Ok(((&out * &dout)?.sum_all()?.to_scalar()?, out, lse))
+    };
+    let qkv = random("qkv", &[rows, qkv_width], DType::F64);
+    let (_, out, lse) = value(&qkv)?;
+    let plain = zeros(&[rows, width], DType::F64);
+    attention::forward(&engine(), &qkv, shape, None, &plain, &lse.copy()?)?;
+    assert!((&out - &plain)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
+    let dqkv = zeros(&[rows, qkv_width], DType::F64);
+    attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, Some(&mask), &dqkv)?;
+    let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.flatten_all()?.to_vec1::<f64>()?);
+    for i in (0..flat.len()).step_by(7) {
+        let moved = |by: f64| {
+            let mut values = flat.clone();
+            values[i] += by;
+            value(&Tensor::from_vec(values, qkv.shape(), &Device::Cpu).unwrap()).unwrap().0
+        };
+        let expected = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+        assert!((gradient[i] - expected).abs() < 1e-7, "dqkv[{i}]: got {}, expected {expected}", gradient[i]);
+    }
+    Ok(())
+}

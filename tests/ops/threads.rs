@@ -1,0 +1,73 @@
+//! No result depends on the number of threads.
+
+use super::{engine, random, shape, zeros};
+use candle_core::{DType, Tensor};
+use trainyard::ops::attention::{self, Shape};
+use trainyard::ops::gelu::{self, Gelu};
+use trainyard::ops::rotary::{self, Table};
+use trainyard::ops::{embedding, layer_norm, linear, linear::Layout, rms_norm, swiglu, update};
+
+const DTYPE: DType = DType::F32;
+const ROWS: usize = 513;
+const WIDTH: usize = 96;
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    for ops in [attention_and_linear, norms, pointwise] {
+        let run = |threads: usize| -> Vec<Vec<f32>> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let results = pool.install(|| ops().unwrap());
+            results.iter().map(|result| result.flatten_all().unwrap().to_vec1().unwrap()).collect()
+        };
+        let one = run(1);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(3));
+    }
+}
+
+type Results = trainyard::Result<Vec<Tensor>>;
+
+fn attention_and_linear() -> Results {
+    let shape = Shape { kv_heads: 2, ..shape(171, 4, 24) };
+    let n = shape.qkv_width();
+    let (x, w, b) = (random("x", &[ROWS, WIDTH], DTYPE), random("w", &[WIDTH, n], DTYPE), random("b", &[n], DTYPE));
+    let qkv = zeros(&[ROWS, n], DTYPE);
+    linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &qkv)?;
+    let (positions, table) = ((0..ROWS as u32).collect::<Vec<_>>(), Table::new(ROWS, 24, 1e4, DTYPE)?);
+    rotary::forward(&engine(), &qkv, &positions, shape, &table)?;
+    let (out, lse) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[3, 4, 171], DTYPE));
+    attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+    let dqkv = zeros(&[ROWS, n], DTYPE);
+    attention::backward(&engine(), &x, &qkv, &out, &lse, shape, None, &dqkv)?;
+    rotary::backward(&engine(), &dqkv, &positions, shape, &table)?;
+    let (dx, dw, db) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[WIDTH, n], DTYPE), zeros(&[n], DTYPE));
+    linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
+    let norm = Tensor::new(update::sum_of_squares(&engine(), &dw)? as f32, dw.device())?;
+    Ok(vec![out, lse, dqkv, dx, dw, db, norm])
+}
+
+fn norms() -> Results {
+    let [x, dy] = ["x", "dy"].map(|name| random(name, &[ROWS, WIDTH], DTYPE));
+    let [w, b] = ["w", "b"].map(|name| random(name, &[WIDTH], DTYPE));
+    let [layer_out, layer_dx, rms_out, rms_dx] = [(); 4].map(|()| zeros(&[ROWS, WIDTH], DTYPE));
+    let [layer_dw, layer_db, rms_dw] = [(); 3].map(|()| zeros(&[WIDTH], DTYPE));
+    let (stats, scale) = (zeros(&[ROWS, 2], DTYPE), zeros(&[ROWS, 1], DTYPE));
+    layer_norm::forward(&engine(), &x, &w, &b, 1e-5, &layer_out, &stats)?;
+    layer_norm::backward(&engine(), &dy, &x, &w, &stats, &layer_dx, &layer_dw, &layer_db)?;
+    rms_norm::forward(&engine(), &x, &w, 1e-6, &rms_out, &scale)?;
+    rms_norm::backward(&engine(), &dy, &x, &w, &scale, &rms_dx, &rms_dw)?;
+    Ok(vec![layer_out, layer_dx, layer_dw, layer_db, rms_out, rms_dx, rms_dw])
+}
+
+fn pointwise() -> Results {
+    let (x, dy) = (random("x", &[ROWS, 2 * WIDTH], DTYPE), random("dy", &[ROWS, WIDTH], DTYPE));
+    let (out, dx) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[ROWS, 2 * WIDTH], DTYPE));
+    swiglu::forward(&engine(), &x, &out)?;
+    swiglu::backward(&engine(), &x, &dy, &dx)?;
+    let (activated, slope) = (zeros(&[ROWS, 2 * WIDTH], DTYPE), dx.copy()?);
+    gelu::forward(&engine(), Gelu::Erf, &x, &activated)?;
+    gelu::backward(&engine(), Gelu::Erf, &x, &slope)?;
+    let (ids, dtokens) = ((0..ROWS as u32).map(|i| i * i % 37).collect::<Vec<_>>(), zeros(&[37, WIDTH], DTYPE));
+    embedding::backward(&engine(), &ids, &dy, &dtokens, None)?;
+    Ok(vec![out, dx, activated, slope, dtokens])
+}
