@@ -76,7 +76,8 @@ fn erf_slope<T: Float>(x: T) -> T {
     normal_cdf(x) + x * T::of(0.5 * SQRT_2_OVER_PI) * (T::of(-0.5) * x * x).exp()
 }
 
+/// Φ(x) = erfc(-x/√2) / 2: unlike (1 + erf(x/√2)) / 2 it keeps its digits where it is small.
 #[inline(always)]
 fn normal_cdf<T: Float>(x: T) -> T {
-    T::of(0.5) * (T::ONE + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf())
+    T::of(0.5) * (x * T::of(-std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }

@@ -42,6 +42,7 @@ pub fn forward(
 
 /// The gradients: `dx` += …, `dweight` += Σ rows dy x̂, `dbias` += Σ rows dy, with x̂ the normalised row.
 /// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight.
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub fn backward(
     engine: &Engine,
     dy: &Tensor,

@@ -105,6 +105,7 @@ pub fn forward(
 }
 
 /// `dqkv` (overwritten) from the gradient `dout` of `out`; the other tensors as in [`forward`].
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub fn backward(
     engine: &Engine,
     dout: &Tensor,
