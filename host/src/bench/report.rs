@@ -74,7 +74,9 @@ pub struct StepBench {
     pub tokens_per_second: f64,
     /// Floating-point operations per second of a large matrix product, in 10^9.
     pub peak_gflops: f64,
-    /// Operations of the step, by the model's formula, as a share of the peak.
+    /// Floating-point operations of forward and backward per token, by the model's formula.
+    pub flops_per_token: f64,
+    /// These operations as a share of the peak.
     pub share_of_peak: f64,
     /// Processor time over wall time; none where the system does not say.
     pub cores_busy: Option<f64>,

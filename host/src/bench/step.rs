@@ -147,6 +147,7 @@ fn time(
         milliseconds,
         tokens_per_second,
         peak_gflops: peak / 1e9,
+        flops_per_token: model.flops_per_token(),
         share_of_peak: tokens_per_second * model.flops_per_token() / peak,
         cores_busy,
         peak_memory: peak_memory(),
