@@ -64,7 +64,7 @@ impl Activations {
     pub fn new(config: &ModelConfig, tokens: &Tokens<'_>, dtype: DType) -> Result<Self> {
         let (rows, width) = (tokens.ids.len(), config.width);
         let tensor = |columns: usize| Result::Ok(Tensor::zeros((rows, columns), dtype, &Device::Cpu)?);
-        let shape = Shape { length: tokens.length, heads: config.heads, width };
+        let shape = config.attention(tokens.length);
         let block = || {
             Result::Ok(BlockActivations {
                 shape,

@@ -1,6 +1,7 @@
 //! `[model]` of a run's config.
 
 use crate::config::Section;
+use crate::ops::attention::{Shape, Span};
 use serde::Serialize;
 
 /// `[model]`: the shape of the network.
@@ -31,6 +32,12 @@ pub enum ModelKind {
 }
 
 impl ModelConfig {
+    /// The attention of sequences of `length`.
+    pub(super) fn attention(&self, length: usize) -> Shape {
+        let (heads, head_width) = (self.heads, self.width / self.heads);
+        Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
+    }
+
     /// What `[model]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let config = Self {

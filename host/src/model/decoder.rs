@@ -1,7 +1,7 @@
 //! Writes text token by token, keeping the keys and values of what was read.
 
 use super::Gpt;
-use crate::ops::{add, attention, attention::Shape, embedding, gelu, linear};
+use crate::ops::{add, attention, embedding, gelu, gelu::Gelu, linear};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 
@@ -70,13 +70,12 @@ impl<'m> Decoder<'m> {
         if position >= model.config.context {
             return Err(Error::run(format!("the context of {} tokens is full", model.config.context)));
         }
-        let shape = Shape { length: 1, heads: model.config.heads, width: model.config.width };
+        let shape = model.config.attention(1);
         embedding::forward(
             engine,
             &[id],
-            &[position as u32],
             &model.tokens.value,
-            &model.positions.value,
+            Some((&[position as u32], &model.positions.value)),
             &scratch.stream,
         )?;
         for (block, cache) in model.blocks.iter().zip(&self.caches) {
@@ -88,7 +87,7 @@ impl<'m> Decoder<'m> {
             add::copy(&scratch.normed, &scratch.stream)?;
             block.norm_2.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
             block.expand.linear(engine, &scratch.normed, &scratch.expanded)?;
-            gelu::forward(engine, &scratch.expanded, &scratch.activated)?;
+            gelu::forward(engine, Gelu::Tanh, &scratch.expanded, &scratch.activated)?;
             block.contract.linear(engine, &scratch.activated, &scratch.branch)?;
             add::forward(engine, &scratch.stream, &scratch.branch, &scratch.normed)?;
             add::copy(&scratch.normed, &scratch.stream)?;

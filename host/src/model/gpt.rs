@@ -9,7 +9,8 @@ use super::params::{Init, Param, Params};
 use super::{ModelConfig, Tokens};
 use crate::Result;
 use crate::ops::{
-    Engine, Precision, add, attention, dropout, dropout::Mask, embedding, gelu, layer_norm, linear, linear::Layout,
+    Engine, Precision, add, attention, dropout, dropout::Mask, embedding, gelu, gelu::Gelu, layer_norm, linear,
+    linear::Layout,
 };
 use crate::random::Stream;
 use candle_core::Tensor;
@@ -154,9 +155,8 @@ impl Gpt {
         embedding::forward(
             &self.engine,
             tokens.ids,
-            tokens.positions,
             &self.tokens.value,
-            &self.positions.value,
+            Some((tokens.positions, &self.positions.value)),
             &stream[0],
         )?;
         self.drop(&stream[0], dropout, 0, AFTER_EMBEDDING)?;
@@ -190,7 +190,7 @@ impl Gpt {
         // network: → norm → 4C → GELU → C → +
         block.norm_2.norm(&self.engine, &kept.middle, &kept.norm_2, &kept.stats_2)?;
         block.expand.linear(&self.engine, &kept.norm_2, &kept.expanded)?;
-        gelu::forward(&self.engine, &kept.expanded, &kept.activated)?;
+        gelu::forward(&self.engine, Gelu::Tanh, &kept.expanded, &kept.activated)?;
         block.contract.linear(&self.engine, &kept.activated, branch)?;
         self.drop(branch, dropout, layer, AFTER_NETWORK)?;
         add::forward(&self.engine, &kept.middle, branch, out)
@@ -229,7 +229,7 @@ impl Gpt {
             // network
             let dbranch = self.branch_gradient(gradients, dropout, layer, AFTER_NETWORK)?;
             block.contract.linear_backward(&self.engine, dbranch, &kept.activated, &gradients.expanded)?;
-            gelu::backward(&self.engine, &kept.expanded, &gradients.expanded)?;
+            gelu::backward(&self.engine, Gelu::Tanh, &kept.expanded, &gradients.expanded)?;
             block.expand.linear_backward(&self.engine, &gradients.expanded, &kept.norm_2, &gradients.branch)?;
             block.norm_2.norm_backward(&self.engine, &gradients.branch, &kept.middle, &kept.stats_2, dstream)?;
             // attention
@@ -246,10 +246,9 @@ impl Gpt {
         embedding::backward(
             &self.engine,
             tokens.ids,
-            tokens.positions,
             dstream,
             &self.tokens.grad,
-            &self.positions.grad,
+            Some((tokens.positions, &self.positions.grad)),
         )
     }
 
@@ -299,7 +298,7 @@ impl Affine {
     }
 
     pub fn norm(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
-        layer_norm::forward(engine, x, &self.weight.value, &self.bias.value, out, stats)
+        layer_norm::forward(engine, x, &self.weight.value, &self.bias.value, layer_norm::EPSILON, out, stats)
     }
 
     fn norm_backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {

@@ -17,10 +17,14 @@ pub mod linear;
 mod matmul;
 mod peak;
 mod pool;
+mod reduce;
+pub mod rms_norm;
+pub mod rotary;
+pub mod swiglu;
 pub mod update;
 
 pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
-pub use matmul::{Matrix, Threads, Write, matmul};
+pub use matmul::{Factor, Matrix, Threads, Write, matmul};
 pub use peak::measure_peak;
