@@ -138,7 +138,10 @@ impl Display for LossBench {
         let Self { rows, width, vocab, threads, rounds, .. } = self;
         let what = if self.backward { "forward and backward" } else { "forward" };
         let precision = format!("{:?}", self.precision).to_lowercase();
-        writeln!(f, "{what} of {rows} rows, width {width}, vocabulary {vocab}; {precision}, {threads} threads, {rounds} rounds\n")?;
+        writeln!(
+            f,
+            "{what} of {rows} rows, width {width}, vocabulary {vocab}; {precision}, {threads} threads, {rounds} rounds\n"
+        )?;
         writeln!(f, "{:>9} {:>12} {:>7}  {:<15} loss", "loss ms", "products ms", "ratio", "range")?;
         for LossTime { plugin, milliseconds, products, ratio, .. } in &self.losses {
             let range = format!("{:.2} to {:.2}", ratio.min, ratio.max);
