@@ -78,7 +78,7 @@ fn layer_norm_equals_its_reference() -> Outcome {
             let expected = reference::layer_norm(&x, &w, &b)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let (out, stats) = (zeros(&[rows, width], dtype), zeros(&[rows, 2], dtype));
-            layer_norm::forward(&engine(), &x, &w, &b, &out, &stats)?;
+            layer_norm::forward(&engine(), &x, &w, &b, 1e-5, &out, &stats)?;
             assert_close("out", &out, &expected);
             let before = random("before", &[rows, width], dtype);
             let (dx, dw, db) = (before.copy()?, zeros(&[width], dtype), zeros(&[width], dtype));

@@ -7,7 +7,7 @@
 
 use super::cpu::{vectorised, with_slices, with_type};
 use super::dropout::Mask;
-use super::layer_norm::lanes;
+use super::reduce::lanes;
 use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
 use crate::Result;
 use candle_core::Tensor;

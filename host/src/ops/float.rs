@@ -8,6 +8,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 /// `f32` or `f64`.
 pub trait Float:
     candle_core::WithDType
+    + bytemuck::Pod
     + Copy
     + Debug
     + Display

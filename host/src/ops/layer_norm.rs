@@ -1,12 +1,13 @@
 //! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use super::reduce::{lanes, sum_in_order};
 use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-/// Added to the variance, as in GPT-2.
+/// Added to the variance by GPT-2.
 pub const EPSILON: f64 = 1e-5;
 
 /// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
@@ -16,6 +17,7 @@ pub fn forward(
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
+    epsilon: f64,
     out: &Tensor,
     stats: &Tensor,
 ) -> Result<()> {
@@ -27,7 +29,7 @@ pub fn forward(
         results.zip(x.par_chunks(rows * width)).for_each(|((out, stats), x)| vectorised(#[inline(always)] || {
             let results = out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2));
             for ((out, stats), x) in results.zip(x.chunks_exact(width)) {
-                let (mean, scale) = moments(x);
+                let (mean, scale) = moments(x, epsilon);
                 (stats[0], stats[1]) = (mean, scale);
                 for i in 0..width {
                     out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
@@ -51,50 +53,31 @@ pub fn backward(
     dbias: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
-    with_type!(x, T => with_slices::<T, 4, 3>(
-        [dy, x, weight, stats], [dx, dweight, dbias],
-        |[dy, x, weight, stats], [dx, dweight, dbias]| {
-            backward_rows(dy, x, weight, stats, dx, dweight, dbias);
-            Ok(())
-        }
-    ))
+    let (reads, writes) = ([dy, x, weight, stats], [dx, dweight, dbias]);
+    with_type!(x, T => with_slices::<T, 4, 3>(reads, writes, |reads, writes| {
+        backward_rows(engine, reads, writes);
+        Ok(())
+    }))
 }
 
-fn backward_rows<T: Float>(
-    dy: &[T],
-    x: &[T],
-    weight: &[T],
-    stats: &[T],
-    dx: &mut [T],
-    dweight: &mut [T],
-    dbias: &mut [T],
-) {
+fn backward_rows<T: Float>(engine: &Engine, [dy, x, weight, stats]: [&[T]; 4], [dx, dweight, dbias]: [&mut [T]; 3]) {
     let width = weight.len();
     let rows = rows_per_task(width);
     let chunk = rows * width;
-    let tasks =
-        dx.par_chunks_mut(chunk).zip(dy.par_chunks(chunk)).zip(x.par_chunks(chunk)).zip(stats.par_chunks(rows * 2));
-    let partial: Vec<(Vec<T>, Vec<T>)> = tasks
-        .map(|(((dx, dy), x), stats)| {
-            let (mut dweight, mut dbias) = (vec![T::ZERO; width], vec![T::ZERO; width]);
-            vectorised(
-                #[inline(always)]
-                || {
-                    let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width)).zip(x.chunks_exact(width));
-                    for (((dx, dy), x), stats) in rows.zip(stats.chunks_exact(2)) {
-                        backward_row(dy, x, weight, stats, dx, &mut dweight, &mut dbias);
-                    }
-                },
-            );
-            (dweight, dbias)
-        })
-        .collect();
-    for (part_weight, part_bias) in partial {
-        for i in 0..width {
-            dweight[i] += part_weight[i];
-            dbias[i] += part_bias[i];
-        }
-    }
+    let reads = dy.par_chunks(chunk).zip(x.par_chunks(chunk)).zip(stats.par_chunks(rows * 2));
+    let tasks = dx.par_chunks_mut(chunk).zip(reads);
+    sum_in_order(engine, [dweight, dbias], tasks, |(dx, ((dy, x), stats)), sums| {
+        let (dweight, dbias) = sums.split_at_mut(width);
+        vectorised(
+            #[inline(always)]
+            || {
+                let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width)).zip(x.chunks_exact(width));
+                for (((dx, dy), x), stats) in rows.zip(stats.chunks_exact(2)) {
+                    backward_row(dy, x, weight, stats, dx, dweight, dbias);
+                }
+            },
+        );
+    });
 }
 
 #[inline(always)]
@@ -124,25 +107,9 @@ fn backward_row<T: Float>(
 
 /// Mean and 1/√(variance + ε).
 #[inline(always)]
-fn moments<T: Float>(x: &[T]) -> (T, T) {
+fn moments<T: Float>(x: &[T], epsilon: f64) -> (T, T) {
     let n = T::of(x.len() as f64);
     let mean = lanes(x.len(), |i| x[i]) / n;
     let variance = lanes(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / n;
-    (mean, T::ONE / (variance + T::of(EPSILON)).sqrt())
-}
-
-/// Σ f(i) for i below `n`, in 16 running sums, so that the compiler may use vector instructions.
-#[inline(always)]
-pub(super) fn lanes<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
-    let mut sums = [T::ZERO; 16];
-    let whole = n / 16 * 16;
-    for start in (0..whole).step_by(16) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += f(start + lane);
-        }
-    }
-    for i in whole..n {
-        sums[i - whole] += f(i);
-    }
-    sums.iter().copied().sum()
+    (mean, T::ONE / (variance + T::of(epsilon)).sqrt())
 }

@@ -17,6 +17,8 @@ pub mod linear;
 mod matmul;
 mod peak;
 mod pool;
+mod reduce;
+pub mod rms_norm;
 pub mod update;
 
 pub(crate) use cpu::{vectorised, with_slices, with_type};

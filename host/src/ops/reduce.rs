@@ -1,0 +1,44 @@
+//! Sums that the norms share: vectorised within a row, in a fixed order over rows.
+
+use super::{Engine, Float};
+use rayon::prelude::*;
+
+/// Σ f(i) for i below `n`, in 16 running sums, so that the compiler may use vector instructions.
+#[inline(always)]
+pub(super) fn lanes<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
+    let mut sums = [T::ZERO; 16];
+    let whole = n / 16 * 16;
+    for start in (0..whole).step_by(16) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f(start + lane);
+        }
+    }
+    for i in whole..n {
+        sums[i - whole] += f(i);
+    }
+    sums.iter().copied().sum()
+}
+
+/// Runs `kernel(task, sums)` for each task on all threads; `sums` `[N, width]` are the task's own and begin at 0. They
+/// are then added to `totals`, N times `[width]`, in the order of the tasks: the result does not depend on the number of
+/// threads.
+pub(super) fn sum_in_order<T: Float, I: IndexedParallelIterator, const N: usize>(
+    engine: &Engine,
+    totals: [&mut [T]; N],
+    tasks: I,
+    kernel: impl Fn(I::Item, &mut [T]) + Sync + Send,
+) {
+    let width = totals.iter().map(|total| total.len()).max().unwrap_or(0);
+    let mut partial = engine.pool.take::<T>(tasks.len() * N * width);
+    tasks.zip(partial.par_chunks_exact_mut(N * width)).for_each(|(task, sums)| {
+        sums.fill(T::ZERO);
+        kernel(task, sums);
+    });
+    for (n, total) in totals.into_iter().enumerate() {
+        for sums in partial.chunks_exact(N * width) {
+            for (total, &sum) in total.iter_mut().zip(&sums[n * width..]) {
+                *total += sum;
+            }
+        }
+    }
+}
