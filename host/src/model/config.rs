@@ -27,6 +27,8 @@ pub struct ModelConfig {
     pub dropout: f64,
     /// Whether the output layer is the token embedding.
     pub tied: bool,
+    /// Added to a norm's variance or mean square.
+    pub norm_epsilon: f64,
 }
 
 /// The architecture.
@@ -44,8 +46,6 @@ pub enum Architecture {
         kv_heads: usize,
         /// Base of the rotary angles.
         rope_theta: f64,
-        /// Added to the mean square in a norm.
-        norm_epsilon: f64,
     },
 }
 
@@ -72,6 +72,7 @@ impl ModelConfig {
             context: section.integer("context", 1.., 256),
             dropout: section.number("dropout", 0.0..1.0, 0.0),
             tied: section.boolean("tied", true),
+            norm_epsilon: section.number("norm_epsilon", (Bound::Excluded(0.0), Bound::Unbounded), 1e-5),
         };
         config.check(section);
         config
@@ -107,7 +108,13 @@ impl ModelConfig {
 
     /// Of attention over sequences of `length` tokens.
     pub(super) fn attention(&self, length: usize) -> Shape {
-        Shape { length, heads: self.heads, kv_heads: self.kv_heads(), head_width: self.width / self.heads }
+        Shape {
+            length,
+            heads: self.heads,
+            kv_heads: self.kv_heads(),
+            head_width: self.width / self.heads,
+            width: self.width,
+        }
     }
 
     /// Columns of all keys, or all values: kv_heads · d.
@@ -125,7 +132,7 @@ impl Architecture {
     fn read(section: &mut Section<'_>, kind: Kind, heads: usize) -> Self {
         match kind {
             Kind::Gpt => {
-                for key in ["kv_heads", "rope_theta", "norm_epsilon"] {
+                for key in ["kv_heads", "rope_theta"] {
                     section.misplaced(key, "belongs to kind = \"llama\", this model is \"gpt\"");
                 }
                 Self::Gpt { gelu: section.choice("gelu", &GELUS, Gelu::Tanh) }
@@ -135,7 +142,6 @@ impl Architecture {
                 Self::Llama {
                     kv_heads: section.integer("kv_heads", 1.., heads),
                     rope_theta: section.number("rope_theta", 1.0.., 10_000.0),
-                    norm_epsilon: section.number("norm_epsilon", (Bound::Excluded(0.0), Bound::Unbounded), 1e-5),
                 }
             }
         }

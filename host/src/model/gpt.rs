@@ -10,7 +10,6 @@ use super::params::{Init, Params};
 use super::transformer::Parts;
 use crate::Result;
 use crate::ops::gelu::Gelu;
-use crate::ops::layer_norm;
 use crate::ops::linear::Layout;
 use serde_json::{Value, json};
 
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 pub(super) fn parts(config: &ModelConfig, gelu: Gelu, vocab: usize, params: &mut Params) -> Result<Parts> {
     let (width, hidden) = (config.width, config.hidden);
     let normal = Init::Normal(0.02);
+    let norm = |params: &mut Params, name: &str| norm(params, name, width, config.norm_epsilon);
     let residual = Init::Normal(0.02 / (2.0 * config.layers as f64).sqrt());
     let tokens = params.add("transformer.wte.weight", &[vocab, width], normal)?;
     let positions = params.add("transformer.wpe.weight", &[config.context, width], normal)?;
@@ -27,16 +27,16 @@ pub(super) fn parts(config: &ModelConfig, gelu: Gelu, vocab: usize, params: &mut
         let name = |part: &str| format!("transformer.h.{layer}.{part}");
         blocks.push(Block {
             layer,
-            norm_1: norm(params, &name("ln_1"), width)?,
+            norm_1: norm(params, &name("ln_1"))?,
             qkv: linear(params, &name("attn.c_attn"), width, 3 * width, normal)?,
             project: linear(params, &name("attn.c_proj"), width, width, residual)?,
-            norm_2: norm(params, &name("ln_2"), width)?,
+            norm_2: norm(params, &name("ln_2"))?,
             expand: linear(params, &name("mlp.c_fc"), width, hidden, normal)?,
             activation: Activation::Gelu(gelu),
             contract: linear(params, &name("mlp.c_proj"), hidden, width, residual)?,
         });
     }
-    let final_norm = norm(params, "transformer.ln_f", width)?;
+    let final_norm = norm(params, "transformer.ln_f")?;
     let head = if config.tied { tokens.clone() } else { params.add("lm_head.weight", &[vocab, width], normal)? };
     Ok(Parts { tokens, positions: Some(positions), rotary: None, blocks, final_norm, head })
 }
@@ -50,10 +50,11 @@ fn linear(params: &mut Params, name: &str, n_in: usize, n_out: usize, init: Init
     })
 }
 
-fn norm(params: &mut Params, name: &str, width: usize) -> Result<Norm> {
+fn norm(params: &mut Params, name: &str, width: usize, epsilon: f64) -> Result<Norm> {
     Ok(Norm::Layer {
         weight: params.add(&format!("{name}.weight"), &[width], Init::Ones)?,
         bias: params.add(&format!("{name}.bias"), &[width], Init::Zeros)?,
+        epsilon,
     })
 }
 
@@ -72,7 +73,7 @@ pub(super) fn hugging_face(config: &ModelConfig, gelu: Gelu, vocab: usize) -> Va
             Gelu::Tanh => "gelu_new",
             Gelu::Erf => "gelu",
         },
-        "layer_norm_epsilon": layer_norm::EPSILON,
+        "layer_norm_epsilon": config.norm_epsilon,
         "resid_pdrop": config.dropout,
         "embd_pdrop": config.dropout,
         "attn_pdrop": config.dropout,

@@ -16,16 +16,11 @@ use serde_json::{Value, json};
 
 /// A new network with the `rotary` table. Initialisation as here for GPT: normal with deviation 0.02, projections onto
 /// the residual stream with 0.02 / √(2 · layers), norms 1.
-pub(super) fn parts(
-    config: &ModelConfig,
-    epsilon: f64,
-    rotary: Table,
-    vocab: usize,
-    params: &mut Params,
-) -> Result<Parts> {
+pub(super) fn parts(config: &ModelConfig, rotary: Table, vocab: usize, params: &mut Params) -> Result<Parts> {
     let (width, hidden, kv_width) = (config.width, config.hidden, config.kv_width());
     let normal = Init::Normal(0.02);
     let residual = Init::Normal(0.02 / (2.0 * config.layers as f64).sqrt());
+    let epsilon = config.norm_epsilon;
     let norm = |params: &mut Params, name: &str| {
         Result::Ok(Norm::Rms { weight: params.add(&format!("{name}.weight"), &[width], Init::Ones)?, epsilon })
     };
@@ -62,7 +57,7 @@ fn linear(weight: Param) -> Linear {
 }
 
 /// `config.json` as transformers' `LlamaConfig` reads it.
-pub(super) fn hugging_face(config: &ModelConfig, rope_theta: f64, norm_epsilon: f64, vocab: usize) -> Value {
+pub(super) fn hugging_face(config: &ModelConfig, rope_theta: f64, vocab: usize) -> Value {
     json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -75,7 +70,7 @@ pub(super) fn hugging_face(config: &ModelConfig, rope_theta: f64, norm_epsilon: 
         "num_key_value_heads": config.kv_heads(),
         "head_dim": config.width / config.heads,
         "hidden_act": "silu",
-        "rms_norm_eps": norm_epsilon,
+        "rms_norm_eps": config.norm_epsilon,
         "rope_theta": rope_theta,
         "attention_bias": false,
         "mlp_bias": false,

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 /// Normalises each row.
 pub(super) enum Norm {
     /// Layer norm; weight and bias are `[C]`.
-    Layer { weight: Param, bias: Param },
+    Layer { weight: Param, bias: Param, epsilon: f64 },
     /// Root-mean-square norm; weight is `[C]`.
     Rms { weight: Param, epsilon: f64 },
 }
@@ -18,7 +18,9 @@ impl Norm {
     /// `[rows, 1]` of an RMS norm.
     pub fn forward(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
         match self {
-            Self::Layer { weight, bias } => layer_norm::forward(engine, x, &weight.value, &bias.value, out, stats),
+            Self::Layer { weight, bias, epsilon } => {
+                layer_norm::forward(engine, x, &weight.value, &bias.value, *epsilon, out, stats)
+            }
             Self::Rms { weight, epsilon } => rms_norm::forward(engine, x, &weight.value, *epsilon, out, stats),
         }
     }
@@ -26,7 +28,7 @@ impl Norm {
     /// Adds to `dx` and to the gradients of weight and bias.
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
         match self {
-            Self::Layer { weight, bias } => {
+            Self::Layer { weight, bias, .. } => {
                 layer_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad, &bias.grad)
             }
             Self::Rms { weight, .. } => rms_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad),

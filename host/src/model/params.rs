@@ -54,7 +54,7 @@ impl Params {
     /// Adds matrices `[rows, columns]`, given as (name, rows), that lie one below the other in one matrix, which is
     /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows.
     pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
-        let shape: [usize; 2] = [parts.iter().map(|(_, rows)| rows).sum(), columns];
+        let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
         let value = self.allocator.make(shape.into(), |shape| {
             let values = parts.iter().flat_map(|(name, rows)| self.values(name, rows * columns, init));
             self.tensor(values.collect(), shape)

@@ -45,9 +45,9 @@ impl Parts {
     fn new(config: &ModelConfig, vocab: usize, params: &mut Params, dtype: candle_core::DType) -> Result<Self> {
         match config.architecture {
             Architecture::Gpt { gelu } => gpt::parts(config, gelu, vocab, params),
-            Architecture::Llama { rope_theta, norm_epsilon, .. } => {
+            Architecture::Llama { rope_theta, .. } => {
                 let table = Table::new(config.context, config.width / config.heads, rope_theta, dtype)?;
-                llama::parts(config, norm_epsilon, table, vocab, params)
+                llama::parts(config, table, vocab, params)
             }
         }
     }
@@ -133,9 +133,7 @@ impl Transformer {
     pub fn hugging_face_config(&self, end_of_text: Option<u32>) -> serde_json::Value {
         let mut json = match self.config.architecture {
             Architecture::Gpt { gelu } => gpt::hugging_face(&self.config, gelu, self.vocab),
-            Architecture::Llama { rope_theta, norm_epsilon, .. } => {
-                llama::hugging_face(&self.config, rope_theta, norm_epsilon, self.vocab)
-            }
+            Architecture::Llama { rope_theta, .. } => llama::hugging_face(&self.config, rope_theta, self.vocab),
         };
         json["bos_token_id"] = end_of_text.into();
         json["eos_token_id"] = end_of_text.into();
