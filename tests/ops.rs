@@ -41,6 +41,10 @@ fn assert_close(what: &str, got: &Tensor, expected: &Tensor) {
     }
 }
 
+fn shape(length: usize, heads: usize, width: usize) -> attention::Shape {
+    attention::Shape { length, heads, kv_heads: heads, head_width: width / heads, span: attention::Span::Causal }
+}
+
 const TYPES: [DType; 2] = [DType::F32, DType::F64];
 
 #[test]
@@ -100,10 +104,10 @@ fn gelu_equals_its_reference() -> Outcome {
             let expected = reference::gelu(&x)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let out = zeros(&[n], dtype);
-            gelu::forward(&engine(), &x, &out)?;
+            gelu::forward(&engine(), gelu::Gelu::Tanh, &x, &out)?;
             assert_close("out", &out, &expected);
             let dx = dy.copy()?;
-            gelu::backward(&engine(), &x, &dx)?;
+            gelu::backward(&engine(), gelu::Gelu::Tanh, &x, &dx)?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
         }
     }
@@ -143,7 +147,7 @@ fn attention_equals_its_reference() -> Outcome {
             let dout = random("dout", &[sequences, length, width], dtype);
             let expected = reference::attention(&qkv, heads)?;
             let grads = (&expected * &dout)?.sum_all()?.backward()?;
-            let shape = attention::Shape { length, heads, width };
+            let shape = shape(length, heads, width);
             let (out, lse) = (zeros(&[rows, width], dtype), zeros(&[sequences, heads, length], dtype));
             attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
             assert_close("out", &out, &expected);
@@ -167,7 +171,7 @@ fn attention_equals_its_reference() -> Outcome {
 #[test]
 fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
     let (length, heads, width) = (9, 2, 6);
-    let shape = attention::Shape { length, heads, width };
+    let shape = shape(length, heads, width);
     let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 5, rate: 0.3 };
     let dout = random("dout", &[2 * length, width], DType::F64);
     let value = |qkv: &Tensor| -> Result<(f64, Tensor, Tensor), Box<dyn std::error::Error>> {
@@ -219,7 +223,7 @@ fn results_do_not_depend_on_the_number_of_threads() -> Outcome {
             let (x, w) = (random("x", &[513, 96], dtype), random("w", &[96, 288], dtype));
             let (b, qkv) = (random("b", &[288], dtype), zeros(&[513, 288], dtype));
             linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &qkv).unwrap();
-            let shape = attention::Shape { length: 171, heads: 4, width: 96 };
+            let shape = shape(171, 4, 96);
             let (out, lse) = (zeros(&[513, 96], dtype), zeros(&[3, 4, 171], dtype));
             attention::forward(&engine(), &qkv, shape, None, &out, &lse).unwrap();
             let (dqkv, dx, dw, db) =
@@ -248,6 +252,6 @@ fn kernels_refuse_what_they_cannot_do() -> Outcome {
     let error = add::copy(&integers, &integers.copy()?).unwrap_err();
     assert_eq!(error.to_string(), "training needs f32 or f64 tensors, got U32");
     let transposed = zeros(&[2, 3], DType::F32).t()?;
-    assert!(gelu::forward(&engine(), &transposed, &zeros(&[3, 2], DType::F32)).is_err());
+    assert!(gelu::forward(&engine(), gelu::Gelu::Tanh, &transposed, &zeros(&[3, 2], DType::F32)).is_err());
     Ok(())
 }

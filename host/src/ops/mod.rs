@@ -19,6 +19,8 @@ mod peak;
 mod pool;
 mod reduce;
 pub mod rms_norm;
+pub mod rotary;
+pub mod swiglu;
 pub mod update;
 
 pub(crate) use cpu::{vectorised, with_slices, with_type};

@@ -1,0 +1,149 @@
+//! One query head of one sequence.
+
+use super::{Shape, Span, softmax};
+use crate::ops::cpu::vectorised;
+use crate::ops::dropout::Mask;
+use crate::ops::reduce::lanes;
+use crate::ops::{Engine, Float, Matrix, Threads, Write, matmul};
+
+/// Queries per block: the scores of a block, QUERIES × length, stay in cache.
+const QUERIES: usize = 64;
+
+pub(super) struct Head<'a> {
+    pub engine: &'a Engine,
+    pub shape: Shape,
+    /// Among all heads of all sequences: its part of the dropout mask.
+    pub index: usize,
+    pub dropout: Option<&'a Mask>,
+}
+
+/// Neighbouring columns of a matrix.
+pub(super) struct Columns<'a, T> {
+    /// From the first element on.
+    data: &'a [T],
+    row_stride: usize,
+    width: usize,
+}
+
+impl<'a, T> Columns<'a, T> {
+    pub fn new(data: &'a [T], row_stride: usize, width: usize) -> Self {
+        Self { data, row_stride, width }
+    }
+
+    fn rows(&self, first: usize, n: usize) -> Matrix<'a, T> {
+        Matrix::strided(&self.data[first * self.row_stride..], n, self.width, self.row_stride)
+    }
+
+    fn row(&self, row: usize) -> &'a [T] {
+        &self.data[row * self.row_stride..][..self.width]
+    }
+}
+
+/// Some queries and what they attend to.
+#[derive(Clone, Copy)]
+struct Block {
+    first: usize,
+    rows: usize,
+    /// Keys 0 to here are seen by at least one query.
+    keys: usize,
+}
+
+impl Head<'_> {
+    /// The last first: it sees all keys.
+    fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
+        let Shape { length, span, .. } = self.shape;
+        (0..length).step_by(QUERIES).rev().map(move |first| {
+            let rows = QUERIES.min(length - first);
+            Block { first, rows, keys: if span == Span::Causal { first + rows } else { length } }
+        })
+    }
+
+    /// Number of keys that a query sees.
+    fn seen(&self, query: usize) -> usize {
+        if self.shape.span == Span::Causal { query + 1 } else { self.shape.length }
+    }
+
+    /// `out` `[length, d]`, `log_sum_exp` `[length]`.
+    pub fn forward<T: Float>(
+        &self,
+        [queries, keys, values]: [Columns<'_, T>; 3],
+        out: &mut [T],
+        log_sum_exp: &mut [T],
+    ) {
+        let Shape { length, head_width: d, .. } = self.shape;
+        let mut scores = self.engine.pool.take::<T>(QUERIES.min(length) * length);
+        for block in self.blocks() {
+            let Block { first, rows, keys: n } = block;
+            self.multiply(&mut scores, n, queries.rows(first, rows), keys.rows(0, n).t(), Write::Overwrite);
+            let mut totals = [T::ONE; QUERIES];
+            for (i, scores) in scores.chunks_exact_mut(n).take(rows).enumerate() {
+                let (seen, future) = scores.split_at_mut(self.seen(first + i));
+                let sum = softmax::forward(seen, self.shape.scale());
+                (totals[i], log_sum_exp[first + i]) = (sum.total, sum.log);
+                future.fill(T::ZERO);
+                self.drop(first + i, seen);
+            }
+            let out = &mut out[first * d..][..rows * d];
+            self.multiply(out, d, Matrix::new(&scores, rows, n), values.rows(0, n), Write::Overwrite);
+            // The exponentials become probabilities only here: a row of `out` is shorter than one of scores.
+            for (out, &total) in out.chunks_exact_mut(d).zip(&totals) {
+                let inverse = T::ONE / total;
+                out.iter_mut().for_each(|out| *out *= inverse);
+            }
+        }
+    }
+
+    /// All gradients `[length, d]`; that of the queries is overwritten, those of keys and values `write` concerns.
+    pub fn backward<T: Float>(
+        &self,
+        [queries, keys, values]: [Columns<'_, T>; 3],
+        [dout, out]: [Columns<'_, T>; 2],
+        log_sum_exp: &[T],
+        [dqueries, dkeys, dvalues]: [&mut [T]; 3],
+        mut write: Write,
+    ) {
+        let Shape { length, head_width: d, .. } = self.shape;
+        let scale = self.shape.scale::<T>();
+        let [mut probabilities, mut dscores] =
+            [(); 2].map(|()| self.engine.pool.take::<T>(QUERIES.min(length) * length));
+        for block in self.blocks() {
+            let Block { first, rows, keys: n } = block;
+            let (block_queries, block_dout) = (queries.rows(first, rows), dout.rows(first, rows));
+            self.multiply(&mut probabilities, n, block_queries, keys.rows(0, n).t(), Write::Overwrite);
+            self.multiply(&mut dscores, n, block_dout, values.rows(0, n).t(), Write::Overwrite);
+            let both = probabilities.chunks_exact_mut(n).zip(dscores.chunks_exact_mut(n));
+            for (i, (p, ds)) in both.take(rows).enumerate() {
+                let (row, seen) = (first + i, self.seen(first + i));
+                let (dout, out) = (dout.row(row), out.row(row));
+                // Σ_j p_j dp_j = dout · out, with or without dropout.
+                let dot = vectorised(
+                    #[inline(always)]
+                    || lanes(d, |k| dout[k] * out[k]),
+                );
+                p[seen..].fill(T::ZERO);
+                ds[seen..].fill(T::ZERO);
+                self.drop(row, &mut ds[..seen]);
+                softmax::backward(&mut p[..seen], &mut ds[..seen], scale, log_sum_exp[row], dot);
+                self.drop(row, &mut p[..seen]);
+            }
+            let (p, ds) = (Matrix::new(&probabilities, rows, n), Matrix::new(&dscores, rows, n));
+            self.multiply(&mut dqueries[first * d..], d, ds, keys.rows(0, n), Write::Overwrite);
+            self.multiply(dkeys, d, ds.t(), block_queries, write);
+            self.multiply(dvalues, d, p.t(), block_dout, write);
+            write = Write::Add;
+        }
+    }
+
+    fn multiply<T: Float>(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
+        matmul(self.engine, out, row_stride, a, b, write, Threads::One);
+    }
+
+    /// Multiplies the probabilities of one row by the dropout mask.
+    fn drop<T: Float>(&self, row: usize, values: &mut [T]) {
+        if let Some(mask) = self.dropout {
+            let stride = self.shape.length.next_multiple_of(4);
+            let start = (self.index * self.shape.length + row) * stride;
+            mask.for_each(start, values.len(), |i, factor| values[i] *= factor);
+        }
+    }
+}
