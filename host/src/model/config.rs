@@ -1,7 +1,7 @@
 //! `[model]` of a run's config.
 
 use crate::config::Section;
-use crate::ops::attention::Shape;
+use crate::ops::attention::{Shape, Span};
 use crate::ops::gelu::Gelu;
 use serde::Serialize;
 use std::ops::Bound;
@@ -113,7 +113,7 @@ impl ModelConfig {
             heads: self.heads,
             kv_heads: self.kv_heads(),
             head_width: self.width / self.heads,
-            width: self.width,
+            span: Span::Causal,
         }
     }
 

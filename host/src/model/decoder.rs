@@ -58,8 +58,8 @@ impl<'m> Decoder<'m> {
         let (ids, positions) = ([id], [position as u32]);
         let pass = model.pass(&Tokens { ids: &ids, positions: &positions, length: 1 }, None, None);
         let [mut x, mut out] = [&self.stream[0], &self.stream[1]];
-        let learned = parts.positions.as_ref().map(|param| &param.value);
-        embedding::forward(engine, &ids, &positions, &parts.tokens.value, learned, x)?;
+        let learned = parts.positions.as_ref().map(|table| (&positions[..], &table.value));
+        embedding::forward(engine, &ids, &parts.tokens.value, learned, x)?;
         for (block, keys_values) in parts.blocks.iter().zip(&self.caches) {
             block.forward(&pass, x, &self.block, Some(Cache { keys_values, position }), out)?;
             (x, out) = (out, x);

@@ -38,7 +38,7 @@ pub(super) fn parts(config: &ModelConfig, gelu: Gelu, vocab: usize, params: &mut
     }
     let final_norm = norm(params, "transformer.ln_f")?;
     let head = if config.tied { tokens.clone() } else { params.add("lm_head.weight", &[vocab, width], normal)? };
-    Ok(Parts { tokens, positions: Some(positions), rotary: None, blocks, final_norm, head })
+    Ok(Parts { tokens, positions: Some(positions), blocks, final_norm, head })
 }
 
 /// `[in, out]`, as GPT-2's Conv1D.

@@ -11,12 +11,11 @@ use super::params::{Init, Param, Params};
 use super::transformer::Parts;
 use crate::Result;
 use crate::ops::linear::Layout;
-use crate::ops::rotary::Table;
 use serde_json::{Value, json};
 
-/// A new network with the `rotary` table. Initialisation as here for GPT: normal with deviation 0.02, projections onto
+/// A new network. Initialisation as here for GPT: normal with deviation 0.02, projections onto
 /// the residual stream with 0.02 / √(2 · layers), norms 1.
-pub(super) fn parts(config: &ModelConfig, rotary: Table, vocab: usize, params: &mut Params) -> Result<Parts> {
+pub(super) fn parts(config: &ModelConfig, vocab: usize, params: &mut Params) -> Result<Parts> {
     let (width, hidden, kv_width) = (config.width, config.hidden, config.kv_width());
     let normal = Init::Normal(0.02);
     let residual = Init::Normal(0.02 / (2.0 * config.layers as f64).sqrt());
@@ -48,7 +47,7 @@ pub(super) fn parts(config: &ModelConfig, rotary: Table, vocab: usize, params: &
     }
     let final_norm = norm(params, "model.norm")?;
     let head = if config.tied { tokens.clone() } else { params.add("lm_head.weight", &[vocab, width], normal)? };
-    Ok(Parts { tokens, positions: None, rotary: Some(rotary), blocks, final_norm, head })
+    Ok(Parts { tokens, positions: None, blocks, final_norm, head })
 }
 
 /// `[out, in]`, as PyTorch's Linear.

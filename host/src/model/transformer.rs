@@ -25,6 +25,8 @@ pub struct Transformer {
     recompute: bool,
     params: Params,
     pub(super) parts: Parts,
+    /// None when positions are learned.
+    rotary: Option<Table>,
     activations: Option<Activations>,
 }
 
@@ -34,7 +36,6 @@ pub(super) struct Parts {
     pub tokens: Param,
     /// `[context, C]`; none when positions are rotary.
     pub positions: Option<Param>,
-    pub rotary: Option<Table>,
     pub blocks: Vec<Block>,
     pub final_norm: Norm,
     /// `[vocab, C]`; the same as `tokens` when tied.
@@ -42,13 +43,10 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn new(config: &ModelConfig, vocab: usize, params: &mut Params, dtype: candle_core::DType) -> Result<Self> {
+    fn new(config: &ModelConfig, vocab: usize, params: &mut Params) -> Result<Self> {
         match config.architecture {
             Architecture::Gpt { gelu } => gpt::parts(config, gelu, vocab, params),
-            Architecture::Llama { rope_theta, .. } => {
-                let table = Table::new(config.context, config.width / config.heads, rope_theta, dtype)?;
-                llama::parts(config, table, vocab, params)
-            }
+            Architecture::Llama { .. } => llama::parts(config, vocab, params),
         }
     }
 }
@@ -59,7 +57,14 @@ impl Transformer {
     /// work.
     pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64, recompute: bool) -> Result<Self> {
         let mut params = Params::new(Allocator::new(precision.dtype()), seed);
-        let parts = Parts::new(config, vocab, &mut params, precision.dtype())?;
+        let parts = Parts::new(config, vocab, &mut params)?;
+        let rotary = match config.architecture {
+            Architecture::Gpt { .. } => None,
+            Architecture::Llama { rope_theta, .. } => {
+                let head_width = config.width / config.heads;
+                Some(Table::new(config.context, head_width, rope_theta, precision.dtype())?)
+            }
+        };
         Ok(Self {
             config: config.clone(),
             engine: Engine::new(precision),
@@ -67,6 +72,7 @@ impl Transformer {
             recompute,
             params,
             parts,
+            rotary,
             activations: None,
         })
     }
@@ -75,7 +81,7 @@ impl Transformer {
     /// `sequences` sequences of `length` tokens. Nothing of that size is allocated.
     ///
     /// Not in it is what others hold: the optimizer's state, the gradient of the last hidden states, the blocks of
-    /// logits of the loss, and the scratch of single operations.
+    /// logits of the loss, the table of rotary angles, and the scratch of single operations.
     pub fn bytes(
         config: &ModelConfig,
         vocab: usize,
@@ -86,7 +92,7 @@ impl Transformer {
     ) -> Result<u64> {
         let dtype = precision.dtype();
         let mut params = Params::new(Allocator::only_shapes(dtype), 0);
-        Parts::new(config, vocab, &mut params, dtype)?;
+        Parts::new(config, vocab, &mut params)?;
         let allocator = Allocator::only_shapes(dtype);
         let activations = Activations::new(config, Size { sequences, length, recompute }, &allocator)?;
         if training {
@@ -162,8 +168,8 @@ impl Transformer {
         let Parts { tokens: vectors, positions, blocks, final_norm, .. } = &self.parts;
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
-        let learned = positions.as_ref().map(|param| &param.value);
-        embedding::forward(&self.engine, tokens.ids, tokens.positions, &vectors.value, learned, &stream[0])?;
+        let learned = positions.as_ref().map(|table| (tokens.positions, &table.value));
+        embedding::forward(&self.engine, tokens.ids, &vectors.value, learned, &stream[0])?;
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &stream[0])?;
         }
@@ -206,8 +212,8 @@ impl Transformer {
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &d.stream)?;
         }
-        let dlearned = positions.as_ref().map(|param| &param.grad);
-        embedding::backward(&self.engine, tokens.ids, tokens.positions, &d.stream, &vectors.grad, dlearned)
+        let learned = positions.as_ref().map(|table| (tokens.positions, &table.grad));
+        embedding::backward(&self.engine, tokens.ids, &d.stream, &vectors.grad, learned)
     }
 
     /// What the blocks are given. `branch` is scratch for dropout.
@@ -222,7 +228,7 @@ impl Transformer {
             engine: &self.engine,
             shape: self.config.attention(tokens.length),
             positions: tokens.positions,
-            rotary: self.parts.rotary.as_ref(),
+            rotary: self.rotary.as_ref(),
             dropout: dropout.zip(branch).map(|(dropout, branch)| Masks { dropout, rate, layers, branch }),
         }
     }
