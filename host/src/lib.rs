@@ -1,5 +1,6 @@
 //! trainyard: a training host for language models that people extend without forking it.
 
+pub mod bench;
 pub mod config;
 pub mod data;
 mod error;

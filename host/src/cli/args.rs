@@ -39,6 +39,8 @@ pub enum Command {
     Tokenizer(TokenizerCommand),
     #[command(subcommand)]
     Plugin(PluginCommand),
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// Train a model as a config says
@@ -255,6 +257,46 @@ pub enum PluginCommand {
         #[arg(long)]
         native: bool,
     },
+}
+
+/// Measure what training costs on this machine
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  trainyard bench step configs/austen.toml
+  trainyard bench step configs/austen.toml --vocab 50257 --json")]
+pub enum BenchCommand {
+    Step(BenchStepArgs),
+}
+
+/// Time whole optimizer steps of a config's model: forward, loss, backward, update
+///
+/// Shows the time of a step and its spread, tokens per second, the share of what a matrix product reaches here, the
+/// cores that were busy, memory, and where the time goes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard bench step configs/austen.toml                        on the config's own data
+  trainyard bench step configs/austen.toml --vocab 50257          on random tokens; reads no data
+  trainyard bench step configs/austen.toml --vocab 65 --set train.precision=bf16 --set train.threads=1")]
+pub struct BenchStepArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    /// Change a setting of the config; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Random tokens of a vocabulary of this size, in place of the config's data
+    #[arg(long, value_name = "N")]
+    pub vocab: Option<usize>,
+    /// Steps to time
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub steps: u64,
+    /// Steps before them, in which memory is allocated
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub warmup: u64,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

@@ -3,6 +3,7 @@
 //! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
 
 mod args;
+mod bench;
 mod filter;
 mod output;
 mod plugin;
@@ -55,6 +56,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Bench(command) => bench::run(&command),
     }
 }
 

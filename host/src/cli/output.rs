@@ -1,5 +1,7 @@
 //! Standard input and output, where a closed pipe is no error.
 
+use serde::Serialize;
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use trainyard::Error;
 
@@ -43,4 +45,14 @@ pub fn read_text() -> Result<String, Error> {
         ErrorKind::InvalidData => Error::run("stdin: expected text in UTF-8, got other bytes"),
         _ => Error::run(format!("stdin: cannot read: {error}")),
     })
+}
+
+/// A result for people, or as one JSON object.
+pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
+    let text = if json {
+        serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
+    } else {
+        format!("\n{result}")
+    };
+    write(text.as_bytes())
 }

@@ -1,11 +1,9 @@
 //! `trainyard train`, `eval` and `generate`: the commands about runs.
 
 use super::args::{EvalArgs, GenerateArgs, TrainArgs};
-use super::output::{self, Outcome};
-use serde::Serialize;
-use std::fmt::Display;
+use super::output::{self, Outcome, print};
 use trainyard::train::TrainOptions;
-use trainyard::{Error, config, eval, train};
+use trainyard::{config, eval, train};
 
 pub fn train(args: &TrainArgs) -> Outcome {
     let config = config::load(&args.config, &args.set)?;
@@ -26,15 +24,5 @@ pub fn generate(args: &GenerateArgs) -> Outcome {
     let run = eval::OpenRun::open(&args.run, args.checkpoint.as_deref())?;
     let sample = args.apply(run.config.sample.clone());
     let text = sample.prompt.clone() + &run.continue_text(&sample)? + "\n";
-    output::write(text.as_bytes())
-}
-
-/// A result for people, or as one JSON object.
-fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
-    let text = if json {
-        serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
-    } else {
-        format!("\n{result}")
-    };
     output::write(text.as_bytes())
 }

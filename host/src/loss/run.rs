@@ -9,7 +9,7 @@ use super::ir::Id;
 use super::row_program::RowProgram;
 use super::small::{Small, evaluate};
 use super::split::Plan;
-use crate::ops::{Engine, Float, Matrix, Threads, Write, matmul};
+use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
 use rayon::prelude::*;
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
@@ -149,13 +149,15 @@ fn run_pass<T: Float>(
     let n_exports = program.exports.len();
     let mut exports = vec![T::ZERO; head.rows * n_exports];
     let chunk = (CHUNK_BYTES / (vocab * size_of::<T>())).clamp(1, ROWS_MAX).min(head.rows.max(1));
-    let mut logits = vec![T::ZERO; if program.needs_logits { chunk * vocab } else { 0 }];
+    let mut logits = engine.scratch::<T>(if program.needs_logits { chunk * vocab } else { 0 });
+    let weight = Matrix::new(head.weight, vocab, width);
+    let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t()));
+    let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight));
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
-        let weight = Matrix::new(head.weight, vocab, width);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
-        if program.needs_logits {
-            matmul(engine, &mut logits, vocab, hidden, weight.t(), Write::Overwrite, Threads::All);
+        if let Some(weight) = &for_logits {
+            weight.multiply(&mut logits, vocab, hidden, Write::Overwrite);
         }
         let worker = || Worker::new(program, values, batch, vocab);
         let mut rows = rows(start..start + n, &mut logits, vocab, &mut exports[start * n_exports..], n_exports);
@@ -164,10 +166,9 @@ fn run_pass<T: Float>(
                 worker.run(*row, logits, exports);
             }
         });
-        if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {
+        if let (Some(gradient), Some(weight)) = (&mut gradient, &for_hidden) {
             let dlogits = Matrix::new(&logits, n, vocab);
-            let dhidden = &mut gradient.hidden[start * width..];
-            matmul(engine, dhidden, width, dlogits, weight, Write::Overwrite, Threads::All);
+            weight.multiply(&mut gradient.hidden[start * width..], width, dlogits, Write::Overwrite);
             matmul(engine, gradient.weight, width, dlogits.t(), hidden, Write::Add, Threads::All);
         }
     }

@@ -1,6 +1,6 @@
 //! What operations run on: the number format of products, scratch memory that is reused, and where time goes.
 
-use super::pool::Pool;
+use super::pool::{Pool, Scratch};
 use candle_core::DType;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +90,11 @@ impl Engine {
             let nanoseconds = self.nanoseconds[group as usize].swap(0, Ordering::Relaxed);
             (group, Duration::from_nanos(nanoseconds))
         })
+    }
+
+    /// A buffer of `n` values on loan, with arbitrary contents.
+    pub(crate) fn scratch<T: bytemuck::Pod>(&self, n: usize) -> Scratch<'_, T> {
+        self.pool.take(n)
     }
 
     /// Counts the time until the result is dropped.

@@ -49,16 +49,7 @@ pub fn forward(
     let reads = [x, weight, bias.unwrap_or(weight), residual.unwrap_or(weight)];
     with_type!(x, T => with_slices::<T, 4, 1>(reads, [out], |[x, weight, bias_values, residual_values], [out]| {
         let rows = x.len() / n_in;
-        let write = if bias.is_some() || residual.is_some() { Write::Add } else { Write::Overwrite };
-        if residual.is_some() {
-            out.copy_from_slice(residual_values);
-        }
-        if bias.is_some() {
-            out.par_chunks_mut(n_out).with_min_len(64).for_each(|row| match residual {
-                Some(_) => row.iter_mut().zip(bias_values).for_each(|(out, &bias)| *out += bias),
-                None => row.copy_from_slice(bias_values),
-            });
-        }
+        let write = Write::Sum { residual: residual.map(|_| residual_values), bias: bias.map(|_| bias_values) };
         matmul(engine, out, n_out, Matrix::new(x, rows, n_in), layout.matrix(weight, n_in, n_out), write, Threads::All);
         Ok(())
     }))

@@ -10,3 +10,4 @@ mod text;
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
 pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, TrainSummary};
+pub use text::{bytes, count};

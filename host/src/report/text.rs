@@ -14,6 +14,18 @@ pub fn count(value: f64) -> String {
     format!("{scaled:.n_decimals$}{unit}")
 }
 
+/// `950 B`, `12.3 KiB`, `1.20 GiB`: three significant digits.
+pub fn bytes(value: f64) -> String {
+    let (scaled, unit) = match value {
+        size if size >= 1023.5 * 1024.0 * 1024.0 => (value / (1024.0 * 1024.0 * 1024.0), "GiB"),
+        size if size >= 1023.5 * 1024.0 => (value / (1024.0 * 1024.0), "MiB"),
+        size if size >= 1023.5 => (value / 1024.0, "KiB"),
+        _ => return format!("{value:.0} B"),
+    };
+    let n_decimals = if scaled >= 99.95 { 0 } else { 1 + usize::from(scaled < 9.995) };
+    format!("{scaled:.n_decimals$} {unit}")
+}
+
 /// `42s`, `3m 05s`, `2h 07m`.
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64; // NaN becomes 0
@@ -62,6 +74,14 @@ mod tests {
         let cases = [(0.0, "0"), (999.4, "999"), (999.6, "1.00k"), (12_345.0, "12.3k"), (123_456.0, "123k")];
         for (value, expected) in cases.into_iter().chain([(4_560_000.0, "4.56M"), (2e9, "2.00G")]) {
             assert_eq!(count(value), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let cases = [(0.0, "0 B"), (1023.0, "1023 B"), (1536.0, "1.50 KiB"), (2e7, "19.1 MiB"), (1.5e11, "140 GiB")];
+        for (value, expected) in cases {
+            assert_eq!(bytes(value), expected);
         }
     }
 

@@ -100,7 +100,7 @@ impl Head<'_> {
         [dout, out]: [Columns<'_, T>; 2],
         log_sum_exp: &[T],
         [dqueries, dkeys, dvalues]: [&mut [T]; 3],
-        mut write: Write,
+        mut write: Write<'_, T>,
     ) {
         let Shape { length, head_width: d, .. } = self.shape;
         let scale = self.shape.scale::<T>();
@@ -134,7 +134,14 @@ impl Head<'_> {
         }
     }
 
-    fn multiply<T: Float>(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
+    fn multiply<T: Float>(
+        &self,
+        out: &mut [T],
+        row_stride: usize,
+        a: Matrix<'_, T>,
+        b: Matrix<'_, T>,
+        write: Write<'_, T>,
+    ) {
         matmul(self.engine, out, row_stride, a, b, write, Threads::One);
     }
 

@@ -1,0 +1,141 @@
+//! Results of measurements, for `--json` and for people.
+
+use crate::ops::Precision;
+use crate::report::{bytes, count};
+use serde::Serialize;
+use std::fmt::{self, Display, Formatter};
+
+/// Repeated measurements of one time, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half of them took less.
+    pub median: f64,
+    /// A quarter took less.
+    pub lower_quartile: f64,
+    /// A quarter took more.
+    pub upper_quartile: f64,
+    /// The fastest.
+    pub min: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of at least one measurement; all NaN of none.
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let last = values.len().saturating_sub(1) as f64;
+        let at = |share: f64| {
+            // between two measurements, in proportion
+            let (low, high) = ((share * last).floor(), (share * last).ceil());
+            let value = |index: f64| values.get(index as usize).copied().unwrap_or(f64::NAN);
+            value(low) + (value(high) - value(low)) * (share * last - low)
+        };
+        Self { median: at(0.5), lower_quartile: at(0.25), upper_quartile: at(0.75), min: at(0.0), max: at(1.0) }
+    }
+}
+
+impl Display for Spread {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { median, lower_quartile, upper_quartile, min, max } = self;
+        write!(
+            f,
+            "{median:.1} ms, half within {lower_quartile:.1} to {upper_quartile:.1}, all within {min:.1} to {max:.1}"
+        )
+    }
+}
+
+/// What `bench step` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepBench {
+    /// Of the model.
+    pub layers: usize,
+    /// Of the model.
+    pub width: usize,
+    /// Of the model.
+    pub context: usize,
+    /// Of the model.
+    pub vocab: usize,
+    /// Numbers that are trained.
+    pub parameters: usize,
+    /// Predicted per step.
+    pub tokens: usize,
+    /// Numbers that the model is trained in.
+    pub precision: Precision,
+    /// Threads that the step ran on.
+    pub threads: usize,
+    /// Steps that were timed.
+    pub steps: u64,
+    /// Loss of the last step.
+    pub loss: f64,
+    /// Per step: forward, loss, backward, update.
+    pub milliseconds: Spread,
+    /// At the median time.
+    pub tokens_per_second: f64,
+    /// Floating-point operations per second of a large matrix product, in 10^9.
+    pub peak_gflops: f64,
+    /// Operations of the step, by the model's formula, as a share of the peak.
+    pub share_of_peak: f64,
+    /// Processor time over wall time; none where the system does not say.
+    pub cores_busy: Option<f64>,
+    /// The most memory in bytes that the process held; none where the system does not say.
+    pub peak_memory: Option<u64>,
+    /// Where the time goes; the last is what no operation counted.
+    pub groups: Vec<GroupTime>,
+}
+
+/// A part of a step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupTime {
+    /// A group of operations, or `other`.
+    pub group: String,
+    /// Mean per step.
+    pub milliseconds: f64,
+    /// Of the mean step.
+    pub share: f64,
+}
+
+impl Display for StepBench {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { layers, width, context, vocab, tokens, threads, steps, .. } = self;
+        let precision = format!("{:?}", self.precision).to_lowercase();
+        let parameters = count(self.parameters as f64);
+        writeln!(
+            f,
+            "model      {layers} layers, width {width}, context {context}, vocabulary {vocab}, {parameters} parameters"
+        )?;
+        writeln!(
+            f,
+            "step       {tokens} tokens, {precision}, {threads} threads; {steps} steps timed, loss {:.4}",
+            self.loss
+        )?;
+        writeln!(f, "time       {}", self.milliseconds)?;
+        let (rate, share) = (count(self.tokens_per_second), 100.0 * self.share_of_peak);
+        writeln!(f, "speed      {rate} tokens/s, {share:.0}% of {:.0} GFLOP/s, a matrix product's", self.peak_gflops)?;
+        if let Some(cores) = self.cores_busy {
+            writeln!(f, "processor  {cores:.2} cores busy")?;
+        }
+        if let Some(memory) = self.peak_memory {
+            writeln!(f, "memory     {} at most", bytes(memory as f64))?;
+        }
+        writeln!(f, "\n{:<12} {:>9} {:>7}", "operations", "ms/step", "share")?;
+        for GroupTime { group, milliseconds, share } in &self.groups {
+            writeln!(f, "{group:<12} {milliseconds:>9.2} {:>6.1}%", 100.0 * share)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_lie_between_measurements() {
+        let spread = Spread::of(vec![4.0, 1.0, 2.0, 3.0]);
+        let expected = Spread { median: 2.5, lower_quartile: 1.75, upper_quartile: 3.25, min: 1.0, max: 4.0 };
+        assert_eq!(spread, expected);
+        assert_eq!(Spread::of(vec![7.0]).upper_quartile, 7.0);
+        assert!(Spread::of(vec![]).median.is_nan());
+    }
+}

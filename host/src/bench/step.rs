@@ -1,0 +1,168 @@
+//! Times whole optimizer steps.
+
+use super::process::{peak_memory, processor_time};
+use super::report::{GroupTime, Spread, StepBench};
+use crate::config::RunConfig;
+use crate::data::{self, Batch, Dataset, Loader, Position};
+use crate::loss::Program;
+use crate::ops::{OpGroup, measure_peak};
+use crate::random::Stream;
+use crate::report::{Progress, StepLine};
+use crate::train::{AVAILABLE_INPUTS, RunPlugins, Trainer};
+use crate::{Error, Result};
+use std::time::{Duration, Instant};
+
+/// What to time.
+#[derive(Debug, Clone)]
+pub struct StepOptions {
+    /// Train on random tokens of a vocabulary of this size; without it, on the config's data.
+    pub vocab: Option<usize>,
+    /// Steps that are timed.
+    pub steps: u64,
+    /// Steps before them, in which memory is allocated.
+    pub warmup: u64,
+    /// No progress on stderr.
+    pub quiet: bool,
+}
+
+/// Times steps of the config's model, loss, optimizer and precision on its number of threads. A step is all that
+/// [`Trainer::step`] does; making its batch is not in it.
+///
+/// # Errors
+/// A vocabulary or a number of steps of 0, and all that stops training.
+pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
+    if options.steps == 0 {
+        return Err(Error::usage("--steps: expected 1 or more, got 0"));
+    }
+    if options.vocab == Some(0) {
+        return Err(Error::usage("--vocab: expected 1 or more, got 0"));
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.train.threads)
+        .build()
+        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
+    pool.install(|| match options.vocab {
+        Some(vocab) => {
+            let plugin = crate::plugin::Plugin::open(&config.loss, trainyard_plugin::Kind::Loss)?;
+            let loss = plugin.loss()?.describe()?;
+            let program =
+                Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(|error| error.context(plugin.culprit()))?;
+            let batches = (0..).map(|index| random_batch(config, vocab, index));
+            time(config, options, Trainer::new(config, vocab, program)?, batches)
+        }
+        None => {
+            let plugins = RunPlugins::open(config)?;
+            let loss = plugins.loss.loss()?.describe()?;
+            let program =
+                Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(|error| error.context(plugins.loss.culprit()))?;
+            let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
+            let data = prepare(config, &plugins, folder.path())?;
+            let (seed, bytes) = (config.run.seed, &data.tokenizer.token_bytes);
+            let position = Position::default();
+            let mut loader = Loader::new(&data.train, config.model.context, config.train.batch, seed, bytes, position)?;
+            let batches = std::iter::repeat_with(|| loader.next_batch());
+            time(config, options, Trainer::new(config, data.tokenizer.n_tokens, program)?, batches)
+        }
+    })
+}
+
+fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &std::path::Path) -> Result<Dataset> {
+    let (mut filters, mut tokenizer) = (plugins.named_filters()?, plugins.named_tokenizer(config)?);
+    data::prepare(&config.data, &mut filters, &mut tokenizer, folder)
+}
+
+/// Tokens that are drawn uniformly, the same for the same seed and `index`.
+fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Batch {
+    let (sequences, context) = (config.train.batch, config.model.context);
+    let n = sequences * context;
+    let stream = Stream::new(config.run.seed, "bench");
+    let first = index * 2 * n as u64;
+    let ids = |from: u64| (from..from + n as u64).map(|i| (stream.uniform(i) * vocab as f64) as u32).collect();
+    Batch {
+        inputs: ids(first),
+        targets: ids(first + n as u64),
+        weight: vec![1.0; n],
+        target_bytes: vec![1.0; n],
+        position: (0..n).map(|i| (i % context) as u32).collect(),
+        sequences,
+        context,
+        next: Position::default(),
+    }
+}
+
+fn time(
+    config: &RunConfig,
+    options: &StepOptions,
+    mut trainer: Trainer,
+    mut batches: impl Iterator<Item = Batch>,
+) -> Result<StepBench> {
+    let total = options.warmup + options.steps;
+    let progress = Progress::new(total, 0, options.quiet);
+    let peak = measure_peak(trainer.model.engine());
+    let mut seconds = Vec::new();
+    let (mut begun, mut processor) = (Instant::now(), processor_time());
+    let (started, mut loss, mut tokens) = (Instant::now(), f64::NAN, 0);
+    for step in 0..total {
+        if step == options.warmup {
+            trainer.model.engine().take_times();
+            seconds.clear();
+            (begun, processor) = (Instant::now(), processor_time());
+        }
+        let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
+        let step_begun = Instant::now();
+        let report = trainer.step(step, &micro_batches)?;
+        seconds.push(step_begun.elapsed().as_secs_f64());
+        (loss, tokens) = (report.outputs[0], report.tokens);
+        let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();
+        progress.step(&StepLine {
+            step: step + 1,
+            loss,
+            lr: report.lr,
+            tokens_per_second,
+            share_of_peak: tokens_per_second * trainer.model.flops_per_token() / peak,
+            seconds: started.elapsed().as_secs_f64(),
+        });
+    }
+    let wall = begun.elapsed();
+    let busy = |before: Duration| Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64());
+    let cores_busy = processor.and_then(busy);
+    progress.finish();
+    // Whatever else runs on the machine can only lower it.
+    let peak = peak.max(measure_peak(trainer.model.engine()));
+    let groups = group_times(&trainer, &seconds);
+    let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
+    let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;
+    let model = &trainer.model;
+    Ok(StepBench {
+        layers: config.model.layers,
+        width: config.model.width,
+        context: config.model.context,
+        vocab: model.vocab(),
+        parameters: model.params().n_values(),
+        tokens,
+        precision: config.train.precision,
+        threads: rayon::current_num_threads(),
+        steps: options.steps,
+        loss,
+        milliseconds,
+        tokens_per_second,
+        peak_gflops: peak / 1e9,
+        share_of_peak: tokens_per_second * model.flops_per_token() / peak,
+        cores_busy,
+        peak_memory: peak_memory(),
+        groups,
+    })
+}
+
+/// Means over the timed steps, whose times are `seconds`.
+fn group_times(trainer: &Trainer, seconds: &[f64]) -> Vec<GroupTime> {
+    let step = 1e3 * seconds.iter().sum::<f64>() / seconds.len() as f64;
+    let group = |name: String, milliseconds: f64| GroupTime { group: name, milliseconds, share: milliseconds / step };
+    let per_step = |time: Duration| 1e3 * time.as_secs_f64() / seconds.len() as f64;
+    let name = |counted: OpGroup| format!("{counted:?}").to_lowercase();
+    let times = trainer.model.engine().take_times();
+    let mut groups: Vec<_> = times.map(|(counted, time)| group(name(counted), per_step(time))).into();
+    let counted: f64 = groups.iter().map(|group| group.milliseconds).sum();
+    groups.push(group("other".into(), step - counted));
+    groups
+}

@@ -1,0 +1,229 @@
+//! Matrix products on the CPU: with AVX-512 by kernels of our own (`blocked`, `pack`, `kernel`), in `f32` or with
+//! factors rounded to bfloat16; else, and in `f64`, by the `gemm` crate.
+
+#[cfg(target_arch = "x86_64")]
+mod blocked;
+#[cfg(target_arch = "x86_64")]
+mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod pack;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Engine, Float, Precision};
+use bytemuck::cast_slice;
+use gemm::Parallelism;
+
+/// A matrix inside a slice: element (i, j) is `data[i * row_stride + j * column_stride]`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// A row-major `[rows, columns]` matrix.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self::strided(data, rows, columns, columns)
+    }
+
+    /// `[rows, columns]`, rows `row_stride` elements apart.
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(
+            rows == 0 || columns == 0 || (rows - 1) * row_stride + columns <= data.len(),
+            "matrix outside its slice"
+        );
+        Self { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// The transposed matrix.
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// What a product begins with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Write<'a, T> {
+    /// out = a b
+    Overwrite,
+    /// out += a b
+    Add,
+    /// out = residual + bias + a b
+    Sum {
+        /// Laid out as `out`.
+        residual: Option<&'a [T]>,
+        /// `[columns]`, the same for all rows.
+        bias: Option<&'a [T]>,
+    },
+}
+
+/// How many threads a product may use. Results do not depend on it: the inner dimension is cut at fixed places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The calling one.
+    One,
+    /// All of the current rayon pool.
+    All,
+}
+
+/// Fewer rows than this are a matter of memory bandwidth: packing would cost more than it saves.
+#[cfg(target_arch = "x86_64")]
+const FEW_ROWS: usize = 8;
+
+/// out = a b, out += a b or out = residual + bias + a b. `out` is row-major `[a.rows, b.columns]` with rows
+/// `row_stride` elements apart. With `Precision::Bf16` factors are rounded to bfloat16 and summed in `f32`.
+pub fn matmul<T: Float>(
+    engine: &Engine,
+    out: &mut [T],
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    write: Write<'_, T>,
+    threads: Threads,
+) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert_eq!(k, b.rows, "inner dimensions differ");
+    if m == 0 || n == 0 {
+        return;
+    }
+    let needed = (m - 1) * row_stride + n;
+    assert!(needed <= out.len(), "result outside its slice");
+    if let Write::Sum { residual, bias } = write {
+        assert!(residual.is_none_or(|residual| residual.len() >= needed), "residual smaller than the result");
+        assert!(bias.is_none_or(|bias| bias.len() >= n), "bias smaller than a row of the result");
+    }
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(format), Some(a), Some(b), Some(write)) = (format::<T>(engine), a.f32(), b.f32(), write.f32())
+        && m >= FEW_ROWS
+    {
+        let out = bytemuck::cast_slice_mut(out);
+        return blocked::multiply(engine, format, out, row_stride, a, b, write, threads);
+    }
+    portable(out, row_stride, a, b, write, threads);
+}
+
+/// How the kernels here multiply numbers of type `T`, if they do on this CPU.
+#[cfg(target_arch = "x86_64")]
+fn format<T: Float>(engine: &Engine) -> Option<kernel::Format> {
+    let format = match engine.precision() {
+        Precision::Bf16 => kernel::Format::Bf16,
+        Precision::F32 | Precision::F64 => kernel::Format::F32,
+    };
+    (is_f32::<T>() && format.is_supported()).then_some(format)
+}
+
+/// A right factor `[k, n]` that is multiplied several times: what a product does with it first is done once.
+pub struct Factor<'a, T> {
+    engine: &'a Engine,
+    matrix: Matrix<'a, T>,
+    #[cfg(target_arch = "x86_64")]
+    prepared: Option<blocked::Prepared<'a>>,
+}
+
+impl<'a, T: Float> Factor<'a, T> {
+    /// Prepares `matrix`, on all threads.
+    pub fn new(engine: &'a Engine, matrix: Matrix<'a, T>) -> Self {
+        Self {
+            engine,
+            matrix,
+            #[cfg(target_arch = "x86_64")]
+            prepared: format::<T>(engine)
+                .zip(matrix.f32())
+                .map(|(format, matrix)| blocked::Prepared::new(engine, format, matrix)),
+        }
+    }
+
+    /// As [`matmul`] on all threads, with this as `b`.
+    pub fn multiply(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, write: Write<'_, T>) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(prepared), Some(a), Some(write)) = (&self.prepared, a.f32(), write.f32()) {
+            return prepared.multiply(self.engine, bytemuck::cast_slice_mut(out), row_stride, a, write);
+        }
+        matmul(self.engine, out, row_stride, a, self.matrix, write, Threads::All);
+    }
+}
+
+impl<'a, T: Float> Matrix<'a, T> {
+    /// The same matrix, if its elements are `f32`.
+    fn f32(self) -> Option<Matrix<'a, f32>> {
+        let Self { data, rows, columns, row_stride, column_stride } = self;
+        is_f32::<T>().then(|| Matrix { data: cast_slice(data), rows, columns, row_stride, column_stride })
+    }
+}
+
+impl<'a, T: Float> Write<'a, T> {
+    /// The same, if elements are `f32`.
+    fn f32(self) -> Option<Write<'a, f32>> {
+        is_f32::<T>().then(|| match self {
+            Self::Overwrite => Write::Overwrite,
+            Self::Add => Write::Add,
+            Self::Sum { residual, bias } => {
+                Write::Sum { residual: residual.map(cast_slice), bias: bias.map(cast_slice) }
+            }
+        })
+    }
+}
+
+fn is_f32<T: 'static>() -> bool {
+    std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>()
+}
+
+/// By the `gemm` crate.
+fn portable<T: Float>(
+    out: &mut [T],
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    write: Write<'_, T>,
+    threads: Threads,
+) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    if let Write::Sum { residual, bias } = write {
+        for (i, out) in out.chunks_mut(row_stride).take(m).enumerate() {
+            for (j, out) in out.iter_mut().take(n).enumerate() {
+                let residual = residual.map_or(T::ZERO, |residual| residual[i * row_stride + j]);
+                *out = residual + bias.map_or(T::ZERO, |bias| bias[j]);
+            }
+        }
+    }
+    let parallelism = match threads {
+        Threads::One => Parallelism::None,
+        Threads::All => Parallelism::Rayon(0),
+    };
+    // SAFETY: the three matrices lie inside their slices: `matmul` checked `out`, `Matrix::strided` the others; `out`
+    // is borrowed exclusively, so it overlaps neither.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            row_stride as isize,
+            !matches!(write, Write::Overwrite),
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            T::ONE,
+            T::ONE,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! Products against sums in `f64`, in all layouts, at sizes around the edges of tiles, panels and blocks.
+
+use super::*;
+use crate::random::Stream;
+
+/// (rows, inner, columns)
+const SHAPES: [(usize, usize, usize); 12] = [
+    (1, 1, 1),
+    (8, 1, 1),
+    (9, 3, 33),
+    (14, 32, 32),
+    (15, 31, 31),
+    (29, 17, 65),
+    (64, 64, 200),
+    (113, 257, 47),
+    (130, 513, 16),
+    (300, 515, 70),
+    (8, 4200, 300),
+    (17, 1030, 1100),
+];
+
+fn random(name: &str, n: usize) -> Vec<f32> {
+    Stream::new(3, name).normals(n).map(|x| x as f32).collect()
+}
+
+/// Nearest bfloat16, ties to even.
+fn round(x: f32) -> f64 {
+    let bits = x.to_bits();
+    f64::from(f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000))
+}
+
+/// Element (i, j) of a matrix.
+fn at(matrix: &Matrix<'_, f32>, i: usize, j: usize) -> f32 {
+    matrix.data[i * matrix.row_stride + j * matrix.column_stride]
+}
+
+#[test]
+fn products_equal_sums_in_64_bits() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let engine = Engine::new(precision);
+        for (m, k, n) in SHAPES {
+            let (a, b) = (random("a", (m + 3) * (k + 3)), random("b", (n + 3) * (k + 3)));
+            let a_forms = [Matrix::strided(&a, m, k, k + 3), Matrix::strided(&a, k, m, m + 3).t()];
+            let b_forms = [Matrix::strided(&b, k, n, n + 3), Matrix::strided(&b, n, k, k + 1).t()];
+            for (a, b) in a_forms.into_iter().flat_map(|a| b_forms.map(|b| (a, b))) {
+                check(&engine, a, b);
+            }
+        }
+    }
+}
+
+/// All ways to begin, one and all threads, a result with a stride.
+fn check(engine: &Engine, a: Matrix<'_, f32>, b: Matrix<'_, f32>) {
+    let (m, k, n, stride) = (a.rows, a.columns, b.columns, b.columns + 5);
+    let (old, residual, bias) = (random("out", m * stride), random("residual", m * stride), random("bias", n));
+    let writes = [
+        Write::Overwrite,
+        Write::Add,
+        Write::Sum { residual: Some(&residual), bias: Some(&bias) },
+        Write::Sum { residual: None, bias: Some(&bias) },
+    ];
+    let rounds = engine.precision() == Precision::Bf16 && m >= FEW_ROWS;
+    let value = |x: f32| if rounds { round(x) } else { f64::from(x) };
+    for write in writes {
+        let (mut one, mut all) = (old.clone(), old.clone());
+        matmul(engine, &mut one, stride, a, b, write, Threads::One);
+        matmul(engine, &mut all, stride, a, b, write, Threads::All);
+        assert_eq!(one, all, "threads change the result");
+        for (i, j) in (0..m).flat_map(|i| (0..stride).map(move |j| (i, j))).step_by(1 + m * n / 3000) {
+            let got = f64::from(one[i * stride + j]);
+            if j >= n {
+                assert_eq!(got, f64::from(old[i * stride + j]), "wrote beside the result");
+                continue;
+            }
+            let begin = match write {
+                Write::Overwrite => 0.0,
+                Write::Add => old[i * stride + j],
+                Write::Sum { residual, .. } => residual.map_or(0.0, |residual| residual[i * stride + j]) + bias[j],
+            };
+            let products = (0..k).map(|s| value(at(&a, i, s)) * value(at(&b, s, j)));
+            let expected = f64::from(begin) + products.clone().sum::<f64>();
+            let size = 1.0 + products.map(f64::abs).sum::<f64>();
+            assert!((got - expected).abs() < 2e-6 * size, "{m} x {k} x {n}, {write:?}: ({i}, {j}): {got} {expected}");
+        }
+    }
+}
