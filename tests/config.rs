@@ -143,8 +143,36 @@ fn values_that_do_not_go_together() {
         "[data]\nvalidation = 0\n[train]\npatience = 3",
         "x.toml:8:12: train.patience: needs held-out text: set data.validation above 0, or patience to 0",
     );
+    check(
+        "[model]\nkind = 'llama'\nheads = 6\nwidth = 96\nkv_heads = 4",
+        "x.toml:9:12: model.kv_heads: expected a divisor of model.heads, which is 6, got 4",
+    );
+    check(
+        "[model]\nkind = 'llama'\nheads = 4\nwidth = 20",
+        "x.toml:8:9: model.width: rotary positions turn pairs: expected an even width per head, got 20 / 4 = 5",
+    );
     // A value that is wrong by itself is not blamed a second time.
     check("[model]\nwidth = 0\nheads = 3", "x.toml:6:9: model.width: expected a whole number, 1 or more, got 0");
+}
+
+#[test]
+fn architectures_have_keys_of_their_own() {
+    check(
+        "[model]\nkv_heads = 2\nrope_theta = 500000",
+        "x.toml:6:1: model.kv_heads: belongs to kind = \"llama\", this model is \"gpt\"\n\
+         x.toml:7:1: model.rope_theta: belongs to kind = \"llama\", this model is \"gpt\"",
+    );
+    check(
+        "[model]\nkind = 'llama'\ngelu = 'erf'",
+        "x.toml:7:1: model.gelu: belongs to kind = \"gpt\", this model is \"llama\"",
+    );
+    check("[model]\nkind = 'bert'", "x.toml:6:8: model.kind: expected \"gpt\" or \"llama\", got \"bert\"");
+    check("[model]\ngelu = 'relu'", "x.toml:6:8: model.gelu: expected \"tanh\" or \"erf\", got \"relu\"");
+    let model = |text: &str| loaded(&format!("{SMALLEST}[model]\n{text}"), &[]).model;
+    assert_eq!((model("").hidden, model("").kv_heads()), (1024, 4));
+    // 8/3 · 256 = 682.7, up to a multiple of 32
+    let llama = model("kind = 'llama'");
+    assert_eq!((llama.hidden, llama.kv_heads(), llama.norm_epsilon), (704, 4, 1e-5));
 }
 
 #[test]
@@ -275,7 +303,12 @@ fn what_is_written_is_read_back() {
         prompt = \"two\\nlines \\u0007\"
         top_p = 1
     ";
-    for text in [SMALLEST, rich] {
+    let llama = format!(
+        "{SMALLEST}[model]\nkind = 'llama'\nkv_heads = 2\nhidden = 99\nrope_theta = 5e5\nnorm_epsilon = 1e-6\n\
+         [train]\nrecompute = true"
+    );
+    let erf = format!("{SMALLEST}[model]\ngelu = 'erf'");
+    for text in [SMALLEST, rich, &llama, &erf] {
         let config = loaded(text, &[]);
         let written = config.to_toml().expect("writable");
         assert_eq!(loaded(&written, &[]), config, "{written}");

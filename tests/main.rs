@@ -10,6 +10,7 @@ mod gopher; // verdicts of datatrove
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod loss;
+mod model;
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program

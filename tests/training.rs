@@ -11,11 +11,12 @@ use trainyard::model::{Decoder, Tokens};
 use trainyard::train::{AVAILABLE_INPUTS, Trainer};
 use trainyard_plugin::{Builder, Graph};
 
-// The shapes and formulas of peers/gpt2_golden.py.
+// The shapes and formulas of peers/gpt2_golden.py and peers/llama_golden.py.
 const CONTEXT: usize = 12;
 const VOCAB: usize = 29;
 const BATCH: usize = 3;
 const STEPS: u64 = 20;
+const MODELS: [&str; 2] = ["gpt2", "llama"];
 
 const ADAMW: [&str; 6] = [
     "optimizer.kind=adamw",
@@ -28,14 +29,14 @@ const ADAMW: [&str; 6] = [
 const SGD: [&str; 4] =
     ["optimizer.kind=sgd", "optimizer.lr=3e-3", "optimizer.momentum=0.9", "optimizer.weight_decay=0.1"];
 
-/// The golden run with AdamW and with `settings` on top.
+/// GPT-2's golden run with AdamW and with `settings` on top.
 fn golden_config(settings: &[&str]) -> RunConfig {
-    config_with(&ADAMW, settings)
+    config_of("gpt2", &ADAMW, settings)
 }
 
-fn config_with(optimizer: &[&str], settings: &[&str]) -> RunConfig {
+fn config_of(model: &str, optimizer: &[&str], settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = [optimizer, settings].concat().iter().map(|&setting| setting.into()).collect();
-    config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/gpt2.toml"), &settings).unwrap()
+    config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
 fn cross_entropy() -> Graph {
@@ -48,7 +49,8 @@ fn trainer(config: &RunConfig) -> Trainer {
     let trainer = Trainer::new(config, VOCAB, program).unwrap();
     let mut weights = BTreeMap::new();
     for (p, (name, param)) in trainer.model.params().iter().enumerate() {
-        let one = if name.contains(".ln_") && name.ends_with("weight") { 1.0 } else { 0.0 };
+        let is_norm = name.contains(".ln_") || name.contains("norm");
+        let one = if is_norm && name.ends_with("weight") { 1.0 } else { 0.0 };
         let n = param.value.elem_count();
         let values: Vec<f64> = (1..=n).map(|i| (0.7 * i as f64 + p as f64).sin() / 10.0 + one).collect();
         weights.insert(name.to_owned(), Tensor::from_vec(values, param.value.shape(), param.value.device()).unwrap());
@@ -85,8 +87,9 @@ fn assert_near(what: &str, got: f64, expected: f64, limit: f64) {
 /// 20 steps from the same weights give PyTorch's losses, gradient norms and final parameters.
 ///
 /// `limit` is relative, for losses; norms and parameters, which rounding moves more, may differ by 100 times that.
-fn check_golden(case: &str, config: &RunConfig, limit: f64) {
-    let golden: Value = serde_json::from_str(include_str!("golden/gpt2.json")).unwrap();
+fn check_golden(model: &str, case: &str, config: &RunConfig, limit: f64) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.json"));
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let golden = &golden[case];
     let mut trainer = trainer(config);
     for step in 0..STEPS {
@@ -111,30 +114,31 @@ fn check_golden(case: &str, config: &RunConfig, limit: f64) {
 }
 
 #[test]
-fn tied_adamw_equals_pytorch() {
-    check_golden("tied-adamw", &golden_config(&[]), 1e-10);
+fn adamw_equals_pytorch() {
+    for model in MODELS {
+        check_golden(model, "tied-adamw", &config_of(model, &ADAMW, &[]), 1e-10);
+        check_golden(model, "untied-adamw", &config_of(model, &ADAMW, &["model.tied=false"]), 1e-10);
+    }
 }
 
 #[test]
-fn untied_adamw_equals_pytorch() {
-    check_golden("untied-adamw", &golden_config(&["model.tied=false"]), 1e-10);
-}
-
-#[test]
-fn untied_sgd_equals_pytorch() {
-    check_golden("untied-sgd", &config_with(&SGD, &["model.tied=false"]), 1e-10);
+fn sgd_equals_pytorch() {
+    check_golden("gpt2", "untied-sgd", &config_of("gpt2", &SGD, &["model.tied=false"]), 1e-10);
 }
 
 #[test]
 fn f32_follows_pytorch_to_rounding() {
-    check_golden("tied-adamw", &golden_config(&["train.precision=f32"]), 1e-4);
+    for model in MODELS {
+        check_golden(model, "tied-adamw", &config_of(model, &ADAMW, &["train.precision=f32"]), 1e-4);
+    }
 }
 
 /// The gradient of every parameter, at a few places each, against central differences of the loss in f64.
 #[test]
 fn gradients_equal_finite_differences() {
-    for tied in ["model.tied=true", "model.tied=false"] {
-        let config = golden_config(&[tied]);
+    let cases = [("gpt2", "model.gelu=tanh"), ("gpt2", "model.gelu=erf"), ("gpt2", "model.tied=false")];
+    for (model, setting) in cases.into_iter().chain([("llama", "model.tied=true"), ("llama", "model.tied=false")]) {
+        let config = config_of(model, &ADAMW, &[setting]);
         let mut trainer = trainer(&config);
         let batch = batch(3, 0..BATCH);
         let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
@@ -218,7 +222,11 @@ fn one_batch_can_be_learned_by_heart() {
 
 #[test]
 fn cached_decoding_equals_the_forward_pass() {
-    let mut trainer = trainer(&golden_config(&[]));
+    MODELS.iter().for_each(|model| check_decoding(&config_of(model, &ADAMW, &[])));
+}
+
+fn check_decoding(config: &RunConfig) {
+    let mut trainer = trainer(config);
     let batch = batch(2, 0..1);
     let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
     let hidden = trainer.model.forward(&tokens, None).unwrap();

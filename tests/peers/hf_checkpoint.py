@@ -1,8 +1,9 @@
 """Loads a checkpoint folder with Hugging Face transformers and compares its loss with trainyard's own.
 
-Usage: python hf_checkpoint.py RUN        (a run with the `byte` tokenizer; needs torch and transformers)
-Prints the mean loss over the first 32 windows of the run's validation text: what a validation measures with
-`train.batch=16 train.validate_batches=2`.
+Usage: python hf_checkpoint.py RUN        (a run of any model, vocabulary below 65536, that was trained with
+                                           `train.batch=16 train.validate_batches=2`; needs torch and transformers)
+Prints the mean loss over the first 32 windows of the run's validation text, what trainyard's last validation measured
+there, and the difference.
 """
 import glob
 import json
@@ -14,7 +15,7 @@ from transformers import AutoModelForCausalLM
 run = sys.argv[1]
 checkpoint = max(glob.glob(run + "/checkpoints/step-*"), key=lambda path: int(path.rsplit("-", 1)[1]))
 model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
-context = model.config.n_positions
+context = model.config.max_position_embeddings
 data = open(run + "/data/validation.shard", "rb").read()
 manifest = json.load(open(run + "/data/manifest.json"))
 split = next(s for s in manifest["report"]["splits"] if s["split"] == "validation")
@@ -26,4 +27,6 @@ ids = torch.stack([tokens[i * context:i * context + context + 1] for i in range(
 with torch.no_grad():
     logits = model(ids[:, :-1]).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
-print(f"{checkpoint}: {loss.item():.6f}")
+records = [json.loads(line) for line in open(run + "/metrics.jsonl")]
+own = [record["validation"]["loss"] for record in records if "validation" in record][-1]
+print(f"{checkpoint}: {type(model).__name__} {loss.item():.7f}, trainyard {own:.7f}, difference {loss.item() - own:.1e}")

@@ -211,6 +211,13 @@ impl<'a> Section<'a> {
         settings
     }
 
+    /// A key that is known but not wanted here: a problem, when it is there, that says `why`.
+    pub fn misplaced(&mut self, key: &str, why: impl Display) {
+        if let Some(entry) = self.table.remove(key) {
+            self.scope.problems.add(entry.key_at, self.message(key, why));
+        }
+    }
+
     /// Adds a problem with the value of `key`; at the section when the key is absent.
     pub fn problem(&self, key: &'static str, message: impl Display) {
         self.scope.problems.add(self.place(key).unwrap_or(self.at), self.message(key, message));

@@ -2,7 +2,7 @@
 
 use crate::data::Batch;
 use crate::loss::{Program, Ratio};
-use crate::model::{Gpt, Tokens};
+use crate::model::{Tokens, Transformer};
 use crate::plugin::Plugin;
 use crate::report::MetricValue;
 use crate::train::AVAILABLE_INPUTS;
@@ -34,7 +34,7 @@ impl Evaluator {
     /// The values over all batches. `step` is what the graphs see as `input.step`.
     pub fn evaluate(
         &self,
-        model: &mut Gpt,
+        model: &mut Transformer,
         batches: impl Iterator<Item = Batch>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {

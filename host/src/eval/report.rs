@@ -4,7 +4,7 @@ use super::{Evaluator, continue_text, text_metrics};
 use crate::Result;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Shard, eval_batches};
-use crate::model::Gpt;
+use crate::model::Transformer;
 use crate::report::{Baseline, FinalReport, MetricValue};
 use crate::train::RunPlugins;
 
@@ -13,7 +13,7 @@ pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &mut Gpt,
+    model: &mut Transformer,
     evaluator: &Evaluator,
     step: u64,
 ) -> Result<FinalReport> {

@@ -4,7 +4,7 @@ use super::report::final_report;
 use super::{Evaluator, continue_text};
 use crate::config::{self, RunConfig};
 use crate::data::{self, Dataset};
-use crate::model::Gpt;
+use crate::model::Transformer;
 use crate::report::{EvalSummary, FinalReport};
 use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
@@ -19,7 +19,7 @@ pub struct OpenRun {
     /// Its data.
     pub data: Dataset,
     /// The checkpoint's network.
-    pub model: Gpt,
+    pub model: Transformer,
     /// The checkpoint.
     pub checkpoint: PathBuf,
     /// Steps that the checkpoint has seen.
@@ -43,7 +43,9 @@ impl OpenRun {
                 root.display()
             )));
         }
-        let model = Gpt::new(&config.model, data.tokenizer.n_tokens, config.train.precision, config.run.seed)?;
+        // Without a backward there is nothing to keep: all blocks share one set of activations.
+        let (vocab, precision) = (data.tokenizer.n_tokens, config.train.precision);
+        let model = Transformer::new(&config.model, vocab, precision, config.run.seed, true)?;
         restore_model(&reader, &model)?;
         Ok(Self { config, plugins, data, model, checkpoint: path, step })
     }

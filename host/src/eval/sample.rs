@@ -1,13 +1,18 @@
 //! Chooses the next token.
 
-use crate::model::{Decoder, Gpt};
+use crate::model::{Decoder, Transformer};
 use crate::random::Stream;
 use crate::train::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
 /// tokens. When the context is full, the later half of it is read again and writing goes on.
-pub fn continue_tokens(model: &Gpt, prompt: &[u32], config: &SampleConfig, end: Option<u32>) -> Result<Vec<u32>> {
+pub fn continue_tokens(
+    model: &Transformer,
+    prompt: &[u32],
+    config: &SampleConfig,
+    end: Option<u32>,
+) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         return Err(Error::usage("the prompt has no tokens, write at least one character"));
     }

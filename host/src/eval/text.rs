@@ -3,12 +3,17 @@
 use super::continue_tokens;
 use crate::Result;
 use crate::data::Dataset;
-use crate::model::Gpt;
+use crate::model::Transformer;
 use crate::train::{RunPlugins, SampleConfig};
 use trainyard_plugin::TokenBatch;
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
-pub fn continue_text(plugins: &RunPlugins, data: &Dataset, model: &Gpt, sample: &SampleConfig) -> Result<String> {
+pub fn continue_text(
+    plugins: &RunPlugins,
+    data: &Dataset,
+    model: &Transformer,
+    sample: &SampleConfig,
+) -> Result<String> {
     let mut tokenizer = plugins.tokenizer.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     // As in training, a text begins after the token that ends the one before.

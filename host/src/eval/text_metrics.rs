@@ -3,7 +3,7 @@
 use super::continue_tokens;
 use crate::Result;
 use crate::data::{Dataset, Shard};
-use crate::model::Gpt;
+use crate::model::Transformer;
 use crate::report::MetricValue;
 use crate::train::{RunPlugins, SampleConfig};
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
@@ -19,7 +19,7 @@ const NEW_TOKENS: usize = 64;
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &Gpt,
+    model: &Transformer,
     shard: &Shard,
     sample: &SampleConfig,
 ) -> Result<Vec<MetricValue>> {

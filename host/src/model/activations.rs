@@ -1,34 +1,43 @@
 //! What a forward pass keeps for the backward, and the scratch of both: allocated once, reused every step.
 
-use super::{ModelConfig, Tokens};
+use super::config::{Architecture, ModelConfig};
+use super::memory::Allocator;
 use crate::Result;
-use crate::ops::attention::Shape;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use std::cell::OnceCell;
+
+/// What the tensors depend on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Size {
+    pub sequences: usize,
+    /// Positions per sequence.
+    pub length: usize,
+    /// Whether the blocks share one set of activations.
+    pub recompute: bool,
+}
 
 /// Rows = sequences · length, C = width.
 pub(super) struct Activations {
-    sequences: usize,
-    length: usize,
+    size: Size,
     /// `[rows, C]` before each block, and after the last.
-    pub residual: Vec<Tensor>,
-    pub blocks: Vec<BlockActivations>,
-    /// `[rows, C]`: a residual branch before it is added.
-    pub branch: Tensor,
+    pub stream: Vec<Tensor>,
+    /// One set per block, or one that all blocks share.
+    blocks: Vec<BlockActivations>,
+    /// `[rows, C]`: a residual branch before dropout; none when the model has no dropout.
+    pub branch: Option<Tensor>,
     /// `[rows, C]`: the result.
     pub hidden: Tensor,
-    /// `[rows, 2]`
+    /// `[rows, 2]` or `[rows, 1]`
     pub final_stats: Tensor,
     gradients: OnceCell<Gradients>,
 }
 
 pub(super) struct BlockActivations {
-    pub shape: Shape,
     /// `[rows, C]`
     pub norm_1: Tensor,
-    /// `[rows, 2]`
+    /// `[rows, 2]` of a layer norm, `[rows, 1]` of an RMS norm
     pub stats_1: Tensor,
-    /// `[rows, 3C]`
+    /// `[rows, C + 2 · kv_heads · d]`
     pub qkv: Tensor,
     /// `[rows, C]`
     pub attention: Tensor,
@@ -38,11 +47,11 @@ pub(super) struct BlockActivations {
     pub middle: Tensor,
     /// `[rows, C]`
     pub norm_2: Tensor,
-    /// `[rows, 2]`
+    /// As `stats_1`
     pub stats_2: Tensor,
-    /// `[rows, 4C]`
+    /// `[rows, H]`, or `[rows, 2 H]` for SwiGLU
     pub expanded: Tensor,
-    /// `[rows, 4C]`
+    /// `[rows, H]`
     pub activated: Tensor,
 }
 
@@ -54,62 +63,109 @@ pub(super) struct Gradients {
     pub branch: Tensor,
     /// `[rows, C]`
     pub attention: Tensor,
-    /// `[rows, 3C]`
+    /// `[rows, C + 2 · kv_heads · d]`
     pub qkv: Tensor,
-    /// `[rows, 4C]`
+    /// `[rows, H]`
+    pub activated: Tensor,
+    /// `[rows, 2 H]`; for GELU, whose backward is in place, the same tensor as `activated`.
     pub expanded: Tensor,
 }
 
 impl Activations {
-    pub fn new(config: &ModelConfig, tokens: &Tokens<'_>, dtype: DType) -> Result<Self> {
-        let (rows, width) = (tokens.ids.len(), config.width);
-        let tensor = |columns: usize| Result::Ok(Tensor::zeros((rows, columns), dtype, &Device::Cpu)?);
-        let shape = config.attention(tokens.length);
-        let block = || {
-            Result::Ok(BlockActivations {
-                shape,
-                norm_1: tensor(width)?,
-                stats_1: tensor(2)?,
-                qkv: tensor(3 * width)?,
-                attention: tensor(width)?,
-                log_sum_exp: tensor(config.heads)?,
-                middle: tensor(width)?,
-                norm_2: tensor(width)?,
-                stats_2: tensor(2)?,
-                expanded: tensor(4 * width)?,
-                activated: tensor(4 * width)?,
-            })
-        };
+    pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
+        let (rows, width) = (size.sequences * size.length, config.width);
+        let tensor = |columns: usize| allocator.zeros((rows, columns));
+        let sets = if size.recompute { 1 } else { config.layers };
         Ok(Self {
-            sequences: tokens.sequences(),
-            length: tokens.length,
-            residual: (0..=config.layers).map(|_| tensor(width)).collect::<Result<_>>()?,
-            blocks: (0..config.layers).map(|_| block()).collect::<Result<_>>()?,
-            branch: tensor(width)?,
+            size,
+            stream: (0..=config.layers).map(|_| tensor(width)).collect::<Result<_>>()?,
+            blocks: (0..sets).map(|_| BlockActivations::new(config, size, allocator)).collect::<Result<_>>()?,
+            branch: if config.dropout > 0.0 { Some(tensor(width)?) } else { None },
             hidden: tensor(width)?,
-            final_stats: tensor(2)?,
+            final_stats: tensor(stats(config))?,
             gradients: OnceCell::new(),
         })
     }
 
-    pub fn fits(&self, tokens: &Tokens<'_>) -> bool {
-        self.sequences == tokens.sequences() && self.length == tokens.length
+    pub fn fits(&self, size: Size) -> bool {
+        self.size == size
+    }
+
+    /// Of block `layer`.
+    pub fn block(&self, layer: usize) -> &BlockActivations {
+        &self.blocks[layer % self.blocks.len()]
+    }
+
+    /// Whether a later block's forward has written over what block `layer` kept.
+    pub fn is_lost(&self, layer: usize) -> bool {
+        layer + self.blocks.len() < self.stream.len() - 1
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.hidden.dtype()
     }
 
     /// Made when first asked for: evaluation never needs them.
-    pub fn gradients(&self) -> Result<&Gradients> {
+    pub fn gradients(&self, config: &ModelConfig, allocator: &Allocator) -> Result<&Gradients> {
         if let Some(gradients) = self.gradients.get() {
             return Ok(gradients);
         }
-        let (rows, width) = self.hidden.dims2()?;
-        let tensor = |columns: usize| Tensor::zeros((rows, columns), self.hidden.dtype(), &Device::Cpu);
-        let gradients = Gradients {
+        let gradients = Gradients::new(config, self.size, allocator)?;
+        Ok(self.gradients.get_or_init(|| gradients))
+    }
+}
+
+impl BlockActivations {
+    pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
+        let (rows, width) = (size.sequences * size.length, config.width);
+        let tensor = |columns: usize| allocator.zeros((rows, columns));
+        Ok(Self {
+            norm_1: tensor(width)?,
+            stats_1: tensor(stats(config))?,
+            qkv: tensor(config.qkv_width())?,
+            attention: tensor(width)?,
+            log_sum_exp: allocator.zeros((size.sequences, config.heads, size.length))?,
+            middle: tensor(width)?,
+            norm_2: tensor(width)?,
+            stats_2: tensor(stats(config))?,
+            expanded: tensor(expanded(config))?,
+            activated: tensor(config.hidden)?,
+        })
+    }
+}
+
+impl Gradients {
+    fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
+        let (rows, width) = (size.sequences * size.length, config.width);
+        let tensor = |columns: usize| allocator.zeros((rows, columns));
+        let activated = tensor(config.hidden)?;
+        let expanded = match config.architecture {
+            Architecture::Gpt { .. } => activated.clone(),
+            Architecture::Llama { .. } => tensor(expanded(config))?,
+        };
+        Ok(Self {
             stream: tensor(width)?,
             branch: tensor(width)?,
             attention: tensor(width)?,
-            qkv: tensor(3 * width)?,
-            expanded: tensor(4 * width)?,
-        };
-        Ok(self.gradients.get_or_init(|| gradients))
+            qkv: tensor(config.qkv_width())?,
+            activated,
+            expanded,
+        })
+    }
+}
+
+/// Numbers that a norm keeps per row.
+fn stats(config: &ModelConfig) -> usize {
+    match config.architecture {
+        Architecture::Gpt { .. } => 2,
+        Architecture::Llama { .. } => 1,
+    }
+}
+
+/// Columns of a network before its activation.
+fn expanded(config: &ModelConfig) -> usize {
+    match config.architecture {
+        Architecture::Gpt { .. } => config.hidden,
+        Architecture::Llama { .. } => 2 * config.hidden,
     }
 }

@@ -2,57 +2,156 @@
 
 use crate::config::Section;
 use crate::ops::attention::{Shape, Span};
+use crate::ops::gelu::Gelu;
 use serde::Serialize;
+use std::ops::Bound;
 
 /// `[model]`: the shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelConfig {
-    /// The architecture.
-    pub kind: ModelKind,
+    /// `kind`, and what only that kind has.
+    #[serde(flatten)]
+    pub architecture: Architecture,
     /// Number of blocks.
     pub layers: usize,
     /// Attention heads per block; must divide `width`.
     pub heads: usize,
     /// Size of a token's vector.
     pub width: usize,
+    /// Size of the network's activated vector: 4 times `width` for GPT, 8/3 of `width` rounded up to a multiple of 32
+    /// for Llama.
+    pub hidden: usize,
     /// Longest sequence, in tokens.
     pub context: usize,
     /// Share of activations set to zero while training, 0 to below 1.
     pub dropout: f64,
     /// Whether the output layer is the token embedding.
     pub tied: bool,
+    /// Added to a norm's variance or mean square.
+    pub norm_epsilon: f64,
 }
 
 /// The architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelKind {
-    /// GPT-2: learned positions, pre-norm blocks, GELU.
-    Gpt,
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Architecture {
+    /// GPT-2: learned positions, layer norm, GELU, biases.
+    Gpt {
+        /// Form of the GELU.
+        gelu: Gelu,
+    },
+    /// Llama: rotary positions, RMS norm, SwiGLU, grouped-query attention, no biases.
+    Llama {
+        /// Heads of keys and values; must divide `heads`, each serves `heads / kv_heads` heads of queries.
+        kv_heads: usize,
+        /// Base of the rotary angles.
+        rope_theta: f64,
+    },
 }
 
-impl ModelConfig {
-    /// The attention of sequences of `length`.
-    pub(super) fn attention(&self, length: usize) -> Shape {
-        let (heads, head_width) = (self.heads, self.width / self.heads);
-        Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
-    }
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Gpt,
+    Llama,
+}
 
+const KINDS: [(&str, Kind); 2] = [("gpt", Kind::Gpt), ("llama", Kind::Llama)];
+const GELUS: [(&str, Gelu); 2] = [("tanh", Gelu::Tanh), ("erf", Gelu::Erf)];
+
+impl ModelConfig {
     /// What `[model]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let kind = section.choice("kind", &KINDS, Kind::Gpt);
+        let (heads, width) = (section.integer("heads", 1.., 4), section.integer("width", 1.., 256));
         let config = Self {
-            kind: section.choice("kind", &[("gpt", ModelKind::Gpt)], ModelKind::Gpt),
+            architecture: Architecture::read(section, kind, heads),
             layers: section.integer("layers", 1.., 4),
-            heads: section.integer("heads", 1.., 4),
-            width: section.integer("width", 1.., 256),
+            heads,
+            width,
+            hidden: section.integer("hidden", 1.., default_hidden(kind, width)),
             context: section.integer("context", 1.., 256),
             dropout: section.number("dropout", 0.0..1.0, 0.0),
             tied: section.boolean("tied", true),
+            norm_epsilon: section.number("norm_epsilon", (Bound::Excluded(0.0), Bound::Unbounded), 1e-5),
         };
-        if !config.width.is_multiple_of(config.heads) {
-            let message = format!("expected a divisor of model.width, which is {}, got {}", config.width, config.heads);
-            section.conflict(&["heads", "width"], message);
-        }
+        config.check(section);
         config
+    }
+
+    fn check(&self, section: &Section<'_>) {
+        let Self { heads, width, .. } = *self;
+        if !width.is_multiple_of(heads) {
+            let message = format!("expected a divisor of model.width, which is {width}, got {heads}");
+            return section.conflict(&["heads", "width"], message);
+        }
+        let Architecture::Llama { kv_heads, .. } = self.architecture else { return };
+        if !heads.is_multiple_of(kv_heads) {
+            let message = format!("expected a divisor of model.heads, which is {heads}, got {kv_heads}");
+            section.conflict(&["kv_heads", "heads"], message);
+        }
+        if !(width / heads).is_multiple_of(2) {
+            let message = format!(
+                "rotary positions turn pairs: expected an even width per head, got {width} / {heads} = {}",
+                width / heads
+            );
+            section.conflict(&["width", "heads"], message);
+        }
+    }
+
+    /// Heads of keys and values.
+    pub fn kv_heads(&self) -> usize {
+        match self.architecture {
+            Architecture::Gpt { .. } => self.heads,
+            Architecture::Llama { kv_heads, .. } => kv_heads,
+        }
+    }
+
+    /// Of attention over sequences of `length` tokens.
+    pub(super) fn attention(&self, length: usize) -> Shape {
+        Shape {
+            length,
+            heads: self.heads,
+            kv_heads: self.kv_heads(),
+            head_width: self.width / self.heads,
+            span: Span::Causal,
+        }
+    }
+
+    /// Columns of all keys, or all values: kv_heads · d.
+    pub(super) fn kv_width(&self) -> usize {
+        self.kv_heads() * (self.width / self.heads)
+    }
+
+    /// Columns of queries, keys and values side by side.
+    pub(super) fn qkv_width(&self) -> usize {
+        self.width + 2 * self.kv_width()
+    }
+}
+
+impl Architecture {
+    fn read(section: &mut Section<'_>, kind: Kind, heads: usize) -> Self {
+        match kind {
+            Kind::Gpt => {
+                for key in ["kv_heads", "rope_theta"] {
+                    section.misplaced(key, "belongs to kind = \"llama\", this model is \"gpt\"");
+                }
+                Self::Gpt { gelu: section.choice("gelu", &GELUS, Gelu::Tanh) }
+            }
+            Kind::Llama => {
+                section.misplaced("gelu", "belongs to kind = \"gpt\", this model is \"llama\"");
+                Self::Llama {
+                    kv_heads: section.integer("kv_heads", 1.., heads),
+                    rope_theta: section.number("rope_theta", 1.0.., 10_000.0),
+                }
+            }
+        }
+    }
+}
+
+fn default_hidden(kind: Kind, width: usize) -> usize {
+    match kind {
+        Kind::Gpt => 4 * width,
+        // Three matrices of this size hold as many numbers as GPT's two.
+        Kind::Llama => (8 * width).div_ceil(3).next_multiple_of(32),
     }
 }

@@ -1,56 +1,41 @@
 //! Writes text token by token, keeping the keys and values of what was read.
 
-use super::Gpt;
-use crate::ops::{add, attention, embedding, gelu, gelu::Gelu, linear};
+use super::activations::{BlockActivations, Size};
+use super::block::Cache;
+use super::memory::Allocator;
+use super::{Tokens, Transformer};
+use crate::ops::{embedding, linear};
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 /// One sequence being read and written.
 pub struct Decoder<'m> {
-    model: &'m Gpt,
-    /// Per block `[context, 2C]`: keys and values of all positions so far.
+    model: &'m Transformer,
+    /// Per block `[context, 2 · kv_heads · d]`: keys and values of all positions so far.
     caches: Vec<Tensor>,
     position: usize,
-    scratch: Scratch,
-}
-
-/// All for one row.
-struct Scratch {
-    /// `[1, C]`
-    stream: Tensor,
-    normed: Tensor,
-    branch: Tensor,
-    /// `[1, 2]`
-    stats: Tensor,
-    /// `[1, 3C]`
-    qkv: Tensor,
-    /// `[1, 4C]`
-    expanded: Tensor,
-    activated: Tensor,
+    /// `[1, C]`: before and after a block, by turns.
+    stream: [Tensor; 2],
+    /// Of one row; all blocks share it.
+    block: BlockActivations,
     /// `[1, vocab]`
     logits: Tensor,
 }
 
 impl<'m> Decoder<'m> {
     /// An empty sequence.
-    pub fn new(model: &'m Gpt) -> Result<Self> {
-        let (config, dtype) = (&model.config, model.tokens.value.dtype());
-        let zeros = |rows: usize, columns: usize| Result::Ok(Tensor::zeros((rows, columns), dtype, &Device::Cpu)?);
-        let width = config.width;
+    pub fn new(model: &'m Transformer) -> Result<Self> {
+        let config = model.config();
+        let allocator = Allocator::new(model.engine().precision().dtype());
+        let cache = |_| allocator.zeros((config.context, 2 * config.kv_width()));
+        let one_row = Size { sequences: 1, length: 1, recompute: true };
         Ok(Self {
             model,
-            caches: (0..config.layers).map(|_| zeros(config.context, 2 * width)).collect::<Result<_>>()?,
+            caches: (0..config.layers).map(cache).collect::<Result<_>>()?,
             position: 0,
-            scratch: Scratch {
-                stream: zeros(1, width)?,
-                normed: zeros(1, width)?,
-                branch: zeros(1, width)?,
-                stats: zeros(1, 2)?,
-                qkv: zeros(1, 3 * width)?,
-                expanded: zeros(1, 4 * width)?,
-                activated: zeros(1, 4 * width)?,
-                logits: zeros(1, model.vocab())?,
-            },
+            stream: [allocator.zeros((1, config.width))?, allocator.zeros((1, config.width))?],
+            block: BlockActivations::new(config, one_row, &allocator)?,
+            logits: allocator.zeros((1, model.vocab()))?,
         })
     }
 
@@ -62,39 +47,26 @@ impl<'m> Decoder<'m> {
     /// Reads one token and returns the logits `[vocab]` of the next. An id outside the vocabulary or a full context is
     /// an error.
     pub fn read(&mut self, id: u32) -> Result<Vec<f64>> {
-        let (model, scratch, position) = (self.model, &self.scratch, self.position);
-        let engine = model.engine();
+        let (model, position) = (self.model, self.position);
+        let (engine, parts) = (model.engine(), &model.parts);
         if id as usize >= model.vocab() {
             return Err(Error::run(format!("token id {id} is outside the model's vocabulary of {}", model.vocab())));
         }
-        if position >= model.config.context {
-            return Err(Error::run(format!("the context of {} tokens is full", model.config.context)));
+        if position >= model.config().context {
+            return Err(Error::run(format!("the context of {} tokens is full", model.config().context)));
         }
-        let shape = model.config.attention(1);
-        embedding::forward(
-            engine,
-            &[id],
-            &model.tokens.value,
-            Some((&[position as u32], &model.positions.value)),
-            &scratch.stream,
-        )?;
-        for (block, cache) in model.blocks.iter().zip(&self.caches) {
-            block.norm_1.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
-            block.qkv.linear(engine, &scratch.normed, &scratch.qkv)?;
-            attention::cached(engine, &scratch.qkv, shape, position, cache, &scratch.normed)?;
-            block.project.linear(engine, &scratch.normed, &scratch.branch)?;
-            add::forward(engine, &scratch.stream, &scratch.branch, &scratch.normed)?;
-            add::copy(&scratch.normed, &scratch.stream)?;
-            block.norm_2.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
-            block.expand.linear(engine, &scratch.normed, &scratch.expanded)?;
-            gelu::forward(engine, Gelu::Tanh, &scratch.expanded, &scratch.activated)?;
-            block.contract.linear(engine, &scratch.activated, &scratch.branch)?;
-            add::forward(engine, &scratch.stream, &scratch.branch, &scratch.normed)?;
-            add::copy(&scratch.normed, &scratch.stream)?;
+        let (ids, positions) = ([id], [position as u32]);
+        let pass = model.pass(&Tokens { ids: &ids, positions: &positions, length: 1 }, None, None);
+        let [mut x, mut out] = [&self.stream[0], &self.stream[1]];
+        let learned = parts.positions.as_ref().map(|table| (&positions[..], &table.value));
+        embedding::forward(engine, &ids, &parts.tokens.value, learned, x)?;
+        for (block, keys_values) in parts.blocks.iter().zip(&self.caches) {
+            block.forward(&pass, x, &self.block, Some(Cache { keys_values, position }), out)?;
+            (x, out) = (out, x);
         }
-        model.final_norm.norm(engine, &scratch.stream, &scratch.normed, &scratch.stats)?;
-        linear::logits(engine, &scratch.normed, &model.head().value, &scratch.logits)?;
+        parts.final_norm.forward(engine, x, out, &self.block.stats_1)?;
+        linear::logits(engine, out, &parts.head.value, &self.logits)?;
         self.position += 1;
-        Ok(scratch.logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+        Ok(self.logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
     }
 }

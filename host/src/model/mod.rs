@@ -1,15 +1,25 @@
-//! The networks.
+//! The networks: [`Transformer`], made of parts, after the recipes `gpt` and `llama`.
 
+mod activation;
 mod activations;
+mod block;
 mod config;
 mod decoder;
+mod dropout;
 mod gpt;
+mod linear;
+mod llama;
+mod memory;
+mod norm;
 mod params;
+mod transformer;
 
-pub use config::{ModelConfig, ModelKind};
+pub use config::{Architecture, ModelConfig};
 pub use decoder::Decoder;
-pub use gpt::{Dropout, Gpt};
+pub use dropout::Dropout;
+pub use memory::Allocator;
 pub use params::{Init, Param, Params};
+pub use transformer::Transformer;
 
 /// The input of a network: sequences of equal length, one after the other.
 #[derive(Debug, Clone, Copy)]

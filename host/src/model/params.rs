@@ -1,9 +1,10 @@
 //! Parameters with their gradients, in one fixed order.
 
+use super::memory::Allocator;
 use crate::ops::add;
 use crate::random::Stream;
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Shape, Tensor};
 use std::collections::BTreeMap;
 
 /// One parameter and its gradient. Clones share both.
@@ -30,34 +31,70 @@ pub enum Init {
 #[derive(Debug)]
 pub struct Params {
     by_name: BTreeMap<String, Param>,
-    dtype: DType,
+    allocator: Allocator,
     seed: u64,
 }
 
 impl Params {
-    /// No parameters yet; those to come are of type `dtype` and begin from `seed`.
-    pub fn new(dtype: DType, seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), dtype, seed }
+    /// No parameters yet; those to come are made by `allocator` and begin from `seed`.
+    pub fn new(allocator: Allocator, seed: u64) -> Self {
+        Self { by_name: BTreeMap::new(), allocator, seed }
     }
 
     /// Adds a parameter. Its beginning depends on the seed and its name, not on the order of calls.
     pub fn add(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
-        let n: usize = shape.iter().product();
-        let values: Vec<f64> = match init {
+        let value = self
+            .allocator
+            .make(shape.into(), |shape| self.tensor(self.values(name, shape.elem_count(), init), shape))?;
+        let param = Param { value, grad: self.allocator.zeros(shape)? };
+        self.register(name, param.clone())?;
+        Ok(param)
+    }
+
+    /// Adds matrices `[rows, columns]`, given as (name, rows), that lie one below the other in one matrix, which is
+    /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows.
+    pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
+        let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
+        let value = self.allocator.make(shape.into(), |shape| {
+            let values = parts.iter().flat_map(|(name, rows)| self.values(name, rows * columns, init));
+            self.tensor(values.collect(), shape)
+        })?;
+        let stack = Param { value, grad: self.allocator.zeros(shape)? };
+        let mut first = 0;
+        for (name, rows) in parts {
+            let view = |tensor: &Tensor| tensor.narrow(0, first, *rows);
+            self.register(name, Param { value: view(&stack.value)?, grad: view(&stack.grad)? })?;
+            first += rows;
+        }
+        Ok(stack)
+    }
+
+    fn values(&self, name: &str, n: usize, init: Init) -> Vec<f64> {
+        match init {
             Init::Zeros => vec![0.0; n],
             Init::Ones => vec![1.0; n],
             Init::Normal(deviation) => {
                 Stream::new(self.seed, &format!("init/{name}")).normals(n).map(|x| x * deviation).collect()
             }
-        };
-        let value = Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.dtype)?;
-        // A copy of its own: kernels write in place, and `to_dtype` may return the same storage.
-        let value = value.force_contiguous()?;
-        let param = Param { grad: Tensor::zeros(shape, self.dtype, &Device::Cpu)?, value };
-        if self.by_name.insert(name.to_owned(), param.clone()).is_some() {
-            return Err(Error::run(format!("parameter {name} exists twice")));
         }
-        Ok(param)
+    }
+
+    fn tensor(&self, values: Vec<f64>, shape: &Shape) -> Result<Tensor> {
+        let value = Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.allocator.dtype())?;
+        // A copy of its own: kernels write in place, and `to_dtype` may return the same storage.
+        Ok(value.force_contiguous()?)
+    }
+
+    fn register(&mut self, name: &str, param: Param) -> Result<()> {
+        match self.by_name.insert(name.to_owned(), param) {
+            Some(_) => Err(Error::run(format!("parameter {name} exists twice"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes of values and gradients.
+    pub fn bytes(&self) -> u64 {
+        self.allocator.bytes()
     }
 
     /// Names and parameters in the fixed order.
@@ -86,7 +123,7 @@ impl Params {
                     param.value.dims()
                 )));
             }
-            add::copy(&tensor.to_dtype(self.dtype)?.contiguous()?, &param.value)?;
+            add::copy(&tensor.to_dtype(self.allocator.dtype())?.contiguous()?, &param.value)?;
         }
         match tensors.keys().next() {
             Some(name) => Err(Error::run(format!("tensor {name} does not belong to this model"))),

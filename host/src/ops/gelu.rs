@@ -4,9 +4,11 @@ use super::cpu::{for_chunks, vectorised, with_slices, with_type};
 use super::{Engine, Float, OpGroup};
 use crate::Result;
 use candle_core::Tensor;
+use serde::Serialize;
 
 /// How Φ is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gelu {
     /// Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.
     Tanh,

@@ -30,6 +30,9 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Numbers that the model is trained in.
     pub precision: Precision,
+    /// Whether the backward computes each block's activations again instead of keeping them: less memory, about a third
+    /// more work, the same model bit for bit.
+    pub recompute: bool,
 }
 
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
@@ -67,6 +70,7 @@ impl TrainConfig {
             patience: section.integer("patience", 0.., 0),
             threads: section.integer("threads", 0..=1024, 0),
             precision: section.choice("precision", &PRECISIONS, Precision::F32),
+            recompute: section.boolean("recompute", false),
         };
         if config.patience > 0 && config.validate_every == 0 {
             let message = "needs validations: set validate_every to 1 or more, or patience to 0";

@@ -6,7 +6,6 @@ use super::step::Trainer;
 use crate::Result;
 use crate::data::{Position, TokenizerFiles};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 
 const STATE: &str = "trainyard/state.json";
@@ -47,7 +46,7 @@ pub struct Best {
 /// Writes `checkpoints/step-N`, complete or not at all; returns the folder.
 pub fn save(checkpoints: &Path, state: &RunState, trainer: &Trainer, tokenizer: &TokenizerFiles) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, state.step)?;
-    writer.json("config.json", &hugging_face_config(trainer, tokenizer))?;
+    writer.json("config.json", &trainer.model.hugging_face_config(tokenizer.end_of_text))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
     // A model that is a Hugging Face file keeps its name, so that other programs find it.
     let is_json = serde_json::from_slice::<serde_json::Map<_, _>>(&tokenizer.model).is_ok();
@@ -71,28 +70,6 @@ pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
 }
 
 /// Takes back parameters only.
-pub fn restore_model(reader: &Reader, model: &crate::model::Gpt) -> Result<()> {
+pub fn restore_model(reader: &Reader, model: &crate::model::Transformer) -> Result<()> {
     model.params().load(reader.tensors(MODEL)?).map_err(|error| error.context(reader.folder().display()))
-}
-
-/// `config.json` as transformers' GPT2Config reads it.
-fn hugging_face_config(trainer: &Trainer, tokenizer: &TokenizerFiles) -> serde_json::Value {
-    let config = trainer.model.config();
-    json!({
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "vocab_size": trainer.model.vocab(),
-        "n_positions": config.context,
-        "n_embd": config.width,
-        "n_layer": config.layers,
-        "n_head": config.heads,
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": crate::ops::layer_norm::EPSILON,
-        "resid_pdrop": config.dropout,
-        "embd_pdrop": config.dropout,
-        "attn_pdrop": config.dropout,
-        "tie_word_embeddings": config.tied,
-        "bos_token_id": tokenizer.end_of_text,
-        "eos_token_id": tokenizer.end_of_text,
-    })
 }

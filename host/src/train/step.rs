@@ -3,7 +3,7 @@
 use crate::config::RunConfig;
 use crate::data::Batch;
 use crate::loss::{Program, Ratio};
-use crate::model::{Dropout, Gpt, Tokens};
+use crate::model::{Dropout, Tokens, Transformer};
 use crate::optim::Optimizer;
 use crate::random::Stream;
 use crate::{Error, Result};
@@ -12,7 +12,7 @@ use candle_core::Tensor;
 /// Everything that a step changes or needs.
 pub struct Trainer {
     /// The network.
-    pub model: Gpt,
+    pub model: Transformer,
     /// The optimizer with its state.
     pub optimizer: Optimizer,
     loss: Program,
@@ -38,7 +38,8 @@ pub struct StepReport {
 impl Trainer {
     /// A new network and optimizer for a vocabulary of `vocab` tokens.
     pub fn new(config: &RunConfig, vocab: usize, loss: Program) -> Result<Self> {
-        let model = Gpt::new(&config.model, vocab, config.train.precision, config.run.seed)?;
+        let train = &config.train;
+        let model = Transformer::new(&config.model, vocab, train.precision, config.run.seed, train.recompute)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params())?,
             dropout: Stream::new(config.run.seed, "dropout"),

@@ -1,0 +1,32 @@
+//! The nonlinearity of a block's network.
+
+use crate::Result;
+use crate::ops::{Engine, gelu, gelu::Gelu, swiglu};
+use candle_core::Tensor;
+
+/// From the expanded columns E of a row to the activated ones H.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Activation {
+    /// E = H.
+    Gelu(Gelu),
+    /// E = 2 H: gate, then up.
+    SwiGlu,
+}
+
+impl Activation {
+    /// x `[rows, E]`, out `[rows, H]`.
+    pub fn forward(self, engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
+        match self {
+            Self::Gelu(form) => gelu::forward(engine, form, x, out),
+            Self::SwiGlu => swiglu::forward(engine, x, out),
+        }
+    }
+
+    /// `dx` `[rows, E]` from `dy` `[rows, H]`; for GELU they are one tensor.
+    pub fn backward(self, engine: &Engine, x: &Tensor, dy: &Tensor, dx: &Tensor) -> Result<()> {
+        match self {
+            Self::Gelu(form) => gelu::backward(engine, form, x, dy),
+            Self::SwiGlu => swiglu::backward(engine, x, dy, dx),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where dropout acts in a transformer, and the masks of those places.
+
+use crate::Result;
+use crate::ops::{Engine, add, dropout, dropout::Mask};
+use crate::random::Stream;
+use candle_core::Tensor;
+
+/// Where the dropout masks of one forward and backward come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Dropout {
+    /// The run's dropout stream.
+    pub stream: Stream,
+    /// Number of the micro-batch since the start of the run.
+    pub micro_batch: u64,
+}
+
+/// A place of a block at which dropout acts; `AfterEmbedding` is before the first block and counts to block 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Site {
+    AfterEmbedding,
+    InAttention,
+    AfterAttention,
+    AfterNetwork,
+}
+
+const SITES: u64 = 4;
+
+/// The dropout of one forward and backward. The masks are functions of their place: a second forward has the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Masks<'a> {
+    pub dropout: Dropout,
+    /// Probability of zero, above 0.
+    pub rate: f64,
+    /// Number of blocks.
+    pub layers: usize,
+    /// `[rows, C]`, scratch: a residual branch before it is added.
+    pub branch: &'a Tensor,
+}
+
+impl Masks<'_> {
+    pub fn mask(&self, layer: usize, site: Site) -> Mask {
+        let block = self.dropout.micro_batch * self.layers as u64 + layer as u64;
+        Mask { stream: self.dropout.stream, site: block * SITES + site as u64, rate: self.rate }
+    }
+
+    /// `x` is multiplied by the mask of its place.
+    pub fn apply(&self, engine: &Engine, layer: usize, site: Site, x: &Tensor) -> Result<()> {
+        dropout::apply(engine, x, &self.mask(layer, site))
+    }
+
+    /// `dbranch` = `dstream` times the mask: the gradient of a residual branch.
+    pub fn backward(
+        &self,
+        engine: &Engine,
+        layer: usize,
+        site: Site,
+        dstream: &Tensor,
+        dbranch: &Tensor,
+    ) -> Result<()> {
+        add::copy(dstream, dbranch)?;
+        self.apply(engine, layer, site, dbranch)
+    }
+}

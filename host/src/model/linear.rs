@@ -1,0 +1,34 @@
+//! A linear layer.
+
+use super::params::Param;
+use crate::Result;
+use crate::ops::{Engine, linear, linear::Layout};
+use candle_core::Tensor;
+
+/// y = x W + b.
+pub(super) struct Linear {
+    /// W `[in, out]` or `[out, in]`, as `layout` says.
+    pub weight: Param,
+    pub layout: Layout,
+    /// `[out]`
+    pub bias: Option<Param>,
+}
+
+impl Linear {
+    /// `out` `[rows, out]` = `x` `[rows, in]` W + b + `residual` `[rows, out]`.
+    pub fn forward(&self, engine: &Engine, x: &Tensor, residual: Option<&Tensor>, out: &Tensor) -> Result<()> {
+        let bias = self.bias.as_ref().map(|bias| &bias.value);
+        linear::forward(engine, x, (&self.weight.value, self.layout), bias, residual, out)
+    }
+
+    /// `dx` is overwritten; the gradients of W and b are added to.
+    pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
+        let dbias = self.bias.as_ref().map(|bias| &bias.grad);
+        linear::backward(engine, dy, x, (&self.weight.value, self.layout), dx, &self.weight.grad, dbias)
+    }
+
+    /// Weights that every row is multiplied by.
+    pub fn n_multiplied(&self) -> usize {
+        self.weight.value.elem_count()
+    }
+}

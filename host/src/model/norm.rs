@@ -1,0 +1,37 @@
+//! The norm before each branch and after the last block.
+
+use super::params::Param;
+use crate::Result;
+use crate::ops::{Engine, layer_norm, rms_norm};
+use candle_core::Tensor;
+
+/// Normalises each row.
+pub(super) enum Norm {
+    /// Layer norm; weight and bias are `[C]`.
+    Layer { weight: Param, bias: Param, epsilon: f64 },
+    /// Root-mean-square norm; weight is `[C]`.
+    Rms { weight: Param, epsilon: f64 },
+}
+
+impl Norm {
+    /// `out` and `x` are `[rows, C]`. `stats` keeps what the backward needs of each row: `[rows, 2]` of a layer norm,
+    /// `[rows, 1]` of an RMS norm.
+    pub fn forward(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
+        match self {
+            Self::Layer { weight, bias, epsilon } => {
+                layer_norm::forward(engine, x, &weight.value, &bias.value, *epsilon, out, stats)
+            }
+            Self::Rms { weight, epsilon } => rms_norm::forward(engine, x, &weight.value, *epsilon, out, stats),
+        }
+    }
+
+    /// Adds to `dx` and to the gradients of weight and bias.
+    pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
+        match self {
+            Self::Layer { weight, bias, .. } => {
+                layer_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad, &bias.grad)
+            }
+            Self::Rms { weight, .. } => rms_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad),
+        }
+    }
+}

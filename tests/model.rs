@@ -1,0 +1,151 @@
+//! The transformer's parts: recomputation, memory, names, what goes into `config.json`.
+
+use candle_core::Tensor;
+use serde_json::json;
+use std::path::Path;
+use trainyard::config::{self, RunConfig};
+use trainyard::model::{Dropout, Tokens, Transformer};
+use trainyard::ops::Precision;
+use trainyard::random::Stream;
+
+const VOCAB: usize = 29;
+const MODELS: [&str; 2] = ["gpt2", "llama"];
+
+fn golden(model: &str, settings: &[&str]) -> RunConfig {
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.into()).collect();
+    config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.toml")), &settings).unwrap()
+}
+
+fn transformer(config: &RunConfig, recompute: bool) -> Transformer {
+    Transformer::new(&config.model, VOCAB, config.train.precision, 7, recompute).unwrap()
+}
+
+/// Hidden states and gradients of all parameters after forward and backward over 3 sequences of 11 tokens.
+fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec<f64>)>) {
+    let mut model = transformer(config, recompute);
+    let (rows, length) = (33_u32, 11);
+    let ids: Vec<u32> = (0..rows).map(|i| i * i % VOCAB as u32).collect();
+    let positions: Vec<u32> = (0..rows).map(|i| i % length).collect();
+    let tokens = Tokens { ids: &ids, positions: &positions, length: length as usize };
+    let dropout = Some(Dropout { stream: Stream::new(3, "dropout"), micro_batch: 5 });
+    let hidden = model.forward(&tokens, dropout).unwrap();
+    let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
+    let dhidden = Tensor::from_vec(dhidden, hidden.shape(), hidden.device()).unwrap().to_dtype(hidden.dtype()).unwrap();
+    model.backward(&tokens, dropout, &dhidden).unwrap();
+    let values = |tensor: &Tensor| -> Vec<f64> {
+        tensor.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    };
+    (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
+}
+
+#[test]
+fn recomputation_changes_no_bit() {
+    for model in MODELS {
+        for settings in [["model.dropout=0.3", "model.layers=3"], ["train.precision=f32", "model.layers=1"]] {
+            let config = golden(model, &settings);
+            let kept = gradients(&config, false);
+            assert!(
+                kept.1.iter().all(|(name, gradient)| name == "lm_head.weight" || gradient.iter().any(|&x| x != 0.0))
+            );
+            assert!(kept == gradients(&config, true), "{model} {settings:?}");
+        }
+    }
+}
+
+/// Counted by hand: C = width, Q = columns of q, k and v, E and H = network before and after its activation, S = what a
+/// norm keeps of a row.
+#[test]
+fn bytes_are_known_before_anything_is_allocated() {
+    let (sequences, length) = (3, 11);
+    let rows = sequences * length;
+    for (name, q, e, h, s) in [("gpt2", 48, 64, 64, 2), ("llama", 48, 80, 40, 1)] {
+        let config = golden(name, &["model.layers=3"]);
+        let c = config.model.width;
+        let block = rows * (c + s + q + c + config.model.heads + c + c + s + e + h);
+        let fixed = rows * (4 * c + c + s);
+        let gradients = rows * (c + c + c + q + if e == h { h } else { e + h });
+        let parameters = 2 * transformer(&config, false).params().n_values();
+        for (precision, size) in [(Precision::F64, 8), (Precision::F32, 4), (Precision::Bf16, 4)] {
+            let bytes = |training, recompute| {
+                Transformer::bytes(&config.model, VOCAB, precision, (sequences, length), training, recompute).unwrap()
+            };
+            assert_eq!(bytes(true, false), ((parameters + 3 * block + fixed + gradients) * size) as u64, "{name}");
+            assert_eq!(bytes(true, true), ((parameters + block + fixed + gradients) * size) as u64, "{name}");
+            assert_eq!(bytes(false, true), ((parameters + block + fixed) * size) as u64, "{name}");
+        }
+        let dropout = golden(name, &["model.layers=3", "model.dropout=0.1"]);
+        let bytes = |config: &RunConfig| {
+            Transformer::bytes(&config.model, VOCAB, Precision::F32, (sequences, length), true, false).unwrap()
+        };
+        assert_eq!(bytes(&dropout) - bytes(&config), (rows * c * 4) as u64);
+    }
+}
+
+/// A model of about 10¹² parameters is measured, not made.
+#[test]
+fn bytes_of_a_model_that_fits_nowhere() {
+    let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
+    let bytes = Transformer::bytes(&config.model, VOCAB, Precision::F32, (64, 12), true, false).unwrap();
+    assert!(bytes > 8_000_000_000_000, "{bytes}");
+}
+
+#[test]
+fn floating_point_operations_are_those_of_the_products() {
+    let flops = |model: &str| transformer(&golden(model, &["model.tied=false"]), false).flops_per_token();
+    // 2 layers: q, k, v, projection and network; the output layer; causal attention over 12 positions.
+    assert_eq!(flops("gpt2"), (6 * (2 * 12 * 16 * 16 + 29 * 16) + 6 * 2 * 16 * 12) as f64);
+    let layer = 24 * (24 + 12 + 12) + 24 * 24 + 3 * 24 * 40;
+    assert_eq!(flops("llama"), (6 * (2 * layer + 29 * 24) + 6 * 2 * 24 * 12) as f64);
+}
+
+/// q, k and v lie in one matrix; each begins as its own name says, and loading one moves no other.
+#[test]
+fn stacked_parameters_are_parameters_of_their_own() {
+    let config = golden("llama", &[]);
+    let model = transformer(&config, false);
+    let values = |name: &str| -> Vec<Vec<f64>> {
+        let found = model.params().iter().find(|(key, _)| *key == name);
+        found.unwrap().1.value.to_vec2().unwrap()
+    };
+    let names = ["q_proj", "k_proj", "v_proj"].map(|name| format!("model.layers.1.self_attn.{name}.weight"));
+    let before = names.each_ref().map(|name| values(name));
+    assert_eq!(before.each_ref().map(Vec::len), [24, 12, 12]);
+    let mut tensors: std::collections::BTreeMap<_, _> =
+        model.params().iter().map(|(name, param)| (name.to_owned(), param.value.force_contiguous().unwrap())).collect();
+    let twice = (&tensors[&names[1]] * 2.0).unwrap();
+    tensors.insert(names[1].clone(), twice);
+    model.params().load(tensors).unwrap();
+    let after = names.each_ref().map(|name| values(name));
+    assert_eq!((&after[0], &after[2]), (&before[0], &before[2]));
+    assert!(after[1].iter().flatten().zip(before[1].iter().flatten()).all(|(after, before)| *after == 2.0 * before));
+}
+
+#[test]
+fn tokens_that_the_model_does_not_have_are_errors() {
+    let mut model = transformer(&golden("llama", &[]), false);
+    let mut error = |ids: &[u32], positions: &[u32], length| {
+        model.forward(&Tokens { ids, positions, length }, None).unwrap_err().to_string()
+    };
+    assert_eq!(error(&[1, 29], &[0, 1], 2), "token id 29 is outside the model's vocabulary of 29");
+    assert_eq!(
+        error(&[1, 2], &[11, 12], 2),
+        "position 12 is outside the model's context of 12 tokens; raise model.context or cut the data shorter"
+    );
+    let expected = "a batch of 3 tokens with 3 positions is not a number of sequences of 2";
+    assert_eq!(error(&[1, 2, 3], &[0, 1, 2], 2), expected);
+    let expected = "a batch of 2 tokens with 1 positions is not a number of sequences of 2";
+    assert_eq!(error(&[1, 2], &[0], 2), expected);
+    assert_eq!(error(&[], &[], 0), "a batch of 0 tokens with 0 positions is not a number of sequences of 0");
+}
+
+#[test]
+fn config_json_speaks_the_language_of_transformers() {
+    let config =
+        |name: &str, settings: &[&str]| transformer(&golden(name, settings), false).hugging_face_config(Some(2));
+    let gpt = config("gpt2", &["model.gelu=erf", "model.hidden=48"]);
+    assert_eq!((&gpt["activation_function"], &gpt["n_inner"]), (&json!("gelu"), &json!(48)));
+    assert_eq!(config("gpt2", &[])["activation_function"], json!("gelu_new"));
+    let llama = config("llama", &[]);
+    let keys = ["num_key_value_heads", "intermediate_size", "rope_theta", "eos_token_id", "tie_word_embeddings"];
+    assert_eq!(keys.map(|key| &llama[key]), [&json!(2), &json!(40), &json!(100.0), &json!(2), &json!(true)]);
+}
