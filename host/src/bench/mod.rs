@@ -1,8 +1,35 @@
-//! What a training step costs on this machine: time, memory, and where they go.
+//! What training costs on this machine: time, memory, and where they go.
 
+mod loss;
 mod process;
 mod report;
 mod step;
 
-pub use report::{GroupTime, Spread, StepBench};
+pub use loss::{LossOptions, loss};
+pub use report::{GroupTime, LossBench, LossTime, Spread, StepBench};
 pub use step::{StepOptions, step};
+
+use crate::loss::Program;
+use crate::plugin::Plugin;
+use crate::train::AVAILABLE_INPUTS;
+use crate::{Error, Result};
+
+/// What a loss describes, compiled.
+fn compile(plugin: &Plugin) -> Result<Program> {
+    let graph = plugin.loss()?.describe()?;
+    Program::compile(&[&graph], AVAILABLE_INPUTS).map_err(|error| error.context(plugin.culprit()))
+}
+
+/// Runs `work` on `n` threads, 0 for one per core. `place` is where the user says how many.
+fn on_threads<T: Send>(n: usize, place: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+    pool.map_err(|error| Error::run(format!("{place}: cannot start threads: {error}")))?.install(work)
+}
+
+/// An error for the first of these options that is 0.
+fn check_above_zero(options: &[(&str, u64)]) -> Result<()> {
+    match options.iter().find(|(_, value)| *value == 0) {
+        Some((name, _)) => Err(Error::usage(format!("{name}: expected 1 or more, got 0"))),
+        None => Ok(()),
+    }
+}

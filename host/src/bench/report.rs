@@ -5,7 +5,7 @@ use crate::report::{bytes, count};
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 
-/// Repeated measurements of one time, in milliseconds.
+/// Repeated measurements of one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// Half of them took less.
@@ -68,13 +68,15 @@ pub struct StepBench {
     pub steps: u64,
     /// Loss of the last step.
     pub loss: f64,
-    /// Per step: forward, loss, backward, update.
+    /// Per step, in milliseconds: forward, loss, backward, update.
     pub milliseconds: Spread,
     /// At the median time.
     pub tokens_per_second: f64,
     /// Floating-point operations per second of a large matrix product, in 10^9.
     pub peak_gflops: f64,
-    /// Operations of the step, by the model's formula, as a share of the peak.
+    /// Floating-point operations of forward and backward per token, by the model's formula.
+    pub flops_per_token: f64,
+    /// These operations as a share of the peak.
     pub share_of_peak: f64,
     /// Processor time over wall time; none where the system does not say.
     pub cores_busy: Option<f64>,
@@ -93,6 +95,61 @@ pub struct GroupTime {
     pub milliseconds: f64,
     /// Of the mean step.
     pub share: f64,
+}
+
+/// What `bench loss` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LossBench {
+    /// Predicted tokens.
+    pub rows: usize,
+    /// Size of a hidden state.
+    pub width: usize,
+    /// Tokens in the vocabulary.
+    pub vocab: usize,
+    /// Whether gradients were computed.
+    pub backward: bool,
+    /// Numbers that were computed with.
+    pub precision: Precision,
+    /// Threads.
+    pub threads: usize,
+    /// Measurements of each loss.
+    pub rounds: u64,
+    /// In the order that was asked for.
+    pub losses: Vec<LossTime>,
+}
+
+/// One loss beside the products that it cannot do without.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LossTime {
+    /// The plugin, its version and form.
+    pub plugin: String,
+    /// The loss itself, on random numbers.
+    pub value: f64,
+    /// Of the loss with its products, in milliseconds.
+    pub milliseconds: Spread,
+    /// Of the products alone, in milliseconds.
+    pub products: Spread,
+    /// The first over the second, measured in the same round.
+    pub ratio: Spread,
+}
+
+impl Display for LossBench {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { rows, width, vocab, threads, rounds, .. } = self;
+        let what = if self.backward { "forward and backward" } else { "forward" };
+        let precision = format!("{:?}", self.precision).to_lowercase();
+        writeln!(
+            f,
+            "{what} of {rows} rows, width {width}, vocabulary {vocab}; {precision}, {threads} threads, {rounds} rounds\n"
+        )?;
+        writeln!(f, "{:>9} {:>12} {:>7}  {:<15} loss", "loss ms", "products ms", "ratio", "range")?;
+        for LossTime { plugin, milliseconds, products, ratio, .. } in &self.losses {
+            let range = format!("{:.2} to {:.2}", ratio.min, ratio.max);
+            let (milliseconds, products) = (milliseconds.median, products.median);
+            writeln!(f, "{milliseconds:>9.1} {products:>12.1} {:>7.2}  {range:<15} {plugin}", ratio.median)?;
+        }
+        Ok(())
+    }
 }
 
 impl Display for StepBench {

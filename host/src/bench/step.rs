@@ -2,15 +2,18 @@
 
 use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
+use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
 use crate::data::{self, Batch, Dataset, Loader, Position};
-use crate::loss::Program;
 use crate::ops::{OpGroup, measure_peak};
+use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
-use crate::train::{AVAILABLE_INPUTS, RunPlugins, Trainer};
+use crate::train::{RunPlugins, Trainer};
 use crate::{Error, Result};
+use std::path::Path;
 use std::time::{Duration, Instant};
+use trainyard_plugin::Kind;
 
 /// What to time.
 #[derive(Debug, Clone)]
@@ -31,42 +34,28 @@ pub struct StepOptions {
 /// # Errors
 /// A vocabulary or a number of steps of 0, and all that stops training.
 pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
-    if options.steps == 0 {
-        return Err(Error::usage("--steps: expected 1 or more, got 0"));
-    }
-    if options.vocab == Some(0) {
-        return Err(Error::usage("--vocab: expected 1 or more, got 0"));
-    }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.train.threads)
-        .build()
-        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
-    pool.install(|| match options.vocab {
+    check_above_zero(&[("--steps", options.steps), ("--vocab", options.vocab.unwrap_or(1) as u64)])?;
+    on_threads(config.train.threads, "train.threads", || match options.vocab {
         Some(vocab) => {
-            let plugin = crate::plugin::Plugin::open(&config.loss, trainyard_plugin::Kind::Loss)?;
-            let loss = plugin.loss()?.describe()?;
-            let program =
-                Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(|error| error.context(plugin.culprit()))?;
+            let program = compile(&Plugin::open(&config.loss, Kind::Loss)?)?;
             let batches = (0..).map(|index| random_batch(config, vocab, index));
             time(config, options, Trainer::new(config, vocab, program)?, batches)
         }
         None => {
             let plugins = RunPlugins::open(config)?;
-            let loss = plugins.loss.loss()?.describe()?;
-            let program =
-                Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(|error| error.context(plugins.loss.culprit()))?;
+            let program = compile(&plugins.loss)?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
             let data = prepare(config, &plugins, folder.path())?;
-            let (seed, bytes) = (config.run.seed, &data.tokenizer.token_bytes);
-            let position = Position::default();
-            let mut loader = Loader::new(&data.train, config.model.context, config.train.batch, seed, bytes, position)?;
+            let (context, batch, seed) = (config.model.context, config.train.batch, config.run.seed);
+            let token_bytes = &data.tokenizer.token_bytes;
+            let mut loader = Loader::new(&data.train, context, batch, seed, token_bytes, Position::default())?;
             let batches = std::iter::repeat_with(|| loader.next_batch());
             time(config, options, Trainer::new(config, data.tokenizer.n_tokens, program)?, batches)
         }
     })
 }
 
-fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &std::path::Path) -> Result<Dataset> {
+fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &Path) -> Result<Dataset> {
     let (mut filters, mut tokenizer) = (plugins.named_filters()?, plugins.named_tokenizer(config)?);
     data::prepare(&config.data, &mut filters, &mut tokenizer, folder)
 }
@@ -147,6 +136,7 @@ fn time(
         milliseconds,
         tokens_per_second,
         peak_gflops: peak / 1e9,
+        flops_per_token: model.flops_per_token(),
         share_of_peak: tokens_per_second * model.flops_per_token() / peak,
         cores_busy,
         peak_memory: peak_memory(),

@@ -264,9 +264,67 @@ pub enum PluginCommand {
 #[command(after_help = "\
 Examples:
   trainyard bench step configs/austen.toml
-  trainyard bench step configs/austen.toml --vocab 50257 --json")]
+  trainyard bench step configs/austen.toml --vocab 50257 --json
+  trainyard bench loss --plugin focal --plugin target/plugins/focal.wasm")]
 pub enum BenchCommand {
     Step(BenchStepArgs),
+    Loss(BenchLossArgs),
+}
+
+/// Time losses on random hidden states, in turns with the matrix products that no loss can do without
+///
+/// The ratio of both says what a loss costs beside its products. Every form of a plugin costs the same: the host runs
+/// what it describes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard bench loss
+  trainyard bench loss --plugin focal --config 'gamma = 1.5' --vocab 50257 --precision bf16
+  trainyard bench loss --plugin cross-entropy --plugin focal --plugin target/plugins/focal.wasm --json")]
+pub struct BenchLossArgs {
+    /// A built-in's name, or a file: .wasm, .so, .dylib or .dll; may be given several times
+    #[arg(long, value_name = "P", default_value = "cross-entropy")]
+    pub plugin: Vec<String>,
+    /// The settings of all of them: a TOML file, or TOML itself, such as 'gamma = 1.5'
+    #[arg(long, value_name = "TOML")]
+    pub config: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Predicted tokens
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub rows: usize,
+    /// Size of a hidden state
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub width: usize,
+    /// Tokens in the vocabulary
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub vocab: usize,
+    /// Leave the gradients out
+    #[arg(long)]
+    pub forward_only: bool,
+    /// Numbers to compute with
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: PrecisionArg,
+    /// Measurements of each loss
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub rounds: u64,
+    /// Threads; 0 takes all cores
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// As in a config's `train.precision`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// 32 bits
+    F32,
+    /// Products of bfloat16, sums and all else in 32 bits
+    Bf16,
+    /// 64 bits
+    F64,
 }
 
 /// Time whole optimizer steps of a config's model: forward, loss, backward, update

@@ -1,9 +1,12 @@
 //! `trainyard bench`: what a step costs on this machine.
 
-use super::args::BenchCommand;
+use super::args::{BenchCommand, BenchLossArgs, PrecisionArg};
 use super::output::{Outcome, print};
-use trainyard::bench::{self, StepOptions};
-use trainyard::config;
+use super::settings::plugin_config;
+use trainyard::bench::{self, LossOptions, StepOptions};
+use trainyard::ops::Precision;
+use trainyard::plugin::PluginConfig;
+use trainyard::{Result, config};
 
 pub fn run(command: &BenchCommand) -> Outcome {
     match command {
@@ -11,6 +14,29 @@ pub fn run(command: &BenchCommand) -> Outcome {
             let config = config::load(&args.config, &args.set)?;
             let options = StepOptions { vocab: args.vocab, steps: args.steps, warmup: args.warmup, quiet: false };
             print(&bench::step(&config, &options)?, args.json)
+        }
+        BenchCommand::Loss(args) => print(&bench::loss(&args.plugins()?, &args.options())?, args.json),
+    }
+}
+
+impl BenchLossArgs {
+    fn plugins(&self) -> Result<Vec<PluginConfig>> {
+        self.plugin.iter().map(|plugin| plugin_config(plugin, self.config.as_deref(), &self.trust)).collect()
+    }
+
+    fn options(&self) -> LossOptions {
+        LossOptions {
+            rows: self.rows,
+            width: self.width,
+            vocab: self.vocab,
+            backward: !self.forward_only,
+            precision: match self.precision {
+                PrecisionArg::F32 => Precision::F32,
+                PrecisionArg::Bf16 => Precision::Bf16,
+                PrecisionArg::F64 => Precision::F64,
+            },
+            rounds: self.rounds,
+            threads: self.threads,
         }
     }
 }

@@ -1,0 +1,168 @@
+//! Times the loss compiler beside the matrix products that no loss can do without.
+
+use super::report::{LossBench, LossTime, Spread};
+use super::{check_above_zero, compile, on_threads};
+use crate::Result;
+use crate::loss::{Head, HeadGradient, LossBatch, Program};
+use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
+use crate::plugin::{Plugin, PluginConfig};
+use crate::random::Stream;
+use std::time::Instant;
+use trainyard_plugin::Kind;
+
+/// What to time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LossOptions {
+    /// Predicted tokens.
+    pub rows: usize,
+    /// Size of a hidden state.
+    pub width: usize,
+    /// Tokens in the vocabulary.
+    pub vocab: usize,
+    /// Compute the gradients of hidden states and output layer too.
+    pub backward: bool,
+    /// Numbers to compute with.
+    pub precision: Precision,
+    /// Measurements of each loss, after one that does not count.
+    pub rounds: u64,
+    /// Threads; 0 takes all cores.
+    pub threads: usize,
+}
+
+/// Rows whose logits exist at the same time while the products are timed alone.
+const CHUNK: usize = 512;
+
+/// Times each loss on random hidden states, output layer and targets, in turns with the matrix products alone: hidden ·
+/// headᵀ, and with gradients also dlogits · head and dlogitsᵀ · hidden.
+///
+/// # Errors
+/// A size of 0, or of a plugin: one that is no loss, or a graph that breaks a rule.
+pub fn loss(plugins: &[PluginConfig], options: &LossOptions) -> Result<LossBench> {
+    let LossOptions { rows, width, vocab, rounds, .. } = *options;
+    let sizes = [("--rows", rows), ("--width", width), ("--vocab", vocab)];
+    check_above_zero(&sizes.map(|(name, size)| (name, size as u64)))?;
+    check_above_zero(&[("--rounds", rounds)])?;
+    let mut programs = Vec::new();
+    for config in plugins {
+        let plugin = Plugin::open(config, Kind::Loss)?;
+        programs.push((plugin.culprit().to_owned(), compile(&plugin)?));
+    }
+    let (threads, losses) = on_threads(options.threads, "--threads", || {
+        let losses = match options.precision {
+            Precision::F64 => Case::<f64>::new(options).time(&programs, rounds),
+            Precision::F32 | Precision::Bf16 => Case::<f32>::new(options).time(&programs, rounds),
+        };
+        Ok((rayon::current_num_threads(), losses?))
+    })?;
+    let LossOptions { backward, precision, .. } = *options;
+    Ok(LossBench { rows, width, vocab, backward, precision, threads, rounds, losses })
+}
+
+/// Random operands, and where the results go.
+struct Case<T> {
+    engine: Engine,
+    rows: usize,
+    width: usize,
+    vocab: usize,
+    backward: bool,
+    /// `[rows, width]`
+    hidden: Vec<T>,
+    /// `[vocab, width]`
+    weight: Vec<T>,
+    /// `[rows]`
+    target: Vec<u32>,
+    /// `[rows]`, all 1
+    ones: Vec<f32>,
+    /// `[rows]`
+    position: Vec<u32>,
+    /// `[CHUNK, vocab]`
+    logits: Vec<T>,
+    /// `[rows, width]`
+    dhidden: Vec<T>,
+    /// `[vocab, width]`
+    dweight: Vec<T>,
+}
+
+impl<T: Float> Case<T> {
+    /// Hidden states of deviation 1, and an output layer that makes logits of deviation 1 of them.
+    fn new(options: &LossOptions) -> Self {
+        let LossOptions { rows, width, vocab, backward, precision, .. } = *options;
+        let normals = |name: &str, n: usize, deviation: f64| -> Vec<T> {
+            Stream::new(1, name).normals(n).map(|x| T::of(x * deviation)).collect()
+        };
+        let targets = Stream::new(1, "target");
+        Self {
+            engine: Engine::new(precision),
+            rows,
+            width,
+            vocab,
+            backward,
+            hidden: normals("hidden", rows * width, 1.0),
+            weight: normals("head", vocab * width, 1.0 / (width as f64).sqrt()),
+            target: (0..rows as u64).map(|row| (targets.uniform(row) * vocab as f64) as u32).collect(),
+            ones: vec![1.0; rows],
+            position: (0..rows as u32).collect(),
+            logits: vec![T::ZERO; CHUNK.min(rows) * vocab],
+            dhidden: vec![T::ZERO; rows * width],
+            dweight: vec![T::ZERO; vocab * width],
+        }
+    }
+
+    fn time(&mut self, programs: &[(String, Program)], rounds: u64) -> Result<Vec<LossTime>> {
+        let mut times = vec![(Vec::new(), Vec::new(), f64::NAN); programs.len()];
+        for round in 0..=rounds {
+            for ((_, program), (losses, products, value)) in programs.iter().zip(&mut times) {
+                let begun = Instant::now();
+                *value = self.run(program)?;
+                let loss = 1e3 * begun.elapsed().as_secs_f64();
+                let begun = Instant::now();
+                self.products();
+                let product = 1e3 * begun.elapsed().as_secs_f64();
+                if round > 0 {
+                    losses.push(loss);
+                    products.push(product);
+                }
+            }
+        }
+        let finish = |((plugin, _), (losses, products, value)): (&(String, Program), (Vec<f64>, Vec<f64>, f64))| {
+            let ratio = losses.iter().zip(&products).map(|(loss, products)| loss / products).collect();
+            let (milliseconds, products) = (Spread::of(losses), Spread::of(products));
+            LossTime { plugin: plugin.clone(), value, milliseconds, products, ratio: Spread::of(ratio) }
+        };
+        Ok(programs.iter().zip(times).map(finish).collect())
+    }
+
+    /// Returns the loss.
+    fn run(&mut self, program: &Program) -> Result<f64> {
+        let Self { rows, width, vocab, .. } = *self;
+        let head = Head { hidden: &self.hidden, weight: &self.weight, rows, width, vocab };
+        let batch = LossBatch {
+            target: &self.target,
+            weight: &self.ones,
+            target_bytes: &self.ones,
+            position: &self.position,
+            rows_per_sequence: rows,
+            step: 0,
+        };
+        let gradient = HeadGradient { hidden: &mut self.dhidden, weight: &mut self.dweight, scale: T::ONE };
+        let ratios = program.run(&self.engine, &head, &batch, self.backward.then_some(gradient))?;
+        Ok(ratios[0].value())
+    }
+
+    /// The products of a loss, chunk by chunk, with nothing between them.
+    fn products(&mut self) {
+        let Self { rows, width, vocab, .. } = *self;
+        let weight = Matrix::new(&self.weight, vocab, width);
+        let (for_logits, for_hidden) = (Factor::new(&self.engine, weight.t()), Factor::new(&self.engine, weight));
+        for start in (0..rows).step_by(CHUNK) {
+            let n = CHUNK.min(rows - start);
+            let hidden = Matrix::new(&self.hidden[start * width..], n, width);
+            for_logits.multiply(&mut self.logits, vocab, hidden, Write::Overwrite);
+            if self.backward {
+                let dlogits = Matrix::new(&self.logits, n, vocab);
+                for_hidden.multiply(&mut self.dhidden[start * width..], width, dlogits, Write::Overwrite);
+                matmul(&self.engine, &mut self.dweight, width, dlogits.t(), hidden, Write::Add, Threads::All);
+            }
+        }
+    }
+}
