@@ -136,6 +136,22 @@ fn the_number_of_threads_changes_nothing() {
     assert_eq!(last_checkpoint(one.path())[0], last_checkpoint(two.path())[0]);
 }
 
+/// Recomputation is no part of a run's identity: it may begin in the middle, and nothing comes out differently.
+#[test]
+fn a_llama_resumed_with_recomputation_ends_with_the_same_bytes() {
+    let llama = ["--set", "model.kind=llama", "--set", "model.kv_heads=1", "--set", "model.layers=2"];
+    let folder = run_folder();
+    assert_eq!(train(folder.path(), &llama).code, 0);
+    let expected = last_checkpoint(folder.path());
+    for step in (21..=39).step_by(3).chain([40]) {
+        fs::remove_dir_all(checkpoint(folder.path(), step)).unwrap();
+    }
+    let outcome = train(folder.path(), &[&llama[..], &["--resume", "--set", "train.recompute=true"]].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("resumed after step 18"), "{}", outcome.stderr);
+    assert!(last_checkpoint(folder.path()) == expected);
+}
+
 #[test]
 fn a_damaged_checkpoint_is_named() {
     let folder = run_folder();

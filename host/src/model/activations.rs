@@ -3,7 +3,7 @@
 use super::config::{Architecture, ModelConfig};
 use super::memory::Allocator;
 use crate::Result;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use std::cell::OnceCell;
 
 /// What the tensors depend on.
@@ -99,10 +99,6 @@ impl Activations {
     /// Whether a later block's forward has written over what block `layer` kept.
     pub fn is_lost(&self, layer: usize) -> bool {
         layer + self.blocks.len() < self.stream.len() - 1
-    }
-
-    pub fn dtype(&self) -> DType {
-        self.hidden.dtype()
     }
 
     /// Made when first asked for: evaluation never needs them.

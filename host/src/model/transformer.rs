@@ -53,8 +53,8 @@ impl Parts {
 
 impl Transformer {
     /// A new network. With `recompute` a forward keeps only the input of each block, and the backward runs each block's
-    /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and a third more
-    /// work.
+    /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and up to a third
+    /// more work.
     pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64, recompute: bool) -> Result<Self> {
         let mut params = Params::new(Allocator::new(precision.dtype()), seed);
         let parts = Parts::new(config, vocab, &mut params)?;
@@ -156,7 +156,7 @@ impl Transformer {
         let activations = match self.activations.take() {
             Some(kept) if kept.fits(size) => kept,
             // What did not fit is gone before the new is made.
-            _ => Activations::new(&self.config, size, &Allocator::new(self.engine.precision().dtype()))?,
+            _ => Activations::new(&self.config, size, &self.allocator())?,
         };
         let result = self.forward_into(tokens, dropout, &activations);
         let hidden = activations.hidden.clone();
@@ -200,7 +200,7 @@ impl Transformer {
         let Parts { tokens: vectors, positions, blocks, final_norm, .. } = &self.parts;
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
-        let d = kept.gradients(&self.config, &Allocator::new(kept.dtype()))?;
+        let d = kept.gradients(&self.config, &self.allocator())?;
         add::zero(&d.stream)?;
         final_norm.backward(&self.engine, dhidden, &stream[blocks.len()], &kept.final_stats, &d.stream)?;
         for (layer, block) in blocks.iter().enumerate().rev() {
@@ -214,6 +214,10 @@ impl Transformer {
         }
         let learned = positions.as_ref().map(|table| (tokens.positions, &table.grad));
         embedding::backward(&self.engine, tokens.ids, &d.stream, &vectors.grad, learned)
+    }
+
+    fn allocator(&self) -> Allocator {
+        Allocator::new(self.engine.precision().dtype())
     }
 
     /// What the blocks are given. `branch` is scratch for dropout.

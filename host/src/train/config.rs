@@ -30,7 +30,7 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Numbers that the model is trained in.
     pub precision: Precision,
-    /// Whether the backward computes each block's activations again instead of keeping them: less memory, about a third
+    /// Whether the backward computes each block's activations again instead of keeping them: less memory, up to a third
     /// more work, the same model bit for bit.
     pub recompute: bool,
 }
