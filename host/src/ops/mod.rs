@@ -26,5 +26,5 @@ pub mod update;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
-pub use matmul::{Factor, Matrix, Threads, Write, matmul};
+pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
 pub use peak::measure_peak;

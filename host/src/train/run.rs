@@ -11,6 +11,7 @@ use crate::config::RunConfig;
 use crate::data::{self, Batch, Dataset, Loader, eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
+use crate::ops::{Precision, has_bf16};
 use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
 use crate::{Error, Result};
 use serde_json::json;
@@ -190,6 +191,11 @@ impl<'c> Run<'c> {
             self.tokens_per_step(),
             config.train.steps,
         ));
+        if config.train.precision == Precision::Bf16 && !has_bf16() {
+            self.progress.message(
+                "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster",
+            );
+        }
         if self.state.step > 0 {
             self.progress.message(&format!("resumed after step {}", self.state.step));
         }

@@ -236,9 +236,9 @@ impl Task<'_> {
                     bias,
                     columns,
                 };
-                // SAFETY: whoever packed b asserted that the format is supported. `a` holds the tile's rows and steps, the panel
-                // its steps, `out` all rows and columns of the tile; `matmul` checked that residual and
-                // bias are as large as the result.
+                // SAFETY: whoever packed b asserted that the format is supported. `a` holds the tile's rows and steps,
+                // the panel its steps, `out` all rows and columns of the tile; `matmul` checked that residual and bias
+                // are as large as the result.
                 unsafe { kernel::multiply(self.product.format, rows, &tile) };
             }
         }

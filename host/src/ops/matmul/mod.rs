@@ -77,12 +77,12 @@ pub enum Threads {
     All,
 }
 
-/// Fewer rows than this are a matter of memory bandwidth: packing would cost more than it saves.
-#[cfg(target_arch = "x86_64")]
+/// Fewer rows than this are a matter of memory bandwidth: packing or rounding would cost more than it saves.
 const FEW_ROWS: usize = 8;
 
 /// out = a b, out += a b or out = residual + bias + a b. `out` is row-major `[a.rows, b.columns]` with rows
-/// `row_stride` elements apart. With `Precision::Bf16` factors are rounded to bfloat16 and summed in `f32`.
+/// `row_stride` elements apart. With `Precision::Bf16` factors are rounded to bfloat16 and summed in `f32`; products of
+/// few rows stay in `f32`.
 pub fn matmul<T: Float>(
     engine: &Engine,
     out: &mut [T],
@@ -110,7 +110,31 @@ pub fn matmul<T: Float>(
         let out = bytemuck::cast_slice_mut(out);
         return blocked::multiply(engine, format, out, row_stride, a, b, write, threads);
     }
+    if engine.precision() == Precision::Bf16 && m >= FEW_ROWS {
+        let (mut of_a, mut of_b) = (engine.scratch(m * k), engine.scratch(k * n));
+        let (a, b) = (rounded(a, &mut of_a), rounded(b, &mut of_b));
+        return portable(out, row_stride, a, b, write, threads);
+    }
     portable(out, row_stride, a, b, write, threads);
+}
+
+/// Whether products with bfloat16 factors are faster than in `f32` on this CPU. Where they are not they are emulated.
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return kernel::Format::Bf16.is_supported();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// A copy with every element rounded to the nearest bfloat16, ties to even.
+fn rounded<'a, T: Float>(matrix: Matrix<'_, T>, copy: &'a mut [T]) -> Matrix<'a, T> {
+    for (i, row) in copy.chunks_exact_mut(matrix.columns).enumerate() {
+        for (j, out) in row.iter_mut().enumerate() {
+            let value = matrix.data[i * matrix.row_stride + j * matrix.column_stride];
+            *out = T::of(half::bf16::from_f32(value.f64() as f32).to_f64());
+        }
+    }
+    Matrix::new(copy, matrix.rows, matrix.columns)
 }
 
 /// How the kernels here multiply numbers of type `T`, if they do on this CPU.

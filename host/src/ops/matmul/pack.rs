@@ -29,8 +29,7 @@ struct Targets<F> {
     step: usize,
 }
 
-/// Columns `column` to `column + 32 · panels` of `b` `[k, n]`, rows from `row` on, as panels `[panels, steps, COLUMNS]`;
-/// 0 beyond the matrix.
+/// Panels `[panels, steps, COLUMNS]` of `b` `[k, n]` from its row `row` and its column `column` on; 0 beyond the matrix.
 ///
 /// # Safety
 /// `format.is_supported()`.

@@ -84,3 +84,23 @@ fn check(engine: &Engine, a: Matrix<'_, f32>, b: Matrix<'_, f32>) {
         }
     }
 }
+
+/// What other CPUs run instead of the kernels here.
+#[test]
+fn emulated_bfloat16_equals_the_kernels() {
+    let engine = Engine::new(Precision::Bf16);
+    let (m, k, n) = (33, 65, 47);
+    let (a, b) = (random("a", m * k), random("b", k * n));
+    let (a, b) = (Matrix::new(&a, k, m).t(), Matrix::new(&b, n, k).t());
+    let (mut of_a, mut of_b) = (vec![0.0; m * k], vec![0.0; k * n]);
+    let (mut emulated, mut got) = (vec![0.0; m * n], vec![0.0; m * n]);
+    portable(&mut emulated, n, rounded(a, &mut of_a), rounded(b, &mut of_b), Write::Overwrite, Threads::One);
+    matmul(&engine, &mut got, n, a, b, Write::Overwrite, Threads::All);
+    for (got, expected) in got.iter().zip(&emulated) {
+        assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+    }
+    // Rounding is not lost: it is far from the exact product.
+    let mut exact = vec![0.0; m * n];
+    portable(&mut exact, n, a, b, Write::Overwrite, Threads::One);
+    assert!(exact.iter().zip(&got).any(|(exact, got)| (exact - got).abs() > 1e-3));
+}
