@@ -92,8 +92,8 @@ impl Memory {
     }
 }
 
-/// Bytes that the system can give without swapping, within the limit of this process's control group; none where it does
-/// not say.
+/// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
+/// does not say.
 fn available() -> Option<f64> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
