@@ -26,7 +26,7 @@ fn fails(args: &[&str], input: &str, code: i32, stderr: &str) {
 fn help_teaches() {
     let help = succeeds(&["--help"], "");
     assert!(help.contains("trainyard train configs/austen.toml") && help.contains("Exit codes:"), "{help}");
-    for command in ["train", "eval", "generate", "filter", "tokenizer", "plugin"] {
+    for command in ["train", "eval", "generate", "filter", "tokenizer", "plugin", "bench"] {
         let help = succeeds(&[command, "--help"], "");
         assert!(help.contains("Examples:\n"), "{help}");
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod backends; // the same answers from all three forms of a plugin
+mod bench;
 mod bpe; // against the tokenizers crate
 mod cli;
 mod config;

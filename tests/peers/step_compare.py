@@ -4,6 +4,7 @@ Usage, from the root of the repository, with nothing else running (needs PyTorch
     python tests/peers/step_compare.py speed      ms per step of both, f32 and bf16
     python tests/peers/step_compare.py memory     the most memory that either process holds
     python tests/peers/step_compare.py scaling    time per token as layers, width, context and vocabulary double
+    python tests/peers/step_compare.py wasm       steps with the loss as a WASM component and built in (`make plugins`)
 
 The two take turns, round by round, on the same number of threads. Ratios are taken per round, so that what slows the
 machine down for a while slows both. The work is the same but for details: trainyard also computes the norm of the
@@ -121,13 +122,35 @@ def scaling(args):
                   f"| {time / arithmetic:.2f} |", flush=True)
 
 
+def wasm(args):
+    """Whole steps, the loss in its two forms."""
+    component = HERE.parents[1] / "target" / "plugins" / "cross-entropy.wasm"
+    if not component.exists():
+        sys.exit(f"{component}: not found; `make plugins` builds it")
+    print("\n| case | precision | built-in ms | WASM ms | WASM / built-in, median | range |")
+    print("|---|---|---|---|---|---|")
+    for case in args.cases:
+        for precision in args.precisions:
+            turns = []
+            for index in range(args.rounds):
+                forms = [[], [f"loss.plugin={component}"]]
+                order = forms if index % 2 == 0 else forms[::-1]
+                times = [trainyard(args, case, precision, settings=form)["milliseconds"]["median"] for form in order]
+                turns.append(times if index % 2 == 0 else times[::-1])
+                print(f"{case} {precision}: round {index + 1} of {args.rounds}", file=sys.stderr)
+            builtin, component_times = zip(*turns)
+            ratios = [b / a for a, b in turns]
+            print(f"| {case} | {precision} | {median(builtin):.1f} | {median(component_times):.1f} "
+                  f"| {spread(ratios, 3)} |", flush=True)
+
+
 def machine(args):
     name = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as cpuinfo:
             name = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), name)
     version = ""
-    if args.mode != "scaling":
+    if args.mode in ("speed", "memory"):
         import torch
         version = f"PyTorch {torch.__version__}, "
     print(f"{name}, {len(os.sched_getaffinity(0))} cores; {args.threads} threads, {version}"
@@ -137,7 +160,7 @@ def machine(args):
 def main():
     words = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["speed", "memory", "scaling"])
+    parser.add_argument("mode", choices=["speed", "memory", "scaling", "wasm"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3, help="timed per round")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -146,7 +169,7 @@ def main():
     parser.add_argument("--trainyard", default=str(HERE.parents[1] / "target" / "release" / "trainyard"))
     args = parser.parse_args()
     machine(args)
-    {"speed": speed, "memory": memory, "scaling": scaling}[args.mode](args)
+    {"speed": speed, "memory": memory, "scaling": scaling, "wasm": wasm}[args.mode](args)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 use std::time::Duration;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
-/// Processor time of all threads so far, user and system; none where the system does not say. Linux counts in hundredths
-/// of a second.
+/// Processor time of all threads so far, user and system; none where the system does not say. Linux counts in
+/// hundredths of a second.
 pub fn processor_time() -> Option<Duration> {
     let pid = get_current_pid().ok()?;
     let mut system = System::new().ok()?;

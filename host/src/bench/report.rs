@@ -82,6 +82,8 @@ pub struct StepBench {
     pub cores_busy: Option<f64>,
     /// The most memory in bytes that the process held; none where the system does not say.
     pub peak_memory: Option<u64>,
+    /// What was predicted before the first step, in bytes.
+    pub predicted_memory: u64,
     /// Where the time goes; the last is what no operation counted.
     pub groups: Vec<GroupTime>,
 }
@@ -172,8 +174,10 @@ impl Display for StepBench {
         if let Some(cores) = self.cores_busy {
             writeln!(f, "processor  {cores:.2} cores busy")?;
         }
-        if let Some(memory) = self.peak_memory {
-            writeln!(f, "memory     {} at most", bytes(memory as f64))?;
+        let predicted = bytes(self.predicted_memory as f64);
+        match self.peak_memory {
+            Some(peak) => writeln!(f, "memory     {} at most, {predicted} predicted", bytes(peak as f64))?,
+            None => writeln!(f, "memory     {predicted} predicted")?,
         }
         writeln!(f, "\n{:<12} {:>9} {:>7}", "operations", "ms/step", "share")?;
         for GroupTime { group, milliseconds, share } in &self.groups {

@@ -5,11 +5,12 @@ use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
 use crate::data::{self, Batch, Dataset, Loader, Position};
+use crate::loss::Program;
 use crate::ops::{OpGroup, measure_peak};
 use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
-use crate::train::{RunPlugins, Trainer};
+use crate::train::{Memory, RunPlugins, Trainer};
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
         Some(vocab) => {
             let program = compile(&Plugin::open(&config.loss, Kind::Loss)?)?;
             let batches = (0..).map(|index| random_batch(config, vocab, index));
-            time(config, options, Trainer::new(config, vocab, program)?, batches)
+            time(config, options, vocab, program, batches)
         }
         None => {
             let plugins = RunPlugins::open(config)?;
@@ -50,7 +51,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
             let token_bytes = &data.tokenizer.token_bytes;
             let mut loader = Loader::new(&data.train, context, batch, seed, token_bytes, Position::default())?;
             let batches = std::iter::repeat_with(|| loader.next_batch());
-            time(config, options, Trainer::new(config, data.tokenizer.n_tokens, program)?, batches)
+            time(config, options, data.tokenizer.n_tokens, program, batches)
         }
     })
 }
@@ -82,9 +83,13 @@ fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Batch {
 fn time(
     config: &RunConfig,
     options: &StepOptions,
-    mut trainer: Trainer,
+    vocab: usize,
+    program: Program,
     mut batches: impl Iterator<Item = Batch>,
 ) -> Result<StepBench> {
+    let predicted = Memory::of(config, vocab)?;
+    predicted.check()?;
+    let mut trainer = Trainer::new(config, vocab, program)?;
     let total = options.warmup + options.steps;
     let progress = Progress::new(total, 0, options.quiet);
     let peak = measure_peak(trainer.model.engine());
@@ -126,7 +131,7 @@ fn time(
         layers: config.model.layers,
         width: config.model.width,
         context: config.model.context,
-        vocab: model.vocab(),
+        vocab,
         parameters: model.params().n_values(),
         tokens,
         precision: config.train.precision,
@@ -140,6 +145,7 @@ fn time(
         share_of_peak: tokens_per_second * model.flops_per_token() / peak,
         cores_busy,
         peak_memory: peak_memory(),
+        predicted_memory: predicted.total() as u64,
         groups,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::folder::RunFolder;
 use super::identity::RunIdentity;
+use super::memory::Memory;
 use super::plugins::RunPlugins;
 use super::state::{self, Best, RunState};
 use super::step::{StepReport, Trainer};
@@ -55,6 +56,8 @@ struct Run<'c> {
 
 impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
+        // A run that is too large for any vocabulary ends before its data are read.
+        Memory::of(config, 1)?.check()?;
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
@@ -86,6 +89,7 @@ impl<'c> Run<'c> {
         };
         folder.describe(config, &plugins)?;
         // model
+        Memory::of(config, data.tokenizer.n_tokens)?.check()?;
         let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program)?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;

@@ -1,0 +1,137 @@
+//! How much memory a run will need, said before it takes any: a run that cannot fit ends before step 1, not in it.
+
+use crate::config::RunConfig;
+use crate::model::Transformer;
+use crate::ops::Precision;
+use crate::optim::OptimizerConfig;
+use crate::{Error, Result};
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
+
+/// What the program itself, its threads and plugins take, in bytes.
+const PROGRAM: f64 = (24 << 20) as f64;
+
+/// The logits that exist at a time, in bytes: at most this, but at least those of one row.
+const LOGITS: f64 = (16 << 20) as f64;
+
+const GIBIBYTE: f64 = (1 << 30) as f64;
+
+/// Bytes that training will need at the same time. Held as `f64`: a wrong config may ask for more than exists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Parameters and their gradients.
+    pub parameters: f64,
+    /// State of the optimizer.
+    pub optimizer: f64,
+    /// Activations of one micro-batch and their gradients.
+    pub activations: f64,
+    /// Logits of the rows that exist at a time, and the output layer laid out for products.
+    pub loss: f64,
+    /// Whether activations are already computed again instead of kept.
+    pub recompute: bool,
+}
+
+impl Memory {
+    /// What training `config` with a vocabulary of `vocab` tokens will need. Nothing of that size is allocated.
+    pub fn of(config: &RunConfig, vocab: usize) -> Result<Self> {
+        let (model, train) = (&config.model, &config.train);
+        let element = train.precision.dtype().size_in_bytes() as f64;
+        let bytes = |sequences| {
+            let size = (sequences, model.context);
+            Transformer::bytes(model, vocab, train.precision, size, true, train.recompute).map(|bytes| bytes as f64)
+        };
+        // Activations are proportional to the number of sequences; the rest is not.
+        let (one, two) = (bytes(1)?, bytes(2)?);
+        let parameters = one - (two - one);
+        let states_per_value = match config.optimizer {
+            OptimizerConfig::AdamW { .. } => 2.0,
+            OptimizerConfig::Sgd { .. } => 1.0,
+        };
+        // The gradient of the last hidden states is the trainer's.
+        let dhidden = element * (model.context * model.width) as f64;
+        let (vocab, rows) = (vocab as f64, train.batch as f64 * model.context as f64);
+        let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
+        // The output layer is laid out twice, for logits and for the gradient of hidden states.
+        let packed = match train.precision {
+            Precision::F32 => 2.0 * element,
+            Precision::Bf16 => element,
+            Precision::F64 => 0.0,
+        };
+        Ok(Self {
+            parameters,
+            optimizer: states_per_value * parameters / 2.0,
+            activations: train.batch as f64 * (two - one + dhidden),
+            loss: logits + packed * vocab * model.width as f64,
+            recompute: train.recompute,
+        })
+    }
+
+    /// All of it, with the program itself.
+    pub fn total(&self) -> f64 {
+        self.parameters + self.optimizer + self.activations + self.loss + PROGRAM
+    }
+
+    /// An error when this is more than what the system says it can give. Where it says nothing, nothing is checked.
+    pub fn check(&self) -> Result<()> {
+        self.check_within(available())
+    }
+
+    fn check_within(&self, available: Option<f64>) -> Result<()> {
+        let Some(available) = available.filter(|available| self.total() > *available) else { return Ok(()) };
+        let recompute = if self.recompute { "" } else { ", or set train.recompute = true" };
+        let gib = |bytes: f64| format!("{:.1}", bytes / GIBIBYTE);
+        Err(Error::usage(format!(
+            "train.batch: this run needs about {} GiB (parameters and gradients {}, optimizer {}, activations {}, loss {}), \
+             {} GiB are available; lower train.batch, model.context or the model{recompute}",
+            gib(self.total()),
+            gib(self.parameters),
+            gib(self.optimizer),
+            gib(self.activations),
+            gib(self.loss),
+            gib(available)
+        )))
+    }
+}
+
+/// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
+/// does not say.
+fn available() -> Option<f64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let free = Some(system.available_memory()).filter(|&bytes| bytes > 0)? as f64;
+    let pid = get_current_pid().ok()?;
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
+    let limits = system.process(pid).and_then(sysinfo::Process::cgroup_limits);
+    // What is not resident is cache, which the group gives back.
+    Some(limits.map_or(free, |limits| free.min(limits.total_memory.saturating_sub(limits.rss) as f64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_numbers() {
+        let memory = Memory {
+            parameters: 1.2 * GIBIBYTE,
+            optimizer: 2.4 * GIBIBYTE,
+            activations: 37.6 * GIBIBYTE,
+            loss: 0.1 * GIBIBYTE,
+            recompute: false,
+        };
+        let message = memory.check_within(Some(22.8 * GIBIBYTE)).expect_err("too little").to_string();
+        assert_eq!(
+            message,
+            "train.batch: this run needs about 41.3 GiB (parameters and gradients 1.2, optimizer 2.4, activations 37.6, loss \
+             0.1), 22.8 GiB are available; lower train.batch, model.context or the model, or set train.recompute = true"
+        );
+        memory.check_within(Some(42.0 * GIBIBYTE)).expect("enough");
+        memory.check_within(None).expect("nothing is known");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_says_what_is_available() {
+        let available = available().expect("/proc/meminfo");
+        assert!(available > 1e6 && available < 1e15, "{available}");
+    }
+}
