@@ -53,8 +53,8 @@ impl Parts {
 
 impl Transformer {
     /// A new network. With `recompute` a forward keeps only the input of each block, and the backward runs each block's
-    /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and up to a third
-    /// more work.
+    /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and up to a
+    /// third more work.
     pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64, recompute: bool) -> Result<Self> {
         let mut params = Params::new(Allocator::new(precision.dtype()), seed);
         let parts = Parts::new(config, vocab, &mut params)?;
