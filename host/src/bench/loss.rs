@@ -49,13 +49,18 @@ pub fn loss(plugins: &[PluginConfig], options: &LossOptions) -> Result<LossBench
     }
     let (threads, losses) = on_threads(options.threads, "--threads", || {
         let losses = match options.precision {
-            Precision::F64 => Case::<f64>::new(options).time(&programs, rounds),
-            Precision::F32 | Precision::Bf16 => Case::<f32>::new(options).time(&programs, rounds),
+            Precision::F64 => time::<f64>(options, &programs),
+            Precision::F32 | Precision::Bf16 => time::<f32>(options, &programs),
         };
         Ok((rayon::current_num_threads(), losses?))
     })?;
     let LossOptions { backward, precision, .. } = *options;
     Ok(LossBench { rows, width, vocab, backward, precision, threads, rounds, losses })
+}
+
+fn time<T: Float>(options: &LossOptions, programs: &[(String, Program)]) -> Result<Vec<LossTime>> {
+    let mut case = Case::<T>::new(options);
+    programs.iter().map(|(plugin, program)| case.time(plugin, program, options.rounds)).collect()
 }
 
 /// Random operands, and where the results go.
@@ -108,28 +113,21 @@ impl<T: Float> Case<T> {
         }
     }
 
-    fn time(&mut self, programs: &[(String, Program)], rounds: u64) -> Result<Vec<LossTime>> {
-        let mut times = vec![(Vec::new(), Vec::new(), f64::NAN); programs.len()];
-        for round in 0..=rounds {
-            for ((_, program), (losses, products, value)) in programs.iter().zip(&mut times) {
-                let begun = Instant::now();
-                *value = self.run(program)?;
-                let loss = 1e3 * begun.elapsed().as_secs_f64();
-                let begun = Instant::now();
-                self.products();
-                let product = 1e3 * begun.elapsed().as_secs_f64();
-                if round > 0 {
-                    losses.push(loss);
-                    products.push(product);
-                }
-            }
+    /// `program` and the products take turns.
+    fn time(&mut self, plugin: &str, program: &Program, rounds: u64) -> Result<LossTime> {
+        let mut value = self.run(program)?; // allocates
+        let (mut losses, mut products) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let begun = Instant::now();
+            value = self.run(program)?;
+            losses.push(1e3 * begun.elapsed().as_secs_f64());
+            let begun = Instant::now();
+            self.products();
+            products.push(1e3 * begun.elapsed().as_secs_f64());
         }
-        let finish = |((plugin, _), (losses, products, value)): (&(String, Program), (Vec<f64>, Vec<f64>, f64))| {
-            let ratio = losses.iter().zip(&products).map(|(loss, products)| loss / products).collect();
-            let (milliseconds, products) = (Spread::of(losses), Spread::of(products));
-            LossTime { plugin: plugin.clone(), value, milliseconds, products, ratio: Spread::of(ratio) }
-        };
-        Ok(programs.iter().zip(times).map(finish).collect())
+        let ratio = Spread::of(losses.iter().zip(&products).map(|(loss, products)| loss / products).collect());
+        let (milliseconds, products) = (Spread::of(losses), Spread::of(products));
+        Ok(LossTime { plugin: plugin.to_owned(), value, milliseconds, products, ratio })
     }
 
     /// Returns the loss.
