@@ -52,7 +52,7 @@ pub struct Tile {
     /// Rows `out_row` elements apart.
     pub out: *mut f32,
     pub out_row: usize,
-    /// What sums begin with; null stands for 0. Rows `start_row` elements apart.
+    /// Added to the sums; null stands for 0. Rows `start_row` elements apart.
     pub start: *const f32,
     pub start_row: usize,
     /// `[columns]`, added to every row; null for none.
@@ -72,16 +72,12 @@ macro_rules! tile_kernel {
             let mut sums = [[_mm512_setzero_ps(); 2]; R];
             // SAFETY: the caller vouches for the pointers; masked lanes are not accessed.
             unsafe {
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    for (half, sum) in sums.iter_mut().enumerate() {
-                        if !start.is_null() {
-                            *sum = _mm512_maskz_loadu_ps(masks[half], start.wrapping_add(i * start_row + half * 16));
-                        }
-                        if !bias.is_null() {
-                            let bias = _mm512_maskz_loadu_ps(masks[half], bias.wrapping_add(half * 16));
-                            *sum = _mm512_add_ps(*sum, bias);
-                        }
-                    }
+                // On its way while the factors are multiplied.
+                let old = if start.is_null() { out.cast_const() } else { start };
+                let old_row = if start.is_null() { out_row } else { start_row };
+                for i in 0..R {
+                    _mm_prefetch::<_MM_HINT_T0>(old.wrapping_add(i * old_row).cast());
+                    _mm_prefetch::<_MM_HINT_T0>(old.wrapping_add(i * old_row + 16).cast());
                 }
                 for step in 0..steps {
                     let b = b.add(step * COLUMNS).cast::<f32>();
@@ -94,8 +90,15 @@ macro_rules! tile_kernel {
                     }
                 }
                 for (i, sums) in sums.iter().enumerate() {
-                    for (half, sum) in sums.iter().enumerate() {
-                        _mm512_mask_storeu_ps(out.wrapping_add(i * out_row + half * 16), masks[half], *sum);
+                    for (half, &sum) in sums.iter().enumerate() {
+                        let (mask, mut sum) = (masks[half], sum);
+                        for (summand, row) in [(bias, 0), (start, start_row)] {
+                            if !summand.is_null() {
+                                let summand = summand.wrapping_add(i * row + half * 16);
+                                sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, summand));
+                            }
+                        }
+                        _mm512_mask_storeu_ps(out.wrapping_add(i * out_row + half * 16), mask, sum);
                     }
                 }
             }

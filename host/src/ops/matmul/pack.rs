@@ -105,7 +105,8 @@ impl Block {
                 let stride = self.strides(&a).0;
                 for (tile, packed) in tiles.chunks_exact_mut(tile_len).take(n_tiles).enumerate() {
                     for (row, packed) in (row(tile)..row(tile + 1)).zip(packed.chunks_exact_mut(stride)) {
-                        pack_row(format, &a.data[row * a.row_stride + self.inner..][..self.n_inner], packed);
+                        let values = &a.data[row * a.row_stride + self.inner..];
+                        pack_row(format, values, self.n_inner, a.row_stride, packed);
                     }
                 }
             } else {
@@ -123,34 +124,47 @@ impl Block {
     }
 }
 
+/// Packs the `n` values that `values` begins with; their successor in the next rows is `stride` values further.
+///
 /// # Safety
 /// `format.is_supported()`.
-unsafe fn pack_row(format: Format, values: &[f32], packed: &mut [u32]) {
-    match format {
-        Format::F32 => {
-            for (packed, value) in packed.iter_mut().zip(values) {
-                *packed = value.to_bits();
-            }
+unsafe fn pack_row(format: Format, values: &[f32], n: usize, stride: usize, packed: &mut [u32]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match format {
+            Format::F32 => pack_row_f32(values, n, stride, packed),
+            Format::Bf16 => pack_row_bf16(values, n, stride, packed),
         }
-        // SAFETY: the caller's promise.
-        Format::Bf16 => unsafe { pack_row_bf16(values, packed) },
     }
 }
 
-/// # Safety
-/// As [`Format::Bf16`] needs.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn pack_row_bf16(values: &[f32], packed: &mut [u32]) {
-    let n = values.len();
-    assert!(packed.len() >= n.div_ceil(32) * 16, "a packed row is too short");
-    for start in (0..n).step_by(32) {
-        // SAFETY: lanes beyond the row are masked; the assertion covers the stores.
-        unsafe {
-            let pairs = load_pairs(values.as_ptr().add(start), n - start);
-            _mm512_storeu_si512(packed.as_mut_ptr().add(start / 2).cast(), pairs);
+macro_rules! pack_row_kernel {
+    ($name:ident, $features:literal, $elements:literal, $load:expr) => {
+        /// # Safety
+        /// The CPU has the features.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(values: &[f32], n: usize, stride: usize, packed: &mut [u32]) {
+            assert!(values.len() >= n && packed.len() >= n.div_ceil(16 * $elements) * 16, "a row is too short");
+            for start in (0..n).step_by(16 * $elements) {
+                let source = values.as_ptr().wrapping_add(start);
+                for i in 0..$elements {
+                    _mm_prefetch::<_MM_HINT_T0>(source.wrapping_add(stride * ROWS_AHEAD + i * 16).cast());
+                }
+                // SAFETY: lanes beyond the row are masked; the assertion covers the stores.
+                unsafe {
+                    let vector = $load(source, n - start);
+                    _mm512_storeu_si512(packed.as_mut_ptr().add(start / $elements).cast(), vector);
+                }
+            }
         }
-    }
+    };
 }
+
+/// Rows between a row and the one that is fetched meanwhile.
+const ROWS_AHEAD: usize = 2;
+
+pack_row_kernel!(pack_row_f32, "avx512f", 1, |values, n| _mm512_castps_si512(_mm512_maskz_loadu_ps(mask(n), values)));
+pack_row_kernel!(pack_row_bf16, "avx512f,avx512bw,avx512bf16", 2, |values, n| load_pairs(values, n));
 
 /// Lines become steps (two lines a step in bfloat16); 0 beyond the width of a target and beyond the last line.
 ///
@@ -172,6 +186,9 @@ unsafe fn interleave<F: Fn(usize) -> (usize, usize)>(
     }
 }
 
+/// Steps between a line and the one that is fetched meanwhile.
+const AHEAD: usize = 8;
+
 macro_rules! interleave_kernel {
     ($name:ident, $features:literal, $elements:literal, |$first:ident, $second:ident| $vector:expr) => {
         /// # Safety
@@ -192,6 +209,14 @@ macro_rules! interleave_kernel {
                         let line = step * $elements + i;
                         if line < lines.inner { &lines.data[line * lines.stride + start..][..width] } else { &[] }
                     };
+                    // Lines are far apart: the CPU does not foresee the next one.
+                    for i in 0..$elements {
+                        let ahead = ((step + AHEAD) * $elements + i) * lines.stride + start;
+                        _mm_prefetch::<_MM_HINT_T0>(lines.data.as_ptr().wrapping_add(ahead).cast());
+                        if targets.step > 16 {
+                            _mm_prefetch::<_MM_HINT_T0>(lines.data.as_ptr().wrapping_add(ahead + 16).cast());
+                        }
+                    }
                     for (half, packed) in packed.chunks_exact_mut(16).enumerate() {
                         // SAFETY: masks keep loads inside the lines; `packed` holds 16 values.
                         unsafe {
