@@ -19,6 +19,9 @@ const PACKED: usize = 1 << 20;
 /// Most tiles that a thread packs at a time: their rows of a stay in its second-level cache.
 const TILES: usize = 8;
 
+/// Blocks of rows per thread, at least: when one thread is held up, others take its share.
+const BLOCKS_PER_THREAD: usize = 4;
+
 /// Panels packed by one task.
 const PANELS: usize = 8;
 
@@ -156,14 +159,15 @@ impl RowBlock {
 /// Cuts the result into blocks of rows: several for every thread, not more than `TILES` tiles each.
 fn row_blocks(mut out: &mut [f32], out_row: usize, rows: usize, threads: Threads) -> Vec<(&mut [f32], RowBlock)> {
     let n_tiles = rows.div_ceil(ROWS);
-    let per_block = match threads {
-        Threads::One => TILES,
-        Threads::All => (n_tiles / (4 * rayon::current_num_threads())).clamp(1, TILES),
+    let n_least = match threads {
+        Threads::One => 1,
+        Threads::All => BLOCKS_PER_THREAD * rayon::current_num_threads(),
     };
-    let mut blocks = Vec::with_capacity(n_tiles.div_ceil(per_block));
-    for first in (0..n_tiles).step_by(per_block) {
-        let block = RowBlock { rows, n_tiles, tiles: first..(first + per_block).min(n_tiles) };
-        let n = (block.row(block.tiles.end) - block.row(first)) * out_row;
+    let n_blocks = n_tiles.div_ceil(TILES).max(n_least).min(n_tiles);
+    let mut blocks = Vec::with_capacity(n_blocks);
+    for i in 0..n_blocks {
+        let block = RowBlock { rows, n_tiles, tiles: i * n_tiles / n_blocks..(i + 1) * n_tiles / n_blocks };
+        let n = (block.row(block.tiles.end) - block.row(block.tiles.start)) * out_row;
         let (mine, rest) = out.split_at_mut(n.min(out.len()));
         out = rest;
         blocks.push((mine, block));
