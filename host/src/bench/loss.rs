@@ -155,10 +155,10 @@ impl<T: Float> Case<T> {
         for start in (0..rows).step_by(CHUNK) {
             let n = CHUNK.min(rows - start);
             let hidden = Matrix::new(&self.hidden[start * width..], n, width);
-            for_logits.multiply(&mut self.logits, vocab, hidden, Write::Overwrite);
+            for_logits.multiply(&mut self.logits, vocab, hidden, Write::Overwrite, Threads::All);
             if self.backward {
                 let dlogits = Matrix::new(&self.logits, n, vocab);
-                for_hidden.multiply(&mut self.dhidden[start * width..], width, dlogits, Write::Overwrite);
+                for_hidden.multiply(&mut self.dhidden[start * width..], width, dlogits, Write::Overwrite, Threads::All);
                 matmul(&self.engine, &mut self.dweight, width, dlogits.t(), hidden, Write::Add, Threads::All);
             }
         }

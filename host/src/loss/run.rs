@@ -1,8 +1,8 @@
 //! Runs a plan on a batch: chunk by chunk, so that the logits of the whole batch never exist.
 //!
-//! A chunk's logits are made by one product, its rows are worked on in parallel, and its gradients are added by two
-//! more products while its logits are in the cache. Chunks follow one another; products share out their results, never
-//! a sum; rows do not know each other. So no result depends on the number of threads.
+//! A task takes some rows of a chunk from hidden states to logits, to their gradients, and to the gradients of the hidden
+//! states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output layer.
+//! Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
 
 use super::interpret::Worker;
 use super::ir::Id;
@@ -16,8 +16,9 @@ use rayon::prelude::*;
 const CHUNK_BYTES: usize = 16 << 20;
 const ROWS_MAX: usize = 512;
 
-/// Rows per task: few enough to share a chunk out evenly.
-const ROWS_PER_TASK: usize = 4;
+/// The logits of a task take about this much memory, within these numbers of rows: two to eight tiles of a product.
+const TASK_BYTES: usize = 1 << 20;
+const TASK_ROWS: (usize, usize) = (28, 112);
 
 /// The last hidden states and the output layer; logits = hidden · weightᵀ.
 #[derive(Debug, Clone, Copy)]
@@ -153,42 +154,69 @@ fn run_pass<T: Float>(
     let weight = Matrix::new(head.weight, vocab, width);
     let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t()));
     let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight));
+    let worker = || Worker::new(program, values, batch, vocab);
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
-        if let Some(weight) = &for_logits {
-            weight.multiply(&mut logits, vocab, hidden, Write::Overwrite);
-        }
-        let worker = || Worker::new(program, values, batch, vocab);
-        let mut rows = rows(start..start + n, &mut logits, vocab, &mut exports[start * n_exports..], n_exports);
-        rows.par_chunks_mut(ROWS_PER_TASK).for_each_init(worker, |worker, rows| {
-            for (row, logits, exports) in rows {
-                worker.run(*row, logits, exports);
+        let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
+        let rows = Rows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
+        let tasks: Vec<_> = rows.split(vocab, n_exports, width).collect();
+        tasks.into_par_iter().for_each_init(worker, |worker, mut rows| {
+            if let Some(weight) = &for_logits {
+                let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
+                weight.multiply(rows.logits, vocab, hidden, Write::Overwrite, Threads::One);
+            }
+            for (i, row) in (rows.start..rows.start + rows.n).enumerate() {
+                let logits = if program.needs_logits { &mut rows.logits[i * vocab..][..vocab] } else { &mut [] };
+                worker.run(row, logits, &mut rows.exports[i * n_exports..][..n_exports]);
+            }
+            if let (Some(dhidden), Some(weight)) = (&mut rows.dhidden, &for_hidden) {
+                let dlogits = Matrix::new(rows.logits, rows.n, vocab);
+                weight.multiply(dhidden, width, dlogits, Write::Overwrite, Threads::One);
             }
         });
-        if let (Some(gradient), Some(weight)) = (&mut gradient, &for_hidden) {
+        if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {
             let dlogits = Matrix::new(&logits, n, vocab);
-            weight.multiply(&mut gradient.hidden[start * width..], width, dlogits, Write::Overwrite);
             matmul(engine, gradient.weight, width, dlogits.t(), hidden, Write::Add, Threads::All);
         }
     }
     exports
 }
 
-/// Every row with its logits (none where the pass needs none) and its exports.
-fn rows<'a, T>(
-    range: std::ops::Range<usize>,
-    mut logits: &'a mut [T],
-    vocab: usize,
-    mut exports: &'a mut [T],
-    n_exports: usize,
-) -> Vec<(usize, &'a mut [T], &'a mut [T])> {
-    let mut rows = Vec::with_capacity(range.len());
-    for row in range {
-        let (row_logits, rest) = logits.split_at_mut(vocab.min(logits.len()));
-        let (row_exports, more) = exports.split_at_mut(n_exports);
-        (logits, exports) = (rest, more);
-        rows.push((row, row_logits, row_exports));
+/// Some neighbouring rows and what belongs to them.
+struct Rows<'a, T> {
+    start: usize,
+    n: usize,
+    /// `[n, vocab]`; empty where the pass needs none.
+    logits: &'a mut [T],
+    /// `[n, exports]`
+    exports: &'a mut [T],
+    /// `[n, width]`
+    dhidden: Option<&'a mut [T]>,
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// The rows of each task: as many as have their logits in a second-level cache from product to product.
+    fn split(self, vocab: usize, n_exports: usize, width: usize) -> impl Iterator<Item = Rows<'a, T>> {
+        let per_task = (TASK_BYTES / (vocab * size_of::<T>())).clamp(TASK_ROWS.0, TASK_ROWS.1);
+        let Rows { start, n, mut logits, mut exports, mut dhidden } = self;
+        (0..n).step_by(per_task).map(move |first| {
+            let n = per_task.min(n - first);
+            Rows {
+                start: start + first,
+                n,
+                logits: split_off(&mut logits, n * vocab),
+                exports: split_off(&mut exports, n * n_exports),
+                dhidden: dhidden.as_mut().map(|dhidden| split_off(dhidden, n * width)),
+            }
+        })
     }
-    rows
+}
+
+/// The first `n` values, or all if there are fewer; `rest` keeps the others.
+fn split_off<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
+    let n = n.min(rest.len());
+    let (first, others) = std::mem::take(rest).split_at_mut(n);
+    *rest = others;
+    first
 }

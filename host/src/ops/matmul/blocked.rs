@@ -55,7 +55,7 @@ impl<'e> Prepared<'e> {
         Self { packed, format, inner: b.rows, columns: b.columns }
     }
 
-    /// out = a b on all threads, begun from `write`; `out` holds rows `out_row` elements apart.
+    /// out = a b, begun from `write`; `out` holds rows `out_row` elements apart.
     pub fn multiply(
         &self,
         engine: &Engine,
@@ -63,11 +63,12 @@ impl<'e> Prepared<'e> {
         out_row: usize,
         a: Matrix<'_, f32>,
         write: Write<'_, f32>,
+        threads: Threads,
     ) {
         assert_eq!(a.columns, self.inner, "inner dimensions differ");
         let packed = Packed { data: &self.packed, first: 0, n_panels: self.columns.div_ceil(COLUMNS) };
         let (format, columns) = (self.format, self.columns);
-        Product { engine, format, a, columns, packed: &packed, write }.run(out, out_row, Threads::All);
+        Product { engine, format, a, columns, packed: &packed, write }.run(out, out_row, threads);
     }
 }
 

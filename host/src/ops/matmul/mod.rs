@@ -168,13 +168,13 @@ impl<'a, T: Float> Factor<'a, T> {
         }
     }
 
-    /// As [`matmul`] on all threads, with this as `b`.
-    pub fn multiply(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, write: Write<'_, T>) {
+    /// As [`matmul`], with this as `b`.
+    pub fn multiply(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, write: Write<'_, T>, threads: Threads) {
         #[cfg(target_arch = "x86_64")]
         if let (Some(prepared), Some(a), Some(write)) = (&self.prepared, a.f32(), write.f32()) {
-            return prepared.multiply(self.engine, bytemuck::cast_slice_mut(out), row_stride, a, write);
+            return prepared.multiply(self.engine, bytemuck::cast_slice_mut(out), row_stride, a, write, threads);
         }
-        matmul(self.engine, out, row_stride, a, self.matrix, write, Threads::All);
+        matmul(self.engine, out, row_stride, a, self.matrix, write, threads);
     }
 }
 
