@@ -151,14 +151,22 @@ impl<T: Float> Case<T> {
     fn products(&mut self) {
         let Self { rows, width, vocab, .. } = *self;
         let weight = Matrix::new(&self.weight, vocab, width);
-        let (for_logits, for_hidden) = (Factor::new(&self.engine, weight.t()), Factor::new(&self.engine, weight));
+        let (for_logits, for_hidden) =
+            (Factor::new(&self.engine, weight.t(), Threads::All), Factor::new(&self.engine, weight, Threads::All));
         for start in (0..rows).step_by(CHUNK) {
             let n = CHUNK.min(rows - start);
             let hidden = Matrix::new(&self.hidden[start * width..], n, width);
-            for_logits.multiply(&mut self.logits, vocab, hidden, Write::Overwrite, Threads::All);
+            for_logits.multiply(&mut self.logits, vocab, hidden, vocab, Write::Overwrite, Threads::All);
             if self.backward {
                 let dlogits = Matrix::new(&self.logits, n, vocab);
-                for_hidden.multiply(&mut self.dhidden[start * width..], width, dlogits, Write::Overwrite, Threads::All);
+                for_hidden.multiply(
+                    &mut self.dhidden[start * width..],
+                    width,
+                    dlogits,
+                    width,
+                    Write::Overwrite,
+                    Threads::All,
+                );
                 matmul(&self.engine, &mut self.dweight, width, dlogits.t(), hidden, Write::Add, Threads::All);
             }
         }

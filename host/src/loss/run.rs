@@ -1,8 +1,8 @@
 //! Runs a plan on a batch: chunk by chunk, so that the logits of the whole batch never exist.
 //!
-//! A task takes some rows of a chunk from hidden states to logits, to their gradients, and to the gradients of the hidden
-//! states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output layer.
-//! Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
+//! A task takes some rows of a chunk from hidden states to logits, to their gradients, and to the gradients of the
+//! hidden states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output
+//! layer. Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
 
 use super::interpret::Worker;
 use super::ir::Id;
@@ -152,8 +152,8 @@ fn run_pass<T: Float>(
     let chunk = (CHUNK_BYTES / (vocab * size_of::<T>())).clamp(1, ROWS_MAX).min(head.rows.max(1));
     let mut logits = engine.scratch::<T>(if program.needs_logits { chunk * vocab } else { 0 });
     let weight = Matrix::new(head.weight, vocab, width);
-    let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t()));
-    let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight));
+    let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t(), Threads::All));
+    let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight, Threads::All));
     let worker = || Worker::new(program, values, batch, vocab);
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
@@ -164,7 +164,7 @@ fn run_pass<T: Float>(
         tasks.into_par_iter().for_each_init(worker, |worker, mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
-                weight.multiply(rows.logits, vocab, hidden, Write::Overwrite, Threads::One);
+                weight.multiply(rows.logits, vocab, hidden, vocab, Write::Overwrite, Threads::One);
             }
             for (i, row) in (rows.start..rows.start + rows.n).enumerate() {
                 let logits = if program.needs_logits { &mut rows.logits[i * vocab..][..vocab] } else { &mut [] };
@@ -172,7 +172,7 @@ fn run_pass<T: Float>(
             }
             if let (Some(dhidden), Some(weight)) = (&mut rows.dhidden, &for_hidden) {
                 let dlogits = Matrix::new(rows.logits, rows.n, vocab);
-                weight.multiply(dhidden, width, dlogits, Write::Overwrite, Threads::One);
+                weight.multiply(dhidden, width, dlogits, width, Write::Overwrite, Threads::One);
             }
         });
         if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {

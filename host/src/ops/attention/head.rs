@@ -4,10 +4,10 @@ use super::{Shape, Span, softmax};
 use crate::ops::cpu::vectorised;
 use crate::ops::dropout::Mask;
 use crate::ops::reduce::lanes;
-use crate::ops::{Engine, Float, Matrix, Threads, Write, matmul};
+use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
 
 /// Queries per block: the scores of a block, QUERIES × length, stay in cache.
-const QUERIES: usize = 64;
+const QUERIES: usize = 32;
 
 pub(super) struct Head<'a> {
     pub engine: &'a Engine,
@@ -72,9 +72,11 @@ impl Head<'_> {
     ) {
         let Shape { length, head_width: d, .. } = self.shape;
         let mut scores = self.engine.pool.take::<T>(QUERIES.min(length) * length);
+        let (keys_t, values) = (self.factor(keys.rows(0, length).t()), self.factor(values.rows(0, length)));
         for block in self.blocks() {
             let Block { first, rows, keys: n } = block;
-            self.multiply(&mut scores, n, queries.rows(first, rows), keys.rows(0, n).t(), Write::Overwrite);
+            let block_queries = queries.rows(first, rows);
+            keys_t.multiply(&mut scores, n, block_queries, n, Write::Overwrite, Threads::One);
             let mut totals = [T::ONE; QUERIES];
             for (i, scores) in scores.chunks_exact_mut(n).take(rows).enumerate() {
                 let seen = self.seen(first + i);
@@ -83,7 +85,7 @@ impl Head<'_> {
                 self.drop(first + i, &mut scores[..seen]);
             }
             let out = &mut out[first * d..][..rows * d];
-            self.multiply(out, d, Matrix::new(&scores, rows, n), values.rows(0, n), Write::Overwrite);
+            values.multiply(out, d, Matrix::new(&scores, rows, n), d, Write::Overwrite, Threads::One);
             // The exponentials become probabilities only here: a row of `out` is shorter than one of scores.
             for (out, &total) in out.chunks_exact_mut(d).zip(&totals) {
                 let inverse = T::ONE / total;
@@ -105,11 +107,13 @@ impl Head<'_> {
         let scale = self.shape.scale::<T>();
         let [mut probabilities, mut dscores] =
             [(); 2].map(|()| self.engine.pool.take::<T>(QUERIES.min(length) * length));
+        let (keys, values) = (keys.rows(0, length), values.rows(0, length));
+        let [keys_t, values_t, keys] = [keys.t(), values.t(), keys].map(|matrix| self.factor(matrix));
         for block in self.blocks() {
             let Block { first, rows, keys: n } = block;
             let (block_queries, block_dout) = (queries.rows(first, rows), dout.rows(first, rows));
-            self.multiply(&mut probabilities, n, block_queries, keys.rows(0, n).t(), Write::Overwrite);
-            self.multiply(&mut dscores, n, block_dout, values.rows(0, n).t(), Write::Overwrite);
+            keys_t.multiply(&mut probabilities, n, block_queries, n, Write::Overwrite, Threads::One);
+            values_t.multiply(&mut dscores, n, block_dout, n, Write::Overwrite, Threads::One);
             let both = probabilities.chunks_exact_mut(n).zip(dscores.chunks_exact_mut(n));
             for (i, (p, ds)) in both.take(rows).enumerate() {
                 let (row, seen) = (first + i, self.seen(first + i));
@@ -124,11 +128,16 @@ impl Head<'_> {
                 self.drop(row, &mut p[..seen]);
             }
             let (p, ds) = (Matrix::new(&probabilities, rows, n), Matrix::new(&dscores, rows, n));
-            self.multiply(&mut dqueries[first * d..], d, ds, keys.rows(0, n), Write::Overwrite);
+            keys.multiply(&mut dqueries[first * d..], d, ds, d, Write::Overwrite, Threads::One);
             self.multiply(dkeys, d, ds.t(), block_queries, write);
             self.multiply(dvalues, d, p.t(), block_dout, write);
             write = Write::Add;
         }
+    }
+
+    /// Packed once for all blocks of queries.
+    fn factor<'a, T: Float>(&'a self, matrix: Matrix<'a, T>) -> Factor<'a, T> {
+        Factor::new(self.engine, matrix, Threads::One)
     }
 
     fn multiply<T: Float>(

@@ -26,14 +26,15 @@ const BLOCKS_PER_THREAD: usize = 4;
 const PANELS: usize = 8;
 
 /// Steps from `first` on of a b `[k, n]`, in blocks of at most STEPS steps: `[block, panel, steps, COLUMNS]`.
+#[derive(Clone, Copy)]
 struct Packed<'a> {
     data: &'a [u32],
     first: usize,
     n_panels: usize,
 }
 
-impl Packed<'_> {
-    fn blocks(&self) -> impl Iterator<Item = &[u32]> {
+impl<'a> Packed<'a> {
+    fn blocks(self) -> impl Iterator<Item = &'a [u32]> {
         self.data.chunks(self.n_panels * COLUMNS * STEPS)
     }
 }
@@ -42,33 +43,34 @@ impl Packed<'_> {
 pub struct Prepared<'e> {
     packed: Scratch<'e, u32>,
     format: Format,
-    inner: usize,
     columns: usize,
 }
 
 impl<'e> Prepared<'e> {
     /// `format.is_supported()` must hold.
-    pub fn new(engine: &'e Engine, format: Format, b: Matrix<'_, f32>) -> Self {
+    pub fn new(engine: &'e Engine, format: Format, b: Matrix<'_, f32>, threads: Threads) -> Self {
         let (n_steps, n_panels) = (b.rows.div_ceil(format.elements()), b.columns.div_ceil(COLUMNS));
         let mut packed = engine.pool.take::<u32>(n_panels * COLUMNS * n_steps);
-        pack(format, b, 0, &mut packed, Threads::All);
-        Self { packed, format, inner: b.rows, columns: b.columns }
+        pack(format, b, 0, &mut packed, threads);
+        Self { packed, format, columns: b.columns }
     }
 
-    /// out = a b, begun from `write`; `out` holds rows `out_row` elements apart.
+    /// out = a b, begun from `write`, with as many rows of b as a has columns, and its first `columns` columns. `out`
+    /// holds rows `out_row` elements apart.
+    #[expect(clippy::too_many_arguments, reason = "a product is its factors, its result and how it is made")]
     pub fn multiply(
         &self,
         engine: &Engine,
         out: &mut [f32],
         out_row: usize,
         a: Matrix<'_, f32>,
+        columns: usize,
         write: Write<'_, f32>,
         threads: Threads,
     ) {
-        assert_eq!(a.columns, self.inner, "inner dimensions differ");
         let packed = Packed { data: &self.packed, first: 0, n_panels: self.columns.div_ceil(COLUMNS) };
-        let (format, columns) = (self.format, self.columns);
-        Product { engine, format, a, columns, packed: &packed, write }.run(out, out_row, threads);
+        let format = self.format;
+        Product { engine, format, a, columns, packed, write }.run(out, out_row, threads);
     }
 }
 
@@ -117,7 +119,7 @@ pub fn multiply(
         pack(format, b, first, data, threads);
         let packed = Packed { data, first, n_panels };
         let write = if first == 0 { write } else { Write::Add };
-        Product { engine, format, a, columns: b.columns, packed: &packed, write }.run(out, out_row, threads);
+        Product { engine, format, a, columns: b.columns, packed, write }.run(out, out_row, threads);
     }
 }
 
@@ -128,7 +130,7 @@ struct Product<'a> {
     format: Format,
     a: Matrix<'a, f32>,
     columns: usize,
-    packed: &'a Packed<'a>,
+    packed: Packed<'a>,
     write: Write<'a, f32>,
 }
 
@@ -186,15 +188,22 @@ impl Task<'_> {
     fn run(&self, out: &mut [f32], out_row: usize) {
         let Product { engine, format, a, packed, write, .. } = self.product;
         let (n_tiles, first_tile) = (self.rows.tiles.len(), self.rows.tiles.start);
+        let n_steps = a.columns.div_ceil(format.elements());
         for (i, panels) in packed.blocks().enumerate() {
-            let steps = panels.len() / (packed.n_panels * COLUMNS);
-            let inner = (packed.first + i * STEPS) * format.elements();
+            let panel_len = panels.len() / packed.n_panels;
+            let first_step = packed.first + i * STEPS;
+            // Fewer than the packed ones where a corner of b is multiplied.
+            let steps = (panel_len / COLUMNS).min(n_steps.saturating_sub(first_step));
+            if steps == 0 {
+                break;
+            }
+            let inner = first_step * format.elements();
             let block = Block { inner, n_inner: (steps * format.elements()).min(a.columns - inner), steps };
             let mut tiles = engine.pool.take::<u32>(n_tiles * block.tile_len(&a));
             // SAFETY: whoever packed b asserted that the format is supported.
             unsafe { block.pack(format, a, n_tiles, |tile| self.rows.row(first_tile + tile), &mut tiles) };
             let write = if i == 0 { write } else { Write::Add };
-            self.multiply(out, out_row, &tiles, &block, panels, write);
+            self.multiply(out, out_row, &tiles, &block, panels.chunks_exact(panel_len), write);
         }
     }
 
@@ -205,7 +214,7 @@ impl Task<'_> {
         out_row: usize,
         tiles: &[u32],
         block: &Block,
-        panels: &[u32],
+        panels: std::slice::ChunksExact<'_, u32>,
         write: Write<'_, f32>,
     ) {
         let first_row = self.rows.row(self.rows.tiles.start);
@@ -213,8 +222,7 @@ impl Task<'_> {
         let tile_len = block.tile_len(&self.product.a);
         let n_rows = self.rows.row(self.rows.tiles.end) - first_row;
         assert!((n_rows - 1) * out_row + self.product.columns <= out.len(), "result outside its slice");
-        for (p, panel) in panels.chunks_exact(block.steps * COLUMNS).enumerate() {
-            let column = p * COLUMNS;
+        for (column, panel) in (0..self.product.columns).step_by(COLUMNS).zip(panels) {
             let columns = COLUMNS.min(self.product.columns - column);
             for (tile, a) in self.rows.tiles.clone().zip(tiles.chunks_exact(tile_len)) {
                 let row = self.rows.row(tile) - first_row;

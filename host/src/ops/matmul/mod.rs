@@ -97,12 +97,7 @@ pub fn matmul<T: Float>(
     if m == 0 || n == 0 {
         return;
     }
-    let needed = (m - 1) * row_stride + n;
-    assert!(needed <= out.len(), "result outside its slice");
-    if let Write::Sum { residual, bias } = write {
-        assert!(residual.is_none_or(|residual| residual.len() >= needed), "residual smaller than the result");
-        assert!(bias.is_none_or(|bias| bias.len() >= n), "bias smaller than a row of the result");
-    }
+    check(m, n, out, row_stride, write);
     #[cfg(target_arch = "x86_64")]
     if let (Some(format), Some(a), Some(b), Some(write)) = (format::<T>(engine), a.f32(), b.f32(), write.f32())
         && m >= FEW_ROWS
@@ -116,6 +111,16 @@ pub fn matmul<T: Float>(
         return portable(out, row_stride, a, b, write, threads);
     }
     portable(out, row_stride, a, b, write, threads);
+}
+
+/// The kernels rely on these sizes.
+fn check<T>(m: usize, n: usize, out: &[T], row_stride: usize, write: Write<'_, T>) {
+    let needed = m.saturating_sub(1) * row_stride + n;
+    assert!(needed <= out.len(), "result outside its slice");
+    if let Write::Sum { residual, bias } = write {
+        assert!(residual.is_none_or(|residual| residual.len() >= needed), "residual smaller than the result");
+        assert!(bias.is_none_or(|bias| bias.len() >= n), "bias smaller than a row of the result");
+    }
 }
 
 /// Whether products with bfloat16 factors are faster than in `f32` on this CPU. Where they are not they are emulated.
@@ -156,25 +161,39 @@ pub struct Factor<'a, T> {
 }
 
 impl<'a, T: Float> Factor<'a, T> {
-    /// Prepares `matrix`, on all threads.
-    pub fn new(engine: &'a Engine, matrix: Matrix<'a, T>) -> Self {
+    /// Prepares `matrix`.
+    pub fn new(engine: &'a Engine, matrix: Matrix<'a, T>, threads: Threads) -> Self {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = threads;
         Self {
             engine,
             matrix,
             #[cfg(target_arch = "x86_64")]
             prepared: format::<T>(engine)
                 .zip(matrix.f32())
-                .map(|(format, matrix)| blocked::Prepared::new(engine, format, matrix)),
+                .map(|(format, matrix)| blocked::Prepared::new(engine, format, matrix, threads)),
         }
     }
 
-    /// As [`matmul`], with this as `b`.
-    pub fn multiply(&self, out: &mut [T], row_stride: usize, a: Matrix<'_, T>, write: Write<'_, T>, threads: Threads) {
+    /// As [`matmul`] with the upper left corner of this as `b`: as many rows as `a` has columns, and `columns` columns.
+    pub fn multiply(
+        &self,
+        out: &mut [T],
+        row_stride: usize,
+        a: Matrix<'_, T>,
+        columns: usize,
+        write: Write<'_, T>,
+        threads: Threads,
+    ) {
+        assert!(a.columns <= self.matrix.rows && columns <= self.matrix.columns, "a corner larger than its matrix");
         #[cfg(target_arch = "x86_64")]
         if let (Some(prepared), Some(a), Some(write)) = (&self.prepared, a.f32(), write.f32()) {
-            return prepared.multiply(self.engine, bytemuck::cast_slice_mut(out), row_stride, a, write, threads);
+            let out = bytemuck::cast_slice_mut(out);
+            check(a.rows, columns, out, row_stride, write);
+            return prepared.multiply(self.engine, out, row_stride, a, columns, write, threads);
         }
-        matmul(self.engine, out, row_stride, a, self.matrix, write, threads);
+        let corner = Matrix { rows: a.columns, columns, ..self.matrix };
+        matmul(self.engine, out, row_stride, a, corner, write, threads);
     }
 }
 

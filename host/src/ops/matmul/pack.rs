@@ -29,7 +29,7 @@ struct Targets<F> {
     step: usize,
 }
 
-/// Panels `[panels, steps, COLUMNS]` of `b` `[k, n]` from its row `row` and its column `column` on; 0 beyond the matrix.
+/// Panels `[panels, steps, COLUMNS]` of `b` `[k, n]` from its row `row` and its column `column` on; 0 beyond its end.
 ///
 /// # Safety
 /// `format.is_supported()`.

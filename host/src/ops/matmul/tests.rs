@@ -85,6 +85,27 @@ fn check(engine: &Engine, a: Matrix<'_, f32>, b: Matrix<'_, f32>) {
     }
 }
 
+/// A prepared factor, whole or a corner of it, gives the bits of a product with that corner.
+#[test]
+fn corners_of_a_prepared_factor_equal_products() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let engine = Engine::new(precision);
+        let (m, k, n) = (29, 530, 70);
+        let (a, b) = (random("a", m * k), random("b", k * n));
+        for b in [Matrix::new(&b, k, n), Matrix::new(&b, n, k).t()] {
+            let factor = Factor::new(&engine, b, Threads::All);
+            for (rows, columns) in [(k, n), (k, 33), (513, n), (64, 32), (7, 5), (256, 64)] {
+                let a = Matrix::strided(&a, m, rows, k);
+                let corner = Matrix { rows, columns, ..b };
+                let (mut got, mut expected) = (vec![0.0; m * n], vec![0.0; m * n]);
+                factor.multiply(&mut got, n, a, columns, Write::Overwrite, Threads::All);
+                matmul(&engine, &mut expected, n, a, corner, Write::Overwrite, Threads::One);
+                assert_eq!(got, expected, "{precision:?}: {rows} rows, {columns} columns");
+            }
+        }
+    }
+}
+
 /// What other CPUs run instead of the kernels here.
 #[test]
 fn emulated_bfloat16_equals_the_kernels() {
