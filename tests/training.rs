@@ -182,8 +182,7 @@ fn set(tensor: &Tensor, values: Vec<f64>) {
 /// One batch of 4 sequences and 4 batches of 1, or 1 batch of 3 and batches of 1 and 2, train the same model.
 #[test]
 fn accumulation_equals_the_big_batch() {
-    // In f32 each run is up to 2e-5 away from that in f64.
-    for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 1e-4)] {
+    for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 2e-5)] {
         let run = |cuts: &[std::ops::Range<usize>]| {
             let mut trainer = trainer(&golden_config(&[precision]));
             (0..5)
@@ -198,8 +197,9 @@ fn accumulation_equals_the_big_batch() {
         for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
             for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
                 assert_near("loss", loss, *whole_loss, limit);
-                // AdamW's first steps divide by tiny second moments, which multiplies rounding from step to step.
-                assert_near("gradient norm", norm, *whole_norm, limit * 10.0);
+                // AdamW's first steps divide by tiny second moments, which multiplies rounding from step to step: in f32
+                // each of the two runs is up to 1.5e-5 away from that in f64.
+                assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
             }
         }
     }
