@@ -6,7 +6,7 @@ use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
 use crate::data::{self, Batch, Dataset, Loader, Position};
 use crate::loss::Program;
-use crate::ops::{OpGroup, measure_peak};
+use crate::ops::{OpGroup, keep_awake, measure_peak};
 use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
@@ -104,7 +104,7 @@ fn time(
         }
         let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
         let step_begun = Instant::now();
-        let report = trainer.step(step, &micro_batches)?;
+        let report = keep_awake(|| trainer.step(step, &micro_batches))?;
         seconds.push(step_begun.elapsed().as_secs_f64());
         (loss, tokens) = (report.outputs[0], report.tokens);
         let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();

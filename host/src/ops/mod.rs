@@ -6,6 +6,7 @@
 
 pub mod add;
 pub mod attention;
+mod awake;
 mod cpu;
 pub mod dropout;
 pub mod embedding;
@@ -23,6 +24,7 @@ pub mod rotary;
 pub mod swiglu;
 pub mod update;
 
+pub use awake::keep_awake;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;

@@ -11,7 +11,7 @@ use crate::config::RunConfig;
 use crate::data::{self, Batch, Dataset, Loader, eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
-use crate::ops::{Precision, has_bf16};
+use crate::ops::{Precision, has_bf16, keep_awake};
 use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
 use crate::{Error, Result};
 use serde_json::json;
@@ -147,7 +147,7 @@ impl<'c> Run<'c> {
             let micro_batches: Vec<Batch> = (0..train.accumulate).map(|_| loader.next_batch()).collect();
             // forward, backward, update
             let begun = Instant::now();
-            let report = match self.trainer.step(self.state.step, &micro_batches) {
+            let report = match keep_awake(|| self.trainer.step(self.state.step, &micro_batches)) {
                 Ok(report) => report,
                 Err(error) => return Err(self.keep_for_replay(data, error)),
             };
