@@ -133,6 +133,23 @@ fn f32_follows_pytorch_to_rounding() {
     }
 }
 
+/// The first losses stay near those in f64, and are not f32's: the factors of products are rounded. (Later ones drift
+/// apart, as AdamW's steps at this learning rate multiply any difference.)
+#[test]
+fn bf16_follows_f64_from_some_distance() {
+    for model in MODELS {
+        let losses = |precision: &str| -> Vec<f64> {
+            let mut trainer = trainer(&config_of(model, &ADAMW, &[precision]));
+            let loss = |step| trainer.step(step, &[batch(step as usize, 0..BATCH)]).unwrap().outputs[0];
+            (0..5).map(loss).collect()
+        };
+        let (got, expected) = (losses("train.precision=bf16"), losses("train.precision=f64"));
+        let errors: Vec<f64> = got.iter().zip(&expected).map(|(got, expected)| (got / expected - 1.0).abs()).collect();
+        let worst = errors.iter().copied().fold(0.0, f64::max);
+        assert!((1e-5..2e-3).contains(&worst), "{model}: {errors:?}");
+    }
+}
+
 /// The gradient of every parameter, at a few places each, against central differences of the loss in f64.
 #[test]
 fn gradients_equal_finite_differences() {
@@ -197,7 +214,7 @@ fn accumulation_equals_the_big_batch() {
         for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
             for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
                 assert_near("loss", loss, *whole_loss, limit);
-                // AdamW's first steps divide by tiny second moments, which multiplies rounding from step to step: in f32
+                // AdamW divides by tiny second moments at first, which multiplies rounding from step to step: in f32
                 // each of the two runs is up to 1.5e-5 away from that in f64.
                 assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
             }

@@ -2,7 +2,8 @@
 
 use super::super::checked::one_line;
 use super::super::config::Limits;
-use super::{engine, state::State, types};
+use super::engine::{Shared, ticks};
+use super::{state::State, types};
 use std::sync::Arc;
 use trainyard_plugin::{PluginError, Result, Setting};
 use wasmtime::component::{ComponentNamedList, ComponentType, Instance, InstancePre, Lift, Lower};
@@ -14,6 +15,7 @@ pub type Answer<T> = std::result::Result<T, types::PluginError>;
 /// One instance. A trap leaves its memory in an unknown state, so it ends the instance.
 pub struct Guest {
     store: Store<State>,
+    shared: &'static Shared,
     instance: Instance,
     limits: Limits,
     /// Why it cannot be called any more.
@@ -22,17 +24,25 @@ pub struct Guest {
 
 impl Guest {
     /// Instantiates the component and calls its `create`.
-    pub fn create(pre: &InstancePre<State>, name: Arc<str>, limits: Limits, settings: &[Setting]) -> Result<Self> {
+    pub fn create(
+        shared: &'static Shared,
+        pre: &InstancePre<State>,
+        name: Arc<str>,
+        limits: Limits,
+        settings: &[Setting],
+    ) -> Result<Self> {
         let mut store = Store::new(pre.component().engine(), State::new(name, limits));
         store.limiter(|state| state);
-        store.set_epoch_deadline(engine::ticks(limits.call_ms));
+        store.set_epoch_deadline(ticks(limits.call_ms));
         // lists may alias in the guest's memory: what one call returns is limited like what the guest may hold
         store.set_hostcall_fuel(usize::try_from(limits.memory_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX));
+        let call = shared.call();
         let instance = match pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) => return Err(explain(&error, store.data(), limits)),
         };
-        let mut guest = Self { store, instance, limits, ended: None };
+        drop(call);
+        let mut guest = Self { store, shared, instance, limits, ended: None };
         let settings: Vec<_> = settings.iter().map(types::Setting::from).collect();
         guest.call::<_, ()>("create", (settings.as_slice(),))?;
         Ok(guest)
@@ -58,7 +68,8 @@ impl Guest {
         }
         let state = self.store.data_mut();
         (state.out_of_memory, state.last_error) = (false, None);
-        self.store.set_epoch_deadline(engine::ticks(self.limits.call_ms));
+        self.store.set_epoch_deadline(ticks(self.limits.call_ms));
+        let _call = self.shared.call();
         let answer = match self.instance.get_typed_func::<P, (R,)>(&mut self.store, function) {
             Ok(function) => function.call(&mut self.store, params),
             Err(error) => {

@@ -13,6 +13,7 @@ use super::checked::one_line;
 use super::config::Limits;
 use super::instance::Instance;
 use crate::{Error, Result};
+use engine::Shared;
 use guest::Guest;
 use state::State;
 use std::path::Path;
@@ -25,6 +26,7 @@ const ALLOWED_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plug
 
 /// A compiled component.
 pub struct Module {
+    shared: &'static Shared,
     pre: InstancePre<State>,
     kind: Kind,
     name: Arc<str>,
@@ -36,19 +38,19 @@ impl Module {
     pub fn compile(path: &Path, bytes: &[u8], imports: &[String], identity: &Identity, limits: Limits) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
-        let engine = engine::shared()?;
-        let component = Component::new(engine, bytes)
+        let shared = engine::shared()?;
+        let component = Component::new(&shared.engine, bytes)
             .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
-        let mut linker = Linker::new(engine);
+        let mut linker = Linker::new(&shared.engine);
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { pre, kind: identity.kind, name: identity.name.as_str().into(), limits })
+        Ok(Self { shared, pre, kind: identity.kind, name: identity.name.as_str().into(), limits })
     }
 
     /// A new instance, with a store of its own.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
-        let guest = Guest::create(&self.pre, self.name.clone(), self.limits, settings)?;
+        let guest = Guest::create(self.shared, &self.pre, self.name.clone(), self.limits, settings)?;
         kinds::instance(self.kind, guest)
     }
 }
