@@ -7,7 +7,7 @@ use super::config::ModelConfig;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::params::{Init, Params};
-use super::transformer::Parts;
+use super::parts::Parts;
 use crate::Result;
 use crate::ops::gelu::Gelu;
 use crate::ops::linear::Layout;

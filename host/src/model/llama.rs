@@ -8,7 +8,7 @@ use super::config::ModelConfig;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::params::{Init, Param, Params};
-use super::transformer::Parts;
+use super::parts::Parts;
 use crate::Result;
 use crate::ops::linear::Layout;
 use serde_json::{Value, json};

@@ -12,6 +12,7 @@ mod llama;
 mod memory;
 mod norm;
 mod params;
+mod parts;
 mod transformer;
 
 pub use config::{Architecture, ModelConfig};

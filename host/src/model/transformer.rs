@@ -10,8 +10,8 @@ use super::block::{Block, Pass};
 use super::config::{Architecture, ModelConfig};
 use super::dropout::{Dropout, Masks, Site};
 use super::memory::Allocator;
-use super::norm::Norm;
-use super::params::{Param, Params};
+use super::params::Params;
+use super::parts::Parts;
 use super::{Tokens, gpt, llama};
 use crate::ops::{Engine, Precision, add, embedding, rotary::Table};
 use crate::{Error, Result};
@@ -30,24 +30,10 @@ pub struct Transformer {
     activations: Option<Activations>,
 }
 
-/// What a recipe makes.
-pub(super) struct Parts {
-    /// `[vocab, C]`
-    pub tokens: Param,
-    /// `[context, C]`; none when positions are rotary.
-    pub positions: Option<Param>,
-    pub blocks: Vec<Block>,
-    pub final_norm: Norm,
-    /// `[vocab, C]`; the same as `tokens` when tied.
-    pub head: Param,
-}
-
-impl Parts {
-    fn new(config: &ModelConfig, vocab: usize, params: &mut Params) -> Result<Self> {
-        match config.architecture {
-            Architecture::Gpt { gelu } => gpt::parts(config, gelu, vocab, params),
-            Architecture::Llama { .. } => llama::parts(config, vocab, params),
-        }
+fn parts(config: &ModelConfig, vocab: usize, params: &mut Params) -> Result<Parts> {
+    match config.architecture {
+        Architecture::Gpt { gelu } => gpt::parts(config, gelu, vocab, params),
+        Architecture::Llama { .. } => llama::parts(config, vocab, params),
     }
 }
 
@@ -57,7 +43,7 @@ impl Transformer {
     /// third more work.
     pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64, recompute: bool) -> Result<Self> {
         let mut params = Params::new(Allocator::new(precision.dtype()), seed);
-        let parts = Parts::new(config, vocab, &mut params)?;
+        let parts = parts(config, vocab, &mut params)?;
         let rotary = match config.architecture {
             Architecture::Gpt { .. } => None,
             Architecture::Llama { rope_theta, .. } => {
@@ -92,7 +78,7 @@ impl Transformer {
     ) -> Result<u64> {
         let dtype = precision.dtype();
         let mut params = Params::new(Allocator::only_shapes(dtype), 0);
-        Parts::new(config, vocab, &mut params)?;
+        parts(config, vocab, &mut params)?;
         let allocator = Allocator::only_shapes(dtype);
         let activations = Activations::new(config, Size { sequences, length, recompute }, &allocator)?;
         if training {
