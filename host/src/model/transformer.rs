@@ -10,7 +10,7 @@ use super::block::{Block, Pass};
 use super::config::{Architecture, ModelConfig};
 use super::dropout::{Dropout, Masks, Site};
 use super::memory::Allocator;
-use super::params::Params;
+use super::params::{Param, Params};
 use super::parts::Parts;
 use super::{Tokens, gpt, llama};
 use crate::ops::{Engine, Precision, add, embedding, rotary::Table};
