@@ -1,6 +1,7 @@
 //! y = x W + b, with W stored as GPT-2 stores it, `[in, out]`, or as Llama does, `[out, in]`.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use super::reduce::sum_in_order;
 use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
 use crate::Result;
 use candle_core::Tensor;
@@ -91,34 +92,24 @@ pub fn backward(
     }))?;
     let Some(dbias) = dbias else { return Ok(()) };
     with_type!(dy, T => with_slices::<T, 1, 1>([dy], [dbias], |[dy], [dbias]| {
-        add_column_sums(dy, dbias);
+        add_column_sums(engine, dy, dbias);
         Ok(())
     }))
 }
 
 /// `sums[j]` += Σ over rows of `x[i, j]`, in an order that does not depend on the number of threads.
-pub(super) fn add_column_sums<T: Float>(x: &[T], sums: &mut [T]) {
+fn add_column_sums<T: Float>(engine: &Engine, x: &[T], sums: &mut [T]) {
     let width = sums.len();
-    let partial: Vec<Vec<T>> = x
-        .par_chunks(rows_per_task(width) * width)
-        .map(|rows| {
-            let mut sum = vec![T::ZERO; width];
-            vectorised(
-                #[inline(always)]
-                || {
-                    for row in rows.chunks_exact(width) {
-                        for (sum, &value) in sum.iter_mut().zip(row) {
-                            *sum += value;
-                        }
+    sum_in_order(engine, [sums], x.par_chunks(rows_per_task(width) * width), |rows, sums| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in rows.chunks_exact(width) {
+                    for (sum, &value) in sums.iter_mut().zip(row) {
+                        *sum += value;
                     }
-                },
-            );
-            sum
-        })
-        .collect();
-    for part in partial {
-        for (sum, value) in sums.iter_mut().zip(part) {
-            *sum += value;
-        }
-    }
+                }
+            },
+        );
+    });
 }

@@ -1,4 +1,4 @@
-//! Sums that the norms share: vectorised within a row, in a fixed order over rows.
+//! Sums over rows: vectorised within a row, in a fixed order over rows.
 
 use super::{Engine, Float};
 use rayon::prelude::*;

@@ -101,6 +101,7 @@ pub fn matmul<T: Float>(
     #[cfg(target_arch = "x86_64")]
     if let (Some(format), Some(a), Some(b), Some(write)) = (format::<T>(engine), a.f32(), b.f32(), write.f32())
         && m >= FEW_ROWS
+        && k > 0
     {
         let out = bytemuck::cast_slice_mut(out);
         return blocked::multiply(engine, format, out, row_stride, a, b, write, threads);
