@@ -4,7 +4,7 @@ use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
-use crate::data::{self, Batch, Dataset, Loader, Position};
+use crate::data::{Batch, Loader, Position};
 use crate::loss::Program;
 use crate::ops::{OpGroup, keep_awake, measure_peak};
 use crate::plugin::Plugin;
@@ -12,7 +12,6 @@ use crate::random::Stream;
 use crate::report::{Progress, StepLine};
 use crate::train::{Memory, RunPlugins, Trainer};
 use crate::{Error, Result};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use trainyard_plugin::Kind;
 
@@ -46,7 +45,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
             let plugins = RunPlugins::open(config)?;
             let program = compile(&plugins.loss)?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
-            let data = prepare(config, &plugins, folder.path())?;
+            let data = plugins.prepare(config, folder.path())?;
             let (context, batch, seed) = (config.model.context, config.train.batch, config.run.seed);
             let token_bytes = &data.tokenizer.token_bytes;
             let mut loader = Loader::new(&data.train, context, batch, seed, token_bytes, Position::default())?;
@@ -54,11 +53,6 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
             time(config, options, data.tokenizer.n_tokens, program, batches)
         }
     })
-}
-
-fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &Path) -> Result<Dataset> {
-    let (mut filters, mut tokenizer) = (plugins.named_filters()?, plugins.named_tokenizer(config)?);
-    data::prepare(&config.data, &mut filters, &mut tokenizer, folder)
 }
 
 /// Tokens that are drawn uniformly, the same for the same seed and `index`.

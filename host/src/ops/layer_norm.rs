@@ -7,9 +7,6 @@ use crate::Result;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-/// Added to the variance by GPT-2.
-pub const EPSILON: f64 = 1e-5;
-
 /// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
 /// backward.
 pub fn forward(

@@ -1,10 +1,11 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{NamedFilter, NamedTokenizer};
+use crate::data::{self, Dataset, NamedFilter, NamedTokenizer};
 use crate::plugin::{Plugin, Stamp};
 use crate::{Error, Result};
 use std::fs;
+use std::path::Path;
 use trainyard_plugin::Kind;
 
 /// Every plugin that a run's config names, loaded.
@@ -50,8 +51,13 @@ impl RunPlugins {
         stamps
     }
 
+    /// The config's data, filtered and tokenized by new instances of the plugins, in `folder`.
+    pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
+        data::prepare(&config.data, &mut self.named_filters()?, &mut self.named_tokenizer(config)?, folder)
+    }
+
     /// New instances of the filters, for the data path.
-    pub fn named_filters(&self) -> Result<Vec<NamedFilter>> {
+    fn named_filters(&self) -> Result<Vec<NamedFilter>> {
         let named = |plugin: &Plugin| {
             let name = plugin.identity().name.clone();
             Ok(NamedFilter { name, digest: describe(plugin.stamp()), instance: plugin.filter()? })
@@ -60,7 +66,7 @@ impl RunPlugins {
     }
 
     /// A new tokenizer, and its model if the config names one.
-    pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer> {
+    fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer> {
         let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
         Ok(NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),

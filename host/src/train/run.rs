@@ -79,12 +79,12 @@ impl<'c> Run<'c> {
                 if identity.same_data(&saved.identity) {
                     data::open(&folder.data())?
                 } else {
-                    prepare(config, &plugins, &folder)?
+                    plugins.prepare(config, &folder.data())?
                 }
             }
             None => {
                 folder.create(options.overwrite || options.resume)?;
-                prepare(config, &plugins, &folder)?
+                plugins.prepare(config, &folder.data())?
             }
         };
         folder.describe(config, &plugins)?;
@@ -258,12 +258,6 @@ impl<'c> Run<'c> {
     fn tokens_per_step(&self) -> f64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as f64
     }
-}
-
-fn prepare(config: &RunConfig, plugins: &RunPlugins, folder: &RunFolder) -> Result<Dataset> {
-    let mut filters = plugins.named_filters()?;
-    let mut tokenizer = plugins.named_tokenizer(config)?;
-    data::prepare(&config.data, &mut filters, &mut tokenizer, &folder.data())
 }
 
 fn due(step: u64, every: u64) -> bool {
