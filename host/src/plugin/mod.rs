@@ -8,6 +8,7 @@ mod build;
 mod builtin;
 mod checked;
 mod config;
+mod dirs;
 mod file;
 mod inspect;
 mod instance;

@@ -84,7 +84,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     }
     let backend = match &file.form {
         Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file.bytes, imports, &file.identity, config.limits)?)
+            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits)?)
         }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(

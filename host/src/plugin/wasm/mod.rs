@@ -3,6 +3,7 @@
 //! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five
 //! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
+mod cache;
 mod engine;
 mod guest;
 mod kinds;
@@ -11,14 +12,16 @@ mod types;
 
 use super::checked::one_line;
 use super::config::Limits;
+use super::file::PluginFile;
 use super::instance::Instance;
 use crate::{Error, Result};
+use cache::Cache;
 use engine::Shared;
 use guest::Guest;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Identity, Kind, Setting};
+use trainyard_plugin::{Kind, Setting};
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// All that a plugin may import; `types` holds no functions.
@@ -34,18 +37,22 @@ pub struct Module {
 }
 
 impl Module {
-    /// Compiles a component and checks what it wants from the host.
-    pub fn compile(path: &Path, bytes: &[u8], imports: &[String], identity: &Identity, limits: Limits) -> Result<Self> {
+    /// Compiles a component, or takes it from the cache, and checks what it wants from the host.
+    pub fn compile(path: &Path, file: &PluginFile, imports: &[String], limits: Limits) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
-        let shared = engine::shared()?;
-        let component = Component::new(&shared.engine, bytes)
+        let shared = engine::shared(limits.call_ms > 0)?;
+        let component = match Cache::open() {
+            Some(cache) => cache.component(&shared.engine, &file.sha256, &file.bytes),
+            None => Component::new(&shared.engine, &file.bytes),
+        };
+        let component = component
             .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
         let mut linker = Linker::new(&shared.engine);
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { shared, pre, kind: identity.kind, name: identity.name.as_str().into(), limits })
+        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits })
     }
 
     /// A new instance, with a store of its own.
