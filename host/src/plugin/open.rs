@@ -83,9 +83,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
         )));
     }
     let backend = match &file.form {
-        Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits)?)
-        }
+        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits)?),
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
                 "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
@@ -94,7 +92,9 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
                 file.identity.name
             )));
         }
-        Form::Library { symbol } => Backend::Native(native::Library::load(path, symbol, &file.identity)?),
+        Form::Library { symbol } => {
+            Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
+        }
     };
     Plugin::new(file.identity, file.sha256, backend, config)
 }

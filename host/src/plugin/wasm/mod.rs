@@ -11,9 +11,9 @@ mod state;
 mod types;
 
 use super::checked::one_line;
-use super::config::Limits;
 use super::file::PluginFile;
 use super::instance::Instance;
+use super::limits::Limits;
 use crate::{Error, Result};
 use cache::Cache;
 use engine::Shared;
@@ -46,8 +46,8 @@ impl Module {
             Some(cache) => cache.component(&shared.engine, &file.sha256, &file.bytes),
             None => Component::new(&shared.engine, &file.bytes),
         };
-        let component = component
-            .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
+        let component =
+            component.map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
         let mut linker = Linker::new(&shared.engine);
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| linker.instantiate_pre(&component))

@@ -1,10 +1,10 @@
 //! What a sandbox may do: log, and grow to its limits.
 
 use super::super::checked::one_line;
-use super::super::config::Limits;
+use super::super::limits::Limits;
+use super::super::log::Log;
 use super::types::Level;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use wasmtime::component::Linker;
 use wasmtime::{ResourceLimiter, StoreContextMut, bail};
 
@@ -24,7 +24,7 @@ pub struct State {
 
 impl State {
     pub fn new(name: Arc<str>, limits: Limits) -> Self {
-        let log = Log { name, lines_per_second: limits.log_lines, second: Instant::now(), n_lines: 0 };
+        let log = Log::new(name, &limits);
         Self { limits, memory_bytes: 0, table_elements: 0, limit_reached: None, last_error: None, log }
     }
 
@@ -34,10 +34,9 @@ impl State {
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        let message = one_line(message);
-        self.log.write(level, &message);
+        self.log.write(level.into(), message);
         if level == Level::Error {
-            self.last_error = Some(message);
+            self.last_error = Some(one_line(message));
         }
     }
 
@@ -46,37 +45,6 @@ impl State {
     fn refuse(&mut self, why: String) -> wasmtime::Result<bool> {
         self.limit_reached = Some(why);
         bail!("a limit was reached")
-    }
-}
-
-/// A plugin's lines, at most so many a second.
-struct Log {
-    name: Arc<str>,
-    lines_per_second: u64,
-    second: Instant,
-    n_lines: u64,
-}
-
-impl Log {
-    /// `message` is one line.
-    fn write(&mut self, level: Level, message: &str) {
-        if self.second.elapsed() > Duration::from_secs(1) {
-            if self.n_lines > self.lines_per_second {
-                let more = self.n_lines - self.lines_per_second;
-                tracing::warn!(plugin = &*self.name, "{more} more lines were not shown (limits.log_lines)");
-            }
-            (self.second, self.n_lines) = (Instant::now(), 0);
-        }
-        self.n_lines += 1;
-        if self.n_lines > self.lines_per_second {
-            return;
-        }
-        match level {
-            Level::Error => tracing::error!(plugin = &*self.name, "{message}"),
-            Level::Warn => tracing::warn!(plugin = &*self.name, "{message}"),
-            Level::Info => tracing::info!(plugin = &*self.name, "{message}"),
-            Level::Debug => tracing::debug!(plugin = &*self.name, "{message}"),
-        }
     }
 }
 
@@ -104,7 +72,7 @@ impl ResourceLimiter for State {
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let (total, limit) = (self.table_elements.saturating_add(desired - current), self.limits.table_elements);
-        if (total as u64) > limit {
+        if total > limit {
             return self.refuse(format!("limit of {limit} table elements reached (limits.table_elements)"));
         }
         self.table_elements = total;
@@ -112,7 +80,7 @@ impl ResourceLimiter for State {
     }
 
     fn instances(&self) -> usize {
-        usize::try_from(self.limits.instances).unwrap_or(usize::MAX)
+        self.limits.instances
     }
 
     fn tables(&self) -> usize {
