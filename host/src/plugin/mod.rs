@@ -26,6 +26,7 @@ pub use grant::Grant;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use open::is_file;
+pub(crate) use wasm::Cache;
 
 use crate::{Error, Result};
 use checked::{Checked, blame};

@@ -26,78 +26,86 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// A directory that only this user can write to.
 pub struct Cache {
-    dir: PathBuf,
+    /// None is a cache that keeps nothing.
+    dir: Option<PathBuf>,
 }
 
 impl Cache {
-    /// The user's cache; none when there is no such place, or others could put code into it.
-    pub fn open() -> Option<Self> {
-        let dir = match std::env::var_os(VARIABLE) {
-            Some(dir) if dir.is_empty() => return None,
-            Some(dir) => PathBuf::from(dir),
-            None => dirs::cache()?.join("compiled"),
-        };
-        Self::at(dir)
+    /// The user's, where the environment says.
+    pub fn user() -> Self {
+        match std::env::var_os(VARIABLE) {
+            Some(dir) => Self { dir: Some(PathBuf::from(dir)).filter(|dir| !dir.as_os_str().is_empty()) },
+            None => Self { dir: dirs::cache().map(|dir| dir.join("compiled")) },
+        }
     }
 
-    fn at(dir: PathBuf) -> Option<Self> {
-        create(&dir).ok()?;
-        let metadata = fs::metadata(&dir).ok()?;
-        if !is_private(&metadata) {
-            tracing::warn!(
-                "{}: others may write here, so compiled plugins are not kept; chmod go-w it, or set {VARIABLE}",
-                dir.display()
-            );
-            return None;
-        }
-        Some(Self { dir })
+    /// One in this directory, which is made when it is missing.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: Some(dir.to_owned()) }
     }
 
     /// The component with these bytes, compiled before or now. `sha256` is the bytes' digest.
     pub fn component(&self, engine: &Engine, sha256: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let path = self.dir.join(key(engine, sha256));
+        let Some(dir) = self.dir.as_deref().filter(|dir| is_usable(dir)) else {
+            return Component::new(engine, bytes);
+        };
+        let path = dir.join(key(engine, sha256));
         if let Some(component) = load(engine, &path) {
             return Ok(component);
         }
         let component = Component::new(engine, bytes)?;
-        // a cache that cannot be written is only slow
         if let Ok(code) = component.serialize() {
-            match self.store(&path, &code) {
-                Ok(()) => self.shrink(MAX_BYTES),
+            match store(&path, &code) {
+                Ok(()) => shrink(dir, MAX_BYTES),
+                // a cache that cannot be written is only slow
                 Err(error) => tracing::debug!("{}: cannot be written: {error}", path.display()),
             }
         }
         Ok(component)
     }
+}
 
-    /// Other processes see the whole entry or none.
-    fn store(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)?;
-        file.write_all(FORMAT)?;
-        file.write_all(&xxh3_128(code).to_le_bytes())?;
-        file.write_all(code)?;
-        file.persist(path)?;
-        Ok(())
+/// Makes the directory when it is missing; false when it cannot be made or others could put code into it.
+fn is_usable(dir: &Path) -> bool {
+    let metadata = create(dir).and_then(|()| fs::metadata(dir));
+    let is_usable = metadata.as_ref().is_ok_and(is_private);
+    if !is_usable && metadata.is_ok() {
+        tracing::warn!(
+            "{}: others may write here, so that compiled plugins are not kept; chmod go-w it, or set {VARIABLE}",
+            dir.display()
+        );
     }
+    is_usable
+}
 
-    /// Removes what was not used for longest until at most `max_bytes` are left.
-    fn shrink(&self, max_bytes: u64) {
-        let entry = |entry: fs::DirEntry| {
-            let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
-            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-        };
-        let mut entries: Vec<_> =
-            fs::read_dir(&self.dir).into_iter().flatten().filter_map(|found| entry(found.ok()?)).collect();
-        entries.sort();
-        let mut total: u64 = entries.iter().map(|(_, size, _)| size).sum();
-        for (_, size, path) in entries {
-            if total <= max_bytes {
-                return;
-            }
-            // another process may have removed it already
-            if fs::remove_file(path).is_ok() {
-                total -= size;
-            }
+/// Other processes see the whole entry or none.
+fn store(path: &Path, code: &[u8]) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
+    file.write_all(FORMAT)?;
+    file.write_all(&xxh3_128(code).to_le_bytes())?;
+    file.write_all(code)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Removes what was not used for longest until at most `max_bytes` are left.
+fn shrink(dir: &Path, max_bytes: u64) {
+    let entry = |entry: fs::DirEntry| {
+        let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
+        Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+    };
+    let found = fs::read_dir(dir).into_iter().flatten();
+    let mut entries: Vec<_> = found.filter_map(|found| entry(found.ok()?)).collect();
+    entries.sort();
+    let mut total: u64 = entries.iter().map(|(_, size, _)| size).sum();
+    for (_, size, path) in entries {
+        if total <= max_bytes {
+            return;
+        }
+        // another process may have removed it already
+        if fs::remove_file(path).is_ok() {
+            total -= size;
         }
     }
 }
@@ -155,4 +163,24 @@ fn is_private(metadata: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_private(_metadata: &Metadata) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        for (age, name) in ["new", "old", "older"].into_iter().enumerate() {
+            let path = dir.path().join(name);
+            fs::write(&path, [0; 100]).expect("written");
+            let time = SystemTime::now() - std::time::Duration::from_secs(60 * age as u64);
+            File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("a file");
+        }
+        shrink(dir.path(), 250);
+        assert!(!dir.path().join("older").exists() && dir.path().join("old").exists());
+        shrink(dir.path(), 100);
+        assert!(!dir.path().join("old").exists() && dir.path().join("new").exists());
+    }
 }

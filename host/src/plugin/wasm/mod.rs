@@ -10,19 +10,20 @@ mod kinds;
 mod state;
 mod types;
 
+pub use cache::Cache;
+
 use super::checked::one_line;
 use super::file::PluginFile;
 use super::instance::Instance;
 use super::limits::Limits;
 use crate::{Error, Result};
-use cache::Cache;
 use engine::Shared;
 use guest::Guest;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
 use trainyard_plugin::{Kind, Setting};
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 
 /// All that a plugin may import; `types` holds no functions.
 const ALLOWED_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
@@ -38,16 +39,13 @@ pub struct Module {
 
 impl Module {
     /// Compiles a component, or takes it from the cache, and checks what it wants from the host.
-    pub fn compile(path: &Path, file: &PluginFile, imports: &[String], limits: Limits) -> Result<Self> {
+    pub fn compile(path: &Path, file: &PluginFile, imports: &[String], limits: Limits, cache: &Cache) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
         let shared = engine::shared(limits.call_ms > 0)?;
-        let component = match Cache::open() {
-            Some(cache) => cache.component(&shared.engine, &file.sha256, &file.bytes),
-            None => Component::new(&shared.engine, &file.bytes),
-        };
-        let component =
-            component.map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
+        let component = cache
+            .component(&shared.engine, &file.sha256, &file.bytes)
+            .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
         let mut linker = Linker::new(&shared.engine);
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| linker.instantiate_pre(&component))
