@@ -9,16 +9,20 @@ mod builtin;
 mod checked;
 mod config;
 mod file;
+mod grant;
 mod inspect;
 mod instance;
+mod limits;
 mod native;
 mod open;
 mod settings;
 mod wasm;
 
 pub use build::{Forms, build};
-pub use config::{Limits, PluginConfig, Trust};
+pub use config::{Isolation, OnError, PluginConfig, Trust};
+pub use grant::Grant;
 pub use inspect::{Inspection, inspect};
+pub use limits::Limits;
 pub use open::is_file;
 
 use crate::{Error, Result};
