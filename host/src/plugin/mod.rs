@@ -15,6 +15,8 @@ mod instance;
 mod limits;
 mod native;
 mod open;
+#[cfg(unix)]
+mod process;
 mod settings;
 mod wasm;
 
@@ -24,6 +26,8 @@ pub use grant::Grant;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use open::is_file;
+#[cfg(unix)]
+pub use process::work;
 
 use crate::{Error, Result};
 use checked::{Checked, blame};
@@ -66,6 +70,8 @@ enum Backend {
     Builtin(&'static Builtin),
     Wasm(wasm::Module),
     Native(native::Library),
+    #[cfg(unix)]
+    Process(process::Isolated),
 }
 
 impl Backend {
@@ -74,6 +80,8 @@ impl Backend {
             Backend::Builtin(_) => "builtin",
             Backend::Wasm(_) => "wasm",
             Backend::Native(_) => "native",
+            #[cfg(unix)]
+            Backend::Process(isolated) => isolated.backend(),
         }
     }
 }
@@ -150,12 +158,18 @@ impl Plugin {
     }
 
     fn create(&self) -> Result<Instance> {
-        let created = match &self.backend {
+        self.instance().map_err(|error| blame(&self.culprit, "create", error).into())
+    }
+
+    /// A new instance as the backend makes it: nothing checked, no culprit named.
+    fn instance(&self) -> trainyard_plugin::Result<Instance> {
+        match &self.backend {
             Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
             Backend::Wasm(module) => module.create(&self.settings),
             Backend::Native(library) => library.create(&self.settings),
-        };
-        created.map_err(|error| blame(&self.culprit, "create", error).into())
+            #[cfg(unix)]
+            Backend::Process(isolated) => isolated.create(),
+        }
     }
 
     fn wrong_kind(&self, got: Kind, expected: Kind) -> Error {

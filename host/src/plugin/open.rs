@@ -1,7 +1,7 @@
 //! Finds the plugin that a config names, and checks it before any of its code runs.
 
 use super::file::{Form, PluginFile, check_contract};
-use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use super::{Backend, Isolation, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
@@ -83,9 +83,6 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
         )));
     }
     let backend = match &file.form {
-        Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file.bytes, imports, &file.identity, config.limits)?)
-        }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
                 "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
@@ -94,7 +91,21 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
                 file.identity.name
             )));
         }
+        _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
+        Form::Component { imports } => {
+            Backend::Wasm(wasm::Module::compile(path, &file.bytes, imports, &file.identity, config.limits)?)
+        }
         Form::Library { symbol } => Backend::Native(native::Library::load(path, symbol, &file.identity)?),
     };
     Plugin::new(file.identity, file.sha256, backend, config)
+}
+
+#[cfg(unix)]
+fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Backend> {
+    super::process::Isolated::new(file, config).map(Backend::Process)
+}
+
+#[cfg(not(unix))]
+fn isolated(file: &PluginFile, _config: &PluginConfig) -> Result<Backend> {
+    Err(Error::usage(format!("plugin {:?}: isolation needs a Unix system; remove the line", file.identity.name)))
 }

@@ -8,8 +8,8 @@ use trainyard_plugin::{PluginError, TextPair, TokenBatch};
 /// One call, with its arguments lent by whoever made it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call<'a> {
-    /// Loads the plugin that this config names, as JSON; comes first.
-    Open(&'a str),
+    /// Loads the plugin, which is sandboxed or not, that this config names, as JSON; comes first.
+    Open(bool, &'a str),
     /// Makes the instance; comes second. All others belong to the instance.
     Create,
     Observe(Cow<'a, [&'a str]>),
@@ -33,7 +33,7 @@ pub enum Call<'a> {
 impl Encode for Call<'_> {
     fn encode(&self, to: &mut Vec<u8>) {
         match self {
-            Call::Open(config) => (0u8, config).encode(to),
+            Call::Open(is_wasm, config) => (0u8, (is_wasm, config)).encode(to),
             Call::Create => 1u8.encode(to),
             Call::Observe(texts) => (2u8, texts).encode(to),
             Call::Train => 3u8.encode(to),
@@ -57,7 +57,7 @@ impl Encode for Call<'_> {
 impl<'a> Decode<'a> for Call<'a> {
     fn decode(from: &mut Reader<'a>) -> Option<Self> {
         Some(match u8::decode(from)? {
-            0 => Call::Open(Decode::decode(from)?),
+            0 => Call::Open(Decode::decode(from)?, Decode::decode(from)?),
             1 => Call::Create,
             2 => Call::Observe(Decode::decode(from)?),
             3 => Call::Train,
@@ -90,7 +90,7 @@ pub fn answer(instance: &mut Instance, call: Call<'_>, to: &mut Vec<u8>) {
         (Tokenizer(plugin), Call::Encode(texts)) => plugin.encode(&texts).encode(to),
         (Tokenizer(plugin), Call::Decode(batch)) => plugin.decode(&batch).encode(to),
         (Filter(plugin), Call::Judge(documents)) => plugin.judge(&documents).encode(to),
-        (Filter(plugin), Call::TwoPass) => Ok(plugin.two_pass()).encode(to),
+        (Filter(plugin), Call::TwoPass) => Ok::<_, PluginError>(plugin.two_pass()).encode(to),
         (Filter(plugin), Call::Observe(documents)) => plugin.observe(&documents).encode(to),
         (Filter(plugin), Call::State) => plugin.state().encode(to),
         (Filter(plugin), Call::Merge(state)) => plugin.merge(state).encode(to),

@@ -105,7 +105,7 @@ records! {
     Node { op, inputs, attributes }
     Output { name, sum, weight }
     Graph { op_set, nodes, outputs }
-    MetricInfo { unit, direction }
+    MetricInfo { unit, direction, aggregation }
     TextPair<'a> { hypothesis, references }
     PluginError { kind, message }
 }

@@ -7,7 +7,6 @@ use super::death::describe;
 use super::link::Link;
 use super::{Isolated, PROGRAM_VARIABLE, SUBCOMMAND, WORKER_VARIABLE};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -51,7 +50,7 @@ impl Worker {
         worker.expect_version(program)?;
         // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
         let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
-        worker.call_within::<()>(&Call::Open(&plugin.config_text), open_time, limits.call_ms)?;
+        worker.call_within::<()>(&Call::Open(plugin.is_wasm, &plugin.config_text), open_time, limits.call_ms)?;
         worker.call::<()>(&Call::Create)?;
         Ok(worker)
     }
@@ -194,7 +193,7 @@ fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
     Ok(Worker {
         process,
         link,
-        chatter: Chatter::new(plugin.name.clone(), reads, limits.log_lines),
+        chatter: Chatter::new(plugin.name.clone(), reads, limits.log_lines.into()),
         call_time: (limits.call_ms > 0).then(|| Duration::from_millis(limits.call_ms).saturating_add(grace)),
         call_ms: limits.call_ms,
         memory_mb: limits.memory_mb,

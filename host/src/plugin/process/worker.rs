@@ -59,47 +59,45 @@ fn end_with_host(socket: &OwnedFd) {
 
 fn serve(link: &mut Link) -> io::Result<()> {
     let (mut message, mut reply) = (Vec::new(), Vec::new());
-    let Call::Open(config) = next(link, &mut message)? else {
+    let (_, Call::Open(is_wasm, config)) = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let opened = open(config);
-    opened.as_ref().map(drop).map_err(Clone::clone).encode(&mut reply);
+    let opened = open(is_wasm, config);
+    opened.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
     let Ok((plugin, memory)) = opened else { return Ok(()) };
 
-    let Call::Create = next(link, &mut message)? else {
+    let (_, Call::Create) = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let created = memory.hold(0, || plugin.instance());
     reply.clear();
-    created.as_ref().map(drop).map_err(Clone::clone).encode(&mut reply);
+    created.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
     let Ok(mut instance) = created else { return Ok(()) };
 
     loop {
         reply.clear();
         match next(link, &mut message)? {
-            Call::End => return Ok(()),
-            call => {
-                let argument_bytes = call.argument_bytes();
-                memory.hold(argument_bytes, || answer(&mut instance, call, &mut reply));
-            }
+            (_, Call::End) => return Ok(()),
+            (n_bytes, call) => memory.hold(n_bytes, || answer(&mut instance, call, &mut reply)),
         }
         link.send(&reply)?;
     }
 }
 
-fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<Call<'m>> {
-    let length = link.receive_length()?;
-    link.receive(usize::try_from(length).map_err(io::Error::other)?, message)?;
-    decode(message).ok_or_else(|| io::ErrorKind::InvalidData.into())
+/// The next call and its length in bytes.
+fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<(usize, Call<'m>)> {
+    let length = usize::try_from(link.receive_length()?).map_err(io::Error::other)?;
+    link.receive(length, message)?;
+    decode(message).map(|call| (length, call)).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Opens the plugin as the host would, within the limits that it has from now on.
-fn open(config: &str) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
+fn open(is_wasm: bool, config: &str) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
     let config: PluginConfig = serde_json::from_str(config)
         .map_err(|error| PluginError::internal(format!("the worker cannot read its config: {error}")))?;
-    let memory = match config.plugin.ends_with(".wasm") {
+    let memory = match is_wasm {
         true => MemoryLimit::none(),
         false => MemoryLimit::beyond_now(config.limits.memory_mb.saturating_mul(1 << 20)),
     };
