@@ -48,8 +48,9 @@ impl Isolated {
     /// Prepares the plugin in `file`. Nothing of it is loaded before the first instance.
     pub fn new(file: &PluginFile, config: &PluginConfig) -> Result<Self> {
         let config = PluginConfig { sha256: Some(file.sha256.clone()), isolation: None, ..config.clone() };
-        let config_text = serde_json::to_string(&config)
-            .map_err(|error| Error::run(format!("plugin {:?}: cannot pass on its config: {error}", file.identity.name)))?;
+        let config_text = serde_json::to_string(&config).map_err(|error| {
+            Error::run(format!("plugin {:?}: cannot pass on its config: {error}", file.identity.name))
+        })?;
         let is_wasm = matches!(file.form, Form::Component { .. });
         Ok(Self { kind: file.identity.kind, name: file.identity.name.as_str().into(), is_wasm, config, config_text })
     }
