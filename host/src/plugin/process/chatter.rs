@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// A line that is longer is shown in pieces.
 const MAX_LINE_BYTES: usize = 4096;
+/// What Rust says before it aborts for want of memory.
+const NO_MEMORY: &str = "memory allocation of ";
 /// Reads after a worker's end: whoever inherited the pipe from it may write for ever.
 const MAX_LAST_READS: usize = 32;
 
@@ -20,6 +22,7 @@ pub struct Chatter {
     /// The start of a line.
     partial: Vec<u8>,
     last_line: String,
+    out_of_memory: bool,
     lines_per_second: u64,
     second: Instant,
     n_lines: u64,
@@ -28,7 +31,16 @@ pub struct Chatter {
 impl Chatter {
     pub fn new(plugin: Arc<str>, pipe: PipeReader, lines_per_second: u64) -> Self {
         let (partial, last_line) = (Vec::new(), String::new());
-        Self { plugin, pipe: Some(pipe), partial, last_line, lines_per_second, second: Instant::now(), n_lines: 0 }
+        Self {
+            plugin,
+            pipe: Some(pipe),
+            partial,
+            last_line,
+            out_of_memory: false,
+            lines_per_second,
+            second: Instant::now(),
+            n_lines: 0,
+        }
     }
 
     /// To be waited for, while it is open.
@@ -39,6 +51,11 @@ impl Chatter {
     /// The last line that was written.
     pub fn last_words(&self) -> &str {
         &self.last_line
+    }
+
+    /// Whether a line says that there was no memory left: after it, Rust aborts.
+    pub fn out_of_memory(&self) -> bool {
+        self.out_of_memory
     }
 
     /// Reads once what there is. To be called when the pipe has something, and does not wait then.
@@ -71,6 +88,7 @@ impl Chatter {
                 self.partial.clear();
                 if !line.is_empty() {
                     self.show(&line);
+                    self.out_of_memory |= line.starts_with(NO_MEMORY);
                     self.last_line = line;
                 }
             }

@@ -1,5 +1,6 @@
 //! How a worker ended, as a message for the user.
 
+use super::chatter::Chatter;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -18,16 +19,12 @@ const SIGNALS: [(Signal, &str); 10] = [
     (Signal::PIPE, "SIGPIPE"),
 ];
 
-/// What Rust says before it aborts for want of memory.
-const NO_MEMORY: &str = "memory allocation of ";
-
-/// What happened to a worker, whose last line on stderr was `last_words`. Without a status it lives, but cannot be
-/// talked to.
-pub fn describe(status: Option<ExitStatus>, last_words: &str, memory_mb: u64) -> String {
+/// What happened to a worker that said this. Without a status it lives, but cannot be talked to.
+pub fn describe(status: Option<ExitStatus>, said: &Chatter, memory_mb: u64) -> String {
     let Some(status) = status else {
         return "closed its connection to the host".into();
     };
-    if last_words.starts_with(NO_MEMORY) && status.signal() == Some(Signal::ABORT.as_raw()) {
+    if said.out_of_memory() && status.signal() == Some(Signal::ABORT.as_raw()) {
         return format!("memory limit of {memory_mb} MiB reached (limits.memory_mb)");
     }
     let ended = match (status.signal(), status.code()) {
@@ -38,7 +35,7 @@ pub fn describe(status: Option<ExitStatus>, last_words: &str, memory_mb: u64) ->
         (None, Some(code)) => format!("ended its process with exit code {code}"),
         (None, None) => "its process ended".into(),
     };
-    match last_words {
+    match said.last_words() {
         "" => ended,
         last_words => format!("{ended}; its last words: {last_words}"),
     }

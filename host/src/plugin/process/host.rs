@@ -144,7 +144,7 @@ impl Worker {
             status = self.process.try_wait();
         }
         self.chatter.drain(&self.link);
-        let why = describe(status.ok().flatten(), self.chatter.last_words(), self.memory_mb);
+        let why = describe(status.ok().flatten(), &self.chatter, self.memory_mb);
         self.end(why)
     }
 
