@@ -1,11 +1,11 @@
 //! Finds the plugin that a config names, and checks it before any of its code runs.
 
 use super::file::{Form, PluginFile, check_contract};
-use super::{Backend, Isolation, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Identity, Kind};
 
 impl Plugin {
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
@@ -37,6 +37,7 @@ fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     if !kinds.contains(&identity.kind) {
         return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
+    check_policy(&identity, config)?;
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
             "plugin {name:?}: sha256 is for files, a built-in has none; remove the line"
@@ -54,6 +55,18 @@ fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
         either(kinds),
         did_you_mean(name, &names)
     ))
+}
+
+/// What describes itself once has no items that could be skipped.
+fn check_policy(identity: &Identity, config: &PluginConfig) -> Result<()> {
+    match (config.on_error, identity.kind) {
+        (OnError::Skip, Kind::Loss | Kind::Metric) => Err(Error::usage(format!(
+            "plugin {:?} is a {}, which describes itself once: on_error = \"skip\" is for filters, tokenizers and text \
+             metrics, expected \"abort\" or \"restart\"",
+            identity.name, identity.kind
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// `metric or text-metric`.
@@ -74,6 +87,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
             either(kinds)
         )));
     }
+    check_policy(&file.identity, config)?;
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
         return Err(Error::plugin(format!(
             "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust \

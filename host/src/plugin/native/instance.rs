@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use std::cell::RefCell;
 use trainyard_plugin::abi::{self, FAILED, Header, Host, List, OK, PANICKED, Status, Str};
-use trainyard_plugin::{PluginError, Result, Setting, Value};
+use trainyard_plugin::{PluginError, Result, Setting, Value, log};
 
 /// An instance that is destroyed when it is dropped.
 pub struct Live {
@@ -68,6 +68,8 @@ fn missing() -> PluginError {
 }
 
 fn finish(status: Status, answer: Answer) -> Result<Answer> {
+    // where a built-in's lines are too, for whoever called the plugin
+    answer.lines.iter().for_each(|(level, line)| log::write(*level, line));
     match (status, answer.invalid, answer.error) {
         (OK, Some(what), _) => Err(PluginError::internal(what)),
         (OK, None, _) => Ok(Answer { invalid: None, error: None, ..answer }),

@@ -1,11 +1,12 @@
 //! What a worker writes to stdout and stderr: log lines of the plugin, so many a second.
 
 use super::super::checked::one_line;
+use super::super::log::Log;
 use super::link::Link;
 use std::io::{PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use trainyard_plugin::log::Level;
 
 /// A line that is longer is shown in pieces.
 const MAX_LINE_BYTES: usize = 4096;
@@ -16,31 +17,19 @@ const MAX_LAST_READS: usize = 32;
 
 /// The read end of a worker's stdout and stderr.
 pub struct Chatter {
-    plugin: Arc<str>,
+    log: Log,
     /// None when the other end was closed.
     pipe: Option<PipeReader>,
     /// The start of a line.
     partial: Vec<u8>,
     last_line: String,
     out_of_memory: bool,
-    lines_per_second: u64,
-    second: Instant,
-    n_lines: u64,
 }
 
 impl Chatter {
-    pub fn new(plugin: Arc<str>, pipe: PipeReader, lines_per_second: u64) -> Self {
+    pub fn new(log: Log, pipe: PipeReader) -> Self {
         let (partial, last_line) = (Vec::new(), String::new());
-        Self {
-            plugin,
-            pipe: Some(pipe),
-            partial,
-            last_line,
-            out_of_memory: false,
-            lines_per_second,
-            second: Instant::now(),
-            n_lines: 0,
-        }
+        Self { log, pipe: Some(pipe), partial, last_line, out_of_memory: false }
     }
 
     /// To be waited for, while it is open.
@@ -95,25 +84,15 @@ impl Chatter {
         }
     }
 
+    /// A worker's own log lines begin with their level; the rest is what the plugin printed.
     fn show(&mut self, line: &str) {
-        let plugin = &*self.plugin;
-        if self.second.elapsed() > Duration::from_secs(1) {
-            if self.n_lines > self.lines_per_second {
-                tracing::warn!(plugin, "{} more lines were not shown", self.n_lines - self.lines_per_second);
-            }
-            (self.second, self.n_lines) = (Instant::now(), 0);
-        }
-        self.n_lines += 1;
-        if self.n_lines > self.lines_per_second {
-            return;
-        }
-        // a worker's own log lines begin with their level; the rest is what the plugin printed
-        match line.split_once(' ') {
-            Some(("ERROR", line)) => tracing::error!(plugin, "{line}"),
-            Some(("WARN", line)) => tracing::warn!(plugin, "{line}"),
-            Some(("INFO", line)) => tracing::info!(plugin, "{line}"),
-            Some(("DEBUG", line)) => tracing::debug!(plugin, "{line}"),
-            _ => tracing::info!(plugin, "{line}"),
-        }
+        let (level, line) = match line.split_once(' ') {
+            Some(("ERROR", line)) => (Level::Error, line),
+            Some(("WARN", line)) => (Level::Warn, line),
+            Some(("INFO", line)) => (Level::Info, line),
+            Some(("DEBUG", line)) => (Level::Debug, line),
+            _ => (Level::Info, line),
+        };
+        self.log.write(level, line);
     }
 }

@@ -1,5 +1,6 @@
 //! The host's side of one worker: starts it, calls it with a deadline, and sees that it ends.
 
+use super::super::log::Log;
 use super::call::Call;
 use super::chatter::Chatter;
 use super::codec::{Decode, Encode, decode};
@@ -193,7 +194,7 @@ fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
     Ok(Worker {
         process,
         link,
-        chatter: Chatter::new(plugin.name.clone(), reads, limits.log_lines.into()),
+        chatter: Chatter::new(Log::new(plugin.name.clone(), limits.log_lines), reads),
         call_time: (limits.call_ms > 0).then(|| Duration::from_millis(limits.call_ms).saturating_add(grace)),
         call_ms: limits.call_ms,
         memory_mb: limits.memory_mb,
