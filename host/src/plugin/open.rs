@@ -6,9 +6,17 @@ use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, n
 use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
-use trainyard_plugin::{Identity, Kind};
+use trainyard_plugin::{Builtin, Identity, Kind};
 
 impl Plugin {
+    /// A plugin that is linked into this program, whether or not it is one of the built-ins.
+    pub fn linked(builtin: &'static Builtin, config: &PluginConfig) -> Result<Self> {
+        let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
+        let identity = Identity::parse(builtin.identity).map_err(wrong)?;
+        check_policy(&identity, config)?;
+        Self::new(identity, String::new(), Backend::Builtin(builtin), config)
+    }
+
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
@@ -43,13 +51,12 @@ fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     if !kinds.contains(&identity.kind) {
         return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
-    check_policy(&identity, config)?;
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
             "plugin {name:?}: sha256 is for files, a built-in has none; remove the line"
         )));
     }
-    Plugin::new(identity, String::new(), Backend::Builtin(builtin), config)
+    Plugin::linked(builtin, config)
 }
 
 fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
