@@ -88,16 +88,6 @@ impl PluginConfig {
         is_file(&self.plugin).then(|| Path::new(&self.plugin))
     }
 
-    /// `[loss]`: describes itself once before the first step, so that nothing of it runs later.
-    pub(crate) fn read_loss(section: &mut Section<'_>) -> Self {
-        section.misplaced("isolation", "a loss describes itself once and never runs in a step: remove the line");
-        let config = Self::read(section, Some("cross-entropy"));
-        if config.on_error == OnError::Skip {
-            section.problem("on_error", "expected \"abort\" or \"restart\", got \"skip\": no run is without a loss");
-        }
-        config
-    }
-
     /// What a section that names a plugin may contain. Without a default, the key `plugin` must be there.
     pub(crate) fn read(section: &mut Section<'_>, default: Option<&str>) -> Self {
         let expected = "a built-in's name or a file";
