@@ -10,6 +10,8 @@ mod data;
 mod gopher; // verdicts of datatrove
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
+mod isolation; // plugins in a process of their own
+mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod model;
 mod ops;

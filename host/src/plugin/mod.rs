@@ -18,6 +18,8 @@ mod limits;
 mod log;
 mod native;
 mod open;
+#[cfg(unix)]
+mod process;
 mod settings;
 mod wasm;
 
@@ -28,6 +30,8 @@ pub use guard::Usage;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use open::is_file;
+#[cfg(unix)]
+pub use process::work;
 pub(crate) use wasm::Cache;
 
 use crate::Result;
@@ -72,6 +76,8 @@ enum Backend {
     Builtin(&'static Builtin),
     Wasm(wasm::Module),
     Native(native::Library),
+    #[cfg(unix)]
+    Process(process::Isolated),
 }
 
 impl Backend {
@@ -80,6 +86,8 @@ impl Backend {
             Backend::Builtin(_) => "builtin",
             Backend::Wasm(_) => "wasm",
             Backend::Native(_) => "native",
+            #[cfg(unix)]
+            Backend::Process(isolated) => isolated.backend(),
         }
     }
 }
@@ -106,7 +114,7 @@ impl Plugin {
             on_error: config.on_error,
             max_errors: config.max_errors,
             counters: Counters::default(),
-            log: Mutex::new(Log::new(identity.name.as_str().into(), config.limits.log_lines)),
+            log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })
     }

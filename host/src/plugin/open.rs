@@ -2,7 +2,7 @@
 
 use super::file::{Form, PluginFile, check_contract};
 use super::wasm::Cache;
-use super::{Backend, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
@@ -103,7 +103,6 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
         )));
     }
     let backend = match &file.form {
-        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
                 "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
@@ -112,9 +111,21 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
                 file.identity.name
             )));
         }
+        _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
+        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
         Form::Library { symbol } => {
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
     };
     Plugin::new(file.identity, file.sha256, backend, config)
+}
+
+#[cfg(unix)]
+fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Backend> {
+    super::process::Isolated::new(file, config).map(Backend::Process)
+}
+
+#[cfg(not(unix))]
+fn isolated(file: &PluginFile, _config: &PluginConfig) -> Result<Backend> {
+    Err(Error::usage(format!("plugin {:?}: isolation needs a Unix system; remove the line", file.identity.name)))
 }

@@ -50,13 +50,19 @@ pub struct Source {
 }
 
 impl Source {
-    fn create(&self) -> Result<Instance> {
-        let created = match &self.backend {
+    /// A new instance as the backend makes it: nothing checked, no culprit named.
+    pub fn instance(&self) -> Result<Instance> {
+        match &self.backend {
             Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
             Backend::Wasm(module) => module.create(&self.settings),
             Backend::Native(library) => library.create(&self.settings),
-        };
-        created.map_err(|error| blame(&self.culprit, "create", error))
+            #[cfg(unix)]
+            Backend::Process(isolated) => isolated.create(),
+        }
+    }
+
+    fn create(&self) -> Result<Instance> {
+        self.instance().map_err(|error| blame(&self.culprit, "create", error))
     }
 
     /// Shows what was logged during a call.

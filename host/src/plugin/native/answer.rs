@@ -1,9 +1,10 @@
 //! What a native plugin delivers during one call: copied, with lengths and UTF-8 checked.
 
 use super::super::limits::Limits;
+use super::super::log::Log;
 use std::ffi::c_void;
 use trainyard_plugin::abi::{self, Host, List, Str};
-use trainyard_plugin::log::{self, Level};
+use trainyard_plugin::log::Level;
 use trainyard_plugin::{
     Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Span, SpecialToken, TokenBatch, Verdict,
 };
@@ -23,10 +24,11 @@ pub struct Answer {
     /// Bytes that were copied for this call.
     n_bytes: usize,
     max_bytes: usize,
+    log: Log,
 }
 
 impl Answer {
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(log: Log, limits: &Limits) -> Self {
         Self {
             error: None,
             bytes: Vec::new(),
@@ -39,6 +41,7 @@ impl Answer {
             invalid: None,
             n_bytes: 0,
             max_bytes: usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+            log,
         }
     }
 
@@ -64,7 +67,7 @@ impl Answer {
             graph,
             info,
             number,
-            log: log_line,
+            log,
         }
     }
 
@@ -224,7 +227,7 @@ unsafe extern "C" fn number(context: *mut c_void, number: f64) {
     unsafe { answer(context) }.number = Some(number);
 }
 
-unsafe extern "C" fn log_line(context: *mut c_void, level: u32, line: Str) {
+unsafe extern "C" fn log(context: *mut c_void, level: u32, line: Str) {
     // SAFETY: as in `error`
     unsafe {
         let answer = answer(context);
@@ -235,8 +238,7 @@ unsafe extern "C" fn log_line(context: *mut c_void, level: u32, line: Str) {
             _ => Level::Debug,
         };
         let line = answer.text(line);
-        // where a built-in's lines are too, for whoever called the plugin
-        log::write(level, &line);
+        answer.log.write(level, &line);
     }
 }
 
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_delivered_is_checked() {
         let limits = Limits { output_mb: 1, ..Limits::default() };
-        let mut answer = Answer::new(&limits);
+        let mut answer = Answer::new(Log::new("p".into(), &limits), &limits);
         let host = answer.host();
         // SAFETY: the host is that of `answer`, and the lists are what a hostile plugin could pass without a crash
         unsafe {

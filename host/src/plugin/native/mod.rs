@@ -6,11 +6,13 @@ mod kinds;
 
 use super::instance::Instance;
 use super::limits::Limits;
+use super::log::Log;
 use crate::{Error, Result};
 use answer::Answer;
 use instance::Live;
 use libloading::Symbol;
 use std::path::Path;
+use std::sync::Arc;
 use trainyard_plugin::{Identity, Kind, Setting, abi};
 
 /// A loaded library's table. A library is never unloaded, so it lives as long as the process.
@@ -27,6 +29,7 @@ enum Table {
 pub struct Library {
     table: Table,
     header: &'static abi::Header,
+    name: Arc<str>,
     limits: Limits,
 }
 
@@ -56,12 +59,13 @@ impl Library {
                 Kind::TextMetric => Table::TextMetric(&*address.cast()),
             }
         };
-        Ok(Self { table, header, limits })
+        Ok(Self { table, header, name: identity.name.as_str().into(), limits })
     }
 
     /// A new instance.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
-        let live = Live::create(self.header, settings, Answer::new(&self.limits))?;
+        let answer = Answer::new(Log::new(self.name.clone(), &self.limits), &self.limits);
+        let live = Live::create(self.header, settings, answer)?;
         Ok(kinds::instance(self.table, live))
     }
 }

@@ -30,7 +30,7 @@ pub struct State {
 impl State {
     /// `grants` are those of a component that imports WASI.
     pub fn new(name: Arc<str>, limits: Limits, grants: Option<&[Grant]>) -> Result<Self> {
-        let log = Arc::new(Mutex::new(Log::new(name, limits.log_lines)));
+        let log = Arc::new(Mutex::new(Log::new(name, &limits)));
         let wasi = grants.map(|grants| Wasi::open(grants, &log).map(Box::new)).transpose()?;
         Ok(Self { limits, memory_bytes: 0, table_elements: 0, limit_reached: None, last_error: None, log, wasi })
     }
