@@ -5,6 +5,7 @@ mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
 mod cli;
+mod compat; // what was published stays
 mod config;
 mod data;
 mod gopher; // verdicts of datatrove
