@@ -14,7 +14,11 @@ pub fn current() -> String {
         ($($name:ident $type:ty { $($field:ident)* })+) => { $(
             text.push_str(&format!("{} {}\n", stringify!($name), size_of::<$type>()));
             $( text.push_str(&format!(
-                "{}.{} {}\n", stringify!($name), stringify!($field), offset_of!($type, $field)
+                "{}.{} {} {}\n",
+                stringify!($name),
+                stringify!($field),
+                offset_of!($type, $field),
+                type_of(|it: &$type| &it.$field)
             )); )*
         )+ };
     }
@@ -33,6 +37,16 @@ pub fn current() -> String {
         LossTable abi::LossTable { header describe }
         MetricTable abi::MetricTable { header info describe }
         TextMetricTable abi::TextMetricTable { header info update state merge value }
+    }
+    text
+}
+
+/// The type of a field without the paths to it, the signature of a function included.
+fn type_of<S, T>(_field: impl Fn(&S) -> &T) -> String {
+    let mut text = String::new();
+    for part in std::any::type_name::<T>().split_inclusive(|char: char| !char.is_alphanumeric() && !"_:".contains(char))
+    {
+        text.push_str(part.rsplit("::").next().unwrap_or(part));
     }
     text
 }
@@ -98,8 +112,13 @@ mod tests {
 
     #[test]
     fn what_was_published_stays_where_it_is() {
-        found("Verdict.score 16", "Verdict.score 24", "what was published stays where it is");
-        found("Setting.tag 16\n", "", "Setting.tag is gone: plugins were built with it");
+        found("Verdict.score 16 f64", "Verdict.score 24 f64", "what was published stays where it is");
+        found("Setting.tag 16 u32\n", "", "Setting.tag is gone: plugins were built with it");
+        found(
+            "number 72 unsafe extern \"C\" fn(*mut c_void, f64)",
+            "number 72 unsafe extern \"C\" fn(*mut c_void, f32)",
+            "what was",
+        );
         found("symbol trainyard_plugin_v0_", "symbol trainyard_v0_", "what was published stays where it is");
     }
 
@@ -108,7 +127,7 @@ mod tests {
         found("Node 48", "Node 56", "only a struct that says its size may grow");
         found("LossTable 72", "LossTable 80", "");
         found("LossTable 72", "LossTable 64", "only a struct that says its size may grow");
-        found("LossTable.describe 64", "LossTable.describe 64\nLossTable.later 72", "LossTable.later is new");
+        found("MetricTable 80", "MetricTable 80\nLossTable.later 72 u32", "LossTable.later is new");
         found("version 0", "version 1", "keep an adapter for the old one");
     }
 }
