@@ -119,9 +119,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
             )));
         }
         _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
-        Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits, cache)?)
-        }
+        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
         Form::Library { symbol } => {
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
