@@ -1,11 +1,12 @@
-//! What plugins log, with their names and a bounded number of lines a second.
+//! What a plugin logs, on the host's side: with its name, and at most so many lines a second.
 
 use super::checked::one_line;
+use super::limits::Limits;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trainyard_plugin::log::Level;
 
-/// The log of one plugin, or of one instance where instances log by themselves.
+/// The log of one instance.
 pub struct Log {
     plugin: Arc<str>,
     lines_per_second: u32,
@@ -14,17 +15,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// `lines_per_second` is `limits.log_lines`.
-    pub fn new(plugin: Arc<str>, lines_per_second: u32) -> Self {
-        Self { plugin, lines_per_second, second: Instant::now(), n_lines: 0 }
+    /// `plugin` is the name before each line.
+    pub fn new(plugin: Arc<str>, limits: &Limits) -> Self {
+        Self { plugin, lines_per_second: limits.log_lines, second: Instant::now(), n_lines: 0 }
     }
 
-    /// Shows a line, unless this second has had its share.
-    pub fn write(&mut self, level: Level, line: &str) {
+    /// Shows one line; what was kept back is counted and told later.
+    pub fn write(&mut self, level: Level, text: &str) {
         if self.second.elapsed() > Duration::from_secs(1) {
-            let hidden = self.n_lines.saturating_sub(self.lines_per_second);
-            if hidden > 0 {
-                tracing::warn!(plugin = &*self.plugin, "{hidden} more lines were not shown (limits.log_lines)");
+            let more = self.n_lines.saturating_sub(self.lines_per_second);
+            if more > 0 {
+                tracing::warn!(plugin = &*self.plugin, "{more} more lines were not shown (limits.log_lines)");
             }
             (self.second, self.n_lines) = (Instant::now(), 0);
         }
@@ -32,7 +33,7 @@ impl Log {
         if self.n_lines > self.lines_per_second {
             return;
         }
-        let line = one_line(line);
+        let line = one_line(text);
         match level {
             Level::Error => tracing::error!(plugin = &*self.plugin, "{line}"),
             Level::Warn => tracing::warn!(plugin = &*self.plugin, "{line}"),

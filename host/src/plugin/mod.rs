@@ -8,6 +8,7 @@ mod build;
 mod builtin;
 mod checked;
 mod config;
+mod dirs;
 mod file;
 mod grant;
 mod guard;
@@ -31,6 +32,7 @@ pub use limits::Limits;
 pub use open::is_file;
 #[cfg(unix)]
 pub use process::work;
+pub(crate) use wasm::Cache;
 
 use crate::Result;
 use checked::Checked;
@@ -112,7 +114,7 @@ impl Plugin {
             on_error: config.on_error,
             max_errors: config.max_errors,
             counters: Counters::default(),
-            log: Mutex::new(Log::new(identity.name.as_str().into(), config.limits.log_lines)),
+            log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })
     }

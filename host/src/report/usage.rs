@@ -79,7 +79,7 @@ mod tests {
             skipped: 2,
             ..loss
         };
-        let expected = "filter     focal (wasm)               12 calls, 1.50k items, 3.2 MB in 1m 30s, 3 errors, 1 restart, \
+        let expected = "filter     focal (wasm)               12 calls, 1.50k items, 3.05 MiB in 1m 30s, 3 errors, 1 restart, \
                         2 skipped";
         assert_eq!(filter.to_string(), expected);
     }
