@@ -21,8 +21,9 @@ pub struct PluginFile {
 pub enum Form {
     /// A WASM component with the names of its imports.
     Component { imports: Vec<String> },
-    /// A dynamic library with the name of its one symbol.
-    Library { symbol: String },
+    /// A dynamic library with the name of its one symbol, and the processor that it is for, named as in
+    /// [`std::env::consts::ARCH`].
+    Library { symbol: String, machine: String },
 }
 
 /// What a form's reader finds: the form and the text of the identity.
@@ -124,12 +125,19 @@ fn read_library(bytes: &[u8]) -> Found {
         }
     }
     match symbols.as_slice() {
-        [symbol] => Ok((Form::Library { symbol: symbol.clone() }, identity)),
+        [symbol] => Ok((Form::Library { symbol: symbol.clone(), machine: machine(file.architecture()) }, identity)),
         _ => Err(format!(
             "exports {} symbols that begin with {:?}, expected one plugin in a file",
             symbols.len(),
             abi::SYMBOL_PREFIX
         )),
+    }
+}
+
+fn machine(architecture: object::Architecture) -> String {
+    match architecture {
+        object::Architecture::I386 => "x86".into(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 

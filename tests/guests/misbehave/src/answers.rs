@@ -1,5 +1,6 @@
 //! Graphs and descriptions of metrics that no host may believe.
 
+use trainyard_plugin::graph::MAX_NODES;
 use trainyard_plugin::{Builder, Graph, MetricInfo, Node, Output};
 
 /// A good graph with what `behaviour` names changed.
@@ -19,11 +20,9 @@ pub fn graph(behaviour: &str) -> Graph {
         "nan-attribute" => {
             graph.nodes[1].attributes.push(f64::NAN);
         }
-        "infinite-constant" => graph.nodes.push(Node {
-            op: "constant".into(),
-            inputs: vec![],
-            attributes: vec![f64::INFINITY],
-        }),
+        "infinite-constant" => {
+            graph.nodes.push(Node { op: "constant".into(), inputs: vec![], attributes: vec![f64::INFINITY] })
+        }
         "no-outputs" => graph.outputs.clear(),
         "many-outputs" => graph.outputs = vec![graph.outputs[0].clone(); 100_000],
         "output-outside" => graph.outputs[0].weight = u32::MAX,
@@ -33,14 +32,12 @@ pub fn graph(behaviour: &str) -> Graph {
         "empty" => graph.nodes.clear(),
         "enormous" => graph.nodes.resize(1_000_000, node("exp", &[0])),
         "deep" => {
-            // as long as a graph may be, each node an input of the next
-            let last = graph.outputs[0].sum;
-            let n_nodes = trainyard_plugin::graph::MAX_NODES as u32;
-            for index in graph.nodes.len() as u32..n_nodes {
-                graph.nodes.push(node("neg", &[if index == graph.nodes.len() as u32 { index - 1 } else { last }]));
+            let mut last = graph.outputs[0].sum;
+            while graph.nodes.len() < MAX_NODES {
+                graph.nodes.push(node("neg", &[last]));
+                last = graph.nodes.len() as u32 - 1;
             }
-            let first = graph.nodes.len() as u32 - 1;
-            graph.outputs[0].sum = if first > last { last } else { first };
+            graph.outputs[0].sum = last;
         }
         _ => {}
     }
