@@ -92,12 +92,12 @@ const CASES: [Case; 19] = [
     (
         "table growth",
         ["", FINE, "(drop (table.grow $table (ref.null func) (i32.const 1000000))) unreachable"],
-        "describe: table limit of 100000 elements reached (limits.table_elements)",
+        "describe: limit of 100000 table elements reached (limits.table_elements)",
     ),
     (
         "table that begins large",
         ["(table 1000000 funcref)", FINE, ANSWER],
-        "create: table limit of 100000 elements reached (limits.table_elements)",
+        "create: limit of 100000 table elements reached (limits.table_elements)",
     ),
     (
         "text that is not UTF-8",
@@ -190,7 +190,7 @@ fn allocator_memory_and_instances_are_checked() {
         (module("(i32.const 0x7ffffff0)", 1), "create: realloc return: beyond end of memory"),
         (module("unreachable", 1), "create: wasm trap: wasm `unreachable` instruction executed"),
         (module("(i32.const 2048)", 32768), "create: memory limit of 64 MiB reached (limits.memory_mb)"),
-        (instances, "create: instance count too high at 201, at most 100 are allowed (limits.instances)"),
+        (instances, "create: instance count too high at 101, at most 100 are allowed (limits.instances)"),
     ] {
         let plugin = open(dir.path(), &bytes, Kind::Loss, true).expect("a plugin");
         let culprit = text(&plugin, plugin.culprit());

@@ -39,7 +39,10 @@ impl<T: ?Sized> Checked<T> {
 
 /// The error with culprit and function in front, on one line of bounded length.
 pub fn blame(culprit: &str, function: &str, error: PluginError) -> PluginError {
-    let message = one_line(&error.message);
+    let message = match one_line(&error.message) {
+        empty if empty.is_empty() => "failed without saying why".into(),
+        message => message,
+    };
     PluginError { kind: error.kind, message: format!("{culprit}: {function}: {message}") }
 }
 

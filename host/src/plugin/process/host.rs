@@ -193,7 +193,7 @@ fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
     Ok(Worker {
         process,
         link,
-        chatter: Chatter::new(Log::new(plugin.name.clone(), limits.log_lines), reads),
+        chatter: Chatter::new(Log::new(plugin.name.clone(), &limits), reads),
         call_time: (limits.call_ms > 0).then(|| Duration::from_millis(limits.call_ms).saturating_add(grace)),
         call_ms: limits.call_ms,
         memory_mb: limits.memory_mb,

@@ -19,8 +19,8 @@ const PARTS: &[&str] = &[
 #[used]
 static IDENTITY: [u8; length(PARTS)] = join(PARTS);
 
-#[unsafe(no_mangle)]
-static trainyard_plugin_v0_hostile_abi: FilterTable = FilterTable {
+#[unsafe(export_name = "trainyard_plugin_v0_hostile_abi")]
+static TABLE: FilterTable = FilterTable {
     header: Header {
         size: size_of::<FilterTable>(),
         version: VERSION,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use trainyard_misbehave::misbehave;
-use trainyard_plugin::{Create, Filter, IDEMPOTENT, PluginError, Result, Span, Verdict, config, export};
+use trainyard_plugin::{Create, Filter, PluginError, Result, Span, Verdict, config, export};
 
 config! {
     /// Settings of `hostile-filter`.
@@ -62,10 +62,7 @@ impl Filter for Hostile {
     }
 
     fn two_pass(&self) -> bool {
-        match misbehave(&self.behaviour, "two-pass") {
-            Ok(()) => true,
-            Err(_) => false,
-        }
+        misbehave(&self.behaviour, "two-pass").is_ok()
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
@@ -95,5 +92,3 @@ impl Filter for Hostile {
 
 // the claim is a lie when it is `growing`
 export!(filter "hostile-filter" = Hostile, abilities = ["idempotent"]);
-
-const _: () = assert!(IDEMPOTENT.len() == "idempotent".len());
