@@ -35,7 +35,7 @@ pub fn work() -> Result<()> {
     }
 }
 
-/// The host passes its file as stdin, its socket as stdout. Neither stays where the plugin could write to it by mistake.
+/// The host passes its file as stdin, its socket as stdout. Neither stays where the plugin could write to it.
 fn connect() -> io::Result<Link> {
     let file = stdin().as_fd().try_clone_to_owned()?;
     let socket = stdout().as_fd().try_clone_to_owned()?;
