@@ -5,6 +5,7 @@ use super::wasm::Cache;
 use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
+use std::env::consts::ARCH;
 use std::path::Path;
 use trainyard_plugin::{Builtin, Identity, Kind};
 
@@ -118,9 +119,16 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
                 file.identity.name
             )));
         }
+        Form::Library { machine, .. } if *machine != ARCH => {
+            return Err(Error::plugin(format!(
+                "{}: plugin {:?} is built for {machine}, this machine is {ARCH}; build it here, or use its .wasm form",
+                path.display(),
+                file.identity.name
+            )));
+        }
         _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
         Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
-        Form::Library { symbol } => {
+        Form::Library { symbol, .. } => {
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
     };
