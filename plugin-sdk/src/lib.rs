@@ -50,6 +50,9 @@ pub mod graph;
 mod identity;
 mod loss;
 mod metric;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub mod sdk;
 #[doc(hidden)]
 pub mod settings;
 mod tokenizer;

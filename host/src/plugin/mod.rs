@@ -11,6 +11,7 @@ mod config;
 mod file;
 mod inspect;
 mod instance;
+mod language;
 mod native;
 mod open;
 mod settings;
@@ -18,6 +19,7 @@ mod wasm;
 
 pub use build::{Forms, build};
 pub use config::{Limits, PluginConfig, Trust};
+pub use language::Language;
 pub use inspect::{Inspection, inspect};
 pub use open::is_file;
 
