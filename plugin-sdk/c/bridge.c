@@ -60,10 +60,27 @@ static void *push(items *list, size_t size) {
 }
 
 /* Canonical layouts. */
-typedef struct { trainyard_str key; uint8_t tag; union { uint8_t boolean; int64_t integer; double number; trainyard_str text; trainyard_f64s numbers; trainyard_strs texts; } value; } wit_setting;
+typedef struct {
+    trainyard_str key;
+    uint8_t tag;
+    union {
+        uint8_t boolean;
+        int64_t integer;
+        double number;
+        trainyard_str text;
+        trainyard_f64s numbers;
+        trainyard_strs texts;
+    } value;
+} wit_setting;
 typedef struct { uint8_t is_some; double value; } wit_score;
 typedef struct { uint8_t is_some; trainyard_str value; } wit_text;
-typedef struct { uint8_t keep; trainyard_str reason; wit_score score; wit_text text; trainyard_spans spans; } wit_verdict;
+typedef struct {
+    uint8_t keep;
+    trainyard_str reason;
+    wit_score score;
+    wit_text text;
+    trainyard_spans spans;
+} wit_verdict;
 typedef struct { trainyard_str name; uint32_t id; } wit_special;
 typedef struct { const void *ptr; size_t len; } wit_list;
 typedef struct { uint32_t op_set; wit_list nodes, outputs; } wit_graph;
@@ -167,12 +184,16 @@ static trainyard_host host_for(delivered *to) {
 }
 
 static wit_error *error_of(delivered *from) {
-    if (from->error.message.ptr == NULL) from->error = (wit_error){ TRAINYARD_INTERNAL, copy(trainyard_text("failed without a message")) };
+    if (from->error.message.ptr == NULL) on_error(from, TRAINYARD_INTERNAL, trainyard_text("failed without a message"));
     return &from->error;
 }
 
 static wit_list list_of(items from) {
     return (wit_list){ from.ptr == NULL ? (void *)8 : from.ptr, from.len };
+}
+
+static trainyard_str first_of(items from) {
+    return from.len > 0 ? *(trainyard_str *)from.ptr : copy(trainyard_text(""));
 }
 
 static void *instance;
@@ -192,7 +213,7 @@ static wit_number_result number_result;
     EXPORT(name) wit_result *trainyard_##id params { ANSWER(call, ok); }            \
     EXPORT("cabi_post_" name) void trainyard_post_##id(wit_result *read) { (void)read; free_all(); }
 
-#define BYTES result.value.bytes = to.bytes.len > 0 ? *(trainyard_str *)to.bytes.ptr : (trainyard_str){ (const uint8_t *)1, 0 }
+#define BYTES result.value.bytes = first_of(to.bytes)
 
 #if TRAINYARD_KIND == 0
 typedef trainyard_tokenizer_table table_type;

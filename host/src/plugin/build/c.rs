@@ -36,7 +36,7 @@ pub fn library(project: &Project) -> Result<Vec<u8>> {
     let library = project.dir.join("target/plugin").with_extension(std::env::consts::DLL_EXTENSION);
     let cc = std::env::var_os("CC").filter(|cc| !cc.is_empty()).unwrap_or_else(|| "cc".into());
     let mut cc = Command::new(cc);
-    cc.args(["-shared", "-fPIC", "-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"])
+    cc.args(["-shared", "-fPIC", "-std=c11", "-O3", "-Wall", "-Wextra"])
         .args(common(project, &sdk))
         .args([source])
         .arg("-o")

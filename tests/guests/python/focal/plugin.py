@@ -1,0 +1,17 @@
+"""The first-party loss focal in Python: the same formula."""
+
+import math
+
+from trainyard_plugin import Graph, Loss, PluginError
+
+
+class Plugin(Loss):
+    def __init__(self, settings):
+        self.gamma = settings["gamma"]
+        if not (math.isfinite(self.gamma) and self.gamma >= 0):
+            raise PluginError(f"gamma: expected 0 or more, got {self.gamma:g}")
+
+    def describe(self):
+        g = Graph()
+        logp = g.input("logits").log_softmax().gather(g.input("target"))
+        return g.mean(-((1.0 - logp.exp()).powf(self.gamma)) * logp)
