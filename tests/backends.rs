@@ -102,6 +102,7 @@ fn losses() {
 fn metrics() {
     metric("bits-per-byte", "");
     metric("token-accuracy", "");
+    metric("perplexity", "");
 }
 
 #[test]

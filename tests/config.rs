@@ -184,8 +184,30 @@ fn plugins_and_sources_are_checked() {
         "x.toml:2:8: data.source.0.path: expected a path, got \"\"\n\
          x.toml:3:12: data.source.0.document: expected a regular expression, got \"(\"\n\
          x.toml:5:10: tokenizer.plugin: expected a built-in's name or a file, got \"\"\n\
-         x.toml:6:9: tokenizer.trust: expected \"native\", got \"all\"\n\
+         x.toml:6:9: tokenizer.trust: expected \"native\" or \"wasm\", got \"all\"\n\
          x.toml:7:10: tokenizer.sha256: expected 64 digits in lower-case hexadecimal, got \"AB\""
+    );
+}
+
+#[test]
+fn policies_and_limits_of_plugins_are_checked() {
+    check(
+        "[loss]\non_error = 'skip'\nisolation = 'process'",
+        "x.toml:6:12: loss.on_error: expected \"abort\" or \"restart\", got \"skip\": no run is without a loss\n\
+         x.toml:7:1: loss.isolation: a loss describes itself once and never runs in a step: remove the line",
+    );
+    check(
+        "[loss]\nallow = ['env:A', 'net:x']",
+        "x.toml:6:9: loss.allow: expected a list of \"env:NAME\", \"dir:PATH:ro\" or \"dir:PATH:rw\", got a list",
+    );
+    check(
+        "[loss.limits]\ncall_ms = 0",
+        "x.toml:5:1: loss.limits: call_ms = 0 is for trusted plugins, which can hang the run: add trust = \"wasm\" or \
+         \"native\" beside plugin = …",
+    );
+    check(
+        "[loss.limits]\ngraph_nodes = 5000",
+        "x.toml:6:15: loss.limits.graph_nodes: expected a whole number, 1 to 4096, got 5000",
     );
 }
 
@@ -295,7 +317,11 @@ fn what_is_written_is_read_back() {
         trust = 'native'
         sha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
         config = { vocabulary = 2048, names = ['a', 'b'], weights = [1, 0.5], none = [], tiny = 1e-300, whole = 2.0 }
-        limits.call_ms = 5
+        limits.call_ms = 0
+        isolation = 'process'
+        on_error = 'restart'
+        max_errors = 3
+        allow = ['env:LANG', 'dir:words:ro', 'dir:/tmp:rw']
         [optimizer]
         kind = 'sgd'
         lr = 0.1

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use trainyard::plugin::{Forms, Limits, Plugin, PluginConfig, Trust, build};
+use trainyard::plugin::{Forms, Plugin, PluginConfig, Trust, build};
 use trainyard_plugin::Kind;
 
 /// The WASM and the native file of a plugin.
@@ -29,7 +29,7 @@ pub fn built(dir: &str) -> Files {
 /// A config as a run's would be.
 pub fn config(plugin: impl Into<String>, settings: &str) -> PluginConfig {
     let config = settings.parse().expect("settings are TOML");
-    PluginConfig { plugin: plugin.into(), trust: Some(Trust::Native), sha256: None, limits: Limits::default(), config }
+    PluginConfig { trust: Some(Trust::Native), config, ..PluginConfig::new(plugin) }
 }
 
 /// All three forms of a first-party plugin, the built-in first.

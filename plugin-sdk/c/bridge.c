@@ -96,7 +96,7 @@ typedef struct {
         trainyard_token_batch tokens;
         struct { wit_list tokens, specials; } vocabulary;
         wit_graph graph;
-        struct { trainyard_str unit; uint8_t direction; } info;
+        struct { trainyard_str unit; uint8_t direction; trainyard_str aggregation; } info;
     } value;
 } wit_result;
 typedef struct { uint8_t is_error; union { wit_error error; double number; } value; } wit_number_result;
@@ -107,7 +107,7 @@ typedef struct {
     items bytes, specials, verdicts;
     trainyard_token_batch tokens;
     wit_graph graph;
-    trainyard_str unit;
+    trainyard_str unit, aggregation;
     uint32_t direction;
     double number;
 } delivered;
@@ -168,19 +168,29 @@ static void on_graph(void *context, uint32_t op_set, trainyard_nodes nodes, trai
     to->graph = (wit_graph){ op_set, { new_nodes, nodes.len }, { new_outputs, outputs.len } };
 }
 
-static void on_info(void *context, trainyard_str unit, uint32_t direction) {
-    ((delivered *)context)->unit = copy(unit);
-    ((delivered *)context)->direction = direction;
+static void on_info(void *context, trainyard_str unit, uint32_t direction, trainyard_str aggregation) {
+    delivered *to = context;
+    to->unit = copy(unit);
+    to->direction = direction;
+    to->aggregation = copy(aggregation);
 }
 
 static void on_number(void *context, double number) {
     ((delivered *)context)->number = number;
 }
 
+__attribute__((import_module("trainyard:plugin/log@0.1.0"), import_name("write")))
+void trainyard_write_log(uint32_t level, const uint8_t *line, size_t len);
+
+static void on_log(void *context, uint32_t level, trainyard_str line) {
+    (void)context;
+    trainyard_write_log(level <= TRAINYARD_DEBUG ? level : TRAINYARD_DEBUG, line.ptr, line.len);
+}
+
 static trainyard_host host_for(delivered *to) {
     memset(to, 0, sizeof *to);
     return (trainyard_host){ sizeof(trainyard_host), to, on_error, on_bytes, on_special, on_tokens, on_verdict, on_graph,
-                             on_info, on_number };
+                             on_info, on_number, on_log };
 }
 
 static wit_error *error_of(delivered *from) {
@@ -266,7 +276,8 @@ FUNCTION("describe", describe, (void), TABLE.describe(instance, &host), result.v
 
 #if TRAINYARD_KIND == 3 || TRAINYARD_KIND == 4
 FUNCTION("info", info, (void), TABLE.info(instance, &host),
-         result.value.info.unit = to.unit; result.value.info.direction = to.direction != 0)
+         result.value.info.unit = to.unit; result.value.info.direction = to.direction != 0;
+         result.value.info.aggregation = to.aggregation)
 #endif
 
 #if TRAINYARD_KIND == 0

@@ -112,10 +112,12 @@ typedef struct {
     void (*verdict)(void *context, const trainyard_verdict *verdict);
     /* A whole graph. Once, for `describe`. */
     void (*graph)(void *context, uint32_t op_set, trainyard_nodes nodes, trainyard_outputs outputs);
-    /* Unit and direction (0 lower is better, 1 higher is better). Once, for `info`. */
-    void (*info)(void *context, trainyard_str unit, uint32_t direction);
+    /* Unit, direction and aggregation ("mean" or "exp-mean"). Once, for `info`. */
+    void (*info)(void *context, trainyard_str unit, uint32_t direction, trainyard_str aggregation);
     /* Once, for `value`; for `two_pass` 1 or 0. */
     void (*number)(void *context, double number);
+    /* A line for the log. At any time, any number of times. */
+    void (*log)(void *context, uint32_t level, trainyard_str line);
 } trainyard_host;
 
 /* Functions without arguments of their own, with texts (valid UTF-8), with bytes. */
@@ -123,11 +125,14 @@ typedef trainyard_status (*trainyard_call)(void *instance, const trainyard_host 
 typedef trainyard_status (*trainyard_texts_call)(void *instance, const trainyard_host *host, trainyard_strs texts);
 typedef trainyard_status (*trainyard_bytes_call)(void *instance, const trainyard_host *host, trainyard_str bytes);
 
+enum { TRAINYARD_LOWER_IS_BETTER = 0, TRAINYARD_HIGHER_IS_BETTER = 1 };
+enum { TRAINYARD_ERROR = 0, TRAINYARD_WARN = 1, TRAINYARD_INFO = 2, TRAINYARD_DEBUG = 3 };
+
 enum {
     TRAINYARD_TOKENIZER = 0, TRAINYARD_FILTER = 1, TRAINYARD_LOSS = 2, TRAINYARD_METRIC = 3, TRAINYARD_TEXT_METRIC = 4
 };
 
-/* How every table begins. No function may be null. */
+/* How every table begins. No function but `ability` may be null. */
 typedef struct {
     size_t size;
     uint32_t version;
@@ -136,6 +141,8 @@ typedef struct {
     /* Makes an instance and stores it through the last argument, which it leaves alone when it fails. */
     trainyard_status (*create)(const trainyard_host *host, trainyard_settings settings, void **instance);
     void (*destroy)(void *instance);
+    /* The functions of an optional ability by its name, null for one that is not known. */
+    const void *(*ability)(trainyard_str name);
 } trainyard_header;
 
 typedef struct {
@@ -197,7 +204,7 @@ TRAINYARD_SECTION static const char trainyard_identity[] = TRAINYARD_IDENTITY;
 
 #define TRAINYARD_HEADER(table, kind, create, destroy) \
     { sizeof(table), TRAINYARD_ABI_VERSION, kind, \
-      { (const uint8_t *)trainyard_identity, sizeof trainyard_identity - 1 }, create, destroy }
+      { (const uint8_t *)trainyard_identity, sizeof trainyard_identity - 1 }, create, destroy, NULL }
 
 /* A zero-terminated text as the host's. */
 static inline trainyard_str trainyard_text(const char *text) {

@@ -1,11 +1,13 @@
 // What componentize-qjs enters: the functions of every kind's world, in terms of trainyard_plugin.js. A component exports
 // those of its world.
 
+import host from "trainyard:plugin/log";
 import { Plugin } from "./plugin.js";
-import { OP_SET, PluginError, readSettings } from "./trainyard_plugin.js";
+import { OP_SET, PluginError, log, readSettings } from "./trainyard_plugin.js";
 import { SETTINGS } from "./trainyard_settings.js";
 
 let plugin;
+log.write = (level, line) => host.write(level, line);
 
 // What a call returns; what it throws as the contract's errors.
 function answer(call) {
@@ -20,6 +22,7 @@ function answer(call) {
 const info = () => answer(() => ({
   unit: plugin.unit,
   direction: plugin.higherIsBetter ? "higher-is-better" : "lower-is-better",
+  aggregation: plugin.aggregation,
 }));
 
 function graph() {

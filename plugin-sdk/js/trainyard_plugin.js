@@ -16,6 +16,9 @@ export class PluginError extends Error {
   }
 }
 
+// Where lines for the log go: error, warn, info or debug. Outside of a component they are printed.
+export const log = { write: (level, line) => console.log(`${level}: ${line}`) };
+
 const unsupported = (what) => {
   throw new PluginError(`this plugin has no ${what}`, "unsupported");
 };
@@ -78,12 +81,15 @@ export class Loss {
 export class Metric extends Loss {
   unit = "";
   higherIsBetter = false;
+  // or "exp-mean": e to the power of the mean
+  aggregation = "mean";
 }
 
 // A number about generated text. Merging states must equal updating with all pairs, in any order.
 export class TextMetric {
   unit = "";
   higherIsBetter = false;
+  aggregation = "mean";
   // [{ hypothesis, references: [text, …] }, …]
   update(pairs) {
     unsupported("update");

@@ -4,13 +4,14 @@ import traceback
 
 import wit_world
 from componentize_py_types import Err
-from wit_world.imports import types
+from wit_world.imports import log, types
 
 import plugin
 import trainyard_plugin as sdk
 from trainyard_settings import SETTINGS
 
 _plugin = None
+sdk._write_log = lambda level, line: log.write(log.Level[level.upper()], line)
 
 
 def _answer(call):
@@ -29,7 +30,7 @@ def _answer(call):
 
 def _info():
     direction = types.Direction.HIGHER_IS_BETTER if _plugin.higher_is_better else types.Direction.LOWER_IS_BETTER
-    return types.MetricInfo(_plugin.unit, direction)
+    return types.MetricInfo(_plugin.unit, direction, _plugin.aggregation)
 
 
 def _graph():

@@ -21,6 +21,15 @@ class PluginError(Exception):
         self.message, self.kind = message, kind
 
 
+def log(line: str, level: str = "info") -> None:
+    """A line for the log: error, warn, info or debug. Outside of a component it is printed."""
+    _write_log(level, line)
+
+
+def _write_log(level: str, line: str) -> None:
+    print(f"{level}: {line}")
+
+
 class Plugin:
     """What all kinds share."""
 
@@ -97,10 +106,11 @@ class Loss(Plugin):
 
 
 class Metric(Loss):
-    """A number about predicted tokens, described like a loss."""
+    """A number about predicted tokens, described like a loss. aggregation: "mean", or "exp-mean" for e to that power."""
 
     unit = ""
     higher_is_better = False
+    aggregation = "mean"
 
 
 class TextMetric(Plugin):
@@ -108,6 +118,7 @@ class TextMetric(Plugin):
 
     unit = ""
     higher_is_better = False
+    aggregation = "mean"
 
     def update(self, pairs: List[Tuple[str, List[str]]]) -> None:
         """A batch of generated texts, each with the texts it is compared with."""

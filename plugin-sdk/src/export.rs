@@ -6,7 +6,8 @@ use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer
 ///
 /// The kind is `tokenizer`, `filter`, `loss`, `metric` or `text_metric`; the type implements [`Create`] and the
 /// trait of that kind. Version, licence and description are taken from the crate's `Cargo.toml`, the settings from its
-/// [`crate::config!`]. Use it once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
+/// [`crate::config!`]. What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities =
+/// ["idempotent"]);`. Use it once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
 ///
 /// * on every target `pub const PLUGIN`, with which a host links the plugin in,
 /// * on `wasm32` the exports of a component,
@@ -15,27 +16,27 @@ use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer
 /// * and the identity ([`crate::Identity`]) in a section of the file, to be read without running it.
 #[macro_export]
 macro_rules! export {
-    (tokenizer $name:literal = $type:ty) => {
-        $crate::__export!(tokenizer Tokenizer TokenizerTable "tokenizer" $name $type);
+    (tokenizer $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(tokenizer Tokenizer TokenizerTable "tokenizer" $name $type, [$($($ability)*)?]);
     };
-    (filter $name:literal = $type:ty) => {
-        $crate::__export!(filter Filter FilterTable "filter" $name $type);
+    (filter $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(filter Filter FilterTable "filter" $name $type, [$($($ability)*)?]);
     };
-    (loss $name:literal = $type:ty) => {
-        $crate::__export!(loss Loss LossTable "loss" $name $type);
+    (loss $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(loss Loss LossTable "loss" $name $type, [$($($ability)*)?]);
     };
-    (metric $name:literal = $type:ty) => {
-        $crate::__export!(metric Metric MetricTable "metric" $name $type);
+    (metric $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(metric Metric MetricTable "metric" $name $type, [$($($ability)*)?]);
     };
-    (text_metric $name:literal = $type:ty) => {
-        $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type);
+    (text_metric $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type, [$($($ability)*)?]);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($module:ident $kind:ident $table:ident $kind_name:literal $name:literal $type:ty) => {
+    ($module:ident $kind:ident $table:ident $kind_name:literal $name:literal $type:ty, [$($ability:literal)*]) => {
         /// This plugin, to be linked into a host.
         pub const PLUGIN: $crate::Builtin = {
             $crate::export::check_name($name);
@@ -43,6 +44,7 @@ macro_rules! __export {
                 concat!("trainyard-plugin\t1\nkind\t", $kind_name, "\nname\t", $name),
                 concat!("\nversion\t", env!("CARGO_PKG_VERSION"), "\nlicense\t", env!("CARGO_PKG_LICENSE")),
                 concat!("\ndescription\t", env!("CARGO_PKG_DESCRIPTION")),
+                $( concat!("\nability\t", $ability), )*
                 $crate::export::VERSIONS,
                 <<$type as $crate::Create>::Config as $crate::Config>::SCHEMA,
             ];

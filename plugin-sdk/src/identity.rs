@@ -11,6 +11,7 @@
 //! sdk               0.1.0
 //! license           MIT OR Apache-2.0
 //! description       cross-entropy that weighs down what is easy
+//! ability           idempotent
 //! setting           gamma  f64  2.0  focusing exponent, 0 or more; 0 is plain cross-entropy
 //! ```
 //!
@@ -77,9 +78,15 @@ pub struct Identity {
     pub license: String,
     /// What it does, in one line.
     pub description: String,
+    /// What it claims to do beyond its kind, by name. A host asks for the names that it knows, such as
+    /// [`IDEMPOTENT`], and ignores others.
+    pub abilities: Vec<String>,
     /// Its settings.
     pub settings: Vec<SettingInfo>,
 }
+
+/// Ability of a filter: judging what it rewrote keeps it as it is. `trainyard plugin check` holds it to that.
+pub const IDEMPOTENT: &str = "idempotent";
 
 /// One setting of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +102,11 @@ pub struct SettingInfo {
 }
 
 impl Identity {
+    /// Whether it claims the ability `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.abilities.iter().any(|ability| ability == name)
+    }
+
     /// Reads the text; the error says which line is missing or wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.trim_end_matches('\0').lines();
@@ -105,7 +117,7 @@ impl Identity {
             }
             None => return Err("identity is empty".into()),
         }
-        let mut settings = Vec::new();
+        let (mut settings, mut abilities) = (Vec::new(), Vec::new());
         let mut fields = std::collections::BTreeMap::new();
         for line in lines {
             match line.split('\t').collect::<Vec<_>>().as_slice() {
@@ -116,6 +128,7 @@ impl Identity {
                     doc: doc.trim().into(),
                 }),
                 ["setting", ..] => return Err(format!("identity: setting line {:?} has not five columns", clip(line))),
+                ["ability", name] => abilities.push((*name).to_owned()),
                 [key, value] => {
                     fields.insert(*key, *value);
                 }
@@ -137,6 +150,7 @@ impl Identity {
             sdk: field("sdk")?,
             license: field("license").unwrap_or_default(),
             description: field("description").unwrap_or_default(),
+            abilities,
             settings,
         })
     }

@@ -48,6 +48,7 @@ pub mod export;
 mod filter;
 pub mod graph;
 mod identity;
+pub mod log;
 mod loss;
 mod metric;
 #[cfg(not(target_arch = "wasm32"))]
@@ -64,8 +65,8 @@ pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
 pub use filter::{Filter, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
-pub use identity::{CONTRACT, Identity, Kind, SECTION, SettingInfo};
+pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, SECTION, SettingInfo};
 pub use loss::Loss;
-pub use metric::{Direction, Metric, MetricInfo, TextMetric, TextPair};
+pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
 pub use settings::{Config, Create, NoConfig, Setting, Value};
 pub use tokenizer::{END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};

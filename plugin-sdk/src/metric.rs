@@ -4,10 +4,11 @@ use crate::{Graph, Result};
 
 /// A metric over predicted tokens, described like a loss ([`crate::Loss`]) and run beside it.
 pub trait Metric: Send {
-    /// Unit and direction.
+    /// Unit, direction and aggregation.
     fn info(&self) -> Result<MetricInfo>;
 
-    /// The metric as a graph: the value is sum / weight of `outputs[0]` over the whole evaluation.
+    /// The metric as a graph: the value comes from sum and weight of `outputs[0]` over the whole evaluation, as
+    /// [`MetricInfo::aggregation`] says.
     fn describe(&self) -> Result<Graph>;
 }
 
@@ -15,7 +16,7 @@ pub trait Metric: Send {
 ///
 /// Merging the states of several instances must equal one instance that was updated with all pairs, in any order.
 pub trait TextMetric: Send {
-    /// Unit and direction.
+    /// Unit, direction and aggregation.
     fn info(&self) -> Result<MetricInfo>;
 
     /// Counts one batch of texts.
@@ -47,6 +48,32 @@ pub struct MetricInfo {
     pub unit: String,
     /// Which of two values is the better one.
     pub direction: Direction,
+    /// How sum and weight become the number: [`MEAN`] or [`EXP_MEAN`]. An open set of names: a host refuses what it does
+    /// not know. Not used of a text metric, whose value is the number.
+    pub aggregation: String,
+}
+
+/// The number is sum / weight.
+pub const MEAN: &str = "mean";
+/// The number is e to the power of sum / weight: perplexity, when that is a loss in nats.
+pub const EXP_MEAN: &str = "exp-mean";
+
+impl MetricInfo {
+    /// A mean in `unit`, the lower the better.
+    pub fn lower_is_better(unit: &str) -> Self {
+        Self { unit: unit.into(), direction: Direction::LowerIsBetter, aggregation: MEAN.into() }
+    }
+
+    /// A mean in `unit`, the higher the better.
+    pub fn higher_is_better(unit: &str) -> Self {
+        Self { direction: Direction::HigherIsBetter, ..Self::lower_is_better(unit) }
+    }
+
+    /// The same with another aggregation.
+    pub fn aggregation(mut self, aggregation: &str) -> Self {
+        self.aggregation = aggregation.into();
+        self
+    }
 }
 
 /// Which of two values is the better one.

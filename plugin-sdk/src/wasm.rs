@@ -20,7 +20,8 @@ mod shared {
         generate_unused_types: true,
     });
 }
-use shared::trainyard::plugin::{log, types};
+pub use shared::trainyard::plugin::log;
+use shared::trainyard::plugin::types;
 
 /// Declares the module of one world.
 macro_rules! world {
@@ -61,7 +62,7 @@ type Answer<T> = std::result::Result<T, types::PluginError>;
 impl<S: Slot> Component<S> {
     fn create(settings: Vec<types::Setting>) -> Answer<()> {
         // the host sees no more of a panic than a trap, so its text goes out through the log
-        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string())));
+        std::panic::set_hook(Box::new(|panic| crate::log::error(&panic.to_string())));
         let settings: Vec<_> = settings.into_iter().map(setting).collect();
         let plugin = crate::export::create::<S::Plugin>(&settings).map_err(error)?;
         S::with(|slot| *slot = Some(plugin));
@@ -244,5 +245,5 @@ fn info(info: crate::MetricInfo) -> types::MetricInfo {
         crate::Direction::LowerIsBetter => types::Direction::LowerIsBetter,
         crate::Direction::HigherIsBetter => types::Direction::HigherIsBetter,
     };
-    types::MetricInfo { unit: info.unit, direction }
+    types::MetricInfo { unit: info.unit, direction, aggregation: info.aggregation }
 }

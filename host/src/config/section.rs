@@ -113,6 +113,23 @@ impl<'a> Section<'a> {
         )
     }
 
+    /// A list of texts that `accepts` accepts, each, which is what `expected` says; empty when the key is absent.
+    pub fn texts(&mut self, key: &'static str, expected: &str, accepts: impl Fn(&str) -> bool) -> Vec<String> {
+        let text = |item: &Item| match &item.value {
+            Value::Text(text) if accepts(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.value(
+            key,
+            || expected.to_owned(),
+            |value| match value {
+                Value::List(items) => items.iter().map(text).collect(),
+                _ => None,
+            },
+        )
+        .unwrap_or_default()
+    }
+
     /// Text that must be there. Empty when it is not, and then nobody sees it.
     pub fn required_text(&mut self, key: &'static str, expected: &str, accepts: impl Fn(&str) -> bool) -> String {
         if !self.table.contains_key(key) {

@@ -7,7 +7,7 @@ use crate::plugin::Plugin;
 use crate::report::MetricValue;
 use crate::train::AVAILABLE_INPUTS;
 use crate::{Error, Result};
-use trainyard_plugin::{Direction, Graph, MetricInfo};
+use trainyard_plugin::{Direction, EXP_MEAN, Graph, MetricInfo};
 
 /// The loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {
@@ -18,7 +18,7 @@ pub struct Evaluator {
 impl Evaluator {
     /// `loss` is the graph of the run's loss; `metrics` are plugins of kind `metric`.
     pub fn new(loss: &Graph, metrics: &[&Plugin]) -> Result<Self> {
-        let loss_info = MetricInfo { unit: String::new(), direction: Direction::LowerIsBetter };
+        let loss_info = MetricInfo::lower_is_better("");
         let mut graphs = vec![first_output_only(loss.clone(), "loss")?];
         let mut named = vec![("loss".to_owned(), loss_info)];
         for plugin in metrics {
@@ -47,11 +47,20 @@ impl Evaluator {
         }
         let value = |((name, info), total): (&(String, MetricInfo), &Ratio)| MetricValue {
             name: name.clone(),
-            value: total.value(),
+            value: aggregate(info, total),
             unit: info.unit.clone(),
             higher_is_better: info.direction == Direction::HigherIsBetter,
         };
         Ok(self.metrics.iter().zip(&totals).map(value).collect())
+    }
+}
+
+/// The number that sum and weight are, as the metric says.
+fn aggregate(info: &MetricInfo, total: &Ratio) -> f64 {
+    match info.aggregation.as_str() {
+        EXP_MEAN => total.value().exp(),
+        // the other that `Checked` lets pass is the mean
+        _ => total.value(),
     }
 }
 

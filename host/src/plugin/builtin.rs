@@ -16,6 +16,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_z_loss::PLUGIN,
     trainyard_bits_per_byte::PLUGIN,
     trainyard_token_accuracy::PLUGIN,
+    trainyard_perplexity::PLUGIN,
     trainyard_distinct_n::PLUGIN,
 ];
 

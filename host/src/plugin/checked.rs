@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use trainyard_plugin::{
-    Filter, Graph, Loss, Metric, MetricInfo, PluginError, Result, Span, TextMetric, TextPair, TokenBatch, Tokenizer,
-    Verdict, Vocabulary, graph,
+    EXP_MEAN, Filter, Graph, Loss, MEAN, Metric, MetricInfo, PluginError, Result, Span, TextMetric, TextPair,
+    TokenBatch, Tokenizer, Verdict, Vocabulary, graph,
 };
 
 /// More tokens than any tokenizer in use has, few enough that an embedding of them fits in memory.
@@ -258,6 +258,11 @@ fn check_graph(graph: Graph) -> Result<Graph> {
 
 fn check_info(info: MetricInfo) -> Result<MetricInfo> {
     check_name("unit", &info.unit)?;
+    check_name("aggregation", &info.aggregation)?;
+    if ![MEAN, EXP_MEAN].contains(&info.aggregation.as_str()) {
+        let message = format!("aggregation {:?} is unknown, expected {MEAN:?} or {EXP_MEAN:?}", info.aggregation);
+        return Err(PluginError::internal(message));
+    }
     Ok(info)
 }
 
@@ -283,7 +288,7 @@ mod tests {
 
     impl TextMetric for Says<f64> {
         fn info(&self) -> Result<MetricInfo> {
-            Ok(MetricInfo { unit: "u".repeat(101), direction: Direction::LowerIsBetter })
+            Ok(MetricInfo::lower_is_better(&"u".repeat(101)))
         }
 
         fn update(&mut self, _pairs: &[TextPair<'_>]) -> Result<()> {

@@ -1,5 +1,7 @@
 //! How a run's config names a plugin.
 
+use super::grant::Grant;
+use super::limits::Limits;
 use super::open::is_file;
 use crate::config::Section;
 use serde::Serialize;
@@ -11,12 +13,22 @@ pub struct PluginConfig {
     /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the
     /// config file as written, absolute after loading.
     pub plugin: String,
-    /// Native code runs only when the config says `trust = "native"`.
+    /// What the user trusts it with beyond the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
     /// The file must have this SHA-256, in lower-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Where it runs: in this process unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// What happens when a call fails.
+    pub on_error: OnError,
+    /// Calls that may fail before the run ends, with `skip` and `restart`.
+    pub max_errors: u64,
+    /// What the sandbox is opened for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Grant>,
     /// Limits on what one instance may use.
     pub limits: Limits,
     /// The plugin's own settings: flat.
@@ -24,48 +36,66 @@ pub struct PluginConfig {
     pub config: toml::Table,
 }
 
-/// What a native plugin may do.
+/// What a plugin is trusted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
-    /// Run native code in this process, with all rights of the user.
+    /// Native code may run, with all rights of the user.
     Native,
+    /// A sandboxed plugin may run without a deadline (`limits.call_ms = 0`).
+    Wasm,
 }
 
-/// What one instance of a sandboxed plugin may use.
+/// Where a plugin runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Limits {
-    /// Milliseconds that one call may take.
-    pub call_ms: u64,
-    /// Mebibytes of linear memory.
-    pub memory_mb: u64,
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// In a child process per instance: a crash is an error of the plugin, not the end of the run.
+    Process,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { call_ms: 10_000, memory_mb: 1024 }
-    }
-}
-
-impl Limits {
-    fn read(section: &mut Section<'_>) -> Self {
-        let default = Self::default();
-        Self {
-            call_ms: section.integer("call_ms", 1.., default.call_ms),
-            memory_mb: section.integer("memory_mb", 1..=4096, default.memory_mb),
-        }
-    }
+/// What happens when a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The run ends with the error.
+    #[default]
+    Abort,
+    /// What cannot be handled is left out and counted.
+    Skip,
+    /// A new instance tries again, after a pause that doubles.
+    Restart,
 }
 
 impl PluginConfig {
     /// A plugin with default limits and settings.
     pub fn new(plugin: impl Into<String>) -> Self {
-        Self { plugin: plugin.into(), trust: None, sha256: None, limits: Limits::default(), config: toml::Table::new() }
+        Self {
+            plugin: plugin.into(),
+            trust: None,
+            sha256: None,
+            isolation: None,
+            on_error: OnError::Abort,
+            max_errors: 10,
+            allow: Vec::new(),
+            limits: Limits::default(),
+            config: toml::Table::new(),
+        }
     }
 
     /// The file that holds it; none for a built-in.
     pub fn file(&self) -> Option<&Path> {
         is_file(&self.plugin).then(|| Path::new(&self.plugin))
+    }
+
+    /// `[loss]`: describes itself once before the first step, so that nothing of it runs later.
+    pub(crate) fn read_loss(section: &mut Section<'_>) -> Self {
+        section.misplaced("isolation", "a loss describes itself once and never runs in a step: remove the line");
+        let config = Self::read(section, Some("cross-entropy"));
+        if config.on_error == OnError::Skip {
+            section.problem("on_error", "expected \"abort\" or \"restart\", got \"skip\": no run is without a loss");
+        }
+        config
     }
 
     /// What a section that names a plugin may contain. Without a default, the key `plugin` must be there.
@@ -84,9 +114,17 @@ impl PluginConfig {
             }
         }
         let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
-        config.trust = section.option("trust", &[("native", Trust::Native)]);
+        config.trust = section.option("trust", &[("native", Trust::Native), ("wasm", Trust::Wasm)]);
         config.sha256 = section.text_that("sha256", "64 digits in lower-case hexadecimal", is_digest);
+        config.isolation = section.option("isolation", &[("process", Isolation::Process)]);
+        let policies = [("abort", OnError::Abort), ("skip", OnError::Skip), ("restart", OnError::Restart)];
+        config.on_error = section.choice("on_error", &policies, config.on_error);
+        config.max_errors = section.integer("max_errors", 0.., config.max_errors);
+        config.allow = Grant::read_all(section);
         config.limits = section.section("limits", Limits::read);
+        if config.limits.call_ms == 0 && config.trust.is_none() {
+            section.problem("limits", Limits::NO_DEADLINE);
+        }
         config.config = section.settings("config");
         config
     }

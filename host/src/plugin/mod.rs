@@ -9,18 +9,22 @@ mod builtin;
 mod checked;
 mod config;
 mod file;
+mod grant;
 mod inspect;
 mod instance;
 mod language;
+mod limits;
 mod native;
 mod open;
 mod settings;
 mod wasm;
 
 pub use build::{Forms, build};
-pub use config::{Limits, PluginConfig, Trust};
-pub use language::Language;
+pub use config::{Isolation, OnError, PluginConfig, Trust};
+pub use grant::Grant;
 pub use inspect::{Inspection, inspect};
+pub use language::Language;
+pub use limits::Limits;
 pub use open::is_file;
 
 use crate::{Error, Result};

@@ -1,6 +1,7 @@
 //! Delivers an author's results to the host. Also what both sides need: the numbers that stand for kinds.
 
 use super::{Host, List, Node, Output, Status, Str, TokenBatch, Verdict};
+use crate::log::Level;
 use crate::{Direction, ErrorKind, Graph, Kind, MetricInfo, PluginError, Vocabulary};
 
 /// The host of one call.
@@ -19,6 +20,20 @@ impl<'a> Answer<'a> {
         // SAFETY: the contract of `Host`: the function lives as long as the call, and copies the message
         unsafe { (self.0.error)(self.0.context, error_kind(error.kind), text(&error.message)) };
         status
+    }
+
+    /// Delivers what the plugin logged during this call.
+    pub(super) fn log(&self) {
+        for (level, line) in crate::log::take() {
+            let level = match level {
+                Level::Error => 0,
+                Level::Warn => 1,
+                Level::Info => 2,
+                Level::Debug => 3,
+            };
+            // SAFETY: as in `error`
+            unsafe { (self.0.log)(self.0.context, level, text(&line)) };
+        }
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) {
@@ -80,7 +95,7 @@ impl<'a> Answer<'a> {
             Direction::HigherIsBetter => 1,
         };
         // SAFETY: as in `error`
-        unsafe { (self.0.info)(self.0.context, text(&info.unit), direction) };
+        unsafe { (self.0.info)(self.0.context, text(&info.unit), direction, text(&info.aggregation)) };
     }
 }
 

@@ -192,10 +192,12 @@ pub struct Host {
     pub verdict: unsafe extern "C" fn(*mut c_void, *const Verdict),
     /// A whole graph: op set, nodes, outputs. Once, for `describe`.
     pub graph: unsafe extern "C" fn(*mut c_void, u32, List<Node>, List<Output>),
-    /// Unit and direction (0 lower is better, 1 higher is better). Once, for `info`.
-    pub info: unsafe extern "C" fn(*mut c_void, Str, u32),
+    /// Unit, direction (0 lower is better, 1 higher is better) and aggregation. Once, for `info`.
+    pub info: unsafe extern "C" fn(*mut c_void, Str, u32, Str),
     /// A number. Once, for `value`; for `two_pass` 1 or 0.
     pub number: unsafe extern "C" fn(*mut c_void, f64),
+    /// A line for the log: level (0 error, 1 warn, 2 info, 3 debug) and text. At any time, any number of times.
+    pub log: unsafe extern "C" fn(*mut c_void, u32, Str),
 }
 
 /// A function without arguments of its own.
@@ -205,7 +207,7 @@ pub type TextsCall = Option<unsafe extern "C" fn(Instance, *const Host, List<Str
 /// A function that takes bytes.
 pub type BytesCall = Option<unsafe extern "C" fn(Instance, *const Host, Str) -> Status>;
 
-/// How every table begins. No function may be null.
+/// How every table begins. No function but `ability` may be null.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Header {
@@ -221,6 +223,9 @@ pub struct Header {
     pub create: Option<unsafe extern "C" fn(*const Host, List<Setting>, *mut Instance) -> Status>,
     /// Frees an instance. It cannot fail.
     pub destroy: Option<unsafe extern "C" fn(Instance)>,
+    /// The functions of an optional ability by its name, null for a name that the plugin does not know: how a contract
+    /// grows beyond its tables. May be null itself; contract 0.1 asks for none.
+    pub ability: Option<unsafe extern "C" fn(Str) -> *const c_void>,
 }
 
 // SAFETY: a header is constant, and what it points to is constant too

@@ -68,6 +68,7 @@ const fn header<T: Create + 'static>(size: usize, kind: Kind, identity: &'static
         identity: List::new(identity),
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
+        ability: None,
     }
 }
 
@@ -79,6 +80,7 @@ unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting
         let settings: Vec<_> = unsafe { settings.as_slice().iter().map(|setting| read_setting(setting)).collect() };
         crate::export::create::<T>(&settings)
     });
+    answer.log();
     match created {
         Ok(Ok(plugin)) => {
             // SAFETY: `instance` is where the host wants the pointer
@@ -104,7 +106,9 @@ unsafe extern "C" fn destroy<T: Create>(instance: Instance) {
 unsafe fn call<T>(instance: Instance, host: *const Host, f: impl FnOnce(&mut T, &Answer) -> Result<()>) -> Status {
     // SAFETY: the caller's promise
     let (plugin, answer) = unsafe { (&mut *instance.cast::<T>(), Answer::new(host)) };
-    match catch_unwind(AssertUnwindSafe(|| f(plugin, &answer))) {
+    let called = catch_unwind(AssertUnwindSafe(|| f(plugin, &answer)));
+    answer.log();
+    match called {
         Ok(Ok(())) => OK,
         Ok(Err(error)) => answer.error(&error, FAILED),
         Err(panic) => answer.error(&panicked(panic), PANICKED),

@@ -10,7 +10,7 @@ mod check;
 pub mod ops;
 
 pub use builder::{Builder, Expr};
-pub use check::{Type, check};
+pub use check::{MAX_NODES, Type, check};
 
 /// One step of a computation. `inputs` are indices of earlier nodes, so a graph has no cycles.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@
 //! they nor their bits count, as in nanochat's `evaluate_bpb`. No settings.
 
 use std::f64::consts::LN_2;
-use trainyard_plugin::{Builder, Create, Direction, Graph, Metric, MetricInfo, NoConfig, Result};
+use trainyard_plugin::{Builder, Create, Graph, Metric, MetricInfo, NoConfig, Result};
 
 /// The metric.
 pub struct BitsPerByte;
@@ -25,7 +25,7 @@ impl Create for BitsPerByte {
 
 impl Metric for BitsPerByte {
     fn info(&self) -> Result<MetricInfo> {
-        Ok(MetricInfo { unit: "bits/byte".into(), direction: Direction::LowerIsBetter })
+        Ok(MetricInfo::lower_is_better("bits/byte"))
     }
 
     fn describe(&self) -> Result<Graph> {

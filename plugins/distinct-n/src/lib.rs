@@ -6,7 +6,7 @@
 //! falls as texts grow: compare texts of one length only.
 
 use std::collections::BTreeSet;
-use trainyard_plugin::{Create, Direction, MetricInfo, PluginError, Result, TextMetric, TextPair, config};
+use trainyard_plugin::{Create, MetricInfo, PluginError, Result, TextMetric, TextPair, config};
 
 config! {
     /// Settings of `distinct-n`.
@@ -42,7 +42,7 @@ impl Create for DistinctN {
 
 impl TextMetric for DistinctN {
     fn info(&self) -> Result<MetricInfo> {
-        Ok(MetricInfo { unit: String::new(), direction: Direction::HigherIsBetter })
+        Ok(MetricInfo::higher_is_better(""))
     }
 
     fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()> {

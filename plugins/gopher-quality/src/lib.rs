@@ -153,7 +153,7 @@ fn above(reason: &str, value: f64, limit: f64) -> Option<Verdict> {
     (limit != 0.0 && value > limit).then(|| Verdict::drop(reason).score(value))
 }
 
-trainyard_plugin::export!(filter "gopher-quality" = GopherQuality);
+trainyard_plugin::export!(filter "gopher-quality" = GopherQuality, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,7 @@ impl Length {
     }
 }
 
-trainyard_plugin::export!(filter "length" = Length);
+trainyard_plugin::export!(filter "length" = Length, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 //!
 //! Of several equal logits the first counts as the largest. Rows are weighted by the batch's mask. No settings.
 
-use trainyard_plugin::{Builder, Create, Direction, Graph, Metric, MetricInfo, NoConfig, Result};
+use trainyard_plugin::{Builder, Create, Graph, Metric, MetricInfo, NoConfig, Result};
 
 /// The metric.
 pub struct TokenAccuracy;
@@ -21,7 +21,7 @@ impl Create for TokenAccuracy {
 
 impl Metric for TokenAccuracy {
     fn info(&self) -> Result<MetricInfo> {
-        Ok(MetricInfo { unit: String::new(), direction: Direction::HigherIsBetter })
+        Ok(MetricInfo::higher_is_better(""))
     }
 
     fn describe(&self) -> Result<Graph> {

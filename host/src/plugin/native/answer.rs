@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use trainyard_plugin::abi::{self, Host, List, Str};
+use trainyard_plugin::log::Level;
 use trainyard_plugin::{
     Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Span, SpecialToken, TokenBatch, Verdict,
 };
@@ -17,6 +18,7 @@ pub struct Answer {
     pub graph: Option<Graph>,
     pub info: Option<MetricInfo>,
     pub number: Option<f64>,
+    pub lines: Vec<(Level, String)>,
     /// The first thing that no plugin may deliver.
     pub invalid: Option<String>,
 }
@@ -35,6 +37,7 @@ impl Answer {
             graph,
             info,
             number,
+            log,
         }
     }
 
@@ -157,7 +160,7 @@ unsafe extern "C" fn graph(context: *mut c_void, op_set: u32, nodes: List<abi::N
     }
 }
 
-unsafe extern "C" fn info(context: *mut c_void, unit: Str, direction: u32) {
+unsafe extern "C" fn info(context: *mut c_void, unit: Str, direction: u32, aggregation: Str) {
     // SAFETY: as in `error`
     unsafe {
         let answer = answer(context);
@@ -166,13 +169,28 @@ unsafe extern "C" fn info(context: *mut c_void, unit: Str, direction: u32) {
             1 => Direction::HigherIsBetter,
             other => return answer.invalid(format!("delivered direction {other}, expected 0 or 1")),
         };
-        answer.info = Some(MetricInfo { unit: answer.text(unit), direction });
+        answer.info = Some(MetricInfo { unit: answer.text(unit), direction, aggregation: answer.text(aggregation) });
     }
 }
 
 unsafe extern "C" fn number(context: *mut c_void, number: f64) {
     // SAFETY: as in `error`
     unsafe { answer(context) }.number = Some(number);
+}
+
+unsafe extern "C" fn log(context: *mut c_void, level: u32, line: Str) {
+    // SAFETY: as in `error`
+    unsafe {
+        let answer = answer(context);
+        let level = match level {
+            0 => Level::Error,
+            1 => Level::Warn,
+            2 => Level::Info,
+            _ => Level::Debug,
+        };
+        let line = answer.text(line);
+        answer.lines.push((level, line));
+    }
 }
 
 #[cfg(test)]

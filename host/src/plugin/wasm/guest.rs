@@ -1,7 +1,7 @@
 //! One instance in its own store, and what is said when it fails.
 
 use super::super::checked::one_line;
-use super::super::config::Limits;
+use super::super::limits::Limits;
 use super::engine::{Shared, ticks};
 use super::{state::State, types};
 use std::sync::Arc;

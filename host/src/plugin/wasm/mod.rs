@@ -10,8 +10,8 @@ mod state;
 mod types;
 
 use super::checked::one_line;
-use super::config::Limits;
 use super::instance::Instance;
+use super::limits::Limits;
 use crate::{Error, Result};
 use engine::Shared;
 use guest::Guest;

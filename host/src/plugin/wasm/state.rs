@@ -1,7 +1,7 @@
 //! What a sandbox may do: log, and grow to its limits.
 
 use super::super::checked::one_line;
-use super::super::config::Limits;
+use super::super::limits::Limits;
 use super::types::Level;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

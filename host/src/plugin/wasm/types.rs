@@ -215,6 +215,7 @@ pub enum Direction {
 pub struct MetricInfo {
     unit: String,
     direction: Direction,
+    aggregation: String,
 }
 
 impl From<MetricInfo> for sdk::MetricInfo {
@@ -223,7 +224,7 @@ impl From<MetricInfo> for sdk::MetricInfo {
             Direction::LowerIsBetter => sdk::Direction::LowerIsBetter,
             Direction::HigherIsBetter => sdk::Direction::HigherIsBetter,
         };
-        Self { unit: info.unit, direction }
+        Self { unit: info.unit, direction, aggregation: info.aggregation }
     }
 }
 
