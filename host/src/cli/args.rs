@@ -2,7 +2,9 @@
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use trainyard::plugin::Language;
 use trainyard::train::SampleConfig;
+use trainyard_plugin::Kind;
 
 /// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
 /// sandboxed WASM component, or a native library.
@@ -228,8 +230,25 @@ pub struct TokenizerArgs {
 Examples:
   trainyard plugin inspect target/plugins/focal.wasm --graph
   trainyard plugin build plugins/focal                   both forms, into target/plugins/
-  trainyard plugin build my-filter --wasm")]
+  trainyard plugin new my-filter --kind filter --lang python")]
 pub enum PluginCommand {
+    /// Make the folder of a new plugin: a small real one, its test and a README
+    New {
+        /// The plugin's name: lower case, digits and hyphens
+        name: String,
+        /// What it is for
+        #[arg(long, value_parser = kind)]
+        kind: Kind,
+        /// What it is written in: rust, c, python or js
+        #[arg(long, default_value = "rust", value_parser = language)]
+        lang: Language,
+        /// The folder to make; its name is the plugin's if not given
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// The folder of the crate trainyard-plugin, for Rust; the one beside this program's sources if not given
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+    },
     /// Show who a plugin is, its contract, imports and settings, without running it
     Inspect {
         /// A plugin's file, or the name of a built-in
@@ -248,12 +267,12 @@ pub enum PluginCommand {
     },
     /// Build a plugin's folder; prints the files made
     Build {
-        /// The folder, with a Cargo.toml
+        /// The folder, with a Cargo.toml or a plugin.toml
         dir: PathBuf,
-        /// Build the WASM component; both forms if neither is asked for
+        /// Build the WASM component; every form that the language has if none is asked for
         #[arg(long)]
         wasm: bool,
-        /// Build the native library; both forms if neither is asked for
+        /// Build the native library, of Rust or C
         #[arg(long)]
         native: bool,
     },
@@ -355,6 +374,16 @@ pub struct BenchStepArgs {
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Kind::ALL.map(Kind::name).join(", ")))
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    let found = Language::ALL.into_iter().find(|language| language.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Language::ALL.map(Language::name).join(", ")))
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

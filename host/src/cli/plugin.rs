@@ -1,4 +1,4 @@
-//! `trainyard plugin inspect|build`.
+//! `trainyard plugin new|build|inspect`.
 
 use super::args::{PluginCommand, TrustArgs};
 use super::output::{Outcome, write};
@@ -6,7 +6,7 @@ use super::settings::plugin_config;
 use serde_json::json;
 use std::path::Path;
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, Plugin, build, inspect};
+use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect};
 use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
@@ -20,9 +20,18 @@ pub fn run(command: &PluginCommand) -> Outcome {
             };
             show(file, formula, *json)
         }
+        PluginCommand::New { name, kind, lang, dir, sdk } => {
+            let dir = dir.clone().unwrap_or_else(|| name.into());
+            let plugin = NewPlugin { name: name.clone(), kind: *kind, language: *lang, dir, sdk: sdk.clone() };
+            plugin.write()?;
+            write(format!("{}\n", plugin.dir.display()).as_bytes())
+        }
         PluginCommand::Build { dir, wasm, native } => {
-            let all = !wasm && !native;
-            let files = build(dir, Forms { wasm: *wasm || all, native: *native || all })?;
+            let forms = match !wasm && !native {
+                true => Forms::all(dir)?,
+                false => Forms { wasm: *wasm, native: *native },
+            };
+            let files = build(dir, forms)?;
             files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
         }
     }

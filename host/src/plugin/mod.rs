@@ -15,6 +15,7 @@ mod instance;
 mod language;
 mod limits;
 mod native;
+mod new;
 mod open;
 mod settings;
 mod wasm;
@@ -25,6 +26,7 @@ pub use grant::Grant;
 pub use inspect::{Inspection, inspect};
 pub use language::Language;
 pub use limits::Limits;
+pub use new::NewPlugin;
 pub use open::is_file;
 
 use crate::{Error, Result};

@@ -1,8 +1,6 @@
 //! Metric `{{name}}`: the share of tokens that the model gives at least a probability of `threshold`.
 
-use trainyard_plugin::{
-    Builder, Create, Direction, Graph, Metric, MetricInfo, PluginError, Result, config, export,
-};
+use trainyard_plugin::{Builder, Create, Graph, Metric, MetricInfo, PluginError, Result, config, export};
 
 config! {
     /// Settings of `{{name}}`.
@@ -28,7 +26,7 @@ impl Create for Plugin {
 
 impl Metric for Plugin {
     fn info(&self) -> Result<MetricInfo> {
-        Ok({{metric_info}})
+        Ok(MetricInfo::higher_is_better(""))
     }
 
     fn describe(&self) -> Result<Graph> {

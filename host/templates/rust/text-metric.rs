@@ -1,8 +1,6 @@
 //! Text metric `{{name}}`: words per generated text.
 
-use trainyard_plugin::{
-    Create, Direction, MetricInfo, NoConfig, PluginError, Result, TextMetric, TextPair, export,
-};
+use trainyard_plugin::{Create, MetricInfo, NoConfig, PluginError, Result, TextMetric, TextPair, export};
 
 /// The metric: what was counted so far.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ impl Create for Plugin {
 
 impl TextMetric for Plugin {
     fn info(&self) -> Result<MetricInfo> {
-        Ok({{text_metric_info}})
+        Ok(MetricInfo::higher_is_better("words"))
     }
 
     fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()> {
