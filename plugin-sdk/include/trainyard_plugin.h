@@ -271,6 +271,11 @@ static inline uint32_t trainyard_powf(trainyard_graph *graph, uint32_t x, double
     return trainyard_node_new(graph, "powf", &x, 1, &exponent, 1);
 }
 
+static inline uint32_t trainyard_clamp(trainyard_graph *graph, uint32_t x, double low, double high) {
+    double limits[2] = { low, high };
+    return trainyard_node_new(graph, "clamp", &x, 1, limits, 2);
+}
+
 /* Delivers the graph whose value is the mean of `x` (one value per row) over the rows that count. */
 static inline trainyard_status trainyard_mean(trainyard_graph *graph, const trainyard_host *host, uint32_t x) {
     uint32_t weight = trainyard_input(graph, "input.weight");

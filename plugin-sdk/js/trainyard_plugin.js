@@ -135,15 +135,20 @@ export class Graph {
     if (id < 0) id = this.nodes.push(node) - 1;
     return new Node(this, id);
   }
-  // The value is the mean of x (one value per row) over the rows that count. Further calls are logged.
-  mean(x, name = "loss") {
+  // The value is the mean of x (one value per row) over the rows that count.
+  mean(x) {
     const weight = this.input("weight");
-    return this.ratio(x.mul(weight).sum_rows(), weight.sum_rows(), name);
+    return this.ratio(x.mul(weight).sum_rows(), weight.sum_rows());
   }
   // The value is sum / weight, both scalars; the host divides after adding up all micro-batches.
-  ratio(sum, weight, name = "loss") {
-    this.outputs.push({ name, sum: sum.id, weight: weight.id });
+  ratio(sum, weight) {
+    this.outputs.unshift({ name: "loss", sum: sum.id, weight: weight.id });
     return this;
+  }
+  // Logs the mean of x over the rows that count as name, beside the loss.
+  log_mean(name, x) {
+    const weight = this.input("weight");
+    this.outputs.push({ name, sum: x.mul(weight).sum_rows().id, weight: weight.sum_rows().id });
   }
 }
 

@@ -157,15 +157,20 @@ class Graph:
             self.nodes.append(node)
         return Node(self, self.nodes.index(node))
 
-    def mean(self, x: "Node", name: str = "loss") -> "Graph":
-        """The value is the mean of x (one value per row) over the rows that count. Further calls are logged."""
+    def mean(self, x: "Node") -> "Graph":
+        """The value is the mean of x (one value per row) over the rows that count."""
         weight = self.input("weight")
-        return self.ratio((x * weight).sum_rows(), weight.sum_rows(), name)
+        return self.ratio((x * weight).sum_rows(), weight.sum_rows())
 
-    def ratio(self, total: "Node", weight: "Node", name: str = "loss") -> "Graph":
+    def ratio(self, total: "Node", weight: "Node") -> "Graph":
         """The value is total / weight, both scalars; the host divides after adding up all micro-batches."""
-        self.outputs.append((name, total.id, weight.id))
+        self.outputs.insert(0, ("loss", total.id, weight.id))
         return self
+
+    def log_mean(self, name: str, x: "Node") -> None:
+        """Logs the mean of x over the rows that count as name, beside the loss."""
+        weight = self.input("weight")
+        self.outputs.append((name, (x * weight).sum_rows().id, weight.sum_rows().id))
 
 
 class Node:

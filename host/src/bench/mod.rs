@@ -1,12 +1,15 @@
-//! What training costs on this machine: time, memory, and where they go.
+//! What training and plugins cost on this machine: time, memory, and where they go.
 
 mod loss;
+mod plugin;
 mod process;
 mod report;
 mod step;
+mod worker;
 
 pub use loss::{LossOptions, loss};
-pub use report::{GroupTime, LossBench, LossTime, Spread, StepBench};
+pub use plugin::{PluginOptions, plugin};
+pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 
 use crate::loss::Program;

@@ -135,6 +135,85 @@ pub struct LossTime {
     pub ratio: Spread,
 }
 
+/// What `bench plugin` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PluginBench {
+    /// Documents of 1 KB that passed through each plugin.
+    pub documents: usize,
+    /// Bytes in all of them.
+    pub bytes: usize,
+    /// Threads of the measurements with several.
+    pub threads: usize,
+    /// Measurements of each number.
+    pub rounds: u64,
+    /// In the order that was asked for.
+    pub plugins: Vec<PluginTime>,
+}
+
+/// One plugin.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PluginTime {
+    /// Its name, version and form.
+    pub plugin: String,
+    /// Whether its calls are interrupted after `limits.call_ms`; only WASM can be.
+    pub deadline: bool,
+    /// Reading and opening it, in milliseconds, when it was not compiled before.
+    pub cold_load_ms: Spread,
+    /// The same when it was.
+    pub warm_load_ms: Spread,
+    /// Making an instance, in microseconds.
+    pub instance_us: Spread,
+    /// The shortest call of its kind.
+    pub call: &'static str,
+    /// That call, in nanoseconds: with the checks of the answer, as everything in this program makes it.
+    pub call_ns: Spread,
+    /// That call over that of the first plugin of this name.
+    pub call_ratio: Spread,
+    /// How fast text passes through it; nothing for losses and metrics over tokens.
+    pub speeds: Vec<Speed>,
+}
+
+/// Text through a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Speed {
+    /// Threads, each with an instance of its own.
+    pub threads: usize,
+    /// Of all threads together, in 10^6 bytes.
+    pub megabytes_per_second: Spread,
+    /// The time over that of the first plugin of this name, measured in the same round.
+    pub ratio: Spread,
+}
+
+impl Display for PluginBench {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { documents, rounds, threads, .. } = self;
+        let size = bytes(self.bytes as f64);
+        writeln!(f, "{documents} documents, {size}; {rounds} rounds, medians; ratios to the first of a name\n")?;
+        write!(f, "{:>8} {:>8} {:>9} {:>8} {:>6}", "cold ms", "warm ms", "create µs", "call ns", "ratio")?;
+        let counts = if *threads > 1 { &[1, *threads][..] } else { &[1] };
+        for n in counts {
+            write!(f, " {:>9} {:>6}", format!("MB/s ×{n}"), "ratio")?;
+        }
+        writeln!(f, "  plugin: the call")?;
+        for time in &self.plugins {
+            let (cold, warm, instance) = (time.cold_load_ms.median, time.warm_load_ms.median, time.instance_us.median);
+            let (call, ratio) = (time.call_ns.median, time.call_ratio.median);
+            write!(f, "{cold:>8.2} {warm:>8.2} {instance:>9.1} {call:>8.0} {ratio:>6.2}")?;
+            for n in counts {
+                match time.speeds.iter().find(|speed| speed.threads == *n) {
+                    Some(speed) => {
+                        write!(f, " {:>9.1} {:>6.2}", speed.megabytes_per_second.median, speed.ratio.median)?;
+                    }
+                    None => write!(f, " {:>9} {:>6}", "", "")?,
+                }
+            }
+            let deadline = if time.deadline { "" } else { " without deadline" };
+            writeln!(f, "  {}{deadline}: {}", time.plugin, time.call)?;
+        }
+        Ok(())
+    }
+}
+
 impl Display for LossBench {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { rows, width, vocab, threads, rounds, .. } = self;

@@ -1,5 +1,6 @@
 //! The command line as written: what `--help` shows.
 
+use super::bench_args::BenchCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::plugin::Language;
@@ -277,6 +278,7 @@ pub enum PluginCommand {
         native: bool,
     },
 }
+<<<<<<< HEAD
 
 /// Measure what training costs on this machine
 #[derive(Debug, Subcommand)]
@@ -386,6 +388,8 @@ fn language(text: &str) -> Result<Language, String> {
     found.ok_or_else(|| format!("expected one of {}", Language::ALL.map(Language::name).join(", ")))
 }
 
+=======
+>>>>>>> w-load
 fn temperature(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "expected a number, 0 or more")?;
     if value.is_finite() && value >= 0.0 { Ok(value) } else { Err("expected a number, 0 or more".into()) }

@@ -1,9 +1,9 @@
-//! `trainyard bench`: what a step costs on this machine.
+//! `trainyard bench`: what a step, a loss or a plugin costs on this machine.
 
-use super::args::{BenchCommand, BenchLossArgs, PrecisionArg};
+use super::bench_args::{BenchCommand, BenchLossArgs, BenchPluginArgs, PrecisionArg};
 use super::output::{Outcome, print};
 use super::settings::plugin_config;
-use trainyard::bench::{self, LossOptions, StepOptions};
+use trainyard::bench::{self, LossOptions, PluginOptions, StepOptions};
 use trainyard::ops::Precision;
 use trainyard::plugin::PluginConfig;
 use trainyard::{Result, config};
@@ -16,6 +16,17 @@ pub fn run(command: &BenchCommand) -> Outcome {
             print(&bench::step(&config, &options)?, args.json)
         }
         BenchCommand::Loss(args) => print(&bench::loss(&args.plugins()?, &args.options())?, args.json),
+        BenchCommand::Plugin(args) => print(&bench::plugin(&args.plugins()?, &args.options())?, args.json),
+    }
+}
+
+impl BenchPluginArgs {
+    fn plugins(&self) -> Result<Vec<PluginConfig>> {
+        self.plugin.iter().map(|plugin| plugin_config(plugin, self.config.as_deref(), &self.trust)).collect()
+    }
+
+    fn options(&self) -> PluginOptions {
+        PluginOptions { text: self.text.clone(), rounds: self.rounds, threads: self.threads }
     }
 }
 

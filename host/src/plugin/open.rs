@@ -1,6 +1,7 @@
 //! Finds the plugin that a config names, and checks it before any of its code runs.
 
 use super::file::{Form, PluginFile, check_contract};
+use super::wasm::Cache;
 use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
@@ -16,8 +17,13 @@ impl Plugin {
 
     /// The same for a place in the config that takes several kinds, such as metrics.
     pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
+        Self::open_with(config, kinds, &Cache::user())
+    }
+
+    /// The same with another cache of compiled components than the user's.
+    pub(crate) fn open_with(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Self> {
         match is_file(&config.plugin) {
-            true => open_file(config, kinds),
+            true => open_file(config, kinds, cache),
             false => open_builtin(config, kinds),
         }
     }
@@ -61,7 +67,7 @@ fn either(kinds: &[Kind]) -> String {
     kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
+fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plugin> {
     let path = Path::new(&config.plugin);
     let file = PluginFile::read(path)?;
     check_contract(path, &file.identity)?;
@@ -84,7 +90,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     }
     let backend = match &file.form {
         Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file.bytes, imports, &file.identity, config.limits)?)
+            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits, cache)?)
         }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
@@ -94,7 +100,9 @@ fn open_file(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
                 file.identity.name
             )));
         }
-        Form::Library { symbol } => Backend::Native(native::Library::load(path, symbol, &file.identity)?),
+        Form::Library { symbol } => {
+            Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
+        }
     };
     Plugin::new(file.identity, file.sha256, backend, config)
 }

@@ -30,9 +30,10 @@ static trainyard_status describe(void *instance, const trainyard_host *host) {
     trainyard_graph g = { 0 };
     uint32_t logits = trainyard_input(&g, "input.logits"), target = trainyard_input(&g, "input.target");
     uint32_t logp = trainyard_op2(&g, "gather", trainyard_op1(&g, "log_softmax", logits), target);
-    uint32_t rest = trainyard_op2(&g, "sub", trainyard_constant(&g, 1.0), trainyard_op1(&g, "exp", logp));
-    uint32_t weight = trainyard_op1(&g, "neg", trainyard_powf(&g, rest, self->gamma));
-    return trainyard_mean(&g, host, trainyard_op2(&g, "mul", weight, logp));
+    /* 1 - p, exact near p = 1; with a floor, because powers of less than 1 are steep at 0 */
+    uint32_t miss = trainyard_op1(&g, "neg", trainyard_op1(&g, "expm1", logp));
+    uint32_t power = trainyard_powf(&g, trainyard_clamp(&g, miss, 1e-12, 1.0), self->gamma);
+    return trainyard_mean(&g, host, trainyard_op1(&g, "neg", trainyard_op2(&g, "mul", power, logp)));
 }
 
 const trainyard_loss_table TRAINYARD_SYMBOL = {

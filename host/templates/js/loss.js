@@ -14,7 +14,9 @@ export class Plugin extends Loss {
   describe() {
     const g = new Graph();
     const logp = g.input("logits").log_softmax().gather(g.input("target")); // one value per row
-    const weight = g.constant(1).sub(logp.exp()).powf(this.gamma);
-    return g.mean(weight.mul(logp).neg());
+    // 1 - p, exact near p = 1; with a floor, because powers of less than 1 are steep at 0
+    const miss = logp.expm1().neg().clamp(1e-12, 1);
+    g.log_mean("cross_entropy", logp.neg());
+    return g.mean(miss.powf(this.gamma).mul(logp).neg());
   }
 }

@@ -14,4 +14,7 @@ class Plugin(Loss):
     def describe(self):
         g = Graph()
         logp = g.input("logits").log_softmax().gather(g.input("target"))  # one value per row
-        return g.mean(-((1.0 - logp.exp()).powf(self.gamma)) * logp)
+        # 1 - p, exact near p = 1; with a floor, because powers of less than 1 are steep at 0
+        miss = (-logp.expm1()).clamp(1e-12, 1.0)
+        g.log_mean("cross_entropy", -logp)
+        return g.mean(-(miss.powf(self.gamma) * logp))

@@ -28,7 +28,10 @@ impl Loss for Plugin {
     fn describe(&self) -> Result<Graph> {
         let g = Builder::new();
         let logp = g.logits().log_softmax().gather(g.target()); // [row]
-        Ok(g.mean(-(1.0 - logp.exp()).powf(self.0.gamma) * logp))
+        // 1 - p, exact near p = 1; with a floor, because powers of less than 1 are steep at 0
+        let miss = (-logp.expm1()).clamp(1e-12, 1.0);
+        g.log_mean("cross_entropy", -logp);
+        Ok(g.mean(-(miss.powf(self.0.gamma) * logp)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a native plugin delivers during one call: copied, with lengths and UTF-8 checked.
 
+use super::super::limits::Limits;
+use super::super::log::Log;
 use std::ffi::c_void;
 use trainyard_plugin::abi::{self, Host, List, Str};
 use trainyard_plugin::log::Level;
@@ -7,8 +9,7 @@ use trainyard_plugin::{
     Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Span, SpecialToken, TokenBatch, Verdict,
 };
 
-/// Everything that was delivered.
-#[derive(Default)]
+/// Everything that was delivered in one call. It serves one call after the other.
 pub struct Answer {
     pub error: Option<PluginError>,
     pub bytes: Vec<Vec<u8>>,
@@ -18,12 +19,41 @@ pub struct Answer {
     pub graph: Option<Graph>,
     pub info: Option<MetricInfo>,
     pub number: Option<f64>,
-    pub lines: Vec<(Level, String)>,
     /// The first thing that no plugin may deliver.
     pub invalid: Option<String>,
+    /// Bytes that were copied for this call.
+    n_bytes: usize,
+    max_bytes: usize,
+    log: Log,
 }
 
 impl Answer {
+    pub fn new(log: Log, limits: &Limits) -> Self {
+        Self {
+            error: None,
+            bytes: Vec::new(),
+            specials: Vec::new(),
+            tokens: None,
+            verdicts: Vec::new(),
+            graph: None,
+            info: None,
+            number: None,
+            invalid: None,
+            n_bytes: 0,
+            max_bytes: usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+            log,
+        }
+    }
+
+    /// Forgets what the last call delivered.
+    pub fn clear(&mut self) {
+        (self.error, self.invalid, self.n_bytes) = (None, None, 0);
+        self.bytes.clear();
+        self.specials.clear();
+        self.verdicts.clear();
+        (self.tokens, self.graph, self.info, self.number) = (None, None, None, None);
+    }
+
     /// The functions that fill this answer. It may not be used otherwise while the host is in use.
     pub fn host(&mut self) -> Host {
         Host {
@@ -42,15 +72,25 @@ impl Answer {
     }
 
     /// The one byte string of `train` or `state`.
-    pub fn one_bytes(mut self) -> Result<Vec<u8>> {
-        match (self.bytes.len(), self.bytes.pop()) {
-            (1, Some(bytes)) => Ok(bytes),
-            (n, _) => Err(PluginError::internal(format!("delivered {n} byte strings, expected 1"))),
+    pub fn one_bytes(&mut self) -> Result<Vec<u8>> {
+        match self.bytes.as_mut_slice() {
+            [bytes] => Ok(std::mem::take(bytes)),
+            all => Err(PluginError::internal(format!("delivered {} byte strings, expected 1", all.len()))),
         }
     }
 
     fn invalid(&mut self, what: impl Into<String>) {
         self.invalid.get_or_insert(what.into());
+    }
+
+    /// Counts what is about to be copied; false when it is too much for one call.
+    fn count(&mut self, n_bytes: usize) -> bool {
+        self.n_bytes = self.n_bytes.saturating_add(n_bytes);
+        let fits = self.n_bytes <= self.max_bytes;
+        if !fits {
+            self.invalid(format!("returned more than {} MiB (limits.output_mb)", self.max_bytes >> 20));
+        }
+        fits
     }
 
     /// # Safety
@@ -59,6 +99,9 @@ impl Answer {
         let too_long = list.len.checked_mul(size_of::<T>()).is_none_or(|size| size > isize::MAX as usize);
         if too_long || (list.ptr.is_null() && list.len > 0) || !list.ptr.is_aligned() {
             self.invalid(format!("delivered a list of {} items at {:p}", list.len, list.ptr));
+            return Vec::new();
+        }
+        if !self.count(list.len * size_of::<T>()) {
             return Vec::new();
         }
         // SAFETY: checked above as far as it can be, the rest is the caller's promise
@@ -103,7 +146,9 @@ unsafe extern "C" fn bytes(context: *mut c_void, bytes: Str) {
     unsafe {
         let answer = answer(context);
         let bytes = answer.list(bytes);
-        answer.bytes.push(bytes);
+        if answer.count(size_of_val(&bytes)) {
+            answer.bytes.push(bytes);
+        }
     }
 }
 
@@ -111,8 +156,10 @@ unsafe extern "C" fn special(context: *mut c_void, name: Str, id: u32) {
     // SAFETY: as in `error`
     unsafe {
         let answer = answer(context);
-        let name = answer.text(name);
-        answer.specials.push(SpecialToken { name, id });
+        let special = SpecialToken { name: answer.text(name), id };
+        if answer.count(size_of_val(&special)) {
+            answer.specials.push(special);
+        }
     }
 }
 
@@ -139,7 +186,9 @@ unsafe extern "C" fn verdict(context: *mut c_void, verdict: *const abi::Verdict)
             text: (verdict.has_text != 0).then(|| answer.text(verdict.text)),
             spans,
         };
-        answer.verdicts.push(verdict);
+        if answer.count(size_of_val(&verdict)) {
+            answer.verdicts.push(verdict);
+        }
     }
 }
 
@@ -189,7 +238,7 @@ unsafe extern "C" fn log(context: *mut c_void, level: u32, line: Str) {
             _ => Level::Debug,
         };
         let line = answer.text(line);
-        answer.lines.push((level, line));
+        answer.log.write(level, &line);
     }
 }
 
@@ -199,7 +248,8 @@ mod tests {
 
     #[test]
     fn what_is_delivered_is_checked() {
-        let mut answer = Answer::default();
+        let limits = Limits { output_mb: 1, ..Limits::default() };
+        let mut answer = Answer::new(Log::new("p".into(), &limits), &limits);
         let host = answer.host();
         // SAFETY: the host is that of `answer`, and the lists are what a hostile plugin could pass without a crash
         unsafe {
@@ -208,6 +258,15 @@ mod tests {
         }
         assert_eq!(answer.invalid.as_deref(), Some("delivered text that is not UTF-8"));
         assert_eq!(answer.bytes, [Vec::<u8>::new()]);
-        assert_eq!(Answer::default().one_bytes(), Err(PluginError::internal("delivered 0 byte strings, expected 1")));
+        answer.clear();
+        assert_eq!(answer.one_bytes(), Err(PluginError::internal("delivered 0 byte strings, expected 1")));
+        let half = vec![0; 1 << 19];
+        // SAFETY: as above
+        unsafe {
+            (host.bytes)(host.context, List::new(&half));
+            assert_eq!(answer.invalid, None);
+            (host.bytes)(host.context, List::new(&half));
+        }
+        assert_eq!(answer.invalid.as_deref(), Some("returned more than 1 MiB (limits.output_mb)"));
     }
 }

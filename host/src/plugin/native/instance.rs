@@ -9,6 +9,7 @@ use trainyard_plugin::{PluginError, Result, Setting, Value};
 pub struct Live {
     instance: abi::Instance,
     header: &'static Header,
+    answer: RefCell<Answer>,
     /// Why it cannot be called any more.
     ended: RefCell<Option<String>>,
 }
@@ -19,38 +20,40 @@ unsafe impl Send for Live {}
 
 impl Live {
     /// Calls the library's `create`.
-    pub fn create(header: &'static Header, settings: &[Setting]) -> Result<Self> {
+    pub fn create(header: &'static Header, settings: &[Setting], mut answer: Answer) -> Result<Self> {
         let create = header.create.ok_or_else(missing)?;
         header.destroy.ok_or_else(missing)?;
         let texts: Vec<Vec<Str>> = settings.iter().map(texts).collect();
         let settings: Vec<_> = settings.iter().zip(&texts).map(|(setting, texts)| write(setting, texts)).collect();
         let mut instance = std::ptr::null_mut();
-        let mut answer = Answer::default();
         let host = answer.host();
         // SAFETY: host and settings live until the call returns, `instance` is a place for the pointer
         let status = unsafe { create(&host, List::new(&settings), &mut instance) };
-        finish(status, answer)?;
-        Ok(Self { instance, header, ended: RefCell::new(None) })
+        finish(status, &mut answer)?;
+        Ok(Self { instance, header, answer: RefCell::new(answer), ended: RefCell::new(None) })
     }
 
-    /// Calls one function of the table. `call` passes on the instance and the host.
-    pub fn call<F>(
+    /// Calls one function of the table. `call` passes on the instance and the host, `take` picks out what was asked
+    /// for.
+    pub fn call<F, R>(
         &self,
         function: Option<F>,
         call: impl FnOnce(F, abi::Instance, *const Host) -> Status,
-    ) -> Result<Answer> {
+        take: impl FnOnce(&mut Answer) -> Result<R>,
+    ) -> Result<R> {
         if let Some(why) = &*self.ended.borrow() {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
         let function = function.ok_or_else(missing)?;
-        let mut answer = Answer::default();
+        let answer = &mut *self.answer.borrow_mut();
+        answer.clear();
         let host = answer.host();
         let status = call(function, self.instance, &host);
         let result = finish(status, answer);
         if let (PANICKED, Err(error)) = (status, &result) {
             *self.ended.borrow_mut() = Some(error.message.clone());
         }
-        result
+        result.and_then(|()| take(answer))
     }
 }
 
@@ -67,10 +70,11 @@ fn missing() -> PluginError {
     PluginError::internal("the table holds null for this function")
 }
 
-fn finish(status: Status, answer: Answer) -> Result<Answer> {
-    match (status, answer.invalid, answer.error) {
+/// What the status says, with the reason that was delivered.
+fn finish(status: Status, answer: &mut Answer) -> Result<()> {
+    match (status, answer.invalid.take(), answer.error.take()) {
         (OK, Some(what), _) => Err(PluginError::internal(what)),
-        (OK, None, _) => Ok(Answer { invalid: None, error: None, ..answer }),
+        (OK, None, _) => Ok(()),
         (FAILED | PANICKED, _, Some(error)) => Err(error),
         (FAILED | PANICKED, _, None) => Err(PluginError::internal("failed without saying why")),
         (other, ..) => Err(PluginError::internal(format!("returned status {other}, expected 0, 1 or 2"))),

@@ -1,7 +1,8 @@
 //! The traits of the five kinds over a library's table.
 
 use super::super::instance::Instance;
-use super::{Table, instance::Live};
+use super::{Table, answer::Answer, instance::Live};
+use std::mem::take;
 use trainyard_plugin::abi::{self, BytesCall, Call, List, Str, TextsCall};
 use trainyard_plugin::{
     Filter, Graph, Loss, Metric, MetricInfo, PluginError, Result, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
@@ -25,106 +26,123 @@ pub fn instance(table: Table, live: Live) -> Instance {
     }
 }
 
+/// What was delivered in one call.
+type Taken<R> = fn(&mut Answer) -> Result<R>;
+
 impl<T> Native<T> {
-    fn plain(&self, function: Call) -> Result<super::answer::Answer> {
+    fn plain<R>(&self, function: Call, take: Taken<R>) -> Result<R> {
         // SAFETY: the library follows the contract of its table, to which the user trusted it; the instance is its own,
         // the host lives until the call returns
-        self.live.call(function, |function, instance, host| unsafe { function(instance, host) })
+        self.live.call(function, |function, instance, host| unsafe { function(instance, host) }, take)
     }
 
-    fn texts(&self, function: TextsCall, texts: &[&str]) -> Result<super::answer::Answer> {
+    fn texts<R>(&self, function: TextsCall, texts: &[&str], take: Taken<R>) -> Result<R> {
         let texts = strs(texts);
         // SAFETY: as in `plain`, and the texts live until the call returns
-        self.live.call(function, |function, instance, host| unsafe { function(instance, host, List::new(&texts)) })
+        self.live.call(
+            function,
+            |function, instance, host| unsafe { function(instance, host, List::new(&texts)) },
+            take,
+        )
     }
 
-    fn bytes(&self, function: BytesCall, bytes: &[u8]) -> Result<super::answer::Answer> {
+    fn bytes(&self, function: BytesCall, bytes: &[u8]) -> Result<()> {
         // SAFETY: as in `plain`, and the bytes live until the call returns
-        self.live.call(function, |function, instance, host| unsafe { function(instance, host, List::new(bytes)) })
+        let call = |function: unsafe extern "C" fn(_, _, _) -> _, instance, host| unsafe {
+            function(instance, host, List::new(bytes))
+        };
+        self.live.call(function, call, nothing)
     }
+}
+
+fn nothing(_answer: &mut Answer) -> Result<()> {
+    Ok(())
 }
 
 fn strs(texts: &[&str]) -> Vec<Str> {
     texts.iter().map(|text| List::new(text.as_bytes())).collect()
 }
 
+/// What must have been delivered.
 fn delivered<T>(what: &str, value: Option<T>) -> Result<T> {
     value.ok_or_else(|| PluginError::internal(format!("returned without delivering {what}")))
 }
 
 impl Tokenizer for Native<abi::TokenizerTable> {
     fn observe(&mut self, texts: &[&str]) -> Result<()> {
-        self.texts(self.table.observe, texts).map(drop)
+        self.texts(self.table.observe, texts, nothing)
     }
 
     fn train(&mut self) -> Result<Vec<u8>> {
-        self.plain(self.table.train)?.one_bytes()
+        self.plain(self.table.train, Answer::one_bytes)
     }
 
     fn load(&mut self, model: &[u8]) -> Result<()> {
-        self.bytes(self.table.load, model).map(drop)
+        self.bytes(self.table.load, model)
     }
 
     fn vocabulary(&self) -> Result<Vocabulary> {
-        let answer = self.plain(self.table.vocabulary)?;
-        Ok(Vocabulary { tokens: answer.bytes, specials: answer.specials })
+        self.plain(self.table.vocabulary, |answer| {
+            Ok(Vocabulary { tokens: take(&mut answer.bytes), specials: take(&mut answer.specials) })
+        })
     }
 
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
-        delivered("tokens", self.texts(self.table.encode, texts)?.tokens)
+        self.texts(self.table.encode, texts, |answer| delivered("tokens", answer.tokens.take()))
     }
 
     fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>> {
         let batch = abi::TokenBatch { ids: List::new(&batch.ids), ends: List::new(&batch.ends) };
         // SAFETY: as in `plain`, and the batch lives until the call returns
-        let answer =
-            self.live.call(self.table.decode, |function, instance, host| unsafe { function(instance, host, batch) })?;
-        Ok(answer.bytes)
+        let call =
+            |function: unsafe extern "C" fn(_, _, _) -> _, instance, host| unsafe { function(instance, host, batch) };
+        self.live.call(self.table.decode, call, |answer| Ok(take(&mut answer.bytes)))
     }
 }
 
 impl Filter for Native<abi::FilterTable> {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
-        Ok(self.texts(self.table.judge, documents)?.verdicts)
+        self.texts(self.table.judge, documents, |answer| Ok(take(&mut answer.verdicts)))
     }
 
     fn two_pass(&self) -> bool {
         // a filter that cannot say so is asked again by `judge`, whose error is heard
-        self.plain(self.table.two_pass).is_ok_and(|answer| answer.number.is_some_and(|number| number != 0.0))
+        self.plain(self.table.two_pass, |answer| Ok(answer.number))
+            .is_ok_and(|number| number.is_some_and(|it| it != 0.0))
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        self.texts(self.table.observe, documents).map(drop)
+        self.texts(self.table.observe, documents, nothing)
     }
 
     fn state(&self) -> Result<Vec<u8>> {
-        self.plain(self.table.state)?.one_bytes()
+        self.plain(self.table.state, Answer::one_bytes)
     }
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
-        self.bytes(self.table.merge, state).map(drop)
+        self.bytes(self.table.merge, state)
     }
 }
 
 impl Loss for Native<abi::LossTable> {
     fn describe(&self) -> Result<Graph> {
-        delivered("a graph", self.plain(self.table.describe)?.graph)
+        self.plain(self.table.describe, |answer| delivered("a graph", answer.graph.take()))
     }
 }
 
 impl Metric for Native<abi::MetricTable> {
     fn info(&self) -> Result<MetricInfo> {
-        delivered("unit and direction", self.plain(self.table.info)?.info)
+        self.plain(self.table.info, |answer| delivered("unit and direction", answer.info.take()))
     }
 
     fn describe(&self) -> Result<Graph> {
-        delivered("a graph", self.plain(self.table.describe)?.graph)
+        self.plain(self.table.describe, |answer| delivered("a graph", answer.graph.take()))
     }
 }
 
 impl TextMetric for Native<abi::TextMetricTable> {
     fn info(&self) -> Result<MetricInfo> {
-        delivered("unit and direction", self.plain(self.table.info)?.info)
+        self.plain(self.table.info, |answer| delivered("unit and direction", answer.info.take()))
     }
 
     fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()> {
@@ -138,18 +156,18 @@ impl TextMetric for Native<abi::TextMetricTable> {
         let call = |function: unsafe extern "C" fn(_, _, _) -> _, instance, host| unsafe {
             function(instance, host, List::new(&pairs))
         };
-        self.live.call(self.table.update, call).map(drop)
+        self.live.call(self.table.update, call, nothing)
     }
 
     fn state(&self) -> Result<Vec<u8>> {
-        self.plain(self.table.state)?.one_bytes()
+        self.plain(self.table.state, Answer::one_bytes)
     }
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
-        self.bytes(self.table.merge, state).map(drop)
+        self.bytes(self.table.merge, state)
     }
 
     fn value(&self) -> Result<f64> {
-        delivered("a number", self.plain(self.table.value)?.number)
+        self.plain(self.table.value, |answer| delivered("a number", answer.number))
     }
 }

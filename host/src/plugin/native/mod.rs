@@ -5,10 +5,14 @@ mod instance;
 mod kinds;
 
 use super::instance::Instance;
+use super::limits::Limits;
+use super::log::Log;
 use crate::{Error, Result};
+use answer::Answer;
 use instance::Live;
 use libloading::Symbol;
 use std::path::Path;
+use std::sync::Arc;
 use trainyard_plugin::{Identity, Kind, Setting, abi};
 
 /// A loaded library's table. A library is never unloaded, so it lives as long as the process.
@@ -25,12 +29,14 @@ enum Table {
 pub struct Library {
     table: Table,
     header: &'static abi::Header,
+    name: Arc<str>,
+    limits: Limits,
 }
 
 impl Library {
     /// Loads the library and finds its table. From here on its code runs: initialisers first, and nothing holds it
     /// back.
-    pub fn load(path: &Path, symbol: &str, identity: &Identity) -> Result<Self> {
+    pub fn load(path: &Path, symbol: &str, identity: &Identity, limits: Limits) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         let address = load_symbol(path, symbol).map_err(|error| wrong(format!("cannot be loaded: {error}")))?;
         // SAFETY: the symbol's name says that it is a table of this version, and every table begins with a header
@@ -53,12 +59,13 @@ impl Library {
                 Kind::TextMetric => Table::TextMetric(&*address.cast()),
             }
         };
-        Ok(Self { table, header })
+        Ok(Self { table, header, name: identity.name.as_str().into(), limits })
     }
 
     /// A new instance.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
-        let live = Live::create(self.header, settings)?;
+        let answer = Answer::new(Log::new(self.name.clone(), &self.limits), &self.limits);
+        let live = Live::create(self.header, settings, answer)?;
         Ok(kinds::instance(self.table, live))
     }
 }

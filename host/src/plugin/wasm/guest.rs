@@ -2,20 +2,24 @@
 
 use super::super::checked::one_line;
 use super::super::limits::Limits;
-use super::engine::{Shared, ticks};
+use super::engine::{Deadline, Shared};
 use super::{state::State, types};
 use std::sync::Arc;
 use trainyard_plugin::{PluginError, Result, Setting};
-use wasmtime::component::{ComponentNamedList, ComponentType, Instance, InstancePre, Lift, Lower};
+use wasmtime::component::{ComponentNamedList, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Store, Trap};
 
 /// An answer as it crosses the boundary.
 pub type Answer<T> = std::result::Result<T, types::PluginError>;
 
+/// An exported function, looked up and compared with our types once. What it takes may be lent for shorter than
+/// `'static`.
+pub type Function<P, R> = TypedFunc<P, (R,)>;
+
 /// One instance. A trap leaves its memory in an unknown state, so it ends the instance.
 pub struct Guest {
     store: Store<State>,
-    shared: &'static Shared,
+    deadline: Option<Deadline>,
     instance: Instance,
     limits: Limits,
     /// Why it cannot be called any more.
@@ -25,7 +29,7 @@ pub struct Guest {
 impl Guest {
     /// Instantiates the component and calls its `create`.
     pub fn create(
-        shared: &'static Shared,
+        shared: &Shared,
         pre: &InstancePre<State>,
         name: Arc<str>,
         limits: Limits,
@@ -33,63 +37,84 @@ impl Guest {
     ) -> Result<Self> {
         let mut store = Store::new(pre.component().engine(), State::new(name, limits));
         store.limiter(|state| state);
-        store.set_epoch_deadline(ticks(limits.call_ms));
         // lists may alias in the guest's memory: what one call returns is limited like what the guest may hold
-        store.set_hostcall_fuel(usize::try_from(limits.memory_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX));
-        let call = shared.call();
+        store.set_hostcall_fuel(usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX));
+        let deadline = shared.deadline(limits.call_ms);
+        begin(&mut store, deadline.as_ref());
         let instance = match pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) => return Err(explain(&error, store.data(), limits)),
         };
-        drop(call);
-        let mut guest = Self { store, shared, instance, limits, ended: None };
+        let mut guest = Self { store, deadline, instance, limits, ended: None };
+        let create = guest.function::<(&[types::Setting<'_>],), Answer<()>>("create")?;
         let settings: Vec<_> = settings.iter().map(types::Setting::from).collect();
-        guest.call::<_, ()>("create", (settings.as_slice(),))?;
+        guest.call(create, (settings.as_slice(),))?;
         Ok(guest)
     }
 
-    /// Calls a function that answers with a result.
-    pub fn call<P, R>(&mut self, function: &str, params: P) -> Result<R>
+    /// Looks up an export, which must have the contract's types.
+    pub fn function<P, R>(&mut self, export: &str) -> Result<Function<P, R>>
     where
         P: ComponentNamedList + Lower,
-        R: ComponentType + Lift + 'static,
+        R: ComponentType + Lift,
     {
-        self.call_plain::<P, Answer<R>>(function, params)?.map_err(PluginError::from)
+        self.instance.get_typed_func(&mut self.store, export).map_err(|error| {
+            PluginError::internal(one_line(&format!("{export} is not exported as the contract has it: {error:#}")))
+        })
+    }
+
+    /// Calls a function that answers with a result.
+    pub fn call<P, R>(&mut self, function: Function<P, Answer<R>>, params: P) -> Result<R>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentType + Lift,
+    {
+        self.call_plain(function, params)?.map_err(PluginError::from)
     }
 
     /// Calls a function that cannot fail but by a trap.
-    pub fn call_plain<P, R>(&mut self, function: &str, params: P) -> Result<R>
+    pub fn call_plain<P, R>(&mut self, function: Function<P, R>, params: P) -> Result<R>
     where
         P: ComponentNamedList + Lower,
-        R: ComponentType + Lift + 'static,
+        R: ComponentType + Lift,
     {
         if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
-        let state = self.store.data_mut();
-        (state.out_of_memory, state.last_error) = (false, None);
-        self.store.set_epoch_deadline(ticks(self.limits.call_ms));
-        let _call = self.shared.call();
-        let answer = match self.instance.get_typed_func::<P, (R,)>(&mut self.store, function) {
-            Ok(function) => function.call(&mut self.store, params),
+        self.store.data_mut().begin();
+        begin(&mut self.store, self.deadline.as_ref());
+        match function.call(&mut self.store, params) {
+            Ok((answer,)) => Ok(answer),
             Err(error) => {
-                return Err(PluginError::internal(one_line(&format!(
-                    "not exported as the contract has it: {error:#}"
-                ))));
+                let error = explain(&error, self.store.data(), self.limits);
+                self.ended = Some(error.message.clone());
+                Err(error)
             }
-        };
-        answer.map(|(answer,)| answer).map_err(|error| {
-            let error = explain(&error, self.store.data(), self.limits);
-            self.ended = Some(error.message.clone());
-            error
-        })
+        }
+    }
+}
+
+/// Sets the end of the call that follows.
+fn begin(store: &mut Store<State>, deadline: Option<&Deadline>) {
+    if let Some(deadline) = deadline {
+        store.set_epoch_deadline(deadline.ticks);
+        deadline.begin();
     }
 }
 
 /// What a trap was, as a message for the user.
 fn explain(error: &wasmtime::Error, state: &State, limits: Limits) -> PluginError {
-    if state.out_of_memory {
-        return PluginError::internal(format!("memory limit of {} MiB reached (limits.memory_mb)", limits.memory_mb));
+    if let Some(limit) = &state.limit_reached {
+        return PluginError::internal(limit.clone());
+    }
+    // wasmtime has no types for these
+    let text = error.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        return PluginError::internal(format!("returned more than {} MiB (limits.output_mb)", limits.output_mb));
+    }
+    if let Some(what) = text.strip_prefix("resource limit exceeded: ") {
+        let limit = limits.instances;
+        return PluginError::internal(format!("{what}, at most {limit} are allowed (limits.instances)"));
     }
     PluginError::internal(match (error.downcast_ref::<Trap>(), &state.last_error) {
         (Some(Trap::Interrupt), _) => format!("no answer within {} ms (limits.call_ms)", limits.call_ms),

@@ -3,13 +3,17 @@
 //! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five
 //! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
+mod cache;
 mod engine;
 mod guest;
 mod kinds;
 mod state;
 mod types;
 
+pub use cache::Cache;
+
 use super::checked::one_line;
+use super::file::PluginFile;
 use super::instance::Instance;
 use super::limits::Limits;
 use crate::{Error, Result};
@@ -18,8 +22,8 @@ use guest::Guest;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Identity, Kind, Setting};
-use wasmtime::component::{Component, InstancePre, Linker};
+use trainyard_plugin::{Kind, Setting};
+use wasmtime::component::{InstancePre, Linker};
 
 /// All that a plugin may import; `types` holds no functions.
 const ALLOWED_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
@@ -34,18 +38,19 @@ pub struct Module {
 }
 
 impl Module {
-    /// Compiles a component and checks what it wants from the host.
-    pub fn compile(path: &Path, bytes: &[u8], imports: &[String], identity: &Identity, limits: Limits) -> Result<Self> {
+    /// Compiles a component, or takes it from the cache, and checks what it wants from the host.
+    pub fn compile(path: &Path, file: &PluginFile, imports: &[String], limits: Limits, cache: &Cache) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
-        let shared = engine::shared()?;
-        let component = Component::new(&shared.engine, bytes)
+        let shared = engine::shared(limits.call_ms > 0)?;
+        let component = cache
+            .component(&shared.engine, &file.sha256, &file.bytes)
             .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
         let mut linker = Linker::new(&shared.engine);
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { shared, pre, kind: identity.kind, name: identity.name.as_str().into(), limits })
+        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits })
     }
 
     /// A new instance, with a store of its own.

@@ -2,59 +2,53 @@
 
 use super::super::checked::one_line;
 use super::super::limits::Limits;
+use super::super::log::Log;
 use super::types::Level;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use wasmtime::component::Linker;
 use wasmtime::{ResourceLimiter, StoreContextMut, bail};
 
-/// Log lines per second of one instance.
-const MAX_LINES: u32 = 20;
-/// A component of one Rust crate has two or three core instances, and tables of a few hundred functions.
-const MAX_INSTANCES: usize = 20;
-const MAX_TABLE_ELEMENTS: usize = 100_000;
-
 /// The host's side of one instance.
 pub struct State {
-    name: Arc<str>,
     limits: Limits,
-    /// The limit on memory stopped the current call.
-    pub out_of_memory: bool,
+    /// Of all linear memories together.
+    memory_bytes: usize,
+    /// Of all tables together.
+    table_elements: usize,
+    /// The limit that stopped the current call.
+    pub limit_reached: Option<String>,
     /// The last line that the current call logged as an error: a panic's text, if it panics.
     pub last_error: Option<String>,
-    second: Instant,
-    n_lines: u32,
+    log: Log,
 }
 
 impl State {
     pub fn new(name: Arc<str>, limits: Limits) -> Self {
-        Self { name, limits, out_of_memory: false, last_error: None, second: Instant::now(), n_lines: 0 }
+        let log = Log::new(name, &limits);
+        Self { limits, memory_bytes: 0, table_elements: 0, limit_reached: None, last_error: None, log }
+    }
+
+    /// Begins a call.
+    pub fn begin(&mut self) {
+        (self.limit_reached, self.last_error) = (None, None);
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        let message = one_line(message);
-        if self.second.elapsed() > Duration::from_secs(1) {
-            if self.n_lines > MAX_LINES {
-                tracing::warn!(plugin = &*self.name, "{} more lines were not shown", self.n_lines - MAX_LINES);
-            }
-            (self.second, self.n_lines) = (Instant::now(), 0);
-        }
-        self.n_lines += 1;
-        if self.n_lines <= MAX_LINES {
-            match level {
-                Level::Error => tracing::error!(plugin = &*self.name, "{message}"),
-                Level::Warn => tracing::warn!(plugin = &*self.name, "{message}"),
-                Level::Info => tracing::info!(plugin = &*self.name, "{message}"),
-                Level::Debug => tracing::debug!(plugin = &*self.name, "{message}"),
-            }
-        }
+        self.log.write(level.into(), message);
         if level == Level::Error {
-            self.last_error = Some(message);
+            self.last_error = Some(one_line(message));
         }
+    }
+
+    /// Remembers why the call ends. An error and not a refusal: the guest would only abort, and its trap would say
+    /// nothing.
+    fn refuse(&mut self, why: String) -> wasmtime::Result<bool> {
+        self.limit_reached = Some(why);
+        bail!("a limit was reached")
     }
 }
 
-/// Gives components the only import that they may have.
+/// Gives components the only import that they may have without being asked.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.instance("trainyard:plugin/types@0.1.0")?;
     linker.instance("trainyard:plugin/log@0.1.0")?.func_wrap(
@@ -67,28 +61,33 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl ResourceLimiter for State {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if (desired as u64) <= self.limits.memory_mb.saturating_mul(1 << 20) {
-            return Ok(true);
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let (total, limit) = (self.memory_bytes.saturating_add(desired - current), self.limits.memory_mb);
+        if (total as u64) > limit.saturating_mul(1 << 20) {
+            return self.refuse(format!("memory limit of {limit} MiB reached (limits.memory_mb)"));
         }
-        // an error and not a refusal: the guest would only abort, and its trap would say nothing
-        self.out_of_memory = true;
-        bail!("memory limit reached")
+        self.memory_bytes = total;
+        Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let (total, limit) = (self.table_elements.saturating_add(desired - current), self.limits.table_elements);
+        if total > limit {
+            return self.refuse(format!("limit of {limit} table elements reached (limits.table_elements)"));
+        }
+        self.table_elements = total;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        self.limits.instances
     }
 
     fn tables(&self) -> usize {
-        MAX_INSTANCES
+        self.instances()
     }
 
     fn memories(&self) -> usize {
-        1
+        self.instances()
     }
 }

@@ -6,7 +6,6 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 #[derive(ComponentType, Lift, Lower, Clone, Copy, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "the sandbox makes them")]
 pub enum Level {
     #[component(name = "error")]
     Error,
@@ -16,6 +15,17 @@ pub enum Level {
     Info,
     #[component(name = "debug")]
     Debug,
+}
+
+impl From<Level> for sdk::log::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::Error,
+            Level::Warn => Self::Warn,
+            Level::Info => Self::Info,
+            Level::Debug => Self::Debug,
+        }
+    }
 }
 
 #[derive(ComponentType, Lift, Clone, Copy)]

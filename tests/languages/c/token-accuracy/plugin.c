@@ -13,7 +13,7 @@ static void destroy(void *instance) {
 
 static trainyard_status info(void *instance, const trainyard_host *host) {
     (void)instance;
-    host->info(host->context, trainyard_text(""), 1);
+    host->info(host->context, trainyard_text(""), TRAINYARD_HIGHER_IS_BETTER, trainyard_text("mean"));
     return TRAINYARD_OK;
 }
 

@@ -14,4 +14,6 @@ class Plugin(Loss):
     def describe(self):
         g = Graph()
         logp = g.input("logits").log_softmax().gather(g.input("target"))
-        return g.mean(-((1.0 - logp.exp()).powf(self.gamma)) * logp)
+        miss = (-logp.expm1()).clamp(1e-12, 1.0)
+        g.log_mean("cross_entropy", -logp)
+        return g.mean(-(miss.powf(self.gamma) * logp))
