@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod config;
 pub mod data;
+pub mod dev;
 mod error;
 pub mod eval;
 pub mod loss;

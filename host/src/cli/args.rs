@@ -266,6 +266,18 @@ pub enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show the built-in plugins, and those in a folder
+    ///
+    /// Without a folder it looks into those of TRAINYARD_PLUGIN_PATH, target/plugins and plugins. Files that this
+    /// program cannot use are shown with the reason.
+    List {
+        /// Folders with plugins
+        dir: Vec<PathBuf>,
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    Dev(DevArgs),
     /// Build a plugin's folder; prints the files made
     Build {
         /// The folder, with a Cargo.toml or a plugin.toml
@@ -277,6 +289,30 @@ pub enum PluginCommand {
         #[arg(long)]
         native: bool,
     },
+}
+
+/// Watch the sources of a config's plugins: build, load and try them on every save
+///
+/// A filter judges the first documents of the config's data, a tokenizer learns and encodes them, a loss or metric shows
+/// its formula. A version that does not build, load or work leaves the one before in place. Ctrl-C ends it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard plugin dev configs/austen.toml                       every plugin with its sources beside it
+  trainyard plugin dev configs/austen.toml --plugin my-filter --set data.filter.0.plugin=my-filter/target/plugins/my-filter.wasm
+  trainyard plugin dev configs/austen.toml --once                once, for scripts")]
+pub struct DevArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    /// The folder of a plugin to work on; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub plugin: Vec<PathBuf>,
+    /// Change a setting of the config; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Build and try once, and end
+    #[arg(long)]
+    pub once: bool,
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

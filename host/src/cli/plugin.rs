@@ -1,12 +1,13 @@
 //! `trainyard plugin new|build|inspect`.
 
 use super::args::{PluginCommand, TrustArgs};
+use super::dev;
 use super::output::{Outcome, write};
 use super::settings::plugin_config;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect};
+use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
 use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
@@ -26,6 +27,8 @@ pub fn run(command: &PluginCommand) -> Outcome {
             plugin.write()?;
             write(format!("{}\n", plugin.dir.display()).as_bytes())
         }
+        PluginCommand::List { dir, json } => list_plugins(dir, *json),
+        PluginCommand::Dev(args) => dev::run(args),
         PluginCommand::Build { dir, wasm, native } => {
             let forms = match !wasm && !native {
                 true => Forms::all(dir)?,
@@ -35,6 +38,18 @@ pub fn run(command: &PluginCommand) -> Outcome {
             files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
         }
     }
+}
+
+fn list_plugins(dirs: &[PathBuf], as_json: bool) -> Outcome {
+    let listed = match dirs {
+        [] => list(&search_path(), false)?,
+        _ => list(dirs, true)?,
+    };
+    let text = match as_json {
+        true => format!("{}\n", json!(listed)),
+        false => listed.iter().map(|plugin| format!("{plugin}\n")).collect(),
+    };
+    write(text.as_bytes())
 }
 
 fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {

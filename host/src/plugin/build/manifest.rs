@@ -148,9 +148,9 @@ pub fn check_name(name: &str) -> std::result::Result<(), String> {
     let starts = name.starts_with(|char: char| char.is_ascii_lowercase());
     match starts && !name.ends_with('-') && name.len() <= 64 && name.bytes().all(is_part) {
         true => Ok(()),
-        false => Err(format!(
-            "name: expected lower-case letters, digits and hyphens, beginning with a letter, got {name:?}"
-        )),
+        false => {
+            Err(format!("name: expected lower-case letters, digits and hyphens, beginning with a letter, got {name:?}"))
+        }
     }
 }
 
@@ -190,7 +190,10 @@ mod tests {
     fn identity_says_what_the_manifest_says() {
         let manifest = Manifest::parse(MANIFEST).unwrap();
         let identity = Identity::parse(&manifest.identity()).unwrap();
-        assert_eq!((identity.kind, identity.name.as_str(), identity.version.as_str()), (Kind::Filter, "few-words", "1.2.0"));
+        assert_eq!(
+            (identity.kind, identity.name.as_str(), identity.version.as_str()),
+            (Kind::Filter, "few-words", "1.2.0")
+        );
         assert_eq!(identity.contract, CONTRACT);
         let settings: Vec<_> =
             identity.settings.iter().map(|s| (s.name.as_str(), s.value_type.as_str(), s.default.as_str())).collect();
@@ -201,12 +204,28 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (old, new, expected) in [
-            ("few-words", "Few", "name: expected lower-case letters, digits and hyphens, beginning with a letter, got \"Few\""),
-            ("\"filter\"", "\"sieve\"", "kind: expected one of tokenizer, filter, loss, metric, text-metric, got \"sieve\""),
+            (
+                "few-words",
+                "Few",
+                "name: expected lower-case letters, digits and hyphens, beginning with a letter, got \"Few\"",
+            ),
+            (
+                "\"filter\"",
+                "\"sieve\"",
+                "kind: expected one of tokenizer, filter, loss, metric, text-metric, got \"sieve\"",
+            ),
             ("\"1.2.0\"", "\"1\\t2\"", "version: expected one line without tabs, got \"1\\t2\""),
-            ("\"integer\"", "\"u32\"", "setting \"min_words\": type: expected one of boolean, integer, number, text, numbers, texts, got \"u32\""),
+            (
+                "\"integer\"",
+                "\"u32\"",
+                "setting \"min_words\": type: expected one of boolean, integer, number, text, numbers, texts, got \"u32\"",
+            ),
             ("= 5", "= 5.5", "setting \"min_words\": default: expected integer on one line, got 5.5"),
-            ("\"min_words\"", "\"min words\"", "setting \"min words\": a name is written in lower case, digits and underscores"),
+            (
+                "\"min_words\"",
+                "\"min words\"",
+                "setting \"min words\": a name is written in lower case, digits and underscores",
+            ),
             ("license = \"MIT\"", "", "line 1: missing field `license`"),
         ] {
             let error = Manifest::parse(&MANIFEST.replacen(old, new, 1)).unwrap_err();

@@ -48,7 +48,11 @@ impl Project {
         let workspace = std::fs::read_to_string(path("workspace_root").join("Cargo.toml")).unwrap_or_default();
         let workspace: toml::Table = workspace.parse().unwrap_or_default();
         let has_profile = workspace.get("profile").is_some_and(|profiles| profiles.get("plugin").is_some());
-        Ok(Self { dir: dir.into(), target: path("target_directory"), profile: if has_profile { "plugin" } else { "release" } })
+        Ok(Self {
+            dir: dir.into(),
+            target: path("target_directory"),
+            profile: if has_profile { "plugin" } else { "release" },
+        })
     }
 
     fn cargo_build(&self) -> Command {

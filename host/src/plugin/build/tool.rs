@@ -37,7 +37,12 @@ pub fn quietly(command: &mut Command, cure: &str) -> Result<()> {
 
 /// Whether a command starts and succeeds.
 pub fn works(command: &mut Command) -> bool {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// A program of a Python environment: the active one's (`VIRTUAL_ENV`), the one in the plugin's folder (`.venv`), or

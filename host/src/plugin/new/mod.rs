@@ -38,7 +38,8 @@ impl NewPlugin {
         let dependency = self.dependency()?;
         for (name, text) in self.files(&dependency) {
             let path = self.dir.join(name);
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+            let written =
+                path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
             written.map_err(|error| Error::io(&path, "write", &error))?;
         }
         Ok(())
@@ -51,7 +52,8 @@ impl NewPlugin {
             let filled = filled.replace("{{lang}}", self.language.name()).replace("{{description}}", description);
             filled.replace("{{sdk}}", &dependency.toml)
         };
-        let mut files = vec![(".gitignore", template::GITIGNORE.to_owned()), ("README.md", self.readme(&fill, dependency))];
+        let mut files =
+            vec![(".gitignore", template::GITIGNORE.to_owned()), ("README.md", self.readme(&fill, dependency))];
         if self.language == Language::Rust {
             files.extend([("Cargo.toml", fill(template::CARGO_TOML)), ("src/lib.rs", fill(source))]);
             return files;
