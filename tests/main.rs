@@ -9,6 +9,10 @@ mod config;
 mod data;
 mod gopher; // verdicts of datatrove
 mod hf_tokenizer; // against the tokenizers crate
+mod develop; // list and dev
+mod docs; // what the documentation shows
+mod header; // the C header against the Rust structs
+mod languages; // plugins in C, Python and JavaScript
 mod hostile; // plugins that are broken or mean harm
 mod loss;
 mod model;
