@@ -1,4 +1,5 @@
-//! A plugin answers the same, byte for byte, as a built-in, as a component and as a native library.
+//! A plugin answers the same, byte for byte, as a built-in, as a component and as a native library, in this process and
+//! in one of its own.
 
 use crate::plugins::forms;
 use std::fmt::Debug;
@@ -18,12 +19,18 @@ const TEXTS: [&str; 6] = [
 /// Runs `body` on each form and compares what it returns.
 fn same<T: PartialEq + Debug>(name: &str, kind: Kind, settings: &str, body: impl Fn(&Plugin) -> trainyard::Result<T>) {
     let plugins = forms(name, kind, settings);
-    assert_eq!(plugins.each_ref().map(|plugin| plugin.stamp().backend.as_str()), ["builtin", "wasm", "native"]);
-    let [builtin, wasm, native] = plugins
+    assert_eq!(
+        plugins.each_ref().map(|plugin| plugin.stamp().backend.as_str()),
+        ["builtin", "wasm", "native", "wasm", "native"]
+    );
+    let [builtin, others @ ..] = plugins
         .each_ref()
         .map(|plugin| body(plugin).unwrap_or_else(|error| panic!("{}: {error}", plugin.stamp().backend)));
-    assert_eq!(builtin, wasm, "{name} as a component");
-    assert_eq!(builtin, native, "{name} as a native library");
+    for (other, form) in
+        others.iter().zip(["component", "native library", "component in a process", "library in a process"])
+    {
+        assert_eq!(builtin, *other, "{name} as a {form}");
+    }
 }
 
 fn tokenizer(name: &str, settings: &str) {
@@ -122,4 +129,5 @@ fn errors_name_the_culprit_on_every_form() {
     assert!(errors[0].1.starts_with("plugin \"focal\" 0.1.0 (builtin): "), "{}", errors[0].1);
     assert!(errors[1].1.starts_with("plugin \"focal\" 0.1.0 (wasm, "), "{}", errors[1].1);
     assert!(errors[2].1.starts_with("plugin \"focal\" 0.1.0 (native, "), "{}", errors[2].1);
+    assert_eq!(errors[1..3], errors[3..5], "the same from a process of its own");
 }

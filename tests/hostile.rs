@@ -12,14 +12,14 @@ fn hostile(behaviour: &str) -> Plugin {
     let mut config =
         config(built("tests/guests/hostile").wasm.display().to_string(), &format!("behaviour = {behaviour:?}"));
     config.limits.memory_mb = 64;
-    if behaviour.starts_with("spin") {
+    if behaviour.starts_with("spin in encode") {
         config.limits.call_ms = 100; // the others end by themselves, however busy the machine is
     }
     Plugin::open(&config, Kind::Tokenizer).expect("the file itself is a plugin")
 }
 
 /// An error without the digest, which changes with the compiler.
-fn text(plugin: &Plugin, error: impl ToString) -> String {
+pub fn text(plugin: &Plugin, error: impl ToString) -> String {
     error.to_string().replace(&plugin.stamp().sha256[..4], "DIGEST")
 }
 
@@ -34,10 +34,10 @@ fn encode_error(behaviour: &str) -> String {
 fn endless_loop_is_stopped() {
     built("tests/guests/hostile");
     let start = Instant::now();
-    let error = encode_error("spin");
+    let error = encode_error("spin in encode");
     assert_eq!(error, "plugin \"hostile\" 0.1.0 (wasm, DIGEST…): encode: no answer within 100 ms (limits.call_ms)");
     assert!(start.elapsed() < Duration::from_secs(30), "compiling included, on a busy machine");
-    let plugin = hostile("spin-in-create");
+    let plugin = hostile("spin in create");
     let error = text(&plugin, plugin.tokenizer().err().expect("create spins"));
     assert_eq!(error, "plugin \"hostile\" 0.1.0 (wasm, DIGEST…): create: no answer within 100 ms (limits.call_ms)");
 }
@@ -45,16 +45,19 @@ fn endless_loop_is_stopped() {
 #[test]
 fn memory_and_stack_are_limited() {
     let prefix = "plugin \"hostile\" 0.1.0 (wasm, DIGEST…): encode: ";
-    assert_eq!(encode_error("allocate"), format!("{prefix}memory limit of 64 MiB reached (limits.memory_mb)"));
     assert_eq!(
-        encode_error("recurse"),
+        encode_error("allocate in encode"),
+        format!("{prefix}memory limit of 64 MiB reached (limits.memory_mb)")
+    );
+    assert_eq!(
+        encode_error("recurse in encode"),
         format!("{prefix}wasm trap: out of bounds memory access, as after a stack overflow")
     );
 }
 
 #[test]
 fn panic_tells_its_text_and_ends_the_instance() {
-    let plugin = hostile("panic");
+    let plugin = hostile("panic in encode");
     let mut tokenizer = plugin.tokenizer().expect("create behaves");
     tokenizer.load(&[]).expect("load behaves");
     let panic = "panicked at tests/guests/hostile/src/lib.rs:68:24: index 1 is out of range";
@@ -64,7 +67,7 @@ fn panic_tells_its_text_and_ends_the_instance() {
     let error = tokenizer.encode(&["a"]).expect_err("has ended");
     assert_eq!(text(&plugin, error), format!("{prefix}encode: this instance ended before: {panic}"));
 
-    let plugin = hostile("panic-in-create");
+    let plugin = hostile("panic in create");
     let error = text(&plugin, plugin.tokenizer().err().expect("create panics"));
     assert_eq!(
         error,
@@ -75,8 +78,8 @@ fn panic_tells_its_text_and_ends_the_instance() {
 #[test]
 fn native_panic_does_not_cross_the_boundary() {
     let native = built("tests/guests/hostile").native;
-    let plugin =
-        Plugin::open(&config(native.display().to_string(), "behaviour = 'panic'"), Kind::Tokenizer).expect("a plugin");
+    let plugin = Plugin::open(&config(native.display().to_string(), "behaviour = 'panic in encode'"), Kind::Tokenizer)
+        .expect("a plugin");
     let mut tokenizer = plugin.tokenizer().expect("create behaves");
     tokenizer.load(&[]).expect("load behaves");
     let prefix = "plugin \"hostile\" 0.1.0 (native, DIGEST…): encode: ";
@@ -116,7 +119,7 @@ fn output_is_checked() {
 
 #[test]
 fn messages_are_short_lines() {
-    let plugin = hostile("long-error");
+    let plugin = hostile("long-error in observe");
     let error = plugin.tokenizer().expect("create behaves").observe(&["a"]).expect_err("fails").to_string();
     assert!(error.chars().count() < 1100 && !error.contains(char::is_control), "{} characters", error.len());
 }

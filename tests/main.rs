@@ -14,6 +14,7 @@ mod docs; // what the documentation shows
 mod header; // the C header against the Rust structs
 mod languages; // plugins in C, Python and JavaScript
 mod hostile; // plugins that are broken or mean harm
+mod isolation; // plugins in a process of their own
 mod loss;
 mod model;
 mod ops;

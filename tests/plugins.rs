@@ -1,9 +1,10 @@
 //! Builds plugins for the tests, each once.
 
+use crate::program::program;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
-use trainyard::plugin::{Forms, Plugin, PluginConfig, Trust, build};
+use std::sync::{Mutex, Once, OnceLock};
+use trainyard::plugin::{Forms, Isolation, Plugin, PluginConfig, Trust, build};
 use trainyard_plugin::Kind;
 
 /// The WASM and the native file of a plugin.
@@ -32,10 +33,24 @@ pub fn config(plugin: impl Into<String>, settings: &str) -> PluginConfig {
     PluginConfig { trust: Some(Trust::Native), config, ..PluginConfig::new(plugin) }
 }
 
-/// All three forms of a first-party plugin, the built-in first.
-pub fn forms(name: &str, kind: Kind, settings: &str) -> [Plugin; 3] {
+/// The same, with every instance in a process of its own.
+pub fn isolated(plugin: &Path, settings: &str) -> PluginConfig {
+    use_program();
+    PluginConfig { isolation: Some(Isolation::Process), ..config(plugin.display().to_string(), settings) }
+}
+
+/// Workers are the program of these sources: this test's own executable knows nothing of them.
+pub fn use_program() {
+    static SET: Once = Once::new();
+    // SAFETY: nothing in this process reads the environment but through Rust, which locks it
+    SET.call_once(|| unsafe { std::env::set_var("TRAINYARD_PROGRAM", program()) });
+}
+
+/// All forms of a first-party plugin: built in, component and library, and these two in processes of their own.
+pub fn forms(name: &str, kind: Kind, settings: &str) -> [Plugin; 5] {
     let Files { wasm, native } = built(&format!("plugins/{name}"));
-    [name.into(), wasm, native].map(|plugin: PathBuf| {
-        Plugin::open(&config(plugin.display().to_string(), settings), kind).unwrap_or_else(|error| panic!("{error}"))
-    })
+    let of = |plugin: &Path| config(plugin.display().to_string(), settings);
+    let configs =
+        [config(name, settings), of(&wasm), of(&native), isolated(&wasm, settings), isolated(&native, settings)];
+    configs.map(|config| Plugin::open(&config, kind).unwrap_or_else(|error| panic!("{error}")))
 }

@@ -73,7 +73,7 @@ impl Call {
 
 /// The program of these sources, beside this test's own executable. Cargo does not build another package's program for
 /// a test, so it is asked to, once: a stale program would be tested without anyone noticing.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let find = || {
         let cargo = env!("CARGO");

@@ -33,8 +33,9 @@ pub fn debug(line: &str) {
     write(Level::Debug, line);
 }
 
+/// A line of any level.
 #[cfg(target_arch = "wasm32")]
-fn write(level: Level, line: &str) {
+pub fn write(level: Level, line: &str) {
     use crate::wasm::log;
     let level = match level {
         Level::Error => log::Level::Error,
@@ -55,8 +56,9 @@ thread_local! {
     static LINES: std::cell::RefCell<Vec<(Level, String)>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
+/// A line of any level.
 #[cfg(not(target_arch = "wasm32"))]
-fn write(level: Level, line: &str) {
+pub fn write(level: Level, line: &str) {
     LINES.with_borrow_mut(|lines| {
         if lines.len() < MAX_KEPT {
             lines.push((level, line.to_owned()));

@@ -48,8 +48,8 @@ pub struct MetricInfo {
     pub unit: String,
     /// Which of two values is the better one.
     pub direction: Direction,
-    /// How sum and weight become the number: [`MEAN`] or [`EXP_MEAN`]. An open set of names: a host refuses what it does
-    /// not know. Not used of a text metric, whose value is the number.
+    /// How sum and weight become the number: [`MEAN`] or [`EXP_MEAN`]. An open set of names: a host refuses those that
+    /// it does not know. Not used of a text metric, whose value is the number.
     pub aggregation: String,
 }
 

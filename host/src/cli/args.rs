@@ -44,6 +44,9 @@ pub enum Command {
     Plugin(PluginCommand),
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// What `isolation = "process"` runs a plugin in; only for trainyard itself
+    #[command(hide = true)]
+    PluginWorker,
 }
 
 /// Train a model as a config says

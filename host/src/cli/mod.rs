@@ -12,6 +12,7 @@ mod plugin;
 mod run;
 mod settings;
 mod tokenizer;
+mod worker;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -24,7 +25,9 @@ use trainyard::Error;
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
 pub fn run() -> ExitCode {
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
-    log_to_stderr(args.verbose);
+    if !matches!(args.command, Command::PluginWorker) {
+        log_to_stderr(args.verbose);
+    }
     match dispatch(args.command) {
         // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
@@ -59,6 +62,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::PluginWorker => worker::run(),
     }
 }
 

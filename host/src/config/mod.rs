@@ -106,7 +106,7 @@ impl RunConfig {
             data: root.section("data", DataConfig::read),
             tokenizer: root.section("tokenizer", TokenizerConfig::read),
             model: root.section("model", ModelConfig::read),
-            loss: root.section("loss", PluginConfig::read_loss),
+            loss: root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy"))),
             metric: root
                 .sections("metric", |section| PluginConfig::read(section, None))
                 .unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into()),

@@ -23,6 +23,8 @@ pub(super) struct Encoder<'a> {
     held_out_text: Vec<u8>,
     /// Bytes that the tokens stand for, to be compared with the text's.
     decoded_bytes: u64,
+    /// Documents left out because the tokenizer made nothing of them.
+    not_encoded: u64,
 }
 
 impl<'a> Encoder<'a> {
@@ -32,7 +34,7 @@ impl<'a> Encoder<'a> {
             .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, 0)))
             .collect::<Result<_>>()?;
         let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
-        Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0 })
+        Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0, not_encoded: 0 })
     }
 
     pub fn push(&mut self, config: &DataConfig, tokenizer: &mut dyn Tokenizer, batch: &[Document]) -> Result<()> {
@@ -41,6 +43,11 @@ impl<'a> Encoder<'a> {
         self.decoded_bytes +=
             encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
         for (document, tokens) in batch.iter().zip(encoded.sequences()) {
+            if tokens.is_empty() {
+                // no document of the corpus is empty: the tokenizer could not encode it and the config skips errors
+                self.not_encoded += 1;
+                continue;
+            }
             let split = Split::of(&document.id, config);
             if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
                 let room = BASELINE_BYTES - self.held_out_text.len();
@@ -64,6 +71,7 @@ impl<'a> Encoder<'a> {
             let bytes_per_token = bytes as f64 / tokens as f64;
             report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token });
         }
+        report.not_encoded = self.not_encoded;
         let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();
         if self.decoded_bytes != text_bytes {
             tracing::warn!(

@@ -20,6 +20,9 @@ impl DataReport {
             };
             lines.push(format!("filter {}: dropped {}{rewritten}", filter.name, filter.summary()));
         }
+        if self.not_encoded > 0 {
+            lines.push(format!("tokenizer: {} documents could not be encoded", self.not_encoded));
+        }
         lines.extend(self.splits.iter().map(|split| {
             format!(
                 "{}: {} documents, {} bytes, {} tokens ({:.2} bytes per token)",

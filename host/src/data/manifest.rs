@@ -60,8 +60,11 @@ pub struct DataReport {
     pub invalid_utf8_dropped: u64,
     /// Per filter, in order.
     pub filters: Vec<FilterReport>,
-    /// Documents in the splits.
+    /// Documents that the filters kept.
     pub kept: u64,
+    /// Of these, documents that the tokenizer made no tokens of; left out.
+    #[serde(default)]
+    pub not_encoded: u64,
     /// The splits that have documents, train first.
     pub splits: Vec<SplitReport>,
     /// The held-out text (test, else validation) under general-purpose compressors; at most its first 64 MiB.

@@ -17,15 +17,17 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 /// An instance of a plugin, with everything it answers checked.
 pub struct Checked<T: ?Sized> {
     culprit: Arc<str>,
+    /// `limits.graph_nodes`.
+    max_nodes: usize,
     /// Tokens in the vocabulary; only of a tokenizer, and known after `load`.
     n_tokens: Option<usize>,
     plugin: Box<T>,
 }
 
 impl<T: ?Sized> Checked<T> {
-    /// `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
-    pub fn new(culprit: Arc<str>, plugin: Box<T>) -> Self {
-        Self { culprit, n_tokens: None, plugin }
+    /// `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`; a graph may have `max_nodes`.
+    pub fn new(culprit: Arc<str>, max_nodes: usize, plugin: Box<T>) -> Self {
+        Self { culprit, max_nodes, n_tokens: None, plugin }
     }
 
     fn blame<R>(&self, function: &str, result: Result<R>) -> Result<R> {
@@ -126,7 +128,7 @@ impl Filter for Checked<dyn Filter> {
 
 impl Loss for Checked<dyn Loss> {
     fn describe(&self) -> Result<Graph> {
-        self.blame("describe", self.plugin.describe().and_then(check_graph))
+        self.blame("describe", self.plugin.describe().and_then(|graph| check_graph(graph, self.max_nodes)))
     }
 }
 
@@ -136,7 +138,7 @@ impl Metric for Checked<dyn Metric> {
     }
 
     fn describe(&self) -> Result<Graph> {
-        self.blame("describe", self.plugin.describe().and_then(check_graph))
+        self.blame("describe", self.plugin.describe().and_then(|graph| check_graph(graph, self.max_nodes)))
     }
 }
 
@@ -250,7 +252,12 @@ fn check_verdict(document: &str, verdict: &Verdict) -> Result<()> {
     })
 }
 
-fn check_graph(graph: Graph) -> Result<Graph> {
+fn check_graph(graph: Graph, max_nodes: usize) -> Result<Graph> {
+    if graph.nodes.len() > max_nodes {
+        let n_nodes = graph.nodes.len();
+        let message = format!("the graph has {n_nodes} nodes, at most {max_nodes} are allowed (limits.graph_nodes)");
+        return Err(PluginError::internal(message));
+    }
     graph::check(&graph)?;
     graph.outputs.iter().try_for_each(|output| check_name("output", &output.name))?;
     Ok(graph)
@@ -269,7 +276,7 @@ fn check_info(info: MetricInfo) -> Result<MetricInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trainyard_plugin::{Builder, Direction, ErrorKind, Node};
+    use trainyard_plugin::{Builder, ErrorKind, Node};
 
     /// A plugin that answers what it is told to.
     struct Says<T>(T);
@@ -310,12 +317,12 @@ mod tests {
 
     fn judge(document: &str, verdicts: Vec<Verdict>) -> Result<Vec<Verdict>> {
         let plugin: Box<dyn Filter> = Box::new(Says(verdicts));
-        Checked::new("P".into(), plugin).judge(&[document])
+        Checked::new("P".into(), 100, plugin).judge(&[document])
     }
 
     fn describe(graph: Graph) -> Result<Graph> {
         let plugin: Box<dyn Loss> = Box::new(Says(graph));
-        Checked::new("P".into(), plugin).describe()
+        Checked::new("P".into(), 100, plugin).describe()
     }
 
     #[test]
@@ -351,11 +358,15 @@ mod tests {
         cyclic.nodes[1].inputs[0] = 1;
         let error = describe(cyclic).expect_err("cyclic").message;
         assert!(error.contains("(a graph has no cycles)"), "{error}");
+        let node = Node { op: "input.step".into(), inputs: vec![], attributes: vec![] };
+        let large = Graph { nodes: vec![node; 101], ..Builder::new().mean(Builder::new().weight()) };
+        let expected = "P: describe: the graph has 101 nodes, at most 100 are allowed (limits.graph_nodes)";
+        assert_eq!(describe(large), Err(PluginError::internal(expected)));
     }
 
     #[test]
     fn numbers_names_and_messages_are_checked() {
-        let metric = |value: f64| -> Checked<dyn TextMetric> { Checked::new("P".into(), Box::new(Says(value))) };
+        let metric = |value: f64| -> Checked<dyn TextMetric> { Checked::new("P".into(), 100, Box::new(Says(value))) };
         assert!(metric(f64::NAN).value().is_ok_and(f64::is_nan));
         let infinite = "P: value: value is inf, expected a finite number or NaN";
         assert_eq!(metric(f64::INFINITY).value(), Err(PluginError::internal(infinite)));

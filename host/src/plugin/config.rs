@@ -4,11 +4,11 @@ use super::grant::Grant;
 use super::limits::Limits;
 use super::open::is_file;
 use crate::config::Section;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// One plugin of a run: `plugin = "focal"` (built-in), `"path/focal.wasm"` or `"path/libfocal.so"`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginConfig {
     /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the
     /// config file as written, absolute after loading.
@@ -27,17 +27,17 @@ pub struct PluginConfig {
     /// Calls that may fail before the run ends, with `skip` and `restart`.
     pub max_errors: u64,
     /// What the sandbox is opened for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<Grant>,
     /// Limits on what one instance may use.
     pub limits: Limits,
     /// The plugin's own settings: flat.
-    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub config: toml::Table,
 }
 
 /// What a plugin is trusted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
     /// Native code may run, with all rights of the user.
@@ -47,7 +47,7 @@ pub enum Trust {
 }
 
 /// Where a plugin runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// In a child process per instance: a crash is an error of the plugin, not the end of the run.
@@ -55,7 +55,7 @@ pub enum Isolation {
 }
 
 /// What happens when a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// The run ends with the error.
@@ -86,16 +86,6 @@ impl PluginConfig {
     /// The file that holds it; none for a built-in.
     pub fn file(&self) -> Option<&Path> {
         is_file(&self.plugin).then(|| Path::new(&self.plugin))
-    }
-
-    /// `[loss]`: describes itself once before the first step, so that nothing of it runs later.
-    pub(crate) fn read_loss(section: &mut Section<'_>) -> Self {
-        section.misplaced("isolation", "a loss describes itself once and never runs in a step: remove the line");
-        let config = Self::read(section, Some("cross-entropy"));
-        if config.on_error == OnError::Skip {
-            section.problem("on_error", "expected \"abort\" or \"restart\", got \"skip\": no run is without a loss");
-        }
-        config
     }
 
     /// What a section that names a plugin may contain. Without a default, the key `plugin` must be there.

@@ -11,6 +11,7 @@ mod config;
 mod dirs;
 mod file;
 mod grant;
+mod guard;
 mod inspect;
 mod instance;
 mod language;
@@ -20,35 +21,38 @@ mod log;
 mod native;
 mod new;
 mod open;
+#[cfg(unix)]
+mod process;
 mod settings;
 mod wasm;
 
 pub use build::{Forms, build};
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
+pub use guard::Usage;
 pub use inspect::{Inspection, inspect};
 pub use language::Language;
 pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
+#[cfg(unix)]
+pub use process::work;
 pub(crate) use wasm::Cache;
 
-use crate::{Error, Result};
-use checked::{Checked, blame};
-use instance::Instance;
+use crate::Result;
+use checked::Checked;
+use guard::{Counters, Guarded, Source};
+use log::Log;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use trainyard_plugin::{Builtin, Filter, Identity, Kind, Loss, Metric, Setting, TextMetric, Tokenizer};
+use std::sync::{Arc, Mutex};
+use trainyard_plugin::{Builtin, Filter, Identity, Loss, Metric, TextMetric, Tokenizer};
 
 /// A plugin, loaded once: its file read, its identity checked, its WASM compiled. Instances are cheap.
 pub struct Plugin {
     identity: Identity,
     stamp: Stamp,
-    settings: Vec<Setting>,
-    backend: Backend,
-    /// Begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
-    culprit: Arc<str>,
+    source: Arc<Source>,
 }
 
 /// One plugin serves all worker threads, each with an instance of its own.
@@ -69,12 +73,17 @@ pub struct Stamp {
     pub sha256: String,
     /// The config's settings as one line.
     pub settings: String,
+    /// What its sandbox was opened for, as the config says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
 }
 
 enum Backend {
     Builtin(&'static Builtin),
     Wasm(wasm::Module),
     Native(native::Library),
+    #[cfg(unix)]
+    Process(process::Isolated),
 }
 
 impl Backend {
@@ -83,6 +92,8 @@ impl Backend {
             Backend::Builtin(_) => "builtin",
             Backend::Wasm(_) => "wasm",
             Backend::Native(_) => "native",
+            #[cfg(unix)]
+            Backend::Process(isolated) => isolated.backend(),
         }
     }
 }
@@ -99,8 +110,19 @@ impl Plugin {
             backend: backend.name().into(),
             sha256,
             settings: settings::canonical(&settings),
+            allow: config.allow.iter().map(Grant::to_string).collect(),
         };
-        Ok(Self { identity, stamp, settings, backend, culprit: culprit.into() })
+        let source = Source {
+            culprit: culprit.into(),
+            settings,
+            backend,
+            limits: config.limits,
+            on_error: config.on_error,
+            max_errors: config.max_errors,
+            counters: Counters::default(),
+            log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
+        };
+        Ok(Self { identity, stamp, source: Arc::new(source) })
     }
 
     /// Who it says it is.
@@ -115,59 +137,36 @@ impl Plugin {
 
     /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
     pub fn culprit(&self) -> &str {
-        &self.culprit
+        &self.source.culprit
+    }
+
+    /// What it did and cost so far, over all its instances.
+    pub fn usage(&self) -> Usage {
+        self.source.counters.usage()
     }
 
     /// A new tokenizer with the config's settings.
     pub fn tokenizer(&self) -> Result<Box<dyn Tokenizer>> {
-        match self.create()? {
-            Instance::Tokenizer(plugin) => Ok(Box::new(Checked::new(self.culprit.clone(), plugin))),
-            other => Err(self.wrong_kind(other.kind(), Kind::Tokenizer)),
-        }
+        Ok(Box::new(Guarded::<Checked<dyn Tokenizer>>::new(self.source.clone())?))
     }
 
     /// A new filter with the config's settings.
     pub fn filter(&self) -> Result<Box<dyn Filter>> {
-        match self.create()? {
-            Instance::Filter(plugin) => Ok(Box::new(Checked::new(self.culprit.clone(), plugin))),
-            other => Err(self.wrong_kind(other.kind(), Kind::Filter)),
-        }
+        Ok(Box::new(Guarded::<Checked<dyn Filter>>::new(self.source.clone())?))
     }
 
     /// A new loss with the config's settings.
     pub fn loss(&self) -> Result<Box<dyn Loss>> {
-        match self.create()? {
-            Instance::Loss(plugin) => Ok(Box::new(Checked::new(self.culprit.clone(), plugin))),
-            other => Err(self.wrong_kind(other.kind(), Kind::Loss)),
-        }
+        Ok(Box::new(Guarded::<Checked<dyn Loss>>::new(self.source.clone())?))
     }
 
     /// A new metric with the config's settings.
     pub fn metric(&self) -> Result<Box<dyn Metric>> {
-        match self.create()? {
-            Instance::Metric(plugin) => Ok(Box::new(Checked::new(self.culprit.clone(), plugin))),
-            other => Err(self.wrong_kind(other.kind(), Kind::Metric)),
-        }
+        Ok(Box::new(Guarded::<Checked<dyn Metric>>::new(self.source.clone())?))
     }
 
     /// A new text metric with the config's settings.
     pub fn text_metric(&self) -> Result<Box<dyn TextMetric>> {
-        match self.create()? {
-            Instance::TextMetric(plugin) => Ok(Box::new(Checked::new(self.culprit.clone(), plugin))),
-            other => Err(self.wrong_kind(other.kind(), Kind::TextMetric)),
-        }
-    }
-
-    fn create(&self) -> Result<Instance> {
-        let created = match &self.backend {
-            Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
-            Backend::Wasm(module) => module.create(&self.settings),
-            Backend::Native(library) => library.create(&self.settings),
-        };
-        created.map_err(|error| blame(&self.culprit, "create", error).into())
-    }
-
-    fn wrong_kind(&self, got: Kind, expected: Kind) -> Error {
-        Error::plugin(format!("{}: is a {got}, expected a {expected}", self.culprit))
+        Ok(Box::new(Guarded::<Checked<dyn TextMetric>>::new(self.source.clone())?))
     }
 }

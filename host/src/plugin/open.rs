@@ -2,11 +2,11 @@
 
 use super::file::{Form, PluginFile, check_contract};
 use super::wasm::Cache;
-use super::{Backend, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::path::Path;
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Identity, Kind};
 
 impl Plugin {
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
@@ -43,6 +43,7 @@ fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     if !kinds.contains(&identity.kind) {
         return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
+    check_policy(&identity, config)?;
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
             "plugin {name:?}: sha256 is for files, a built-in has none; remove the line"
@@ -60,6 +61,18 @@ fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
         either(kinds),
         did_you_mean(name, &names)
     ))
+}
+
+/// What describes itself once has no items that could be skipped.
+fn check_policy(identity: &Identity, config: &PluginConfig) -> Result<()> {
+    match (config.on_error, identity.kind) {
+        (OnError::Skip, Kind::Loss | Kind::Metric) => Err(Error::usage(format!(
+            "plugin {:?} is a {}, which describes itself once: on_error = \"skip\" is for filters, tokenizers and text \
+             metrics, expected \"abort\" or \"restart\"",
+            identity.name, identity.kind
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// `metric or text-metric`.
@@ -80,6 +93,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
             either(kinds)
         )));
     }
+    check_policy(&file.identity, config)?;
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
         return Err(Error::plugin(format!(
             "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust \
@@ -89,9 +103,6 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
         )));
     }
     let backend = match &file.form {
-        Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits, cache)?)
-        }
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
                 "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
@@ -100,9 +111,23 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
                 file.identity.name
             )));
         }
+        _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
+        Form::Component { imports } => {
+            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits, cache)?)
+        }
         Form::Library { symbol } => {
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
     };
     Plugin::new(file.identity, file.sha256, backend, config)
+}
+
+#[cfg(unix)]
+fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Backend> {
+    super::process::Isolated::new(file, config).map(Backend::Process)
+}
+
+#[cfg(not(unix))]
+fn isolated(file: &PluginFile, _config: &PluginConfig) -> Result<Backend> {
+    Err(Error::usage(format!("plugin {:?}: isolation needs a Unix system; remove the line", file.identity.name)))
 }

@@ -6,8 +6,10 @@ mod metrics_log;
 mod progress;
 mod summary;
 mod text;
+mod usage;
 
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
 pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, TrainSummary};
 pub use text::{bytes, count};
+pub use usage::PluginReport;

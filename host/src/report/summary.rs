@@ -1,6 +1,7 @@
 //! What a run came to, for `--json` and for people.
 
 use super::text::{count, duration, short, wrap};
+use super::usage::PluginReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -68,6 +69,8 @@ pub struct TrainSummary {
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
+    /// What the plugins did and cost.
+    pub plugins: Vec<PluginReport>,
 }
 
 /// What `eval` came to.
@@ -94,6 +97,8 @@ impl Display for TrainSummary {
         if self.train_loss.is_finite() {
             writeln!(f, "loss of the last training step: {:.4}", self.train_loss)?;
         }
+        writeln!(f)?;
+        self.plugins.iter().try_for_each(|plugin| writeln!(f, "{plugin}"))?;
         writeln!(f, "\nrun         {}", short(&self.run))?;
         for (what, file) in [("config", "config.toml"), ("plugins", "plugins.lock"), ("metrics", "metrics.jsonl")] {
             writeln!(f, "{what:<11} {}", short(&self.run.join(file)))?;
@@ -175,6 +180,14 @@ mod tests {
                 baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
                 sample: "It is a truth".into(),
             },
+            plugins: vec![PluginReport {
+                place: "loss",
+                name: "focal".into(),
+                backend: "wasm".into(),
+                calls: 1,
+                seconds: 2e-4,
+                ..PluginReport::default()
+            }],
         }
     }
 
@@ -191,6 +204,8 @@ It is a truth
 
 400 steps in 1m 53s, 14.5k tokens/s, 3.75M parameters
 loss of the last training step: 3.2500
+
+loss       focal (wasm)               1 call in 0.2 ms
 
 run         /r/austen
 config      /r/austen/config.toml

@@ -2,7 +2,8 @@
 
 use crate::config::RunConfig;
 use crate::data::{self, Dataset, NamedFilter, NamedTokenizer};
-use crate::plugin::{Plugin, Stamp};
+use crate::plugin::{Plugin, Stamp, Usage};
+use crate::report::PluginReport;
 use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
@@ -43,12 +44,26 @@ impl RunPlugins {
         })
     }
 
+    /// Each plugin with its place in the config.
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Plugin)> {
+        let metrics = self.metrics.iter().chain(&self.text_metrics);
+        let all = [("tokenizer", &self.tokenizer), ("loss", &self.loss)].into_iter();
+        all.chain(self.filters.iter().map(|plugin| ("filter", plugin))).chain(metrics.map(|plugin| ("metric", plugin)))
+    }
+
     /// Each plugin's place in the config and its stamp.
     pub fn stamps(&self) -> Vec<(&'static str, &Stamp)> {
-        let mut stamps = vec![("tokenizer", self.tokenizer.stamp()), ("loss", self.loss.stamp())];
-        stamps.extend(self.filters.iter().map(|plugin| ("filter", plugin.stamp())));
-        stamps.extend(self.metrics.iter().chain(&self.text_metrics).map(|plugin| ("metric", plugin.stamp())));
-        stamps
+        self.all().map(|(place, plugin)| (place, plugin.stamp())).collect()
+    }
+
+    /// What each did and cost so far.
+    pub fn report(&self) -> Vec<PluginReport> {
+        let report = |(place, plugin): (&'static str, &Plugin)| {
+            let Usage { calls, items, bytes, seconds, errors, skipped, restarts } = plugin.usage();
+            let Stamp { name, backend, .. } = plugin.stamp().clone();
+            PluginReport { place, name, backend, calls, items, bytes, seconds, errors, skipped, restarts }
+        };
+        self.all().map(report).collect()
     }
 
     /// The config's data, filtered and tokenized by new instances of the plugins, in `folder`.

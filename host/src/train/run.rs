@@ -119,6 +119,8 @@ impl<'c> Run<'c> {
         let report =
             final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, self.state.step)?;
         self.log.write(&json!({ "step": self.state.step, "final": report }))?;
+        let plugins = self.plugins.report();
+        self.log.write(&json!({ "step": self.state.step, "plugins": plugins }))?;
         let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
         Ok(TrainSummary {
             run: self.folder.root().to_owned(),
@@ -130,6 +132,7 @@ impl<'c> Run<'c> {
             parameters: self.trainer.model.params().n_values(),
             checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
             report,
+            plugins,
         })
     }
 

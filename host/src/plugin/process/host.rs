@@ -1,0 +1,205 @@
+//! The host's side of one worker: starts it, calls it with a deadline, and sees that it ends.
+
+use super::super::log::Log;
+use super::call::Call;
+use super::chatter::Chatter;
+use super::codec::{Decode, Encode, decode};
+use super::death::describe;
+use super::link::Link;
+use super::{Isolated, PROGRAM_VARIABLE, SUBCOMMAND, WORKER_VARIABLE};
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use trainyard_plugin::{PluginError, Result};
+
+/// What a busy machine may need to start a program.
+const START: Duration = Duration::from_secs(30);
+/// What a worker may need to destroy its instance and end, or to be gone after it closed its socket.
+const END: Duration = Duration::from_secs(1);
+/// How often it is looked whether the worker still lives: a process that it forked may hold its socket open.
+const LOOK: Duration = Duration::from_secs(1);
+/// A sandbox stops a call itself. The host only kills a worker whose sandbox did not.
+const SANDBOX_GRACE: Duration = Duration::from_secs(2);
+
+/// A process with one instance in it.
+pub struct Worker {
+    process: Child,
+    link: Link,
+    chatter: Chatter,
+    /// What one call may take; none when there is no deadline.
+    call_time: Option<Duration>,
+    call_ms: u64,
+    memory_mb: u64,
+    output_mb: u64,
+    message: Vec<u8>,
+    /// Why there is no process any more.
+    ended: Option<String>,
+}
+
+impl Worker {
+    /// Starts `program` as a worker, and has it open the plugin and make the instance.
+    pub fn start(program: &Path, plugin: &Isolated) -> Result<Self> {
+        let limits = plugin.config.limits;
+        let mut worker = spawn(program, plugin).map_err(|error| {
+            PluginError::internal(format!(
+                "cannot start {}: {error}; name the trainyard program with the environment variable {PROGRAM_VARIABLE}",
+                program.display()
+            ))
+        })?;
+        worker.expect_version(program)?;
+        // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
+        let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
+        worker.call_within::<()>(&Call::Open(plugin.is_wasm, &plugin.config_text), open_time, limits.call_ms)?;
+        worker.call::<()>(&Call::Create)?;
+        Ok(worker)
+    }
+
+    /// Makes one call and waits for its answer.
+    pub fn call<T: for<'a> Decode<'a>>(&mut self, call: &Call<'_>) -> Result<T> {
+        self.call_within(call, self.call_time, self.call_ms)
+    }
+
+    fn call_within<T: for<'a> Decode<'a>>(&mut self, call: &Call<'_>, time: Option<Duration>, ms: u64) -> Result<T> {
+        if let Some(why) = &self.ended {
+            return Err(PluginError::state(format!("this instance ended before: {why}")));
+        }
+        self.message.clear();
+        call.encode(&mut self.message);
+        if self.link.send(&self.message).is_err() {
+            return Err(self.died());
+        }
+        self.receive(time, || format!("no answer within {ms} ms (limits.call_ms)"))?;
+        match decode::<Result<T>>(&self.message) {
+            Some(answer) => answer,
+            None => Err(self.end("sent an answer that cannot be read".into())),
+        }
+    }
+
+    /// The first message says which program the worker is.
+    fn expect_version(&mut self, program: &Path) -> Result<()> {
+        self.receive(Some(START), || {
+            format!(
+                "{} did not become a plugin's worker within {} s; \
+                 name the trainyard program with the environment variable {PROGRAM_VARIABLE}",
+                program.display(),
+                START.as_secs()
+            )
+        })?;
+        let version = String::from_utf8_lossy(&self.message).into_owned();
+        if version == super::worker::VERSION {
+            return Ok(());
+        }
+        Err(self.end(format!(
+            "{} is version {version:?}, expected {:?}; \
+             name the program of this version with the environment variable {PROGRAM_VARIABLE}",
+            program.display(),
+            super::worker::VERSION
+        )))
+    }
+
+    /// Waits for a message, showing what the worker writes meanwhile.
+    fn receive(&mut self, time: Option<Duration>, too_late: impl FnOnce() -> String) -> Result<()> {
+        let end = time.and_then(|time| Instant::now().checked_add(time));
+        loop {
+            let left = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()));
+            let Ok((answers, says)) = self.link.wait(self.chatter.pipe(), Some(left.min(LOOK))) else {
+                return Err(self.died());
+            };
+            if says {
+                self.chatter.read();
+            }
+            if answers {
+                break;
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(self.end(too_late()));
+            }
+            if !says && !matches!(self.process.try_wait(), Ok(None)) {
+                return Err(self.died());
+            }
+        }
+        let Ok(length) = self.link.receive_length() else {
+            return Err(self.died());
+        };
+        if length > self.output_mb.saturating_mul(1 << 20) {
+            return Err(self.end(format!(
+                "answered with {} MiB, more than {} MiB (limits.output_mb)",
+                length.div_ceil(1 << 20),
+                self.output_mb
+            )));
+        }
+        match self.link.receive(length as usize, &mut self.message) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.end("sent an answer that cannot be read".into())),
+        }
+    }
+
+    /// The socket is closed, or the process gone: finds out how.
+    fn died(&mut self) -> PluginError {
+        let end = Instant::now() + END;
+        let mut status = self.process.try_wait();
+        while matches!(status, Ok(None)) && Instant::now() < end {
+            sleep(Duration::from_millis(1));
+            status = self.process.try_wait();
+        }
+        self.chatter.drain(&self.link);
+        let why = describe(status.ok().flatten(), &self.chatter, self.memory_mb);
+        self.end(why)
+    }
+
+    /// Kills the process if it still lives, and takes its place in the table of processes away.
+    fn end(&mut self, why: String) -> PluginError {
+        self.kill();
+        self.message = Vec::new();
+        self.ended = Some(why.clone());
+        PluginError::internal(why)
+    }
+
+    fn kill(&mut self) {
+        // both fail only when it is gone and was waited for
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.message.clear();
+        Call::End.encode(&mut self.message);
+        if self.link.send(&self.message).is_ok() {
+            let _ = self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END)));
+        }
+        self.chatter.drain(&self.link);
+        self.kill();
+    }
+}
+
+fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
+    let (link, file, socket) = Link::pair()?;
+    let (reads, writes) = io::pipe()?;
+    let process = Command::new(program)
+        .arg(SUBCOMMAND)
+        .env(WORKER_VARIABLE, "1")
+        .stdin(file)
+        .stdout(socket)
+        .stderr(writes)
+        .spawn()?;
+    let limits = plugin.config.limits;
+    let grace = if plugin.is_wasm { SANDBOX_GRACE } else { Duration::ZERO };
+    Ok(Worker {
+        process,
+        link,
+        chatter: Chatter::new(Log::new(plugin.name.clone(), &limits), reads),
+        call_time: (limits.call_ms > 0).then(|| Duration::from_millis(limits.call_ms).saturating_add(grace)),
+        call_ms: limits.call_ms,
+        memory_mb: limits.memory_mb,
+        output_mb: limits.output_mb,
+        message: Vec::new(),
+        ended: None,
+    })
+}

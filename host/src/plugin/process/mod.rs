@@ -1,0 +1,81 @@
+//! `isolation = "process"`: every instance in a process of its own, so that whatever a plugin does ends an instance and
+//! never the run.
+//!
+//! A worker is this same program, started with the hidden subcommand `plugin-worker`; it opens the plugin as its host
+//! would and answers calls ([`call`], in bytes by [`codec`], over a [`link`]). It ends with its host. A worker that
+//! crashes, hangs or takes too much memory is an error of the call that was under way.
+
+mod call;
+mod chatter;
+mod codec;
+mod death;
+mod host;
+mod kinds;
+mod link;
+mod memory;
+mod worker;
+
+pub use worker::work;
+
+use super::PluginConfig;
+use super::file::{Form, PluginFile};
+use super::instance::Instance;
+use crate::{Error, Result};
+use host::Worker;
+use std::path::PathBuf;
+use std::sync::Arc;
+use trainyard_plugin::{Kind, PluginError};
+
+/// The subcommand that makes the program a worker.
+const SUBCOMMAND: &str = "plugin-worker";
+/// Names the program to start, where that is not the running one: in tests, and in programs that embed the library.
+const PROGRAM_VARIABLE: &str = "TRAINYARD_PROGRAM";
+/// Set for every worker, which therefore never starts another.
+const WORKER_VARIABLE: &str = "TRAINYARD_PLUGIN_WORKER";
+
+/// A plugin whose instances are processes.
+pub struct Isolated {
+    kind: Kind,
+    name: Arc<str>,
+    is_wasm: bool,
+    /// What a worker opens; it pins the digest of the file that was identified here.
+    config: PluginConfig,
+    /// The same, as the worker is told.
+    config_text: String,
+}
+
+impl Isolated {
+    /// Prepares the plugin in `file`. Nothing of it is loaded before the first instance.
+    pub fn new(file: &PluginFile, config: &PluginConfig) -> Result<Self> {
+        let config = PluginConfig { sha256: Some(file.sha256.clone()), isolation: None, ..config.clone() };
+        let config_text = serde_json::to_string(&config).map_err(|error| {
+            Error::run(format!("plugin {:?}: cannot pass on its config: {error}", file.identity.name))
+        })?;
+        let is_wasm = matches!(file.form, Form::Component { .. });
+        Ok(Self { kind: file.identity.kind, name: file.identity.name.as_str().into(), is_wasm, config, config_text })
+    }
+
+    /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
+    pub fn backend(&self) -> &'static str {
+        if self.is_wasm { "wasm" } else { "native" }
+    }
+
+    /// A new instance, in a new process.
+    pub fn create(&self) -> trainyard_plugin::Result<Instance> {
+        let worker = Worker::start(&program()?, self)?;
+        kinds::instance(self.kind, worker)
+    }
+}
+
+/// The program to start as a worker.
+fn program() -> trainyard_plugin::Result<PathBuf> {
+    let cure = format!("name the trainyard program with the environment variable {PROGRAM_VARIABLE}");
+    if std::env::var_os(WORKER_VARIABLE).is_some() {
+        return Err(PluginError::internal(format!("this program is itself a plugin's worker; {cure}")));
+    }
+    match std::env::var_os(PROGRAM_VARIABLE) {
+        Some(program) => Ok(program.into()),
+        None => std::env::current_exe()
+            .map_err(|error| PluginError::internal(format!("cannot find the running program: {error}; {cure}"))),
+    }
+}
