@@ -7,14 +7,14 @@ mod bpe; // against the tokenizers crate
 mod cli;
 mod config;
 mod data;
-mod gopher; // verdicts of datatrove
-mod hf_tokenizer; // against the tokenizers crate
 mod develop; // list and dev
 mod docs; // what the documentation shows
+mod gopher; // verdicts of datatrove
 mod header; // the C header against the Rust structs
-mod languages; // plugins in C, Python and JavaScript
+mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod isolation; // plugins in a process of their own
+mod languages; // plugins in C, Python and JavaScript
 mod loss;
 mod model;
 mod ops;

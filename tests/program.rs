@@ -32,6 +32,11 @@ impl Call {
         self
     }
 
+    /// The file that is run.
+    pub fn program(&self) -> &Path {
+        Path::new(self.command.get_program())
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self

@@ -1,8 +1,8 @@
 //! Tries a plugin on a few documents.
 
+use crate::Result;
 use crate::loss::Program;
 use crate::plugin::{Plugin, PluginConfig};
-use crate::Result;
 use std::collections::BTreeMap;
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Filter, Graph, Kind, TextMetric, TextPair, Tokenizer};
