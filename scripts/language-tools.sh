@@ -3,9 +3,9 @@
 #
 #   scripts/language-tools.sh
 #
-# A C compiler (zig) and componentize-py from PyPI, componentize-qjs from npm; nothing outside of target/tools is touched.
-# Without python3 or npm their part is left out with a message; the tests then say which languages they skip. What is
-# there already is not installed again.
+# A C compiler (zig) and componentize-py from PyPI, componentize-qjs from npm. Nothing else is touched. Without python3
+# or npm their part is left out with a message; the tests then say which languages they skip. What is there already is
+# not installed again.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -296,13 +296,13 @@ pub enum PluginCommand {
 
 /// Watch the sources of a config's plugins: build, load and try them on every save
 ///
-/// A filter judges the first documents of the config's data, a tokenizer learns and encodes them, a loss or metric shows
-/// its formula. A version that does not build, load or work leaves the one before in place. Ctrl-C ends it.
+/// A filter judges the first documents of the config's data, a tokenizer learns and encodes them, a loss or metric
+/// shows its formula. A version that does not build, load or work leaves the one before in place. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard plugin dev configs/austen.toml                       every plugin with its sources beside it
-  trainyard plugin dev configs/austen.toml --plugin my-filter --set data.filter.0.plugin=my-filter/target/plugins/my-filter.wasm
+  trainyard plugin dev my.toml --plugin my-loss                  one of them, whose sources are in my-loss
   trainyard plugin dev configs/austen.toml --once                once, for scripts")]
 pub struct DevArgs {
     /// The config, a TOML file
