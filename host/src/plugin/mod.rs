@@ -115,7 +115,7 @@ impl Plugin {
         let source = Source {
             culprit: culprit.into(),
             settings,
-            backend,
+            backend: Arc::new(backend),
             limits: config.limits,
             on_error: config.on_error,
             max_errors: config.max_errors,
@@ -123,6 +123,24 @@ impl Plugin {
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })
+    }
+
+    /// The same plugin with other settings, without loading it again.
+    pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
+        let settings = settings::from_toml(&self.identity.name, settings)?;
+        let stamp = Stamp { settings: settings::canonical(&settings), ..self.stamp.clone() };
+        let Source { culprit, backend, limits, on_error, max_errors, .. } = &*self.source;
+        let source = Source {
+            culprit: culprit.clone(),
+            settings,
+            backend: backend.clone(),
+            limits: *limits,
+            on_error: *on_error,
+            max_errors: *max_errors,
+            counters: Counters::default(),
+            log: Mutex::new(Log::new(self.identity.name.as_str().into(), limits)),
+        };
+        Ok(Self { identity: self.identity.clone(), stamp, source: Arc::new(source) })
     }
 
     /// Who it says it is.
