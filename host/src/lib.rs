@@ -1,6 +1,7 @@
 //! trainyard: a training host for language models that people extend without forking it.
 
 pub mod bench;
+pub mod check;
 pub mod config;
 pub mod data;
 mod error;

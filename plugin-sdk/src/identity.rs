@@ -88,6 +88,9 @@ pub struct Identity {
 /// Ability of a filter: judging what it rewrote keeps it as it is. `trainyard plugin check` holds it to that.
 pub const IDEMPOTENT: &str = "idempotent";
 
+/// Ability of a tokenizer: not every text comes back from its tokens, as with lower-casing.
+pub const LOSSY: &str = "lossy";
+
 /// One setting of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingInfo {

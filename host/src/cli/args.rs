@@ -250,6 +250,41 @@ pub enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Hold a plugin to the contract: the conformance suite
+    ///
+    /// Checks identity and settings, determinism, independence of batches, order and threads, and the laws of the kind:
+    /// round trips over nasty Unicode, merging of states, gradients against finite differences, and so on. Native code
+    /// runs in a child process. The exit code is 3 when a check fails.
+    #[command(after_help = "\
+Examples:
+  trainyard plugin check target/plugins/focal.wasm
+  trainyard plugin check target/plugins/libfocal.so --trust native --config 'gamma = 1.5'
+  trainyard plugin check target/plugins/bpe.wasm --other bpe --json
+  trainyard plugin check hf-tokenizer --model tokenizer.json --seed 42")]
+    Check {
+        /// A plugin's file, or the name of a built-in
+        file: String,
+        /// The plugin's settings: a TOML file, or TOML itself, such as 'gamma = 1.5'
+        #[arg(long, value_name = "TOML")]
+        config: Option<String>,
+        #[command(flatten)]
+        trust: TrustArgs,
+        /// Of the random inputs; a new one each time if not given, and printed
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Random inputs
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        cases: usize,
+        /// The model of a tokenizer that cannot be trained
+        #[arg(long)]
+        model: Option<PathBuf>,
+        /// Another form of the same plugin, which must answer the same: a file, or a built-in's name
+        #[arg(long, value_name = "P")]
+        other: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Build a plugin's folder; prints the files made
     Build {
         /// The folder, with a Cargo.toml

@@ -1,10 +1,11 @@
-//! `trainyard plugin inspect|build`.
+//! `trainyard plugin inspect|check|build`.
 
 use super::args::{PluginCommand, TrustArgs};
-use super::output::{Outcome, write};
+use super::output::{Outcome, print, write};
 use super::settings::plugin_config;
 use serde_json::json;
 use std::path::Path;
+use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
 use trainyard::plugin::{Forms, Plugin, build, inspect};
 use trainyard::{Error, Result};
@@ -20,12 +21,38 @@ pub fn run(command: &PluginCommand) -> Outcome {
             };
             show(file, formula, *json)
         }
+        PluginCommand::Check { file, config, trust, seed, cases, model, other, json } => {
+            let seed = seed.unwrap_or_else(fresh_seed);
+            let read = |path| std::fs::read(path).map_err(|error| Error::io(path, "read the model", &error));
+            let form = |file: &String| plugin_config(file, config.as_deref(), trust);
+            let options = CheckOptions {
+                seed,
+                cases: *cases,
+                model: model.as_deref().map(read).transpose()?,
+                other: other.as_ref().map(form).transpose()?,
+            };
+            let report = check(&form(file)?, &options)?;
+            print(&report, *json)?;
+            match report.count(CheckResult::Fail) {
+                0 => Ok(()),
+                n => {
+                    Err(Error::plugin(format!("{}: {n} of {} checks failed", report.plugin, report.checks.len()))
+                        .into())
+                }
+            }
+        }
         PluginCommand::Build { dir, wasm, native } => {
             let all = !wasm && !native;
             let files = build(dir, Forms { wasm: *wasm || all, native: *native || all })?;
             files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
         }
     }
+}
+
+/// Another one each time: inputs that nobody tried before.
+fn fresh_seed() -> u64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_millis() as u64 % 1_000_000
 }
 
 fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {

@@ -21,8 +21,9 @@ pub struct PluginFile {
 pub enum Form {
     /// A WASM component with the names of its imports.
     Component { imports: Vec<String> },
-    /// A dynamic library with the name of its one symbol.
-    Library { symbol: String },
+    /// A dynamic library with the name of its one symbol, and the processor that it is for, named as in
+    /// [`std::env::consts::ARCH`].
+    Library { symbol: String, machine: String },
 }
 
 /// What a form's reader finds: the form and the text of the identity.
@@ -131,7 +132,7 @@ fn read_library(bytes: &[u8]) -> Found {
         return Err(other_version(&identity, &built, &supported, version > abi::VERSION));
     }
     match symbols.as_slice() {
-        [symbol] => Ok((Form::Library { symbol: symbol.clone() }, identity)),
+        [symbol] => Ok((Form::Library { symbol: symbol.clone(), machine: machine(file.architecture()) }, identity)),
         _ => Err(format!(
             "exports {} symbols that begin with {:?}, expected one plugin in a file",
             symbols.len(),
@@ -143,6 +144,13 @@ fn read_library(bytes: &[u8]) -> Found {
 /// The version of the tables in the name of a library's symbol.
 fn abi_version(symbol: &str) -> Option<u32> {
     symbol.strip_prefix("trainyard_plugin_v")?.split_once('_')?.0.parse().ok()
+}
+
+fn machine(architecture: object::Architecture) -> String {
+    match architecture {
+        object::Architecture::I386 => "x86".into(),
+        other => format!("{other:?}").to_lowercase(),
+    }
 }
 
 fn identity_text(section: &[u8]) -> std::result::Result<String, String> {

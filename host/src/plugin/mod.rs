@@ -24,6 +24,7 @@ mod settings;
 mod wasm;
 
 pub use build::{Forms, build};
+pub use builtin::names as builtin_names;
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
 pub use guard::Usage;
@@ -109,7 +110,7 @@ impl Plugin {
         let source = Source {
             culprit: culprit.into(),
             settings,
-            backend,
+            backend: Arc::new(backend),
             limits: config.limits,
             on_error: config.on_error,
             max_errors: config.max_errors,
@@ -117,6 +118,24 @@ impl Plugin {
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })
+    }
+
+    /// The same plugin with other settings, without loading it again.
+    pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
+        let settings = settings::from_toml(&self.identity.name, settings)?;
+        let stamp = Stamp { settings: settings::canonical(&settings), ..self.stamp.clone() };
+        let Source { culprit, backend, limits, on_error, max_errors, .. } = &*self.source;
+        let source = Source {
+            culprit: culprit.clone(),
+            settings,
+            backend: backend.clone(),
+            limits: *limits,
+            on_error: *on_error,
+            max_errors: *max_errors,
+            counters: Counters::default(),
+            log: Mutex::new(Log::new(self.identity.name.as_str().into(), limits)),
+        };
+        Ok(Self { identity: self.identity.clone(), stamp, source: Arc::new(source) })
     }
 
     /// Who it says it is.

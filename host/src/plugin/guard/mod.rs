@@ -36,7 +36,7 @@ pub struct Source {
     /// The config's settings.
     pub settings: Vec<Setting>,
     /// Built-in, WASM, native.
-    pub backend: Backend,
+    pub backend: Arc<Backend>,
     /// What an instance may use.
     pub limits: Limits,
     /// What to do about errors.
@@ -52,7 +52,7 @@ pub struct Source {
 impl Source {
     /// A new instance as the backend makes it: nothing checked, no culprit named.
     pub fn instance(&self) -> Result<Instance> {
-        match &self.backend {
+        match &*self.backend {
             Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
             Backend::Wasm(module) => module.create(&self.settings),
             Backend::Native(library) => library.create(&self.settings),

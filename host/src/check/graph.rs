@@ -1,0 +1,275 @@
+//! Laws of losses and of metrics over tokens: what they describe can be computed, differentiated and added up.
+
+use super::input::Dice;
+use super::{CheckReport, Defect, Found, Subject, equal};
+use crate::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
+use crate::ops::{Engine, Float, Precision};
+use crate::plugin::Plugin;
+use crate::train::AVAILABLE_INPUTS;
+use std::time::Instant;
+use trainyard_plugin::{Graph, Kind};
+
+/// Sequences, rows of each, vocabulary.
+const SHAPES: [[usize; 3]; 5] = [[1, 1, 2], [1, 7, 5], [3, 4, 17], [2, 9, 130], [5, 1, 33]];
+/// Of the finite difference; its error is of the order of the square.
+const SHIFT: f64 = 1e-5;
+/// Largest difference between gradient and slope, relative to the largest gradient.
+const TOLERANCE: f64 = 1e-6;
+/// Numbers of a gradient that are compared, in each shape.
+const COMPARED: usize = 40;
+/// Rows and vocabulary of the measurement of speed.
+const SPEED_SHAPE: [usize; 3] = [4, 64, 8192];
+
+pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
+    let describe_here = describe(subject.plugin).and_then(|graph| {
+        let program = Program::compile(&[&graph], AVAILABLE_INPUTS)?;
+        Ok((graph, program))
+    });
+    let (graph, program) = match describe_here {
+        Ok(described) => described,
+        Err(defect) => return report.add("describe", Err(defect)),
+    };
+    let (n_nodes, n_outputs) = (graph.nodes.len(), graph.outputs.len());
+    let formula = program.explain().lines().next().unwrap_or_default().to_owned();
+    report.add("describe", Ok(format!("{n_nodes} nodes, {n_outputs} outputs: {formula}")));
+    report.add("deterministic", deterministic(subject, &graph));
+    report.add("threads", subject.same_on_threads(describe));
+    report.add("finite", finite(subject, &program));
+    report.add("padding", padding(subject, &program));
+    report.add("adds-up", adds_up(subject, &program));
+    if subject.plugin.identity().kind == Kind::Loss {
+        match graph.nodes.iter().any(|node| node.op == "stop_gradient") {
+            true => report.skip("gradient", "it stops gradients, so that they are not slopes by intention"),
+            false => report.add("gradient", gradient(subject, &program)),
+        }
+    }
+    report.add("speed", speed(subject, &program));
+    subject.same_in_other_form(report, describe);
+}
+
+fn describe(plugin: &Plugin) -> Found<Graph> {
+    Ok(match plugin.identity().kind {
+        Kind::Metric => {
+            let metric = plugin.metric()?;
+            metric.info()?;
+            metric.describe()?
+        }
+        _ => plugin.loss()?.describe()?,
+    })
+}
+
+fn deterministic(subject: &Subject<'_>, graph: &Graph) -> Found<String> {
+    equal(&describe(subject.plugin)?, graph, || "another instance describes another graph".into())?;
+    Ok("two instances describe one graph".into())
+}
+
+/// A batch whose logits are given: the hidden states are the logits, and the output layer is the unit matrix.
+#[derive(Clone)]
+struct Case {
+    sequences: usize,
+    vocab: usize,
+    /// `[rows, vocab]`
+    logits: Vec<f64>,
+    /// `[rows]`
+    target: Vec<u32>,
+    /// `[rows]`
+    weight: Vec<f32>,
+    /// `[rows]`
+    target_bytes: Vec<f32>,
+    /// `[rows]`
+    position: Vec<u32>,
+}
+
+impl Case {
+    /// Logits of about `scale`; the last row of each sequence is padding, where there are several.
+    fn new(seed: u64, case: usize, [sequences, length, vocab]: [usize; 3], scale: f64) -> Self {
+        let mut dice = Dice::new(seed, case);
+        let rows = sequences * length;
+        let is_padding = |row: usize| length > 1 && row % length == length - 1;
+        Self {
+            sequences,
+            vocab,
+            logits: (0..rows * vocab).map(|_| scale * 4.0 * (dice.uniform() - 0.5)).collect(),
+            target: (0..rows).map(|_| dice.below(vocab) as u32).collect(),
+            weight: (0..rows).map(|row| if is_padding(row) { 0.0 } else { 1.0 }).collect(),
+            target_bytes: (0..rows).map(|_| (1 + dice.below(9)) as f32).collect(),
+            position: (0..rows).map(|row| (row % length) as u32).collect(),
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.target.len()
+    }
+
+    /// The outputs, and the gradient of the first sum by the logits (`[rows, vocab]`) if it is asked for.
+    fn run<T: Float>(&self, program: &Program, with_gradient: bool) -> Found<(Vec<Ratio>, Vec<f64>)> {
+        let (rows, vocab) = (self.rows(), self.vocab);
+        let hidden: Vec<T> = self.logits.iter().map(|&x| T::of(x)).collect();
+        let mut unit = vec![T::ZERO; vocab * vocab];
+        unit.iter_mut().step_by(vocab + 1).for_each(|x| *x = T::ONE);
+        let head = Head { hidden: &hidden, weight: &unit, rows, width: vocab, vocab };
+        let (mut dlogits, mut dunit) = (vec![T::ZERO; rows * vocab], vec![T::ZERO; vocab * vocab]);
+        let gradient = HeadGradient { hidden: &mut dlogits, weight: &mut dunit, scale: T::ONE };
+        let engine = Engine::new(Precision::F64);
+        let ratios = program.run(&engine, &head, &self.batch(), with_gradient.then_some(gradient))?;
+        Ok((ratios, dlogits.iter().map(|x| x.f64()).collect()))
+    }
+
+    fn batch(&self) -> LossBatch<'_> {
+        LossBatch {
+            target: &self.target,
+            weight: &self.weight,
+            target_bytes: &self.target_bytes,
+            position: &self.position,
+            rows_per_sequence: self.rows() / self.sequences,
+            step: 3,
+        }
+    }
+
+    /// Its sequences `first..first + n`.
+    fn part(&self, first: usize, n: usize) -> Self {
+        let length = self.rows() / self.sequences;
+        let rows = first * length..(first + n) * length;
+        Self {
+            sequences: n,
+            vocab: self.vocab,
+            logits: self.logits[rows.start * self.vocab..rows.end * self.vocab].to_vec(),
+            target: self.target[rows.clone()].to_vec(),
+            weight: self.weight[rows.clone()].to_vec(),
+            target_bytes: self.target_bytes[rows.clone()].to_vec(),
+            position: self.position[rows].to_vec(),
+        }
+    }
+}
+
+fn cases(subject: &Subject<'_>, scale: f64) -> impl Iterator<Item = Case> {
+    let seed = subject.options.seed;
+    SHAPES.into_iter().enumerate().map(move |(i, shape)| Case::new(seed, i, shape, scale))
+}
+
+/// Small logits, large ones, and equal ones make finite numbers.
+fn finite(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    for scale in [1.0, 100.0, 0.0] {
+        for case in cases(subject, scale) {
+            let (ratios, gradient) = case.run::<f32>(program, true)?;
+            let shape = format!("{} rows, vocabulary {}, logits of ±{}", case.rows(), case.vocab, 2.0 * scale);
+            if let Some((name, ratio)) = program.outputs().iter().zip(&ratios).find(|(_, ratio)| !is_finite(ratio)) {
+                return Err(Defect(format!("{name} is {} / {} at {shape}", ratio.sum, ratio.weight)));
+            }
+            if subject.plugin.identity().kind == Kind::Loss && gradient.iter().any(|x| !x.is_finite()) {
+                return Err(Defect(format!("the gradient is not finite at {shape}")));
+            }
+        }
+    }
+    Ok(format!("{} shapes with logits up to ±200 and with equal ones, in f32", SHAPES.len()))
+}
+
+fn is_finite(ratio: &Ratio) -> bool {
+    ratio.sum.is_finite() && ratio.weight.is_finite()
+}
+
+/// Rows of weight 0 have no say.
+fn padding(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    for case in cases(subject, 1.0) {
+        let mut other = case.clone();
+        for row in (0..case.rows()).filter(|&row| case.weight[row] == 0.0) {
+            other.target[row] = (other.target[row] + 1) % case.vocab as u32;
+            other.logits[row * case.vocab..][..case.vocab].iter_mut().for_each(|x| *x += 1.5);
+            other.logits[row * case.vocab] -= 3.0;
+        }
+        let (before, after) = (case.run::<f64>(program, false)?.0, other.run::<f64>(program, false)?.0);
+        for ((name, before), after) in program.outputs().iter().zip(&before).zip(&after) {
+            if !close(before.sum, after.sum) || !close(before.weight, after.weight) {
+                let cure = "multiply what is summed by input.weight";
+                return Err(Defect(format!("{name} changes with rows whose weight is 0 (padding); {cure}")));
+            }
+        }
+    }
+    Ok("rows of weight 0 change nothing".into())
+}
+
+/// Sum and weight of a batch are those of its parts, added: gradient accumulation and evaluation rely on it.
+fn adds_up(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    for case in cases(subject, 1.0).filter(|case| case.sequences > 1) {
+        let whole = case.run::<f64>(program, false)?.0;
+        let (left, right) = (case.part(0, 1), case.part(1, case.sequences - 1));
+        let (left, right) = (left.run::<f64>(program, false)?.0, right.run::<f64>(program, false)?.0);
+        for (i, name) in program.outputs().iter().enumerate() {
+            let (sum, weight) = (left[i].sum + right[i].sum, left[i].weight + right[i].weight);
+            if !close(whole[i].sum, sum) || !close(whole[i].weight, weight) {
+                return Err(Defect(format!(
+                    "{name}: the whole batch has {:.6} / {:.6}, its parts added have {sum:.6} / {weight:.6}; \
+                     sum over rows or sequences last",
+                    whole[i].sum, whole[i].weight
+                )));
+            }
+        }
+    }
+    Ok("sums and weights of micro-batches are those of the batch".into())
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+}
+
+/// Gradients equal central differences of the loss, in f64.
+fn gradient(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    let (mut worst, mut n_compared) = (0.0_f64, 0);
+    let mut any = false;
+    for (i, case) in cases(subject, 1.0).enumerate() {
+        let gradient = case.run::<f64>(program, true)?.1;
+        let scale = gradient.iter().fold(1e-3_f64, |scale, x| scale.max(x.abs()));
+        any |= gradient.iter().any(|x| *x != 0.0);
+        let mut dice = Dice::new(subject.options.seed ^ 0x67_7261_64, i);
+        for _ in 0..COMPARED.min(gradient.len()) {
+            let at = dice.below(gradient.len());
+            let value = |shift: f64| -> Found<f64> {
+                let mut moved = case.clone();
+                moved.logits[at] += shift;
+                Ok(moved.run::<f64>(program, false)?.0[0].sum)
+            };
+            let slope = (value(SHIFT)? - value(-SHIFT)?) / (2.0 * SHIFT);
+            let far = (slope - gradient[at]).abs() / scale;
+            if far.is_nan() || far > TOLERANCE {
+                let (row, token) = (at / case.vocab, at % case.vocab);
+                return Err(Defect(format!(
+                    "by logit {token} of row {row} the gradient is {:.6e}, the slope is {slope:.6e}: the loss is not \
+                     smooth there",
+                    gradient[at]
+                )));
+            }
+            worst = worst.max(far);
+            n_compared += 1;
+        }
+    }
+    match any {
+        true => Ok(format!("{n_compared} numbers equal finite differences, the worst to {worst:.0e}")),
+        false => Err(Defect("it does not depend on the logits: nothing would be learned".into())),
+    }
+}
+
+fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    let [sequences, length, vocab] = SPEED_SHAPE;
+    let (rows, width) = (sequences * length, 16);
+    let case = Case::new(subject.options.seed, 0, [sequences, length, width], 1.0);
+    let hidden: Vec<f32> = case.logits.iter().map(|&x| x as f32).collect();
+    let mut dice = Dice::new(subject.options.seed, 1);
+    let weight: Vec<f32> = (0..vocab * width).map(|_| dice.uniform() as f32 - 0.5).collect();
+    let head = Head { hidden: &hidden, weight: &weight, rows, width, vocab };
+    let (mut dhidden, mut dweight) = (vec![0.0; hidden.len()], vec![0.0; weight.len()]);
+    let engine = Engine::new(Precision::F32);
+    let mut run = || -> Found<f64> {
+        let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: 1.0 };
+        let begun = Instant::now();
+        program.run(
+            &engine,
+            &head,
+            &case.batch(),
+            (subject.plugin.identity().kind == Kind::Loss).then_some(gradient),
+        )?;
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    run()?;
+    let seconds = run()?;
+    Ok(format!("{:.1} µs for a token of a vocabulary of {vocab}", 1e6 * seconds / rows as f64))
+}
