@@ -32,6 +32,11 @@ impl Call {
         self
     }
 
+    pub fn variable(mut self, name: &str, value: &Path) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self

@@ -45,7 +45,10 @@ const MAX_NAME_BYTES: usize = 100;
 /// scalars.
 pub fn check(graph: &Graph) -> Result<Vec<Type>> {
     if graph.op_set == 0 || graph.op_set > OP_SET {
-        return Err(wrong(format!("the graph uses op set {}, this host has sets 1 to {OP_SET}", graph.op_set)));
+        return Err(wrong(format!(
+            "the graph uses op set {}, this host has sets 1 to {OP_SET}; use a newer trainyard, or the ops of set {OP_SET}",
+            graph.op_set
+        )));
     }
     if graph.nodes.len() > MAX_NODES {
         return Err(wrong(format!("the graph has {} nodes, at most {MAX_NODES} are allowed", graph.nodes.len())));
