@@ -303,7 +303,10 @@ fn a_program_that_is_no_worker_is_named() {
     for (variables, expected) in [
         (("TRAINYARD_PROGRAM", "/no/such"), "cannot start /no/such: No such file or directory (os error 2)"),
         (("TRAINYARD_PROGRAM", "/bin/true"), "/bin/true is no worker for plugins: ended its process with exit code 0"),
-        (("TRAINYARD_PROGRAM", "/bin/echo"), "/bin/echo is no worker for plugins: returned more than 256 MiB (limits.output_mb)"),
+        (
+            ("TRAINYARD_PROGRAM", "/bin/echo"),
+            "/bin/echo is no worker for plugins: returned more than 256 MiB (limits.output_mb)",
+        ),
         (("TRAINYARD_PLUGIN_WORKER", "1"), "this program is itself a plugin's worker"),
     ] {
         let output =
