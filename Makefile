@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help train test lint build plugins wasm-target clean
+.PHONY: help train test lint build plugins wasm-target language-tools clean
 
 CONFIG ?= configs/austen.toml
 # Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
@@ -35,6 +35,9 @@ plugins: build wasm-target ## every plugin as a WASM component and as a native l
 
 wasm-target: ## the Rust target wasm32-unknown-unknown, where the toolchain lacks it
 	scripts/wasm-target.sh
+
+language-tools: ## what builds plugins in C, Python and JavaScript, for the tests, in target/tools/
+	scripts/language-tools.sh
 
 clean: ## remove what builds made; runs/ stays
 	cargo clean

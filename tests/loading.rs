@@ -12,7 +12,7 @@ use trainyard_plugin::Kind;
 /// Loads a plugin in a process of its own, whose cache is `cache`.
 fn load(plugin: &Path, cache: &Path) -> Outcome {
     let call = trainyard(&["plugin", "inspect", "--graph", plugin.to_str().unwrap()]);
-    let outcome = call.variable("TRAINYARD_CACHE", cache).run();
+    let outcome = call.env("TRAINYARD_CACHE", cache).run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(outcome.stdout.contains("over the vocabulary"), "{}", outcome.stdout);
     outcome

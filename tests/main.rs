@@ -8,10 +8,14 @@ mod cli;
 mod compat; // what was published stays
 mod config;
 mod data;
+mod develop; // list and dev
+mod docs; // what the documentation shows
 mod gopher; // verdicts of datatrove
+mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod isolation; // plugins in a process of their own
+mod languages; // plugins in C, Python and JavaScript
 mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod model;

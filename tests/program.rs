@@ -32,7 +32,12 @@ impl Call {
         self
     }
 
-    pub fn variable(mut self, name: &str, value: &Path) -> Self {
+    /// The file that is run.
+    pub fn program(&self) -> &Path {
+        Path::new(self.command.get_program())
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }

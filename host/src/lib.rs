@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod data;
+pub mod dev;
 mod error;
 pub mod eval;
 pub mod loss;

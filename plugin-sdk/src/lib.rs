@@ -51,6 +51,9 @@ mod identity;
 pub mod log;
 mod loss;
 mod metric;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub mod sdk;
 #[doc(hidden)]
 pub mod settings;
 mod tokenizer;

@@ -5,6 +5,7 @@
 mod args;
 mod bench;
 mod bench_args;
+mod dev;
 mod filter;
 mod output;
 mod plugin;

@@ -1,13 +1,14 @@
-//! `trainyard plugin inspect|check|build`.
+//! `trainyard plugin new|list|dev|build|inspect|check`.
 
 use super::args::{PluginCommand, TrustArgs};
+use super::dev;
 use super::output::{Outcome, print, write};
 use super::settings::plugin_config;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, Plugin, build, inspect};
+use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
 use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
@@ -21,6 +22,14 @@ pub fn run(command: &PluginCommand) -> Outcome {
             };
             show(file, formula, *json)
         }
+        PluginCommand::New { name, kind, lang, dir, sdk } => {
+            let dir = dir.clone().unwrap_or_else(|| name.into());
+            let plugin = NewPlugin { name: name.clone(), kind: *kind, language: *lang, dir, sdk: sdk.clone() };
+            plugin.write()?;
+            write(format!("{}\n", plugin.dir.display()).as_bytes())
+        }
+        PluginCommand::List { dir, json } => list_plugins(dir, *json),
+        PluginCommand::Dev(args) => dev::run(args),
         PluginCommand::Check { file, config, trust, seed, cases, model, other, json } => {
             let seed = seed.unwrap_or_else(fresh_seed);
             let read = |path| std::fs::read(path).map_err(|error| Error::io(path, "read the model", &error));
@@ -42,11 +51,26 @@ pub fn run(command: &PluginCommand) -> Outcome {
             }
         }
         PluginCommand::Build { dir, wasm, native } => {
-            let all = !wasm && !native;
-            let files = build(dir, Forms { wasm: *wasm || all, native: *native || all })?;
+            let forms = match !wasm && !native {
+                true => Forms::all(dir)?,
+                false => Forms { wasm: *wasm, native: *native },
+            };
+            let files = build(dir, forms)?;
             files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
         }
     }
+}
+
+fn list_plugins(dirs: &[PathBuf], as_json: bool) -> Outcome {
+    let listed = match dirs {
+        [] => list(&search_path(), false)?,
+        _ => list(dirs, true)?,
+    };
+    let text = match as_json {
+        true => format!("{}\n", json!(listed)),
+        false => listed.iter().map(|plugin| format!("{plugin}\n")).collect(),
+    };
+    write(text.as_bytes())
 }
 
 /// Another one each time: inputs that nobody tried before.

@@ -14,9 +14,12 @@ mod grant;
 mod guard;
 mod inspect;
 mod instance;
+mod language;
 mod limits;
+mod list;
 mod log;
 mod native;
+mod new;
 mod open;
 #[cfg(unix)]
 mod process;
@@ -29,7 +32,10 @@ pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
 pub use guard::Usage;
 pub use inspect::{Inspection, inspect};
+pub use language::Language;
 pub use limits::Limits;
+pub use list::{Listed, list, search_path};
+pub use new::NewPlugin;
 pub use open::is_file;
 #[cfg(unix)]
 pub use process::work;

@@ -1,25 +1,17 @@
-//! Builds a plugin crate: through cargo to a WASM component, a native library, or both.
+//! Rust plugins: through cargo.
 
-use super::file::PluginFile;
+use super::tool::output;
+use super::{Forms, component, install, read};
 use crate::{Error, Result};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+const CURE: &str = "is Rust installed?";
 
-/// What to build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forms {
-    /// `target/plugins/NAME.wasm`, for a sandbox.
-    pub wasm: bool,
-    /// `target/plugins/libNAME.so` (or what the system calls it), to run with the user's rights.
-    pub native: bool,
-}
-
-/// Builds the plugin whose crate is in `dir` and returns the files, in the order of `Forms`. Cargo's own output goes to
-/// stderr.
+/// Builds the plugin whose crate is in `dir`, a canonical path.
 pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
     let project = Project::read(dir)?;
     let mut files = Vec::new();
@@ -28,27 +20,14 @@ pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
         let mut cargo = project.cargo_build();
         cargo.args(["--target", TARGET, "--target-dir"]).arg(project.target.join("wasm")).envs(toolchain);
         let module = project.run(cargo, "wasm")?;
-        files.push(project.install(&module, componentize(&module)?, ".wasm")?);
+        let component = component::encode(&read(&module)?, &module)?;
+        files.push(install(&project.target, &module, component, ".wasm")?);
     }
     if forms.native {
         let library = project.run(project.cargo_build(), std::env::consts::DLL_EXTENSION)?;
-        files.push(project.install(&library, read(&library)?, std::env::consts::DLL_SUFFIX)?);
+        files.push(install(&project.target, &library, read(&library)?, std::env::consts::DLL_SUFFIX)?);
     }
     Ok(files)
-}
-
-/// A core module as a component: the world that it implements is written in it.
-fn componentize(module: &Path) -> Result<Vec<u8>> {
-    let bytes = read(module)?;
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| Error::plugin(format!("{}: cannot become a component: {error:#}", module.display())))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| Error::io(path, "read", &error))
 }
 
 /// A plugin's crate and where cargo puts what it builds.
@@ -60,19 +39,20 @@ struct Project {
 
 impl Project {
     fn read(dir: &Path) -> Result<Self> {
-        let manifest = dir.join("Cargo.toml");
-        let dir =
-            dir.canonicalize().ok().filter(|_| manifest.is_file()).ok_or_else(|| {
-                Error::usage(format!("{}: no Cargo.toml here, expected a plugin's crate", dir.display()))
-            })?;
-        let output = output(cargo().current_dir(&dir).args(["metadata", "--no-deps", "--format-version=1"]))?;
+        let mut cargo = cargo();
+        cargo.current_dir(dir).args(["metadata", "--no-deps", "--format-version=1"]);
+        let output = output(&mut cargo, CURE)?;
         let metadata: Value = serde_json::from_slice(&output)
             .map_err(|error| Error::run(format!("cannot read the output of cargo metadata: {error}")))?;
         let path = |key: &str| PathBuf::from(metadata[key].as_str().unwrap_or_default());
         let workspace = std::fs::read_to_string(path("workspace_root").join("Cargo.toml")).unwrap_or_default();
         let workspace: toml::Table = workspace.parse().unwrap_or_default();
         let has_profile = workspace.get("profile").is_some_and(|profiles| profiles.get("plugin").is_some());
-        Ok(Self { dir, target: path("target_directory"), profile: if has_profile { "plugin" } else { "release" } })
+        Ok(Self {
+            dir: dir.into(),
+            target: path("target_directory"),
+            profile: if has_profile { "plugin" } else { "release" },
+        })
     }
 
     fn cargo_build(&self) -> Command {
@@ -84,7 +64,7 @@ impl Project {
 
     /// Runs cargo and returns the one file of this crate with that extension.
     fn run(&self, mut cargo: Command, extension: &str) -> Result<PathBuf> {
-        let messages = output(&mut cargo)?;
+        let messages = output(&mut cargo, CURE)?;
         let manifest = self.dir.join("Cargo.toml");
         for line in String::from_utf8_lossy(&messages).lines() {
             let message: Value = serde_json::from_str(line).unwrap_or_default();
@@ -104,46 +84,19 @@ impl Project {
             manifest.display()
         )))
     }
-
-    /// Puts a built file into `target/plugins`, named after the plugin. Renamed in one step, because a running program
-    /// may have the old one mapped.
-    fn install(&self, built: &Path, bytes: Vec<u8>, suffix: &str) -> Result<PathBuf> {
-        // also proves that what was built is a plugin
-        let file = PluginFile::parse(built, bytes)?;
-        let prefix = if suffix == ".wasm" { "" } else { std::env::consts::DLL_PREFIX };
-        let name = format!("{prefix}{}{suffix}", file.identity.name);
-        let dir = self.target.join("plugins");
-        let (new, path) = (dir.join(format!(".{name}.{}", std::process::id())), dir.join(&name));
-        std::fs::create_dir_all(&dir)
-            .and_then(|()| std::fs::write(&new, &file.bytes))
-            .and_then(|()| std::fs::rename(&new, &path))
-            .map_err(|error| Error::io(&path, "write", &error))?;
-        Ok(path)
-    }
 }
 
 fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// What a command writes to stdout; its stderr is the user's.
-fn output(command: &mut Command) -> Result<Vec<u8>> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| Error::run(format!("{name}: cannot be started: {error}; is Rust installed?")))?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false => Err(Error::run(format!("{name} failed ({}), its output is above", output.status))),
-    }
-}
-
 /// The environment with which cargo can build for WASM: nothing when the toolchain has the target, otherwise the
 /// compiler that `scripts/wasm-target.sh` has put aside, which must never be used for anything else.
 fn wasm_toolchain(dir: &Path) -> Result<Vec<(&'static str, OsString)>> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let library = output(Command::new(rustc).current_dir(dir).args(["--print", "target-libdir", "--target", TARGET]))?;
+    let mut rustc = Command::new(rustc);
+    rustc.current_dir(dir).args(["--print", "target-libdir", "--target", TARGET]);
+    let library = output(&mut rustc, CURE)?;
     if Path::new(String::from_utf8_lossy(&library).trim()).is_dir() {
         return Ok(Vec::new());
     }

@@ -1,0 +1,45 @@
+//! Core modules to components, and the identity's section.
+
+use crate::{Error, Result};
+use std::path::Path;
+use trainyard_plugin::{SECTION, sdk};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A core module as a component: the world that it implements is written in it.
+pub fn encode(module: &[u8], source: &Path) -> Result<Vec<u8>> {
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| Error::plugin(format!("{}: cannot become a component: {error:#}", source.display())))
+}
+
+/// Writes into a core module that it implements the world of this name.
+pub fn embed_world(module: &mut Vec<u8>, world: &str) -> Result<()> {
+    let wrong = |error| Error::run(format!("cannot read the contract, plugin.wit: {error:#}"));
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("plugin.wit", sdk::WIT).map_err(wrong)?;
+    let world = resolve.select_world(&[package], Some(world)).map_err(wrong)?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(wrong)
+}
+
+/// The component with who it is, as its last section.
+pub fn with_identity(mut component: Vec<u8>, identity: &str) -> Vec<u8> {
+    let mut section = Vec::new();
+    leb128(&mut section, SECTION.len());
+    section.extend(SECTION.bytes().chain(identity.bytes()));
+    component.push(0); // a custom section
+    leb128(&mut component, section.len());
+    component.extend(section);
+    component
+}
+
+/// A whole number in WASM's form: seven bits a byte, the lowest first.
+fn leb128(bytes: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}

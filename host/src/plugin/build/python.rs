@@ -1,0 +1,30 @@
+//! Python plugins: through componentize-py, which puts CPython and the plugin's modules into the component.
+
+use super::tool::{python, quietly};
+use super::{Project, read};
+use crate::Result;
+use std::process::Command;
+use trainyard_plugin::sdk;
+
+/// The component, without its identity.
+pub fn component(project: &Project) -> Result<Vec<u8>> {
+    project.source("plugin.py")?;
+    let settings = format!(
+        "# Made by `trainyard plugin build` of plugin.toml.\nimport json\n\nSETTINGS = json.loads({:?})\n",
+        project.manifest.settings_json()
+    );
+    let sdk = project.write_sdk(&[
+        ("wit/plugin.wit", sdk::WIT),
+        ("trainyard_plugin.py", sdk::PYTHON),
+        ("trainyard_entry.py", sdk::PYTHON_ENTRY),
+        ("trainyard_settings.py", &settings),
+    ])?;
+    let component = project.dir.join("target/plugin.wasm");
+    let mut tool = Command::new(python(&project.dir, "componentize-py"));
+    tool.arg("--wit-path").arg(sdk.join("wit")).args(["--world", &project.manifest.kind]);
+    // the plugin's own folder first: a module of the SDK that lies there is taken
+    tool.args(["componentize", "trainyard_entry", "--stub-wasi", "--python-path"]).arg(&project.dir);
+    tool.arg("--python-path").arg(&sdk).arg("--output").arg(&component).current_dir(&project.dir);
+    quietly(&mut tool, "run `pip install componentize-py` in an active venv")?;
+    read(&component)
+}

@@ -1,0 +1,98 @@
+//! `plugin list`: the built-ins, and what lies in the folders where plugins are looked for.
+
+use super::file::check_contract;
+use super::{builtin, inspect};
+use crate::{Error, Result};
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A plugin that could be named in a config, or a file that looks like one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// What to write behind `plugin =`: a built-in's name, or a file.
+    pub plugin: String,
+    /// Its name; empty when the file cannot be read.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    pub kind: String,
+    /// `builtin`, `wasm` or `native`.
+    pub backend: &'static str,
+    /// What it does.
+    pub description: String,
+    /// Why this host cannot use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Where plugins are looked for when no folder is named: `TRAINYARD_PLUGIN_PATH` (separated as `PATH` is),
+/// `target/plugins` and `plugins`.
+pub fn search_path() -> Vec<PathBuf> {
+    let named = std::env::var_os("TRAINYARD_PLUGIN_PATH").unwrap_or_default();
+    let named: Vec<_> = std::env::split_paths(&named).filter(|dir| !dir.as_os_str().is_empty()).collect();
+    named.into_iter().chain(["target/plugins", "plugins"].map(PathBuf::from)).collect()
+}
+
+/// The built-ins, then the plugins in `dirs`, each sorted by name. Files that are no plugins of this host are listed
+/// with their problem; a folder that is not there is an error only if `must_exist`.
+pub fn list(dirs: &[PathBuf], must_exist: bool) -> Result<Vec<Listed>> {
+    let mut listed: Vec<_> =
+        builtin::identities().filter_map(|(identity, _)| look_at(Path::new(&identity.name))).collect();
+    listed.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+    for dir in dirs {
+        let entries = match std::fs::read_dir(dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) if must_exist => return Err(Error::usage(format!("{}: cannot list: {error}", dir.display()))),
+            Err(_) => continue,
+        };
+        let mut files: Vec<_> =
+            entries.into_iter().map(|entry| entry.path()).filter(|path| looks_like_one(path)).collect();
+        files.sort();
+        listed.extend(files.iter().filter_map(|file| look_at(file)));
+    }
+    Ok(listed)
+}
+
+fn looks_like_one(path: &Path) -> bool {
+    let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    !is_hidden && path.is_file() && ["wasm", "so", "dylib", "dll"].contains(&&*ending)
+}
+
+fn look_at(path: &Path) -> Option<Listed> {
+    let plugin = path.to_str()?.to_owned();
+    let file = inspect::inspect(path);
+    let (file, mut problem) = match file {
+        Ok(file) => (file, None),
+        Err(error) => {
+            let problem = error.to_string();
+            let problem = problem.strip_prefix(&format!("{plugin}: ")).unwrap_or(&problem).to_owned();
+            let empty = String::new;
+            let (name, version, kind, description) = (empty(), empty(), empty(), empty());
+            let backend = if plugin.ends_with(".wasm") { "wasm" } else { "native" };
+            return Some(Listed { plugin, name, version, kind, backend, description, problem: Some(problem) });
+        }
+    };
+    if file.backend != "builtin" {
+        let contract = super::file::PluginFile::read(path).and_then(|file| check_contract(path, &file.identity));
+        problem = contract.err().map(|error| error.to_string().replacen(&format!("{plugin}: "), "", 1));
+    }
+    let inspect::Inspection { name, version, kind, backend, description, .. } = file;
+    Some(Listed { plugin, name, version, kind, backend, description, problem })
+}
+
+impl fmt::Display for Listed {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.name.is_empty() { "?" } else { &self.name };
+        let Self { version, kind, backend, .. } = self;
+        write!(f, "{kind:<12} {name:<20} {version:<8} {backend:<8} ")?;
+        match (&self.problem, *backend) {
+            (Some(problem), _) => write!(f, "{}: {problem}", self.plugin),
+            (None, "builtin") => f.write_str(&self.description),
+            (None, _) => f.write_str(&self.plugin),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+"""The first-party loss focal in Python: the same formula."""
+
+import math
+
+from trainyard_plugin import Graph, Loss, PluginError
+
+
+class Plugin(Loss):
+    def __init__(self, settings):
+        self.gamma = settings["gamma"]
+        if not (math.isfinite(self.gamma) and self.gamma >= 0):
+            raise PluginError(f"gamma: expected 0 or more, got {self.gamma:g}")
+
+    def describe(self):
+        g = Graph()
+        logp = g.input("logits").log_softmax().gather(g.input("target"))
+        miss = (-logp.expm1()).clamp(1e-12, 1.0)
+        g.log_mean("cross_entropy", -logp)
+        return g.mean(-(miss.powf(self.gamma) * logp))

@@ -1,0 +1,40 @@
+"""The first-party filter length in Python: the same verdicts, byte for byte."""
+
+import re
+
+from trainyard_plugin import Filter, PluginError, Verdict
+
+# What white space of Unicode separates; str.split would take four control characters for spaces too.
+WORD = re.compile("[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+
+class Plugin(Filter):
+    def __init__(self, settings):
+        for name, value in settings.items():
+            if not 0 <= value < 2**32:
+                raise PluginError(f"{name}: expected a whole number from 0 to 4294967295, got {value}")
+        self.min_chars, self.max_chars = self.limits(settings, "chars")
+        self.min_words, self.max_words = self.limits(settings, "words")
+
+    @staticmethod
+    def limits(settings, what):
+        low, high = settings[f"min_{what}"], settings[f"max_{what}"]
+        if high != 0 and low > high:
+            raise PluginError(f"min_{what}: expected at most max_{what} = {high}, got {low}; no document would stay")
+        return low, high
+
+    def judge(self, documents):
+        return [self.verdict(document) for document in documents]
+
+    def verdict(self, document):
+        chars = len(document)
+        if chars < self.min_chars:
+            return Verdict(False, "length_too_few_chars", chars)
+        if self.max_chars != 0 and chars > self.max_chars:
+            return Verdict(False, "length_too_many_chars", chars)
+        words = sum(1 for _ in WORD.finditer(document))
+        if words < self.min_words:
+            return Verdict(False, "length_too_few_words", words)
+        if self.max_words != 0 and words > self.max_words:
+            return Verdict(False, "length_too_many_words", words)
+        return Verdict(True)
