@@ -1,5 +1,5 @@
-//! Bad plugins of all kinds and forms: each is one line that names the culprit, what was expected, what came and what to
-//! do. The host survives them all.
+//! Bad plugins of all kinds and forms: each is one line that names the culprit, what was expected, what came and what
+//! to do. The host survives them all.
 
 mod cases; // the table
 mod components; // what no Rust guest can do

@@ -115,7 +115,7 @@ fn output_is_limited() {
     let expected = "plugin \"hostile\" 0.1.0 (native, DIGEST…): train: returned more than \
                     19 MiB (limits.output_mb)";
     assert_eq!(error, expected);
-    let plugin = hostile("large-model", |config| config.limits.output_mb = 20);
+    let plugin = hostile("large-model", |config| config.limits.output_mb = 21);
     assert_eq!(plugin.tokenizer().expect("create behaves").train().expect("allowed").len(), 20 << 20);
 }
 
@@ -239,10 +239,13 @@ fn a_thousand_instances_leave_nothing() {
 
 /// Begins an ignored test in a process of its own.
 pub fn alone(test: &str) -> Alone {
-    let test_binary = std::env::current_exe().expect("this test");
-    let arguments = [test, "--exact", "--ignored", "--test-threads=1", "--nocapture"];
-    let output = (Stdio::piped(), Stdio::piped());
-    Alone(Command::new(test_binary).args(arguments).stdout(output.0).stderr(output.1).spawn().expect("this test runs"))
+    alone_with(test, &[])
+}
+
+fn alone_with(test: &str, variables: &[(&str, &str)]) -> Alone {
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command.args([test, "--exact", "--ignored", "--test-threads=1", "--nocapture"]).envs(variables.iter().copied());
+    Alone(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("this test runs"))
 }
 
 /// An ignored test in a process of its own.
@@ -282,5 +285,34 @@ fn a_worker_ends_with_its_host() {
     while lives() {
         assert!(Instant::now() < end, "the worker outlived its host");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Run by the test below, which names programs that are no workers.
+#[test]
+#[ignore = "needs a variable"]
+fn without_a_worker_alone() {
+    let plugin = hostile("nothing", |_| {});
+    println!("error: {}", text(&plugin, plugin.tokenizer().err().expect("there is no worker")));
+}
+
+#[test]
+fn a_program_that_is_no_worker_is_named() {
+    built("tests/guests/hostile");
+    let cure = "name the trainyard program of this version with the environment variable TRAINYARD_PROGRAM";
+    for (variables, expected) in [
+        (("TRAINYARD_PROGRAM", "/no/such"), "cannot start /no/such: No such file or directory (os error 2)"),
+        (("TRAINYARD_PROGRAM", "/bin/true"), "/bin/true is no worker for plugins: ended its process with exit code 0"),
+        (
+            ("TRAINYARD_PROGRAM", "/bin/echo"),
+            "/bin/echo is no worker for plugins: returned more than 256 MiB (limits.output_mb)",
+        ),
+        (("TRAINYARD_PLUGIN_WORKER", "1"), "this program is itself a plugin's worker"),
+    ] {
+        let output =
+            alone_with("isolation::without_a_worker_alone", &[variables]).0.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let expected = format!("error: plugin \"hostile\" 0.1.0 (native, DIGEST…): create: {expected}; {cure}");
+        assert!(said.lines().any(|line| line.ends_with(&expected)), "{said}\n{expected}");
     }
 }

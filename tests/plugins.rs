@@ -54,8 +54,12 @@ pub fn isolated(plugin: &Path, settings: &str) -> PluginConfig {
 /// Workers are the program of these sources: this test's own executable knows nothing of them.
 pub fn use_program() {
     static SET: Once = Once::new();
-    // SAFETY: nothing in this process reads the environment but through Rust, which locks it
-    SET.call_once(|| unsafe { std::env::set_var("TRAINYARD_PROGRAM", program()) });
+    SET.call_once(|| {
+        if std::env::var_os("TRAINYARD_PROGRAM").is_none() {
+            // SAFETY: nothing in this process reads the environment but through Rust, which locks it
+            unsafe { std::env::set_var("TRAINYARD_PROGRAM", program()) }
+        }
+    });
 }
 
 /// All forms of a first-party plugin: built in, component and library, and these two in processes of their own.

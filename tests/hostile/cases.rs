@@ -179,6 +179,9 @@ const CASES: &[Case] = &[
     (TextMetric, &[NativeProcess], "segv in create", Some("create: killed by signal 11 (SIGSEGV)")),
     (Metric, &[Native, NativeProcess], "panic-without-text in describe", Some("describe: panicked: no message")),
     (Loss, &[Native, NativeProcess], "empty-error in describe", Some("describe: failed without saying why")),
+    (Filter, &[Native, NativeProcess], "panic in destroy", None),
+    (Filter, &[NativeProcess], "segv in destroy", None),
+    (Filter, &[NativeProcess], "sleep in destroy", None),
     // noise
     (Tokenizer, ALL, "log-flood in encode", None),
     (Filter, ALL, "print-flood in judge", None),

@@ -47,6 +47,11 @@ impl Chatter {
         self.out_of_memory
     }
 
+    /// Shows a line of the host's own about this worker.
+    pub fn warn(&mut self, line: &str) {
+        self.log.write(Level::Warn, line);
+    }
+
     /// Reads once what there is. To be called when the pipe has something, and does not wait then.
     pub fn read(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };

@@ -5,11 +5,12 @@ use super::call::Call;
 use super::chatter::Chatter;
 use super::codec::{Decode, Encode, decode};
 use super::death::describe;
-use super::link::Link;
-use super::{Isolated, PROGRAM_VARIABLE, SUBCOMMAND, WORKER_VARIABLE};
+use super::link::{Link, empty};
+use super::worker::VERSION;
+use super::{Isolated, SUBCOMMAND, WORKER_VARIABLE, name_the_program};
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use trainyard_plugin::{PluginError, Result};
@@ -45,10 +46,7 @@ impl Worker {
     pub fn start(program: &Path, plugin: &Isolated) -> Result<Self> {
         let limits = plugin.config.limits;
         let mut worker = spawn(program, plugin).map_err(|error| {
-            PluginError::internal(format!(
-                "cannot start {}: {error}; name the trainyard program with the environment variable {PROGRAM_VARIABLE}",
-                program.display()
-            ))
+            PluginError::internal(format!("cannot start {}: {error}; {}", program.display(), name_the_program()))
         })?;
         worker.expect_version(program)?;
         // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
@@ -67,7 +65,7 @@ impl Worker {
         if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
-        self.message.clear();
+        empty(&mut self.message);
         call.encode(&mut self.message);
         if self.link.send(&self.message).is_err() {
             return Err(self.died());
@@ -81,24 +79,14 @@ impl Worker {
 
     /// The first message says which program the worker is.
     fn expect_version(&mut self, program: &Path) -> Result<()> {
-        self.receive(Some(START), || {
-            format!(
-                "{} did not become a plugin's worker within {} s; \
-                 name the trainyard program with the environment variable {PROGRAM_VARIABLE}",
-                program.display(),
-                START.as_secs()
-            )
-        })?;
-        let version = String::from_utf8_lossy(&self.message).into_owned();
-        if version == super::worker::VERSION {
-            return Ok(());
-        }
-        Err(self.end(format!(
-            "{} is version {version:?}, expected {:?}; \
-             name the program of this version with the environment variable {PROGRAM_VARIABLE}",
-            program.display(),
-            super::worker::VERSION
-        )))
+        let late = || format!("said nothing for {} s", START.as_secs());
+        let why = match self.receive(Some(START), late) {
+            Ok(()) if self.message == VERSION.as_bytes() => return Ok(()),
+            Ok(()) => format!("is {:?}, expected {VERSION:?}", String::from_utf8_lossy(&self.message)),
+            Err(error) => error.message,
+        };
+        let why = format!("{} is no worker for plugins: {why}; {}", program.display(), name_the_program());
+        Err(self.end(why))
     }
 
     /// Waits for a message, showing what the worker writes meanwhile.
@@ -137,15 +125,21 @@ impl Worker {
 
     /// The socket is closed, or the process gone: finds out how.
     fn died(&mut self) -> PluginError {
+        let status = self.status();
+        self.chatter.drain(&self.link);
+        let why = describe(status, &self.chatter, self.memory_mb);
+        self.end(why)
+    }
+
+    /// How the process ended, which it may be about to.
+    fn status(&mut self) -> Option<ExitStatus> {
         let end = Instant::now() + END;
         let mut status = self.process.try_wait();
         while matches!(status, Ok(None)) && Instant::now() < end {
             sleep(Duration::from_millis(1));
             status = self.process.try_wait();
         }
-        self.chatter.drain(&self.link);
-        let why = describe(status.ok().flatten(), &self.chatter, self.memory_mb);
-        self.end(why)
+        status.ok().flatten()
     }
 
     /// Kills the process if it still lives, and takes its place in the table of processes away.
@@ -170,10 +164,18 @@ impl Drop for Worker {
         }
         self.message.clear();
         Call::End.encode(&mut self.message);
-        if self.link.send(&self.message).is_ok() {
-            let _ = self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END)));
-        }
+        let has_ended = self.link.send(&self.message).is_ok()
+            && self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);
+        let status = if has_ended { self.status() } else { None };
         self.chatter.drain(&self.link);
+        // there is no call that could fail, and the run does not depend on it any more
+        if !status.is_some_and(|status| status.success()) {
+            let why = match status {
+                Some(_) => describe(status, &self.chatter, self.memory_mb),
+                None => format!("did not end within {} s and was killed", END.as_secs()),
+            };
+            self.chatter.warn(&format!("destroy: {why}"));
+        }
         self.kill();
     }
 }

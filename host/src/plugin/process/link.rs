@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// A file that once held a longer message gives its memory back.
-const KEPT_BYTES: u64 = 64 << 20;
+const KEPT_BYTES: usize = 64 << 20;
 
 /// One end.
 pub struct Link {
@@ -53,15 +53,15 @@ impl Link {
 
     /// Reads the message of that length into `message`. The caller has limited the length.
     pub fn receive(&mut self, length: usize, message: &mut Vec<u8>) -> io::Result<()> {
-        message.clear();
+        empty(message);
         // the file must be as long as it is said to be before memory is given to it
         if self.file.metadata()?.len() < length as u64 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         message.resize(length, 0);
         self.file.read_exact_at(message, 0)?;
-        if length as u64 > KEPT_BYTES {
-            self.file.set_len(KEPT_BYTES)?;
+        if length > KEPT_BYTES {
+            self.file.set_len(KEPT_BYTES as u64)?;
         }
         Ok(())
     }
@@ -85,6 +85,12 @@ impl Link {
     pub fn socket(&self) -> io::Result<OwnedFd> {
         self.socket.try_clone().map(OwnedFd::from)
     }
+}
+
+/// Empties a buffer for another message; one that held a long message gives its memory back.
+pub fn empty(message: &mut Vec<u8>) {
+    message.clear();
+    message.shrink_to(KEPT_BYTES);
 }
 
 /// Polls, through interruptions by signals.

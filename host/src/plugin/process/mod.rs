@@ -69,7 +69,7 @@ impl Isolated {
 
 /// The program to start as a worker.
 fn program() -> trainyard_plugin::Result<PathBuf> {
-    let cure = format!("name the trainyard program with the environment variable {PROGRAM_VARIABLE}");
+    let cure = name_the_program();
     if std::env::var_os(WORKER_VARIABLE).is_some() {
         return Err(PluginError::internal(format!("this program is itself a plugin's worker; {cure}")));
     }
@@ -78,4 +78,9 @@ fn program() -> trainyard_plugin::Result<PathBuf> {
         None => std::env::current_exe()
             .map_err(|error| PluginError::internal(format!("cannot find the running program: {error}; {cure}"))),
     }
+}
+
+/// What to do where the running program cannot be a worker.
+fn name_the_program() -> String {
+    format!("name the trainyard program of this version with the environment variable {PROGRAM_VARIABLE}")
 }

@@ -3,7 +3,7 @@
 use super::super::{Plugin, PluginConfig};
 use super::call::{Call, answer};
 use super::codec::{Encode, decode};
-use super::link::Link;
+use super::link::{Link, empty};
 use super::memory::MemoryLimit;
 use crate::{Error, Result};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
@@ -77,7 +77,7 @@ fn serve(link: &mut Link) -> io::Result<()> {
     let Ok(mut instance) = created else { return Ok(()) };
 
     loop {
-        reply.clear();
+        empty(&mut reply);
         match next(link, &mut message)? {
             (_, Call::End) => return Ok(()),
             (n_bytes, call) => memory.hold(n_bytes, || answer(&mut instance, call, &mut reply)),

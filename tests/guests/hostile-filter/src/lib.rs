@@ -30,6 +30,13 @@ impl Create for Hostile {
     }
 }
 
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        // there is nobody to tell
+        let _ = misbehave(&self.behaviour, "destroy");
+    }
+}
+
 impl Filter for Hostile {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
         misbehave(&self.behaviour, "judge")?;

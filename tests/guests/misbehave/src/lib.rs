@@ -71,16 +71,16 @@ fn recurse(depth: u64) -> u64 {
 #[cfg(not(target_arch = "wasm32"))]
 fn segv() {
     // SAFETY: none; this is what the host must survive
-    unsafe { black_box(8 as *mut u64).write_volatile(1) }
+    unsafe { std::ptr::without_provenance_mut::<u64>(black_box(8)).write_volatile(1) }
 }
 
 #[cfg(target_arch = "wasm32")]
 fn segv() {
     // SAFETY: none; out of the sandbox's memory
-    unsafe { black_box(0xffff_fff0usize as *mut u64).write_volatile(1) }
+    unsafe { std::ptr::without_provenance_mut::<u64>(black_box(0xffff_fff0)).write_volatile(1) }
 }
 
-/// Divides by zero below what Rust checks.
+/// Runs an instruction that no processor has.
 fn trap() {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: none; the processor raises an exception
