@@ -179,8 +179,17 @@ fn new_plugins_agree(kind: Kind, languages: &[Language]) {
         for file in build(&made, false) {
             let answers = answers(&open(&file, kind, "")).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(&answers, first.get_or_insert_with(|| answers.clone()), "{}", file.display());
+            keeps_the_laws(&file);
         }
     }
+}
+
+/// What `trainyard plugin new` makes is held to the contract, like everyone's.
+fn keeps_the_laws(file: &Path) {
+    let file = file.to_str().expect("text");
+    let check = ["plugin", "check", file, "--trust", "native", "--cases", "10", "--seed", "1"];
+    let ran = trainyard(&check).run();
+    assert_eq!(ran.code, 0, "{file}: {}{}", ran.stdout, ran.stderr);
 }
 
 fn passes_its_tests(dir: &Path, language: Language) {
