@@ -13,7 +13,8 @@ use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{
     AddedToken, PaddingParams, PaddingStrategy, TokenizerBuilder, TokenizerImpl, TruncationParams, decoders,
 };
-use trainyard::plugin::Plugin;
+use trainyard::check::{CheckOptions, check as check_plugin};
+use trainyard::plugin::{Plugin, PluginConfig};
 use trainyard_plugin::{END_OF_TEXT, ErrorKind, Kind, TokenBatch, Tokenizer, Vocabulary};
 
 const TEXTS: [&str; 7] = [
@@ -208,6 +209,14 @@ fn byte_fallback() {
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| vocabulary.tokens[id as usize].clone()).collect();
         assert_eq!(bytes, text.as_bytes());
     }
+}
+
+#[test]
+fn the_conformance_suite_passes() {
+    let model = Some(byte_fallback_json().into_bytes());
+    let options = CheckOptions { seed: 1, cases: 50, model, other: None };
+    let report = check_plugin(&PluginConfig::new("hf-tokenizer"), &options).unwrap();
+    assert!(report.passed(), "{report}");
 }
 
 #[test]

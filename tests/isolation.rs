@@ -110,12 +110,12 @@ fn memory_is_limited() {
 
 #[test]
 fn output_is_limited() {
-    let plugin = hostile("large-model", |config| config.limits.output_mb = 20);
+    let plugin = hostile("large-model", |config| config.limits.output_mb = 19);
     let error = text(&plugin, plugin.tokenizer().expect("create behaves").train().expect_err("large"));
-    let expected = "plugin \"hostile\" 0.1.0 (native, DIGEST…): train: answered with 21 MiB, \
-                    more than 20 MiB (limits.output_mb)";
+    let expected = "plugin \"hostile\" 0.1.0 (native, DIGEST…): train: returned more than \
+                    19 MiB (limits.output_mb)";
     assert_eq!(error, expected);
-    let plugin = hostile("large-model", |config| config.limits.output_mb = 21);
+    let plugin = hostile("large-model", |config| config.limits.output_mb = 20);
     assert_eq!(plugin.tokenizer().expect("create behaves").train().expect("allowed").len(), 20 << 20);
 }
 

@@ -1,7 +1,7 @@
 //! The loss compiler against plain candle autograd, finite differences and itself.
 
-mod graph;
-mod random;
+pub mod graph;
+pub mod random;
 mod wrong;
 
 use graph::{Case, INPUTS, Outcome};

@@ -5,6 +5,7 @@ mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
 mod cli;
+mod compat; // what was published stays
 mod config;
 mod data;
 mod develop; // list and dev
@@ -15,6 +16,7 @@ mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
+mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod model;
 mod ops;

@@ -27,6 +27,18 @@ pub fn built(dir: &str) -> Files {
     files.clone()
 }
 
+/// Builds the library of the crate `dir` alone.
+pub fn library(dir: &str) -> PathBuf {
+    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
+    let mut built = BUILT.get_or_init(Mutex::default).lock().expect("no build panicked");
+    let file = built.entry(dir.to_owned()).or_insert_with(|| {
+        let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir);
+        let files = build(&crate_dir, Forms { wasm: false, native: true });
+        files.unwrap_or_else(|error| panic!("{dir}: {error}")).remove(0)
+    });
+    file.clone()
+}
+
 /// A config as a run's would be.
 pub fn config(plugin: impl Into<String>, settings: &str) -> PluginConfig {
     let config = settings.parse().expect("settings are TOML");

@@ -110,7 +110,7 @@ fn unsafe_code(source: &Source) -> Vec<String> {
     for start in source.find("unsafe") {
         if !is_allowed {
             let message =
-                format!("unsafe is for {} only: find a safe way, or move it there", UNSAFE_IN[..5].join(", "));
+                format!("unsafe is for {} only: find a safe way, or move it there", UNSAFE_IN[..6].join(", "));
             found.push(source.at(start, &message));
         }
         let rest = source.code[start + "unsafe".len()..].trim_start();

@@ -4,7 +4,7 @@ use super::check_above_zero;
 use super::report::{PluginBench, PluginTime, Speed, Spread};
 use super::worker::{Worker, call_name};
 use crate::data::{self, DataConfig, InvalidUtf8, SourceConfig};
-use crate::plugin::{Cache, Limits, Plugin, PluginConfig, Trust};
+use crate::plugin::{Cache, Isolation, Limits, Plugin, PluginConfig, Trust};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -21,6 +21,8 @@ pub struct PluginOptions {
     pub rounds: u64,
     /// Threads, each with an instance of its own; 0 takes all cores.
     pub threads: usize,
+    /// Time each file once more with every instance in a process of its own.
+    pub isolated: bool,
 }
 
 /// The length of a document, up to the end of a character.
@@ -54,6 +56,10 @@ pub fn plugin(configs: &[PluginConfig], options: &PluginOptions) -> Result<Plugi
         if is_wasm {
             let limits = Limits { call_ms: 0, ..config.limits };
             let config = PluginConfig { limits, trust: Some(Trust::Wasm), ..config.clone() };
+            cases.push(Case::load(&config, &batches, options.rounds)?);
+        }
+        if options.isolated && config.file().is_some() {
+            let config = PluginConfig { isolation: Some(Isolation::Process), ..config.clone() };
             cases.push(Case::load(&config, &batches, options.rounds)?);
         }
     }
@@ -106,6 +112,7 @@ fn documents(text: &str) -> Vec<&str> {
 struct Case {
     plugin: Plugin,
     deadline: bool,
+    isolated: bool,
     /// Of a tokenizer; empty for others.
     model: Vec<u8>,
     cold_ms: Vec<f64>,
@@ -134,10 +141,10 @@ impl Case {
         // there is at least one round
         let plugin = opened.ok_or_else(|| Error::usage("--rounds: expected 1 or more, got 0"))?;
         let model = Worker::train(&plugin, batches)?;
-        let deadline = config.limits.call_ms > 0;
+        let (deadline, isolated) = (config.limits.call_ms > 0, config.isolation.is_some());
         let none = Vec::new;
         let (instance_us, call_ns, alone, together) = (none(), none(), none(), none());
-        Ok(Self { plugin, deadline, model, cold_ms, warm_ms, instance_us, call_ns, alone, together })
+        Ok(Self { plugin, deadline, isolated, model, cold_ms, warm_ms, instance_us, call_ns, alone, together })
     }
 
     fn time(&mut self, batches: &[&[&str]], n_threads: usize) -> Result<()> {
@@ -209,6 +216,7 @@ fn report(cases: &[Case], index: usize, n_bytes: usize, n_threads: usize) -> Plu
     PluginTime {
         plugin: case.plugin.culprit().to_owned(),
         deadline: case.deadline,
+        isolated: case.isolated,
         cold_load_ms: Spread::of(case.cold_ms.clone()),
         warm_load_ms: Spread::of(case.warm_ms.clone()),
         instance_us: Spread::of(case.instance_us.clone()),

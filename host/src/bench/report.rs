@@ -157,6 +157,8 @@ pub struct PluginTime {
     pub plugin: String,
     /// Whether its calls are interrupted after `limits.call_ms`; only WASM can be.
     pub deadline: bool,
+    /// Whether every instance was a process.
+    pub isolated: bool,
     /// Reading and opening it, in milliseconds, when it was not compiled before.
     pub cold_load_ms: Spread,
     /// The same when it was.
@@ -208,7 +210,8 @@ impl Display for PluginBench {
                 }
             }
             let deadline = if time.deadline { "" } else { " without deadline" };
-            writeln!(f, "  {}{deadline}: {}", time.plugin, time.call)?;
+            let process = if time.isolated { " in a process" } else { "" };
+            writeln!(f, "  {}{deadline}{process}: {}", time.plugin, time.call)?;
         }
         Ok(())
     }

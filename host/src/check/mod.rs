@@ -9,6 +9,8 @@ mod graph;
 mod input;
 mod report;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod text_metric;
 mod tokenizer;
 

@@ -26,7 +26,12 @@ impl BenchPluginArgs {
     }
 
     fn options(&self) -> PluginOptions {
-        PluginOptions { text: self.text.clone(), rounds: self.rounds, threads: self.threads }
+        PluginOptions {
+            text: self.text.clone(),
+            rounds: self.rounds,
+            threads: self.threads,
+            isolated: self.isolated,
+        }
     }
 }
 

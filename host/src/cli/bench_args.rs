@@ -47,6 +47,9 @@ pub struct BenchPluginArgs {
     /// Threads, each with an instance of its own; 0 takes all cores
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Time each file once more with every instance in a process of its own
+    #[arg(long)]
+    pub isolated: bool,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -26,6 +26,11 @@ pub fn identities() -> impl Iterator<Item = (Identity, &'static Builtin)> {
     BUILTINS.iter().filter_map(|builtin| Some((Identity::parse(builtin.identity).ok()?, builtin)))
 }
 
+/// Names of the built-ins.
+pub fn names() -> impl Iterator<Item = String> {
+    identities().map(|(identity, _)| identity.name)
+}
+
 /// A new instance of a built-in.
 pub fn create(builtin: &Builtin, settings: &[Setting]) -> Result<Instance> {
     Ok(match builtin.create {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use trainyard_plugin::{
-    EXP_MEAN, Filter, Graph, Loss, MEAN, Metric, MetricInfo, PluginError, Result, Span, TextMetric, TextPair,
+    EXP_MEAN, Filter, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Span, TextMetric, TextPair,
     TokenBatch, Tokenizer, Verdict, Vocabulary, graph,
 };
 
@@ -11,6 +11,8 @@ use trainyard_plugin::{
 const MAX_TOKENS: usize = 1 << 20;
 /// Reason codes, names of outputs, special tokens and units are shown in tables.
 const MAX_NAME_BYTES: usize = 100;
+/// Outputs of a graph are columns of the log.
+const MAX_OUTPUTS: usize = 100;
 /// A message is one line of a terminal or a log.
 const MAX_MESSAGE_CHARS: usize = 1000;
 
@@ -37,7 +39,10 @@ impl<T: ?Sized> Checked<T> {
 
 /// The error with culprit and function in front, on one line of bounded length.
 pub fn blame(culprit: &str, function: &str, error: PluginError) -> PluginError {
-    let message = one_line(&error.message);
+    let message = match one_line(&error.message) {
+        empty if empty.is_empty() => "failed without saying why".into(),
+        message => message,
+    };
     PluginError { kind: error.kind, message: format!("{culprit}: {function}: {message}") }
 }
 
@@ -259,8 +264,24 @@ fn check_graph(graph: Graph, max_nodes: usize) -> Result<Graph> {
         return Err(PluginError::internal(message));
     }
     graph::check(&graph)?;
-    graph.outputs.iter().try_for_each(|output| check_name("output", &output.name))?;
+    check_outputs(&graph.outputs)?;
     Ok(graph)
+}
+
+fn check_outputs(outputs: &[Output]) -> Result<()> {
+    if outputs.len() > MAX_OUTPUTS {
+        let n_outputs = outputs.len();
+        return Err(PluginError::internal(format!(
+            "the graph has {n_outputs} outputs, at most {MAX_OUTPUTS} are allowed"
+        )));
+    }
+    for (i, output) in outputs.iter().enumerate() {
+        check_name("output", &output.name)?;
+        if outputs[..i].iter().any(|other| other.name == output.name) {
+            return Err(PluginError::internal(format!("output {:?} appears twice", output.name)));
+        }
+    }
+    Ok(())
 }
 
 fn check_info(info: MetricInfo) -> Result<MetricInfo> {

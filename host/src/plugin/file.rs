@@ -21,8 +21,9 @@ pub struct PluginFile {
 pub enum Form {
     /// A WASM component with the names of its imports.
     Component { imports: Vec<String> },
-    /// A dynamic library with the name of its one symbol.
-    Library { symbol: String },
+    /// A dynamic library with the name of its one symbol, and the processor that it is for, named as in
+    /// [`std::env::consts::ARCH`].
+    Library { symbol: String, machine: String },
 }
 
 /// What a form's reader finds: the form and the text of the identity.
@@ -55,23 +56,24 @@ impl PluginFile {
 
 /// Whether this host speaks the contract that the plugin was built for.
 pub fn check_contract(path: &Path, identity: &Identity) -> Result<()> {
-    let ((major, minor), (host_major, host_minor)) = (identity.contract, CONTRACT);
     if identity.contract == CONTRACT {
         return Ok(());
     }
-    let cure = match identity.contract > CONTRACT {
-        true => "use a newer trainyard, or rebuild it",
-        false => "rebuild it",
-    };
-    Err(Error::plugin(format!(
-        "{}: plugin {:?} {} was built for contract {major}.{minor} (SDK {}), this host supports \
-         {host_major}.{host_minor}; {cure} with trainyard-plugin {}",
-        path.display(),
-        identity.name,
-        identity.version,
-        identity.sdk,
-        env!("CARGO_PKG_VERSION"),
-    )))
+    let ((major, minor), (host_major, host_minor)) = (identity.contract, CONTRACT);
+    let (built, supported) = (format!("contract {major}.{minor}"), format!("{host_major}.{host_minor}"));
+    let why = other_version(identity, &built, &supported, identity.contract > CONTRACT);
+    Err(Error::plugin(format!("{}: {why}", path.display())))
+}
+
+/// What a plugin was built for, what this host supports, and what to do.
+pub fn other_version(identity: &Identity, built: &str, supported: &str, newer: bool) -> String {
+    let Identity { name, version, sdk, .. } = identity;
+    let cure = if newer { "use a newer trainyard, or rebuild it" } else { "rebuild it" };
+    format!(
+        "plugin {name:?} {version} was built for {built} (SDK {sdk}), this host supports {supported}; {cure} with \
+         trainyard-plugin {}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn read_component(bytes: &[u8]) -> Found {
@@ -114,22 +116,40 @@ fn read_library(bytes: &[u8]) -> Found {
     }
     let section = file.section_by_name(SECTION).ok_or_else(no_identity)?;
     let identity = identity_text(section.data().map_err(damaged)?)?;
-    let mut symbols = Vec::new();
+    let (mut symbols, mut other) = (Vec::new(), None);
     for export in file.exports().map_err(damaged)? {
         let name = String::from_utf8_lossy(export.name());
         // Mach-O puts an underscore before every C name
         let name = name.strip_prefix('_').unwrap_or(&name);
         if name.starts_with(abi::SYMBOL_PREFIX) {
             symbols.push(name.to_owned());
+        } else if let Some(version) = abi_version(name) {
+            other = Some(version);
         }
     }
+    if let (true, Some(version), Ok(identity)) = (symbols.is_empty(), other, Identity::parse(&identity)) {
+        let (built, supported) = (format!("native tables of version {version}"), abi::VERSION.to_string());
+        return Err(other_version(&identity, &built, &supported, version > abi::VERSION));
+    }
     match symbols.as_slice() {
-        [symbol] => Ok((Form::Library { symbol: symbol.clone() }, identity)),
+        [symbol] => Ok((Form::Library { symbol: symbol.clone(), machine: machine(file.architecture()) }, identity)),
         _ => Err(format!(
             "exports {} symbols that begin with {:?}, expected one plugin in a file",
             symbols.len(),
             abi::SYMBOL_PREFIX
         )),
+    }
+}
+
+/// The version of the tables in the name of a library's symbol.
+fn abi_version(symbol: &str) -> Option<u32> {
+    symbol.strip_prefix("trainyard_plugin_v")?.split_once('_')?.0.parse().ok()
+}
+
+fn machine(architecture: object::Architecture) -> String {
+    match architecture {
+        object::Architecture::I386 => "x86".into(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 
@@ -183,6 +203,15 @@ mod tests {
         let cut = &component(IDENTITY)[..40];
         let error = read(cut).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.starts_with("F: is a damaged WASM file: "), "{error}");
+    }
+
+    #[test]
+    fn another_abi_is_told_by_its_symbol() {
+        assert_eq!(abi_version("trainyard_plugin_v12_focal"), Some(12));
+        for symbol in ["trainyard_plugin_v_x", "trainyard_plugin_vx_1", "trainyard_v1_x", "trainyard_plugin_v1"] {
+            assert_eq!(abi_version(symbol), None, "{symbol}");
+        }
+        assert_eq!(abi_version(&format!("{}x", abi::SYMBOL_PREFIX)), Some(abi::VERSION));
     }
 
     #[test]

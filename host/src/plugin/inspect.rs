@@ -1,7 +1,7 @@
 //! What a plugin's file says of itself, read without running any of it.
 
 use super::file::{Form, PluginFile};
-use super::{builtin, open};
+use super::{Limits, builtin, open};
 use crate::{Error, Result};
 use serde::Serialize;
 use std::fmt;
@@ -37,6 +37,8 @@ pub struct Inspection {
     pub sha256: String,
     /// What can be set under `config`.
     pub settings: Vec<InspectedSetting>,
+    /// What it may use unless the config says otherwise; null for a built-in, which runs as a part of the host.
+    pub limits: Option<Limits>,
 }
 
 /// One setting of a plugin.
@@ -98,6 +100,7 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
         size_bytes: 0,
         sha256: String::new(),
         settings: identity.settings.into_iter().map(setting).collect(),
+        limits: (backend != "builtin").then(Limits::default),
     }
 }
 
@@ -114,6 +117,14 @@ impl fmt::Display for Inspection {
         }
         if !self.imports.is_empty() {
             writeln!(f, "  imports   {}", self.imports.join(", "))?;
+        }
+        if let Some(limits) = &self.limits {
+            let Limits { call_ms, memory_mb, output_mb, table_elements, instances, graph_nodes, log_lines } = limits;
+            writeln!(
+                f,
+                "  limits    call_ms = {call_ms}, memory_mb = {memory_mb}, output_mb = {output_mb}, table_elements = \
+                 {table_elements}, instances = {instances}, graph_nodes = {graph_nodes}, log_lines = {log_lines}"
+            )?;
         }
         for setting in &self.settings {
             writeln!(f, "  {}: {} = {}   {}", setting.name, setting.value_type, setting.default, setting.doc)?;

@@ -27,6 +27,7 @@ mod settings;
 mod wasm;
 
 pub use build::{Forms, build};
+pub use builtin::names as builtin_names;
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
 pub use guard::Usage;

@@ -5,10 +5,19 @@ use super::wasm::Cache;
 use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
 use crate::config::did_you_mean;
 use crate::{Error, Result};
+use std::env::consts::ARCH;
 use std::path::Path;
-use trainyard_plugin::{Identity, Kind};
+use trainyard_plugin::{Builtin, Identity, Kind};
 
 impl Plugin {
+    /// A plugin that is linked into this program, whether or not it is one of the built-ins.
+    pub fn linked(builtin: &'static Builtin, config: &PluginConfig) -> Result<Self> {
+        let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
+        let identity = Identity::parse(builtin.identity).map_err(wrong)?;
+        check_policy(&identity, config)?;
+        Self::new(identity, String::new(), Backend::Builtin(builtin), config)
+    }
+
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
@@ -43,13 +52,12 @@ fn open_builtin(config: &PluginConfig, kinds: &[Kind]) -> Result<Plugin> {
     if !kinds.contains(&identity.kind) {
         return Err(Error::usage(format!("plugin {name:?} is a {}, expected a {}", identity.kind, either(kinds))));
     }
-    check_policy(&identity, config)?;
     if config.sha256.is_some() {
         return Err(Error::usage(format!(
             "plugin {name:?}: sha256 is for files, a built-in has none; remove the line"
         )));
     }
-    Plugin::new(identity, String::new(), Backend::Builtin(builtin), config)
+    Plugin::linked(builtin, config)
 }
 
 fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
@@ -111,11 +119,16 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
                 file.identity.name
             )));
         }
-        _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
-        Form::Component { imports } => {
-            Backend::Wasm(wasm::Module::compile(path, &file, imports, config.limits, cache)?)
+        Form::Library { machine, .. } if *machine != ARCH => {
+            return Err(Error::plugin(format!(
+                "{}: plugin {:?} is built for {machine}, this machine is {ARCH}; build it here, or use its .wasm form",
+                path.display(),
+                file.identity.name
+            )));
         }
-        Form::Library { symbol } => {
+        _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
+        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
+        Form::Library { symbol, .. } => {
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
     };

@@ -37,12 +37,18 @@ impl fmt::Display for Type {
 /// A graph may not have more nodes than this: a limit on what a plugin can make the host compute.
 pub const MAX_NODES: usize = 4096;
 
+/// A longer name is compared with no op and shown in part: comparing takes time that grows with its length.
+const MAX_NAME_BYTES: usize = 100;
+
 /// The type of every node, or the first thing that is wrong: an op that the set does not have, a cycle, a wrong number
 /// of inputs or attributes, an attribute that is not finite, a type that an op does not take, outputs that are no
 /// scalars.
 pub fn check(graph: &Graph) -> Result<Vec<Type>> {
     if graph.op_set == 0 || graph.op_set > OP_SET {
-        return Err(wrong(format!("the graph uses op set {}, this host has sets 1 to {OP_SET}", graph.op_set)));
+        return Err(wrong(format!(
+            "the graph uses op set {}, this host has sets 1 to {OP_SET}; use a newer trainyard, or the ops of set {OP_SET}",
+            graph.op_set
+        )));
     }
     if graph.nodes.len() > MAX_NODES {
         return Err(wrong(format!("the graph has {} nodes, at most {MAX_NODES} are allowed", graph.nodes.len())));
@@ -134,6 +140,10 @@ fn broadcast(left: Type, right: Type) -> Option<Type> {
 }
 
 fn unknown_op(name: &str) -> PluginError {
+    if name.len() > MAX_NAME_BYTES {
+        let start: String = name.chars().take(20).collect();
+        return wrong(format!("op {start:?}… of {} bytes is not in op set {OP_SET}", name.len()));
+    }
     let nearest = ops::OPS.iter().map(|op| (distance(name, op.name), op.name)).min();
     let hint = match nearest {
         Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),

@@ -205,7 +205,7 @@ fn not_trained() -> PluginError {
     PluginError::unsupported("this tokenizer is not trained here, set tokenizer.model = \"path/tokenizer.json\"")
 }
 
-trainyard_plugin::export!(tokenizer "hf-tokenizer" = JsonTokenizer);
+trainyard_plugin::export!(tokenizer "hf-tokenizer" = JsonTokenizer, abilities = ["lossy"]);
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,10 @@
 //! Policies over plugins that fail on purpose.
 
-use super::super::{Backend, settings};
 use super::super::{OnError, Plugin, PluginConfig, Usage};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use trainyard_plugin::{
-    Builtin, Constructor, Create, Filter, Identity, MetricInfo, NoConfig, PluginError, Result, TextMetric, TextPair,
-    TokenBatch, Tokenizer, Verdict, Vocabulary, log,
+    Builtin, Constructor, Create, Filter, MetricInfo, NoConfig, PluginError, Result, TextMetric, TextPair, TokenBatch,
+    Tokenizer, Verdict, Vocabulary, log,
 };
 
 /// Fails on texts that begin with `bad`; refuses those that begin with `odd`.
@@ -171,10 +170,8 @@ macro_rules! plugin {
 }
 
 fn open(builtin: &'static Builtin, on_error: OnError, max_errors: u64) -> Plugin {
-    let identity = Identity::parse(builtin.identity).expect("an identity");
     let config = PluginConfig { on_error, max_errors, ..PluginConfig::new("p") };
-    assert!(settings::from_toml("p", &config.config).is_ok());
-    Plugin::new(identity, String::new(), Backend::Builtin(builtin), &config).expect("no settings")
+    Plugin::linked(builtin, &config).expect("no settings")
 }
 
 fn counts(plugin: &Plugin) -> (u64, u64, u64) {

@@ -4,6 +4,7 @@ mod answer;
 mod instance;
 mod kinds;
 
+use super::file::other_version;
 use super::instance::Instance;
 use super::limits::Limits;
 use super::log::Log;
@@ -41,7 +42,7 @@ impl Library {
         let address = load_symbol(path, symbol).map_err(|error| wrong(format!("cannot be loaded: {error}")))?;
         // SAFETY: the symbol's name says that it is a table of this version, and every table begins with a header
         let header: &'static abi::Header = unsafe { &*address.cast() };
-        check_header(header, identity.kind).map_err(wrong)?;
+        check_header(header, identity).map_err(wrong)?;
         // SAFETY: the static's identity is as constant as the table
         let loaded = unsafe { header.identity.as_slice() };
         if std::str::from_utf8(loaded).ok().and_then(|text| Identity::parse(text).ok()).as_ref() != Some(identity) {
@@ -101,9 +102,11 @@ unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloadi
     unsafe { libloading::Library::new(path) }
 }
 
-fn check_header(header: &abi::Header, kind: Kind) -> std::result::Result<(), String> {
+fn check_header(header: &abi::Header, identity: &Identity) -> std::result::Result<(), String> {
+    let kind = identity.kind;
     if header.version != abi::VERSION {
-        return Err(format!("has a table of version {}, this host reads version {}", header.version, abi::VERSION));
+        let (built, supported) = (format!("native tables of version {}", header.version), abi::VERSION.to_string());
+        return Err(other_version(identity, &built, &supported, header.version > abi::VERSION));
     }
     let (number, size) = match kind {
         Kind::Tokenizer => (0, size_of::<abi::TokenizerTable>()),
@@ -117,7 +120,8 @@ fn check_header(header: &abi::Header, kind: Kind) -> std::result::Result<(), Str
     }
     // a newer plugin's table may be longer: structs grow at their end
     if header.size < size {
-        return Err(format!("has a table of {} bytes, expected {size} or more", header.size));
+        let (built, supported) = (format!("a {kind}'s table of {} bytes", header.size), format!("{size} or more"));
+        return Err(other_version(identity, &built, &supported, false));
     }
     Ok(())
 }

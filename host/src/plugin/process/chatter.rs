@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 use trainyard_plugin::log::Level;
 
-/// A line that is longer is shown in pieces.
+/// What is more of a line is not kept.
 const MAX_LINE_BYTES: usize = 4096;
 /// What Rust says before it aborts for want of memory.
 const NO_MEMORY: &str = "memory allocation of ";

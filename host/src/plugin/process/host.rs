@@ -20,6 +20,8 @@ const START: Duration = Duration::from_secs(30);
 const END: Duration = Duration::from_secs(1);
 /// How often it is looked whether the worker still lives: a process that it forked may hold its socket open.
 const LOOK: Duration = Duration::from_secs(1);
+/// A message may be so many times as long as the texts and numbers in it.
+const OVERHEAD: u64 = 4;
 /// A sandbox stops a call itself. The host only kills a worker whose sandbox did not.
 const SANDBOX_GRACE: Duration = Duration::from_secs(2);
 
@@ -123,12 +125,9 @@ impl Worker {
         let Ok(length) = self.link.receive_length() else {
             return Err(self.died());
         };
-        if length > self.output_mb.saturating_mul(1 << 20) {
-            return Err(self.end(format!(
-                "answered with {} MiB, more than {} MiB (limits.output_mb)",
-                length.div_ceil(1 << 20),
-                self.output_mb
-            )));
+        // the worker holds the plugin to the limit; this holds the worker to it
+        if length > self.output_mb.saturating_mul(OVERHEAD << 20) {
+            return Err(self.end(format!("returned more than {} MiB (limits.output_mb)", self.output_mb)));
         }
         match self.link.receive(length as usize, &mut self.message) {
             Ok(()) => Ok(()),

@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::{self, stderr, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
-use trainyard_plugin::log::Level;
 use trainyard_plugin::{Kind, PluginError};
 
 /// What a worker says first. Host and worker must be of one build: nothing else fixes the form of their messages.
@@ -72,7 +71,6 @@ fn serve(link: &mut Link) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let created = memory.hold(0, || plugin.source.instance());
-    log();
     reply.clear();
     created.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
@@ -84,20 +82,7 @@ fn serve(link: &mut Link) -> io::Result<()> {
             (_, Call::End) => return Ok(()),
             (n_bytes, call) => memory.hold(n_bytes, || answer(&mut instance, call, &mut reply)),
         }
-        log();
         link.send(&reply)?;
-    }
-}
-
-/// Shows the lines that the plugin left with the SDK, on stderr, where the host reads them.
-fn log() {
-    for (level, line) in trainyard_plugin::log::take() {
-        match level {
-            Level::Error => tracing::error!("{line}"),
-            Level::Warn => tracing::warn!("{line}"),
-            Level::Info => tracing::info!("{line}"),
-            Level::Debug => tracing::debug!("{line}"),
-        }
     }
 }
 

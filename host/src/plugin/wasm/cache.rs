@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// Where the cache is; empty for none.
 const VARIABLE: &str = "TRAINYARD_CACHE";
@@ -83,7 +83,7 @@ fn store(path: &Path, code: &[u8]) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
     file.write_all(FORMAT)?;
-    file.write_all(&xxh3_128(code).to_le_bytes())?;
+    file.write_all(&checksum(path, code))?;
     file.write_all(code)?;
     file.persist(path)?;
     Ok(())
@@ -117,6 +117,14 @@ fn key(engine: &Engine, sha256: &str) -> String {
     format!("{sha256}-{:016x}", Hasher::finish(&settings))
 }
 
+/// Of the code and of the name that it is kept under: an entry that was renamed is as wrong as one that is damaged.
+fn checksum(path: &Path, code: &[u8]) -> [u8; 16] {
+    let mut checksum = Xxh3Default::new();
+    checksum.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+    checksum.update(code);
+    checksum.digest128().to_le_bytes()
+}
+
 /// Reads an entry, whole, and not by a memory map: what was checked is then what runs, whatever becomes of the file.
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
     let mut file = File::open(path).ok()?;
@@ -127,8 +135,8 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     let mut entry = Vec::with_capacity(usize::try_from(metadata.len()).ok()?.saturating_add(1));
     file.read_to_end(&mut entry).ok()?;
     let (header, code) = entry.split_at_checked(HEADER)?;
-    let (format, checksum) = header.split_at(FORMAT.len());
-    if format != FORMAT || checksum != xxh3_128(code).to_le_bytes() {
+    let (format, found) = header.split_at(FORMAT.len());
+    if format != FORMAT || found != checksum(path, code) {
         return None;
     }
     // SAFETY: these are the bytes that `serialize` returned for this key: the checksum rules out damage, and only this

@@ -4,10 +4,10 @@ use super::super::checked::one_line;
 use super::super::limits::Limits;
 use super::engine::{Deadline, Shared};
 use super::{state::State, types};
-use std::sync::Arc;
 use trainyard_plugin::{PluginError, Result, Setting};
 use wasmtime::component::{ComponentNamedList, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Store, Trap};
+use wasmtime_wasi::I32Exit;
 
 /// An answer as it crosses the boundary.
 pub type Answer<T> = std::result::Result<T, types::PluginError>;
@@ -31,11 +31,11 @@ impl Guest {
     pub fn create(
         shared: &Shared,
         pre: &InstancePre<State>,
-        name: Arc<str>,
+        state: State,
         limits: Limits,
         settings: &[Setting],
     ) -> Result<Self> {
-        let mut store = Store::new(pre.component().engine(), State::new(name, limits));
+        let mut store = Store::new(pre.component().engine(), state);
         store.limiter(|state| state);
         // lists may alias in the guest's memory: what one call returns is limited like what the guest may hold
         store.set_hostcall_fuel(usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX));
@@ -43,7 +43,7 @@ impl Guest {
         begin(&mut store, deadline.as_ref());
         let instance = match pre.instantiate(&mut store) {
             Ok(instance) => instance,
-            Err(error) => return Err(explain(&error, store.data(), limits)),
+            Err(error) => return Err(explain(&error, store.data_mut(), limits)),
         };
         let mut guest = Self { store, deadline, instance, limits, ended: None };
         let create = guest.function::<(&[types::Setting<'_>],), Answer<()>>("create")?;
@@ -86,7 +86,7 @@ impl Guest {
         match function.call(&mut self.store, params) {
             Ok((answer,)) => Ok(answer),
             Err(error) => {
-                let error = explain(&error, self.store.data(), self.limits);
+                let error = explain(&error, self.store.data_mut(), self.limits);
                 self.ended = Some(error.message.clone());
                 Err(error)
             }
@@ -103,7 +103,7 @@ fn begin(store: &mut Store<State>, deadline: Option<&Deadline>) {
 }
 
 /// What a trap was, as a message for the user.
-fn explain(error: &wasmtime::Error, state: &State, limits: Limits) -> PluginError {
+fn explain(error: &wasmtime::Error, state: &mut State, limits: Limits) -> PluginError {
     if let Some(limit) = &state.limit_reached {
         return PluginError::internal(limit.clone());
     }
@@ -116,10 +116,15 @@ fn explain(error: &wasmtime::Error, state: &State, limits: Limits) -> PluginErro
         let limit = limits.instances;
         return PluginError::internal(format!("{what}, at most {limit} are allowed (limits.instances)"));
     }
-    PluginError::internal(match (error.downcast_ref::<Trap>(), &state.last_error) {
+    let last_words = state.last_words();
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        let why = last_words.map(|line| format!(": {line}")).unwrap_or_default();
+        return PluginError::internal(format!("ended itself with status {status}{why}"));
+    }
+    PluginError::internal(match (error.downcast_ref::<Trap>(), last_words) {
         (Some(Trap::Interrupt), _) => format!("no answer within {} ms (limits.call_ms)", limits.call_ms),
         // how Rust's panic ends, after its hook wrote the text to the log
-        (Some(Trap::UnreachableCodeReached), Some(panic)) => panic.clone(),
+        (Some(Trap::UnreachableCodeReached), Some(panic)) => panic,
         // a guest's stack lies at the start of its memory: running over it is running out of the memory
         (Some(Trap::MemoryOutOfBounds), _) => format!("{}, as after a stack overflow", Trap::MemoryOutOfBounds),
         (Some(trap), _) => trap.to_string(),

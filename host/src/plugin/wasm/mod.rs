@@ -9,11 +9,14 @@ mod guest;
 mod kinds;
 mod state;
 mod types;
+mod wasi;
 
 pub use cache::Cache;
 
 use super::checked::one_line;
+use super::config::PluginConfig;
 use super::file::PluginFile;
+use super::grant::Grant;
 use super::instance::Instance;
 use super::limits::Limits;
 use crate::{Error, Result};
@@ -25,8 +28,8 @@ use std::sync::Arc;
 use trainyard_plugin::{Kind, Setting};
 use wasmtime::component::{InstancePre, Linker};
 
-/// All that a plugin may import; `types` holds no functions.
-const ALLOWED_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
+/// All that a plugin may import besides WASI; `types` holds no functions.
+const OWN_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
 
 /// A compiled component.
 pub struct Module {
@@ -35,11 +38,20 @@ pub struct Module {
     kind: Kind,
     name: Arc<str>,
     limits: Limits,
+    /// Of a component that imports WASI.
+    grants: Option<Vec<Grant>>,
 }
 
 impl Module {
     /// Compiles a component, or takes it from the cache, and checks what it wants from the host.
-    pub fn compile(path: &Path, file: &PluginFile, imports: &[String], limits: Limits, cache: &Cache) -> Result<Self> {
+    pub fn compile(
+        path: &Path,
+        file: &PluginFile,
+        imports: &[String],
+        config: &PluginConfig,
+        cache: &Cache,
+    ) -> Result<Self> {
+        let limits = config.limits;
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
         let shared = engine::shared(limits.call_ms > 0)?;
@@ -47,27 +59,30 @@ impl Module {
             .component(&shared.engine, &file.sha256, &file.bytes)
             .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
         let mut linker = Linker::new(&shared.engine);
+        let grants = imports.iter().any(|name| wasi::is_known(name)).then(|| config.allow.clone());
         let pre = state::add_to_linker(&mut linker)
+            .and_then(|()| if grants.is_some() { wasi::add_to_linker(&mut linker) } else { Ok(()) })
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits })
+        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits, grants })
     }
 
     /// A new instance, with a store of its own.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
-        let guest = Guest::create(self.shared, &self.pre, self.name.clone(), self.limits, settings)?;
+        let state = State::new(self.name.clone(), self.limits, self.grants.as_deref())?;
+        let guest = Guest::create(self.shared, &self.pre, state, self.limits, settings)?;
         kinds::instance(self.kind, guest)
     }
 }
 
 fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
-    let allowed = |name: &str| ALLOWED_IMPORTS.iter().any(|allowed| name.starts_with(allowed));
+    let allowed = |name: &str| OWN_IMPORTS.iter().any(|own| name.starts_with(own)) || wasi::is_known(name);
     let denied: Vec<_> = imports.iter().map(String::as_str).filter(|name| !allowed(name)).collect();
     match denied.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "imports {}, but a plugin may import nothing but trainyard:plugin/log@0.1.0: it has no files, clock, network \
-             or random numbers; build it for wasm32-unknown-unknown",
+            "imports {}, but a plugin may import only trainyard:plugin/log@0.1.0 and, of WASI 0.2, cli, clocks, \
+             filesystem, io, random and sockets, which see an empty system; no grant opens more: build it without",
             denied.join(", ")
         )),
     }
@@ -78,9 +93,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_log_may_be_imported() {
+    fn only_the_log_and_wasi_may_be_imported() {
         assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into()]), Ok(()));
-        let denied = check_imports(&["trainyard:plugin/log@0.1.0".into(), "wasi:cli/environment@0.2.0".into()]);
-        assert!(denied.is_err_and(|error| error.starts_with("imports wasi:cli/environment@0.2.0, but")));
+        assert_eq!(check_imports(&["wasi:cli/environment@0.2.0".into()]), Ok(()));
+        let denied = check_imports(&["trainyard:plugin/log@0.1.0".into(), "wasi:http/types@0.2.0".into()]);
+        assert!(denied.is_err_and(|error| error.starts_with("imports wasi:http/types@0.2.0, but")));
     }
 }

@@ -1,10 +1,13 @@
 //! What a sandbox may do: log, and grow to its limits.
 
 use super::super::checked::one_line;
+use super::super::grant::Grant;
 use super::super::limits::Limits;
 use super::super::log::Log;
 use super::types::Level;
-use std::sync::Arc;
+use super::wasi::Wasi;
+use std::sync::{Arc, Mutex, PoisonError};
+use trainyard_plugin::Result;
 use wasmtime::component::Linker;
 use wasmtime::{ResourceLimiter, StoreContextMut, bail};
 
@@ -18,23 +21,41 @@ pub struct State {
     /// The limit that stopped the current call.
     pub limit_reached: Option<String>,
     /// The last line that the current call logged as an error: a panic's text, if it panics.
-    pub last_error: Option<String>,
-    log: Log,
+    last_error: Option<String>,
+    log: Arc<Mutex<Log>>,
+    /// Only of a component that imports WASI.
+    wasi: Option<Box<Wasi>>,
 }
 
 impl State {
-    pub fn new(name: Arc<str>, limits: Limits) -> Self {
-        let log = Log::new(name, &limits);
-        Self { limits, memory_bytes: 0, table_elements: 0, limit_reached: None, last_error: None, log }
+    /// `grants` are those of a component that imports WASI.
+    pub fn new(name: Arc<str>, limits: Limits, grants: Option<&[Grant]>) -> Result<Self> {
+        let log = Arc::new(Mutex::new(Log::new(name, &limits)));
+        let wasi = grants.map(|grants| Wasi::open(grants, &log).map(Box::new)).transpose()?;
+        Ok(Self { limits, memory_bytes: 0, table_elements: 0, limit_reached: None, last_error: None, log, wasi })
     }
 
     /// Begins a call.
     pub fn begin(&mut self) {
         (self.limit_reached, self.last_error) = (None, None);
+        if let Some(wasi) = &mut self.wasi {
+            wasi.take_last_line();
+        }
+    }
+
+    /// The system that the component sees. It is there when it is linked.
+    pub fn wasi(&mut self) -> &mut Wasi {
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::empty(&self.log)))
+    }
+
+    /// What the current call said last of an error, in the log or on stderr.
+    pub fn last_words(&mut self) -> Option<String> {
+        let on_stderr = self.wasi.as_mut().map(|wasi| wasi.take_last_line()).filter(|line| !line.is_empty());
+        self.last_error.take().or(on_stderr)
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        self.log.write(level.into(), message);
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).write(level.into(), message);
         if level == Level::Error {
             self.last_error = Some(one_line(message));
         }
