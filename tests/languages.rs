@@ -238,6 +238,27 @@ fn new_text_metrics_agree() {
 }
 
 #[test]
+fn c_library_works_in_an_empty_system() {
+    if !has_tools(Language::C) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let made = dir.path().join("talker");
+    let new = ["plugin", "new", "talker", "--kind", "filter", "--lang", "c", "--dir", made.to_str().expect("text")];
+    assert_eq!(trainyard(&new).run().code, 0);
+    let source = std::fs::read_to_string(made.join("plugin.c")).expect("there is one");
+    // prints, looks for a variable and a file
+    let begin = "const plugin *self = instance;";
+    let look = "printf(\"hello\\n\"); if (getenv(\"HOME\") || fopen(\"/etc/passwd\", \"r\")) return TRAINYARD_FAILED;";
+    let source =
+        source.replacen(begin, &format!("{begin} {look}"), 1).replacen("#include", "#include <stdio.h>\n#include", 1);
+    std::fs::write(made.join("plugin.c"), source).expect("writable");
+    let file = build(&made, true).remove(0);
+    let verdicts = open(file, Kind::Filter, "").filter().and_then(|mut filter| Ok(filter.judge(&["one"])?));
+    assert_eq!(verdicts.expect("an empty system is enough")[0].reason, "too_few_words");
+}
+
+#[test]
 fn new_refuses_what_it_cannot_make() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let existing = dir.path().to_str().expect("text");

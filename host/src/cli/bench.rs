@@ -26,12 +26,7 @@ impl BenchPluginArgs {
     }
 
     fn options(&self) -> PluginOptions {
-        PluginOptions {
-            text: self.text.clone(),
-            rounds: self.rounds,
-            threads: self.threads,
-            isolated: self.isolated,
-        }
+        PluginOptions { text: self.text.clone(), rounds: self.rounds, threads: self.threads, isolated: self.isolated }
     }
 }
 
