@@ -153,3 +153,32 @@ fn a_wrong_loss_is_named() {
     );
     assert!(loss(&["--plugin", "no/such.wasm"]).stderr.contains("no/such.wasm"));
 }
+
+#[test]
+fn plugins_are_timed_beside_the_first_of_their_name() {
+    let (dir, _config) = config();
+    let text = dir.path().join("a.txt");
+    let small = ["bench", "plugin", "--rounds", "2", "--threads", "2", "--json", "--text", text.to_str().unwrap()];
+    let wasm = crate::plugins::built("plugins/focal").wasm;
+    let result = json(&trainyard(&[&small[..], &["byte", "length", "length", wasm.to_str().unwrap()]].concat()).run());
+    let plugins = result["plugins"].as_array().unwrap();
+    // what is WASM is there twice, with and without a deadline
+    let deadlines: Vec<_> = plugins.iter().map(|plugin| plugin["deadline"].as_bool().unwrap()).collect();
+    assert_eq!(deadlines, [true, true, true, true, false]);
+    for plugin in plugins {
+        for name in ["cold_load_ms", "warm_load_ms", "instance_us", "call_ns"] {
+            assert!(number(&plugin[name]["min"]) > 0.0, "{name} of {plugin}");
+        }
+    }
+    let speeds = |index: usize| plugins[index]["speeds"].as_array().unwrap();
+    for (speed, threads) in speeds(0).iter().zip([1.0, 2.0]) {
+        assert_eq!((number(&speed["threads"]), number(&speed["ratio"]["median"])), (threads, 1.0));
+        assert!(number(&speed["megabytes_per_second"]["min"]) > 0.0, "{speed}");
+    }
+    assert!(number(&speeds(2)[0]["ratio"]["median"]) != 1.0, "the second of a name is compared with the first");
+    assert!(speeds(3).is_empty(), "no text passes through a loss");
+    let (cold, warm) = (number(&plugins[3]["cold_load_ms"]["min"]), number(&plugins[3]["warm_load_ms"]["max"]));
+    assert!(cold > warm, "compiling took {cold} ms, loading what was compiled {warm} ms");
+    let ran = trainyard(&["bench", "plugin", "--text", "no/such.txt"]).run();
+    assert!(ran.code == 2 && ran.stderr.contains("no/such.txt: no such file or folder"), "{}", ran.stderr);
+}

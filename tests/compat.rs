@@ -5,6 +5,7 @@
 
 mod native;
 mod ops;
+mod plugins;
 mod wit;
 
 use std::path::PathBuf;

@@ -220,7 +220,7 @@ fn gradient(subject: &Subject<'_>, program: &Program) -> Found<String> {
         let gradient = case.run::<f64>(program, true)?.1;
         let scale = gradient.iter().fold(1e-3_f64, |scale, x| scale.max(x.abs()));
         any |= gradient.iter().any(|x| *x != 0.0);
-        let mut dice = Dice::new(subject.options.seed ^ 0x67_7261_64, i);
+        let mut dice = Dice::new(subject.options.seed ^ 0x6772_6164, i);
         for _ in 0..COMPARED.min(gradient.len()) {
             let at = dice.below(gradient.len());
             let value = |shift: f64| -> Found<f64> {

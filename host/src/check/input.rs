@@ -28,7 +28,7 @@ const NASTY: [&str; 34] = [
     "<|endoftext|>",
     "text <|endoftext|> text <|im_start|>",
     "{\"key\": [1, 2.5e-3, null]}\n",
-    "https://example.org/a?b=c&d=%20#e",
+    "www.example.com/a?b=c&d=%20#e",
     "    fn main() {\n        println!(\"{}\", 1);\n    }\n",
     "- one\n- two\n* three\n• four\n1. five...\n",
     "a b c d e f g h i j k l m n o p q r s t u v w x y z",
@@ -109,7 +109,7 @@ impl Inputs {
         let mut nasty: Vec<String> = NASTY.iter().map(|&text| text.to_owned()).collect();
         nasty.extend(["a".repeat(20_000), " ".repeat(20_000), "ab".repeat(10_000), "😀".repeat(5_000)]);
         let random = (0..cases).map(|case| text(&mut Dice::new(seed, case))).collect();
-        let prose = (0..256).map(|case| prose(&mut Dice::new(seed ^ 0x70_726f_7365, case), DOCUMENT_BYTES)).collect();
+        let prose = (0..256).map(|case| prose(&mut Dice::new(seed ^ 0x0070_726f_7365, case), DOCUMENT_BYTES)).collect();
         Self { nasty, random, prose }
     }
 
