@@ -179,8 +179,17 @@ fn new_plugins_agree(kind: Kind, languages: &[Language]) {
         for file in build(&made, false) {
             let answers = answers(&open(&file, kind, "")).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(&answers, first.get_or_insert_with(|| answers.clone()), "{}", file.display());
+            keeps_the_laws(&file);
         }
     }
+}
+
+/// What `trainyard plugin new` makes is held to the contract, like everyone's.
+fn keeps_the_laws(file: &Path) {
+    let file = file.to_str().expect("text");
+    let check = ["plugin", "check", file, "--trust", "native", "--cases", "10", "--seed", "1"];
+    let ran = trainyard(&check).run();
+    assert_eq!(ran.code, 0, "{file}: {}{}", ran.stdout, ran.stderr);
 }
 
 fn passes_its_tests(dir: &Path, language: Language) {
@@ -226,6 +235,27 @@ fn new_tokenizers_agree() {
 #[test]
 fn new_text_metrics_agree() {
     new_plugins_agree(Kind::TextMetric, &Language::ALL);
+}
+
+#[test]
+fn c_library_works_in_an_empty_system() {
+    if !has_tools(Language::C) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let made = dir.path().join("talker");
+    let new = ["plugin", "new", "talker", "--kind", "filter", "--lang", "c", "--dir", made.to_str().expect("text")];
+    assert_eq!(trainyard(&new).run().code, 0);
+    let source = std::fs::read_to_string(made.join("plugin.c")).expect("there is one");
+    // prints, looks for a variable and a file
+    let begin = "const plugin *self = instance;";
+    let look = "printf(\"hello\\n\"); if (getenv(\"HOME\") || fopen(\"/etc/passwd\", \"r\")) return TRAINYARD_FAILED;";
+    let source =
+        source.replacen(begin, &format!("{begin} {look}"), 1).replacen("#include", "#include <stdio.h>\n#include", 1);
+    std::fs::write(made.join("plugin.c"), source).expect("writable");
+    let file = build(&made, true).remove(0);
+    let verdicts = open(file, Kind::Filter, "").filter().and_then(|mut filter| Ok(filter.judge(&["one"])?));
+    assert_eq!(verdicts.expect("an empty system is enough")[0].reason, "too_few_words");
 }
 
 #[test]

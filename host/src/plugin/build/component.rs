@@ -3,14 +3,21 @@
 use crate::{Error, Result};
 use std::path::Path;
 use trainyard_plugin::{SECTION, sdk};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A core module as a component: the world that it implements is written in it.
+/// A core module as a component: the world that it implements is written in it. What it wants of a system, such as a
+/// C library that prints, it imports as WASI.
 pub fn encode(module: &[u8], source: &Path) -> Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)
+        .and_then(|encoder| {
+            encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
+        })
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| Error::plugin(format!("{}: cannot become a component: {error:#}", source.display())))
 }
