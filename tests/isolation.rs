@@ -316,3 +316,14 @@ fn a_program_that_is_no_worker_is_named() {
         assert!(said.lines().any(|line| line.ends_with(&expected)), "{said}\n{expected}");
     }
 }
+
+#[test]
+fn other_settings_reach_the_worker() {
+    use_program();
+    let plugin = Plugin::open(&isolated(&built("plugins/length").native, ""), Kind::Filter).expect("a plugin");
+    let with = |settings: &str| plugin.with_settings(&settings.parse().expect("TOML")).expect("flat settings");
+    let mut filter = with("min_words = 2").filter().expect("a limit");
+    assert_eq!(filter.judge(&["one"]).expect("a verdict")[0].reason, "length_too_few_words");
+    let error = with("no = 1").filter().err().expect("no such setting").to_string();
+    assert!(error.contains("no: unknown setting"), "{error}");
+}

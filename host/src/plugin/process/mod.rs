@@ -48,11 +48,20 @@ impl Isolated {
     /// Prepares the plugin in `file`. Nothing of it is loaded before the first instance.
     pub fn new(file: &PluginFile, config: &PluginConfig) -> Result<Self> {
         let config = PluginConfig { sha256: Some(file.sha256.clone()), isolation: None, ..config.clone() };
-        let config_text = serde_json::to_string(&config).map_err(|error| {
-            Error::run(format!("plugin {:?}: cannot pass on its config: {error}", file.identity.name))
-        })?;
-        let is_wasm = matches!(file.form, Form::Component { .. });
-        Ok(Self { kind: file.identity.kind, name: file.identity.name.as_str().into(), is_wasm, config, config_text })
+        let (kind, name) = (file.identity.kind, file.identity.name.as_str().into());
+        Self::told(kind, name, matches!(file.form, Form::Component { .. }), config)
+    }
+
+    /// The same plugin with other settings.
+    pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
+        let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
+        Self::told(self.kind, self.name.clone(), self.is_wasm, config)
+    }
+
+    fn told(kind: Kind, name: Arc<str>, is_wasm: bool, config: PluginConfig) -> Result<Self> {
+        let config_text = serde_json::to_string(&config)
+            .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))?;
+        Ok(Self { kind, name, is_wasm, config, config_text })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
