@@ -17,13 +17,16 @@ const DOCUMENTS: [&str; 9] = [
     "It is a truth universally acknowledged",
     "",
     "one two three four five six seven eight nine ten",
-    "\u{2028}a\u{85}b\u{a0}c\u{3000}d\u{feff}e\u{1c}f\u{200b}g",
     "naïve café — “quotes” 日本語 🦀\r\n\ttab",
-    "e\u{301} 👩\u{200d}👩\u{200d}👧 \0",
     "   ",
     "x",
+    "\u{2028}a\u{85}b\u{a0}c\u{3000}d\u{feff}e\u{1c}f\u{200b}g",
+    "e\u{301} 👩\u{200d}👩\u{200d}👧 \0",
     "word\u{1680}\u{2007}word\u{202f}\u{205f}word",
 ];
+
+/// So many of them have words that every language's own functions count the same.
+const N_PLAIN: usize = 6;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the sources are there")
@@ -74,17 +77,19 @@ fn open(file: impl AsRef<Path>, kind: Kind, settings: &str) -> Plugin {
     Plugin::open(&config(file, settings), kind).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The formula of a graph, as the host shows it; not the program for it, which depends on the order of the nodes.
 fn formula(graph: &Graph) -> String {
     let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    Program::compile(&[graph], &inputs).expect("a graph that runs").explain()
+    let explained = Program::compile(&[graph], &inputs).expect("a graph that runs").explain();
+    explained.split("\n\n").next().unwrap_or_default().to_owned()
 }
 
-/// All that a plugin answers, as text.
-fn answers(plugin: &Plugin) -> trainyard::Result<String> {
+/// All that a plugin answers about documents, as text.
+fn answers(plugin: &Plugin, documents: &[&str]) -> trainyard::Result<String> {
     Ok(match plugin.identity().kind {
         Kind::Filter => {
             let mut filter = plugin.filter()?;
-            let verdicts = (filter.judge(&DOCUMENTS)?, filter.judge(&[])?);
+            let verdicts = (filter.judge(documents)?, filter.judge(&[])?);
             format!("{verdicts:?} {} {:?}", filter.two_pass(), filter.state()?)
         }
         Kind::Loss => formula(&plugin.loss()?.describe()?),
@@ -95,12 +100,12 @@ fn answers(plugin: &Plugin) -> trainyard::Result<String> {
         Kind::Tokenizer => {
             let mut tokenizer = plugin.tokenizer()?;
             let early = tokenizer.encode(&["a"]).expect_err("not loaded").kind;
-            tokenizer.observe(&DOCUMENTS)?;
+            tokenizer.observe(documents)?;
             let model = tokenizer.train()?;
             tokenizer.load(&model)?;
-            let batch = tokenizer.encode(&DOCUMENTS)?;
+            let batch = tokenizer.encode(documents)?;
             let texts = tokenizer.decode(&batch)?;
-            assert!(texts.iter().zip(DOCUMENTS).all(|(bytes, text)| bytes == text.as_bytes()));
+            assert!(texts.iter().zip(documents).all(|(bytes, text)| bytes == text.as_bytes()));
             format!("{early:?} {model:?} {:?} {batch:?}", tokenizer.vocabulary()?)
         }
         Kind::TextMetric => {
@@ -120,8 +125,8 @@ fn same_as_builtin(name: &str, kind: Kind, languages: &[Language], settings: &[&
     for language in languages.iter().filter(|language| has_tools(**language)) {
         for file in build(&root().join("tests/languages").join(language.name()).join(name), false) {
             for settings in settings {
-                let [plugin, builtin] =
-                    [open(&file, kind, settings), open(name, kind, settings)].map(|plugin| answers(&plugin));
+                let [plugin, builtin] = [open(&file, kind, settings), open(name, kind, settings)]
+                    .map(|plugin| answers(&plugin, &DOCUMENTS));
                 let (plugin, builtin) = (plugin.map_err(|error| said(&error)), builtin.map_err(|error| said(&error)));
                 assert_eq!(plugin, builtin, "{} with {settings:?}", file.display());
             }
@@ -177,7 +182,8 @@ fn new_plugins_agree(kind: Kind, languages: &[Language]) {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         passes_its_tests(&made, *language);
         for file in build(&made, false) {
-            let answers = answers(&open(&file, kind, "")).unwrap_or_else(|error| panic!("{error}"));
+            let answers =
+                answers(&open(&file, kind, ""), &DOCUMENTS[..N_PLAIN]).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(&answers, first.get_or_insert_with(|| answers.clone()), "{}", file.display());
             keeps_the_laws(&file);
         }

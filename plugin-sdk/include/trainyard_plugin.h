@@ -223,11 +223,30 @@ static inline bool trainyard_is(const trainyard_setting *setting, const char *ke
     return setting->key.len == strlen(key) && memcmp(setting->key.ptr, key, setting->key.len) == 0;
 }
 
+/* Refuses a setting that the plugin does not have; `known` names those that it has, and is empty when there are none. */
+static inline trainyard_status trainyard_unknown(
+    const trainyard_host *host, const trainyard_setting *setting, const char *known) {
+    const char *parts[2] = { ": unknown setting, expected one of ", known };
+    char message[400];
+    if (known[0] == 0) parts[0] = ": unknown setting, this plugin has none";
+    size_t len = setting->key.len < 100 ? setting->key.len : 100;
+    memcpy(message, setting->key.ptr, len);
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(parts[i]), room = sizeof message - 1 - len;
+        if (n > room) n = room;
+        memcpy(message + len, parts[i], n);
+        len += n;
+    }
+    message[len] = 0;
+    return trainyard_fail(host, TRAINYARD_CONFIG, message);
+}
+
 /* A graph being built, of up to TRAINYARD_NODES nodes. Set it to zero, add nodes with `trainyard_op`, deliver it with
  * `trainyard_mean`. The ops are those of op set 1. */
-enum { TRAINYARD_NODES = 128, TRAINYARD_OP_SET = 1 };
+enum { TRAINYARD_NODES = 128, TRAINYARD_OUTPUTS = 8, TRAINYARD_OP_SET = 1 };
 typedef struct {
-    size_t n;
+    size_t n, n_logged;
+    trainyard_output outputs[TRAINYARD_OUTPUTS];
     trainyard_node nodes[TRAINYARD_NODES];
     uint32_t inputs[TRAINYARD_NODES][3];
     double attributes[TRAINYARD_NODES][2];
@@ -276,14 +295,26 @@ static inline uint32_t trainyard_clamp(trainyard_graph *graph, uint32_t x, doubl
     return trainyard_node_new(graph, "clamp", &x, 1, limits, 2);
 }
 
-/* Delivers the graph whose value is the mean of `x` (one value per row) over the rows that count. */
-static inline trainyard_status trainyard_mean(trainyard_graph *graph, const trainyard_host *host, uint32_t x) {
+/* The mean of `x` (one value per row) over the rows that count, as output number `index`. */
+static inline void trainyard_output_mean(trainyard_graph *graph, size_t index, const char *name, uint32_t x) {
+    if (index >= TRAINYARD_OUTPUTS) __builtin_trap();
     uint32_t weight = trainyard_input(graph, "input.weight");
-    trainyard_output output = { trainyard_text("loss"), 0, 0 };
-    output.sum = trainyard_op1(graph, "sum_rows", trainyard_op2(graph, "mul", x, weight));
-    output.weight = trainyard_op1(graph, "sum_rows", weight);
+    trainyard_output *output = &graph->outputs[index];
+    output->name = trainyard_text(name);
+    output->sum = trainyard_op1(graph, "sum_rows", trainyard_op2(graph, "mul", x, weight));
+    output->weight = trainyard_op1(graph, "sum_rows", weight);
+}
+
+/* Logs the mean of `x` over the rows that count as `name`, beside the loss. */
+static inline void trainyard_log_mean(trainyard_graph *graph, const char *name, uint32_t x) {
+    trainyard_output_mean(graph, ++graph->n_logged, name, x);
+}
+
+/* Delivers the graph whose value is the mean of `x` over the rows that count. */
+static inline trainyard_status trainyard_mean(trainyard_graph *graph, const trainyard_host *host, uint32_t x) {
+    trainyard_output_mean(graph, 0, "loss", x);
     trainyard_nodes nodes = { graph->nodes, graph->n };
-    trainyard_outputs outputs = { &output, 1 };
+    trainyard_outputs outputs = { graph->outputs, graph->n_logged + 1 };
     host->graph(host->context, TRAINYARD_OP_SET, nodes, outputs);
     return TRAINYARD_OK;
 }

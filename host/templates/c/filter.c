@@ -8,9 +8,7 @@ static trainyard_status create(const trainyard_host *host, trainyard_settings se
     plugin new = { .min_words = 5 }; /* the default, as in plugin.toml */
     for (size_t i = 0; i < settings.len; i++) {
         const trainyard_setting *setting = &settings.ptr[i];
-        if (!trainyard_is(setting, "min_words")) {
-            return trainyard_fail(host, TRAINYARD_CONFIG, "unknown setting, expected one of min_words");
-        }
+        if (!trainyard_is(setting, "min_words")) return trainyard_unknown(host, setting, "min_words");
         if (setting->tag != TRAINYARD_INTEGER || setting->integer < 1 || setting->integer > UINT32_MAX) {
             return trainyard_fail(host, TRAINYARD_CONFIG, "min_words: expected a whole number, 1 or more");
         }

@@ -8,9 +8,7 @@ static trainyard_status create(const trainyard_host *host, trainyard_settings se
     plugin new = { .threshold = 0.5 }; /* the default, as in plugin.toml */
     for (size_t i = 0; i < settings.len; i++) {
         const trainyard_setting *setting = &settings.ptr[i];
-        if (!trainyard_is(setting, "threshold")) {
-            return trainyard_fail(host, TRAINYARD_CONFIG, "unknown setting, expected one of threshold");
-        }
+        if (!trainyard_is(setting, "threshold")) return trainyard_unknown(host, setting, "threshold");
         new.threshold = setting->tag == TRAINYARD_INTEGER ? (double)setting->integer : setting->number;
         bool is_number = setting->tag == TRAINYARD_INTEGER || setting->tag == TRAINYARD_NUMBER;
         if (!is_number || !(new.threshold >= 0 && new.threshold <= 1)) {

@@ -19,7 +19,7 @@ int main(void) {
     trainyard_host host = { .size = sizeof host, .graph = on_graph, .error = on_error };
     void *instance = NULL;
     if (create(&host, (trainyard_settings){ NULL, 0 }, &instance) != TRAINYARD_OK) return 1;
-    if (describe(instance, &host) != TRAINYARD_OK || n_nodes == 0 || n_outputs != 1) return 1;
+    if (describe(instance, &host) != TRAINYARD_OK || n_nodes == 0 || n_outputs != 2) return 1;
     free(instance);
     trainyard_setting wrong = { .key = trainyard_text("gamma"), .tag = TRAINYARD_NUMBER, .number = -1 };
     if (create(&host, (trainyard_settings){ &wrong, 1 }, &instance) != TRAINYARD_FAILED || n_errors != 1) return 1;

@@ -7,7 +7,7 @@
 typedef struct { uint64_t texts, words; } plugin;
 
 static trainyard_status create(const trainyard_host *host, trainyard_settings settings, void **instance) {
-    if (settings.len > 0) return trainyard_fail(host, TRAINYARD_CONFIG, "unknown setting, this plugin has none");
+    if (settings.len > 0) return trainyard_unknown(host, settings.ptr, "");
     plugin *made = calloc(1, sizeof *made);
     if (made == NULL) return trainyard_fail(host, TRAINYARD_INTERNAL, "out of memory");
     *instance = made;

@@ -26,9 +26,7 @@ static trainyard_status read_setting(length_filter *filter, const trainyard_host
         snprintf(message, sizeof message, "%s: expected a whole number from 0 to 4294967295", NAMES[i]);
         return trainyard_fail(host, TRAINYARD_CONFIG, message);
     }
-    snprintf(message, sizeof message, "%.*s: unknown setting, expected one of min_chars, max_chars, min_words, max_words",
-             (int)(setting->key.len < 80 ? setting->key.len : 80), (const char *)setting->key.ptr);
-    return trainyard_fail(host, TRAINYARD_CONFIG, message);
+    return trainyard_unknown(host, setting, "min_chars, max_chars, min_words, max_words");
 }
 
 static trainyard_status create(const trainyard_host *host, trainyard_settings settings, void **instance) {

@@ -2,7 +2,7 @@
 #include "trainyard_plugin.h"
 
 static trainyard_status create(const trainyard_host *host, trainyard_settings settings, void **instance) {
-    if (settings.len > 0) return trainyard_fail(host, TRAINYARD_CONFIG, "unknown setting, this plugin has none");
+    if (settings.len > 0) return trainyard_unknown(host, settings.ptr, "");
     *instance = NULL; /* it has no state */
     return TRAINYARD_OK;
 }
