@@ -128,13 +128,18 @@ impl Plugin {
 
     /// The same plugin with other settings, without loading it again.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
+        let backend = match &*self.source.backend {
+            #[cfg(unix)]
+            Backend::Process(isolated) => Arc::new(Backend::Process(isolated.with_settings(settings)?)),
+            _ => self.source.backend.clone(),
+        };
         let settings = settings::from_toml(&self.identity.name, settings)?;
         let stamp = Stamp { settings: settings::canonical(&settings), ..self.stamp.clone() };
-        let Source { culprit, backend, limits, on_error, max_errors, .. } = &*self.source;
+        let Source { culprit, limits, on_error, max_errors, .. } = &*self.source;
         let source = Source {
             culprit: culprit.clone(),
             settings,
-            backend: backend.clone(),
+            backend,
             limits: *limits,
             on_error: *on_error,
             max_errors: *max_errors,

@@ -48,11 +48,17 @@ impl Isolated {
     /// Prepares the plugin in `file`. Nothing of it is loaded before the first instance.
     pub fn new(file: &PluginFile, config: &PluginConfig) -> Result<Self> {
         let config = PluginConfig { sha256: Some(file.sha256.clone()), isolation: None, ..config.clone() };
-        let config_text = serde_json::to_string(&config).map_err(|error| {
-            Error::run(format!("plugin {:?}: cannot pass on its config: {error}", file.identity.name))
-        })?;
+        let name: Arc<str> = file.identity.name.as_str().into();
+        let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
-        Ok(Self { kind: file.identity.kind, name: file.identity.name.as_str().into(), is_wasm, config, config_text })
+        Ok(Self { kind: file.identity.kind, name, is_wasm, config, config_text })
+    }
+
+    /// The same with other settings of the plugin's own.
+    pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
+        let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
+        let config_text = config_text(&self.name, &config)?;
+        Ok(Self { kind: self.kind, name: self.name.clone(), is_wasm: self.is_wasm, config, config_text })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
@@ -65,6 +71,12 @@ impl Isolated {
         let worker = Worker::start(&program()?, self)?;
         kinds::instance(self.kind, worker)
     }
+}
+
+/// As the worker is told.
+fn config_text(name: &str, config: &PluginConfig) -> Result<String> {
+    serde_json::to_string(config)
+        .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))
 }
 
 /// The program to start as a worker.
