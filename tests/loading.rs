@@ -144,7 +144,7 @@ fn variables_are_seen_when_they_are_granted() {
     let (import, core) = ENVIRONMENT;
     let describe =
         |allow: Vec<Grant>| failure(&["wasi:cli/environment@0.2.0"], import, core, |config| config.allow = allow);
-    assert_eq!(describe(vec![]), "describe: ");
+    assert_eq!(describe(vec![]), "describe: failed without saying why");
     let manifest = env!("CARGO_MANIFEST_DIR");
     assert_eq!(describe(vec![Grant::Env("CARGO_MANIFEST_DIR".into())]), format!("describe: {manifest}"));
     let error = describe(vec![Grant::Env("TRAINYARD_NO_SUCH".into())]);
@@ -175,7 +175,7 @@ fn folders_are_seen_when_they_are_granted() {
         let imports = ["wasi:filesystem/types@0.2.0", "wasi:filesystem/preopens@0.2.0"];
         failure(&imports, import, core, |config| config.allow = grants.iter().map(grant).collect())
     };
-    assert_eq!(describe(&[]), "describe: ");
+    assert_eq!(describe(&[]), "describe: failed without saying why");
     assert_eq!(describe(&[(dir.path().into(), false)]), "describe: 1");
     assert!(!dir.path().join("new").exists());
     assert_eq!(describe(&[(dir.path().into(), true)]), "describe: 0");
@@ -217,7 +217,7 @@ fn a_plugin_cannot_sleep_past_its_deadline() {
         (func (export "describe") (result i32)
             (call $block (call $sleep (i64.const 1000000000000000000)))
             (call $fail (i32.const 0) (i32.const 0)))"#;
-    assert_eq!(failure(&imports, core_imports, core, |_| {}), "describe: ");
+    assert_eq!(failure(&imports, core_imports, core, |_| {}), "describe: failed without saying why");
 }
 
 #[test]

@@ -121,7 +121,14 @@ const CASES: &[Case] = &[
     (Loss, ALL, "output-outside", Some("describe: weight of output \"loss\" is node 4294967295, which does not exist")),
     (Loss, ALL, "output-name", Some("describe: output \"x\\u{1b}[2J\" holds the control character '\\u{1b}'")),
     (Loss, ALL, "same-names", Some("describe: output \"loss\" appears twice")),
-    (Loss, ALL, "newer-op-set", Some("describe: the graph uses op set 1000, this host has sets 1 to 1")),
+    (
+        Loss,
+        ALL,
+        "newer-op-set",
+        Some(
+            "describe: the graph uses op set 1000, this host has sets 1 to 1; use a newer trainyard, or the ops of set 1",
+        ),
+    ),
     (Loss, ALL, "empty", Some("describe: sum of output \"loss\" is node 7, which does not exist")),
     (
         Loss,

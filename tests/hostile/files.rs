@@ -185,13 +185,19 @@ enum Place {
 #[cfg(all(target_os = "linux", target_endian = "little"))]
 fn tables_are_compared_with_the_contract() {
     let size = size_of::<TokenizerTable>();
+    let built_for = |what: &str, supported: &str, cure: &str| {
+        format!(
+            "plugin \"hostile\" 0.1.0 was built for {what} (SDK 0.1.0), this host supports {supported}; {cure} with \
+             trainyard-plugin 0.1.0"
+        )
+    };
     for (offset, bytes, expected) in [
         (
             0,
             (size as u64 - 1).to_le_bytes().to_vec(),
-            format!("has a table of {} bytes, expected {size} or more", size - 1),
+            built_for(&format!("a tokenizer's table of {} bytes", size - 1), &format!("{size} or more"), "rebuild it"),
         ),
-        (8, vec![1], "has a table of version 1, this host reads version 0".into()),
+        (8, vec![1], built_for("native tables of version 1", "0", "use a newer trainyard, or rebuild it")),
         (12, vec![2], "has a table of kind 2, but its identity says tokenizer (0)".into()),
     ] {
         assert_eq!(changed(Place::Table, offset, &bytes), format!("c.so: {expected}"));
@@ -211,6 +217,10 @@ fn a_library_for_another_processor_is_refused() {
 fn a_library_without_its_symbol_is_refused() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let library = replaced(&built("tests/guests/hostile").native, b"trainyard_plugin_v0_", b"trainyard_plugin_v9_");
+    let expected = "s.so: plugin \"hostile\" 0.1.0 was built for native tables of version 9 (SDK 0.1.0), this host \
+                    supports 0; use a newer trainyard, or rebuild it with trainyard-plugin 0.1.0";
+    assert_eq!(open(dir.path(), "s.so", &library, |_| {}), (3, expected.into()));
+    let library = replaced(&built("tests/guests/hostile").native, b"trainyard_plugin_v0_", b"trainyard_plugix_v0_");
     let expected = "s.so: exports 0 symbols that begin with \"trainyard_plugin_v0_\", expected one plugin in a file";
     assert_eq!(open(dir.path(), "s.so", &library, |_| {}), (3, expected.into()));
 }

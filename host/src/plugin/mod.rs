@@ -129,7 +129,6 @@ impl Plugin {
     /// The same plugin with other settings, without loading it again.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
         let backend = match &*self.source.backend {
-            // a worker reads its settings from the config that it is told
             #[cfg(unix)]
             Backend::Process(isolated) => Arc::new(Backend::Process(isolated.with_settings(settings)?)),
             _ => self.source.backend.clone(),

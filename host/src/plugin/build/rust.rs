@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// Of the compiler for that target; what the user sets is left as it is.
+const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const CURE: &str = "is Rust installed?";
 
 /// Builds the plugin whose crate is in `dir`, a canonical path.
@@ -19,6 +21,10 @@ pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
         let toolchain = wasm_toolchain(&project.dir)?;
         let mut cargo = project.cargo_build();
         cargo.args(["--target", TARGET, "--target-dir"]).arg(project.target.join("wasm")).envs(toolchain);
+        if std::env::var_os(FLAGS).is_none() {
+            // every host has the vectors of WASM: 3 to 10 % of the time of a filter
+            cargo.env(FLAGS, "-C target-feature=+simd128");
+        }
         let module = project.run(cargo, "wasm")?;
         let component = component::encode(&read(&module)?, &module)?;
         files.push(install(&project.target, &module, component, ".wasm")?);

@@ -48,20 +48,17 @@ impl Isolated {
     /// Prepares the plugin in `file`. Nothing of it is loaded before the first instance.
     pub fn new(file: &PluginFile, config: &PluginConfig) -> Result<Self> {
         let config = PluginConfig { sha256: Some(file.sha256.clone()), isolation: None, ..config.clone() };
-        let (kind, name) = (file.identity.kind, file.identity.name.as_str().into());
-        Self::told(kind, name, matches!(file.form, Form::Component { .. }), config)
+        let name: Arc<str> = file.identity.name.as_str().into();
+        let config_text = config_text(&name, &config)?;
+        let is_wasm = matches!(file.form, Form::Component { .. });
+        Ok(Self { kind: file.identity.kind, name, is_wasm, config, config_text })
     }
 
-    /// The same plugin with other settings.
+    /// The same with other settings of the plugin's own.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
         let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
-        Self::told(self.kind, self.name.clone(), self.is_wasm, config)
-    }
-
-    fn told(kind: Kind, name: Arc<str>, is_wasm: bool, config: PluginConfig) -> Result<Self> {
-        let config_text = serde_json::to_string(&config)
-            .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))?;
-        Ok(Self { kind, name, is_wasm, config, config_text })
+        let config_text = config_text(&self.name, &config)?;
+        Ok(Self { kind: self.kind, name: self.name.clone(), is_wasm: self.is_wasm, config, config_text })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
@@ -74,6 +71,12 @@ impl Isolated {
         let worker = Worker::start(&program()?, self)?;
         kinds::instance(self.kind, worker)
     }
+}
+
+/// As the worker is told.
+fn config_text(name: &str, config: &PluginConfig) -> Result<String> {
+    serde_json::to_string(config)
+        .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))
 }
 
 /// The program to start as a worker.
