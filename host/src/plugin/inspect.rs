@@ -68,13 +68,17 @@ pub fn inspect(plugin: &Path) -> Result<Inspection> {
             names.join(", ")
         )));
     }
-    let file = PluginFile::read(plugin)?;
+    Ok(of_file(&name, PluginFile::read(plugin)?))
+}
+
+/// What a file says that was read.
+pub(super) fn of_file(plugin: &str, file: PluginFile) -> Inspection {
     let (backend, imports) = match file.form {
         Form::Component { imports } => ("wasm", imports),
         Form::Library { .. } => ("native", Vec::new()),
     };
-    let inspection = inspection(&name, file.identity, backend);
-    Ok(Inspection { imports, size_bytes: file.bytes.len(), sha256: file.sha256, ..inspection })
+    let inspection = inspection(plugin, file.identity, backend);
+    Inspection { imports, size_bytes: file.bytes.len(), sha256: file.sha256, ..inspection }
 }
 
 fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspection {

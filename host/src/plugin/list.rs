@@ -1,6 +1,7 @@
 //! `plugin list`: the built-ins, and what lies in the folders where plugins are looked for.
 
-use super::file::check_contract;
+use super::file::{PluginFile, check_contract};
+use super::inspect::Inspection;
 use super::{builtin, inspect};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -38,8 +39,8 @@ pub fn search_path() -> Vec<PathBuf> {
 /// The built-ins, then the plugins in `dirs`, each sorted by name. Files that are no plugins of this host are listed
 /// with their problem; a folder that is not there is an error only if `must_exist`.
 pub fn list(dirs: &[PathBuf], must_exist: bool) -> Result<Vec<Listed>> {
-    let mut listed: Vec<_> =
-        builtin::identities().filter_map(|(identity, _)| look_at(Path::new(&identity.name))).collect();
+    let builtins = builtin::names().map(|name| inspect::inspect(Path::new(&name)).map(listed));
+    let mut listed: Vec<_> = builtins.collect::<Result<_>>()?;
     listed.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     for dir in dirs {
         let entries = match std::fs::read_dir(dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
@@ -63,24 +64,25 @@ fn looks_like_one(path: &Path) -> bool {
 
 fn look_at(path: &Path) -> Option<Listed> {
     let plugin = path.to_str()?.to_owned();
-    let file = inspect::inspect(path);
-    let (file, mut problem) = match file {
-        Ok(file) => (file, None),
+    let without_path = |error: Error| error.to_string().replacen(&format!("{plugin}: "), "", 1);
+    let file = match PluginFile::read(path) {
+        Ok(file) => file,
         Err(error) => {
-            let problem = error.to_string();
-            let problem = problem.strip_prefix(&format!("{plugin}: ")).unwrap_or(&problem).to_owned();
+            let problem = Some(without_path(error));
             let empty = String::new;
             let (name, version, kind, description) = (empty(), empty(), empty(), empty());
             let backend = if plugin.ends_with(".wasm") { "wasm" } else { "native" };
-            return Some(Listed { plugin, name, version, kind, backend, description, problem: Some(problem) });
+            return Some(Listed { plugin, name, version, kind, backend, description, problem });
         }
     };
-    if file.backend != "builtin" {
-        let contract = super::file::PluginFile::read(path).and_then(|file| check_contract(path, &file.identity));
-        problem = contract.err().map(|error| error.to_string().replacen(&format!("{plugin}: "), "", 1));
-    }
-    let inspect::Inspection { name, version, kind, backend, description, .. } = file;
-    Some(Listed { plugin, name, version, kind, backend, description, problem })
+    let problem = check_contract(path, &file.identity).err().map(without_path);
+    let inspection = inspect::of_file(&plugin, file);
+    Some(Listed { problem, ..listed(inspection) })
+}
+
+fn listed(inspection: Inspection) -> Listed {
+    let Inspection { plugin, name, version, kind, backend, description, .. } = inspection;
+    Listed { plugin, name, version, kind, backend, description, problem: None }
 }
 
 impl fmt::Display for Listed {

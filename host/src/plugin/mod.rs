@@ -100,7 +100,7 @@ impl Backend {
 }
 
 impl Plugin {
-    fn new(identity: Identity, sha256: String, backend: Backend, config: &PluginConfig) -> Result<Self> {
+    fn new(identity: Identity, sha256: String, backend: Arc<Backend>, config: &PluginConfig) -> Result<Self> {
         let settings = settings::from_toml(&identity.name, &config.config)?;
         let digest = sha256.get(..4).map(|start| format!(", {start}…")).unwrap_or_default();
         let culprit = format!("plugin {:?} {} ({}{digest})", identity.name, identity.version, backend.name());
@@ -116,10 +116,8 @@ impl Plugin {
         let source = Source {
             culprit: culprit.into(),
             settings,
-            backend: Arc::new(backend),
-            limits: config.limits,
-            on_error: config.on_error,
-            max_errors: config.max_errors,
+            backend,
+            config: config.clone(),
             counters: Counters::default(),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
@@ -133,20 +131,8 @@ impl Plugin {
             Backend::Process(isolated) => Arc::new(Backend::Process(isolated.with_settings(settings)?)),
             _ => self.source.backend.clone(),
         };
-        let settings = settings::from_toml(&self.identity.name, settings)?;
-        let stamp = Stamp { settings: settings::canonical(&settings), ..self.stamp.clone() };
-        let Source { culprit, limits, on_error, max_errors, .. } = &*self.source;
-        let source = Source {
-            culprit: culprit.clone(),
-            settings,
-            backend,
-            limits: *limits,
-            on_error: *on_error,
-            max_errors: *max_errors,
-            counters: Counters::default(),
-            log: Mutex::new(Log::new(self.identity.name.as_str().into(), limits)),
-        };
-        Ok(Self { identity: self.identity.clone(), stamp, source: Arc::new(source) })
+        let config = PluginConfig { config: settings.clone(), ..self.source.config.clone() };
+        Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
     }
 
     /// Who it says it is.

@@ -7,6 +7,7 @@ use crate::config::did_you_mean;
 use crate::{Error, Result};
 use std::env::consts::ARCH;
 use std::path::Path;
+use std::sync::Arc;
 use trainyard_plugin::{Builtin, Identity, Kind};
 
 impl Plugin {
@@ -15,7 +16,7 @@ impl Plugin {
         let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
         let identity = Identity::parse(builtin.identity).map_err(wrong)?;
         check_policy(&identity, config)?;
-        Self::new(identity, String::new(), Backend::Builtin(builtin), config)
+        Self::new(identity, String::new(), Arc::new(Backend::Builtin(builtin)), config)
     }
 
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
@@ -132,7 +133,7 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
             Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
         }
     };
-    Plugin::new(file.identity, file.sha256, backend, config)
+    Plugin::new(file.identity, file.sha256, Arc::new(backend), config)
 }
 
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use trainyard_plugin::{SECTION, sdk};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
+use wasm_encoder::{ComponentSection, CustomSection};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -33,20 +34,6 @@ pub fn embed_world(module: &mut Vec<u8>, world: &str) -> Result<()> {
 
 /// The component with who it is, as its last section.
 pub fn with_identity(mut component: Vec<u8>, identity: &str) -> Vec<u8> {
-    let mut section = Vec::new();
-    leb128(&mut section, SECTION.len());
-    section.extend(SECTION.bytes().chain(identity.bytes()));
-    component.push(0); // a custom section
-    leb128(&mut component, section.len());
-    component.extend(section);
+    CustomSection { name: SECTION.into(), data: identity.as_bytes().into() }.append_to_component(&mut component);
     component
-}
-
-/// A whole number in WASM's form: seven bits a byte, the lowest first.
-fn leb128(bytes: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
 }

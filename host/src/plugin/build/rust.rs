@@ -1,5 +1,6 @@
 //! Rust plugins: through cargo.
 
+use super::super::dirs;
 use super::tool::output;
 use super::{Forms, component, install, read};
 use crate::{Error, Result};
@@ -106,9 +107,7 @@ fn wasm_toolchain(dir: &Path) -> Result<Vec<(&'static str, OsString)>> {
     if Path::new(String::from_utf8_lossy(&library).trim()).is_dir() {
         return Ok(Vec::new());
     }
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let cache = cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
-    let bin = cache.unwrap_or_default().join("trainyard/wasm/bin");
+    let bin = dirs::cache().unwrap_or_default().join("wasm/bin");
     let (rustc, linker) = (bin.join("rustc"), bin.join("rust-lld"));
     match rustc.is_file() && linker.exists() {
         true => Ok(vec![("RUSTC", rustc.into()), ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker.into())]),

@@ -13,7 +13,7 @@ pub const PLUGIN_ERROR: &str = "plugin-error";
 impl Tokenizer for Guarded<Checked<dyn Tokenizer>> {
     fn observe(&mut self, texts: &[&str]) -> Result<()> {
         // a tokenizer in training has no state that another instance could take over
-        self.keep(|_| Ok(Kept::Lost))?;
+        self.lose();
         self.call(Work::texts(texts), |plugin| plugin.observe(texts))
     }
 
@@ -77,7 +77,7 @@ impl Filter for Guarded<Checked<dyn Filter>> {
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        self.keep(|_| Ok(Kept::Lost))?;
+        self.lose();
         self.call(Work::texts(documents), |plugin| plugin.observe(documents))
     }
 

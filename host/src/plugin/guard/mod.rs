@@ -15,7 +15,7 @@ pub use counters::{Counters, Usage};
 use super::checked::blame;
 use super::instance::Instance;
 use super::log::Log;
-use super::{Backend, Limits, OnError, builtin};
+use super::{Backend, OnError, PluginConfig, builtin};
 use counters::Work;
 use revive::Revive;
 use std::cell::RefCell;
@@ -37,12 +37,8 @@ pub struct Source {
     pub settings: Vec<Setting>,
     /// Built-in, WASM, native.
     pub backend: Arc<Backend>,
-    /// What an instance may use.
-    pub limits: Limits,
-    /// What to do about errors.
-    pub on_error: OnError,
-    /// Skips, or restarts, before an error ends the run after all.
-    pub max_errors: u64,
+    /// What an instance may use, and what to do about errors.
+    pub config: PluginConfig,
     /// What was done so far.
     pub counters: Counters,
     /// For lines that plugins leave with the SDK; those in a sandbox or another process log by themselves.
@@ -78,7 +74,7 @@ impl Source {
 
     /// Leaves one item out, or returns the error because too many were left out before.
     fn skip(&self, what: &str, error: PluginError) -> Result<()> {
-        let max = self.max_errors;
+        let max = self.config.max_errors;
         if !self.counters.skip(max) {
             let message = format!("{}; {max} items were skipped before it (max_errors)", error.message);
             return Err(PluginError { message, ..error });
@@ -127,11 +123,11 @@ impl<P: Revive> Guarded<P> {
 
     fn with_policy<R>(&self, once: impl Fn() -> Result<R>) -> Result<R> {
         let (mut result, mut pause) = (once(), FIRST_PAUSE);
-        while let (OnError::Restart, Err(error)) = (self.source.on_error, &result) {
+        while let (OnError::Restart, Err(error)) = (self.source.config.on_error, &result) {
             if !is_own_fault(error) {
                 break;
             }
-            let max = self.source.max_errors;
+            let max = self.source.config.max_errors;
             let why = match self.live.borrow().kept {
                 Kept::Lost => Some("what it had observed is lost, so that no restart can help".to_owned()),
                 _ if !self.source.counters.restart(max) => Some(format!("after {max} restarts (max_errors)")),
@@ -167,7 +163,7 @@ impl<P: Revive> Guarded<P> {
         if live.plugin.is_none() {
             let instance = self.source.create();
             self.source.show_log();
-            let mut plugin = P::check(self.source.culprit.clone(), self.source.limits, instance?)?;
+            let mut plugin = P::check(self.source.culprit.clone(), self.source.config.limits, instance?)?;
             if let Kept::Bytes(bytes) = &live.kept {
                 plugin.restore(bytes)?;
             }
@@ -178,7 +174,7 @@ impl<P: Revive> Guarded<P> {
 
     /// Whether this error is for [`Source::skip`]. If it may have ended the instance, the next call gets a new one.
     fn skips(&self, error: &PluginError) -> bool {
-        let skips = self.source.on_error == OnError::Skip && error.kind != ErrorKind::Config;
+        let skips = self.source.config.on_error == OnError::Skip && error.kind != ErrorKind::Config;
         let mut live = self.live.borrow_mut();
         if skips && is_own_fault(error) && live.kept != Kept::Lost {
             live.plugin = None;
@@ -186,9 +182,14 @@ impl<P: Revive> Guarded<P> {
         skips && live.kept != Kept::Lost
     }
 
+    /// From here on only the instance itself knows what it was told.
+    fn lose(&self) {
+        self.live.borrow_mut().kept = Kept::Lost;
+    }
+
     /// Remembers how to bring another instance here, which costs nothing when no policy asks for it.
     fn keep(&self, kept: impl FnOnce(&mut P) -> Result<Kept>) -> Result<()> {
-        if self.source.on_error == OnError::Abort {
+        if self.source.config.on_error == OnError::Abort {
             return Ok(());
         }
         let mut live = self.live.borrow_mut();
