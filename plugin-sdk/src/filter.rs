@@ -30,6 +30,66 @@ pub trait Filter: Send {
     fn merge(&mut self, _state: &[u8]) -> Result<()> {
         Ok(())
     }
+
+    /// The rules of a filter that only compares measured values with limits, in the order in which they apply; empty
+    /// for any other filter. A function of the settings alone. Exported as `measured_filter`, such a filter lets the
+    /// host store what was measured, and try other limits without reading the text again.
+    fn rules(&self) -> Vec<Rule> {
+        Vec::new()
+    }
+
+    /// What each of [`Filter::rules`] compares, shape [documents, rules]. No limit has a say in it.
+    fn measure(&mut self, _documents: &[&str]) -> Result<Vec<f64>> {
+        Err(PluginError::unsupported("this filter measures nothing"))
+    }
+}
+
+/// A limit to a measured value: a document beyond it is dropped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The verdict's reason.
+    pub reason: String,
+    /// Which side of the limit is allowed.
+    pub bound: Bound,
+    /// The limit itself is allowed; infinite when the rule is off.
+    pub limit: f64,
+}
+
+/// Which side of a limit is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The limit and above.
+    AtLeast,
+    /// The limit and below.
+    AtMost,
+}
+
+impl Rule {
+    /// Drops what is below `limit`.
+    pub fn at_least(reason: impl Into<String>, limit: f64) -> Self {
+        Self { reason: reason.into(), bound: Bound::AtLeast, limit }
+    }
+
+    /// Drops what is above `limit`.
+    pub fn at_most(reason: impl Into<String>, limit: f64) -> Self {
+        Self { reason: reason.into(), bound: Bound::AtMost, limit }
+    }
+
+    /// Whether a document with this value goes. What is not a number, such as a share of nothing, breaks no rule.
+    pub fn is_broken_by(&self, value: f64) -> bool {
+        match self.bound {
+            Bound::AtLeast => value < self.limit,
+            Bound::AtMost => value > self.limit,
+        }
+    }
+
+    /// The verdict on one document of which `values` were measured, one per rule: the first broken rule is the reason.
+    pub fn verdict(rules: &[Rule], values: &[f64]) -> Verdict {
+        match rules.iter().zip(values).find(|(rule, value)| rule.is_broken_by(**value)) {
+            Some((rule, &value)) => Verdict::drop(&rule.reason).score(value),
+            None => Verdict::keep(),
+        }
+    }
 }
 
 /// What a filter says of one document.

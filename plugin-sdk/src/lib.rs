@@ -63,7 +63,7 @@ pub mod wasm;
 
 pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
-pub use filter::{Filter, Span, Verdict};
+pub use filter::{Bound, Filter, Rule, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
 pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, SECTION, SettingInfo};
 pub use loss::Loss;

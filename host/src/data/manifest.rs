@@ -1,6 +1,6 @@
 //! What was prepared, from what, and what became of every document.
 
-use super::compress::Baseline;
+use super::prepare::Baseline;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -4,36 +4,20 @@
 //! batches of it. Everything is a function of the sources, the config, the plugins and the seed: no clock, no threads,
 //! no order of files on disk has a say.
 
-mod batch;
-mod compress;
 mod config;
-mod cut;
-mod dataset;
-mod encode;
-mod filter;
 mod lines;
-mod loader;
+mod load;
 mod manifest;
-mod permutation;
 mod prepare;
 mod read;
-mod shard;
-mod source;
 mod split;
-mod spool;
 mod write;
 
-pub use batch::{Batch, Position};
-pub use compress::{Baseline, compression_baseline};
 pub use config::{DataConfig, InvalidUtf8, SourceConfig, TokenizerConfig};
-pub use dataset::{Dataset, TokenizerFiles, open};
-pub use filter::NamedFilter;
-pub use loader::{Loader, eval_batches};
+pub use load::{
+    Batch, Dataset, Loader, Permutation, Position, Shard, ShardInfo, ShardWriter, TokenizerFiles, eval_batches, open,
+};
 pub use manifest::{DataReport, Dropped, FileEntry, FilterReport, HeldOut, Manifest, SplitReport, TokenizerReport};
-pub use permutation::Permutation;
-pub use prepare::{NamedTokenizer, prepare};
-pub use read::{Document, documents};
-pub use shard::{Shard, ShardInfo, ShardWriter};
-pub use source::source_digest;
+pub use prepare::{Baseline, NamedFilter, NamedTokenizer, batches, compression_baseline, prepare, texts};
+pub use read::{Document, documents, source_digest};
 pub use split::Split;
-pub use spool::{batches, texts};

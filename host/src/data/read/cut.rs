@@ -1,7 +1,7 @@
 //! Cuts the bytes of a file into documents or lines.
 
-use super::SourceConfig;
 use super::source::SourceFile;
+use crate::data::SourceConfig;
 use crate::{Error, Result};
 use regex::bytes::Regex;
 use std::io::{self, BufRead};

@@ -1,8 +1,8 @@
 //! A prepared folder, opened and verified.
 
-use super::manifest::{FORMAT, FileEntry, Manifest};
 use super::shard::{CURE, Shard};
-use super::split::Split;
+use crate::data::manifest::{FORMAT, FileEntry, Manifest};
+use crate::data::split::Split;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -57,7 +57,7 @@ impl VocabularyFile {
     }
 }
 
-/// Opens what [`super::prepare`] wrote, and verifies every file against the manifest, which reads each once.
+/// Opens what [`crate::data::prepare`] wrote, and verifies every file against the manifest, which reads each once.
 ///
 /// Errors: a folder without manifest (preparation was cut short, or never ran), a missing, altered or foreign file.
 pub fn open(dir: &Path) -> Result<Dataset> {

@@ -1,8 +1,8 @@
 //! Filters over the corpus: every document that goes is counted under the filter and the reason.
 
-use super::manifest::FilterReport;
-use super::read::Document;
 use super::spool::{Spool, batches, texts};
+use crate::data::manifest::FilterReport;
+use crate::data::read::Document;
 use crate::{Error, Result};
 use std::path::Path;
 use trainyard_plugin::Filter;

@@ -1,13 +1,13 @@
 //! Documents into the shards of their splits, in one pass.
 
-use super::DataConfig;
 use super::compress::compression_baseline;
-use super::manifest::{DataReport, FileEntry, HeldOut, SplitReport};
-use super::read::Document;
-use super::shard::{Shard, ShardInfo, ShardWriter};
-use super::split::Split;
 use super::spool::texts;
 use crate::Result;
+use crate::data::DataConfig;
+use crate::data::load::{Shard, ShardInfo, ShardWriter};
+use crate::data::manifest::{DataReport, FileEntry, HeldOut, SplitReport};
+use crate::data::read::Document;
+use crate::data::split::Split;
 use std::collections::BTreeMap;
 use std::path::Path;
 use trainyard_plugin::{Tokenizer, Vocabulary};

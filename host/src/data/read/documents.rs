@@ -2,7 +2,7 @@
 
 use super::cut::{Boundary, Cutter, Piece};
 use super::source::{Format, SourceFile, list};
-use super::{DataConfig, InvalidUtf8, SourceConfig};
+use crate::data::{DataConfig, InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The files of a corpus: which they are, in which order, and what they hold as one digest.
 
-use super::{DataConfig, SourceConfig};
+use crate::data::{DataConfig, SourceConfig};
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};

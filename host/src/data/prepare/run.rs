@@ -1,16 +1,16 @@
 //! Sources to shards, in one folder: read, filter, split, train the tokenizer, encode.
 
-use super::dataset::{Dataset, MANIFEST, MODEL, VOCABULARY, VocabularyFile};
 use super::encode::Encoder;
 use super::filter::{NamedFilter, filter_documents};
-use super::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
-use super::read::{Document, Documents};
-use super::shard::ShardInfo;
-use super::source::{digest_files, hex, list};
-use super::split::Split;
 use super::spool::{Spool, batches, texts};
-use super::write::write_file;
-use super::{DataConfig, open};
+use crate::data::DataConfig;
+use crate::data::load::{Dataset, MANIFEST, MODEL, VOCABULARY, VocabularyFile};
+use crate::data::load::{ShardInfo, open};
+use crate::data::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
+use crate::data::read::{Document, Documents};
+use crate::data::read::{digest_files, hex, list};
+use crate::data::split::Split;
+use crate::data::write::write_file;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //!
 //! A record is the id's length (u32, little-endian), the text's length (u64), the id and the text.
 
-use super::read::Document;
+use crate::data::read::Document;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};

@@ -20,7 +20,7 @@
 //! The stream is: end of text, document, end of text, document, end of text … so every token of a document has one
 //! before it and is predicted exactly once.
 
-use super::write::TemporaryFile;
+use crate::data::write::TemporaryFile;
 use crate::{Error, Result};
 use memmap2::Mmap;
 use std::fs::File;

@@ -1,0 +1,10 @@
+//! Files of many kinds to documents.
+
+mod cut;
+mod documents;
+mod source;
+
+pub(super) use documents::Documents;
+pub use documents::{Document, documents};
+pub use source::source_digest;
+pub(super) use source::{digest_files, hex, list};

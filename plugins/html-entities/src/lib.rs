@@ -1,0 +1,1 @@
+//! filter: writes HTML entities as the characters they stand for

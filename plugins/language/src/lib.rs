@@ -1,0 +1,1 @@
+//! filter: keeps documents of the languages asked for

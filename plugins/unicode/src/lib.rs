@@ -1,0 +1,1 @@
+//! filter: one form of Unicode, without control and zero-width characters
