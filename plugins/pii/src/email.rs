@@ -84,13 +84,8 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-/// What `\w` of Python matches.
+/// What `\w` of Python matches. Rust takes some marks for letters that Python does not, which matters only where an
+/// address is glued to one.
 fn is_word(char: char) -> bool {
-    char == '_' || if char.is_ascii() { char.is_ascii_alphanumeric() } else { is_word_beyond_ascii(char) }
-}
-
-/// Letters and numbers: Rust counts some marks as alphabetic that `str.isalnum` does not, which matters only where an
-/// address is glued to them.
-fn is_word_beyond_ascii(char: char) -> bool {
-    char.is_alphanumeric()
+    char == '_' || char.is_alphanumeric()
 }
