@@ -105,9 +105,7 @@ fn twice_is_once() {
 fn long_runs_take_no_long_time() {
     for piece in ["Ã©", "Ã", "Ã©Ã", "â€™ ", "Â\u{93}", "ÃƒÂ§", "ÃƒÆ’Ã†â€™ÃƒÂ¢Ã¢â€šÂ¬Ã…Â¡ "]
     {
-        let t = std::time::Instant::now();
-        verdict(&piece.repeat(1 << 17));
-        eprintln!("{piece} {:?} {}", t.elapsed(), piece.len());
-        verdict(&(piece.repeat(1 << 17) + "é"));
+        verdict(&piece.repeat(1 << 14));
+        verdict(&(piece.repeat(1 << 14) + "é"));
     }
 }
