@@ -39,7 +39,9 @@ impl HtmlEntities {
     fn verdict(&self, document: &str) -> Verdict {
         let mut verdict = unescaped(document).verdict("html_entities_unescaped");
         // every round makes the text shorter or leaves it
-        while self.0.repeat && let Some(text) = &verdict.text {
+        while self.0.repeat
+            && let Some(text) = &verdict.text
+        {
             let again = unescaped(text);
             if again.n_changes() == 0 {
                 break;
@@ -101,7 +103,8 @@ mod tests {
 
     #[test]
     fn others_stay() {
-        for document in ["", "&", "a & b", "&;", "&#;", "&#x;", "&xyzzy;", "AT&T", "R&D;", "&é;", "&#é", "中&文", "&\0"] {
+        for document in ["", "&", "a & b", "&;", "&#;", "&#x;", "&xyzzy;", "AT&T", "R&D;", "&é;", "&#é", "中&文", "&\0"]
+        {
             assert_eq!(verdict(false, document), Verdict::keep(), "{document:?}");
         }
         assert_eq!(cleaned(&"&".repeat(100_000)), "&".repeat(100_000));

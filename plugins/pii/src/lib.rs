@@ -84,7 +84,9 @@ impl Pii {
         let mut rewrite = Rewrite::new(text);
         let mut from = 0;
         for at in memchr::memchr_iter(b'@', if self.0.emails { text.as_bytes() } else { &[] }) {
-            if at >= from && let Some(range) = email::around(text, at, from) {
+            if at >= from
+                && let Some(range) = email::around(text, at, from)
+            {
                 from = range.end;
                 let turn = rewrite.n_changes();
                 rewrite.replace(range, in_turn(&self.0.email_replacements, turn));
@@ -97,7 +99,9 @@ impl Pii {
         let mut rewrite = Rewrite::new(text);
         let mut from = 0;
         for dot in memchr::memchr_iter(b'.', if self.0.ips { text.as_bytes() } else { &[] }) {
-            if dot >= from && let Some(range) = ip::around(text.as_bytes(), dot, from) {
+            if dot >= from
+                && let Some(range) = ip::around(text.as_bytes(), dot, from)
+            {
                 from = range.end;
                 if ip::parse(&text[range.clone()]).is_some_and(|ip| !self.0.public_ips_only || ip::is_global(ip)) {
                     let turn = rewrite.n_changes();

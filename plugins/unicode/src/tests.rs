@@ -17,7 +17,8 @@ fn form(form: &str) -> Settings {
 
 #[test]
 fn clean_text_is_not_rewritten() {
-    for document in ["", "a\tb\n c", "“Café” — naïve", "中文，日本語が", "한국어", "کتاب", "👩🏽‍🚀 ❤️", "\n\n\n"] {
+    for document in ["", "a\tb\n c", "“Café” — naïve", "中文，日本語が", "한국어", "کتاب", "👩🏽‍🚀 ❤️", "\n\n\n"]
+    {
         assert_eq!(verdict(&Settings::default(), document), Verdict::keep(), "{document:?}");
     }
 }
@@ -45,7 +46,8 @@ fn unseen_characters_go() {
 #[test]
 fn joiners_stay_where_they_are_seen() {
     let settings = Settings::default();
-    for document in ["می\u{200c}خواهم", "क्\u{200d}ष", "👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}\u{200d}🔥"] {
+    for document in ["می\u{200c}خواهم", "क्\u{200d}ष", "👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}\u{200d}🔥"]
+    {
         assert_eq!(verdict(&settings, document), Verdict::keep(), "{document:?}");
         let remove = Settings { joiners: "remove".into(), ..settings.clone() };
         assert_eq!(cleaned(&remove, document), document.replace(['\u{200c}', '\u{200d}'], ""));
@@ -100,7 +102,10 @@ fn twice_is_once() {
 #[test]
 fn refuses() {
     let error = Unicode::create(form("nfd")).err().unwrap();
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Config, "form: expected nfc, nfkc or none, got \"nfd\""));
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Config, "form: expected nfc, nfkc or none, got \"nfd\"")
+    );
     let error = Unicode::create(Settings { joiners: "no".into(), ..Settings::default() }).err().unwrap();
     assert_eq!(error.message, "joiners: expected needed, keep or remove, got \"no\"");
 }

@@ -49,6 +49,13 @@ impl Layout {
         line.width + 1 + next.first_word > self.width
     }
 
+    /// Whether a line inside of a wrapped paragraph goes on in the next: editors who mark or correct a book leave lines
+    /// that are a little shorter. One that ends a sentence may well end a paragraph, so it has to be nearly full.
+    pub fn goes_on(&self, line: &Line, next: &Line, ends_sentence: bool) -> bool {
+        let slack = if ends_sentence { self.width / 16 } else { self.width / 4 };
+        line.width + 1 + next.first_word + slack > self.width
+    }
+
     /// The share of lines inside of paragraphs behind which there was no room.
     pub fn wrapped_share(&self) -> f64 {
         let n_wrapped = self.pairs().filter(|[line, next]| self.is_wrapped(line, next)).count();

@@ -6,8 +6,8 @@
 //! A line was wrapped where the first word of the next line had no room left ([`layout`]). So the width is estimated
 //! first, for the whole document: the length that nine of ten lines inside of paragraphs stay within. The document
 //! counts as wrapped when the width lies in `min_width` to `max_width` columns (a Chinese character takes two), and at
-//! least the share `min_share` of those lines had no room. Then two lines are joined when the first had no room, but
-//! never
+//! least the share `min_share` of those lines had no room. Then two lines are joined when the first had no room, or
+//! hardly any (a quarter of the width; a sixteenth behind the end of a sentence), but never
 //!
 //! * at a blank line, nor before a line that is indented deeper, nor behind a short line, such as a heading or the last
 //!   one of a paragraph;
@@ -89,7 +89,8 @@ impl UnwrapLines {
         let mut rewrite = Rewrite::new(document);
         for paragraph in layout.paragraphs().filter(|paragraph| !layout.is_verse(document, paragraph)) {
             for pair in paragraph.windows(2) {
-                if layout.is_wrapped(&pair[0], &pair[1]) && may_join(document, &pair[0], &pair[1]) {
+                let ends_sentence = line::ends_sentence(&document[pair[0].start..pair[0].end]);
+                if layout.goes_on(&pair[0], &pair[1], ends_sentence) && may_join(document, &pair[0], &pair[1]) {
                     self.join(&mut rewrite, document, &pair[0], &pair[1]);
                 }
             }
@@ -106,7 +107,8 @@ impl UnwrapLines {
             // "Anglo-" and "Saxon" had the hyphen before
             let is_split = self.joins_hyphens && first.is_lowercase();
             rewrite.remove(end - usize::from(is_split)..start);
-        } else if matches!(last, '—' | '–') || before.ends_with("--") || (line::is_cjk(last) && line::is_cjk(first)) {
+        } else if matches!(last, '—' | '–') || before.ends_with("--") || (line::is_cjk(last) && line::is_cjk(first))
+        {
             rewrite.remove(end..start);
         } else {
             rewrite.replace(end..start, " ");

@@ -63,6 +63,12 @@ pub fn last_char(text: &str) -> char {
     text.chars().next_back().unwrap_or(' ')
 }
 
+/// Whether a line ends in a mark that ends sentences, quotation marks and brackets aside.
+pub fn ends_sentence(text: &str) -> bool {
+    let text = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', '_', '」', '』', '）']);
+    text.ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '：'])
+}
+
 /// Whether a line is joined with no other: of a table, a heading or a quotation.
 pub fn stands_alone(text: &str) -> bool {
     text.starts_with(['|', '#', '>']) || text.ends_with('|') || text.contains("   ")
@@ -91,6 +97,12 @@ mod tests {
         assert!(Line::of(document, 0, 0).is_blank() && Line::of(" \t\u{3000}", 0, 5).is_blank());
         assert_eq!(Line::of("中文字", 0, 9).first_word, 2);
         assert_eq!(Line::of("word", 0, 4).first_word, 4);
+    }
+
+    #[test]
+    fn sentences() {
+        assert!(["a.", "a?\"", "_a!_", "（中。）", "“So…”"].map(ends_sentence).iter().all(|&ends| ends));
+        assert!(!["", "a", "a,", "\"", "a.b", "—"].map(ends_sentence).iter().any(|&ends| ends));
     }
 
     #[test]

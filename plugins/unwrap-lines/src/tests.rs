@@ -29,8 +29,11 @@ fn paragraphs_are_joined() {
     // a short line ends a paragraph without a blank line too
     let short = "the feelings or views of such a man may be on his first entering\nthe house.\n\
                  However little known the feelings or views of such a man may be,\nthis truth is so well fixed";
-    assert_eq!(cleaned(short), "the feelings or views of such a man may be on his first entering the house.\n\
-                 However little known the feelings or views of such a man may be, this truth is so well fixed");
+    assert_eq!(
+        cleaned(short),
+        "the feelings or views of such a man may be on his first entering the house.\n\
+                 However little known the feelings or views of such a man may be, this truth is so well fixed"
+    );
     // first lines may be indented, and so may whole paragraphs; line ends of Windows go with the spaces
     let indented = "    a little known the feelings or views of such a man may be on\nhis first entering";
     assert_eq!(cleaned(indented), indented.replace('\n', " "));
@@ -82,14 +85,20 @@ fn documents_that_were_not_wrapped_stay() {
 #[test]
 fn hyphens_and_dashes() {
     let tail = "natured the feelings or views of such a man may be";
-    let text = |end: &str, begin: &str| format!("the views of such a man may be on his first entering{end}\n{begin}");
+    let text = |end: &str, begin: &str| format!("the views of such a man may be on their first entering{end}\n{begin}");
     let joined = |end: &str, begin: &str| text(end, begin).replace('\n', "");
     assert_eq!(cleaned(&text(" well-", tail)), joined(" well-", tail));
     assert_eq!(cleaned(&text(" well--", tail)), joined(" well--", tail));
     assert_eq!(cleaned(&text(" well—", tail)), joined(" well—", tail));
     assert_eq!(cleaned(&text(" well 1-", tail)), joined(" well 1- ", tail));
     let with_hyphens = |end: &str, begin: &str| {
-        verdict("join", &format!("{PROSE}\n\n{}", text(end, begin))).text.unwrap().split("\n\n").last().unwrap().to_owned()
+        verdict("join", &format!("{PROSE}\n\n{}", text(end, begin)))
+            .text
+            .unwrap()
+            .split("\n\n")
+            .last()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(with_hyphens(" common-", tail), joined(" common", tail));
     assert_eq!(with_hyphens(" Anglo-", "Saxonian"), joined(" Anglo-", "Saxonian"));
@@ -113,7 +122,10 @@ fn verdicts_say_what_and_where() {
 fn refuses() {
     let message = |settings| UnwrapLines::create(settings).err().unwrap().message;
     let default = Settings::default;
-    assert_eq!(message(Settings { min_width: 121, ..default() }), "min_width: expected at most max_width = 120, got 121");
+    assert_eq!(
+        message(Settings { min_width: 121, ..default() }),
+        "min_width: expected at most max_width = 120, got 121"
+    );
     assert_eq!(message(Settings { min_share: 1.5, ..default() }), "min_share: expected 0 to 1, got 1.5");
     assert_eq!(message(Settings { hyphens: "no".into(), ..default() }), "hyphens: expected keep or join, got \"no\"");
 }
