@@ -8,10 +8,7 @@ pub fn language(code: &str) -> Result<Lang> {
     let known = CODES.iter().find(|(three, two)| *three == code || *two == code);
     known.and_then(|&(three, _)| Lang::from_code(three)).ok_or_else(|| {
         let known: Vec<_> = CODES.iter().map(|(three, two)| format!("{three} ({two})")).collect();
-        PluginError::config(format!(
-            "languages: expected codes of ISO 639, one of {}, got {code:?}",
-            known.join(", ")
-        ))
+        PluginError::config(format!("languages: expected codes of ISO 639, one of {}, got {code:?}", known.join(", ")))
     })
 }
 

@@ -118,7 +118,8 @@ mod tests {
                            must be in want of a wife. However little known the feelings or views of such a man may be";
     const GERMAN: &str = "Als Gregor Samsa eines Morgens aus unruhigen Träumen erwachte, fand er sich in seinem Bett zu \
                           einem ungeheueren Ungeziefer verwandelt. Er lag auf seinem panzerartig harten Rücken";
-    const CHINESE: &str = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。";
+    const CHINESE: &str =
+        "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。";
     const JAPANESE: &str = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。";
 
     fn language(languages: &[&str], sample: &str, sample_bytes: u32) -> Language {
@@ -150,7 +151,10 @@ mod tests {
     fn little_text_is_uncertain() {
         let mut filter = language(&["eng"], "middle", 2048);
         let verdict = filter.judge(&["the cat and the dog"]).unwrap().remove(0);
-        assert_eq!((verdict.reason.as_str(), verdict.score.is_some_and(|score| score > 0.0)), ("language_uncertain", true));
+        assert_eq!(
+            (verdict.reason.as_str(), verdict.score.is_some_and(|score| score > 0.0)),
+            ("language_uncertain", true)
+        );
         let off = Settings { min_confidence: 0.0, ..Settings::default() };
         assert!(Language::create(off).unwrap().judge(&["the cat and the dog"]).unwrap()[0].keep);
     }

@@ -67,9 +67,7 @@ impl Create for Length {
                 )));
             }
             let (min, max) = (min.into(), max.into());
-            rules.push(
-                Rule::at_least(format!("length_too_few_{what}"), format!("min_{what}"), min).within(f64::MAX)?,
-            );
+            rules.push(Rule::at_least(format!("length_too_few_{what}"), format!("min_{what}"), min).within(f64::MAX)?);
             rules.push(Rule::at_most(format!("length_too_many_{what}"), format!("max_{what}"), max).within(f64::MAX)?);
         }
         let words = settings.words.parse().map_err(|error| PluginError::config(format!("words: {error}")))?;
