@@ -26,7 +26,7 @@ config! {
         /// least confidence of 0 to 1; 0 is no limit
         min_confidence: f64 = 0.65,
         /// most bytes of a document that are looked at; 0 is all of it
-        sample_bytes: u32 = 2048u32,
+        sample_bytes: u32 = 1024u32,
         /// which part is looked at: begin, middle or end
         sample: String = "middle",
     }

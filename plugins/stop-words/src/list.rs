@@ -4,16 +4,11 @@ use trainyard_plugin::{PluginError, Result};
 use trainyard_text::chars::is_han;
 use trainyard_text::{Words, ngrams, offset_in};
 
-/// Bits that tell most other words from stop words.
-const BLOOM_BITS: usize = 1 << 14;
-
 /// A list of stop words.
 #[derive(Debug)]
 pub struct StopList {
-    /// Hashes of the words in lower case, sorted, with the number of each.
-    words: Vec<(u64, usize)>,
-    /// A bit for the lowest bits of each hash.
-    bloom: Vec<u64>,
+    /// Hashes of the words in lower case with the number of each, at the place of the hash or the next free one.
+    slots: Vec<Option<(u64, usize)>>,
     /// Words that begin with a Chinese character, sorted, with their numbers: they are looked for in the text.
     chinese: Vec<(String, usize)>,
     n: usize,
@@ -37,15 +32,18 @@ pub struct Found {
 impl StopList {
     /// Makes a list of words. Every word is one of UAX-29, or begins with a Chinese character.
     pub fn new<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let (words_, bloom, chinese, seen) = (Vec::new(), vec![0; BLOOM_BITS / 64], Vec::new(), Vec::new());
-        let mut list = Self { words: words_, bloom, chinese, n: 0, seen, lower: String::new() };
+        let words: Vec<_> = words.collect();
+        // far more than words: most others meet an empty one
+        let slots = vec![None; (16 * words.len()).next_power_of_two()];
+        let seen = vec![false; words.len()];
+        let mut list = Self { slots, chinese: Vec::new(), n: 0, seen, lower: String::new() };
         for word in words {
             if word.starts_with(is_han) {
                 list.chinese.push((word.into(), list.n));
             } else if Words::Unicode.words(word).eq([word]) {
                 let hash = ngrams::hash(&word.to_lowercase());
-                list.bloom[bit(hash) / 64] |= 1 << (bit(hash) % 64);
-                list.words.push((hash, list.n));
+                let slot = list.slot(hash);
+                list.slots[slot] = Some((hash, list.n));
             } else {
                 return Err(PluginError::config(format!("list: expected single words, got {word:?}")));
             }
@@ -54,9 +52,7 @@ impl StopList {
         if list.n == 0 {
             return Err(PluginError::config("list: expected one or more words, got none"));
         }
-        list.words.sort_unstable();
         list.chinese.sort_unstable();
-        list.seen = vec![false; list.n];
         Ok(list)
     }
 
@@ -112,11 +108,17 @@ impl StopList {
             self.lower.extend(word.chars().flat_map(char::to_lowercase));
             ngrams::hash(&self.lower)
         };
-        if self.bloom[bit(hash) / 64] & (1 << (bit(hash) % 64)) == 0 {
-            return None;
+        self.slots[self.slot(hash)].map(|(_, number)| number)
+    }
+
+    /// The slot of a hash, or the free one in which it belongs.
+    fn slot(&self, hash: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut i = hash as usize & mask;
+        while self.slots[i].is_some_and(|(known, _)| known != hash) {
+            i = (i + 1) & mask;
         }
-        let i = self.words.partition_point(|&(known, _)| known < hash);
-        self.words.get(i).filter(|&&(known, _)| known == hash).map(|&(_, number)| number)
+        i
     }
 
     /// The longest Chinese stop word with which a text begins: its bytes and its number.
@@ -126,8 +128,4 @@ impl StopList {
         let same = self.chinese[begin..].iter().take_while(|(word, _)| word.starts_with(first));
         same.filter(|(word, _)| text.starts_with(word.as_str())).map(|(word, number)| (word.len(), *number)).max()
     }
-}
-
-fn bit(hash: u64) -> usize {
-    hash as usize % BLOOM_BITS
 }
