@@ -9,9 +9,9 @@
 //! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`. Pages on the web
 //! begin and end with menus, books with licences.
 //!
-//! Languages are named as in ISO 639-3 (`eng`, `cmn`) or 639-1 (`en`, `zh`). Reasons: `language_other` when the document
-//! is in another language or in none, `language_uncertain` when the confidence is below `min_confidence`; the score is
-//! the confidence, 0 for other languages.
+//! Languages are named as in ISO 639-3 (`eng`, `cmn`) or 639-1 (`en`, `zh`). Reasons: `language_other` when the
+//! document is in another language or in none, `language_uncertain` when the confidence is below `min_confidence`; the
+//! score is the confidence, 0 for other languages.
 
 mod codes;
 

@@ -1,9 +1,9 @@
 //! Filter `length`: drops documents that are too short or too long, in characters, words, bytes or lines.
 //!
-//! A character is a Unicode scalar value. Words are what white space separates (`words = "whitespace"`), Unicode's words
-//! (`unicode`), or those with every Chinese character as a word (`zh`); by the last two, punctuation is no word. Lines
-//! are those of Python's `str.splitlines`, blank ones too. The first limit that is broken gives the reason, in the order
-//! of [`Settings`]; the score is what was counted.
+//! A character is a Unicode scalar value. Words are what white space separates (`words = "whitespace"`), Unicode's
+//! words (`unicode`), or those with every Chinese character as a word (`zh`); by the last two, punctuation is no word.
+//! Lines are those of Python's `str.splitlines`, blank ones too. The first limit that is broken gives the reason, in
+//! the order of [`Settings`]; the score is what was counted.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
 use trainyard_text::{Words, count_chars, lines};

@@ -1,4 +1,5 @@
-//! Cleaner `mojibake`: repairs UTF-8 that was read as Windows-1252 or Latin-1: `cafÃ©` becomes `café`, `â€™` becomes `’`.
+//! Cleaner `mojibake`: repairs UTF-8 that was read as Windows-1252 or Latin-1: `cafÃ©` becomes `café`, `â€™` becomes
+//! `’`.
 //!
 //! A run of characters beyond ASCII is repaired when all of it, as bytes of Windows-1252, is UTF-8, and when the text
 //! looks less garbled then ([`badness`]), or when the whole document is like that; again and again, for text that was
@@ -101,7 +102,8 @@ impl Mojibake {
         rewrite
     }
 
-    /// Whether all of a text is UTF-8 that was misread: then runs that do not look garbled are repaired with the others.
+    /// Whether all of a text is UTF-8 that was misread: then runs that do not look garbled are repaired with the
+    /// others.
     fn is_misread(&self, text: &str) -> bool {
         let mut decoded = String::new();
         let mut rest = text;

@@ -7,8 +7,8 @@
 //!
 //! The memory is bounded by `memory_mib`, whatever the corpus: counts are kept in a blocked counting Bloom filter of
 //! saturating bytes ([`sketch`]). Words that fall together in it can make a rare word look common, never a common one
-//! rare: 5 of 1000 rare words with 1 million distinct words in 16 MiB. What several instances counted is added up, in any
-//! order, and gives what one would have counted. Words are compared in lower case.
+//! rare: 5 of 1000 rare words with 1 million distinct words in 16 MiB. What several instances counted is added up, in
+//! any order, and gives what one would have counted. Words are compared in lower case.
 
 mod sketch;
 

@@ -7,9 +7,9 @@
 //! spaces behind, for features that count words; the reason is `stop_words_removed`, the score their number. It is not
 //! meant for text that a model learns to write.
 //!
-//! Lists: `en` has the 318 words of scikit-learn (BSD 3-Clause; from the Glasgow Information Retrieval Group), `zh` some
-//! 300 function words of modern Chinese, `own` those of the setting `list`. Words are Unicode's (UAX-29), compared in
-//! lower case; "it's" is one word and in no built-in list. Chinese text has no spaces: at each character the longest
+//! Lists: `en` has the 318 words of scikit-learn (BSD 3-Clause; from the Glasgow Information Retrieval Group), `zh`
+//! some 300 function words of modern Chinese, `own` those of the setting `list`. Words are Unicode's (UAX-29), compared
+//! in lower case; "it's" is one word and in no built-in list. Chinese text has no spaces: at each character the longest
 //! stop word of the list is taken, and each of its characters counts as a word. Without a dictionary this also finds 的
 //! in 目的.
 

@@ -17,8 +17,8 @@
 //!   room left.
 //!
 //! Joined lines have a space between them, none between Chinese or Japanese characters, nor behind a dash. `hyphens`
-//! says what becomes of a hyphen between letters at the end of a line: `keep` keeps it ("well-known"), `join` removes it
-//! ("exam-ple" becomes "example"), which is right for books with hyphenation.
+//! says what becomes of a hyphen between letters at the end of a line: `keep` keeps it ("well-known"), `join` removes
+//! it ("exam-ple" becomes "example"), which is right for books with hyphenation.
 //!
 //! A verdict with new text has the reason `lines_unwrapped`, the number of joined line ends as the score, and spans
 //! where they are. Not idempotent: what is left has another width.

@@ -10,8 +10,8 @@
 //!
 //! All limits are off by default: what is right depends on the language and, for ratios of distinct words and the
 //! entropy, on the length of the documents. The first limit that is broken gives the reason; a document without words
-//! (or without n-grams) breaks none. Words are compared in lower case unless `lowercase` is off, and equal 64-bit hashes
-//! are taken for equal words.
+//! (or without n-grams) breaks none. Words are compared in lower case unless `lowercase` is off, and equal 64-bit
+//! hashes are taken for equal words.
 
 mod count;
 
