@@ -52,7 +52,7 @@ def theirs(clean, documents):
 
 def main():
     file = pathlib.Path(sys.argv[1]).resolve()
-    text = file.read_text(encoding="utf-8", newline="")
+    text = file.read_bytes().decode()
     documents = [text[at : at + 4000] for at in range(0, len(text), 4000)]
     first = ours(file)
     speeds = {name: theirs(clean, documents) for name, clean in THEIRS.items()}
