@@ -54,6 +54,8 @@ pub struct SourceConfig {
     pub metadata: Vec<String>,
     /// What to do with invalid UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// The longest document in MB (10⁶ bytes): a longer one is an error that names its place.
+    pub max_document_mb: u32,
     /// `[[data.source.filter]]`: for this source only, before those of all sources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<PluginConfig>,
@@ -112,6 +114,13 @@ impl DataConfig {
         }
     }
 
+    /// Every filter with the source that it is for, if it is for one: those first.
+    pub fn filters(&self) -> impl Iterator<Item = (Option<u16>, &PluginConfig)> {
+        let of_sources = (0..).zip(&self.source);
+        let of_sources = of_sources.flat_map(|(index, source)| source.filter.iter().map(move |f| (Some(index), f)));
+        of_sources.chain(self.filter.iter().map(|filter| (None, filter)))
+    }
+
     /// What `[data]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let source = section.sections("source", SourceConfig::read);
@@ -122,11 +131,16 @@ impl DataConfig {
         if let Some(twice) = name_apart(&mut source) {
             section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
         }
+        let group = section.text_that("group", "a field of the metadata", |text| !text.is_empty());
+        for source in &mut source {
+            // the split needs it
+            source.metadata.extend(group.clone().filter(|group| !source.metadata.contains(group)));
+        }
         let config = Self {
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             validation: section.number("validation", 0.0..1.0, 0.05),
             test: section.number("test", 0.0..1.0, 0.05),
-            group: section.text_that("group", "a field of the metadata", |text| !text.is_empty()),
+            group,
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
             store: section.path("store"),
@@ -183,8 +197,14 @@ impl SourceConfig {
             id_field: "id".into(),
             metadata: Vec::new(),
             invalid_utf8: InvalidUtf8::Error,
+            max_document_mb: 256,
             filter: Vec::new(),
         }
+    }
+
+    /// `max_document_mb` in bytes.
+    pub(crate) fn max_document_bytes(&self) -> usize {
+        self.max_document_mb as usize * 1_000_000
     }
 
     fn read(section: &mut Section<'_>) -> Self {
@@ -208,6 +228,7 @@ impl SourceConfig {
             id_field: section.text("id_field").unwrap_or(default.id_field),
             metadata: section.texts("metadata", "a field's name", is_named),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
+            max_document_mb: section.integer("max_document_mb", 1..=2000, default.max_document_mb),
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             path: default.path,
         }

@@ -145,6 +145,11 @@ impl Plugin {
         &self.stamp
     }
 
+    /// The settings that the config gives, each with its value as text.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.source.settings.iter().map(|setting| (setting.key.clone(), settings::value_text(&setting.value)))
+    }
+
     /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
     pub fn culprit(&self) -> &str {
         &self.source.culprit
