@@ -10,7 +10,9 @@ mod load;
 mod manifest;
 mod prepare;
 mod read;
+mod sort;
 mod split;
+pub mod stats;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};

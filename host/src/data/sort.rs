@@ -1,0 +1,201 @@
+//! Sorting more than memory holds: sorted runs in unnamed files, merged while they are read.
+
+use crate::{Error, Result};
+use rayon::slice::ParallelSliceMut;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Runs that are merged at once; more are merged into one first, so that few files are open.
+const RUNS_MAX: usize = 64;
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// What can be sorted. Records that compare as equal are alike, or their order does not matter.
+pub(super) trait Record: Ord + Send + Sized {
+    /// Writes the record's bytes.
+    fn write(&self, out: &mut impl Write) -> io::Result<()>;
+
+    /// Reads what `write` wrote.
+    fn read(input: &mut impl Read) -> io::Result<Self>;
+
+    /// Bytes of memory that the record owns beside itself.
+    fn owned_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// Takes records in any order.
+pub(super) struct Sorter<R> {
+    folder: PathBuf,
+    limit_bytes: usize,
+    n_bytes: usize,
+    records: Vec<R>,
+    runs: Vec<Run>,
+}
+
+/// A sorted file.
+struct Run {
+    file: File,
+    n_records: u64,
+}
+
+impl<R: Record> Sorter<R> {
+    /// Keeps up to `limit_bytes` in memory and the rest in `folder`, in files without a name that end with the process.
+    pub fn new(folder: &Path, limit_bytes: usize) -> Self {
+        Self { folder: folder.into(), limit_bytes, n_bytes: 0, records: Vec::new(), runs: Vec::new() }
+    }
+
+    pub fn push(&mut self, record: R) -> Result<()> {
+        self.n_bytes += size_of::<R>() + record.owned_bytes();
+        self.records.push(record);
+        if self.n_bytes < self.limit_bytes {
+            return Ok(());
+        }
+        self.spill()
+    }
+
+    /// Writes what memory holds as a run.
+    fn spill(&mut self) -> Result<()> {
+        self.records.par_sort_unstable();
+        self.n_bytes = 0;
+        let records: Vec<R> = self.records.drain(..).collect();
+        let run = write_run(&self.folder, records.into_iter().map(Ok))?;
+        self.runs.push(run);
+        if self.runs.len() == RUNS_MAX {
+            let merged = Sorted::new(&self.folder, Vec::new(), std::mem::take(&mut self.runs))?;
+            self.runs.push(write_run(&self.folder, merged)?);
+        }
+        Ok(())
+    }
+
+    /// The records from the lowest to the highest.
+    pub fn finish(mut self) -> Result<Sorted<R>> {
+        self.records.par_sort_unstable();
+        Sorted::new(&self.folder, self.records, self.runs)
+    }
+}
+
+fn write_run<R: Record>(folder: &Path, records: impl Iterator<Item = Result<R>>) -> Result<Run> {
+    let cannot_write = |error| Error::io(folder, "write a temporary file in", &error);
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile_in(folder).map_err(cannot_write)?);
+    let mut n_records = 0;
+    for record in records {
+        record?.write(&mut writer).map_err(cannot_write)?;
+        n_records += 1;
+    }
+    let mut file = writer.into_inner().map_err(|error| cannot_write(error.into_error()))?;
+    file.seek(SeekFrom::Start(0)).map_err(cannot_write)?;
+    Ok(Run { file, n_records })
+}
+
+/// Records in order.
+pub(super) struct Sorted<R> {
+    folder: PathBuf,
+    in_memory: std::vec::IntoIter<R>,
+    runs: Vec<(BufReader<File>, u64)>,
+    /// The lowest unread record of each source: the runs, then memory.
+    heads: BinaryHeap<Reverse<(R, usize)>>,
+}
+
+impl<R: Record> Sorted<R> {
+    fn new(folder: &Path, in_memory: Vec<R>, runs: Vec<Run>) -> Result<Self> {
+        let reader = |run: Run| (BufReader::with_capacity(BUFFER_BYTES, run.file), run.n_records);
+        let mut sorted = Self {
+            folder: folder.into(),
+            in_memory: in_memory.into_iter(),
+            runs: runs.into_iter().map(reader).collect(),
+            heads: BinaryHeap::new(),
+        };
+        for source in 0..=sorted.runs.len() {
+            sorted.advance(source)?;
+        }
+        Ok(sorted)
+    }
+
+    fn advance(&mut self, source: usize) -> Result<()> {
+        let record = match self.runs.get_mut(source) {
+            None => self.in_memory.next(),
+            Some((_, 0)) => None,
+            Some((reader, n_left)) => {
+                *n_left -= 1;
+                let cannot_read = |error| Error::io(&self.folder, "read a temporary file in", &error);
+                Some(R::read(reader).map_err(cannot_read)?)
+            }
+        };
+        self.heads.extend(record.map(|record| Reverse((record, source))));
+        Ok(())
+    }
+}
+
+impl<R: Record> Iterator for Sorted<R> {
+    type Item = Result<R>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.runs.is_empty() && self.heads.len() <= 1 {
+            let head = self.heads.pop().map(|Reverse((record, _))| record);
+            return head.or_else(|| self.in_memory.next()).map(Ok);
+        }
+        let Reverse((record, source)) = self.heads.pop()?;
+        Some(self.advance(source).map(|()| record))
+    }
+}
+
+/// Reads a little-endian number.
+pub(super) fn read_u64(input: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    input.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Reads a little-endian number.
+pub(super) fn read_u32(input: &mut impl Read) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    input.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+/// Writes a text behind its length.
+pub(super) fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(&u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes())?;
+    out.write_all(text.as_bytes())
+}
+
+/// Reads what [`write_text`] wrote.
+pub(super) fn read_text(input: &mut impl Read) -> io::Result<Box<str>> {
+    let mut bytes = vec![0; read_u32(input)? as usize];
+    input.read_exact(&mut bytes)?;
+    Ok(String::from_utf8(bytes).map_err(io::Error::other)?.into_boxed_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Record for u64 {
+        fn write(&self, out: &mut impl Write) -> io::Result<()> {
+            out.write_all(&self.to_le_bytes())
+        }
+
+        fn read(input: &mut impl Read) -> io::Result<Self> {
+            read_u64(input)
+        }
+    }
+
+    #[test]
+    fn sorts_with_any_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let numbers: Vec<u64> = (0..20_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 5000).collect();
+        let mut expected = numbers.clone();
+        expected.sort_unstable();
+        // 1000 bytes: 160 runs, merged in between
+        for limit_bytes in [1000, 100_000, usize::MAX] {
+            let mut sorter = Sorter::new(folder.path(), limit_bytes);
+            numbers.iter().for_each(|&number| sorter.push(number).unwrap());
+            let sorted: Vec<u64> = sorter.finish().unwrap().map(Result::unwrap).collect();
+            assert!(sorted == expected, "{limit_bytes}");
+        }
+        assert_eq!(Sorter::<u64>::new(folder.path(), 1).finish().unwrap().count(), 0);
+    }
+}
