@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// Runs that are merged at once; more are merged into one first, so that few files are open.
@@ -32,13 +33,7 @@ pub(super) struct Sorter<R> {
     limit_bytes: usize,
     n_bytes: usize,
     records: Vec<R>,
-    runs: Vec<Run>,
-}
-
-/// A sorted file.
-struct Run {
-    file: File,
-    n_records: u64,
+    runs: Vec<Run<R>>,
 }
 
 impl<R: Record> Sorter<R> {
@@ -61,11 +56,11 @@ impl<R: Record> Sorter<R> {
         self.records.par_sort_unstable();
         self.n_bytes = 0;
         let records: Vec<R> = self.records.drain(..).collect();
-        let run = write_run(&self.folder, records.into_iter().map(Ok))?;
+        let run = Run::write(&self.folder, records.into_iter().map(Ok))?;
         self.runs.push(run);
         if self.runs.len() == RUNS_MAX {
             let merged = Sorted::new(&self.folder, Vec::new(), std::mem::take(&mut self.runs))?;
-            self.runs.push(write_run(&self.folder, merged)?);
+            self.runs.push(Run::write(&self.folder, merged)?);
         }
         Ok(())
     }
@@ -77,17 +72,34 @@ impl<R: Record> Sorter<R> {
     }
 }
 
-fn write_run<R: Record>(folder: &Path, records: impl Iterator<Item = Result<R>>) -> Result<Run> {
-    let cannot_write = |error| Error::io(folder, "write a temporary file in", &error);
-    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile_in(folder).map_err(cannot_write)?);
-    let mut n_records = 0;
-    for record in records {
-        record?.write(&mut writer).map_err(cannot_write)?;
-        n_records += 1;
+/// Records in an unnamed file: written once, then read any number of times, gone when dropped.
+pub(super) struct Run<R> {
+    folder: PathBuf,
+    file: File,
+    n_records: u64,
+    kind: PhantomData<R>,
+}
+
+impl<R: Record> Run<R> {
+    pub fn write(folder: &Path, records: impl Iterator<Item = Result<R>>) -> Result<Self> {
+        let cannot_write = |error| Error::io(folder, "write a temporary file in", &error);
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile_in(folder).map_err(cannot_write)?);
+        let mut n_records = 0;
+        for record in records {
+            record?.write(&mut writer).map_err(cannot_write)?;
+            n_records += 1;
+        }
+        let file = writer.into_inner().map_err(|error| cannot_write(error.into_error()))?;
+        Ok(Self { folder: folder.into(), file, n_records, kind: PhantomData })
     }
-    let mut file = writer.into_inner().map_err(|error| cannot_write(error.into_error()))?;
-    file.seek(SeekFrom::Start(0)).map_err(cannot_write)?;
-    Ok(Run { file, n_records })
+
+    /// All records, in the order of writing.
+    pub fn records(&mut self) -> Result<impl Iterator<Item = Result<R>>> {
+        let cannot_read = |error| Error::io(&self.folder, "read a temporary file in", &error);
+        self.file.seek(SeekFrom::Start(0)).map_err(cannot_read)?;
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, &self.file);
+        Ok((0..self.n_records).map(move |_| R::read(&mut reader).map_err(cannot_read)))
+    }
 }
 
 /// Records in order.
@@ -100,12 +112,16 @@ pub(super) struct Sorted<R> {
 }
 
 impl<R: Record> Sorted<R> {
-    fn new(folder: &Path, in_memory: Vec<R>, runs: Vec<Run>) -> Result<Self> {
-        let reader = |run: Run| (BufReader::with_capacity(BUFFER_BYTES, run.file), run.n_records);
+    fn new(folder: &Path, in_memory: Vec<R>, runs: Vec<Run<R>>) -> Result<Self> {
+        let cannot_read = |error| Error::io(folder, "read a temporary file in", &error);
+        let reader = |mut run: Run<R>| {
+            run.file.seek(SeekFrom::Start(0)).map_err(cannot_read)?;
+            Ok((BufReader::with_capacity(BUFFER_BYTES, run.file), run.n_records))
+        };
         let mut sorted = Self {
             folder: folder.into(),
             in_memory: in_memory.into_iter(),
-            runs: runs.into_iter().map(reader).collect(),
+            runs: runs.into_iter().map(reader).collect::<Result<_>>()?,
             heads: BinaryHeap::new(),
         };
         for source in 0..=sorted.runs.len() {
