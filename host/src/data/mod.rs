@@ -5,6 +5,7 @@
 //! no order of files on disk has a say.
 
 mod config;
+pub mod dedup;
 mod lines;
 mod load;
 mod manifest;

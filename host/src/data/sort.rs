@@ -158,60 +158,94 @@ impl<R: Record> Iterator for Sorted<R> {
     }
 }
 
-/// Reads a little-endian number.
-pub(super) fn read_u64(input: &mut impl Read) -> io::Result<u64> {
-    let mut bytes = [0; 8];
+/// A number in a record.
+pub(super) trait Field: Ord + Send + Copy {
+    /// Writes the number, little-endian.
+    fn write(self, out: &mut impl Write) -> io::Result<()>;
+
+    /// Reads what `write` wrote.
+    fn read(input: &mut impl Read) -> io::Result<Self>;
+}
+
+macro_rules! field {
+    ($type:ty) => {
+        impl Field for $type {
+            fn write(self, out: &mut impl Write) -> io::Result<()> {
+                out.write_all(&self.to_le_bytes())
+            }
+
+            fn read(input: &mut impl Read) -> io::Result<Self> {
+                let mut bytes = [0; size_of::<Self>()];
+                input.read_exact(&mut bytes)?;
+                Ok(Self::from_le_bytes(bytes))
+            }
+        }
+    };
+}
+
+field!(u32);
+field!(u64);
+field!(u128);
+
+impl<A: Field, B: Field> Record for (A, B) {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        self.0.write(out)?;
+        self.1.write(out)
+    }
+
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        Ok((A::read(input)?, B::read(input)?))
+    }
+}
+
+impl<A: Field, B: Field, C: Field> Record for (A, B, C) {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        self.0.write(out)?;
+        self.1.write(out)?;
+        self.2.write(out)
+    }
+
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        Ok((A::read(input)?, B::read(input)?, C::read(input)?))
+    }
+}
+
+/// Writes bytes behind their length.
+pub(super) fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    u32::try_from(bytes.len()).map_err(io::Error::other)?.write(out)?;
+    out.write_all(bytes)
+}
+
+/// Reads what [`write_bytes`] wrote.
+pub(super) fn read_bytes(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; u32::read(input)? as usize];
     input.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
+    Ok(bytes)
 }
 
-/// Reads a little-endian number.
-pub(super) fn read_u32(input: &mut impl Read) -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    input.read_exact(&mut bytes)?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
-/// Writes a text behind its length.
-pub(super) fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(&u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes())?;
-    out.write_all(text.as_bytes())
-}
-
-/// Reads what [`write_text`] wrote.
+/// Reads a text that [`write_bytes`] wrote.
 pub(super) fn read_text(input: &mut impl Read) -> io::Result<Box<str>> {
-    let mut bytes = vec![0; read_u32(input)? as usize];
-    input.read_exact(&mut bytes)?;
-    Ok(String::from_utf8(bytes).map_err(io::Error::other)?.into_boxed_str())
+    Ok(String::from_utf8(read_bytes(input)?).map_err(io::Error::other)?.into_boxed_str())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    impl Record for u64 {
-        fn write(&self, out: &mut impl Write) -> io::Result<()> {
-            out.write_all(&self.to_le_bytes())
-        }
-
-        fn read(input: &mut impl Read) -> io::Result<Self> {
-            read_u64(input)
-        }
-    }
-
     #[test]
     fn sorts_with_any_memory() {
         let folder = tempfile::tempdir().unwrap();
-        let numbers: Vec<u64> = (0..20_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 5000).collect();
+        let hash = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let numbers: Vec<(u64, u32)> = (0..20_000).map(|i| (hash(i) % 5000, i as u32)).collect();
         let mut expected = numbers.clone();
         expected.sort_unstable();
-        // 1000 bytes: 160 runs, merged in between
+        // 1000 bytes: 320 runs, merged in between
         for limit_bytes in [1000, 100_000, usize::MAX] {
             let mut sorter = Sorter::new(folder.path(), limit_bytes);
             numbers.iter().for_each(|&number| sorter.push(number).unwrap());
-            let sorted: Vec<u64> = sorter.finish().unwrap().map(Result::unwrap).collect();
+            let sorted: Vec<_> = sorter.finish().unwrap().map(Result::unwrap).collect();
             assert!(sorted == expected, "{limit_bytes}");
         }
-        assert_eq!(Sorter::<u64>::new(folder.path(), 1).finish().unwrap().count(), 0);
+        assert_eq!(Sorter::<(u64, u32)>::new(folder.path(), 1).finish().unwrap().count(), 0);
     }
 }

@@ -97,3 +97,57 @@ pub(super) fn jaccard(a: &[u64], b: &[u64]) -> f64 {
         n => n_common as f64 / n as f64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MinHashConfig, Preset};
+    use super::*;
+
+    /// The shingles first..first + n, as hashes.
+    fn set(first: u64, n: u64) -> Vec<u64> {
+        let mut set: Vec<_> = (first..first + n).map(|i| xxh3_64_with_seed(&i.to_le_bytes(), 7)).collect();
+        set.sort_unstable();
+        set
+    }
+
+    #[test]
+    fn true_jaccard() {
+        assert_eq!((jaccard(&[], &[]), jaccard(&[1], &[]), jaccard(&[1, 3, 5], &[1, 2, 5, 9])), (1.0, 0.0, 0.4));
+        assert_eq!(jaccard(&set(0, 100), &set(50, 100)), 1.0 / 3.0);
+    }
+
+    /// The mean over many pairs of sets with a known Jaccard index, and the spread, are those of independent hashes.
+    #[test]
+    fn the_estimate_is_unbiased() {
+        let n_pairs = 2000;
+        for (n, shift) in [(10u64, 2u64), (20, 10), (200, 20), (200, 100), (1000, 300)] {
+            let s = (n - shift) as f64 / (n + shift) as f64;
+            let mut hasher = MinHasher::new(&MinHashConfig { seed: n, ..MinHashConfig::preset(Preset::Fineweb) });
+            let mut errors = Vec::new();
+            for pair in 0..n_pairs {
+                let first = pair * 1_000_000;
+                let (_, a) = hasher.sign(&set(first, n));
+                let (_, b) = hasher.sign(&set(first + shift, n));
+                errors.push(estimate(&a, &b) - s);
+            }
+            let mean = errors.iter().sum::<f64>() / n_pairs as f64;
+            let deviation = (errors.iter().map(|error| error * error).sum::<f64>() / n_pairs as f64).sqrt();
+            let expected = (s * (1.0 - s) / 112.0).sqrt();
+            assert!(mean.abs() < 4.0 * expected / (n_pairs as f64).sqrt(), "s = {s}: mean error {mean}");
+            assert!((deviation / expected - 1.0).abs() < 0.1, "s = {s}: {deviation}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn signatures() {
+        let mut hasher = MinHasher::new(&MinHashConfig::preset(Preset::Redpajama));
+        assert_eq!(hasher.sign(&[]), (Vec::new(), Vec::new()));
+        let (bands, sketch) = hasher.sign(&set(0, 50));
+        assert_eq!((bands.len(), sketch.len()), (9, 117));
+        // neither the order nor how often a shingle occurs matters
+        let mut other = set(0, 50);
+        other.reverse();
+        other.push(other[7]);
+        assert_eq!(hasher.sign(&other), (bands, sketch));
+    }
+}

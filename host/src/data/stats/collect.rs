@@ -3,13 +3,12 @@
 use super::grams::{Counted, GramCounter, GramStats, add_up};
 use super::histogram::{Bucket, Histogram};
 use super::scripts::Scripts;
-use crate::data::sort::{Record, Sorter};
+use crate::data::sort::Sorter;
 use crate::data::{DataConfig, Document, batches, documents};
 use crate::Result;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Read, Write};
 use std::path::Path;
 use trainyard_text::{Words, count_chars, lines, ngrams};
 use xxhash_rust::xxh3::xxh3_128;
@@ -102,7 +101,8 @@ pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Re
             let count = |(worker, batch): (&mut Worker, &Vec<Document>)| worker.push_all(batch);
             workers.par_iter_mut().zip(&group).try_for_each(count)?;
             for document in group.iter().flatten() {
-                hashes.push(Hash(xxh3_128(document.text.as_bytes())))?;
+                let hash = xxh3_128(document.text.as_bytes());
+                hashes.push(((hash >> 64) as u64, hash as u64))?;
             }
         }
         sources.push(SourceStats::new(source.name.clone(), &mut workers));
@@ -197,27 +197,12 @@ impl Worker {
     }
 }
 
-/// Hash of a text: 128 bits, so that equal hashes mean equal texts.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Hash(u128);
-
-impl Record for Hash {
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(&self.0.to_le_bytes())
-    }
-
-    fn read(input: &mut impl Read) -> io::Result<Self> {
-        let mut bytes = [0; 16];
-        input.read_exact(&mut bytes)?;
-        Ok(Self(u128::from_le_bytes(bytes)))
-    }
-}
-
-fn count_different(hashes: Sorter<Hash>) -> Result<u64> {
+/// Of hashes of 128 bits, in two halves: equal ones mean equal texts.
+fn count_different(hashes: Sorter<(u64, u64)>) -> Result<u64> {
     let (mut n, mut last) = (0, None);
     for hash in hashes.finish()? {
         let hash = hash?;
-        n += u64::from(last.as_ref() != Some(&hash));
+        n += u64::from(last != Some(hash));
         last = Some(hash);
     }
     Ok(n)

@@ -1,7 +1,7 @@
 //! Exact counts of words and n-grams of any corpus, in bounded memory.
 
 use crate::Result;
-use crate::data::sort::{Record, Sorted, Sorter, read_text, read_u64, write_text};
+use crate::data::sort::{Field, Record, Sorted, Sorter, read_text, write_bytes};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -32,13 +32,13 @@ struct Gram {
 
 impl Record for Gram {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(&self.hash.to_le_bytes())?;
-        out.write_all(&self.count.to_le_bytes())?;
-        write_text(out, &self.text)
+        self.hash.write(out)?;
+        self.count.write(out)?;
+        write_bytes(out, self.text.as_bytes())
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
-        Ok(Self { hash: read_u64(input)?, count: read_u64(input)?, text: read_text(input)? })
+        Ok(Self { hash: Field::read(input)?, count: Field::read(input)?, text: read_text(input)? })
     }
 
     fn owned_bytes(&self) -> usize {
