@@ -24,8 +24,7 @@ fn minhash(preset: Preset) -> DedupConfig {
 }
 
 fn candidates<'a>(config: &DedupConfig, documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Candidates {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut signer, mut deduplicator) = (Signer::new(config), Deduplicator::new(config, folder.path()));
+    let (mut signer, mut deduplicator) = (Signer::new(config), Deduplicator::new(config, &std::env::temp_dir()));
     for (id, text) in documents {
         let signature = Signature::from_bytes(&signer.sign(text).to_bytes()).unwrap();
         deduplicator.push(id, signature).unwrap();
@@ -55,7 +54,7 @@ fn corpus() -> Vec<(String, String)> {
     let mut documents = Vec::new();
     for i in 0..1500u64 {
         let base = words(i, 120);
-        documents.push((format!("d{:05}", random(1, 3 * i) % 90_000), base.join(" ")));
+        documents.push((format!("d{:05}-{i}", random(1, 3 * i) % 90_000), base.join(" ")));
         if i % 3 == 0 {
             documents.push((format!("e{i:05}"), base.join("  \n")));
         }
@@ -66,7 +65,6 @@ fn corpus() -> Vec<(String, String)> {
         }
     }
     documents.sort();
-    documents.dedup_by(|a, b| a.0 == b.0);
     documents
 }
 
@@ -80,7 +78,8 @@ fn the_result_is_a_function_of_the_set() {
         let sorted = shuffled.clone();
         let expected = dedup(&config, &sorted);
         let rows = gone(&expected, &sorted);
-        assert_eq!((expected.counts.exact, rows.len()), (rows.iter().filter(|r| r.2 == DEDUP_EXACT).count() as u64, 875));
+        // 500 exact copies, 375 near ones; where the near one has the lowest id, both others are near to it
+        assert_eq!((expected.counts.exact, expected.counts.near, rows.len()), (375, 500, 875));
         for (order, threads, memory_mb) in [(2, 1, 1), (3, 4, 1), (4, 4, 1024)] {
             shuffled.sort_by_key(|(id, _)| random(order, xxh(id)));
             // half a mebibyte for 2300 signatures: they go through files
@@ -221,10 +220,43 @@ fn what_is_the_same_text() {
 }
 
 #[test]
+fn known_text_is_found() {
+    use trainyard::data::dedup::{Contamination, DecontaminateConfig, Decontaminator};
+    let reference = "It is a truth universally acknowledged, that a single man in possession of a good fortune";
+    let mut decontaminator = Decontaminator::new(&DecontaminateConfig::default());
+    decontaminator.add_reference("novel", reference);
+    decontaminator.add_reference("short", "one two three four five six seven eight");
+    decontaminator.add_reference("too short", "what is the capital of France");
+    // 16 words are 4 n-grams of 13
+    assert_eq!(decontaminator.n_known(), 4 + 1);
+
+    let twelve = "truth universally acknowledged that a single man in possession of a good";
+    assert_eq!(decontaminator.judge(&format!("x {twelve} y")), None);
+    assert_eq!(decontaminator.judge("What is the capital of France?"), None);
+    let text = format!("He said:\n“É — A {} FORTUNE”. {}", twelve.to_uppercase(), "and so on ".repeat(10));
+    let found = decontaminator.judge(&text).unwrap();
+    let start = text.find("A TRUTH").unwrap();
+    let spans = vec![start..text.find("”.").unwrap()];
+    let (reference, n_grams) = ("novel".into(), 2 + 1 + 14 + 30 - 12);
+    assert_eq!(n_grams, 35);
+    let expected = Contamination { is_contaminated: true, reference, matches: 2, share: 2.0 / 35.0, spans };
+    assert_eq!(found, expected);
+    let whole = decontaminator.judge("0. ONE two, three four five six seven eight").unwrap();
+    assert_eq!((whole.reference.as_str(), whole.spans), ("short", vec![3..43]));
+
+    let strict = DecontaminateConfig { min_matches: 2, min_share: 0.06, ..DecontaminateConfig::default() };
+    let mut strict = Decontaminator::new(&strict);
+    strict.add_reference("novel", "É — A TRUTH");
+    assert_eq!(strict.judge(&text), None);
+    strict.add_reference("novel", "It is a truth universally acknowledged, that a single man in possession of a good fortune");
+    assert!(!strict.judge(&text).unwrap().is_contaminated);
+    assert_eq!(["", "\0", "…"].map(|text| strict.judge(text)), [None, None, None]);
+}
+
+#[test]
 fn mistakes_have_a_message() {
     let config = DedupConfig::default();
-    let folder = tempfile::tempdir().unwrap();
-    let mut deduplicator = Deduplicator::new(&config, folder.path());
+    let mut deduplicator = Deduplicator::new(&config, &std::env::temp_dir());
     let signature = Signer::new(&config).sign("x");
     (0..2).for_each(|_| deduplicator.push("a", signature.clone()).unwrap());
     let error = deduplicator.finish().err().unwrap();

@@ -6,6 +6,7 @@
 
 mod config;
 pub mod dedup;
+mod hashed;
 mod lines;
 mod load;
 mod manifest;

@@ -99,7 +99,8 @@ pub enum Shingle {
     },
 }
 
-fn words_name<S: serde::Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes the name of a splitter.
+pub(super) fn words_name<S: serde::Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name(*words))
 }
 
@@ -108,7 +109,8 @@ fn name(words: Words) -> &'static str {
     WORDS.iter().find(|(_, choice)| *choice == words).map_or("whitespace", |(name, _)| name)
 }
 
-const WORDS: [(&str, Words); 3] = [("whitespace", Words::Whitespace), ("unicode", Words::Unicode), ("zh", Words::Zh)];
+/// The splitters by their names in configs.
+pub(super) const WORDS: [(&str, Words); 3] = [("whitespace", Words::Whitespace), ("unicode", Words::Unicode), ("zh", Words::Zh)];
 
 impl Default for DedupConfig {
     fn default() -> Self {

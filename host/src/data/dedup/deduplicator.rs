@@ -8,6 +8,7 @@ use super::config::{DedupConfig, Exact};
 use super::duplicates::Duplicates;
 use super::minhash::jaccard;
 use super::signature::{Shingles, Signature};
+use crate::data::hashed::HashedMap;
 use crate::data::sort::{Record, Run, Sorter, read_bytes, read_text, write_bytes};
 use crate::{Error, Result};
 use std::cmp::Ordering;
@@ -250,7 +251,7 @@ pub(super) struct ShingleStore {
     file: BufWriter<File>,
     n_bytes: u64,
     /// Hash of each wanted document's id → its number.
-    numbers: HashMap<u128, u32>,
+    numbers: HashedMap<u128, u32>,
     /// Number of a document → where its shingles begin, and how many there are.
     places: HashMap<u32, (u64, usize)>,
 }
@@ -259,7 +260,7 @@ impl ShingleStore {
     fn new(folder: &Path) -> Result<Self> {
         let file =
             tempfile::tempfile_in(folder).map_err(|error| Error::io(folder, "make a temporary file in", &error))?;
-        let (numbers, places) = (HashMap::new(), HashMap::new());
+        let (numbers, places) = (HashedMap::default(), HashMap::new());
         Ok(Self { folder: folder.into(), file: BufWriter::new(file), n_bytes: 0, numbers, places })
     }
 

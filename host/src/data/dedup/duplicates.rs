@@ -4,10 +4,10 @@ use super::config::{Action, DedupConfig, Exact};
 use super::deduplicator::Candidates;
 use super::minhash::{estimate, jaccard};
 use super::pieces::cut;
+use crate::data::hashed::HashedMap;
 use crate::data::sort::{Field, Record, Sorter, read_bytes, write_bytes};
 use crate::{Error, Result};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -29,7 +29,7 @@ pub struct Duplicates {
     /// Sums, for reports.
     pub counts: Counts,
     /// Hash of the id → what it is a duplicate of.
-    rows: HashMap<u128, Row>,
+    rows: HashedMap<u128, Row>,
     heads: Vec<Box<str>>,
     cuts: Cuts,
 }
@@ -85,7 +85,7 @@ impl Duplicates {
         let mut duplicates = Self {
             config: candidates.config.clone(),
             counts: Counts { documents: candidates.clusters.len().into(), ..Counts::default() },
-            rows: HashMap::new(),
+            rows: HashedMap::default(),
             heads: Vec::new(),
             cuts: Cuts::new(&candidates)?,
         };
@@ -200,7 +200,7 @@ struct Cuts {
     folder: PathBuf,
     file: Mutex<File>,
     /// Hash of the id → where the numbers begin, and how many there are.
-    places: HashMap<u128, (u64, u32)>,
+    places: HashedMap<u128, (u64, u32)>,
 }
 
 impl Cuts {
@@ -208,7 +208,7 @@ impl Cuts {
         let folder = candidates.folder.clone();
         let file =
             tempfile::tempfile_in(&folder).map_err(|error| Error::io(&folder, "make a temporary file in", &error))?;
-        Ok(Self { folder, file: Mutex::new(file), places: HashMap::new() })
+        Ok(Self { folder, file: Mutex::new(file), places: HashedMap::default() })
     }
 
     /// Finds the pieces that occur before, of the documents that stay, and counts them.

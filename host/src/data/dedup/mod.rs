@@ -6,6 +6,7 @@
 
 mod clusters;
 mod config;
+mod decontaminate;
 mod deduplicator;
 mod duplicates;
 mod minhash;
@@ -13,6 +14,7 @@ mod pieces;
 mod signature;
 
 pub use config::{Action, DedupConfig, Exact, MinHashConfig, Normalise, Preset, Shingle};
+pub use decontaminate::{CONTAMINATED, Contamination, DecontaminateConfig, Decontaminator};
 pub use deduplicator::{Candidates, Deduplicator};
 pub use duplicates::{Counts, DEDUP_EXACT, DEDUP_NEAR, DEDUP_REPEATED, Duplicate, Duplicates, Rewritten};
 pub use signature::{Shingles, Signature, Signer};

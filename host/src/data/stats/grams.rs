@@ -1,10 +1,11 @@
 //! Exact counts of words and n-grams of any corpus, in bounded memory.
 
 use crate::Result;
+use crate::data::hashed::HashedMap;
 use crate::data::sort::{Field, Record, Sorted, Sorter, read_text, write_bytes};
 use serde::Serialize;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use trainyard_text::ngrams::combine;
@@ -18,7 +19,7 @@ pub(super) struct GramCounter {
     n: usize,
     limit_bytes: usize,
     n_bytes: usize,
-    counts: HashMap<u64, (u64, Box<str>)>,
+    counts: HashedMap<u64, (u64, Box<str>)>,
     spilled: Sorter<Gram>,
 }
 
@@ -76,7 +77,7 @@ impl GramCounter {
     pub fn new(n: usize, folder: &Path, limit_bytes: usize) -> Self {
         // half for the table, half for what is being sorted
         let limit_bytes = limit_bytes / 2;
-        Self { n, limit_bytes, n_bytes: 0, counts: HashMap::new(), spilled: Sorter::new(folder, limit_bytes) }
+        Self { n, limit_bytes, n_bytes: 0, counts: HashedMap::default(), spilled: Sorter::new(folder, limit_bytes) }
     }
 
     /// Counts the n-grams of a text, given its words and their hashes.
