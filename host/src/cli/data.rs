@@ -1,24 +1,46 @@
 //! `trainyard data`: what is in the documents.
 
-use super::data_args::{DataCommand, InputArgs, StatsArgs};
+use super::data_args::{DataCommand, FeaturesArgs, InputArgs, Kind, StatsArgs};
 use super::output::{Outcome, print};
+use trainyard::data::features::{self, FeatureKind, FeatureOptions};
 use trainyard::data::{DataConfig, SourceConfig, stats};
 use trainyard::{Error, Result, config};
 
 pub fn run(command: &DataCommand) -> Outcome {
     match command {
         DataCommand::Stats(args) => count(args),
+        DataCommand::Features(args) => extract(args),
     }
 }
 
 fn count(args: &StatsArgs) -> Outcome {
     let options = stats::StatsOptions {
-        words: args.input.words,
+        words: args.words,
         lowercase: args.lowercase,
         top: args.top,
-        memory_bytes: args.input.memory << 20,
+        memory_bytes: args.memory << 20,
     };
     print(&stats::collect(&args.input.sources()?, &options, &std::env::temp_dir())?, args.json)
+}
+
+fn extract(args: &FeaturesArgs) -> Outcome {
+    let options = FeatureOptions {
+        kind: match args.kind {
+            Kind::Counts => FeatureKind::Counts,
+            Kind::Tfidf => FeatureKind::Tfidf,
+            Kind::Hashing => FeatureKind::Hashing(args.columns),
+        },
+        tokens: args.words,
+        lowercase: !args.case_sensitive,
+        ngrams: args.ngrams.0..=args.ngrams.1,
+        min_df: args.min_df,
+        max_df: args.max_df,
+        max_features: args.max_features,
+        sublinear: args.sublinear,
+        single: args.single,
+        neighbours: args.neighbours,
+    };
+    print(&features::extract(&args.input.sources()?, &options, &args.out)?, args.json)
 }
 
 impl InputArgs {

@@ -6,6 +6,7 @@
 
 mod config;
 pub mod dedup;
+pub mod features;
 mod hashed;
 mod lines;
 mod load;
