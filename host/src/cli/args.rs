@@ -1,6 +1,7 @@
 //! The command line as written: what `--help` shows.
 
 use super::bench_args::BenchCommand;
+use super::data_args::DataCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::plugin::Language;
@@ -41,6 +42,8 @@ pub enum Command {
     Filter(FilterArgs),
     #[command(subcommand)]
     Tokenizer(TokenizerCommand),
+    #[command(subcommand)]
+    Data(DataCommand),
     #[command(subcommand)]
     Plugin(PluginCommand),
     #[command(subcommand)]

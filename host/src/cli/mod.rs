@@ -5,6 +5,8 @@
 mod args;
 mod bench;
 mod bench_args;
+mod data;
+mod data_args;
 mod dev;
 mod filter;
 mod output;
@@ -62,6 +64,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Generate(args) => run::generate(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
+        Command::Data(command) => data::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::PluginWorker => worker::run(),

@@ -5,12 +5,17 @@
 //! no order of files on disk has a say.
 
 mod config;
+pub mod dedup;
+pub mod features;
+mod hashed;
 mod lines;
 mod load;
 mod manifest;
 mod prepare;
 mod read;
+mod sort;
 mod split;
+pub mod stats;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};

@@ -14,12 +14,14 @@
 
 pub mod chars;
 mod lines;
+mod nfc;
 pub mod ngrams;
 mod sentences;
 mod table;
 mod words;
 
 pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
+pub use nfc::nfc;
 pub use sentences::count_sentences;
 pub use table::Table;
 pub use words::{Split, Words};
