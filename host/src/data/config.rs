@@ -1,5 +1,6 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
+use super::dedup::{DecontaminateConfig, DedupConfig};
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;
@@ -22,6 +23,12 @@ pub struct DataConfig {
     /// Where finished work is kept, for this run and others; `run.dir/store` if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
+    /// `[data.dedup]`: repetitions, which go after all filters; none are looked for without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<DedupConfig>,
+    /// `[data.decontaminate]`: training text that evaluations know, which goes last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decontaminate: Option<DecontaminateConfig>,
     /// `[[data.source]]`, at least one.
     pub source: Vec<SourceConfig>,
     /// `[[data.filter]]`, applied in this order, after those of the source.
@@ -109,6 +116,8 @@ impl DataConfig {
             scores: true,
             threads: 0,
             store: None,
+            dedup: None,
+            decontaminate: None,
             source,
             filter: Vec::new(),
         }
@@ -144,6 +153,8 @@ impl DataConfig {
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
             store: section.path("store"),
+            dedup: section.optional("dedup", DedupConfig::read),
+            decontaminate: section.optional("decontaminate", DecontaminateConfig::read),
             ..Self::new(source)
         };
         if config.validation + config.test >= 1.0 {

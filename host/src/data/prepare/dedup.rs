@@ -94,12 +94,7 @@ impl Stages<'_> {
     }
 
     /// The shingles of the candidates in a piece.
-    fn wanted(
-        &self,
-        config: &DedupConfig,
-        piece: &Piece,
-        candidates: &Candidates,
-    ) -> Result<Vec<(String, Shingles)>> {
+    fn wanted(&self, config: &DedupConfig, piece: &Piece, candidates: &Candidates) -> Result<Vec<(String, Shingles)>> {
         let mut signer = Signer::new(config);
         let mut all = Vec::new();
         for judged in piece.read()? {

@@ -3,6 +3,7 @@
 mod batch;
 mod chain;
 mod compress;
+mod dedup;
 mod encode;
 mod filter;
 mod judged;
