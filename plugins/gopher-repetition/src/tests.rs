@@ -47,7 +47,13 @@ fn repeated_n_grams() {
     let five = "acknowledgeduniversallythatsinglefortune".len() as f64;
     let eight = again.replace(' ', "").len() as f64;
     assert_eq!((values[8], values[11], values[12]), (five / n_chars, eight / n_chars, 0.0));
-    let strict = Settings { max_duplicate_5_grams: 0.0, max_duplicate_8_grams: 0.05, ..Settings::default() };
+    let strict = Settings {
+        max_top_3_gram: 0.0,
+        max_top_4_gram: 0.0,
+        max_duplicate_5_grams: 0.0,
+        max_duplicate_8_grams: 0.05,
+        ..Settings::default()
+    };
     let found = verdict(&strict, &document);
     assert_eq!(found.reason, "duplicated_8_n_grams");
     let Span { start, end } = found.spans[0];
