@@ -51,6 +51,8 @@ fn repeated_n_grams() {
         max_top_3_gram: 0.0,
         max_top_4_gram: 0.0,
         max_duplicate_5_grams: 0.0,
+        max_duplicate_6_grams: 0.0,
+        max_duplicate_7_grams: 0.0,
         max_duplicate_8_grams: 0.05,
         ..Settings::default()
     };
