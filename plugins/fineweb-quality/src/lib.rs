@@ -185,7 +185,7 @@ mod tests {
             (lines("。bcdefg"), "", 0.0, 0),
             (lines("abcde.") + "short.\n" + &"字".repeat(30) + "\n" + &"字".repeat(31), "", 0.0, 0),
             ((lines("ab") + &"short.\n".repeat(5)), "short_line_ratio", 5.0 / 7.0, 0),
-            (lines("ab.cd.a"), "char_dup_ratio", 53.0 / (7.0 * 53.0), 1),
+            (lines("ab.cd!a"), "char_dup_ratio", 53.0 / (7.0 * 53.0), 1),
             ((lines("abcde.") + &"\n".repeat(20)), "list_ratio", 26.0 / 66.0, 0),
         ];
         for (document, reason, score, n_spans) in cases {
@@ -194,7 +194,7 @@ mod tests {
             assert_eq!((found.reason.as_str(), found.score), (reason, expected), "{document}");
             assert_eq!(found.spans.len(), n_spans);
         }
-        let document = lines("ab.cd.a");
+        let document = lines("ab.cd!a");
         let Span { start, end } = verdict(&Settings::default(), &document).spans[0];
         assert_eq!((start as usize, &document[start as usize..end as usize]), (6 * 54, &document[..53]));
     }
