@@ -15,11 +15,13 @@
 pub mod chars;
 mod lines;
 pub mod ngrams;
+mod phrases;
 mod sentences;
 mod table;
 mod words;
 
 pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
+pub use phrases::Phrases;
 pub use sentences::count_sentences;
 pub use table::Table;
 pub use words::{Split, Words};

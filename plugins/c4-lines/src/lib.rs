@@ -21,10 +21,9 @@
 mod citations;
 
 use citations::citations;
-use memchr::memmem::Finder;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Span, Verdict, config};
 use trainyard_text::chars::is_space;
-use trainyard_text::{Words, count_chars, count_sentences, lines, offset_in, strip};
+use trainyard_text::{Phrases, Words, count_chars, count_sentences, lines, offset_in, strip};
 
 config! {
     /// Settings of `c4-lines`. A number of 0 and an empty text switch their rule off.
@@ -60,10 +59,9 @@ pub struct C4Lines {
     settings: Settings,
     words: Words,
     phrases: Vec<String>,
-    /// Texts of which a page must hold one for rules 5 to 8 to have a say.
-    suspects: Vec<Finder<'static>>,
-    /// The page in lower case, and a line without its citations: memory that is used again.
-    lower: Vec<u8>,
+    /// For pages in which rules 5 to 8 have a say.
+    sieve: Phrases,
+    /// A line without its citations: memory that is used again.
     line: String,
 }
 
@@ -77,16 +75,12 @@ impl Create for C4Lines {
         if let Some(phrase) = phrases.iter().find(|phrase| phrase.to_lowercase() != **phrase) {
             return Err(PluginError::config(format!("cut_phrases: expected lower case, got {phrase:?}")));
         }
-        // three of the phrases hold "cookies": one search for all
-        let suspect = |phrase: &str| phrase.split(' ').find(|word| *word == "cookies").unwrap_or(phrase).to_owned();
-        let mut suspects: Vec<String> = phrases.iter().map(|phrase| suspect(phrase)).collect();
-        suspects.extend(settings.drop_lorem_ipsum.then(|| LOREM_IPSUM.to_owned()));
-        suspects.extend(settings.cut_javascript.then(|| JAVASCRIPT.to_owned()));
-        suspects.extend(settings.drop_curly_bracket.then(|| "{".to_owned()));
-        suspects.sort_unstable();
-        suspects.dedup();
-        let suspects = suspects.iter().map(|text| Finder::new(text).into_owned()).collect();
-        Ok(Self { settings, words, phrases, suspects, lower: Vec::new(), line: String::new() })
+        let mut all: Vec<&str> = phrases.iter().map(String::as_str).collect();
+        all.extend(settings.drop_lorem_ipsum.then_some(LOREM_IPSUM));
+        all.extend(settings.cut_javascript.then_some(JAVASCRIPT));
+        all.extend(settings.drop_curly_bracket.then_some("{"));
+        let sieve = Phrases::new(all);
+        Ok(Self { settings, words, phrases, sieve, line: String::new() })
     }
 }
 
@@ -108,7 +102,7 @@ enum Fate {
 
 impl C4Lines {
     fn verdict(&mut self, document: &str) -> Verdict {
-        let (is_suspect, least) = (self.is_suspect(document), self.settings.min_sentences as usize);
+        let (is_suspect, least) = (self.sieve.may_be_in(document), self.settings.min_sentences as usize);
         let (mut kept, mut n_sentences) = (String::with_capacity(document.len()), 0);
         let mut gone = Gone { document, spans: Vec::new() };
         for line in lines(document) {
@@ -147,15 +141,6 @@ impl C4Lines {
             return Verdict::keep();
         }
         Verdict { spans: gone.spans, ..Verdict::rewrite(kept) }
-    }
-
-    /// Whether rules 5 to 8 can have a say.
-    fn is_suspect(&mut self, document: &str) -> bool {
-        self.lower.clear();
-        self.lower.extend(document.bytes().map(|byte| byte.to_ascii_lowercase()));
-        // characters whose lower case is ASCII, or holds it
-        let has_others = || document.contains(['\u{130}', '\u{212a}']);
-        self.suspects.iter().any(|text| text.find(&self.lower).is_some()) || (!document.is_ascii() && has_others())
     }
 
     /// What becomes of a line; `line` of this filter is the line then, if citations were cut out.
