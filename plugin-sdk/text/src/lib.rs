@@ -21,7 +21,7 @@ mod table;
 mod words;
 
 pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
-pub use phrases::Phrases;
+pub use phrases::{Phrases, count};
 pub use sentences::count_sentences;
 pub use table::Table;
 pub use words::{Split, Words};

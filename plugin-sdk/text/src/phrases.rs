@@ -13,7 +13,7 @@ impl Phrases {
     /// Phrases in lower case.
     pub fn new<'a>(phrases: impl IntoIterator<Item = &'a str>) -> Self {
         // a long word stands for its phrase, so that phrases about cookies are one search
-        let needle = |phrase: &'a str| phrase.split(' ').filter(|word| word.len() > 5).max_by_key(|word| word.len());
+        let needle = |phrase: &'a str| phrase.rsplit(' ').filter(|word| word.len() > 5).max_by_key(|word| word.len());
         let mut needles: Vec<&str> = phrases.into_iter().map(|phrase| needle(phrase).unwrap_or(phrase)).collect();
         needles.sort_by_key(|needle| needle.len());
         let mut kept: Vec<&str> = Vec::new();
@@ -31,9 +31,14 @@ impl Phrases {
         self.lower.clear();
         self.lower.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
         // characters whose lower case is ASCII, or holds it
-        let has_others = || !text.is_ascii() && text.contains(['\u{130}', '\u{212a}']);
+        let has_others = || !text.is_ascii() && ["\u{130}", "\u{212a}"].into_iter().any(|char| count(text, char) > 0);
         self.needles.iter().any(|needle| needle.find(&self.lower).is_some()) || has_others()
     }
+}
+
+/// How often a text occurs in another, without overlap.
+pub fn count(text: &str, part: &str) -> usize {
+    memchr::memmem::find_iter(text.as_bytes(), part.as_bytes()).count()
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl FinewebQuality {
     }
 
     fn line_breaks_per_word(&self, document: &str) -> f64 {
-        count_breaks(document) as f64 / self.words.split(document).count() as f64
+        count_breaks(document) as f64 / self.words.count(document) as f64
     }
 }
 

@@ -1,94 +1,70 @@
 //! The n-grams of a document: which occurs most often, and which come again.
 //!
 //! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the shorter
-//! n-grams it is made of, and so without any collision; only n-grams of repeated (n-1)-grams are looked at. An n-gram
-//! whose words count as one text is known by a polynomial hash of that text, a difference of two prefix hashes (Karp &
-//! Rabin 1987); only positions whose next 16 bytes occur elsewhere are looked at.
+//! n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as one text is
+//! known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions whose next 16
+//! bytes may occur elsewhere are looked at.
 
-use crate::window::{MIN_WORDS, Windows};
+use crate::window::Windows;
+use crate::word::{Word, hash, mix, power};
 use trainyard_plugin::Span;
 use trainyard_text::{Table, Words, offset_in};
 
-/// Base of the polynomial, modulo 2^64: odd, so that it can be divided by.
-const BASE: u64 = 0x9e6c_63d0_876a_3f6b;
-const POWERS: [u64; 64] = powers(BASE);
-const INVERSE_POWERS: [u64; 64] = powers(inverse(BASE));
+/// Least and greatest number of words of the n-grams that are searched for repeats.
+const MIN_REPEATED: usize = 5;
+const MAX_REPEATED: usize = 10;
 
 /// The words of a document and what is needed to compare n-grams of them. Its memory is used again for the next one.
 #[derive(Default)]
 pub struct Grams {
+    hashes: Vec<u64>,
     words: Vec<Word>,
     windows: Windows,
     table: Table,
+    /// Positions + 1 of pairs of words, by hash; 0 where there is none.
+    pairs: Vec<u32>,
     /// For the n-grams looked at last, by position: where the same n-gram occurs first.
     first: Vec<u32>,
     /// By position of a first occurrence: how often the n-gram occurs.
     count: Vec<u32>,
     /// The first occurrence of the most frequent of them.
     top: usize,
-}
-
-/// A word and what is before it; the last entry is the end of the text.
-#[derive(Clone, Copy)]
-struct Word {
-    /// Hash of the word.
-    hash: u64,
-    /// Sum over the words before this one of their hash / BASE^(bytes up to their end), white space left out.
-    sum: u64,
-    /// BASE^(bytes before this word).
-    power: u64,
-    /// Bytes of the text before this word, and at its end.
-    span: Span,
-    /// Characters of the words before this one.
-    n_chars: u32,
+    /// N-grams that occurred before: number of words and position.
+    repeats: Vec<(usize, usize)>,
 }
 
 impl Grams {
     /// Takes the words of a document.
     pub fn read(&mut self, text: &str, words: Words) {
+        self.hashes.clear();
         self.words.clear();
-        self.windows.clear();
-        let mut at = Word { hash: 0, sum: 0, power: 1, span: Span { start: 0, end: 0 }, n_chars: 0 };
-        let mut inverse = 1u64;
-        for word in words.split(text) {
-            let bytes = word.as_bytes();
-            let (mut hash, mut n_continued) = (0u64, 0);
-            for &byte in bytes {
-                // a NUL must count
-                hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(byte) + 1);
-                n_continued += u32::from(byte & 0xc0 == 0x80);
-            }
-            let start = offset_in(text, word);
-            let span = Span { start: start as u32, end: (start + bytes.len()) as u32 };
-            self.windows.push(bytes);
-            self.words.push(Word { hash, span, ..at });
-            inverse = inverse.wrapping_mul(power(&INVERSE_POWERS, bytes.len()));
-            at.power = at.power.wrapping_mul(power(&POWERS, bytes.len()));
-            at.sum = at.sum.wrapping_add(hash.wrapping_mul(inverse));
-            at.n_chars += bytes.len() as u32 - n_continued;
+        let (bytes, is_ascii) = (text.as_bytes(), text.is_ascii());
+        let (mut n_chars, mut n_bytes) = (0, 0);
+        for piece in words.split(text) {
+            let start = offset_in(text, piece);
+            let end = start + piece.len();
+            self.hashes.push(hash(bytes, start, end));
+            self.words.push(Word { start: start as u32, end: end as u32, n_chars, n_bytes });
+            n_chars += if is_ascii { piece.len() } else { piece.chars().count() } as u32;
+            n_bytes += piece.len() as u32;
         }
-        self.words.push(at);
+        self.words.push(Word { start: bytes.len() as u32, end: bytes.len() as u32, n_chars, n_bytes });
     }
 
-    /// Words of the document.
-    pub fn n_words(&self) -> usize {
-        self.words.len() - 1
+    /// Characters of `n` words from `start` on.
+    pub fn chars(&self, start: usize, n: usize) -> usize {
+        (self.words[start + n].n_chars - self.words[start].n_chars) as usize
     }
 
-    /// Characters of the words from `start` to `end`.
-    pub fn chars(&self, start: usize, end: usize) -> usize {
-        (self.words[end].n_chars - self.words[start].n_chars) as usize
-    }
-
-    /// Bytes of the document from the word `start` to the end of the word before `end`.
-    pub fn span(&self, start: usize, end: usize) -> Span {
-        Span { start: self.words[start].span.start, end: self.words[end - 1].span.end }
+    /// Where in the document `n` words from `start` on are.
+    pub fn span(&self, start: usize, n: usize) -> Span {
+        Span { start: self.words[start].start, end: self.words[start + n - 1].end }
     }
 
     /// Position and number of the n-gram that occurs most often, the first of them if several do; none when there are
     /// less than `n` words. To be asked for `n` = 2, 3, 4, ... in this order.
     pub fn top(&mut self, n: usize) -> Option<(usize, u32)> {
-        if self.n_words() < n {
+        if self.hashes.len() < n {
             return None;
         }
         if n == 2 {
@@ -112,99 +88,84 @@ impl Grams {
     }
 
     fn group_pairs(&mut self) {
-        let n_grams = self.n_words() - 1;
-        self.table.clear(n_grams);
+        let n_grams = self.hashes.len() - 1;
+        let n_slots = (2 * n_grams).next_power_of_two();
+        self.pairs.clear();
+        self.pairs.resize(n_slots, 0);
         self.first.clear();
         self.count.clear();
         self.count.resize(n_grams, 1);
-        for i in 0..n_grams {
-            // multiplied unequally, or a pair would be its own reverse
-            let key = self.words[i].hash.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ self.words[i + 1].hash.rotate_left(32);
-            let first = known(&mut self.table, key, i);
-            self.first.push(first);
-            self.count[first as usize] += u32::from((first as usize) < i);
+        for (i, pair) in self.hashes.windows(2).enumerate() {
+            // turned, or a pair would be its own reverse
+            let mut slot = (mix(pair[0] ^ pair[1].rotate_left(32)) >> 32) as usize & (n_slots - 1);
+            let first = loop {
+                match self.pairs[slot] as usize {
+                    0 => break i,
+                    known if self.hashes[known - 1..].starts_with(pair) => break known - 1,
+                    _ => slot = (slot + 1) & (n_slots - 1),
+                }
+            };
+            self.pairs[slot] = first as u32 + 1;
+            self.first.push(first as u32);
+            self.count[first] += u32::from(first < i);
         }
     }
 
     /// From groups of (n-1)-grams to groups of n-grams.
     fn group_longer(&mut self, n: usize) {
-        let n_grams = self.n_words() + 1 - n;
+        let n_grams = self.hashes.len() + 1 - n;
         let is_repeated = |i: usize| self.count[self.first[i] as usize] > 1;
-        let repeated: Vec<usize> = (0..n_grams).filter(|&i| is_repeated(i) && is_repeated(i + 1)).collect();
-        let keys: Vec<u64> =
-            repeated.iter().map(|&i| u64::from(self.first[i]) << 32 | u64::from(self.first[i + 1])).collect();
+        let repeated: Vec<(usize, u64)> = (0..n_grams)
+            .filter(|&i| is_repeated(i) && is_repeated(i + 1))
+            .map(|i| (i, u64::from(self.first[i]) << 32 | u64::from(self.first[i + 1])))
+            .collect();
         self.table.clear(repeated.len());
         self.first.clear();
         self.first.extend(0..n_grams as u32);
         self.count.clear();
         self.count.resize(n_grams, 1);
-        for (i, key) in repeated.into_iter().zip(keys) {
-            let first = known(&mut self.table, key, i);
+        for (i, key) in repeated {
+            let value = self.table.value(key);
+            if *value == 0 {
+                *value = i as u32 + 1;
+            }
+            let first = *value - 1;
             self.first[i] = first;
             self.count[first as usize] += u32::from((first as usize) < i);
         }
     }
 
-    /// Positions and characters of the n-grams that occurred before, from left to right; the search goes on behind a repeated n-gram,
-    /// whose words begin no other. Two n-grams are the same when their words written without spaces are. For `n` of 5
-    /// and more.
-    pub fn repeats(&mut self, n: usize) -> impl Iterator<Item = (usize, usize)> {
-        debug_assert!(n >= MIN_WORDS, "the sieve drops shorter n-grams");
-        let Self { words, windows, table, .. } = self;
-        let repeated = windows.repeated();
-        table.clear(repeated.len());
-        let n_words = words.len() - 1;
-        let mut next = 0;
-        let positions = repeated.iter().map(|&position| position as usize);
-        positions.take_while(move |&i| i + n <= n_words).filter_map(move |i| {
-            if i < next {
-                return None;
+    /// Looks for n-grams of 5 to 10 words that occurred before, from left to right; for each length the search goes on
+    /// behind a repeated n-gram, whose words begin no other. Two n-grams are the same when their words written without
+    /// spaces are. `text` is what was read.
+    pub fn find_repeats(&mut self, text: &str) {
+        let n_words = self.hashes.len();
+        self.windows.read(text.as_bytes(), &self.words);
+        self.table.clear(n_words);
+        self.repeats.clear();
+        let mut next = [0; MAX_REPEATED + 1];
+        for i in 0..n_words {
+            if !self.windows.may_repeat(&self.words, i, MIN_REPEATED) {
+                continue;
             }
-            let end = words[i + n];
-            let hash = end.sum.wrapping_sub(words[i].sum).wrapping_mul(end.power);
-            let is_new = table.insert(hash);
-            next = if is_new { i + 1 } else { i + n };
-            (!is_new).then(|| (i, (end.n_chars - words[i].n_chars) as usize))
-        })
+            let (mut joined, end) = (0u64, (i + MAX_REPEATED).min(n_words));
+            for (n, (word, &hash)) in (1..).zip(self.words[i..end].iter().zip(&self.hashes[i..end])) {
+                joined = joined.wrapping_mul(power((word.end - word.start) as usize)).wrapping_add(hash);
+                if n < MIN_REPEATED || i < next[n] {
+                    continue;
+                }
+                // the lengths have one table
+                if !self.table.insert(mix(joined.wrapping_add(n as u64))) {
+                    self.repeats.push((n, i));
+                    next[n] = i + n;
+                }
+            }
+        }
     }
-}
 
-/// The position at which a key was first seen; `position` when it is new.
-#[inline]
-fn known(table: &mut Table, key: u64, position: usize) -> u32 {
-    let value = table.value(key);
-    if *value == 0 {
-        *value = position as u32 + 1;
-    }
-    *value - 1
-}
-
-const fn powers(base: u64) -> [u64; 64] {
-    let mut powers = [1u64; 64];
-    let mut i = 1;
-    while i < 64 {
-        powers[i] = powers[i - 1].wrapping_mul(base);
-        i += 1;
-    }
-    powers
-}
-
-/// The inverse of an odd number modulo 2^64, by Newton's method.
-const fn inverse(odd: u64) -> u64 {
-    let mut inverse = odd;
-    let mut i = 0;
-    while i < 6 {
-        inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
-        i += 1;
-    }
-    inverse
-}
-
-#[inline]
-fn power(powers: &[u64; 64], exponent: usize) -> u64 {
-    match powers.get(exponent) {
-        Some(&power) => power,
-        None => powers[1].wrapping_pow(exponent as u32),
+    /// Positions of the n-grams that [`Grams::find_repeats`] found.
+    pub fn repeats(&self, n: usize) -> impl Iterator<Item = usize> {
+        self.repeats.iter().filter(move |repeat| repeat.0 == n).map(|repeat| repeat.1)
     }
 }
 
@@ -219,6 +180,11 @@ mod tests {
         grams
     }
 
+    fn repeats_of(grams: &mut Grams, text: &str, n: usize) -> Vec<usize> {
+        grams.find_repeats(text);
+        grams.repeats(n).collect()
+    }
+
     #[test]
     fn top_is_the_first_of_the_most_frequent() {
         let mut text = grams("a b a b c d c d e");
@@ -230,14 +196,14 @@ mod tests {
         assert_eq!((text.top(2), text.top(3), text.top(4)), (Some((2, 2)), Some((2, 2)), Some((2, 2))));
         assert_eq!(text.occurrences().collect::<Vec<_>>(), [2, 6]);
         let mut text = grams("ab c a bc é");
-        assert_eq!((text.top(2), text.chars(0, 5), text.span(1, 4)), (Some((0, 1)), 7, Span { start: 3, end: 9 }));
+        assert_eq!((text.top(2), text.chars(0, 5), text.span(1, 3)), (Some((0, 1)), 7, Span { start: 3, end: 9 }));
         assert_eq!(grams("a b").top(3), None);
         assert_eq!(grams("").top(2), None);
     }
 
     #[test]
     fn repeats_do_not_overlap() {
-        let repeats = |text: &str, n| grams(text).repeats(n).map(|(i, _)| i).collect::<Vec<_>>();
+        let repeats = |text: &str, n| repeats_of(&mut grams(text), text, n);
         assert_eq!(repeats(&"a ".repeat(18), 5), [1, 6, 11]);
         assert_eq!(repeats(&"one two three four five six ".repeat(3)[..70], 6), [6]);
         assert_eq!(repeats(&"one two three four five six ".repeat(3)[..70], 5), [6]);
@@ -285,7 +251,7 @@ mod tests {
                         i += 1;
                     }
                 }
-                assert_eq!(grams.repeats(n).map(|(i, _)| i).collect::<Vec<_>>(), expected, "{n} {text:?}");
+                assert_eq!(repeats_of(&mut grams, &text, n), expected, "{n} {text:?}");
             }
         }
     }

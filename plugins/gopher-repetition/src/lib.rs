@@ -17,6 +17,7 @@
 
 mod grams;
 mod window;
+mod word;
 
 use grams::Grams;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
@@ -156,9 +157,14 @@ impl GopherRepetition {
                 }
                 // with the spaces between the words
                 let top = grams.top(n);
-                top.map_or(f64::NAN, |(at, count)| share((grams.chars(at, at + n) + n - 1) * count as usize))
+                top.map_or(f64::NAN, |(at, count)| share((grams.chars(at, n) + n - 1) * count as usize))
             }
-            _ => share(grams.repeats(n).map(|(_, n_chars)| n_chars).sum()),
+            _ => {
+                if rule == 8 {
+                    grams.find_repeats(document);
+                }
+                share(grams.repeats(n).map(|i| grams.chars(i, n)).sum())
+            }
         };
         ([value, f64::NAN], 1)
     }
@@ -170,11 +176,8 @@ impl GopherRepetition {
             0 => Vec::new(),
             1 | 2 => repeated(document, paragraphs(document), &mut self.table),
             3 | 4 => repeated(document, lines(document), &mut self.table),
-            5..=7 => self.grams.occurrences().take(MAX_SPANS).map(|i| self.grams.span(i, i + n)).collect(),
-            _ => {
-                let positions: Vec<usize> = self.grams.repeats(n).take(MAX_SPANS).map(|(i, _)| i).collect();
-                positions.into_iter().map(|i| self.grams.span(i, i + n)).collect()
-            }
+            5..=7 => self.grams.occurrences().take(MAX_SPANS).map(|i| self.grams.span(i, n)).collect(),
+            _ => self.grams.repeats(n).take(MAX_SPANS).map(|i| self.grams.span(i, n)).collect(),
         }
     }
 }

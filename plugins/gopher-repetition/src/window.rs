@@ -1,74 +1,52 @@
-//! Which words begin something that occurs elsewhere.
+//! Which words begin something that may occur elsewhere.
+
+use crate::word::{Word, load};
 
 /// Bytes that are compared.
 const WIDTH: usize = 16;
 
-/// Least words of an n-gram that is sieved: where so many words have less than 16 bytes, the sieve says nothing.
-pub const MIN_WORDS: usize = 5;
-
-/// The words of a document, written without spaces, and the positions from which 16 bytes occur more than once, or seem
-/// to: a cheap sieve before n-grams are hashed. Too many positions do no harm.
+/// A sieve before n-grams are hashed: the 16 bytes of text after each position, without white space, and which of them
+/// were seen twice. It lets some through in vain, and holds nothing back that occurs twice.
 #[derive(Default)]
 pub struct Windows {
-    text: Vec<u8>,
-    starts: Vec<u32>,
-    /// What was seen once (1) or more often (2), by hash.
+    /// Slots of the positions, and how often each slot was taken, 2 for more.
+    slots: Vec<u32>,
     seen: Vec<u8>,
-    repeated: Vec<u32>,
-    is_searched: bool,
 }
 
 impl Windows {
-    /// Forgets the document.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.starts.clear();
-        self.is_searched = false;
-    }
-
-    /// Takes the next word.
-    #[inline]
-    pub fn push(&mut self, word: &[u8]) {
-        self.starts.push(self.text.len() as u32);
-        self.text.extend_from_slice(word);
-    }
-
-    /// Positions of words, in order, without those whose next bytes occur nowhere else.
-    pub fn repeated(&mut self) -> &[u32] {
-        if !self.is_searched {
-            self.search();
-            self.is_searched = true;
-        }
-        &self.repeated
-    }
-
-    fn search(&mut self) {
-        let n_slots = (8 * self.starts.len()).next_power_of_two().max(64);
+    /// Takes the words of a document; the last one stands for its end.
+    pub fn read(&mut self, text: &[u8], words: &[Word]) {
+        let n_words = words.len() - 1;
+        let n_slots = (8 * n_words).next_power_of_two();
         self.seen.clear();
         self.seen.resize(n_slots, 0);
-        self.text.extend_from_slice(&[0; WIDTH]);
-        let (text, shift) = (&self.text[..], 64 - n_slots.trailing_zeros());
-        let slot = |start: u32| slot(&text[start as usize..], shift);
-        for &start in &self.starts {
-            let seen = &mut self.seen[slot(start)];
+        self.slots.clear();
+        self.slots.resize(n_words, 0);
+        // from right to left: a word, and behind it what stands behind
+        let mut window = 0u128;
+        for (slot, word) in self.slots.iter_mut().zip(words).rev() {
+            let (start, n) = (word.start as usize, (word.end - word.start) as usize);
+            window = match n {
+                ..8 => window << (8 * n) | u128::from(load(text, start) & !(!0 << (8 * n))),
+                8..WIDTH => {
+                    let high = if n == 8 { 0 } else { load(text, start + 8) & !(!0 << (8 * (n - 8))) };
+                    window << (8 * n) | u128::from(high) << 64 | u128::from(load(text, start))
+                }
+                _ => u128::from(load(text, start + 8)) << 64 | u128::from(load(text, start)),
+            };
+            let hash = (window as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (window >> 64) as u64;
+            let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+            *slot = (hash >> 32) as u32 & (n_slots as u32 - 1);
+            let seen = &mut self.seen[*slot as usize];
             *seen = (*seen + 1).min(2);
         }
-        let is_repeated = |(i, &start): (usize, &u32)| {
-            let end = self.starts.get(i + MIN_WORDS).map_or(0, |&end| end as usize);
-            let is_kept = self.seen[slot(start)] > 1 || end < start as usize + WIDTH;
-            is_kept.then_some(i as u32)
-        };
-        self.repeated.clear();
-        self.repeated.extend(self.starts.iter().enumerate().filter_map(is_repeated));
     }
-}
 
-/// Hash of the first 16 bytes.
-#[inline]
-fn slot(text: &[u8], shift: u32) -> usize {
-    let (Some((first, rest)), multiplier) = (text.split_first_chunk::<8>(), 0x9e37_79b9_7f4a_7c15u64) else { return 0 };
-    let second = rest.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let hash = u64::from_le_bytes(*first).wrapping_mul(multiplier) ^ second;
-    let hash = (hash ^ hash >> 32).wrapping_mul(multiplier);
-    (hash >> shift) as usize
+    /// Whether an n-gram of at least `n` words at position `i` may occur elsewhere.
+    pub fn may_repeat(&self, words: &[Word], i: usize, n: usize) -> bool {
+        let end = words[(i + n).min(words.len() - 1)];
+        // of a shorter text the window shows what is behind it, too
+        self.seen[self.slots[i] as usize] > 1 || end.n_bytes < words[i].n_bytes + WIDTH as u32
+    }
 }

@@ -123,24 +123,32 @@ impl RefinedwebLines {
         if gone.is_empty() {
             return Verdict::keep();
         }
-        let text = without(document, &gone);
-        let n_words = self.words.split(document).count();
-        let n_left = self.words.split(&text).count();
-        let share = n_words.saturating_sub(n_left) as f64 / n_words as f64;
+        let n_gone: usize = gone.iter().map(|cut| self.words.count(&document[cut.clone()])).sum();
+        let share = n_gone as f64 / self.words.count(document) as f64;
         let spans = gone.iter().map(|cut| Span { start: cut.start as u32, end: cut.end as u32 }).collect();
         match self.rule.is_broken_by(share) {
             true => Verdict { spans, ..Verdict::drop(&self.rule.reason).score(share) },
-            false => Verdict { spans, ..Verdict::rewrite(text).score(share) },
+            false => Verdict { spans, ..Verdict::rewrite(without(document, &gone)).score(share) },
         }
     }
 
     /// Whether a line that is not blank goes as a whole.
     fn goes(&self, line: &str) -> bool {
-        let most = self.settings.max_upper_case;
-        (most > 0.0 && count_upper_case(line) as f64 > most * count_chars(line) as f64)
+        self.is_upper_case(line)
             || (self.settings.cut_numbers && line.chars().all(is_digit))
             || is_counter(line, &self.counters)
             || self.words.split(line).take(self.settings.min_words as usize).count() < self.settings.min_words as usize
+    }
+
+    fn is_upper_case(&self, line: &str) -> bool {
+        let most = self.settings.max_upper_case;
+        let mut n_upper = line.bytes().filter(u8::is_ascii_uppercase).count();
+        let mut n_chars = line.len();
+        if !line.is_ascii() {
+            n_chars = count_chars(line);
+            n_upper += line.chars().filter(|char| !char.is_ascii() && char.is_uppercase()).count();
+        }
+        most > 0.0 && n_upper as f64 > most * n_chars as f64
     }
 
     /// What is cut out of a line that stays, in order and apart from each other.
@@ -201,14 +209,6 @@ fn without(text: &str, gone: &[Range<usize>]) -> String {
     }
     kept.push_str(&text[end..]);
     kept
-}
-
-fn count_upper_case(line: &str) -> usize {
-    let n_ascii = line.bytes().filter(u8::is_ascii_uppercase).count();
-    if line.is_ascii() {
-        return n_ascii;
-    }
-    n_ascii + line.chars().filter(|char| !char.is_ascii() && char.is_uppercase()).count()
 }
 
 trainyard_plugin::export!(filter "refinedweb-lines" = RefinedwebLines);
