@@ -155,7 +155,7 @@ impl Grams {
                     continue;
                 }
                 // the lengths have one table
-                if !self.table.insert(mix(joined.wrapping_add(n as u64))) {
+                if !self.table.insert(mix(joined.wrapping_add((n as u64) << 32))) {
                     self.repeats.push((n, i));
                     next[n] = i + n;
                 }
