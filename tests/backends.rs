@@ -95,6 +95,13 @@ fn bpe() {
 fn filters() {
     filter("length", "min_chars = 1\nmax_words = 11");
     filter("gopher-quality", "min_words = 5");
+    filter("gopher-quality", "min_words = 5\nwords = \"unicode\"\ndialect = \"dolma\"");
+    filter("gopher-repetition", "max_top_2_gram = 0.5");
+    filter("c4-lines", "min_sentences = 1");
+    filter("c4-paragraphs", "min_paragraph_chars = 9");
+    filter("fineweb-quality", "words = \"zh\"");
+    filter("refinedweb-lines", "max_removed_words = 0");
+    filter("char-rules", "letters = \"unicode\"");
 }
 
 #[test]

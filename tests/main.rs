@@ -10,7 +10,7 @@ mod config;
 mod data;
 mod develop; // list and dev
 mod docs; // what the documentation shows
-mod gopher; // verdicts of datatrove
+mod filters; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
