@@ -25,7 +25,7 @@ use guest::Guest;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Kind, Setting};
+use trainyard_plugin::{Kind, MEASURES, Setting};
 use wasmtime::component::{InstancePre, Linker};
 
 /// All that a plugin may import besides WASI; `types` holds no functions.
@@ -36,6 +36,8 @@ pub struct Module {
     shared: &'static Shared,
     pre: InstancePre<State>,
     kind: Kind,
+    /// Whether its identity lists that ability.
+    measures: bool,
     name: Arc<str>,
     limits: Limits,
     /// Of a component that imports WASI.
@@ -64,14 +66,16 @@ impl Module {
             .and_then(|()| if grants.is_some() { wasi::add_to_linker(&mut linker) } else { Ok(()) })
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits, grants })
+        let measures = file.identity.has(MEASURES);
+        let (kind, name) = (file.identity.kind, file.identity.name.as_str().into());
+        Ok(Self { shared, pre, kind, measures, name, limits, grants })
     }
 
     /// A new instance, with a store of its own.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
         let state = State::new(self.name.clone(), self.limits, self.grants.as_deref())?;
         let guest = Guest::create(self.shared, &self.pre, state, self.limits, settings)?;
-        kinds::instance(self.kind, guest)
+        kinds::instance(self.kind, self.measures, guest)
     }
 }
 
