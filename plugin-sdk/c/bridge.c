@@ -82,7 +82,7 @@ typedef struct {
     trainyard_spans spans;
 } wit_verdict;
 typedef struct { trainyard_str name; uint32_t id; } wit_special;
-typedef struct { trainyard_str reason; uint8_t bound; double limit; } wit_rule;
+typedef struct { trainyard_str reason, setting; uint8_t bound; double limit; } wit_rule;
 typedef struct { const void *ptr; size_t len; } wit_list;
 typedef struct { uint32_t op_set; wit_list nodes, outputs; } wit_graph;
 typedef struct { uint8_t kind; trainyard_str message; } wit_error;
@@ -305,8 +305,9 @@ FUNCTION("judge", judge, (const trainyard_str *documents, size_t n),
 #ifdef TRAINYARD_MEASURES
 #define MEASURES "trainyard:plugin/measures@0.1.1#"
 
-static void on_rule(void *context, trainyard_str reason, uint32_t bound, double limit) {
-    *(wit_rule *)push(context, sizeof(wit_rule)) = (wit_rule){ copy(reason), bound != TRAINYARD_AT_LEAST, limit };
+static void on_rule(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit) {
+    wit_rule *to = push(context, sizeof(wit_rule));
+    *to = (wit_rule){ copy(reason), copy(setting), bound != TRAINYARD_AT_LEAST, limit };
 }
 
 static void on_values(void *context, trainyard_f64s values) {

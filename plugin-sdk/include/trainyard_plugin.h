@@ -170,8 +170,9 @@ enum { TRAINYARD_AT_LEAST = 0, TRAINYARD_AT_MOST = 1 };
 typedef struct {
     size_t size;
     void *context;
-    /* Reason, which side of the limit is allowed, and the limit. For `rules`, once per rule, in order. */
-    void (*rule)(void *context, trainyard_str reason, uint32_t bound, double limit);
+    /* Reason, the setting that gives the limit, which side of it is allowed, and the limit. For `rules`, once per rule,
+     * in order. */
+    void (*rule)(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit);
     /* What the rules compare, one document after the other. Once, for `measure`. */
     void (*values)(void *context, trainyard_f64s values);
 } trainyard_measures;

@@ -163,8 +163,12 @@ impl<S: Slot<Plugin: Filter>> measures::Guest for Component<S> {
             Bound::AtLeast => measures::Bound::AtLeast,
             Bound::AtMost => measures::Bound::AtMost,
         };
-        let rule =
-            |rule: crate::Rule| measures::Rule { reason: rule.reason, bound: bound(rule.bound), limit: rule.limit };
+        let rule = |rule: crate::Rule| measures::Rule {
+            reason: rule.reason,
+            setting: rule.setting,
+            bound: bound(rule.bound),
+            limit: rule.limit,
+        };
         Self::call(|plugin| Ok(plugin.rules().into_iter().map(rule).collect()))
     }
 

@@ -136,6 +136,11 @@ impl Plugin {
         Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
     }
 
+    /// Its settings, as the config gives them.
+    pub fn settings(&self) -> &toml::Table {
+        &self.source.config.config
+    }
+
     /// Who it says it is.
     pub fn identity(&self) -> &Identity {
         &self.identity

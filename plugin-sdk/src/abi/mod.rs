@@ -290,8 +290,8 @@ pub struct Measures {
     pub size: usize,
     /// To be passed to every function below.
     pub context: *mut c_void,
-    /// Reason, bound (0 at least, 1 at most) and limit. For `rules`, once per rule, in order.
-    pub rule: unsafe extern "C" fn(*mut c_void, Str, u32, f64),
+    /// Reason, setting, bound (0 at least, 1 at most) and limit. For `rules`, once per rule, in order.
+    pub rule: unsafe extern "C" fn(*mut c_void, Str, Str, u32, f64),
     /// What the rules compare, one document after the other. Once, for `measure`.
     pub values: unsafe extern "C" fn(*mut c_void, List<f64>),
 }

@@ -242,7 +242,8 @@ unsafe extern "C" fn filter_rules<T: Create + Filter>(
                     Bound::AtLeast => 0,
                     Bound::AtMost => 1,
                 };
-                deliver(context, List::new(rule.reason.as_bytes()), bound, rule.limit);
+                let [reason, setting] = [&rule.reason, &rule.setting].map(|text| List::new(text.as_bytes()));
+                deliver(context, reason, setting, bound, rule.limit);
             }
             Ok(())
         })

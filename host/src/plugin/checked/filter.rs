@@ -87,6 +87,7 @@ fn check_rule(rule: &Rule) -> Result<()> {
     if rule.reason.is_empty() {
         return Err(PluginError::internal("has no reason, expected a stable code such as gopher_short_doc"));
     }
+    check_name("setting", &rule.setting)?;
     match rule.limit.is_nan() {
         true => Err(PluginError::internal(format!("{}: limit is NaN, expected a number", rule.reason))),
         false => Ok(()),
@@ -152,13 +153,13 @@ mod tests {
 
     #[test]
     fn rules_and_values_are_checked() {
-        let rules = [Rule::at_least("few", 1.0), Rule::at_most("many", f64::INFINITY)];
+        let rules = [Rule::at_least("few", "min", 1.0), Rule::at_most("many", "max", f64::INFINITY)];
         assert!(measure(rules.to_vec(), vec![1.0, f64::NAN, f64::INFINITY, 2.0]).is_ok());
         let message = |rules: &[Rule], values| measure(rules.to_vec(), values).expect_err("it is wrong").message;
         assert_eq!(message(&rules, vec![1.0; 2]), "P: measure: expected 4 values, got 2");
         let empty = "P: rules: rule 0: has no reason, expected a stable code such as gopher_short_doc";
-        assert_eq!(message(&[Rule::at_least("", 1.0)], vec![1.0; 2]), empty);
-        let nan = [rules[0].clone(), Rule::at_most("x", f64::NAN)];
+        assert_eq!(message(&[Rule::at_least("", "min", 1.0)], vec![1.0; 2]), empty);
+        let nan = [rules[0].clone(), Rule::at_most("x", "max", f64::NAN)];
         assert_eq!(message(&nan, vec![1.0; 4]), "P: rules: rule 1: x: limit is NaN, expected a number");
         // without the ability there are none, whatever the plugin says
         let plugin: Box<dyn Filter> = Box::new(Says((rules.to_vec(), Vec::new())));

@@ -238,7 +238,7 @@ unsafe extern "C" fn number(context: *mut c_void, number: f64) {
     unsafe { answer(context) }.number = Some(number);
 }
 
-unsafe extern "C" fn rule(context: *mut c_void, reason: Str, bound: u32, limit: f64) {
+unsafe extern "C" fn rule(context: *mut c_void, reason: Str, setting: Str, bound: u32, limit: f64) {
     // SAFETY: as in `error`
     unsafe {
         let answer = answer(context);
@@ -247,7 +247,7 @@ unsafe extern "C" fn rule(context: *mut c_void, reason: Str, bound: u32, limit: 
             1 => Bound::AtMost,
             other => return answer.invalid(format!("delivered bound {other}, expected 0 or 1")),
         };
-        let rule = Rule { reason: answer.text(reason), bound, limit };
+        let rule = Rule { reason: answer.text(reason), setting: answer.text(setting), bound, limit };
         if answer.count(size_of_val(&rule)) {
             answer.rules.push(rule);
         }

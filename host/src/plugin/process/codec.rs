@@ -102,7 +102,7 @@ records! {
     Vocabulary { tokens, specials }
     Span { start, end }
     Verdict { keep, reason, score, text, spans }
-    Rule { reason, bound, limit }
+    Rule { reason, setting, bound, limit }
     Node { op, inputs, attributes }
     Output { name, sum, weight }
     Graph { op_set, nodes, outputs }

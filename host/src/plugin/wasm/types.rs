@@ -187,6 +187,7 @@ pub enum Bound {
 #[component(record)]
 pub struct Rule {
     reason: String,
+    setting: String,
     bound: Bound,
     limit: f64,
 }
@@ -197,7 +198,7 @@ impl From<Rule> for sdk::Rule {
             Bound::AtLeast => sdk::Bound::AtLeast,
             Bound::AtMost => sdk::Bound::AtMost,
         };
-        Self { reason: rule.reason, bound, limit: rule.limit }
+        Self { reason: rule.reason, setting: rule.setting, bound, limit: rule.limit }
     }
 }
 
