@@ -7,7 +7,7 @@ config! {
     pub struct Settings {
         /// fewest characters of a document that stays
         min_chars: u32 = 3u32,
-        /// largest share of capitals among the letters of a document that stays
+        /// largest share of capitals among the letters of a document that stays; 1 is no limit
         max_capitals: f64 = 0.5,
         /// whether letters outside of ASCII count
         unicode: bool = true,
@@ -56,9 +56,10 @@ impl Filter for Measured {
     fn rules(&self) -> Vec<Rule> {
         let reason = if self.0.breaks == "reason" { "" } else { "few_chars" };
         let setting = if self.0.breaks == "setting" { "max_chars" } else { "min_chars" };
+        let max_capitals = if self.0.max_capitals == 1.0 { f64::INFINITY } else { self.0.max_capitals };
         vec![
             Rule::at_least(reason, setting, self.0.min_chars.into()),
-            Rule::at_most("many_capitals", "max_capitals", self.0.max_capitals),
+            Rule::at_most("many_capitals", "max_capitals", max_capitals),
         ]
     }
 
