@@ -78,6 +78,23 @@ impl Rule {
         Self { reason: reason.into(), setting: setting.into(), bound: Bound::AtMost, limit }
     }
 
+    /// The rule if its limit lies in 0 to `most`, and off when it is 0, so that a setting of 0 is no limit. Otherwise an
+    /// error that names the setting.
+    pub fn within(mut self, most: f64) -> Result<Self> {
+        // also refuses NaN and infinity
+        if !(0.0..=most.min(f64::MAX)).contains(&self.limit) {
+            let range = if most < f64::MAX { format!("0 to {most}") } else { "0 or more".to_owned() };
+            return Err(PluginError::config(format!("{}: expected {range}, got {}", self.setting, self.limit)));
+        }
+        if self.limit == 0.0 {
+            self.limit = match self.bound {
+                Bound::AtLeast => f64::NEG_INFINITY,
+                Bound::AtMost => f64::INFINITY,
+            };
+        }
+        Ok(self)
+    }
+
     /// Whether a document with this value goes. What is not a number, such as a share of nothing, breaks no rule.
     pub fn is_broken_by(&self, value: f64) -> bool {
         match self.bound {
