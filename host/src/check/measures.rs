@@ -1,12 +1,12 @@
-//! Laws of filters that measure: the rules on what was measured say what `judge` says, and no limit has a say in what is
-//! measured. Whoever relies on them may store values and try other limits.
+//! Laws of filters that measure: the rules on what was measured say what `judge` says, and no limit has a say in what
+//! is measured. Whoever relies on them may store values and try other limits.
 
 use super::{Defect, Found, Subject, equal, short};
 use crate::plugin::Plugin;
 use toml::Value;
 use trainyard_plugin::{Filter, Rule, Verdict};
 
-/// Rules, and the bits of what they compare; what is no number is all the same.
+/// Rules, and the bits of what they compare.
 pub type Measured = (Vec<Rule>, Vec<u64>);
 
 pub fn check(subject: &Subject<'_>, texts: &[&str], observed: impl Fn(&Plugin) -> Ready) -> Found<String> {
@@ -43,7 +43,7 @@ fn agrees(filter: &mut dyn Filter, rules: &[Rule], values: &[f64], texts: &[&str
     Ok(())
 }
 
-/// With other limits the rules are the same but for the limit, and the values are the same. Returns how many were tried.
+/// With other limits the rules are the same but for the limit, and so are the values. Returns how many were tried.
 fn other_limits(
     plugin: &Plugin,
     rules: &[Rule],
@@ -58,7 +58,7 @@ fn other_limits(
             return Err(Defect(format!("rule {}: its setting {setting:?} is none of the plugin's", rule.reason)));
         };
         for value in others(rule.limit, &info.value_type) {
-            let mut settings = plugin.settings().clone();
+            let mut settings = plugin.settings_given().clone();
             settings.insert(setting.clone(), value.clone());
             // a limit beyond another one may be refused
             let Ok(mut other) = observed(&plugin.with_settings(&settings)?) else { continue };
@@ -86,5 +86,5 @@ fn others(limit: f64, value_type: &str) -> Vec<Value> {
 }
 
 fn bits(values: &[f64]) -> Vec<u64> {
-    values.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect()
+    values.iter().map(|value| value.to_bits()).collect()
 }

@@ -137,7 +137,7 @@ impl Plugin {
     }
 
     /// Its settings, as the config gives them.
-    pub fn settings(&self) -> &toml::Table {
+    pub(crate) fn settings_given(&self) -> &toml::Table {
         &self.source.config.config
     }
 
