@@ -157,8 +157,12 @@ mod tests {
     #[test]
     fn rules_and_values_are_checked() {
         let rules = [Rule::at_least("few", "min", 1.0), Rule::at_most("many", "max", f64::INFINITY)];
-        let values = measure(rules.to_vec(), vec![1.0, -f64::NAN, f64::INFINITY, 2.0]).expect("two documents, two rules");
-        assert_eq!(values.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), [1.0, f64::NAN, f64::INFINITY, 2.0].map(f64::to_bits));
+        let values =
+            measure(rules.to_vec(), vec![1.0, -f64::NAN, f64::INFINITY, 2.0]).expect("two documents, two rules");
+        assert_eq!(
+            values.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+            [1.0, f64::NAN, f64::INFINITY, 2.0].map(f64::to_bits)
+        );
         let message = |rules: &[Rule], values| measure(rules.to_vec(), values).expect_err("it is wrong").message;
         assert_eq!(message(&rules, vec![1.0; 2]), "P: measure: expected 4 values, got 2");
         let empty = "P: rules: rule 0: has no reason, expected a stable code such as gopher_short_doc";
