@@ -47,7 +47,7 @@ use guard::{Counters, Guarded, Source};
 use log::Log;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
-use trainyard_plugin::{Builtin, Filter, Identity, Loss, Metric, TextMetric, Tokenizer};
+use trainyard_plugin::{Builtin, Filter, Identity, Loss, MEASURES, Metric, TextMetric, Tokenizer};
 
 /// A plugin, loaded once: its file read, its identity checked, its WASM compiled. Instances are cheap.
 pub struct Plugin {
@@ -118,6 +118,7 @@ impl Plugin {
             settings,
             backend,
             config: config.clone(),
+            measures: identity.has(MEASURES),
             counters: Counters::default(),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
@@ -133,6 +134,11 @@ impl Plugin {
         };
         let config = PluginConfig { config: settings.clone(), ..self.source.config.clone() };
         Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
+    }
+
+    /// Its settings, as the config gives them.
+    pub(crate) fn settings_given(&self) -> &toml::Table {
+        &self.source.config.config
     }
 
     /// Who it says it is.
