@@ -10,6 +10,6 @@ mod usage;
 
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
-pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, TrainSummary};
+pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, SourceReport, TrainSummary};
 pub use text::{bytes, count};
 pub use usage::PluginReport;

@@ -161,6 +161,24 @@ impl Shard {
         self.tokens(start..self.end(index) - separator).collect()
     }
 
+    /// The inputs of document `index`: the places of the stream whose next token is one of its own, or the end of text
+    /// after it. The first is the end of text before the document; without ends of text it is the document's first
+    /// token, which nothing predicts.
+    pub fn rows(&self, index: u64) -> Range<u64> {
+        self.rows_of(index..index + 1)
+    }
+
+    /// The inputs of neighbouring documents, where one may predict the next.
+    pub fn rows_of(&self, documents: Range<u64>) -> Range<u64> {
+        if documents.is_empty() {
+            return 0..0;
+        }
+        assert!(documents.end <= self.n_documents, "{documents:?} is not within {}", self.n_documents);
+        let separator = u64::from(self.info.end_of_text.is_some());
+        let start = if documents.start == 0 { 0 } else { self.end(documents.start - 1) - separator };
+        start..self.end(documents.end - 1).saturating_sub(1).max(start)
+    }
+
     fn end(&self, index: u64) -> u64 {
         u64_at(&self.map, self.ends + index as usize * 8)
     }
@@ -200,6 +218,11 @@ impl ShardWriter {
         }
         self.ends.push(self.n_tokens);
         Ok(())
+    }
+
+    /// Number of tokens so far, ends of text included.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_tokens
     }
 
     fn push_tokens(&mut self, tokens: &[u32]) -> Result<()> {
