@@ -1,9 +1,13 @@
 //! The data path, with plugins small enough to predict: a byte is a token, a filter is a closure.
 
 mod batches;
+mod mixture;
+mod packing;
 mod prepare;
 mod reading;
+mod resume;
 mod shards;
+mod tokens;
 
 use std::fs;
 use std::path::{Path, PathBuf};

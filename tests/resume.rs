@@ -70,12 +70,14 @@ fn last_checkpoint(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The metrics without the one number that is a time, and what plugins did in the process that ended the run.
+/// The metrics without the numbers that are times, and what plugins did in the process that ended the run.
 fn metrics(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap();
     let record = |line: &str| {
         let mut record: Value = serde_json::from_str(line).unwrap();
-        record.as_object_mut().unwrap().remove("tokens_per_second");
+        for time in ["tokens_per_second", "data_wait_ms"] {
+            record.as_object_mut().unwrap().remove(time);
+        }
         record
     };
     text.lines().map(record).filter(|record| record.get("plugins").is_none()).collect()

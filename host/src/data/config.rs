@@ -1,6 +1,7 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
-use super::load::{CurriculumConfig, Packing, TokensConfig};
+use super::load::{CurriculumConfig, Packing};
+use super::tokens::TokensConfig;
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;

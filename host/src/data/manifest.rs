@@ -1,5 +1,6 @@
 //! What was prepared, from what, and what became of every document.
 
+use super::load::Shard;
 use super::prepare::Baseline;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,13 @@ pub struct FileEntry {
     pub bytes: u64,
     /// A shard's own checksum; XXH3-128 of any other file.
     pub xxh3: String,
+}
+
+impl FileEntry {
+    /// Of a shard.
+    pub(super) fn of(shard: &Shard) -> Self {
+        Self { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
+    }
 }
 
 /// What became of the documents: read = empty + invalid UTF-8 dropped + dropped by the filters + kept.

@@ -11,14 +11,18 @@ mod manifest;
 mod prepare;
 mod read;
 mod split;
+mod tokens;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use load::{
     Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,
-    ShardWriter, SourceEpochs, TokenFormat, TokenizerFiles, TokensConfig, eval_batches, open, packed_eval_batches,
+    ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
-pub use manifest::{DataReport, Dropped, FileEntry, FilterReport, HeldOut, Manifest, SourceSpan, SplitReport, TokenizerReport};
+pub use manifest::{
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Manifest, SourceSpan, SplitReport, TokenizerReport,
+};
 pub use prepare::{Baseline, NamedFilter, NamedTokenizer, batches, compression_baseline, prepare, texts};
 pub use read::{Document, documents, source_digest};
 pub use split::Split;
+pub use tokens::{TokenFormat, TokensConfig, import};

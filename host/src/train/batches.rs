@@ -1,9 +1,9 @@
 //! The batches of a run, and what is said of them.
 
+use crate::Result;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split};
 use crate::report::SourceReport;
-use crate::Result;
 
 /// The batches of a run from `position` on.
 ///

@@ -66,9 +66,13 @@ impl RunPlugins {
         self.all().map(report).collect()
     }
 
-    /// The config's data, filtered and tokenized by new instances of the plugins, in `folder`.
+    /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
     pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
-        data::prepare(&config.data, &mut self.named_filters()?, &mut self.named_tokenizer(config)?, folder)
+        let mut tokenizer = self.named_tokenizer(config)?;
+        match &config.data.tokens {
+            Some(tokens) => data::import(tokens, &mut tokenizer, folder),
+            None => data::prepare(&config.data, &mut self.named_filters()?, &mut tokenizer, folder),
+        }
     }
 
     /// New instances of the filters, for the data path.

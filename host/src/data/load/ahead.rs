@@ -27,11 +27,7 @@ struct Worker<'scope> {
 
 impl<'a> Loader<'a> {
     /// The batches from the loader's position on, made by `workers` threads of `scope`; 0 makes them when asked.
-    pub fn ahead<'scope, 'env>(
-        &'scope self,
-        scope: &'scope Scope<'scope, 'env>,
-        workers: usize,
-    ) -> Ahead<'scope, 'a>
+    pub fn ahead<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>, workers: usize) -> Ahead<'scope, 'a>
     where
         'a: 'scope,
     {

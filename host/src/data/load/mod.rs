@@ -14,9 +14,9 @@ mod shard;
 
 pub use ahead::Ahead;
 pub use batch::{Batch, Position};
-pub use config::{CurriculumConfig, Packing, TokenFormat, TokensConfig};
+pub use config::{CurriculumConfig, Packing};
 pub use dataset::{Dataset, TokenizerFiles, open};
-pub(crate) use dataset::{MANIFEST, MODEL, VOCABULARY, VocabularyFile};
+pub(super) use dataset::{MANIFEST, write};
 pub use loader::{Loader, SourceEpochs, eval_batches, packed_eval_batches};
 pub use permutation::Permutation;
 pub use recipe::Recipe;

@@ -35,7 +35,13 @@ impl Recipe {
     ///
     /// # Errors
     /// Weights, but a shard that does not say where its sources are.
-    pub fn with(mut self, data: &DataConfig, spans: &[SourceSpan], steps: u64, sequences_per_step: u64) -> Result<Self> {
+    pub fn with(
+        mut self,
+        data: &DataConfig,
+        spans: &[SourceSpan],
+        steps: u64,
+        sequences_per_step: u64,
+    ) -> Result<Self> {
         self.packing = data.packing;
         if !data.is_mixed() {
             return Ok(self);

@@ -204,7 +204,7 @@ impl ShardWriter {
         let token_bytes = if info.n_vocabulary <= 1 << 16 { 2 } else { 4 };
         let (hash, buffer) = (Box::new(Xxh3::new()), Vec::new());
         let mut writer = Self { file, info, token_bytes, hash, buffer, n_tokens: 0, ends: Vec::new() };
-        writer.push_tokens(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
+        writer.append(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
         Ok(writer)
     }
 
@@ -212,12 +212,22 @@ impl ShardWriter {
     ///
     /// Errors: an id outside the vocabulary, a full disk.
     pub fn push(&mut self, document: &[u32]) -> Result<()> {
-        self.push_tokens(document)?;
+        self.append(document)?;
+        self.end_document()
+    }
+
+    /// Ends the document that was appended, with the end of text when there is one.
+    pub fn end_document(&mut self) -> Result<()> {
         if let Some(id) = self.info.end_of_text {
-            self.push_tokens(&[id])?;
+            self.append(&[id])?;
         }
         self.ends.push(self.n_tokens);
         Ok(())
+    }
+
+    /// What the tokens mean.
+    pub fn info(&self) -> &ShardInfo {
+        &self.info
     }
 
     /// Number of tokens so far, ends of text included.
@@ -225,7 +235,10 @@ impl ShardWriter {
         self.n_tokens
     }
 
-    fn push_tokens(&mut self, tokens: &[u32]) -> Result<()> {
+    /// Appends a part of a document.
+    ///
+    /// Errors: an id outside the vocabulary, a full disk.
+    pub fn append(&mut self, tokens: &[u32]) -> Result<()> {
         if let Some(id) = tokens.iter().find(|&&id| id >= self.info.n_vocabulary) {
             return Err(Error::plugin(format!(
                 "tokenizer: id {id} is outside the vocabulary of {}; mend the plugin",

@@ -4,7 +4,7 @@ use super::compress::compression_baseline;
 use super::spool::texts;
 use crate::Result;
 use crate::data::DataConfig;
-use crate::data::load::{Shard, ShardInfo, ShardWriter};
+use crate::data::load::{ShardInfo, ShardWriter};
 use crate::data::manifest::{DataReport, FileEntry, HeldOut, SourceSpan, SplitReport};
 use crate::data::read::Document;
 use crate::data::split::Split;
@@ -70,7 +70,7 @@ impl<'a> Encoder<'a> {
         let mut files = BTreeMap::new();
         for (split, writer, sources) in self.shards {
             let shard = writer.finish()?;
-            files.insert(split.file(), shard_entry(&shard));
+            files.insert(split.file(), FileEntry::of(&shard));
             let (documents, tokens) = (shard.n_documents(), shard.n_tokens());
             let bytes = sources.iter().map(|source| source.bytes).sum();
             let bytes_per_token = bytes as f64 / tokens as f64;
@@ -89,8 +89,4 @@ impl<'a> Encoder<'a> {
         }
         Ok(files)
     }
-}
-
-fn shard_entry(shard: &Shard) -> FileEntry {
-    FileEntry { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
 }

@@ -9,4 +9,5 @@ mod spool;
 pub use compress::{Baseline, compression_baseline};
 pub use filter::NamedFilter;
 pub use run::{NamedTokenizer, prepare};
+pub(super) use run::{remove_stale, shard_info};
 pub use spool::{batches, texts};

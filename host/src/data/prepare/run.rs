@@ -4,20 +4,16 @@ use super::encode::Encoder;
 use super::filter::{NamedFilter, filter_documents};
 use super::spool::{Spool, batches, texts};
 use crate::data::DataConfig;
-use crate::data::load::{Dataset, MANIFEST, MODEL, VOCABULARY, VocabularyFile};
-use crate::data::load::{ShardInfo, open};
-use crate::data::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
-use crate::data::read::{Document, Documents};
-use crate::data::read::{digest_files, hex, list};
+use crate::data::load::{Dataset, MANIFEST, ShardInfo, write};
+use crate::data::manifest::DataReport;
+use crate::data::read::{Document, Documents, digest_files, list};
 use crate::data::split::Split;
-use crate::data::write::write_file;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use trainyard_plugin::{END_OF_TEXT, Tokenizer, Vocabulary};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// A tokenizer and how reports name it.
 pub struct NamedTokenizer {
@@ -64,7 +60,6 @@ pub fn prepare(
     check_splits(config, &mut spool, &report)?;
     tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
-    let trained = tokenizer.model.is_none();
     let model = match &tokenizer.model {
         Some(model) => model.clone(),
         None => train(config, &mut spool, tokenizer.instance.as_mut())?,
@@ -77,27 +72,13 @@ pub fn prepare(
     for batch in batches(spool.documents()?) {
         encoder.push(config, tokenizer.instance.as_mut(), &batch?)?;
     }
-    let mut files = encoder.finish(&mut report)?;
+    let files = encoder.finish(&mut report)?;
 
-    let vocabulary = serde_json::to_vec(&VocabularyFile::new(&vocabulary, info.end_of_text)).map_err(not_json)?;
-    for (name, bytes) in [(MODEL, &model), (VOCABULARY, &vocabulary)] {
-        write_file(&dir.join(name), bytes)?;
-        files.insert(name.into(), FileEntry { bytes: bytes.len() as u64, xxh3: format!("{:032x}", xxh3_128(bytes)) });
-    }
-    let tokenizer = TokenizerReport {
-        name: tokenizer.name.clone(),
-        digest: tokenizer.digest.clone(),
-        model_sha256: hex(&Sha256::digest(&model)),
-        trained,
-        n_tokens: info.n_vocabulary,
-    };
-    let manifest = Manifest { format: FORMAT, source_digest: hex(&source), tokenizer, files, report };
-    write_file(&dir.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)?;
-    open(dir)
+    write(dir, tokenizer, &model, &vocabulary, &info, files, report)
 }
 
 /// Without its manifest an older preparation cannot be taken for this one, should this one be cut short.
-fn remove_stale(dir: &Path) -> Result<()> {
+pub(in crate::data) fn remove_stale(dir: &Path) -> Result<()> {
     for name in [MANIFEST.to_owned()].into_iter().chain(Split::ALL.map(Split::file)) {
         let path = dir.join(name);
         match fs::remove_file(&path) {
@@ -108,10 +89,6 @@ fn remove_stale(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn not_json(error: serde_json::Error) -> Error {
-    Error::run(format!("cannot write the manifest: {error}"))
 }
 
 /// Every split that was asked for has a document; found out before hours go into a tokenizer.
@@ -163,7 +140,7 @@ fn train(config: &DataConfig, spool: &mut Spool, tokenizer: &mut dyn Tokenizer) 
     Ok(tokenizer.train()?)
 }
 
-fn shard_info(
+pub(in crate::data) fn shard_info(
     tokenizer: &NamedTokenizer,
     model: &[u8],
     vocabulary: &Vocabulary,

@@ -146,12 +146,15 @@ fn unsupported(path: &Path) -> Error {
     ))
 }
 
-/// SHA-256 over all source files in order: each file's name, length and bytes as stored. It changes when a document
+/// SHA-256 over the files of tokens, or else over all source files in order: each file's name, length and bytes as stored. It changes when a document
 /// could.
 ///
 /// Errors: a source that is missing, unreadable or of an unsupported kind.
 pub fn source_digest(config: &DataConfig) -> Result<String> {
-    Ok(hex(&digest_files(&list(config)?)?))
+    Ok(hex(&match &config.tokens {
+        Some(tokens) => tokens.digest()?,
+        None => digest_files(&list(config)?)?,
+    }))
 }
 
 pub(crate) fn digest_files(files: &[SourceFile]) -> Result<[u8; 32]> {

@@ -81,13 +81,7 @@ impl Shape {
 
     /// The attention of the `index`-th among all heads of all sequences, within the document of these rows of its
     /// sequence.
-    fn head<'a>(
-        self,
-        engine: &'a Engine,
-        index: usize,
-        rows: &Range<usize>,
-        dropout: Option<&'a Mask>,
-    ) -> Head<'a> {
+    fn head<'a>(self, engine: &'a Engine, index: usize, rows: &Range<usize>, dropout: Option<&'a Mask>) -> Head<'a> {
         let stride = self.length.next_multiple_of(4);
         let first = (index * self.length + rows.start) * stride;
         let dropout = dropout.map(|mask| HeadMask { mask, first, stride });
