@@ -3,7 +3,8 @@
 use super::Corpus;
 use super::packing::shard_of;
 use tempfile::TempDir;
-use trainyard::data::{CurriculumConfig, Loader, Packing, Position, Recipe, Shard, SourceSpan, Split};
+use trainyard::config::{self, RunConfig};
+use trainyard::data::{CurriculumConfig, Loader, Packing, Position, Recipe, Shard, SourceSpan, Split, TokenFormat};
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
 
@@ -171,5 +172,62 @@ fn a_corpus_of_two_sources_is_mixed_by_name() {
     let mut loader = Loader::with(&dataset.train, &recipe, bytes, Position { sample: 48 }).unwrap();
     for _ in 0..20 {
         assert!(loader.next_batch().inputs.chunks(16).all(|inputs| inputs[1] == u32::from(b'b')));
+    }
+}
+
+const CONFIG: &str =
+    "[[data.source]]\npath = 'web'\n[[data.source]]\npath = 'books'\nweight = 2\n[tokenizer]\nplugin = 'byte'\n";
+
+fn load(text: &str) -> trainyard::Result<RunConfig> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, text).unwrap();
+    config::load(&path, &[]).map_err(|error| error.context("config"))
+}
+
+#[test]
+fn a_curriculum_is_read_and_written() {
+    let text = format!(
+        "{CONFIG}[data]\npacking = 'pad'\n[[data.curriculum]]\nfrom = 0.25\nweights = {{ web = 3, books = 0.5 }}\n"
+    );
+    let config = load(&text).unwrap();
+    let weights = [("web".to_owned(), 3.0), ("books".to_owned(), 0.5)].into_iter().collect();
+    assert_eq!(config.data.curriculum, [CurriculumConfig { from: 0.25, weights }]);
+    assert_eq!((config.data.packing, config.data.is_mixed(), config.train.workers), (Packing::Pad, true, 1));
+    assert_eq!(load(&config.to_toml().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn mistakes_in_a_curriculum_have_their_place() {
+    for (text, expected) in [
+        ("weights = { wbe = 1 }", "data.curriculum.0.weights: no source is named \"wbe\"; there are web, books"),
+        ("weights = { web = -1 }", "data.curriculum.0.weights: web: expected a number of 0 or more, got -1"),
+        ("weights = { web = 'a' }", "data.curriculum.0.weights: web: expected a number of 0 or more, got \"a\""),
+        ("from = 1.0", "data.curriculum.0.from: expected "),
+        (
+            "from = 0.5\n[[data.curriculum]]\nfrom = 0.4",
+            "data.curriculum: expected phases in the order in which they begin, by their `from`",
+        ),
+    ] {
+        let error = load(&format!("{CONFIG}[[data.curriculum]]\n{text}\n")).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn tokens_take_the_place_of_sources() {
+    let tokens = "[data.tokens]\ntrain = 'a.bin'\nformat = 'llmc'\n";
+    let config = load(&format!("[tokenizer]\nplugin = 'byte'\n{tokens}")).unwrap();
+    let read = config.data.tokens.clone().unwrap();
+    assert_eq!((read.format, read.train.file_name().unwrap().to_str()), (Some(TokenFormat::Llmc), Some("a.bin")));
+    assert!(!config.data.has_validation());
+    assert_eq!(load(&config.to_toml().unwrap()).unwrap(), config);
+    for (text, expected) in [
+        (CONFIG, "expected tokens or sources, got both"),
+        ("[[data.filter]]\nplugin = 'length'\n[tokenizer]\nplugin = 'byte'\n", "filters judge text"),
+        ("[train]\npatience = 1\n[tokenizer]\nplugin = 'byte'\n", "needs held-out text"),
+    ] {
+        let error = load(&format!("{text}{tokens}")).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
     }
 }

@@ -172,7 +172,7 @@ fn other_forms_are_named() {
     // The first sequence's size, the first pointer, the last bound.
     for (at, byte, expected) in [
         (37, 0x80, "sequence 0, at byte 0, is not within"),
-        (57, 0xff, "sequence 0, at byte 16711680, is not within"),
+        (57, 0xff, "sequence 0, at byte 4278190080, is not within"),
         (140, 1, "bounds of documents: expected 5 to 5, got "),
     ] {
         let error = error("megatron-u16", "idx", at, byte);

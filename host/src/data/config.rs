@@ -152,6 +152,10 @@ impl DataConfig {
             tokens,
             ..Self::new(source)
         };
+        if config.tokens.is_some() && !config.filter.is_empty() {
+            section
+                .conflict(&["filter", "tokens"], "filters judge text, and data.tokens has none: remove one of the two");
+        }
         if config.validation + config.test >= 1.0 {
             let message =
                 format!("expected less than 1 together with data.test, got {} + {}", config.validation, config.test);
@@ -162,6 +166,11 @@ impl DataConfig {
 }
 
 impl DataConfig {
+    /// Whether anything is held out for validation.
+    pub fn has_validation(&self) -> bool {
+        self.tokens.as_ref().map_or(self.validation > 0.0, |tokens| tokens.validation.is_some())
+    }
+
     /// Whether some source is met more often than another, at some time.
     pub fn is_mixed(&self) -> bool {
         let first = self.source.first().map_or(1.0, |source| source.weight);

@@ -89,3 +89,53 @@ impl Drop for Ahead<'_, '_> {
         self.stop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::load::{Packing, Recipe, Shard, ShardInfo, ShardWriter};
+    use std::fs;
+    use xxhash_rust::xxh3::Xxh3;
+
+    /// A shard with a true checksum that holds a token outside its vocabulary of 5, which no writer makes.
+    fn impossible_shard(folder: &std::path::Path) -> Result<Shard> {
+        let info = ShardInfo { n_vocabulary: 10, end_of_text: Some(0), tokenizer: [0; 32], source: [0; 32] };
+        let path = folder.join("a.shard");
+        let mut writer = ShardWriter::create(&path, info)?;
+        (0..50).try_for_each(|document| writer.push(&[if document == 30 { 9 } else { 1 }; 3]))?;
+        writer.finish()?;
+        let mut bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
+        bytes[32] = 5;
+        let body = bytes.len() - 16;
+        let mut hash = Xxh3::new();
+        hash.update(&bytes[128..body]);
+        hash.update(&bytes[..128]);
+        bytes[body..].copy_from_slice(&hash.digest128().to_le_bytes());
+        let path = folder.join("b.shard");
+        fs::write(&path, bytes).map_err(|error| Error::io(&path, "write", &error))?;
+        Shard::open(&path)
+    }
+
+    #[test]
+    fn a_worker_that_panics_is_an_error_and_the_others_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shard = impossible_shard(folder.path()).expect("a shard");
+        let recipe = Recipe { packing: Packing::Pad, ..Recipe::new(8, 1, 1) };
+        let loader = Loader::with(&shard, &recipe, &[1; 5], Position::default()).expect("a loader");
+        for workers in [1, 3] {
+            let (error, n_before) = std::thread::scope(|scope| {
+                let mut ahead = loader.ahead(scope, workers);
+                let mut n_batches = 0;
+                loop {
+                    match ahead.next_batch() {
+                        Ok(_) => n_batches += 1,
+                        Err(error) => return (error.to_string(), n_batches),
+                    }
+                }
+            });
+            let expected = "a worker that makes batches panicked: index out of bounds: the len is 5 but the index is 9";
+            assert_eq!(error, expected, "{workers} workers");
+            assert!(n_before < 50, "no epoch is whole");
+        }
+    }
+}
