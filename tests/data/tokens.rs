@@ -42,7 +42,7 @@ impl Copy {
     /// The error of reading it, without its folder's path.
     fn error(&self, format: Option<TokenFormat>) -> String {
         let config = TokensConfig { format, ..config(&self.path("bin")) };
-        let error = import(&config, &mut tokenizer(), &self.0.path().join("data")).unwrap_err().to_string();
+        let error = import(&config, &tokenizer(), &self.0.path().join("data")).unwrap_err().to_string();
         assert!(!error.contains('\n'), "an error is one line: {error:?}");
         assert!(open(&self.0.path().join("data")).is_err(), "nothing half-made can be opened");
         error.replace(&format!("{}/", self.0.path().display()), "")
@@ -53,13 +53,13 @@ fn config(train: &Path) -> TokensConfig {
     TokensConfig { train: train.into(), validation: None, test: None, format: None }
 }
 
-fn tokenizer() -> NamedTokenizer {
+fn tokenizer() -> NamedTokenizer<'static> {
     NamedTokenizer { model: Some(b"0".to_vec()), ..byte_tokenizer() }
 }
 
 fn read(config: &TokensConfig) -> Result<(Dataset, TempDir)> {
     let folder = TempDir::new().unwrap();
-    Ok((import(config, &mut tokenizer(), folder.path())?, folder))
+    Ok((import(config, &tokenizer(), folder.path())?, folder))
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn other_forms_are_named() {
 #[test]
 fn tokens_without_the_model_of_their_tokenizer_are_refused() {
     let folder = TempDir::new().unwrap();
-    let error = import(&config(&golden("nanogpt.bin")), &mut byte_tokenizer(), folder.path()).unwrap_err();
+    let error = import(&config(&golden("nanogpt.bin")), &byte_tokenizer(), folder.path()).unwrap_err();
     let expected = "tokenizer.model: expected the model of the tokenizer that made data.tokens, got none";
     assert_eq!((error.to_string().as_str(), error.exit_code()), (expected, 2));
 }
