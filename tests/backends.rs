@@ -4,7 +4,7 @@
 use crate::plugins::forms;
 use std::fmt::Debug;
 use trainyard::plugin::Plugin;
-use trainyard_plugin::{Kind, TextPair};
+use trainyard_plugin::{Kind, MEASURES, TextPair};
 
 const TEXTS: [&str; 6] = [
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a \
@@ -51,7 +51,14 @@ fn tokenizer(name: &str, settings: &str) {
 fn filter(name: &str, settings: &str) {
     same(name, Kind::Filter, settings, |plugin| {
         let mut filter = plugin.filter()?;
-        Ok((filter.two_pass(), filter.judge(&TEXTS)?, filter.judge(&[])?))
+        let values = match plugin.identity().has(MEASURES) {
+            true => filter.measure(&TEXTS)?,
+            false => Vec::new(),
+        };
+        let rules = filter.rules();
+        assert_eq!(values.len(), rules.len() * TEXTS.len());
+        let bits: Vec<_> = values.into_iter().map(f64::to_bits).collect();
+        Ok((filter.two_pass(), filter.judge(&TEXTS)?, filter.judge(&[])?, rules, bits))
     });
 }
 
@@ -109,6 +116,13 @@ fn bpe() {
 fn filters() {
     filter("length", "min_chars = 1\nmax_words = 11");
     filter("gopher-quality", "min_words = 5");
+    filter("gopher-quality", "min_words = 5\nwords = \"unicode\"\ndialect = \"dolma\"");
+    filter("gopher-repetition", "max_top_2_gram = 0.5");
+    filter("c4-lines", "min_sentences = 1");
+    filter("c4-paragraphs", "min_paragraph_chars = 9");
+    filter("fineweb-quality", "words = \"zh\"");
+    filter("refinedweb-lines", "max_removed_words = 0");
+    filter("char-rules", "letters = \"unicode\"");
 }
 
 #[test]

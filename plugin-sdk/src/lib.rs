@@ -66,7 +66,7 @@ pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
 pub use filter::{Bound, Filter, Rule, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
-pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, SECTION, SettingInfo};
+pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
 pub use loss::Loss;
 pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
 pub use rewrite::{Rewrite, SPANS_MAX};
