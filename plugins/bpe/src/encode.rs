@@ -2,6 +2,7 @@
 
 use crate::added::Part;
 use crate::cache::{Cache, Key, PIECE_BYTES_MAX};
+use crate::hash::FastMap;
 use crate::model::Model;
 use crate::pairs::Merge;
 use std::borrow::Cow;
@@ -98,40 +99,87 @@ impl Model {
         }
     }
 
-    /// n log n in the length: a piece may be a file of one repeated letter.
+    /// Places are visited once for each merge that is tried there, whatever the length: a piece may be a file of one
+    /// repeated letter.
     fn merge_long(&self, ids: &mut Vec<u32>) {
         const GONE: u32 = u32::MAX;
         let n = ids.len() as u32;
         let mut previous: Vec<u32> = (0..n).map(|place| place.wrapping_sub(1)).collect();
         let mut next: Vec<u32> = (1..=n).collect(); // `n` is the end
-        // rank and place as one number: the lowest rank first, then the leftmost place
-        let candidate = |ids: &[u32], left: u32, right: u32| {
-            let merge = self.pairs.get(ids[left as usize], ids[right as usize]);
-            (merge != Merge::NONE).then_some(Reverse(u64::from(merge.rank) << 32 | u64::from(left)))
-        };
-        let mut queue: BinaryHeap<_> = (1..n).filter_map(|right| candidate(ids, right - 1, right)).collect();
-        while let Some(Reverse(top)) = queue.pop() {
-            let (rank, place) = ((top >> 32) as u32, top as u32);
-            let second = next[place as usize];
-            if ids[place as usize] == GONE || second == n {
-                continue;
-            }
-            let merge = self.pairs.get(ids[place as usize], ids[second as usize]);
-            if merge.rank != rank {
-                continue; // an earlier merge took one of both
-            }
-            let after = next[second as usize];
-            ids[place as usize] = merge.id;
-            ids[second as usize] = GONE;
-            next[place as usize] = after;
-            if after < n {
-                previous[after as usize] = place;
-                queue.extend(candidate(ids, place, after));
-            }
-            if place > 0 {
-                queue.extend(candidate(ids, previous[place as usize], place));
+        let mut queue = Queue::default();
+        for (place, pair) in (0..).zip(ids.windows(2)) {
+            queue.push(self.pairs.get(pair[0], pair[1]).rank, place);
+        }
+        while let Some((rank, mut places)) = queue.pop() {
+            while let Some(place) = places.pop() {
+                let second = next[place as usize];
+                if ids[place as usize] == GONE || second == n {
+                    continue;
+                }
+                let merge = self.pairs.get(ids[place as usize], ids[second as usize]);
+                if merge.rank != rank {
+                    continue; // an earlier merge took one of both
+                }
+                let after = next[second as usize];
+                ids[place as usize] = merge.id;
+                ids[second as usize] = GONE;
+                next[place as usize] = after;
+                let mut lowest = rank;
+                if after < n {
+                    previous[after as usize] = place;
+                    lowest = lowest.min(queue.push(self.pairs.get(merge.id, ids[after as usize]).rank, place));
+                }
+                if place > 0 {
+                    let before = previous[place as usize];
+                    lowest = lowest.min(queue.push(self.pairs.get(ids[before as usize], merge.id).rank, before));
+                }
+                if lowest < rank {
+                    queue.interrupted.push((rank, places));
+                    break;
+                }
             }
         }
         ids.retain(|&id| id != GONE);
+    }
+}
+
+/// Places where merges may happen, by rank. Those of one rank are visited together: few ranks occur in a long piece,
+/// and then this costs less than a heap of places.
+///
+/// A visit may make way for a lower rank. Whatever that merges contains the token that caused it, so no new place of the
+/// interrupted rank turns up meanwhile, and its places stay in order.
+#[derive(Default)]
+struct Queue {
+    places: FastMap<u32, Vec<u32>>,
+    /// Keys of `places`.
+    ranks: BinaryHeap<Reverse<u32>>,
+    /// Rank and places left, the last first, of what made way; the lowest rank last.
+    interrupted: Vec<(u32, Vec<u32>)>,
+}
+
+impl Queue {
+    /// Adds a place and returns its rank.
+    fn push(&mut self, rank: u32, place: u32) -> u32 {
+        if rank != Merge::NONE.rank {
+            let places = self.places.entry(rank).or_default();
+            if places.is_empty() {
+                self.ranks.push(Reverse(rank));
+            }
+            places.push(place);
+        }
+        rank
+    }
+
+    /// The lowest rank and its places, the last first.
+    fn pop(&mut self) -> Option<(u32, Vec<u32>)> {
+        let new = self.ranks.peek().map_or(Merge::NONE.rank, |Reverse(rank)| *rank);
+        if self.interrupted.last().is_some_and(|(rank, _)| *rank < new) {
+            return self.interrupted.pop();
+        }
+        self.ranks.pop()?;
+        let mut places = self.places.remove(&new)?;
+        places.sort(); // runs that rise, which a stable sort joins fast
+        places.reverse();
+        Some((new, places))
     }
 }

@@ -38,7 +38,7 @@ config! {
         vocab_size: u32 = 2048u32,
         /// pairs that occur less often are not merged, 1 or more
         min_frequency: u32 = 2u32,
-        /// how text is cut before merging: gpt2, gpt4, cl100k, qwen, o200k, zh or none; empty is gpt2, or what a file asks for
+        /// how text is cut before merging: gpt2, gpt4, cl100k, qwen, o200k or none; empty is gpt2, or what a file asks for
         split: String = "",
         /// names of special tokens beside <|endoftext|>, for example of a chat; text never produces them
         special_tokens: Vec<String> = [],

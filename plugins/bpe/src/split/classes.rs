@@ -17,8 +17,6 @@ pub const NEWLINE: u8 = 8;
 pub const UPPER: u8 = 16;
 /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what the second part of a word may consist of in `o200k`.
 pub const LOWER: u8 = 32;
-/// A Chinese character: [`HAN_RANGES`].
-pub const HAN: u8 = 64;
 
 /// Kinds of runs in the table.
 #[derive(Clone, Copy)]
@@ -36,17 +34,6 @@ pub enum Run {
     /// N.
     N,
 }
-
-/// Chinese characters: 々, CJK Unified Ideographs with Extensions A to I, Compatibility Ideographs. Ranges of the code,
-/// not the property Script=Han, so that every regex engine agrees on them.
-pub const HAN_RANGES: [(u32, u32); 6] = [
-    (0x3005, 0x3005),
-    (0x3400, 0x4dbf),
-    (0x4e00, 0x9fff),
-    (0xf900, 0xfaff),
-    (0x20000, 0x2ebef),
-    (0x2f800, 0x323af),
-];
 
 /// White space above ASCII.
 const SPACES: [(u32, u32); 8] = [
@@ -100,7 +87,6 @@ const fn classes() -> [u8; TABLE_END] {
     add(&mut classes, &SPACES, SPACE);
     add(&mut classes, &[(9, 13), (32, 32)], SPACE);
     add(&mut classes, &[(10, 10), (13, 13)], NEWLINE);
-    add(&mut classes, &HAN_RANGES, HAN);
     classes
 }
 

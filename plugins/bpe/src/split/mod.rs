@@ -25,20 +25,17 @@ pub enum Split {
     },
     /// GPT-4o (`o200k_base`): words are also cut where upper case follows lower case.
     O200k,
-    /// `gpt4`, where Chinese characters stand apart from other letters and from signs.
-    Zh,
     /// Every text is one piece.
     None,
 }
 
 /// The rules that have a name.
-pub const NAMED: [(&str, Split); 7] = [
+pub const NAMED: [(&str, Split); 6] = [
     ("gpt2", Split::Gpt2),
     ("gpt4", Split::Gpt4 { digits: 3, whole_end: false }),
     ("cl100k", Split::Gpt4 { digits: 3, whole_end: true }),
     ("qwen", Split::Gpt4 { digits: 1, whole_end: false }),
     ("o200k", Split::O200k),
-    ("zh", Split::Zh),
     ("none", Split::None),
 ];
 
@@ -64,7 +61,6 @@ impl Split {
             Self::Gpt2 => rules::gpt2(text, at),
             Self::Gpt4 { digits, whole_end } => rules::gpt4(text, at, digits, whole_end),
             Self::O200k => rules::o200k(text, at),
-            Self::Zh => rules::zh(text, at),
             Self::None => text.len(),
         }
     }

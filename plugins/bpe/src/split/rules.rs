@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::ascii::{load, n_letters, n_lower, n_upper};
-use super::classes::{HAN, LETTER, LOWER, NEWLINE, NUMBER, SPACE, UPPER, class_at, run_end, run_end_without};
+use super::classes::{LETTER, LOWER, NEWLINE, NUMBER, SPACE, UPPER, class_at, run_end, run_end_without};
 
 impl Split {
     /// The regular expression whose matches are the pieces (flavours: fancy-regex, Oniguruma); none where the text is
@@ -26,13 +26,6 @@ impl Split {
                 &format!(r"{CONTRACTION}?|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{END}"),
             ]
             .concat(),
-            Self::Zh => {
-                let han = "々㐀-䶿一-鿿豈-\u{faff}\u{20000}-\u{2ebef}\u{2f800}-\u{323af}";
-                let letter = format!(r"[\p{{L}}&&[^{han}]]");
-                format!(
-                    r"[{han}]+|{CONTRACTION}|[^\r\n\p{{L}}\p{{N}}]?{letter}+|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{END}"
-                )
-            }
             Self::None => return None,
         })
     }
@@ -109,29 +102,6 @@ pub fn o200k(text: &[u8], at: usize) -> usize {
         .unwrap_or_else(|| lines_end(text, at, false))
 }
 
-pub fn zh(text: &[u8], at: usize) -> usize {
-    let Some((class, length)) = class_at(text, at) else { return at };
-    let next = at + length;
-    if class & HAN != 0 {
-        return run_end(text, next, HAN);
-    }
-    if text[at] == b'\'' {
-        let length = any_contraction_length(&text[at..]);
-        if length > 0 {
-            return at + length;
-        }
-    }
-    let letters = if class & (LETTER | NUMBER | NEWLINE) == 0 { next } else { at };
-    let end = letters_without_han(text, letters);
-    if end > letters {
-        return end;
-    }
-    if class & NUMBER != 0 {
-        return number_end(text, next, 3);
-    }
-    signs_end(text, at, next, class, is_newline).unwrap_or_else(|| lines_end(text, at, false))
-}
-
 /// The end of a word of up to 7 ASCII letters that begins at `at`, if there is one and no letter may follow.
 #[inline]
 fn ascii_word(text: &[u8], at: usize) -> Option<usize> {
@@ -175,14 +145,6 @@ fn lower_word(text: &[u8], at: usize) -> Option<usize> {
 fn upper_word(text: &[u8], at: usize) -> Option<usize> {
     let end = run_end(text, at, UPPER);
     (end > at).then(|| run_end(text, end, LOWER))
-}
-
-fn letters_without_han(text: &[u8], start: usize) -> usize {
-    let mut end = start;
-    while let Some((_, length)) = class_at(text, end).filter(|(class, _)| class & (LETTER | HAN) == LETTER) {
-        end += length;
-    }
-    end
 }
 
 /// Up to `digits` numbers, of which the first ends at `next`.
