@@ -9,6 +9,9 @@
 //! either, so that bits per byte is true only for tokenizers that keep every byte: byte-level BPE, and byte fallback.
 
 mod spelling;
+mod words;
+
+pub use words::Words;
 
 use spelling::Spelling;
 use std::collections::BTreeMap;
