@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{DataConfig, Dataset, InvalidUtf8, NamedFilter, NamedTokenizer, SourceConfig};
+use trainyard::data::{DataConfig, Dataset, NamedFilter, NamedTokenizer, SourceConfig};
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
 
 const END: u32 = 256;
@@ -88,7 +88,7 @@ struct Corpus {
 
 impl Corpus {
     fn new() -> Self {
-        let config = DataConfig { source: Vec::new(), filter: Vec::new(), validation: 0.0, test: 0.0 };
+        let config = DataConfig::new(Vec::new());
         Self { folder: TempDir::new().unwrap(), config }
     }
 
@@ -112,13 +112,7 @@ impl Corpus {
     }
 
     fn source(&mut self, name: &str) -> &mut SourceConfig {
-        self.config.source.push(SourceConfig {
-            path: self.path(name),
-            document: None,
-            text_field: "text".into(),
-            id_field: "id".into(),
-            invalid_utf8: InvalidUtf8::Error,
-        });
+        self.config.source.push(SourceConfig::new(self.path(name)));
         self.config.source.last_mut().unwrap()
     }
 

@@ -3,7 +3,7 @@
 use crate::plugins::config;
 use serde_json::Value;
 use std::path::Path;
-use trainyard::data::{DataConfig, InvalidUtf8, SourceConfig, documents};
+use trainyard::data::{DataConfig, SourceConfig, documents};
 use trainyard::plugin::Plugin;
 use trainyard_plugin::{Kind, Verdict};
 
@@ -48,14 +48,9 @@ fn verdicts_are_those_of_datatrove() {
 }
 
 fn chapters() -> Vec<String> {
-    let source = SourceConfig {
-        path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/austen.txt.zst"),
-        document: Some(CHAPTER.into()),
-        text_field: "text".into(),
-        id_field: "id".into(),
-        invalid_utf8: InvalidUtf8::Error,
-    };
-    let config = DataConfig { source: vec![source], filter: Vec::new(), validation: 0.0, test: 0.0 };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/austen.txt.zst");
+    let source = SourceConfig { document: Some(CHAPTER.into()), ..SourceConfig::new(path) };
+    let config = DataConfig::new(vec![source]);
     documents(&config).unwrap().map(|document| document.unwrap().text).collect()
 }
 

@@ -49,6 +49,9 @@ pub trait Filter: Send {
 pub struct Rule {
     /// The verdict's reason.
     pub reason: String,
+    /// The setting that gives the limit. Settings named here have no say in what is measured: the host relies on it
+    /// when it tries other limits on stored values.
+    pub setting: String,
     /// Which side of the limit is allowed.
     pub bound: Bound,
     /// The limit itself is allowed; infinite when the rule is off.
@@ -65,14 +68,31 @@ pub enum Bound {
 }
 
 impl Rule {
-    /// Drops what is below `limit`.
-    pub fn at_least(reason: impl Into<String>, limit: f64) -> Self {
-        Self { reason: reason.into(), bound: Bound::AtLeast, limit }
+    /// Drops what is below `limit`, which the setting `setting` gives.
+    pub fn at_least(reason: impl Into<String>, setting: impl Into<String>, limit: f64) -> Self {
+        Self { reason: reason.into(), setting: setting.into(), bound: Bound::AtLeast, limit }
     }
 
-    /// Drops what is above `limit`.
-    pub fn at_most(reason: impl Into<String>, limit: f64) -> Self {
-        Self { reason: reason.into(), bound: Bound::AtMost, limit }
+    /// Drops what is above `limit`, which the setting `setting` gives.
+    pub fn at_most(reason: impl Into<String>, setting: impl Into<String>, limit: f64) -> Self {
+        Self { reason: reason.into(), setting: setting.into(), bound: Bound::AtMost, limit }
+    }
+
+    /// The rule if its limit lies in 0 to `most`, and off when it is 0, so that a setting of 0 is no limit. Otherwise an
+    /// error that names the setting.
+    pub fn within(mut self, most: f64) -> Result<Self> {
+        // also refuses NaN and infinity
+        if !(0.0..=most.min(f64::MAX)).contains(&self.limit) {
+            let range = if most < f64::MAX { format!("0 to {most}") } else { "0 or more".to_owned() };
+            return Err(PluginError::config(format!("{}: expected {range}, got {}", self.setting, self.limit)));
+        }
+        if self.limit == 0.0 {
+            self.limit = match self.bound {
+                Bound::AtLeast => f64::NEG_INFINITY,
+                Bound::AtMost => f64::INFINITY,
+            };
+        }
+        Ok(self)
     }
 
     /// Whether a document with this value goes. What is not a number, such as a share of nothing, breaks no rule.

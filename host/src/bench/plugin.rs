@@ -79,14 +79,8 @@ pub fn plugin(configs: &[PluginConfig], options: &PluginOptions) -> Result<Plugi
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    let source = SourceConfig {
-        path: path.to_owned(),
-        document: None,
-        text_field: "text".into(),
-        id_field: "id".into(),
-        invalid_utf8: InvalidUtf8::Replace,
-    };
-    let config = DataConfig { source: vec![source], filter: Vec::new(), validation: 0.0, test: 0.0 };
+    let source = SourceConfig { invalid_utf8: InvalidUtf8::Replace, ..SourceConfig::new(path) };
+    let config = DataConfig::new(vec![source]);
     let mut text = String::new();
     for document in data::documents(&config)? {
         text.push_str(&document?.text);

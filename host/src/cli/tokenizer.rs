@@ -19,7 +19,7 @@ pub fn run(command: &TokenizerCommand) -> Outcome {
 fn train(plugin: &PluginArgs, out: &Path, files: &[PathBuf]) -> Result<()> {
     let mut tokenizer = Plugin::open(&plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
     let source = files.iter().map(SourceConfig::new).collect();
-    let data = DataConfig { source, filter: Vec::new(), validation: 0.0, test: 0.0 };
+    let data = DataConfig::new(source);
     let mut n_documents = 0;
     for batch in batches(documents(&data)?) {
         let batch = batch?;

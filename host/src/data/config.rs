@@ -3,37 +3,75 @@
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `[data]`: where documents come from, which stay, and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DataConfig {
-    /// `[[data.source]]`, at least one.
-    pub source: Vec<SourceConfig>,
-    /// `[[data.filter]]`, applied in this order.
-    pub filter: Vec<PluginConfig>,
     /// Share of documents held out for validation while training, 0 to below 1.
     pub validation: f64,
     /// Share of documents held out for the final test, 0 to below 1.
     pub test: f64,
+    /// A field of the documents' metadata, such as `book`: documents with the same value are in the same split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Whether what filters measure is stored, so that their limits can be changed without reading the text again.
+    pub scores: bool,
+    /// Threads; 0 takes all cores.
+    pub threads: usize,
+    /// Where finished work is kept, for this run and others; `run.dir/store` if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<PathBuf>,
+    /// `[[data.source]]`, at least one.
+    pub source: Vec<SourceConfig>,
+    /// `[[data.filter]]`, applied in this order, after those of the source.
+    pub filter: Vec<PluginConfig>,
 }
 
-/// `[[data.source]]`: one file or folder.
+/// `[[data.source]]`: one file, folder or pattern.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceConfig {
-    /// A `.txt` or `.jsonl` file, also `.gz` or `.zst`, or a folder of such; absolute after loading.
+    /// How reports and weights name it: the name of the file or folder if not said.
+    pub name: String,
+    /// A file, a folder, or a pattern such as `crawl/**/*.jsonl.zst`; absolute after loading.
     pub path: PathBuf,
+    /// What the files are, where their names do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// How often training meets a document of this source, in proportion to those of the other sources.
+    pub weight: f64,
     /// For text files: a regular expression; each match at the start of a line begins a new document.
     /// Without it a file is one document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// For JSON lines: the field that holds the text.
+    /// For JSON lines and Parquet: the field or column that holds the text.
     pub text_field: String,
-    /// For JSON lines: the field that holds the document's id; without it (or without the field) ids are made from file
-    /// and line.
+    /// For JSON lines and Parquet: the field or column that holds the document's id; without it (or without the field)
+    /// ids are made from file and line.
     pub id_field: String,
+    /// For JSON lines and Parquet: the fields or columns that are kept as metadata.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metadata: Vec<String>,
     /// What to do with invalid UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// `[[data.source.filter]]`: for this source only, before those of all sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<PluginConfig>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Plain text or Markdown.
+    Text,
+    /// One JSON object per line.
+    #[serde(rename = "jsonl")]
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+    /// A web page, of which the main text is taken.
+    Html,
 }
 
 /// What to do with a document that is not valid UTF-8. Counted in every case.
@@ -60,17 +98,39 @@ pub struct TokenizerConfig {
 }
 
 impl DataConfig {
+    /// All documents of `source`, unfiltered, none held out.
+    pub fn new(source: Vec<SourceConfig>) -> Self {
+        Self {
+            validation: 0.0,
+            test: 0.0,
+            group: None,
+            scores: true,
+            threads: 0,
+            store: None,
+            source,
+            filter: Vec::new(),
+        }
+    }
+
     /// What `[data]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let source = section.sections("source", SourceConfig::read);
         if source.as_ref().is_none_or(Vec::is_empty) {
             section.problem("source", "expected at least one [[data.source]], got none");
         }
+        let mut source = source.unwrap_or_default();
+        if let Some(twice) = name_apart(&mut source) {
+            section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
+        }
         let config = Self {
-            source: source.unwrap_or_default(),
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             validation: section.number("validation", 0.0..1.0, 0.05),
             test: section.number("test", 0.0..1.0, 0.05),
+            group: section.text_that("group", "a field of the metadata", |text| !text.is_empty()),
+            scores: section.boolean("scores", true),
+            threads: section.integer("threads", 0..=1024, 0),
+            store: section.path("store"),
+            ..Self::new(source)
         };
         if config.validation + config.test >= 1.0 {
             let message =
@@ -81,15 +141,49 @@ impl DataConfig {
     }
 }
 
+/// Names the sources that have no name after their paths, and numbers those that would share one. Returns a name that
+/// was given twice.
+fn name_apart(sources: &mut [SourceConfig]) -> Option<String> {
+    for i in 0..sources.len() {
+        let taken = |name: &str, sources: &[SourceConfig]| sources.iter().any(|source| source.name == name);
+        if !sources[i].name.is_empty() {
+            if taken(&sources[i].name, &sources[..i]) {
+                return Some(sources[i].name.clone());
+            }
+            continue;
+        }
+        let stem = default_name(&sources[i].path);
+        let numbered = (2u32..).map(|n| format!("{stem}-{n}"));
+        let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken(name, sources));
+        sources[i].name = name.unwrap_or(stem);
+    }
+    None
+}
+
+/// `austen` of `corpus/austen.txt.zst`, `crawl` of `crawl/**/*.jsonl`.
+fn default_name(path: &Path) -> String {
+    let is_pattern = |part: &&str| part.contains(['*', '?', '[']);
+    let parts = path.iter().filter_map(|part| part.to_str());
+    let name = parts.take_while(|part| !is_pattern(part)).last().unwrap_or_default();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
+    if stem.is_empty() || stem == "/" { "source".into() } else { stem.into() }
+}
+
 impl SourceConfig {
-    /// A file or folder with default settings.
+    /// A file, folder or pattern with default settings.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
         Self {
-            path: path.into(),
+            name: default_name(&path),
+            path,
+            format: None,
+            weight: 1.0,
             document: None,
             text_field: "text".into(),
             id_field: "id".into(),
+            metadata: Vec::new(),
             invalid_utf8: InvalidUtf8::Error,
+            filter: Vec::new(),
         }
     }
 
@@ -97,12 +191,24 @@ impl SourceConfig {
         use InvalidUtf8::{Drop, Error, Replace};
         let default = Self::new(section.required_path("path"));
         let is_regex = |text: &str| regex::bytes::Regex::new(text).is_ok();
+        let is_named = |text: &str| !text.is_empty();
         let choices = [("error", Error), ("replace", Replace), ("drop", Drop)];
+        let formats = [
+            ("text", Format::Text),
+            ("jsonl", Format::JsonLines),
+            ("parquet", Format::Parquet),
+            ("html", Format::Html),
+        ];
         Self {
+            name: section.text_that("name", "a name", is_named).unwrap_or_default(),
+            format: section.option("format", &formats),
+            weight: section.number("weight", 0.0.., default.weight),
             document: section.text_that("document", "a regular expression", is_regex),
             text_field: section.text("text_field").unwrap_or(default.text_field),
             id_field: section.text("id_field").unwrap_or(default.id_field),
+            metadata: section.texts("metadata", "a field's name", is_named),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
+            filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             path: default.path,
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of `manifest.json`.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// `manifest.json`: written last, so a folder that has one is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ pub struct Dropped {
 }
 
 impl FilterReport {
-    pub(super) fn new(name: &str, digest: &str) -> Self {
+    pub(crate) fn new(name: &str, digest: &str) -> Self {
         Self { name: name.into(), digest: digest.into(), ..Self::default() }
     }
 

@@ -13,7 +13,7 @@ mod read;
 mod split;
 mod write;
 
-pub use config::{DataConfig, InvalidUtf8, SourceConfig, TokenizerConfig};
+pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use load::{
     Batch, Dataset, Loader, Permutation, Position, Shard, ShardInfo, ShardWriter, TokenizerFiles, eval_batches, open,
 };

@@ -48,7 +48,7 @@ impl Split {
     }
 
     /// The share of documents that the config asks for; none for what is left over.
-    pub(super) fn share(self, config: &DataConfig) -> Option<f64> {
+    pub(crate) fn share(self, config: &DataConfig) -> Option<f64> {
         match self {
             Self::Train => None,
             Self::Validation => Some(config.validation),

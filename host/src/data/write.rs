@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A file under a temporary name in the folder of its final one.
 #[derive(Debug)]
-pub(super) struct TemporaryFile {
+pub(crate) struct TemporaryFile {
     writer: BufWriter<File>,
     temporary: PathBuf,
     path: PathBuf,
@@ -47,7 +47,7 @@ impl TemporaryFile {
 }
 
 /// Writes a small file as a whole.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = TemporaryFile::create(path)?;
     file.write(bytes)?;
     file.finish()?;

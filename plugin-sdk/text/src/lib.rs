@@ -1,2 +1,25 @@
-//! What text filters share: word splitters, lines, n-grams, Unicode tables. For authors of plugins too: it needs
-//! nothing of a system, and compiles to WASM.
+//! What text filters share: word splitters, lines, sentences, n-grams, classes of characters. For authors of plugins
+//! too: it needs nothing of a system, and compiles to WASM.
+//!
+//! ```
+//! use trainyard_text::Words;
+//!
+//! let words: Words = "unicode".parse()?;
+//! let text = "It's 3.5 °C, 中文.";
+//! assert!(words.split(text).eq(["It's", "3.5", "°", "C", ",", "中", "文", "."]));
+//! assert!(words.words(text).eq(["It's", "3.5", "C", "中", "文"]));
+//! assert!(Words::Whitespace.split(text).eq(["It's", "3.5", "°C,", "中文."]));
+//! # Ok::<(), String>(())
+//! ```
+
+pub mod chars;
+mod lines;
+pub mod ngrams;
+mod sentences;
+mod table;
+mod words;
+
+pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
+pub use sentences::count_sentences;
+pub use table::Table;
+pub use words::{Split, Words};

@@ -1,8 +1,7 @@
 //! Filter `gopher-quality`: the rules by which Gopher's authors told prose from the rest of the web.
 //!
-//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), appendix A.1.1, as `GopherQualityFilter` of datatrove
-//! 0.10 (Apache-2.0) reads them. The first rule that a document breaks gives the reason, the score is what that rule
-//! measured:
+//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), appendix A.1.1. The first rule that a document breaks
+//! gives the reason, the score is what that rule measured:
 //!
 //! | reason | measured |
 //! |---|---|
@@ -15,21 +14,29 @@
 //! | `gopher_below_alpha_threshold` | words with a letter / words |
 //! | `gopher_enough_stop_words` | distinct of the, be, to, of, and, that, have, with |
 //!
-//! datatrove splits English with spaCy, which cuts punctuation off the words; here words are what white space separates
-//! ("the," is no stop word), so thresholds carry over and single verdicts may not. With the same words the verdicts are
-//! the same, but for words made of combining marks alone, which count as letters here.
+//! That is `GopherQualityFilter` of datatrove 0.10 (Apache-2.0), dialect `datatrove`. `paper` counts all words where it
+//! leaves punctuation out. `dolma` measures as the `gopher_v1` tagger of Dolma (Apache-2.0): the median length of all
+//! words; words with `#` or `…` / words as hashes, and no ellipses; lines between `\n`, bullets `*` and `-`, the ellipsis
+//! `…`; stop words as often as they occur.
+//!
+//! datatrove splits English with spaCy, which cuts punctuation off the words, as `words = "unicode"` does; with
+//! `whitespace` "the," is no stop word. Single verdicts depend on it. With the same words they are datatrove's.
 
-mod chars;
 mod measure;
+mod stop_words;
 
-use measure::{Lines, Words, count_ellipses, count_hashes, ratio};
-use trainyard_plugin::{Create, Filter, PluginError, Result, Verdict, config};
+use measure::{LineCounts, WordCounts, count_ellipses, count_hashes, count_symbol_words, median_word_length, ratio};
+use stop_words::StopWords;
+use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
+use trainyard_text::Words;
 
 config! {
     /// Settings of `gopher-quality`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace
+        /// how text is split into words: whitespace, unicode or zh
         words: String = "whitespace",
+        /// whose reading of the rules: datatrove, paper or dolma
+        dialect: String = "datatrove",
         /// fewest words that are more than punctuation
         min_words: u32 = 50u32,
         /// most words that are more than punctuation
@@ -46,48 +53,79 @@ config! {
         max_ellipsis_lines: f64 = 0.3,
         /// least share of words with a letter
         min_alphabetic_words: f64 = 0.8,
-        /// fewest distinct English stop words, of 8
+        /// fewest distinct stop words
         min_stop_words: u32 = 2u32,
+        /// the stop words, with spaces between them
+        stop_words: String = "the be to of and that have with",
     }
 }
 
 /// The filter.
-pub struct GopherQuality(Settings);
+pub struct GopherQuality {
+    words: Words,
+    dialect: Dialect,
+    stop_words: StopWords,
+    rules: Vec<Rule>,
+    /// Which stop words a document holds: memory that is used again.
+    seen: Vec<bool>,
+}
+
+/// Whose reading of the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Datatrove,
+    Paper,
+    Dolma,
+}
 
 impl Create for GopherQuality {
     type Config = Settings;
 
     fn create(settings: Settings) -> Result<Self> {
-        if settings.words != "whitespace" {
-            return Err(PluginError::config(format!(
-                "words: expected \"whitespace\", the only splitter offered, got {:?}",
-                settings.words
-            )));
-        }
-        for (name, value, most) in [
-            ("min_mean_word_length", settings.min_mean_word_length, f64::MAX),
-            ("max_mean_word_length", settings.max_mean_word_length, f64::MAX),
-            ("max_symbols_per_word", settings.max_symbols_per_word, f64::MAX),
-            ("max_bullet_lines", settings.max_bullet_lines, 1.0),
-            ("max_ellipsis_lines", settings.max_ellipsis_lines, 1.0),
-            ("min_alphabetic_words", settings.min_alphabetic_words, 1.0),
-        ] {
-            // also refuses NaN and infinity
-            if !(0.0..=most).contains(&value) {
-                let range = if most == 1.0 { "0 to 1" } else { "0 or more" };
-                return Err(PluginError::config(format!("{name}: expected {range}, got {value}")));
+        let words = settings.words.parse().map_err(|error| PluginError::config(format!("words: {error}")))?;
+        let dialect = match settings.dialect.as_str() {
+            "datatrove" => Dialect::Datatrove,
+            "paper" => Dialect::Paper,
+            "dolma" => Dialect::Dolma,
+            other => {
+                let message = "dialect: expected \"datatrove\", \"paper\" or \"dolma\"";
+                return Err(PluginError::config(format!("{message}, got {other:?}")));
             }
-        }
+        };
+        let stop_words: Vec<String> = settings.stop_words.split_whitespace().map(String::from).collect();
+        let stop_words = StopWords::new(&stop_words);
+        let rules = rules(&settings)?;
         check_order("words", settings.min_words.into(), settings.max_words.into())?;
         check_order("mean_word_length", settings.min_mean_word_length, settings.max_mean_word_length)?;
-        if settings.min_stop_words > 8 {
+        if settings.min_stop_words as usize > stop_words.len() {
+            let n = stop_words.len();
             return Err(PluginError::config(format!(
-                "min_stop_words: expected 0 to 8, got {}",
+                "min_stop_words: expected 0 to {n}, the number of stop_words, got {}",
                 settings.min_stop_words
             )));
         }
-        Ok(Self(settings))
+        Ok(Self { words, dialect, stop_words, rules, seen: Vec::new() })
     }
+}
+
+fn rules(settings: &Settings) -> Result<Vec<Rule>> {
+    let (min_words, max_words) = (settings.min_words.into(), settings.max_words.into());
+    let (min_length, max_length) = (settings.min_mean_word_length, settings.max_mean_word_length);
+    let (symbols, bullets) = (settings.max_symbols_per_word, settings.max_bullet_lines);
+    let (ellipses, alphabetic) = (settings.max_ellipsis_lines, settings.min_alphabetic_words);
+    let any = f64::MAX;
+    Ok(vec![
+        Rule::at_least("gopher_short_doc", "min_words", min_words).within(any)?,
+        Rule::at_most("gopher_long_doc", "max_words", max_words).within(any)?,
+        Rule::at_least("gopher_below_avg_threshold", "min_mean_word_length", min_length).within(any)?,
+        Rule::at_most("gopher_above_avg_threshold", "max_mean_word_length", max_length).within(any)?,
+        Rule::at_most("gopher_too_many_hashes", "max_symbols_per_word", symbols).within(any)?,
+        Rule::at_most("gopher_too_many_ellipsis", "max_symbols_per_word", symbols).within(any)?,
+        Rule::at_most("gopher_too_many_bullets", "max_bullet_lines", bullets).within(1.0)?,
+        Rule::at_most("gopher_too_many_end_ellipsis", "max_ellipsis_lines", ellipses).within(1.0)?,
+        Rule::at_least("gopher_below_alpha_threshold", "min_alphabetic_words", alphabetic).within(1.0)?,
+        Rule::at_least("gopher_enough_stop_words", "min_stop_words", settings.min_stop_words.into()).within(any)?,
+    ])
 }
 
 fn check_order(what: &str, min: f64, max: f64) -> Result<()> {
@@ -103,165 +141,78 @@ impl Filter for GopherQuality {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
         Ok(documents.iter().map(|document| self.verdict(document)).collect())
     }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.rules.clone()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        let mut values = Vec::with_capacity(documents.len() * self.rules.len());
+        for document in documents {
+            let counts = self.count(document);
+            values.extend(self.of_words(document, &counts));
+            values.extend(self.of_symbols(document, &counts));
+            values.extend(self.of_lines(document));
+            values.extend(self.of_language(&counts));
+        }
+        Ok(values)
+    }
 }
 
 impl GopherQuality {
-    fn verdict(&self, document: &str) -> Verdict {
-        let words = Words::count(document);
-        self.judge_words(&words)
-            .or_else(|| self.judge_symbols(document, &words))
-            .or_else(|| self.judge_lines(document))
-            .or_else(|| self.judge_language(&words))
+    /// What [`Filter::measure`] and the rules say; what comes after a broken rule is not measured.
+    fn verdict(&mut self, document: &str) -> Verdict {
+        let counts = self.count(document);
+        let judge = |first: usize, values: &[f64]| {
+            let verdict = Rule::verdict(&self.rules[first..], values);
+            (!verdict.keep).then_some(verdict)
+        };
+        judge(0, &self.of_words(document, &counts))
+            .or_else(|| judge(4, &self.of_symbols(document, &counts)))
+            .or_else(|| judge(6, &self.of_lines(document)))
+            .or_else(|| judge(8, &self.of_language(&counts)))
             .unwrap_or_else(Verdict::keep)
     }
 
-    fn judge_words(&self, words: &Words) -> Option<Verdict> {
-        let (n, mean) = (words.n_plain as f64, ratio(words.n_plain_chars, words.n_plain));
-        below("gopher_short_doc", n, self.0.min_words.into())
-            .or_else(|| above("gopher_long_doc", n, self.0.max_words.into()))
-            .or_else(|| below("gopher_below_avg_threshold", mean, self.0.min_mean_word_length))
-            .or_else(|| above("gopher_above_avg_threshold", mean, self.0.max_mean_word_length))
+    fn count(&mut self, document: &str) -> WordCounts {
+        WordCounts::count(document, self.words, &self.stop_words, &mut self.seen)
     }
 
-    fn judge_symbols(&self, document: &str, words: &Words) -> Option<Verdict> {
-        let most = self.0.max_symbols_per_word;
-        above("gopher_too_many_hashes", ratio(count_hashes(document), words.n), most)
-            .or_else(|| above("gopher_too_many_ellipsis", ratio(count_ellipses(document), words.n), most))
+    /// Number and length of the words, for the first four rules.
+    fn of_words(&self, document: &str, counts: &WordCounts) -> [f64; 4] {
+        let (n, length) = match self.dialect {
+            Dialect::Datatrove => (counts.n_plain, ratio(counts.n_plain_chars, counts.n_plain)),
+            Dialect::Paper => (counts.n, ratio(counts.n_chars, counts.n)),
+            Dialect::Dolma => (counts.n, median_word_length(document, self.words)),
+        };
+        [n as f64, n as f64, length, length]
     }
 
-    fn judge_lines(&self, document: &str) -> Option<Verdict> {
-        let lines = Lines::count(document);
-        above("gopher_too_many_bullets", ratio(lines.n_bullets, lines.n), self.0.max_bullet_lines).or_else(|| {
-            above("gopher_too_many_end_ellipsis", ratio(lines.n_ellipses, lines.n), self.0.max_ellipsis_lines)
-        })
+    fn of_symbols(&self, document: &str, counts: &WordCounts) -> [f64; 2] {
+        match self.dialect {
+            Dialect::Dolma => [ratio(count_symbol_words(document, self.words), counts.n), f64::NAN],
+            _ => [ratio(count_hashes(document), counts.n), ratio(count_ellipses(document), counts.n)],
+        }
     }
 
-    fn judge_language(&self, words: &Words) -> Option<Verdict> {
-        let alphabetic = ratio(words.n_alphabetic, words.n);
-        below("gopher_below_alpha_threshold", alphabetic, self.0.min_alphabetic_words)
-            .or_else(|| below("gopher_enough_stop_words", words.n_stop_words().into(), self.0.min_stop_words.into()))
+    fn of_lines(&self, document: &str) -> [f64; 2] {
+        let lines = match self.dialect {
+            Dialect::Dolma => LineCounts::count_as_dolma(document),
+            _ => LineCounts::count(document),
+        };
+        [ratio(lines.n_bullets, lines.n), ratio(lines.n_ellipses, lines.n)]
     }
-}
 
-/// The verdict on a value below its limit. A limit of 0 is none, and neither is anything below NaN.
-fn below(reason: &str, value: f64, limit: f64) -> Option<Verdict> {
-    (limit != 0.0 && value < limit).then(|| Verdict::drop(reason).score(value))
-}
-
-/// The verdict on a value above its limit.
-fn above(reason: &str, value: f64, limit: f64) -> Option<Verdict> {
-    (limit != 0.0 && value > limit).then(|| Verdict::drop(reason).score(value))
+    fn of_language(&self, counts: &WordCounts) -> [f64; 2] {
+        let n_stop_words = match self.dialect {
+            Dialect::Dolma => counts.n_stop_words,
+            _ => counts.n_distinct_stop_words,
+        };
+        [ratio(counts.n_alphabetic, counts.n), n_stop_words as f64]
+    }
 }
 
 trainyard_plugin::export!(filter "gopher-quality" = GopherQuality, abilities = ["idempotent"]);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use trainyard_plugin::ErrorKind;
-
-    fn verdict(settings: &Settings, document: &str) -> Verdict {
-        GopherQuality::create(settings.clone()).unwrap().judge(&[document]).unwrap().remove(0)
-    }
-
-    /// 60 words of prose on ten lines.
-    fn prose() -> String {
-        "the river ran quietly with them\n".repeat(10)
-    }
-
-    #[test]
-    fn first_broken_rule_is_the_reason() {
-        let cases: [(String, &str, f64); 10] = [
-            (prose().repeat(2)[..600].into(), "", 0.0),
-            ("the river ... -- !".into(), "gopher_short_doc", 2.0),
-            (prose().repeat(1667), "gopher_long_doc", 100_020.0),
-            ("a bc of ".repeat(20), "gopher_below_avg_threshold", 5.0 / 3.0),
-            ("incomprehensibilities ".repeat(50), "gopher_above_avg_threshold", 21.0),
-            (prose() + "#######", "gopher_too_many_hashes", 7.0 / 61.0),
-            (prose() + "... … ... … ... ... ... ...", "gopher_too_many_ellipsis", 8.0 / 68.0),
-            ("  • the river ran quietly with them\n".repeat(10), "gopher_too_many_bullets", 1.0),
-            (prose() + &" that…\n".repeat(5), "gopher_too_many_end_ellipsis", 5.0 / 15.0),
-            ("the river with 1812 ".repeat(15), "gopher_below_alpha_threshold", 0.75),
-        ];
-        for (document, reason, score) in cases {
-            let expected = match reason {
-                "" => Verdict::keep(),
-                _ => Verdict::drop(reason).score(score),
-            };
-            assert_eq!(verdict(&Settings::default(), &document), expected);
-        }
-        let expected = Verdict::drop("gopher_enough_stop_words").score(1.0);
-        assert_eq!(verdict(&Settings::default(), &"the THE, river runs ".repeat(20)), expected);
-    }
-
-    #[test]
-    fn limits_of_zero_are_off() {
-        let off = Settings {
-            min_words: 0,
-            max_words: 0,
-            min_mean_word_length: 0.0,
-            max_mean_word_length: 0.0,
-            max_symbols_per_word: 0.0,
-            max_bullet_lines: 0.0,
-            max_ellipsis_lines: 0.0,
-            min_alphabetic_words: 0.0,
-            min_stop_words: 0,
-            ..Settings::default()
-        };
-        for document in ["", "\u{2028}", "- #...", "\0\u{feff}", "中文", "e\u{301} 👩‍👩‍👧"] {
-            assert_eq!(verdict(&off, document), Verdict::keep(), "{document:?}");
-            assert_eq!(verdict(&Settings::default(), document).reason, "gopher_short_doc", "{document:?}");
-        }
-        // without words there are no shares, and only counts can be broken
-        let few = Settings { min_words: 0, ..Settings::default() };
-        assert_eq!(verdict(&few, " \n"), Verdict::drop("gopher_enough_stop_words").score(0.0));
-    }
-
-    #[test]
-    fn verdicts_do_not_depend_on_the_batch() {
-        let (prose, hashes) = (prose(), prose() + "#######");
-        let documents = [&prose, "", &hashes, "- a", &prose];
-        let mut filter = GopherQuality::create(Settings::default()).unwrap();
-        let together = filter.judge(&documents).unwrap();
-        assert_eq!(together, documents.map(|document| verdict(&Settings::default(), document)));
-        assert_eq!(filter.judge(&[]).unwrap(), []);
-    }
-
-    #[test]
-    fn refuses() {
-        let default = Settings::default;
-        let cases = [
-            (
-                Settings { words: "spacy".into(), ..default() },
-                "words: expected \"whitespace\", the only splitter offered, got \"spacy\"",
-            ),
-            (
-                Settings { max_words: 49, ..default() },
-                "min_words: expected at most max_words = 49, got 50; no document would stay",
-            ),
-            (
-                Settings { min_mean_word_length: 10.5, ..default() },
-                "min_mean_word_length: expected at most max_mean_word_length = 10, got 10.5; no document would stay",
-            ),
-            (
-                Settings { max_mean_word_length: f64::NAN, ..default() },
-                "max_mean_word_length: expected 0 or more, got NaN",
-            ),
-            (
-                Settings { max_symbols_per_word: -0.1, ..default() },
-                "max_symbols_per_word: expected 0 or more, got -0.1",
-            ),
-            (Settings { max_bullet_lines: 1.5, ..default() }, "max_bullet_lines: expected 0 to 1, got 1.5"),
-            (Settings { max_ellipsis_lines: 30.0, ..default() }, "max_ellipsis_lines: expected 0 to 1, got 30"),
-            (
-                Settings { min_alphabetic_words: f64::INFINITY, ..default() },
-                "min_alphabetic_words: expected 0 to 1, got inf",
-            ),
-            (Settings { min_stop_words: 9, ..default() }, "min_stop_words: expected 0 to 8, got 9"),
-        ];
-        for (settings, message) in cases {
-            let error = GopherQuality::create(settings).err().unwrap();
-            assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Config, message));
-        }
-    }
-}
+mod tests;

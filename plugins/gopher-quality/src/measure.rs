@@ -1,150 +1,114 @@
 //! What the rules measure, in one pass over the words and one over the lines, without allocating.
 
-use crate::chars::{self, ASCII, Kinds, LETTER, PLAIN, SPACE};
+use crate::stop_words::StopWords;
+use trainyard_text::Words;
+use trainyard_text::chars::{is_letter, is_punctuation, is_space};
 
 /// Counts over the words of a document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Words {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordCounts {
     /// All words.
     pub n: u64,
+    /// Their characters.
+    pub n_chars: u64,
     /// Words that are more than punctuation.
     pub n_plain: u64,
     /// Characters of those.
     pub n_plain_chars: u64,
     /// Words with a letter.
     pub n_alphabetic: u64,
-    /// One bit for each stop word that occurs.
-    stop_words: u8,
+    /// Words that are stop words, each as often as it occurs.
+    pub n_stop_words: u64,
+    /// Different stop words.
+    pub n_distinct_stop_words: u64,
 }
 
-impl Words {
-    /// Counts the words of a document.
-    pub fn count(text: &str) -> Self {
-        let mut words = Self::default();
-        let bytes = text.as_bytes();
-        let (mut start, mut n_chars, mut kinds) = (0, 0, 0);
-        let mut i = 0;
-        while let Some(&byte) = bytes.get(i) {
-            let (kind, width) = match ASCII.get(usize::from(byte)) {
-                Some(&kind) => (kind, 1),
-                None => text[i..].chars().next().map_or((0, 1), |char| (kinds_of(char, kinds), char.len_utf8())),
-            };
-            i += width;
-            if kind != SPACE {
-                n_chars += 1;
-                kinds |= kind;
-                continue;
+impl WordCounts {
+    /// Counts the words of a document. `seen` is memory to work in.
+    pub fn count(text: &str, words: Words, stop_words: &StopWords, seen: &mut Vec<bool>) -> Self {
+        seen.clear();
+        seen.resize(stop_words.len(), false);
+        let [mut n, mut n_chars, mut n_plain, mut n_plain_chars, mut n_alphabetic, mut n_stop_words] = [0u64; 6];
+        for word in words.split(text) {
+            let length = chars_in(word);
+            n += 1;
+            n_chars += length;
+            let (is_plain, has_letter) = kinds(word);
+            if is_plain {
+                n_plain += 1;
+                n_plain_chars += length;
             }
-            if n_chars > 0 {
-                words.add(&bytes[start..i - width], n_chars, kinds);
+            n_alphabetic += u64::from(has_letter);
+            if let Some(i) = stop_words.find(word) {
+                n_stop_words += 1;
+                seen[i] = true;
             }
-            (start, n_chars, kinds) = (i, 0, 0);
         }
-        if n_chars > 0 {
-            words.add(&bytes[start..], n_chars, kinds);
-        }
-        words
-    }
-
-    fn add(&mut self, word: &[u8], n_chars: u64, kinds: Kinds) {
-        self.n += 1;
-        if kinds & PLAIN != 0 {
-            self.n_plain += 1;
-            self.n_plain_chars += n_chars;
-        }
-        if kinds & LETTER != 0 {
-            self.n_alphabetic += 1;
-        }
-        // letter by letter: comparing texts is a call and a loop in WASM
-        self.stop_words |= match word {
-            [b't', b'h', b'e'] => 1,
-            [b'b', b'e'] => 1 << 1,
-            [b't', b'o'] => 1 << 2,
-            [b'o', b'f'] => 1 << 3,
-            [b'a', b'n', b'd'] => 1 << 4,
-            [b't', b'h', b'a', b't'] => 1 << 5,
-            [b'h', b'a', b'v', b'e'] => 1 << 6,
-            [b'w', b'i', b't', b'h'] => 1 << 7,
-            _ => 0,
-        };
-    }
-
-    /// Distinct stop words that occur.
-    pub fn n_stop_words(&self) -> u32 {
-        self.stop_words.count_ones()
+        let n_distinct_stop_words = seen.iter().filter(|&&seen| seen).count() as u64;
+        Self { n, n_chars, n_plain, n_plain_chars, n_alphabetic, n_stop_words, n_distinct_stop_words }
     }
 }
 
-/// Kinds of a character outside ASCII in a word of which `known` was seen before: what is known is not looked up again,
-/// which makes Chinese, whose words are long, as fast as English.
-fn kinds_of(char: char, known: Kinds) -> Kinds {
-    if chars::is_space(char) {
-        return SPACE;
+/// Characters of a word.
+#[inline]
+pub fn chars_in(word: &str) -> u64 {
+    // every character has one byte that does not continue another
+    word.bytes().filter(|&byte| byte & 0xc0 != 0x80).count() as u64
+}
+
+/// Whether a word is more than punctuation, and whether it holds a letter.
+#[inline]
+fn kinds(word: &str) -> (bool, bool) {
+    if word.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
+        return (true, true);
     }
-    let mut kinds = 0;
-    if known & LETTER == 0 && chars::is_letter(char) {
-        kinds |= LETTER;
+    let (mut is_plain, mut has_letter) = (false, false);
+    for char in word.chars() {
+        // letters are no punctuation, and what is known is not looked up again
+        has_letter = has_letter || is_letter(char);
+        is_plain = is_plain || has_letter || !is_punctuation(char);
+        if has_letter {
+            break;
+        }
     }
-    if known & PLAIN == 0 && !chars::is_punctuation(char) {
-        kinds |= PLAIN;
-    }
-    kinds
+    (is_plain, has_letter)
 }
 
 /// Counts over the lines of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lines {
+pub struct LineCounts {
     /// All lines, blank ones too.
     pub n: u64,
-    /// Lines that start with a bullet, white space aside.
+    /// Lines that start with a bullet.
     pub n_bullets: u64,
-    /// Lines that end in an ellipsis, white space aside.
+    /// Lines that end in an ellipsis.
     pub n_ellipses: u64,
 }
 
-impl Lines {
-    /// Counts the lines of a document.
+impl LineCounts {
+    /// Lines as Python's `str.splitlines`, white space at their ends aside; bullets are `•` and `-`, ellipses `...` and
+    /// `…`.
     pub fn count(text: &str) -> Self {
         let mut lines = Self::default();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_at(line_end(rest));
+        for line in trainyard_text::lines(text) {
             lines.n += 1;
-            lines.n_bullets += u64::from(line.trim_start_matches(chars::is_space).starts_with(['•', '-']));
-            let line = line.trim_end_matches(chars::is_space);
+            lines.n_bullets += u64::from(line.trim_start_matches(is_space).starts_with(['•', '-']));
+            let line = line.trim_end_matches(is_space);
             lines.n_ellipses += u64::from(line.ends_with("...") || line.ends_with('…'));
-            let after_char = tail.chars().next().map_or(0, char::len_utf8);
-            rest = tail.strip_prefix("\r\n").unwrap_or(&tail[after_char..]);
         }
         lines
     }
-}
 
-/// Where the first line ends.
-fn line_end(text: &str) -> usize {
-    let mut at = 0;
-    loop {
-        at += find(&text.as_bytes()[at..], |byte| !(b' '..=b'~').contains(&byte));
-        match text[at..].chars().next() {
-            Some(char) if !chars::is_line_break(char) => at += char.len_utf8(),
-            _ => return at,
+    /// As Dolma: lines end in `\n` alone and white space counts; bullets are `*` and `-`, the ellipsis is `…`.
+    pub fn count_as_dolma(text: &str) -> Self {
+        let mut lines = Self::default();
+        for line in text.split('\n') {
+            lines.n += 1;
+            lines.n_bullets += u64::from(line.starts_with(['*', '-']));
+            lines.n_ellipses += u64::from(line.ends_with('…'));
         }
+        lines
     }
-}
-
-/// Where the first byte is that is looked for; the length when there is none.
-///
-/// Sixteen bytes are looked at without a branch: several times as fast where they can be looked at together, and in a
-/// sandbox, which looks at the time in every round of a loop.
-fn find(bytes: &[u8], is_it: impl Fn(u8) -> bool) -> usize {
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(16) {
-        if chunk.iter().fold(false, |found, &byte| found | is_it(byte)) {
-            break;
-        }
-        at += 16;
-    }
-    at + bytes[at..].iter().position(|&byte| is_it(byte)).unwrap_or(bytes.len() - at)
 }
 
 /// Hash signs in a document.
@@ -154,16 +118,22 @@ pub fn count_hashes(text: &str) -> u64 {
 
 /// Ellipses in a document, of three dots or one character; six dots are two.
 pub fn count_ellipses(text: &str) -> u64 {
-    let (mut rest, mut n) = (text.as_bytes(), 0);
-    loop {
-        // 0xe2 begins the one character, among others
-        rest = &rest[find(rest, |byte| byte == b'.' || byte == 0xe2)..];
-        let ellipsis = [b"...".as_slice(), "…".as_bytes()].into_iter().find_map(|ellipsis| rest.strip_prefix(ellipsis));
-        match (ellipsis, rest) {
-            (Some(after), _) => (rest, n) = (after, n + 1),
-            (None, [_, after @ ..]) => rest = after,
-            (None, []) => return n,
-        }
+    let count = |ellipsis: &str| text.matches(ellipsis).count() as u64;
+    count("...") + count("…")
+}
+
+/// Words with `#` or `…`, as Dolma counts them.
+pub fn count_symbol_words(text: &str, words: Words) -> u64 {
+    words.split(text).filter(|word| word.contains(['#', '…'])).count() as u64
+}
+
+/// The middle length of the words in characters, the mean of both when there are two; not a number without words.
+pub fn median_word_length(text: &str, words: Words) -> f64 {
+    let mut lengths: Vec<u64> = words.split(text).map(chars_in).collect();
+    lengths.sort_unstable();
+    match lengths.len() {
+        0 => f64::NAN,
+        n => (lengths[(n - 1) / 2] + lengths[n / 2]) as f64 / 2.0,
     }
 }
 
@@ -176,23 +146,30 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
 mod tests {
     use super::*;
 
+    fn count(text: &str) -> WordCounts {
+        let stop_words = StopWords::new(&["be", "to", "with", "the", "of"].map(String::from));
+        WordCounts::count(text, Words::Whitespace, &stop_words, &mut vec![true; 9])
+    }
+
     #[test]
     fn words() {
-        let words = Words::count(" to\u{3000}be, THE … 42\u{1c}中文。 e\u{301} Ⅳ ⓐ\u{a0}-- ");
+        let words = count(" to\u{3000}be, THE … 42\u{1c}中文。 e\u{301} Ⅳ ⓐ\u{a0}-- ");
         assert_eq!((words.n, words.n_plain, words.n_alphabetic), (10, 8, 5));
         // to, be,  THE, 42, 中文。, é, Ⅳ, ⓐ
         assert_eq!(words.n_plain_chars, 2 + 3 + 3 + 2 + 3 + 2 + 1 + 1);
-        assert_eq!(words.n_stop_words(), 1);
-        assert_eq!(Words::count("with with the the\nof").n_stop_words(), 3);
+        assert_eq!(words.n_chars, words.n_plain_chars + 1 + 2);
+        assert_eq!((words.n_stop_words, words.n_distinct_stop_words), (1, 1));
+        let words = count("with with the the\nof");
+        assert_eq!((words.n_stop_words, words.n_distinct_stop_words), (5, 3));
         for blank in ["", " ", "\r\n\u{2028}\u{1f}"] {
-            assert_eq!(Words::count(blank), Words::default());
+            assert_eq!(count(blank).n, 0);
         }
     }
 
     #[test]
     fn lines() {
         let count = |text| {
-            let lines = Lines::count(text);
+            let lines = LineCounts::count(text);
             (lines.n, lines.n_bullets, lines.n_ellipses)
         };
         assert_eq!(count(""), (0, 0, 0));
@@ -200,12 +177,22 @@ mod tests {
         assert_eq!(count("a\r\nb\rc\n\nd"), (5, 0, 0));
         assert_eq!(count("\u{3000}• a...\t\n- b…\u{1c}* c....\u{85}… d"), (4, 2, 3));
         assert_eq!(count("-\u{2029}\u{c}"), (2, 1, 0));
+        let expected = LineCounts { n: 4, n_bullets: 2, n_ellipses: 1 };
+        assert_eq!(LineCounts::count_as_dolma("* a…\n- b...\n -c… \n"), expected);
     }
 
     #[test]
     fn symbols() {
         assert_eq!(count_hashes("# a#b ＃"), 2);
         assert_eq!(count_ellipses("a.... b...... c… .."), 4);
+        assert_eq!(count_symbol_words("## a… b... c#d", Words::Whitespace), 3);
         assert!(ratio(0, 0).is_nan());
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median_word_length("éa abc a abcdefg", Words::Whitespace), 2.5);
+        assert_eq!(median_word_length("a abc 中文字", Words::Whitespace), 3.0);
+        assert!(median_word_length(" ", Words::Whitespace).is_nan());
     }
 }

@@ -32,7 +32,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(super) fn with_capacity(sequences: usize, context: usize) -> Self {
+    pub(crate) fn with_capacity(sequences: usize, context: usize) -> Self {
         let n = sequences * context;
         Self {
             inputs: Vec::with_capacity(n),
@@ -47,7 +47,7 @@ impl Batch {
     }
 
     /// Appends the sequence whose inputs begin at `start`, padded where the shard ends.
-    pub(super) fn push(&mut self, shard: &Shard, start: u64, token_bytes: &[u32]) {
+    pub(crate) fn push(&mut self, shard: &Shard, start: u64, token_bytes: &[u32]) {
         let n_targets = (self.context as u64).min(shard.n_tokens() - 1 - start);
         let filled = self.inputs.len() + n_targets as usize;
         self.sequences += 1;

@@ -10,9 +10,9 @@ use std::path::Path;
 use trainyard_plugin::Vocabulary;
 use xxhash_rust::xxh3::xxh3_128;
 
-pub(super) const MANIFEST: &str = "manifest.json";
-pub(super) const MODEL: &str = "tokenizer.model";
-pub(super) const VOCABULARY: &str = "vocabulary.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const MODEL: &str = "tokenizer.model";
+pub(crate) const VOCABULARY: &str = "vocabulary.json";
 
 /// Everything that training and evaluation read.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub struct TokenizerFiles {
 
 /// `vocabulary.json`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct VocabularyFile {
+pub(crate) struct VocabularyFile {
     end_of_text: Option<u32>,
     token_bytes: Vec<u32>,
 }

@@ -8,7 +8,7 @@ mod shard;
 
 pub use batch::{Batch, Position};
 pub use dataset::{Dataset, TokenizerFiles, open};
-pub(super) use dataset::{MANIFEST, MODEL, VOCABULARY, VocabularyFile};
+pub(crate) use dataset::{MANIFEST, MODEL, VOCABULARY, VocabularyFile};
 pub use loader::{Loader, eval_batches};
 pub use permutation::Permutation;
 pub use shard::{Shard, ShardInfo, ShardWriter};

@@ -34,7 +34,7 @@ const HEADER_BYTES: usize = 128;
 const CHECKSUM_BYTES: usize = 16;
 const NO_TOKEN: u32 = u32::MAX;
 /// What to do about a shard that cannot be used.
-pub(super) const CURE: &str = "delete the folder and run again to prepare the data anew";
+pub(crate) const CURE: &str = "delete the folder and run again to prepare the data anew";
 
 /// What a shard's tokens mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

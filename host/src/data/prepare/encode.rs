@@ -16,7 +16,7 @@ use trainyard_plugin::{Tokenizer, Vocabulary};
 const BASELINE_BYTES: usize = 64 << 20;
 
 /// Documents into the shards of their splits.
-pub(super) struct Encoder<'a> {
+pub(crate) struct Encoder<'a> {
     vocabulary: &'a Vocabulary,
     shards: Vec<(Split, ShardWriter, u64)>,
     held_out: Option<Split>,

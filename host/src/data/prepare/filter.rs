@@ -21,7 +21,7 @@ pub struct NamedFilter {
 }
 
 /// The documents that all filters keep, in order, and what each filter dropped.
-pub(super) fn filter_documents(
+pub(crate) fn filter_documents(
     documents: impl Iterator<Item = Result<Document>>,
     filters: &mut [NamedFilter],
     folder: &Path,

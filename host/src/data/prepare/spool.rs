@@ -1,6 +1,7 @@
 //! Documents on disk between two passes over them, so that memory never holds a corpus.
 //!
-//! A record is the id's length (u32, little-endian), the text's length (u64), the id and the text.
+//! A record is, little-endian, the source's number (u16), the lengths of id (u32), metadata (u32) and text (u64), then
+//! these three.
 
 use crate::data::read::Document;
 use crate::{Error, Result};
@@ -14,7 +15,7 @@ const BATCH_DOCUMENTS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// An unnamed file of documents: written once, then read any number of times, gone when dropped.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     writer: BufWriter<File>,
     folder: PathBuf,
     pub n_documents: u64,
@@ -33,11 +34,14 @@ impl Spool {
     }
 
     fn write(&mut self, document: &Document) -> io::Result<()> {
-        let id_bytes = u32::try_from(document.id.len()).map_err(io::Error::other)?;
-        self.writer.write_all(&id_bytes.to_le_bytes())?;
-        self.writer.write_all(&(document.text.len() as u64).to_le_bytes())?;
-        self.writer.write_all(document.id.as_bytes())?;
-        self.writer.write_all(document.text.as_bytes())
+        let Document { id, source, text, metadata } = document;
+        let metadata = metadata.as_deref().unwrap_or_default();
+        self.writer.write_all(&source.to_le_bytes())?;
+        for part in [id.as_str(), metadata] {
+            self.writer.write_all(&u32::try_from(part.len()).map_err(io::Error::other)?.to_le_bytes())?;
+        }
+        self.writer.write_all(&(text.len() as u64).to_le_bytes())?;
+        [id.as_str(), metadata, text].iter().try_for_each(|part| self.writer.write_all(part.as_bytes()))
     }
 
     /// All documents, in the order of writing.
@@ -52,15 +56,20 @@ impl Spool {
 }
 
 fn read(reader: &mut impl Read) -> io::Result<Document> {
-    let (mut id_bytes, mut text_bytes) = ([0; 4], [0; 8]);
+    let (mut source, mut id_bytes, mut metadata_bytes, mut text_bytes) = ([0; 2], [0; 4], [0; 4], [0; 8]);
+    reader.read_exact(&mut source)?;
     reader.read_exact(&mut id_bytes)?;
+    reader.read_exact(&mut metadata_bytes)?;
     reader.read_exact(&mut text_bytes)?;
     let mut string = |n_bytes: u64| {
         let mut bytes = vec![0; usize::try_from(n_bytes).map_err(io::Error::other)?];
         reader.read_exact(&mut bytes)?;
         String::from_utf8(bytes).map_err(io::Error::other)
     };
-    Ok(Document { id: string(u32::from_le_bytes(id_bytes).into())?, text: string(u64::from_le_bytes(text_bytes))? })
+    let id = string(u32::from_le_bytes(id_bytes).into())?;
+    let metadata = Some(string(u32::from_le_bytes(metadata_bytes).into())?).filter(|metadata| !metadata.is_empty());
+    let text = string(u64::from_le_bytes(text_bytes))?;
+    Ok(Document { id, source: u16::from_le_bytes(source), text, metadata })
 }
 
 /// Groups documents into batches for a plugin: what a call costs is shared, what it holds is bounded.

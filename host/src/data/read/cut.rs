@@ -9,7 +9,7 @@ use std::mem;
 
 /// Where a document begins.
 #[derive(Clone)]
-pub(super) enum Boundary {
+pub(crate) enum Boundary {
     FileStart,
     EveryLine,
     /// At lines that begin with a match. Searched without the line's end, so that `$` works.
@@ -40,7 +40,7 @@ impl Boundary {
 }
 
 /// Cuts a file at the lines that begin a document.
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     reader: Box<dyn BufRead>,
     boundary: Boundary,
     /// The line that began the next document, when it was read already.
@@ -51,7 +51,7 @@ pub(super) struct Cutter {
 }
 
 /// The bytes of one document (text) or line (JSON lines).
-pub(super) struct Piece {
+pub(crate) struct Piece {
     pub bytes: Vec<u8>,
     /// First byte in the unpacked file.
     pub offset: u64,

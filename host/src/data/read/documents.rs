@@ -14,8 +14,12 @@ use std::io;
 pub struct Document {
     /// Unique in the corpus and independent of the other files; the split is a function of it.
     pub id: String,
+    /// Index in `DataConfig::source`.
+    pub source: u16,
     /// Never only white space.
     pub text: String,
+    /// The fields that the source keeps, as one JSON object.
+    pub metadata: Option<String>,
 }
 
 /// All documents of the config's sources, in order. Ids are unique.
@@ -25,7 +29,7 @@ pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Docu
 
 /// What reading met.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReadCounts {
+pub(crate) struct ReadCounts {
     /// All documents, also those counted below.
     pub documents: u64,
     pub empty: u64,
@@ -34,7 +38,7 @@ pub(super) struct ReadCounts {
 }
 
 /// All documents of `files`, in order.
-pub(super) struct Documents<'a> {
+pub(crate) struct Documents<'a> {
     sources: &'a [SourceConfig],
     /// Per source: where its text files are cut.
     boundaries: Vec<Boundary>,
@@ -128,8 +132,10 @@ fn parse(file: &SourceFile, source: &SourceConfig, piece: Piece, counts: &mut Re
     counts.documents += 1;
     let Some(text) = decode(file, source.invalid_utf8, piece, counts)? else { return Ok(None) };
     let document = match file.format {
-        Format::Text => Document { id: format!("{}#{number}", file.name), text },
-        Format::JsonLines => parse_line(source, &text, || format!("{}:{number}", file.name))
+        Format::Text => {
+            Document { id: format!("{}#{number}", file.name), source: file.source_number(), text, metadata: None }
+        }
+        Format::JsonLines => parse_line(source, file.source_number(), &text, || format!("{}:{number}", file.name))
             .map_err(|reason| Error::run(format!("{}:{number}: {reason}", file.path.display())))?,
     };
     if document.text.trim().is_empty() {
@@ -163,6 +169,7 @@ fn decode(file: &SourceFile, policy: InvalidUtf8, piece: Piece, counts: &mut Rea
 
 fn parse_line(
     source: &SourceConfig,
+    source_number: u16,
     line: &str,
     default_id: impl FnOnce() -> String,
 ) -> std::result::Result<Document, String> {
@@ -185,7 +192,10 @@ fn parse_line(
             return Err(format!("field {:?}: expected text or a number, got {}", source.id_field, json_type(&other)));
         }
     };
-    Ok(Document { id, text })
+    let kept = source.metadata.iter().filter_map(|name| Some((name.clone(), object.remove(name)?)));
+    let kept: Map<String, Value> = kept.collect();
+    let metadata = (!kept.is_empty()).then(|| Value::Object(kept).to_string());
+    Ok(Document { id, source: source_number, text, metadata })
 }
 
 /// The parser counts lines within the one line it was given.

@@ -4,7 +4,7 @@ mod cut;
 mod documents;
 mod source;
 
-pub(super) use documents::Documents;
+pub(crate) use documents::Documents;
 pub use documents::{Document, documents};
 pub use source::source_digest;
-pub(super) use source::{digest_files, hex, list};
+pub(crate) use source::{digest_files, hex, list};

@@ -12,7 +12,7 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// One file of the corpus.
 #[derive(Debug, Clone)]
-pub(super) struct SourceFile {
+pub(crate) struct SourceFile {
     pub path: PathBuf,
     /// Path below the source's folder, or the file's name; without `.gz` or `.zst`, so that compressing a file keeps
     /// its documents' ids.
@@ -26,7 +26,7 @@ pub(super) struct SourceFile {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Text,
     JsonLines,
 }
@@ -41,6 +41,11 @@ enum Compression {
 impl SourceFile {
     pub fn is_packed(&self) -> bool {
         !matches!(self.compression, Compression::None)
+    }
+
+    /// `source`, as documents carry it: `list` allows no more of them.
+    pub fn source_number(&self) -> u16 {
+        self.source as u16
     }
 
     /// The file's bytes, unpacked.
@@ -59,9 +64,12 @@ impl SourceFile {
 }
 
 /// All files of the config's sources: sources in the config's order, the files of a folder sorted by path.
-pub(super) fn list(config: &DataConfig) -> Result<Vec<SourceFile>> {
+pub(crate) fn list(config: &DataConfig) -> Result<Vec<SourceFile>> {
     if config.source.is_empty() {
         return Err(Error::usage("data.source: no source given, name at least one file or folder"));
+    }
+    if config.source.len() > usize::from(u16::MAX) {
+        return Err(Error::usage(format!("data.source: expected at most {} sources", u16::MAX)));
     }
     let mut files = Vec::new();
     for (index, source) in config.source.iter().enumerate() {
@@ -146,7 +154,7 @@ pub fn source_digest(config: &DataConfig) -> Result<String> {
     Ok(hex(&digest_files(&list(config)?)?))
 }
 
-pub(super) fn digest_files(files: &[SourceFile]) -> Result<[u8; 32]> {
+pub(crate) fn digest_files(files: &[SourceFile]) -> Result<[u8; 32]> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     for source in files {
@@ -166,6 +174,6 @@ pub(super) fn digest_files(files: &[SourceFile]) -> Result<[u8; 32]> {
     Ok(digest.finalize().into())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

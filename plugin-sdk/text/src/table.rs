@@ -1,0 +1,96 @@
+//! Counting by key.
+
+/// A hash table of 64-bit keys and 32-bit values that keeps its memory from one document to the next: open addressing
+/// with linear probing, at most half full. The keys are hashes already; equal keys are taken for equal things.
+#[derive(Debug, Default)]
+pub struct Table {
+    slots: Vec<Slot>,
+    /// Slots in use: a power of two, as many as this document needs, so that short documents stay in the cache.
+    mask: usize,
+    /// A slot of another round is empty: forgetting a document costs nothing.
+    round: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    key: u64,
+    round: u32,
+    value: u32,
+}
+
+impl Table {
+    /// Forgets everything and makes room for `n` different keys. More must not be asked for before the next call.
+    pub fn clear(&mut self, n: usize) {
+        let n_slots = (2 * n).next_power_of_two().max(16);
+        self.mask = n_slots - 1;
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            // old rounds come back
+            self.slots.fill(Slot::default());
+            self.round = 1;
+        }
+        if self.slots.len() < n_slots {
+            self.slots.resize(n_slots, Slot::default());
+        }
+    }
+
+    /// The value of a key, to be changed; 0 when the key is new.
+    #[inline]
+    pub fn value(&mut self, key: u64) -> &mut u32 {
+        // the high bits of the product depend on all bits of the key
+        let mut i = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+        loop {
+            i &= self.mask;
+            let slot = self.slots[i];
+            if slot.round != self.round {
+                self.slots[i] = Slot { key, round: self.round, value: 0 };
+                break;
+            }
+            if slot.key == key {
+                break;
+            }
+            i += 1;
+        }
+        &mut self.slots[i].value
+    }
+
+    /// Whether the key is new; it is known from now on.
+    #[inline]
+    pub fn insert(&mut self, key: u64) -> bool {
+        std::mem::replace(self.value(key), 1) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn counts_as_a_map_does() {
+        let mut table = Table::default();
+        for n in [0u64, 1, 5, 1000, 3] {
+            table.clear(n as usize);
+            let mut map = HashMap::new();
+            for i in 0..3 * n {
+                let key = ((i * i) % n) << 40;
+                *table.value(key) += 1;
+                *map.entry(key).or_insert(0) += 1;
+            }
+            for (key, count) in map {
+                assert_eq!(*table.value(key), count);
+            }
+        }
+        table.clear(2);
+        assert!(table.insert(7) && !table.insert(7) && table.insert(8));
+    }
+
+    #[test]
+    fn rounds_wrap() {
+        let mut table = Table { round: u32::MAX - 1, ..Table::default() };
+        for _ in 0..3 {
+            table.clear(4);
+            assert!(table.insert(5) && !table.insert(5));
+        }
+    }
+}
