@@ -44,7 +44,8 @@ fn every_character() {
     let chars: Vec<char> = (0..=0x10ffff).filter(|&code| is_sampled(code)).filter_map(char::from_u32).collect();
     for (split, regex) in rules() {
         for chunk in chars.chunks(4096) {
-            let text: String = chunk.iter().map(|char| format!("a{char}1{char}!{char}\nB{char}C '{char} 中{char}")).collect();
+            let text: String =
+                chunk.iter().map(|char| format!("a{char}1{char}!{char}\nB{char}C '{char} 中{char}")).collect();
             check(split, &regex, &text);
         }
     }
@@ -64,7 +65,8 @@ fn random_and_real_texts() {
 fn lengths() {
     for (split, regex) in rules() {
         for length in 1..20 {
-            for (first, then) in [("a", "b"), ("A", "b"), ("A", "B"), ("a", "B"), ("é", "x"), ("x", "É"), (".", "x")] {
+            for (first, then) in [("a", "b"), ("A", "b"), ("A", "B"), ("a", "B"), ("é", "x"), ("x", "É"), (".", "x")]
+            {
                 for end in ["", " ", "'s", "'", "é", "É", "1", "\u{301}", "中", "!", "\n", "X", "x"] {
                     let word = format!("{first}{}{end}", then.repeat(length - 1));
                     check(split, &regex, &word);

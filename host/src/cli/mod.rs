@@ -12,6 +12,7 @@ mod plugin;
 mod run;
 mod settings;
 mod tokenizer;
+mod vocabulary;
 mod worker;
 
 use args::{Cli, Command};

@@ -26,7 +26,9 @@ fn main() {
         let start = cpu();
         let mut bpe = Bpe::create(settings.clone()).unwrap();
         bpe.observe(&documents).unwrap();
-        if std::env::var("V").is_ok() { eprintln!("count {}", cpu() - start); }
+        if std::env::var("V").is_ok() {
+            eprintln!("count {}", cpu() - start);
+        }
         let model = bpe.train().unwrap();
         train_seconds = cpu() - start;
         model
@@ -49,6 +51,8 @@ fn main() {
     println!(
         "{{\"train\": {train_seconds:.4}, \"load\": {load_seconds:.4}, \"encode_paragraphs\": {:.5}, \"encode_whole\": {:.5}, \
          \"bytes\": {}, \"tokens\": {n_tokens}}}",
-        best[0], best[1], text.len()
+        best[0],
+        best[1],
+        text.len()
     );
 }

@@ -27,9 +27,7 @@ pub use split::{NAMED, Pieces, Split};
 use count::Counts;
 use encode::Scratch;
 use model::{Model, N_BYTES, TOKENS_MAX};
-use trainyard_plugin::{
-    Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log,
-};
+use trainyard_plugin::{Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log};
 
 config! {
     /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split.

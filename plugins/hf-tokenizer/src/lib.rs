@@ -16,9 +16,7 @@ pub use words::Words;
 use spelling::Spelling;
 use std::collections::BTreeMap;
 use tokenizers::{Model, Tokenizer as HfTokenizer};
-use trainyard_plugin::{
-    Create, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary,
-};
+use trainyard_plugin::{Create, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary};
 
 /// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
 const MAX_TOKENS: u32 = 1 << 20;

@@ -26,8 +26,8 @@ config! {
     pub struct Settings {
         /// number of tokens, 3 to 1048576, with <unk> and </s>; every character of the training text is one
         vocab_size: u32 = 8192u32,
-        /// Unicode form that text is brought into: nfkc, nfc or none
-        normalization: String = "nfkc",
+        /// Unicode form that text is brought into: nfc, none, or nfkc, which also makes full-width signs ASCII
+        normalization: String = "nfc",
         /// longest token in characters, 1 to 64
         max_piece_length: u32 = 16u32,
     }
@@ -87,9 +87,9 @@ impl Tokenizer for Unigram {
             .map_err(failed)?;
         let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(failed)?;
         let mut model = Model::default();
-        one_thread.install(|| trainer.do_train(sentences, &mut model)).map_err(|error| {
-            PluginError::config(format!("vocab_size: {}: {error}", self.settings.vocab_size))
-        })?;
+        one_thread
+            .install(|| trainer.do_train(sentences, &mut model))
+            .map_err(|error| PluginError::config(format!("vocab_size: {}: {error}", self.settings.vocab_size)))?;
         let mut tokenizer = with_model(&self.settings, in_order(&model)?)?;
         tokenizer.add_special_tokens(SPECIALS.map(|name| AddedToken::from(name, true))).map_err(failed)?;
         Ok(tokenizer.to_string(true).map_err(failed)?.into_bytes())
@@ -118,7 +118,7 @@ fn with_model(settings: &Settings, model: Model) -> Result<HfTokenizer> {
         "nfc" => Some(NFC.into()),
         "none" => None,
         other => {
-            return Err(PluginError::config(format!("normalization: expected nfkc, nfc or none, got {other:?}")));
+            return Err(PluginError::config(format!("normalization: expected nfc, nfkc or none, got {other:?}")));
         }
     };
     let pattern = SplitPattern::Regex(r"\n|[\p{P}&&[^\x00-\x7F]]".into());
@@ -152,7 +152,8 @@ fn sentences(words: Words) -> Result<Vec<(String, u32)>> {
         return Err(PluginError::input("the training text has no words"));
     }
     if total >= u64::from(u32::MAX) {
-        let what = format!("the training text has {total} characters, unigram counts to 4294967294: train on a part of it");
+        let what =
+            format!("the training text has {total} characters, unigram counts to 4294967294: train on a part of it");
         return Err(PluginError::input(what));
     }
     Ok(sentences)

@@ -94,9 +94,8 @@ pub fn read(bytes: &[u8]) -> Result<Model> {
 
     let mut pairs = Pairs::with_capacity(bpe.merges.len());
     for (rank, pair) in bpe.merges.iter().enumerate() {
-        let (left, right, id) = merge(pair, bpe).ok_or_else(|| {
-            corrupt(format!("merge {rank} joins or makes a token that the vocabulary lacks"))
-        })?;
+        let (left, right, id) = merge(pair, bpe)
+            .ok_or_else(|| corrupt(format!("merge {rank} joins or makes a token that the vocabulary lacks")))?;
         pairs.insert(left, right, Merge { rank: rank as u32, id });
     }
     let (vocabulary, added) = tokens(&file, nfc)?;

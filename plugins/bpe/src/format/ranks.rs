@@ -23,19 +23,14 @@ type Encoding = (usize, u32, &'static str, &'static [(&'static str, u32)]);
 const FIM: [&str; 3] = ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"];
 
 const ENCODINGS: [Encoding; 4] = [
-    (50_256, 50_255, "gpt2", &[(END_OF_TEXT, 50_256)]),  // r50k_base, GPT-2
-    (50_280, 50_280, "gpt2", &[(END_OF_TEXT, 50_256)]),  // p50k_base
+    (50_256, 50_255, "gpt2", &[(END_OF_TEXT, 50_256)]), // r50k_base, GPT-2
+    (50_280, 50_280, "gpt2", &[(END_OF_TEXT, 50_256)]), // p50k_base
     (100_256, 100_255, "cl100k", &CL100K),
     (199_998, 199_997, "o200k", &[(END_OF_TEXT, 199_999), ("<|endofprompt|>", 200_018)]),
 ];
 
-const CL100K: [(&str, u32); 5] = [
-    (END_OF_TEXT, 100_257),
-    (FIM[0], 100_258),
-    (FIM[1], 100_259),
-    (FIM[2], 100_260),
-    ("<|endofprompt|>", 100_276),
-];
+const CL100K: [(&str, u32); 5] =
+    [(END_OF_TEXT, 100_257), (FIM[0], 100_258), (FIM[1], 100_259), (FIM[2], 100_260), ("<|endofprompt|>", 100_276)];
 
 pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
     let ranks = read_ranks(bytes)?;
@@ -94,7 +89,8 @@ fn describe(n_ranks: usize, last: u32, settings: &Settings) -> Result<(Split, Ve
     let split = match (settings.split.as_str(), known) {
         ("", Some((_, _, name, _))) => Split::named(name)?,
         ("", None) => {
-            let what = format!("{n_ranks} ranks are none of OpenAI's encodings: set split to the rule that they go with");
+            let what =
+                format!("{n_ranks} ranks are none of OpenAI's encodings: set split to the rule that they go with");
             return Err(corrupt(what));
         }
         (name, _) => Split::named(name)?,

@@ -2,8 +2,8 @@
 
 use super::spelling;
 use crate::split::Split;
-use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use trainyard_plugin::{PluginError, Result};
 
 /// Field order is that of the `tokenizers` crate.
@@ -130,8 +130,7 @@ fn pre_tokenizer(split: Split) -> PreTokenizer {
         _ if split == Split::Gpt2 => PreTokenizer::Bytes(byte_level(true)),
         None => PreTokenizer::Bytes(byte_level(false)),
         Some(regex) => {
-            let step =
-                SplitStep { r#type: "Split", pattern: Pattern { regex }, behavior: "Isolated", invert: false };
+            let step = SplitStep { r#type: "Split", pattern: Pattern { regex }, behavior: "Isolated", invert: false };
             PreTokenizer::Split { r#type: "Sequence", pretokenizers: (step, byte_level(false)) }
         }
     }

@@ -11,9 +11,7 @@ impl Split {
         const CONTRACTION: &str = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
         const END: &str = r"\s*[\r\n]+|\s+(?!\S)|\s+";
         Some(match self {
-            Self::Gpt2 => {
-                r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+".to_owned()
-            }
+            Self::Gpt2 => r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+".to_owned(),
             Self::Gpt4 { digits, whole_end } => {
                 let number = if digits == 1 { r"\p{N}".to_owned() } else { format!(r"\p{{N}}{{1,{digits}}}") };
                 let end = if whole_end { format!(r"\s+$|{END}") } else { END.to_owned() };
