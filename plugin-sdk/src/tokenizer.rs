@@ -113,8 +113,8 @@ impl Vocabulary {
         if self.special(END_OF_TEXT).is_some() {
             return;
         }
-        let named = |name: &&str| self.specials.iter().position(|special| special.name == **name);
-        if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(|name| named(&name)) {
+        let named = |name: &&str| self.specials.iter().position(|special| special.name == *name);
+        if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(|name| named(name)) {
             self.specials[found].name = END_OF_TEXT.into();
         }
     }

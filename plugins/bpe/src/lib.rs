@@ -50,8 +50,7 @@ pub struct Bpe {
     settings: Settings,
     split: Split,
     counts: Counts,
-    model: Option<Model>,
-    scratch: Scratch,
+    loaded: Option<(Model, Scratch)>,
 }
 
 impl Create for Bpe {
@@ -73,7 +72,7 @@ impl Create for Bpe {
         check_special_tokens(&settings.special_tokens)?;
         let split = if settings.split.is_empty() { Split::Gpt2 } else { Split::named(&settings.split)? };
         let counts = Counts::new(memory_max(&settings));
-        Ok(Self { settings, split, counts, model: None, scratch: Scratch::default() })
+        Ok(Self { settings, split, counts, loaded: None })
     }
 }
 
@@ -118,31 +117,32 @@ impl Tokenizer for Bpe {
     }
 
     fn load(&mut self, model: &[u8]) -> Result<()> {
-        self.model = Some(format::read(model, &self.settings)?);
-        self.scratch = Scratch::default();
+        self.loaded = Some((format::read(model, &self.settings)?, Scratch::default()));
         Ok(())
     }
 
     fn vocabulary(&self) -> Result<Vocabulary> {
-        Ok(self.model.as_ref().ok_or_else(no_model)?.vocabulary.clone())
+        let (model, _) = self.loaded.as_ref().ok_or_else(no_model)?;
+        Ok(model.vocabulary.clone())
     }
 
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
-        let model = self.model.as_ref().ok_or_else(no_model)?;
+        let (model, scratch) = self.loaded.as_mut().ok_or_else(no_model)?;
         let mut batch = TokenBatch::default();
         batch.ids.reserve(texts.iter().map(|text| text.len()).sum::<usize>() / 3); // a token is rarely shorter
         for text in texts {
             if u32::try_from(text.len()).is_err() {
                 return Err(PluginError::input(format!("a text has {} bytes, at most 4 GB are allowed", text.len())));
             }
-            model.encode(text, &mut self.scratch, &mut batch.ids);
+            model.encode(text, scratch, &mut batch.ids);
             batch.end_sequence()?;
         }
         Ok(batch)
     }
 
     fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>> {
-        let tokens = &self.model.as_ref().ok_or_else(no_model)?.vocabulary.tokens;
+        let (model, _) = self.loaded.as_ref().ok_or_else(no_model)?;
+        let tokens = &model.vocabulary.tokens;
         batch.check(batch.ends.len(), tokens.len()).map_err(|error| PluginError::input(error.message))?;
         let bytes = |ids: &[u32]| ids.iter().flat_map(|&id| &tokens[id as usize]).copied().collect();
         Ok(batch.sequences().map(bytes).collect())

@@ -162,7 +162,7 @@ fn short_and_long_pieces_merge_alike() {
 
 /// The definition: while any pair can be merged, merge the leftmost of those with the lowest id.
 fn naive_encode(bpe: &Bpe, piece: &[u8]) -> Vec<u32> {
-    let pairs = &bpe.model.as_ref().unwrap().pairs;
+    let pairs = &bpe.loaded.as_ref().unwrap().0.pairs;
     let mut ids: Vec<u32> = piece.iter().map(|&byte| model::BYTE_IDS[byte as usize]).collect();
     loop {
         let merges = ids.windows(2).map(|pair| pairs.get(pair[0], pair[1])).enumerate();
