@@ -114,7 +114,7 @@ impl Vocabulary {
             return;
         }
         let named = |name: &&str| self.specials.iter().position(|special| special.name == *name);
-        if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(|name| named(name)) {
+        if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(named) {
             self.specials[found].name = END_OF_TEXT.into();
         }
     }
