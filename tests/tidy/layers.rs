@@ -99,7 +99,11 @@ fn manifest(source: &Source) -> Vec<String> {
         "plugins/wordpiece/Cargo.toml" | "plugins/unigram/Cargo.toml" => {
             &["trainyard-plugin", "trainyard-hf-tokenizer", "tokenizers", "rayon"]
         }
-        _ if is_plugin => &["trainyard-plugin"],
+        "plugins/unicode/Cargo.toml" => &["trainyard-plugin", "unicode-normalization"],
+        "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
+        "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
+        _ if is_plugin => &["trainyard-plugin", "trainyard-text", "memchr"],
+        "plugin-sdk/text/Cargo.toml" => &["memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"],
         _ => &["wit-bindgen"],
     };
     let table: toml::Table = source.text.parse().expect("cargo reads the same file");
