@@ -13,7 +13,8 @@ fn cpu_nanoseconds() -> u64 {
 fn main() {
     let path = std::env::args().find(|arg| arg.ends_with(".jsonl")).expect("a file of JSON lines with the field text");
     let text = std::fs::read_to_string(&path).expect("a file that can be read");
-    let text_of = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["text"].as_str().map(str::to_owned);
+    let text_of =
+        |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["text"].as_str().map(str::to_owned);
     let documents: Vec<String> = text.lines().filter_map(text_of).collect();
     let n_bytes: usize = documents.iter().map(String::len).sum();
     let presets = [("none", None), ("fineweb", Some(Preset::Fineweb)), ("nemo", Some(Preset::Nemo))];
@@ -24,6 +25,10 @@ fn main() {
         let start = cpu_nanoseconds();
         let n: usize = documents.iter().map(|document| signer.sign(document).to_bytes().len()).sum();
         let seconds = (cpu_nanoseconds() - start) as f64 / 1e9;
-        println!("{name} {:.1} MB/s ({} documents, {n} bytes of signatures)", n_bytes as f64 / 1e6 / seconds, documents.len());
+        println!(
+            "{name} {:.1} MB/s ({} documents, {n} bytes of signatures)",
+            n_bytes as f64 / 1e6 / seconds,
+            documents.len()
+        );
     }
 }

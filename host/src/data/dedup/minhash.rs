@@ -16,7 +16,6 @@ const SKETCH_MAX: usize = 128;
 /// The hash functions of a config.
 #[derive(Debug, Clone)]
 pub(super) struct MinHasher {
-    bands: usize,
     rows: usize,
     a: Vec<i64>,
     b: Vec<i64>,
@@ -34,7 +33,7 @@ impl MinHasher {
             (number(a, b) | 1, number(c, d))
         });
         let (a, b) = functions.unzip();
-        Self { bands: config.bands, rows: config.rows, a, b, lowest: vec![0; n] }
+        Self { rows: config.rows, a, b, lowest: vec![0; n] }
     }
 
     /// The hash of each band of the document with these shingles, and a byte of each of its first 128 hashes. Both are

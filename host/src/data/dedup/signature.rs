@@ -122,9 +122,7 @@ impl Signer {
             Normalise::None => xxh3_128(text.as_bytes()),
             Normalise::Nfc => xxh3_128(collapse(&nfc(text), &mut self.buffer).as_bytes()),
             // lowering can leave a text that is not in normal form
-            Normalise::Lowercase => {
-                xxh3_128(collapse(&nfc(&nfc(text).to_lowercase()), &mut self.buffer).as_bytes())
-            }
+            Normalise::Lowercase => xxh3_128(collapse(&nfc(&nfc(text).to_lowercase()), &mut self.buffer).as_bytes()),
         }
     }
 }

@@ -51,7 +51,9 @@ impl FromStr for Frequency {
     fn from_str(text: &str) -> Result<Self, String> {
         let count = text.parse().ok().map(Self::Documents);
         let share = || text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Self::Share);
-        count.or_else(share).ok_or_else(|| format!("expected a number of documents, or a share as in 0.5, got {text:?}"))
+        count
+            .or_else(share)
+            .ok_or_else(|| format!("expected a number of documents, or a share as in 0.5, got {text:?}"))
     }
 }
 

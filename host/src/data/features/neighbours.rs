@@ -23,9 +23,8 @@ pub(super) fn write_neighbours(folder: &Path, k: usize) -> Result<()> {
     let rows: Vec<usize> = (0..matrix.n_rows()).collect();
     for rows in rows.chunks(ROWS) {
         let scratch = || (vec![0.0; matrix.n_rows()], Vec::new());
-        let found = rows.par_iter().map_init(scratch, |(sums, touched), &row| {
-            matrix.nearest(&postings, row, k, sums, touched)
-        });
+        let found =
+            rows.par_iter().map_init(scratch, |(sums, touched), &row| matrix.nearest(&postings, row, k, sums, touched));
         for (&row, nearest) in rows.iter().zip(found.collect::<Vec<_>>()) {
             let nearest: Vec<_> = nearest.iter().map(|&(other, cosine)| json!([ids[other], cosine])).collect();
             file.write(format!("{}\n", json!({ "id": ids[row], "neighbours": nearest })).as_bytes())?;

@@ -44,7 +44,11 @@ impl Terms {
         terms.clear();
         for n in self.ngrams.clone() {
             let grams = self.hashes.windows(n).enumerate();
-            terms.extend(grams.map(|(first, hashes)| Term { hash: ngrams::combine(hashes), first: first as u32, n: n as u32 }));
+            terms.extend(grams.map(|(first, hashes)| Term {
+                hash: ngrams::combine(hashes),
+                first: first as u32,
+                n: n as u32,
+            }));
         }
         Cut(words)
     }

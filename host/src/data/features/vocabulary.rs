@@ -104,7 +104,9 @@ impl Columns {
         }
         if kept.len() > i32::MAX as usize {
             let n = kept.len();
-            return Err(Error::run(format!("features: expected less than 2147483648 terms, got {n}; use --kind hashing")));
+            return Err(Error::run(format!(
+                "features: expected less than 2147483648 terms, got {n}; use --kind hashing"
+            )));
         }
         kept.sort_unstable();
         let columns: HashedMap<u64, u32> = kept.iter().zip(0..).map(|(term, column)| (term.3, column)).collect();

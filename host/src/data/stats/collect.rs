@@ -3,9 +3,9 @@
 use super::grams::{Counted, GramCounter, GramStats, add_up};
 use super::histogram::{Bucket, Histogram};
 use super::scripts::Scripts;
+use crate::Result;
 use crate::data::sort::Sorter;
 use crate::data::{DataConfig, Document, batches, documents};
-use crate::Result;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};

@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn text_stays_in_its_line() {
-        assert_eq!(["a b", " ", "\n", "\u{3000}", "x\u{7}"].map(visible), ["a b", "␣", "\\n", "\\u{3000}", "x\u{fffd}"]);
+        assert_eq!(
+            ["a b", " ", "\n", "\u{3000}", "x\u{7}"].map(visible),
+            ["a b", "␣", "\\n", "\\u{3000}", "x\u{fffd}"]
+        );
         assert_eq!(visible(&"é".repeat(70)).chars().count(), 61);
     }
 }

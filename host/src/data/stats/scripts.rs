@@ -4,8 +4,26 @@ use regex::Regex;
 
 /// The scripts that are told apart, by their names in Unicode; everything else is `Other`.
 const SCRIPTS: [&str; 20] = [
-    "Latin", "Han", "Cyrillic", "Arabic", "Devanagari", "Hiragana", "Katakana", "Hangul", "Greek", "Hebrew", "Thai",
-    "Bengali", "Tamil", "Telugu", "Georgian", "Armenian", "Ethiopic", "Khmer", "Myanmar", "Gujarati",
+    "Latin",
+    "Han",
+    "Cyrillic",
+    "Arabic",
+    "Devanagari",
+    "Hiragana",
+    "Katakana",
+    "Hangul",
+    "Greek",
+    "Hebrew",
+    "Thai",
+    "Bengali",
+    "Tamil",
+    "Telugu",
+    "Georgian",
+    "Armenian",
+    "Ethiopic",
+    "Khmer",
+    "Myanmar",
+    "Gujarati",
 ];
 
 /// Finds the script of a character.
@@ -13,7 +31,8 @@ pub(super) struct Scripts(Vec<(&'static str, Regex)>);
 
 impl Scripts {
     pub fn new() -> Self {
-        let classes = [("White space", r"\s".to_owned()), ("Digits", r"\p{N}".into()), ("Punctuation", r"\p{P}".into())];
+        let classes =
+            [("White space", r"\s".to_owned()), ("Digits", r"\p{N}".into()), ("Punctuation", r"\p{P}".into())];
         let scripts = SCRIPTS.map(|name| (name, format!(r"\p{{Script={name}}}")));
         let all = classes.into_iter().chain(scripts);
         Self(all.filter_map(|(name, class)| Some((name, Regex::new(&class).ok()?))).collect())
