@@ -4,14 +4,17 @@
 mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
+mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
 mod data;
 mod dedup;
 mod develop; // list and dev
+mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod features; // values of scikit-learn
+mod filters; // verdicts of datatrove
 mod gopher; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
@@ -20,6 +23,7 @@ mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
 mod loading; // the cache of compiled code, limits, WASI
 mod loss;
+mod measures; // rules and measured values of filters
 mod model;
 mod ops;
 mod plugins; // builds plugins for the others

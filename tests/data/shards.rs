@@ -6,11 +6,11 @@ use std::path::Path;
 use tempfile::TempDir;
 use trainyard::data::{Shard, ShardInfo, ShardWriter, open};
 
-fn info(n_vocabulary: u32, end_of_text: Option<u32>) -> ShardInfo {
+pub fn info(n_vocabulary: u32, end_of_text: Option<u32>) -> ShardInfo {
     ShardInfo { n_vocabulary, end_of_text, tokenizer: [7; 32], source: [9; 32] }
 }
 
-fn write(path: &Path, info: ShardInfo, documents: &[&[u32]]) -> trainyard::Result<Shard> {
+pub fn write(path: &Path, info: ShardInfo, documents: &[&[u32]]) -> trainyard::Result<Shard> {
     let mut writer = ShardWriter::create(path, info)?;
     for document in documents {
         writer.push(document)?;
@@ -143,7 +143,7 @@ fn a_shard_carries_the_digests_of_tokenizer_and_source() {
     assert_ne!(first.source, second.source);
     let mut tokenizer = super::byte_tokenizer();
     tokenizer.digest = "bytes 2".into();
-    let third = trainyard::data::prepare(&corpus.config, &mut [], &mut tokenizer, &corpus.dir()).unwrap();
+    let third = corpus.prepare_by(&[], &tokenizer).unwrap();
     assert_ne!(third.train.info().tokenizer, second.tokenizer);
     assert_eq!(third.train.info().source, second.source);
 }

@@ -11,6 +11,7 @@ mod dev;
 mod filter;
 mod output;
 mod plugin;
+mod prepare;
 mod run;
 mod settings;
 mod tokenizer;
@@ -57,6 +58,7 @@ fn log_to_stderr(verbose: u8) {
 
 fn dispatch(command: Command) -> Outcome {
     match command {
+        Command::Prepare(args) => prepare::run(&args),
         Command::Train(args) => run::train(&args),
         Command::Eval(args) => run::evaluate(&args),
         Command::Generate(args) => run::generate(&args),

@@ -99,6 +99,11 @@ impl RunConfig {
         toml::to_string(self).map_err(|error| Error::run(format!("cannot write the config as TOML: {error}")))
     }
 
+    /// The folder of finished work on data: `data.store`, or `store` beside the runs.
+    pub fn store(&self) -> PathBuf {
+        self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
+    }
+
     fn read(root: &mut Section<'_>, default_name: &str) -> Self {
         let train = root.section("train", TrainConfig::read);
         let config = Self {
@@ -126,7 +131,7 @@ impl RunConfig {
             let message = format!("expected at most train.steps, which is {steps}, got {warmup}");
             root.conflict(&["schedule.warmup", "train.steps"], message);
         }
-        if self.train.patience > 0 && self.data.validation == 0.0 {
+        if self.train.patience > 0 && !self.data.has_validation() {
             let message = "needs held-out text: set data.validation above 0, or patience to 0";
             root.conflict(&["train.patience", "data.validation"], message);
         }

@@ -1,12 +1,17 @@
 //! What was prepared, from what, and what became of every document.
 
+use super::load::Shard;
 use super::prepare::Baseline;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The version of `manifest.json`.
 pub(crate) const FORMAT: u32 = 1;
+
+/// Dropped documents named per reason, for whoever wonders.
+const SAMPLES: usize = 3;
 
 /// `manifest.json`: written last, so a folder that has one is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +43,24 @@ pub struct TokenizerReport {
     pub n_tokens: u32,
 }
 
+/// `lineage.json`: where in the store the judged documents are that the data was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The store's folder.
+    pub store: PathBuf,
+    /// The corpus's units, in order.
+    pub units: Vec<UnitReport>,
+}
+
+/// A unit of the corpus: a large file, or neighbouring small files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitReport {
+    /// Index of its source in the config.
+    pub source: u16,
+    /// The folder of its judged documents: `stages/<key>`.
+    pub key: String,
+}
+
 /// One file of the folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
@@ -45,6 +68,13 @@ pub struct FileEntry {
     pub bytes: u64,
     /// A shard's own checksum; XXH3-128 of any other file.
     pub xxh3: String,
+}
+
+impl FileEntry {
+    /// Of a shard.
+    pub(super) fn of(shard: &Shard) -> Self {
+        Self { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
+    }
 }
 
 /// What became of the documents: read = empty + invalid UTF-8 dropped + dropped by the filters + kept.
@@ -100,6 +130,27 @@ impl FilterReport {
         Self { name: name.into(), digest: digest.into(), ..Self::default() }
     }
 
+    /// A document was dropped.
+    pub(super) fn count_drop(&mut self, reason: &str, id: &str) {
+        let dropped = self.reasons.entry(reason.into()).or_default();
+        dropped.documents += 1;
+        if dropped.samples.len() < SAMPLES {
+            dropped.samples.push(id.into());
+        }
+    }
+
+    /// Adds what the same filter did to a later part of the corpus.
+    pub(super) fn add(&mut self, part: Self) {
+        self.seen += part.seen;
+        self.rewritten += part.rewritten;
+        for (reason, dropped) in part.reasons {
+            let all = self.reasons.entry(reason).or_default();
+            all.documents += dropped.documents;
+            all.samples.extend(dropped.samples);
+            all.samples.truncate(SAMPLES);
+        }
+    }
+
     /// Documents that it dropped.
     pub fn dropped(&self) -> u64 {
         self.reasons.values().map(|reason| reason.documents).sum()
@@ -126,6 +177,41 @@ pub struct SplitReport {
     pub tokens: u64,
     /// `bytes / tokens`.
     pub bytes_per_token: f64,
+    /// Where each source's documents are; those of one source are neighbours.
+    #[serde(default)]
+    pub sources: Vec<SourceSpan>,
+}
+
+/// One source's documents within a split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSpan {
+    /// The source.
+    pub name: String,
+    /// Its documents in the split.
+    pub documents: u64,
+    /// Their text in UTF-8.
+    pub bytes: u64,
+    /// Their tokens, the end of text after each included.
+    pub tokens: u64,
+    /// Index of the first document in the split.
+    pub first_document: u64,
+    /// Place of its first token in the stream.
+    pub first_token: u64,
+}
+
+impl SourceSpan {
+    /// Adds a document of `source` to the spans of its split: to the last if that is the source's, else to a new one.
+    pub(super) fn count(spans: &mut Vec<Self>, source: &str, first_token: u64, tokens: u64, bytes: u64) {
+        if spans.last().is_none_or(|last| last.name != source) {
+            let first_document = spans.last().map_or(0, |last| last.first_document + last.documents);
+            spans.push(Self { name: source.into(), first_document, first_token, ..Self::default() });
+        }
+        if let Some(span) = spans.last_mut() {
+            span.documents += 1;
+            span.tokens += tokens;
+            span.bytes += bytes;
+        }
+    }
 }
 
 /// The held-out text under general-purpose compressors.

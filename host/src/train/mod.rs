@@ -1,5 +1,6 @@
 //! The training loop: config → plugins → data → steps → checkpoints → summary.
 
+mod batches;
 pub mod checkpoint;
 mod config;
 mod folder;
@@ -10,11 +11,12 @@ mod run;
 mod state;
 mod step;
 
+pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::RunIdentity;
 pub use memory::Memory;
-pub use plugins::{RunPlugins, describe};
+pub use plugins::{DataPlugins, RunPlugins, describe};
 pub use run::{TrainOptions, run};
 pub use state::{Best, RunState, restore_model};
 pub use step::{StepReport, Trainer};
