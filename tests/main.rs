@@ -15,7 +15,6 @@ mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
-mod gopher; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm

@@ -48,17 +48,8 @@ impl MinHasher {
             #[inline(always)]
             || lower(shingles, a, b, lowest),
         );
-<<<<<<< HEAD
         let rows = self.lowest.chunks_exact(self.rows).zip(0..);
         let bands = rows.map(|(rows, band)| xxh3_64_with_seed(bytemuck::cast_slice(rows), band));
-=======
-        let values = self.lowest.as_flattened();
-        let values = &values[..self.bands * self.rows];
-        let bands = values
-            .chunks_exact(self.rows)
-            .zip(0..)
-            .map(|(rows, band)| xxh3_64_with_seed(bytemuck::cast_slice(rows), band));
->>>>>>> main
         // all bits of the value have a say in the byte that is kept
         let byte = |value: &i64| ((*value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
         (bands.collect(), self.lowest.iter().take(SKETCH_MAX).map(byte).collect())
