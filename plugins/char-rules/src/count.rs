@@ -78,7 +78,8 @@ pub fn lines(text: &str, ends: &str) -> (usize, usize) {
     lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(line.ends_with(|char| ends.contains(char)))))
 }
 
-/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in them.
+/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in
+/// them.
 pub fn urls(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -1,8 +1,9 @@
 //! Filter `char-rules`: limits the shares of kinds of characters, of web addresses and of boilerplate.
 //!
-//! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023, arXiv
-//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that rule
-//! measured; shares are of characters unless said otherwise:
+//! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023,
+//! arXiv
+//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that
+//! rule measured; shares are of characters unless said otherwise:
 //!
 //! | reason | measured |
 //! |---|---|
@@ -18,7 +19,8 @@
 //! | `html_few_chars`, `html_boilerplate` | characters of the visible text of HTML, their share |
 //!
 //! NeMo Curator means `alpha_numeric` for English: with `letters = "unicode"`, letters and digits of all scripts count.
-//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they are.
+//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they
+//! are.
 
 mod count;
 mod html;

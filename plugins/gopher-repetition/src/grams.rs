@@ -1,9 +1,9 @@
 //! The n-grams of a document: which occurs most often, and which come again.
 //!
-//! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the shorter
-//! n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as one text is
-//! known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions whose next 16
-//! bytes may occur elsewhere are looked at.
+//! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the
+//! shorter n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as
+//! one text is known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions
+//! whose next 16 bytes may occur elsewhere are looked at.
 
 use crate::window::Windows;
 use crate::word::{Word, hash, mix, power};

@@ -1,7 +1,8 @@
 //! Filter `gopher-repetition`: drops documents that repeat themselves.
 //!
-//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as `GopherRepetitionFilter` of datatrove 0.10
-//! (Apache-2.0) reads it. The first rule that a document breaks gives the reason, the score is what that rule measured:
+//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as `GopherRepetitionFilter` of datatrove
+//! 0.10 (Apache-2.0) reads it. The first rule that a document breaks gives the reason, the score is what that rule
+//! measured:
 //!
 //! | reason | measured |
 //! |---|---|
