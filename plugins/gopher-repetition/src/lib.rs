@@ -9,7 +9,7 @@
 //! | `empty` | characters |
 //! | `dup_para_frac`, `dup_para_char_frac` | paragraphs that occurred before / paragraphs, their characters / all |
 //! | `dup_line_frac`, `dup_line_char_frac` | lines that occurred before / lines, their characters / all |
-//! | `top_2_gram`, `top_3_gram`, `top_4_gram` | characters of the most frequent n-gram, spaces too, x its number / all |
+//! | `top_2_gram`, `top_3_gram`, `top_4_gram` | characters of the most frequent n-gram, spaces too, x number / all |
 //! | `duplicated_5_n_grams` to `duplicated_10_n_grams` | characters of n-grams that occurred before / all |
 //!
 //! Paragraphs are parted by two and more `\n`, lines by one and more. After an n-gram that occurred before, the search
