@@ -4,7 +4,7 @@
 use crate::plugins::forms;
 use std::fmt::Debug;
 use trainyard::plugin::Plugin;
-use trainyard_plugin::{Kind, TextPair};
+use trainyard_plugin::{Kind, MEASURES, TextPair};
 
 const TEXTS: [&str; 6] = [
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a \
@@ -51,7 +51,28 @@ fn tokenizer(name: &str, settings: &str) {
 fn filter(name: &str, settings: &str) {
     same(name, Kind::Filter, settings, |plugin| {
         let mut filter = plugin.filter()?;
-        Ok((filter.two_pass(), filter.judge(&TEXTS)?, filter.judge(&[])?))
+        let values = match plugin.identity().has(MEASURES) {
+            true => filter.measure(&TEXTS)?,
+            false => Vec::new(),
+        };
+        let rules = filter.rules();
+        assert_eq!(values.len(), rules.len() * TEXTS.len());
+        let bits: Vec<_> = values.into_iter().map(f64::to_bits).collect();
+        Ok((filter.two_pass(), filter.judge(&TEXTS)?, filter.judge(&[])?, rules, bits))
+    });
+}
+
+/// A filter that sees all texts first, in two parts that are merged.
+fn filter_of_two_passes(name: &str, settings: &str) {
+    same(name, Kind::Filter, settings, |plugin| {
+        let (mut whole, mut part) = (plugin.filter()?, plugin.filter()?);
+        whole.observe(&TEXTS)?;
+        part.observe(&TEXTS[..2])?;
+        let mut merged = plugin.filter()?;
+        merged.observe(&TEXTS[2..])?;
+        merged.merge(&part.state()?)?;
+        assert_eq!(merged.state()?, whole.state()?, "merging equals observing all");
+        Ok((whole.two_pass(), whole.state()?, whole.judge(&TEXTS)?, merged.judge(&TEXTS)?))
     });
 }
 
@@ -102,6 +123,28 @@ fn filters() {
     filter("fineweb-quality", "words = \"zh\"");
     filter("refinedweb-lines", "max_removed_words = 0");
     filter("char-rules", "letters = \"unicode\"");
+}
+
+#[test]
+fn cleaners() {
+    filter("unicode", "form = \"nfkc\"");
+    filter("mojibake", "");
+    filter("newlines", "max = 1");
+    filter("unwrap-lines", "min_width = 1\nmin_share = 0.0");
+    filter("html-entities", "");
+    filter("citations", "marks = [\"Heading\"]");
+    filter("pii", "");
+}
+
+#[test]
+fn filters_of_words() {
+    filter("length", "min_bytes = 30\nmax_lines = 2\nwords = \"unicode\"");
+    filter("language", "languages = [\"en\", \"zh\"]\nmin_confidence = 0.1");
+    filter("stop-words", "max_share = 0.5");
+    filter("stop-words", "mode = \"remove\"");
+    filter("word-statistics", "n = 2\nmin_type_token_ratio = 0.5\nmax_entropy = 4.0");
+    filter("badwords", "list = [\"the\", \"café\"]\nmax = 3");
+    filter_of_two_passes("rare-terms", "memory_mib = 1\nmax_share = 0.9");
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn sizes() -> (String, String) {
         "trainyard_header" = abi::Header { size, version, kind, identity, create, destroy, ability },
         "trainyard_tokenizer_table" = abi::TokenizerTable { header, observe, train, load, vocabulary, encode, decode },
         "trainyard_filter_table" = abi::FilterTable { header, two_pass, observe, state, merge, judge },
+        "trainyard_measures" = abi::Measures { size, context, rule, values },
+        "trainyard_measures_table" = abi::MeasuresTable { size, rules, measure },
         "trainyard_loss_table" = abi::LossTable { header, describe },
         "trainyard_metric_table" = abi::MetricTable { header, info, describe },
         "trainyard_text_metric_table" = abi::TextMetricTable { header, info, update, state, merge, value },

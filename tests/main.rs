@@ -4,6 +4,7 @@
 mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
+mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
@@ -18,6 +19,7 @@ mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
 mod loading; // the cache of compiled code, limits, WASI
 mod loss;
+mod measures; // rules and measured values of filters
 mod model;
 mod ops;
 mod plugins; // builds plugins for the others

@@ -1,9 +1,9 @@
 /* Makes a WASM component of a plugin written for trainyard_plugin.h: exports the functions of one world, as the canonical
  * ABI of the component model lays their arguments and results out, and calls the plugin's table.
  *
- * Compiled with TRAINYARD_KIND (0 tokenizer … 4 text metric) and TRAINYARD_SYMBOL by `trainyard plugin build`. Strings
- * and lists of the canonical ABI are `{ pointer, length }`, which is what trainyard_str and its kin are on wasm32; they
- * are used in place. */
+ * Compiled with TRAINYARD_KIND (0 tokenizer … 4 text metric), TRAINYARD_SYMBOL and, of a filter with the ability
+ * `measures`, TRAINYARD_MEASURES by `trainyard plugin build`. Strings and lists of the canonical ABI are
+ * `{ pointer, length }`, which is what trainyard_str and its kin are on wasm32; they are used in place. */
 #include "trainyard_plugin.h"
 #include <stdlib.h>
 
@@ -82,6 +82,7 @@ typedef struct {
     trainyard_spans spans;
 } wit_verdict;
 typedef struct { trainyard_str name; uint32_t id; } wit_special;
+typedef struct { trainyard_str reason, setting; uint8_t bound; double limit; } wit_rule;
 typedef struct { const void *ptr; size_t len; } wit_list;
 typedef struct { uint32_t op_set; wit_list nodes, outputs; } wit_graph;
 typedef struct { uint8_t kind; trainyard_str message; } wit_error;
@@ -179,7 +180,7 @@ static void on_number(void *context, double number) {
     ((delivered *)context)->number = number;
 }
 
-__attribute__((import_module("trainyard:plugin/log@0.1.0"), import_name("write")))
+__attribute__((import_module("trainyard:plugin/log@0.1.1"), import_name("write")))
 void trainyard_write_log(uint32_t level, const uint8_t *line, size_t len);
 
 static void on_log(void *context, uint32_t level, trainyard_str line) {
@@ -301,6 +302,43 @@ EXPORT("two-pass") int32_t trainyard_two_pass(void) {
 }
 FUNCTION("judge", judge, (const trainyard_str *documents, size_t n),
          TABLE.judge(instance, &host, (trainyard_strs){ documents, n }), result.value.list = list_of(to.verdicts))
+#ifdef TRAINYARD_MEASURES
+#define MEASURES "trainyard:plugin/measures@0.1.1#"
+
+static void on_rule(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit) {
+    wit_rule *to = push(context, sizeof(wit_rule));
+    *to = (wit_rule){ copy(reason), copy(setting), bound != TRAINYARD_AT_LEAST, limit };
+}
+
+static void on_values(void *context, trainyard_f64s values) {
+    items *to = context;
+    to->len = values.len;
+    if (values.len > 0) to->ptr = copy_bytes(values.ptr, values.len * sizeof(double));
+}
+
+static items measured;
+
+static trainyard_measures measures_to(void) {
+    memset(&measured, 0, sizeof measured);
+    return (trainyard_measures){ sizeof(trainyard_measures), &measured, on_rule, on_values };
+}
+
+static trainyard_status rules(const trainyard_host *host) {
+    const trainyard_measures_table *table = TABLE.header.ability(trainyard_text("measures"));
+    trainyard_measures to = measures_to();
+    return table->rules(instance, host, &to);
+}
+
+static trainyard_status measure(const trainyard_host *host, trainyard_strs documents) {
+    const trainyard_measures_table *table = TABLE.header.ability(trainyard_text("measures"));
+    trainyard_measures to = measures_to();
+    return table->measure(instance, host, documents, &to);
+}
+
+FUNCTION(MEASURES "rules", rules, (void), rules(&host), result.value.list = list_of(measured))
+FUNCTION(MEASURES "measure", measure, (const trainyard_str *documents, size_t n),
+         measure(&host, (trainyard_strs){ documents, n }), result.value.list = list_of(measured))
+#endif
 #elif TRAINYARD_KIND == 4
 FUNCTION("update", update, (const trainyard_text_pair *pairs, size_t n),
          TABLE.update(instance, &host, (trainyard_text_pairs){ pairs, n }), )

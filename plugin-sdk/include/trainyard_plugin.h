@@ -164,6 +164,27 @@ typedef struct {
     trainyard_texts_call judge; /* delivers `verdict` per document */
 } trainyard_filter_table;
 
+/* Where the functions of the ability `measures` deliver what `trainyard_host` has no function for. It grows only at its
+ * end. */
+enum { TRAINYARD_AT_LEAST = 0, TRAINYARD_AT_MOST = 1 };
+typedef struct {
+    size_t size;
+    void *context;
+    /* Reason, the setting that gives the limit, which side of it is allowed, and the limit. For `rules`, once per rule,
+     * in order. */
+    void (*rule)(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit);
+    /* What the rules compare, one document after the other. Once, for `measure`. */
+    void (*values)(void *context, trainyard_f64s values);
+} trainyard_measures;
+
+/* What `ability` returns for `measures`, of a filter that only compares measured values with limits. */
+typedef struct {
+    size_t size;
+    trainyard_status (*rules)(void *instance, const trainyard_host *host, const trainyard_measures *to);
+    trainyard_status (*measure)(
+        void *instance, const trainyard_host *host, trainyard_strs documents, const trainyard_measures *to);
+} trainyard_measures_table;
+
 typedef struct {
     trainyard_header header;
     trainyard_call describe; /* delivers `graph` */
@@ -202,9 +223,12 @@ typedef struct {
 
 TRAINYARD_SECTION static const char trainyard_identity[] = TRAINYARD_IDENTITY;
 
-#define TRAINYARD_HEADER(table, kind, create, destroy) \
+#define TRAINYARD_HEADER(table, kind, create, destroy) TRAINYARD_ABLE_HEADER(table, kind, create, destroy, NULL)
+
+/* Of a plugin with abilities that have functions. */
+#define TRAINYARD_ABLE_HEADER(table, kind, create, destroy, ability) \
     { sizeof(table), TRAINYARD_ABI_VERSION, kind, \
-      { (const uint8_t *)trainyard_identity, sizeof trainyard_identity - 1 }, create, destroy, NULL }
+      { (const uint8_t *)trainyard_identity, sizeof trainyard_identity - 1 }, create, destroy, ability }
 
 /* A zero-terminated text as the host's. */
 static inline trainyard_str trainyard_text(const char *text) {
@@ -218,9 +242,14 @@ static inline trainyard_status trainyard_fail(const trainyard_host *host, uint32
     return TRAINYARD_FAILED;
 }
 
+/* Whether a text is `expected`. */
+static inline bool trainyard_equals(trainyard_str text, const char *expected) {
+    return text.len == strlen(expected) && memcmp(text.ptr, expected, text.len) == 0;
+}
+
 /* Whether a setting's name is `key`. */
 static inline bool trainyard_is(const trainyard_setting *setting, const char *key) {
-    return setting->key.len == strlen(key) && memcmp(setting->key.ptr, key, setting->key.len) == 0;
+    return trainyard_equals(setting->key, key);
 }
 
 /* Refuses a setting that the plugin does not have; `known` names those that it has, and is empty when there are none. */

@@ -5,9 +5,10 @@ use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer
 /// Makes the crate a plugin: `export!(loss "focal" = Focal);`
 ///
 /// The kind is `tokenizer`, `filter`, `loss`, `metric` or `text_metric`; the type implements [`Create`] and the
-/// trait of that kind. Version, licence and description are taken from the crate's `Cargo.toml`, the settings from its
-/// [`crate::config!`]. What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities =
-/// ["idempotent"]);`. Use it once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
+/// trait of that kind. A `measured_filter` is a filter with [`Filter::rules`] and the ability [`crate::MEASURES`].
+/// Version, licence and description are taken from the crate's `Cargo.toml`, the settings from its [`crate::config!`].
+/// What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities = ["idempotent"]);`. Use it
+/// once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
 ///
 /// * on every target `pub const PLUGIN`, with which a host links the plugin in,
 /// * on `wasm32` the exports of a component,
@@ -21,6 +22,11 @@ macro_rules! export {
     };
     (filter $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
         $crate::__export!(filter Filter FilterTable "filter" $name $type, [$($($ability)*)?]);
+    };
+    (measured_filter $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(
+            measured_filter Filter FilterTable "filter" $name $type, ["measures" $($($ability)*)?]
+        );
     };
     (loss $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
         $crate::__export!(loss Loss LossTable "loss" $name $type, [$($($ability)*)?]);
@@ -148,6 +154,11 @@ pub fn tokenizer<T: Create + Tokenizer + 'static>(settings: &[Setting]) -> Resul
 /// Makes a filter of type `T`.
 pub fn filter<T: Create + Filter + 'static>(settings: &[Setting]) -> Result<Box<dyn Filter>> {
     Ok(Box::new(create::<T>(settings)?))
+}
+
+/// Makes a filter with the ability [`crate::MEASURES`] of type `T`.
+pub fn measured_filter<T: Create + Filter + 'static>(settings: &[Setting]) -> Result<Box<dyn Filter>> {
+    filter::<T>(settings)
 }
 
 /// Makes a loss of type `T`.

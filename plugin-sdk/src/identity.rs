@@ -88,6 +88,10 @@ pub struct Identity {
 /// Ability of a filter: judging what it rewrote keeps it as it is. `trainyard plugin check` holds it to that.
 pub const IDEMPOTENT: &str = "idempotent";
 
+/// Ability of a filter: it hands out [`crate::Filter::rules`] and what they compare. `export!(measured_filter …)`
+/// claims it.
+pub const MEASURES: &str = "measures";
+
 /// Ability of a tokenizer: not every text comes back from its tokens, as with lower-casing.
 pub const LOSSY: &str = "lossy";
 

@@ -1,7 +1,7 @@
 //! The WASM form of the contract: one world per kind, generated from `wit/plugin.wit`, and its bridge to the author's
 //! type.
 
-use crate::{Create, ErrorKind, Filter, Loss, Metric, PluginError, Result, TextMetric, Tokenizer};
+use crate::{Bound, Create, ErrorKind, Filter, Loss, Metric, PluginError, Result, TextMetric, Tokenizer};
 use std::marker::PhantomData;
 
 /// The types that all worlds share.
@@ -10,8 +10,8 @@ mod shared {
         inline: "
             package trainyard:shared;
             world shared {
-                import trainyard:plugin/types@0.1.0;
-                import trainyard:plugin/log@0.1.0;
+                import trainyard:plugin/types@0.1.1;
+                import trainyard:plugin/log@0.1.1;
             }
         ",
         path: "wit",
@@ -33,8 +33,8 @@ macro_rules! world {
                 world: $world,
                 pub_export_macro: true,
                 with: {
-                    "trainyard:plugin/types@0.1.0": crate::wasm::types,
-                    "trainyard:plugin/log@0.1.0": crate::wasm::log,
+                    "trainyard:plugin/types@0.1.1": crate::wasm::types,
+                    "trainyard:plugin/log@0.1.1": crate::wasm::log,
                 },
             });
         }
@@ -42,6 +42,7 @@ macro_rules! world {
 }
 world!(tokenizer, "tokenizer");
 world!(filter, "filter");
+world!(measured_filter, "measured-filter");
 world!(loss, "loss");
 world!(metric, "metric");
 world!(text_metric, "text-metric");
@@ -112,38 +113,67 @@ impl<S: Slot<Plugin: Tokenizer>> tokenizer::Guest for Component<S> {
     }
 }
 
-impl<S: Slot<Plugin: Filter>> filter::Guest for Component<S> {
-    fn create(settings: Vec<types::Setting>) -> Answer<()> {
-        Self::create(settings)
-    }
+/// The functions that both worlds of filters have.
+macro_rules! filter {
+    ($world:ident) => {
+        impl<S: Slot<Plugin: Filter>> $world::Guest for Component<S> {
+            fn create(settings: Vec<types::Setting>) -> Answer<()> {
+                Self::create(settings)
+            }
 
-    fn two_pass() -> bool {
-        Self::call(|plugin| Ok(plugin.two_pass())).unwrap_or(false)
-    }
+            fn two_pass() -> bool {
+                Self::call(|plugin| Ok(plugin.two_pass())).unwrap_or(false)
+            }
 
-    fn observe(documents: Vec<String>) -> Answer<()> {
-        Self::call(|plugin| plugin.observe(&strs(&documents)))
-    }
+            fn observe(documents: Vec<String>) -> Answer<()> {
+                Self::call(|plugin| plugin.observe(&strs(&documents)))
+            }
 
-    fn state() -> Answer<Vec<u8>> {
-        Self::call(|plugin| plugin.state())
-    }
+            fn state() -> Answer<Vec<u8>> {
+                Self::call(|plugin| plugin.state())
+            }
 
-    fn merge(state: Vec<u8>) -> Answer<()> {
-        Self::call(|plugin| plugin.merge(&state))
-    }
+            fn merge(state: Vec<u8>) -> Answer<()> {
+                Self::call(|plugin| plugin.merge(&state))
+            }
 
-    fn judge(documents: Vec<String>) -> Answer<Vec<types::Verdict>> {
-        let verdicts = Self::call(|plugin| plugin.judge(&strs(&documents)))?;
-        let span = |span: crate::Span| types::Span { start: span.start, end: span.end };
-        let verdict = |verdict: crate::Verdict| types::Verdict {
-            keep: verdict.keep,
-            reason: verdict.reason,
-            score: verdict.score,
-            text: verdict.text,
-            spans: verdict.spans.into_iter().map(span).collect(),
+            fn judge(documents: Vec<String>) -> Answer<Vec<types::Verdict>> {
+                let verdicts = Self::call(|plugin| plugin.judge(&strs(&documents)))?;
+                let span = |span: crate::Span| types::Span { start: span.start, end: span.end };
+                let verdict = |verdict: crate::Verdict| types::Verdict {
+                    keep: verdict.keep,
+                    reason: verdict.reason,
+                    score: verdict.score,
+                    text: verdict.text,
+                    spans: verdict.spans.into_iter().map(span).collect(),
+                };
+                Ok(verdicts.into_iter().map(verdict).collect())
+            }
+        }
+    };
+}
+filter!(filter);
+filter!(measured_filter);
+
+use measured_filter::exports::trainyard::plugin::measures;
+
+impl<S: Slot<Plugin: Filter>> measures::Guest for Component<S> {
+    fn rules() -> Answer<Vec<measures::Rule>> {
+        let bound = |bound: Bound| match bound {
+            Bound::AtLeast => measures::Bound::AtLeast,
+            Bound::AtMost => measures::Bound::AtMost,
         };
-        Ok(verdicts.into_iter().map(verdict).collect())
+        let rule = |rule: crate::Rule| measures::Rule {
+            reason: rule.reason,
+            setting: rule.setting,
+            bound: bound(rule.bound),
+            limit: rule.limit,
+        };
+        Self::call(|plugin| Ok(plugin.rules().into_iter().map(rule).collect()))
+    }
+
+    fn measure(documents: Vec<String>) -> Answer<Vec<f64>> {
+        Self::call(|plugin| plugin.measure(&strs(&documents)))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Laws of filters: a verdict is about one document, whatever stands around it.
 
-use super::{CheckReport, Defect, Found, Subject, equal, short};
+use super::{CheckReport, Defect, Found, Subject, equal, measures, short};
 use crate::plugin::Plugin;
 use std::time::Instant;
-use trainyard_plugin::{Filter, IDEMPOTENT, Verdict};
+use trainyard_plugin::{Filter, IDEMPOTENT, MEASURES, Verdict};
 
 pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     let texts = subject.inputs.texts();
@@ -20,8 +20,17 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
         true => report.add("idempotent", idempotent(subject, &texts)),
         false => report.skip("idempotent", "it does not claim to be: abilities = [\"idempotent\"]"),
     }
+    let has_rules = subject.plugin.identity().has(MEASURES);
+    match has_rules {
+        true => report.add("measures", measures::check(subject, &texts, |plugin| observed(plugin, &texts))),
+        false => report.skip("measures", "it does not claim to: export!(measured_filter …)"),
+    }
     report.add("speed", speed(subject));
-    subject.same_in_other_form(report, judge_all);
+    subject.same_in_other_form(report, |plugin| {
+        let mut filter = observed(plugin, &texts)?;
+        let measured = has_rules.then(|| measures::measured(&mut *filter, &texts)).transpose()?;
+        Ok((filter.judge(&texts)?, measured))
+    });
 }
 
 /// A filter ready to judge: after the first pass, where it needs one.

@@ -7,6 +7,7 @@
 mod filter;
 mod graph;
 mod input;
+mod measures;
 mod report;
 mod settings;
 #[cfg(test)]

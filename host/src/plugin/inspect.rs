@@ -35,6 +35,8 @@ pub struct Inspection {
     pub size_bytes: usize,
     /// Of the file, in lower-case hexadecimal; empty for a built-in.
     pub sha256: String,
+    /// What it promises beyond its kind, by name.
+    pub abilities: Vec<String>,
     /// What can be set under `config`.
     pub settings: Vec<InspectedSetting>,
     /// What it may use unless the config says otherwise; null for a built-in, which runs as a part of the host.
@@ -103,6 +105,7 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
         imports: Vec::new(),
         size_bytes: 0,
         sha256: String::new(),
+        abilities: identity.abilities,
         settings: identity.settings.into_iter().map(setting).collect(),
         limits: (backend != "builtin").then(Limits::default),
     }
@@ -129,6 +132,9 @@ impl fmt::Display for Inspection {
                 "  limits    call_ms = {call_ms}, memory_mb = {memory_mb}, output_mb = {output_mb}, table_elements = \
                  {table_elements}, instances = {instances}, graph_nodes = {graph_nodes}, log_lines = {log_lines}"
             )?;
+        }
+        if !self.abilities.is_empty() {
+            writeln!(f, "  abilities {}", self.abilities.join(", "))?;
         }
         for setting in &self.settings {
             writeln!(f, "  {}: {} = {}   {}", setting.name, setting.value_type, setting.default, setting.doc)?;

@@ -47,7 +47,7 @@ use guard::{Counters, Guarded, Source};
 use log::Log;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
-use trainyard_plugin::{Builtin, Filter, Identity, Loss, Metric, TextMetric, Tokenizer};
+use trainyard_plugin::{Builtin, Filter, Identity, Loss, MEASURES, Metric, TextMetric, Tokenizer};
 
 /// A plugin, loaded once: its file read, its identity checked, its WASM compiled. Instances are cheap.
 pub struct Plugin {
@@ -118,6 +118,7 @@ impl Plugin {
             settings,
             backend,
             config: config.clone(),
+            measures: identity.has(MEASURES),
             counters: Counters::default(),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
@@ -135,6 +136,11 @@ impl Plugin {
         Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
     }
 
+    /// Its settings, as the config gives them.
+    pub(crate) fn settings_given(&self) -> &toml::Table {
+        &self.source.config.config
+    }
+
     /// Who it says it is.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -143,6 +149,11 @@ impl Plugin {
     /// What a run records of it.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    /// The settings that the config gives, each with its value as text.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.source.settings.iter().map(|setting| (setting.key.clone(), settings::value_text(&setting.value)))
     }
 
     /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.

@@ -224,7 +224,8 @@ pub struct Header {
     /// Frees an instance. It cannot fail.
     pub destroy: Option<unsafe extern "C" fn(Instance)>,
     /// The functions of an optional ability by its name, null for a name that the plugin does not know: how a contract
-    /// grows beyond its tables. May be null itself; contract 0.1 asks for none.
+    /// grows beyond its tables. May be null itself. A host asks for those that the identity lists and that it knows:
+    /// `measures` is a [`MeasuresTable`].
     pub ability: Option<unsafe extern "C" fn(Str) -> *const c_void>,
 }
 
@@ -267,6 +268,32 @@ pub struct FilterTable {
     pub merge: BytesCall,
     /// Delivers [`Host::verdict`] per document.
     pub judge: TextsCall,
+}
+
+/// Functions of a filter's ability `measures`, see [`crate::Filter::rules`]. It grows only at its end.
+#[repr(C)]
+#[derive(Debug)]
+pub struct MeasuresTable {
+    /// Size of the whole table in bytes.
+    pub size: usize,
+    /// Delivers [`Measures::rule`] per rule.
+    pub rules: Option<unsafe extern "C" fn(Instance, *const Host, *const Measures) -> Status>,
+    /// Takes documents, delivers [`Measures::values`].
+    pub measure: Option<unsafe extern "C" fn(Instance, *const Host, List<Str>, *const Measures) -> Status>,
+}
+
+/// Where the functions of a [`MeasuresTable`] deliver what [`Host`] has no function for. It grows only at its end.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Measures {
+    /// Size of the whole struct in bytes.
+    pub size: usize,
+    /// To be passed to every function below.
+    pub context: *mut c_void,
+    /// Reason, setting, bound (0 at least, 1 at most) and limit. For `rules`, once per rule, in order.
+    pub rule: unsafe extern "C" fn(*mut c_void, Str, Str, u32, f64),
+    /// What the rules compare, one document after the other. Once, for `measure`.
+    pub values: unsafe extern "C" fn(*mut c_void, List<f64>),
 }
 
 /// Functions of a loss, see [`crate::Loss`].

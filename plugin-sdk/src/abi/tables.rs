@@ -2,11 +2,12 @@
 
 use super::answer::{Answer, kind_number};
 use super::{
-    FAILED, FilterTable, Header, Host, Instance, List, LossTable, MetricTable, OK, PANICKED, Setting, Status, Str,
-    TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
+    FAILED, FilterTable, Header, Host, Instance, List, LossTable, Measures, MeasuresTable, MetricTable, OK, PANICKED,
+    Setting, Status, Str, TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
 };
-use crate::{Create, Filter, Kind, Loss, Metric, PluginError, Result, TextMetric, Tokenizer, Value};
+use crate::{Bound, Create, Filter, Kind, Loss, Metric, PluginError, Result, TextMetric, Tokenizer, Value};
 use std::any::Any;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The table of a tokenizer.
@@ -32,6 +33,12 @@ pub const fn filter<T: Create + Filter + 'static>(identity: &'static [u8]) -> Fi
         merge: Some(filter_merge::<T>),
         judge: Some(filter_judge::<T>),
     }
+}
+
+/// The table of a filter with the ability [`crate::MEASURES`].
+pub const fn measured_filter<T: Create + Filter + 'static>(identity: &'static [u8]) -> FilterTable {
+    let table = filter::<T>(identity);
+    FilterTable { header: Header { ability: Some(measures::<T>), ..table.header }, ..table }
 }
 
 /// The table of a loss.
@@ -200,6 +207,64 @@ functions! {
     text_metric_state<TextMetric>(plugin, answer) plugin.state().map(|it| answer.bytes(&it));
     text_metric_merge<TextMetric>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
     text_metric_value<TextMetric>(plugin, answer) plugin.value().map(|it| answer.number(it));
+}
+
+/// Hands out the functions of the one ability.
+unsafe extern "C" fn measures<T: Create + Filter + 'static>(name: Str) -> *const c_void {
+    // SAFETY: the contract of `Header::ability`: the name lives until this call returns
+    match unsafe { name.as_slice() } == crate::MEASURES.as_bytes() {
+        true => std::ptr::from_ref(measures_table::<T>()).cast(),
+        false => std::ptr::null(),
+    }
+}
+
+fn measures_table<T: Create + Filter + 'static>() -> &'static MeasuresTable {
+    const {
+        &MeasuresTable {
+            size: size_of::<MeasuresTable>(),
+            rules: Some(filter_rules::<T>),
+            measure: Some(filter_measure::<T>),
+        }
+    }
+}
+
+unsafe extern "C" fn filter_rules<T: Create + Filter>(
+    instance: Instance,
+    host: *const Host,
+    to: *const Measures,
+) -> Status {
+    // SAFETY: the contract of `MeasuresTable`: the instance is ours, host and `to` live until the call returns
+    unsafe {
+        let Measures { context, rule: deliver, .. } = *to;
+        call::<T>(instance, host, |plugin, _answer| {
+            for rule in plugin.rules() {
+                let bound = match rule.bound {
+                    Bound::AtLeast => 0,
+                    Bound::AtMost => 1,
+                };
+                let [reason, setting] = [&rule.reason, &rule.setting].map(|text| List::new(text.as_bytes()));
+                deliver(context, reason, setting, bound, rule.limit);
+            }
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn filter_measure<T: Create + Filter>(
+    instance: Instance,
+    host: *const Host,
+    documents: List<Str>,
+    to: *const Measures,
+) -> Status {
+    // SAFETY: as in `filter_rules`, and the documents are UTF-8 that lives as long
+    unsafe {
+        let (documents, Measures { context, values: deliver, .. }) = (strs_of(documents), *to);
+        call::<T>(instance, host, |plugin, _answer| {
+            let values = plugin.measure(&documents)?;
+            deliver(context, List::new(&values));
+            Ok(())
+        })
+    }
 }
 
 /// # Safety

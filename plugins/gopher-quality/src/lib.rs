@@ -212,7 +212,7 @@ impl GopherQuality {
     }
 }
 
-trainyard_plugin::export!(filter "gopher-quality" = GopherQuality, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "gopher-quality" = GopherQuality, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;

@@ -24,9 +24,12 @@ pub fn component(project: &Project) -> Result<Vec<u8>> {
         .args([source, sdk.join("bridge.c")])
         .arg("-o")
         .arg(&module);
+    if project.manifest.measures() {
+        cc.arg("-DTRAINYARD_MEASURES");
+    }
     quietly(&mut cc, "is it installed?")?;
     let mut bytes = read(&module)?;
-    component::embed_world(&mut bytes, &project.manifest.kind)?;
+    component::embed_world(&mut bytes, project.manifest.world())?;
     component::encode(&bytes, &module)
 }
 

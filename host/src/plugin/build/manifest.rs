@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 use toml::Value;
-use trainyard_plugin::{CONTRACT, Kind};
+use trainyard_plugin::{CONTRACT, Kind, MEASURES};
 
 /// The file's name.
 const FILE: &str = "plugin.toml";
@@ -16,8 +16,7 @@ const FILE: &str = "plugin.toml";
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Read by [`super::super::language::Language::of`].
-    #[serde(rename = "lang")]
-    _lang: String,
+    lang: String,
     /// Lower case, digits and hyphens.
     pub name: String,
     /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
@@ -80,8 +79,22 @@ impl Manifest {
             check_line(key, text)?;
         }
         manifest.abilities.iter().try_for_each(|ability| check_line("abilities", ability))?;
+        if manifest.measures() && (manifest.kind.as_str(), manifest.lang.as_str()) != ("filter", "c") {
+            let (kind, lang) = (&manifest.kind, &manifest.lang);
+            return Err(format!("abilities: {MEASURES:?} is for filters in Rust and C, this is a {kind} in {lang}"));
+        }
         manifest.settings.iter().try_for_each(Setting::check)?;
         Ok(manifest)
+    }
+
+    /// Whether it claims the ability `measures`, which has functions.
+    pub fn measures(&self) -> bool {
+        self.abilities.iter().any(|ability| ability == MEASURES)
+    }
+
+    /// The world of the contract that a component of it exports.
+    pub fn world(&self) -> &str {
+        if self.measures() { "measured-filter" } else { &self.kind }
     }
 
     /// The text of the identity.
@@ -225,6 +238,11 @@ mod tests {
                 "\"min_words\"",
                 "\"min words\"",
                 "setting \"min words\": a name is written in lower case, digits and underscores",
+            ),
+            (
+                "lang = \"c\"",
+                "lang = \"js\"\nabilities = [\"measures\"]",
+                "abilities: \"measures\" is for filters in Rust and C, this is a filter in js",
             ),
             ("license = \"MIT\"", "", "line 1: missing field `license`"),
         ] {

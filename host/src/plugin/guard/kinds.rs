@@ -4,7 +4,8 @@ use super::super::checked::Checked;
 use super::counters::Work;
 use super::{Guarded, Kept};
 use trainyard_plugin::{
-    Filter, Graph, Loss, Metric, MetricInfo, Result, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict, Vocabulary,
+    Filter, Graph, Loss, Metric, MetricInfo, Result, Rule, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
+    Vocabulary,
 };
 
 /// Why a document is dropped that its filter could not judge.
@@ -70,6 +71,24 @@ impl Filter for Guarded<Checked<dyn Filter>> {
             [_] => self.source.skip("document", error).map(|()| vec![Verdict::drop(PLUGIN_ERROR)]),
             _ => documents.iter().map(|document| Ok(self.judge(&[document])?.remove(0))).collect(),
         }
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.call(Work::default(), |plugin| Ok(plugin.rules())).unwrap_or_default()
+    }
+
+    /// Leaves nothing out: a value that is missing is no verdict. The host lets `judge` say of such documents what the
+    /// policy says of them.
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        if self.live.borrow().kept == Kept::Lost {
+            self.keep(|plugin| plugin.state().map(Kept::Bytes))?;
+        }
+        let result = self.call(Work::texts(documents), |plugin| plugin.measure(documents));
+        if let Err(error) = &result {
+            // the next call may need a new instance
+            self.skips(error);
+        }
+        result
     }
 
     fn two_pass(&self) -> bool {

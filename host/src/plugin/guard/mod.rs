@@ -39,6 +39,8 @@ pub struct Source {
     pub backend: Arc<Backend>,
     /// What an instance may use, and what to do about errors.
     pub config: PluginConfig,
+    /// Whether its identity lists that ability.
+    pub measures: bool,
     /// What was done so far.
     pub counters: Counters,
     /// For lines that plugins leave with the SDK; those in a sandbox or another process log by themselves.
@@ -163,7 +165,7 @@ impl<P: Revive> Guarded<P> {
         if live.plugin.is_none() {
             let instance = self.source.create();
             self.source.show_log();
-            let mut plugin = P::check(self.source.culprit.clone(), self.source.config.limits, instance?)?;
+            let mut plugin = P::check(&self.source, instance?)?;
             if let Kept::Bytes(bytes) = &live.kept {
                 plugin.restore(bytes)?;
             }

@@ -6,7 +6,8 @@ use std::ffi::c_void;
 use trainyard_plugin::abi::{self, Host, List, Str};
 use trainyard_plugin::log::Level;
 use trainyard_plugin::{
-    Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Span, SpecialToken, TokenBatch, Verdict,
+    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Rule, Span, SpecialToken,
+    TokenBatch, Verdict,
 };
 
 /// Everything that was delivered in one call. It serves one call after the other.
@@ -19,6 +20,8 @@ pub struct Answer {
     pub graph: Option<Graph>,
     pub info: Option<MetricInfo>,
     pub number: Option<f64>,
+    pub rules: Vec<Rule>,
+    pub values: Option<Vec<f64>>,
     /// The first thing that no plugin may deliver.
     pub invalid: Option<String>,
     /// Bytes that were copied for this call.
@@ -38,6 +41,8 @@ impl Answer {
             graph: None,
             info: None,
             number: None,
+            rules: Vec::new(),
+            values: None,
             invalid: None,
             n_bytes: 0,
             max_bytes: usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
@@ -51,7 +56,8 @@ impl Answer {
         self.bytes.clear();
         self.specials.clear();
         self.verdicts.clear();
-        (self.tokens, self.graph, self.info, self.number) = (None, None, None, None);
+        self.rules.clear();
+        (self.tokens, self.graph, self.info, self.number, self.values) = (None, None, None, None, None);
     }
 
     /// The functions that fill this answer. It may not be used otherwise while the host is in use.
@@ -117,6 +123,11 @@ impl Answer {
             String::new()
         })
     }
+}
+
+/// The functions of an ability that fill the answer of the host with this context.
+pub fn measures(context: *mut c_void) -> abi::Measures {
+    abi::Measures { size: size_of::<abi::Measures>(), context, rule, values }
 }
 
 /// # Safety
@@ -225,6 +236,30 @@ unsafe extern "C" fn info(context: *mut c_void, unit: Str, direction: u32, aggre
 unsafe extern "C" fn number(context: *mut c_void, number: f64) {
     // SAFETY: as in `error`
     unsafe { answer(context) }.number = Some(number);
+}
+
+unsafe extern "C" fn rule(context: *mut c_void, reason: Str, setting: Str, bound: u32, limit: f64) {
+    // SAFETY: as in `error`
+    unsafe {
+        let answer = answer(context);
+        let bound = match bound {
+            0 => Bound::AtLeast,
+            1 => Bound::AtMost,
+            other => return answer.invalid(format!("delivered bound {other}, expected 0 or 1")),
+        };
+        let rule = Rule { reason: answer.text(reason), setting: answer.text(setting), bound, limit };
+        if answer.count(size_of_val(&rule)) {
+            answer.rules.push(rule);
+        }
+    }
+}
+
+unsafe extern "C" fn values(context: *mut c_void, values: List<f64>) {
+    // SAFETY: as in `error`
+    unsafe {
+        let answer = answer(context);
+        answer.values = Some(answer.list(values));
+    }
 }
 
 unsafe extern "C" fn log(context: *mut c_void, level: u32, line: Str) {

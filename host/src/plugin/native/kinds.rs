@@ -1,12 +1,12 @@
 //! The traits of the five kinds over a library's table.
 
 use super::super::instance::Instance;
-use super::{Table, answer::Answer, instance::Live};
+use super::{Table, answer::Answer, answer::measures, instance::Live};
 use std::mem::take;
 use trainyard_plugin::abi::{self, BytesCall, Call, List, Str, TextsCall};
 use trainyard_plugin::{
-    Filter, Graph, Loss, Metric, MetricInfo, PluginError, Result, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
-    Vocabulary,
+    Filter, Graph, Loss, Metric, MetricInfo, PluginError, Result, Rule, TextMetric, TextPair, TokenBatch, Tokenizer,
+    Verdict, Vocabulary,
 };
 
 /// An instance with the functions of its kind.
@@ -16,14 +16,16 @@ struct Native<T: 'static> {
 }
 
 /// The instance as what it is.
-pub fn instance(table: Table, live: Live) -> Instance {
-    match table {
+pub fn instance(table: Table, live: Live) -> Result<Instance> {
+    Ok(match table {
         Table::Tokenizer(table) => Instance::Tokenizer(Box::new(Native { table, live })),
-        Table::Filter(table) => Instance::Filter(Box::new(Native { table, live })),
+        Table::Filter(table, measures) => {
+            Instance::Filter(Box::new(NativeFilter::new(Native { table, live }, measures)?))
+        }
         Table::Loss(table) => Instance::Loss(Box::new(Native { table, live })),
         Table::Metric(table) => Instance::Metric(Box::new(Native { table, live })),
         Table::TextMetric(table) => Instance::TextMetric(Box::new(Native { table, live })),
-    }
+    })
 }
 
 /// What was delivered in one call.
@@ -100,27 +102,61 @@ impl Tokenizer for Native<abi::TokenizerTable> {
     }
 }
 
-impl Filter for Native<abi::FilterTable> {
+/// A filter and, with the ability `measures`, its functions and rules.
+struct NativeFilter {
+    native: Native<abi::FilterTable>,
+    measures: Option<&'static abi::MeasuresTable>,
+    rules: Vec<Rule>,
+}
+
+impl NativeFilter {
+    fn new(native: Native<abi::FilterTable>, table: Option<&'static abi::MeasuresTable>) -> Result<Self> {
+        // SAFETY: as in `Native::plain`
+        let call = |function: unsafe extern "C" fn(_, _, _) -> _, instance, host: *const abi::Host| unsafe {
+            function(instance, host, std::ptr::from_ref(&measures((*host).context)))
+        };
+        // asked here, where an error is heard: the trait's function cannot fail
+        let rules = table.map(|table| native.live.call(table.rules, call, |answer| Ok(take(&mut answer.rules))));
+        Ok(Self { native, measures: table, rules: rules.transpose()?.unwrap_or_default() })
+    }
+}
+
+impl Filter for NativeFilter {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
-        self.texts(self.table.judge, documents, |answer| Ok(take(&mut answer.verdicts)))
+        self.native.texts(self.native.table.judge, documents, |answer| Ok(take(&mut answer.verdicts)))
     }
 
     fn two_pass(&self) -> bool {
         // a filter that cannot say so is asked again by `judge`, whose error is heard
-        self.plain(self.table.two_pass, |answer| Ok(answer.number))
+        self.native
+            .plain(self.native.table.two_pass, |answer| Ok(answer.number))
             .is_ok_and(|number| number.is_some_and(|it| it != 0.0))
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        self.texts(self.table.observe, documents, nothing)
+        self.native.texts(self.native.table.observe, documents, nothing)
     }
 
     fn state(&self) -> Result<Vec<u8>> {
-        self.plain(self.table.state, Answer::one_bytes)
+        self.native.plain(self.native.table.state, Answer::one_bytes)
     }
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
-        self.bytes(self.table.merge, state)
+        self.native.bytes(self.native.table.merge, state)
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.rules.clone()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        let table = self.measures.ok_or_else(|| PluginError::unsupported("this filter measures nothing"))?;
+        let documents = strs(documents);
+        // SAFETY: as in `Native::plain`, and the documents live until the call returns
+        let call = |function: unsafe extern "C" fn(_, _, _, _) -> _, instance, host: *const abi::Host| unsafe {
+            function(instance, host, List::new(&documents), std::ptr::from_ref(&measures((*host).context)))
+        };
+        self.native.live.call(table.measure, call, |answer| delivered("values", answer.values.take()))
     }
 }
 

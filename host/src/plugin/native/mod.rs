@@ -14,13 +14,13 @@ use instance::Live;
 use libloading::Symbol;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Identity, Kind, Setting, abi};
+use trainyard_plugin::{Identity, Kind, MEASURES, Setting, abi};
 
 /// A loaded library's table. A library is never unloaded, so it lives as long as the process.
 #[derive(Clone, Copy)]
 enum Table {
     Tokenizer(&'static abi::TokenizerTable),
-    Filter(&'static abi::FilterTable),
+    Filter(&'static abi::FilterTable, Option<&'static abi::MeasuresTable>),
     Loss(&'static abi::LossTable),
     Metric(&'static abi::MetricTable),
     TextMetric(&'static abi::TextMetricTable),
@@ -54,7 +54,7 @@ impl Library {
         let table = unsafe {
             match identity.kind {
                 Kind::Tokenizer => Table::Tokenizer(&*address.cast()),
-                Kind::Filter => Table::Filter(&*address.cast()),
+                Kind::Filter => Table::Filter(&*address.cast(), measures_table(header, identity).map_err(wrong)?),
                 Kind::Loss => Table::Loss(&*address.cast()),
                 Kind::Metric => Table::Metric(&*address.cast()),
                 Kind::TextMetric => Table::TextMetric(&*address.cast()),
@@ -67,7 +67,7 @@ impl Library {
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
         let answer = Answer::new(Log::new(self.name.clone(), &self.limits), &self.limits);
         let live = Live::create(self.header, settings, answer)?;
-        Ok(kinds::instance(self.table, live))
+        kinds::instance(self.table, live)
     }
 }
 
@@ -100,6 +100,32 @@ unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloadi
 unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloading::Error> {
     // SAFETY: the caller's promise
     unsafe { libloading::Library::new(path) }
+}
+
+/// The functions of the ability `measures`, when the identity lists it.
+fn measures_table(
+    header: &abi::Header,
+    identity: &Identity,
+) -> std::result::Result<Option<&'static abi::MeasuresTable>, String> {
+    if !identity.has(MEASURES) {
+        return Ok(None);
+    }
+    let name = abi::List::new(MEASURES.as_bytes());
+    // SAFETY: the contract of `Header::ability`; the name lives until the call returns
+    let table = header.ability.map(|ability| unsafe { ability(name) }).unwrap_or(std::ptr::null());
+    // SAFETY: what is handed out for this name is such a table, as constant as the one that it belongs to
+    let Some(table) = (unsafe { table.cast::<abi::MeasuresTable>().as_ref() }) else {
+        return Err(format!("its identity lists the ability {MEASURES}, but it hands out no functions for it"));
+    };
+    // a newer plugin's table may be longer
+    match table.size < size_of::<abi::MeasuresTable>() {
+        true => Err(format!(
+            "hands out {} bytes of functions for the ability {MEASURES}, expected {} or more",
+            table.size,
+            size_of::<abi::MeasuresTable>()
+        )),
+        false => Ok(Some(table)),
+    }
 }
 
 fn check_header(header: &abi::Header, identity: &Identity) -> std::result::Result<(), String> {

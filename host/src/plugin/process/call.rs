@@ -26,6 +26,8 @@ pub enum Call<'a> {
     Info,
     Update(Cow<'a, [TextPair<'a>]>),
     Value,
+    Rules,
+    Measure(Cow<'a, [&'a str]>),
     /// Destroys the instance and ends the worker; has no answer.
     End,
 }
@@ -49,7 +51,9 @@ impl Encode for Call<'_> {
             Call::Info => 13u8.encode(to),
             Call::Update(pairs) => (14u8, pairs).encode(to),
             Call::Value => 15u8.encode(to),
-            Call::End => 16u8.encode(to),
+            Call::Rules => 16u8.encode(to),
+            Call::Measure(documents) => (17u8, documents).encode(to),
+            Call::End => 18u8.encode(to),
         }
     }
 }
@@ -73,7 +77,9 @@ impl<'a> Decode<'a> for Call<'a> {
             13 => Call::Info,
             14 => Call::Update(Decode::decode(from)?),
             15 => Call::Value,
-            16 => Call::End,
+            16 => Call::Rules,
+            17 => Call::Measure(Decode::decode(from)?),
+            18 => Call::End,
             _ => return None,
         })
     }
@@ -94,6 +100,8 @@ pub fn answer(instance: &mut Instance, call: Call<'_>, to: &mut Vec<u8>) {
         (Filter(plugin), Call::Observe(documents)) => plugin.observe(&documents).encode(to),
         (Filter(plugin), Call::State) => plugin.state().encode(to),
         (Filter(plugin), Call::Merge(state)) => plugin.merge(state).encode(to),
+        (Filter(plugin), Call::Rules) => Ok::<_, PluginError>(plugin.rules()).encode(to),
+        (Filter(plugin), Call::Measure(documents)) => plugin.measure(&documents).encode(to),
         (Loss(plugin), Call::Describe) => plugin.describe().encode(to),
         (Metric(plugin), Call::Info) => plugin.info().encode(to),
         (Metric(plugin), Call::Describe) => plugin.describe().encode(to),

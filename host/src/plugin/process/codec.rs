@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 use trainyard_plugin::{
-    Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Span, SpecialToken, TextPair, TokenBatch,
-    Verdict, Vocabulary,
+    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Rule, Span, SpecialToken, TextPair,
+    TokenBatch, Verdict, Vocabulary,
 };
 
 /// A list that says that it is long is believed only as far as its items arrive.
@@ -102,6 +102,7 @@ records! {
     Vocabulary { tokens, specials }
     Span { start, end }
     Verdict { keep, reason, score, text, spans }
+    Rule { reason, setting, bound, limit }
     Node { op, inputs, attributes }
     Output { name, sum, weight }
     Graph { op_set, nodes, outputs }
@@ -130,6 +131,7 @@ macro_rules! enums {
 }
 
 enums! {
+    Bound { 0 AtLeast, 1 AtMost }
     Direction { 0 LowerIsBetter, 1 HigherIsBetter }
     ErrorKind { 0 Config, 1 Input, 2 State, 3 Unsupported, 4 Internal }
 }

@@ -7,7 +7,7 @@ use super::host::Worker;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use trainyard_plugin::{
-    Filter, Graph, Kind, Loss, Metric, MetricInfo, Result, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
+    Filter, Graph, Kind, Loss, Metric, MetricInfo, Result, Rule, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
     Vocabulary,
 };
 
@@ -16,6 +16,8 @@ struct Remote {
     worker: RefCell<Worker>,
     /// A filter's; asked once, because the trait's function cannot fail and a call can.
     two_pass: bool,
+    /// Of a filter with the ability `measures`; asked once for the same reason.
+    rules: Vec<Rule>,
 }
 
 impl Remote {
@@ -24,10 +26,11 @@ impl Remote {
     }
 }
 
-/// The instance as what it is.
-pub fn instance(kind: Kind, mut worker: Worker) -> Result<Instance> {
+/// The instance as what it is; `measures` when its identity lists that ability.
+pub fn instance(kind: Kind, measures: bool, mut worker: Worker) -> Result<Instance> {
     let two_pass = kind == Kind::Filter && worker.call(&Call::TwoPass)?;
-    let plugin = Box::new(Remote { worker: RefCell::new(worker), two_pass });
+    let rules = if kind == Kind::Filter && measures { worker.call(&Call::Rules)? } else { Vec::new() };
+    let plugin = Box::new(Remote { worker: RefCell::new(worker), two_pass, rules });
     Ok(match kind {
         Kind::Tokenizer => Instance::Tokenizer(plugin),
         Kind::Filter => Instance::Filter(plugin),
@@ -70,6 +73,14 @@ impl Filter for Remote {
 
     fn two_pass(&self) -> bool {
         self.two_pass
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.rules.clone()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        self.call(&Call::Measure(Cow::Borrowed(documents)))
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {

@@ -24,7 +24,7 @@ use crate::{Error, Result};
 use host::Worker;
 use std::path::PathBuf;
 use std::sync::Arc;
-use trainyard_plugin::{Kind, PluginError};
+use trainyard_plugin::{Kind, MEASURES, PluginError};
 
 /// The subcommand that makes the program a worker.
 const SUBCOMMAND: &str = "plugin-worker";
@@ -36,6 +36,8 @@ const WORKER_VARIABLE: &str = "TRAINYARD_PLUGIN_WORKER";
 /// A plugin whose instances are processes.
 pub struct Isolated {
     kind: Kind,
+    /// Whether its identity lists that ability.
+    measures: bool,
     name: Arc<str>,
     is_wasm: bool,
     /// What a worker opens; it pins the digest of the file that was identified here.
@@ -51,14 +53,16 @@ impl Isolated {
         let name: Arc<str> = file.identity.name.as_str().into();
         let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
-        Ok(Self { kind: file.identity.kind, name, is_wasm, config, config_text })
+        let (kind, measures) = (file.identity.kind, file.identity.has(MEASURES));
+        Ok(Self { kind, measures, name, is_wasm, config, config_text })
     }
 
     /// The same with other settings of the plugin's own.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
         let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
         let config_text = config_text(&self.name, &config)?;
-        Ok(Self { kind: self.kind, name: self.name.clone(), is_wasm: self.is_wasm, config, config_text })
+        let Self { kind, measures, is_wasm, .. } = *self;
+        Ok(Self { kind, measures, name: self.name.clone(), is_wasm, config, config_text })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
@@ -69,7 +73,7 @@ impl Isolated {
     /// A new instance, in a new process.
     pub fn create(&self) -> trainyard_plugin::Result<Instance> {
         let worker = Worker::start(&program()?, self)?;
-        kinds::instance(self.kind, worker)
+        kinds::instance(self.kind, self.measures, worker)
     }
 }
 

@@ -15,7 +15,7 @@ use std::thread;
 use trainyard_plugin::{Kind, PluginError};
 
 /// What a worker says first. Host and worker must be of one build: nothing else fixes the form of their messages.
-pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 1");
+pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 2");
 
 /// Any kind: the host has checked what the file is.
 const KINDS: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];

@@ -63,6 +63,23 @@ impl Guest {
         })
     }
 
+    /// Looks up a function of an exported interface, which must have the contract's types.
+    pub fn function_of<P, R>(&mut self, interface: &str, function: &str) -> Result<Function<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentType + Lift,
+    {
+        let found = self.instance.get_export_index(&mut self.store, None, interface);
+        let found =
+            found.and_then(|interface| self.instance.get_export_index(&mut self.store, Some(&interface), function));
+        let Some(found) = found else {
+            return Err(PluginError::internal(format!("{interface} is not exported with {function}")));
+        };
+        self.instance.get_typed_func(&mut self.store, found).map_err(|error| {
+            PluginError::internal(one_line(&format!("{function} is not as the contract has it: {error:#}")))
+        })
+    }
+
     /// Calls a function that answers with a result.
     pub fn call<P, R>(&mut self, function: Function<P, Answer<R>>, params: P) -> Result<R>
     where

@@ -5,8 +5,8 @@ use super::guest::{Answer, Function, Guest};
 use super::types;
 use std::cell::RefCell;
 use trainyard_plugin::{
-    Filter, Graph, Kind, Loss, Metric, MetricInfo, Result, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
-    Vocabulary,
+    Filter, Graph, Kind, Loss, Metric, MetricInfo, PluginError, Result, Rule, TextMetric, TextPair, TokenBatch,
+    Tokenizer, Verdict, Vocabulary,
 };
 
 /// An instance behind a trait. The traits have functions that only look, but every call changes a store.
@@ -22,11 +22,11 @@ impl<F> Sandboxed<F> {
     }
 }
 
-/// The instance as what it is.
-pub fn instance(kind: Kind, guest: Guest) -> Result<Instance> {
+/// The instance as what it is; `measures` when its identity lists that ability.
+pub fn instance(kind: Kind, measures: bool, guest: Guest) -> Result<Instance> {
     Ok(match kind {
         Kind::Tokenizer => Instance::Tokenizer(Sandboxed::new(guest, TokenizerFunctions::look_up)?),
-        Kind::Filter => Instance::Filter(Sandboxed::new(guest, FilterFunctions::look_up)?),
+        Kind::Filter => Instance::Filter(Sandboxed::new(guest, |guest| MeasuredFilter::look_up(guest, measures))?),
         Kind::Loss => Instance::Loss(Sandboxed::new(guest, LossFunctions::look_up)?),
         Kind::Metric => Instance::Metric(Sandboxed::new(guest, MetricFunctions::look_up)?),
         Kind::TextMetric => Instance::TextMetric(Sandboxed::new(guest, TextMetricFunctions::look_up)?),
@@ -95,27 +95,60 @@ functions!(FilterFunctions {
     judge = "judge": (Texts) -> Answer<Vec<types::Verdict>>;
 });
 
-impl Filter for Sandboxed<FilterFunctions> {
+/// The interface of the ability `measures`; a host finds that of any 0.1.
+const MEASURES: &str = "trainyard:plugin/measures@0.1.1";
+
+/// A filter's functions and, with the ability `measures`, its rules and what measures.
+struct MeasuredFilter {
+    filter: FilterFunctions,
+    measures: Option<(Vec<Rule>, Function<(Texts,), Answer<Vec<f64>>>)>,
+}
+
+impl MeasuredFilter {
+    fn look_up(guest: &mut Guest, measures: bool) -> Result<Self> {
+        let filter = FilterFunctions::look_up(guest)?;
+        if !measures {
+            return Ok(Self { filter, measures: None });
+        }
+        // asked here, where an error is heard: the trait's function cannot fail
+        let rules = guest.function_of::<(), Answer<Vec<types::Rule>>>(MEASURES, "rules")?;
+        let rules = guest.call(rules, ())?.into_iter().map(Rule::from).collect();
+        Ok(Self { filter, measures: Some((rules, guest.function_of(MEASURES, "measure")?)) })
+    }
+}
+
+impl Filter for Sandboxed<MeasuredFilter> {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
-        let verdicts = self.guest.get_mut().call(self.functions.judge, (documents,))?;
+        let verdicts = self.guest.get_mut().call(self.functions.filter.judge, (documents,))?;
         Ok(verdicts.into_iter().map(Verdict::from).collect())
     }
 
     fn two_pass(&self) -> bool {
         // a filter that cannot say so has ended: the next call says why
-        self.guest.borrow_mut().call_plain(self.functions.two_pass, ()).unwrap_or(false)
+        self.guest.borrow_mut().call_plain(self.functions.filter.two_pass, ()).unwrap_or(false)
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        self.guest.get_mut().call(self.functions.observe, (documents,))
+        self.guest.get_mut().call(self.functions.filter.observe, (documents,))
     }
 
     fn state(&self) -> Result<Vec<u8>> {
-        self.guest.borrow_mut().call(self.functions.state, ())
+        self.guest.borrow_mut().call(self.functions.filter.state, ())
     }
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
-        self.guest.get_mut().call(self.functions.merge, (state,))
+        self.guest.get_mut().call(self.functions.filter.merge, (state,))
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.functions.measures.as_ref().map(|(rules, _)| rules.clone()).unwrap_or_default()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        match &self.functions.measures {
+            Some((_, measure)) => self.guest.get_mut().call(*measure, (documents,)),
+            None => Err(PluginError::unsupported("this filter measures nothing")),
+        }
     }
 }
 

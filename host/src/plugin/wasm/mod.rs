@@ -25,7 +25,7 @@ use guest::Guest;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Kind, Setting};
+use trainyard_plugin::{Kind, MEASURES, Setting};
 use wasmtime::component::{InstancePre, Linker};
 
 /// All that a plugin may import besides WASI; `types` holds no functions.
@@ -36,6 +36,8 @@ pub struct Module {
     shared: &'static Shared,
     pre: InstancePre<State>,
     kind: Kind,
+    /// Whether its identity lists that ability.
+    measures: bool,
     name: Arc<str>,
     limits: Limits,
     /// Of a component that imports WASI.
@@ -64,14 +66,16 @@ impl Module {
             .and_then(|()| if grants.is_some() { wasi::add_to_linker(&mut linker) } else { Ok(()) })
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        Ok(Self { shared, pre, kind: file.identity.kind, name: file.identity.name.as_str().into(), limits, grants })
+        let measures = file.identity.has(MEASURES);
+        let (kind, name) = (file.identity.kind, file.identity.name.as_str().into());
+        Ok(Self { shared, pre, kind, measures, name, limits, grants })
     }
 
     /// A new instance, with a store of its own.
     pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
         let state = State::new(self.name.clone(), self.limits, self.grants.as_deref())?;
         let guest = Guest::create(self.shared, &self.pre, state, self.limits, settings)?;
-        kinds::instance(self.kind, guest)
+        kinds::instance(self.kind, self.measures, guest)
     }
 }
 
@@ -81,7 +85,7 @@ fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
     match denied.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "imports {}, but a plugin may import only trainyard:plugin/log@0.1.0 and, of WASI 0.2, cli, clocks, \
+            "imports {}, but a plugin may import only trainyard:plugin/log@0.1.1 and, of WASI 0.2, cli, clocks, \
              filesystem, io, random and sockets, which see an empty system; no grant opens more: build it without",
             denied.join(", ")
         )),
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_the_log_and_wasi_may_be_imported() {
-        assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into()]), Ok(()));
+        assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into(), "trainyard:plugin/log@0.1.1".into()]), Ok(()));
         assert_eq!(check_imports(&["wasi:cli/environment@0.2.0".into()]), Ok(()));
         let denied = check_imports(&["trainyard:plugin/log@0.1.0".into(), "wasi:http/types@0.2.0".into()]);
         assert!(denied.is_err_and(|error| error.starts_with("imports wasi:http/types@0.2.0, but")));

@@ -71,8 +71,8 @@ impl State {
 
 /// Gives components the only import that they may have without being asked.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.instance("trainyard:plugin/types@0.1.0")?;
-    linker.instance("trainyard:plugin/log@0.1.0")?.func_wrap(
+    linker.instance("trainyard:plugin/types@0.1.1")?;
+    linker.instance("trainyard:plugin/log@0.1.1")?.func_wrap(
         "write",
         |mut store: StoreContextMut<'_, State>, (level, message): (Level, String)| {
             store.data_mut().log(level, &message);

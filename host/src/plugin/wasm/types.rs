@@ -173,6 +173,35 @@ impl From<Verdict> for sdk::Verdict {
     }
 }
 
+#[derive(ComponentType, Lift, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Bound {
+    #[component(name = "at-least")]
+    AtLeast,
+    #[component(name = "at-most")]
+    AtMost,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct Rule {
+    reason: String,
+    setting: String,
+    bound: Bound,
+    limit: f64,
+}
+
+impl From<Rule> for sdk::Rule {
+    fn from(rule: Rule) -> Self {
+        let bound = match rule.bound {
+            Bound::AtLeast => sdk::Bound::AtLeast,
+            Bound::AtMost => sdk::Bound::AtMost,
+        };
+        Self { reason: rule.reason, setting: rule.setting, bound, limit: rule.limit }
+    }
+}
+
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub struct Node {

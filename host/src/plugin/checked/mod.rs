@@ -1,10 +1,12 @@
 //! Checks what a plugin answers before anything uses it, the same way for every backend, and names the culprit in every
 //! error.
 
+mod filter;
+
 use std::sync::Arc;
 use trainyard_plugin::{
-    EXP_MEAN, Filter, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Span, TextMetric, TextPair,
-    TokenBatch, Tokenizer, Verdict, Vocabulary, graph,
+    EXP_MEAN, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Rule, TextMetric, TextPair,
+    TokenBatch, Tokenizer, Vocabulary, graph,
 };
 
 /// More tokens than any tokenizer in use has, few enough that an embedding of them fits in memory.
@@ -23,13 +25,15 @@ pub struct Checked<T: ?Sized> {
     max_nodes: usize,
     /// Tokens in the vocabulary; only of a tokenizer, and known after `load`.
     n_tokens: Option<usize>,
+    /// Only of a filter that measures; what it stated when it was made.
+    rules: Vec<Rule>,
     plugin: Box<T>,
 }
 
 impl<T: ?Sized> Checked<T> {
     /// `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`; a graph may have `max_nodes`.
     pub fn new(culprit: Arc<str>, max_nodes: usize, plugin: Box<T>) -> Self {
-        Self { culprit, max_nodes, n_tokens: None, plugin }
+        Self { culprit, max_nodes, n_tokens: None, rules: Vec::new(), plugin }
     }
 
     fn blame<R>(&self, function: &str, result: Result<R>) -> Result<R> {
@@ -102,32 +106,6 @@ impl Tokenizer for Checked<dyn Tokenizer> {
                 .and_then(|texts| check_count("texts", batch.ends.len(), texts.len()).map(|()| texts)),
         };
         self.blame("decode", checked)
-    }
-}
-
-impl Filter for Checked<dyn Filter> {
-    fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
-        let checked =
-            self.plugin.judge(documents).and_then(|verdicts| check_verdicts(documents, &verdicts).map(|()| verdicts));
-        self.blame("judge", checked)
-    }
-
-    fn two_pass(&self) -> bool {
-        self.plugin.two_pass()
-    }
-
-    fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        let result = self.plugin.observe(documents);
-        self.blame("observe", result)
-    }
-
-    fn state(&self) -> Result<Vec<u8>> {
-        self.blame("state", self.plugin.state())
-    }
-
-    fn merge(&mut self, state: &[u8]) -> Result<()> {
-        let result = self.plugin.merge(state);
-        self.blame("merge", result)
     }
 }
 
@@ -230,33 +208,6 @@ fn check_vocabulary(vocabulary: &Vocabulary) -> Result<()> {
     Ok(())
 }
 
-fn check_verdicts(documents: &[&str], verdicts: &[Verdict]) -> Result<()> {
-    check_count("verdicts", documents.len(), verdicts.len())?;
-    for (i, (document, verdict)) in documents.iter().zip(verdicts).enumerate() {
-        check_verdict(document, verdict)
-            .map_err(|error| PluginError { message: format!("verdict {i}: {}", error.message), ..error })?;
-    }
-    Ok(())
-}
-
-fn check_verdict(document: &str, verdict: &Verdict) -> Result<()> {
-    check_name("reason", &verdict.reason)?;
-    if let Some(score) = verdict.score.filter(|score| !score.is_finite()) {
-        return Err(PluginError::internal(format!("score is {score}, expected a finite number")));
-    }
-    verdict.spans.iter().try_for_each(|&Span { start, end }| {
-        let (from, to) = (start as usize, end as usize);
-        // `get` fails on an inverted range, on one past the end, and on one inside a character
-        match document.get(from..to) {
-            Some(_) => Ok(()),
-            None => Err(PluginError::internal(format!(
-                "span {start}..{end} is no range of whole characters in a document of {} bytes",
-                document.len()
-            ))),
-        }
-    })
-}
-
 fn check_graph(graph: Graph, max_nodes: usize) -> Result<Graph> {
     if graph.nodes.len() > max_nodes {
         let n_nodes = graph.nodes.len();
@@ -302,12 +253,6 @@ mod tests {
     /// A plugin that answers what it is told to.
     struct Says<T>(T);
 
-    impl Filter for Says<Vec<Verdict>> {
-        fn judge(&mut self, _documents: &[&str]) -> Result<Vec<Verdict>> {
-            Ok(self.0.clone())
-        }
-    }
-
     impl Loss for Says<Graph> {
         fn describe(&self) -> Result<Graph> {
             Ok(self.0.clone())
@@ -336,34 +281,9 @@ mod tests {
         }
     }
 
-    fn judge(document: &str, verdicts: Vec<Verdict>) -> Result<Vec<Verdict>> {
-        let plugin: Box<dyn Filter> = Box::new(Says(verdicts));
-        Checked::new("P".into(), 100, plugin).judge(&[document])
-    }
-
     fn describe(graph: Graph) -> Result<Graph> {
         let plugin: Box<dyn Loss> = Box::new(Says(graph));
         Checked::new("P".into(), 100, plugin).describe()
-    }
-
-    #[test]
-    fn verdicts_are_checked() {
-        let spans = |start, end| Verdict { spans: vec![Span { start, end }], ..Verdict::keep() };
-        assert!(judge("é!", vec![spans(0, 2)]).is_ok() && judge("é!", vec![spans(3, 3)]).is_ok());
-        for (verdict, expected) in [
-            (spans(1, 2), "span 1..2 is no range of whole characters in a document of 3 bytes"),
-            (spans(2, 4), "span 2..4 is no range of whole characters in a document of 3 bytes"),
-            (spans(3, 2), "span 3..2 is no range of whole characters in a document of 3 bytes"),
-            (Verdict::keep().score(f64::NAN), "score is NaN, expected a finite number"),
-            (Verdict::drop("a\tb"), "reason \"a\\tb\" holds the control character '\\t'"),
-            (Verdict::drop("x".repeat(101)), "reason \"xxxxxxxxxxxxxxxxxxxx\"… has 101 bytes, at most 100 are allowed"),
-        ] {
-            assert_eq!(
-                judge("é!", vec![verdict]),
-                Err(PluginError::internal(format!("P: judge: verdict 0: {expected}")))
-            );
-        }
-        assert_eq!(judge("é!", vec![]), Err(PluginError::internal("P: judge: expected 1 verdicts, got 0")));
     }
 
     #[test]
