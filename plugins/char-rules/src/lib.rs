@@ -191,7 +191,7 @@ fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 
-trainyard_plugin::export!(filter "char-rules" = CharRules, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "char-rules" = CharRules, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;

@@ -162,7 +162,7 @@ fn span(document: &str, line: &str) -> Span {
     Span { start: start as u32, end: (start + line.len()) as u32 }
 }
 
-trainyard_plugin::export!(filter "fineweb-quality" = FinewebQuality, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "fineweb-quality" = FinewebQuality, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

@@ -226,7 +226,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-trainyard_plugin::export!(filter "gopher-repetition" = GopherRepetition, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "gopher-repetition" = GopherRepetition, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;
