@@ -153,21 +153,26 @@ def split_into_sentences(text, language):
     return [text] * (ends + (text[last:].strip() != ""))
 
 
-def main():
+def make_filters():
+    """datatrove's filters, with words split at white space, and sentences as here."""
     for module in (fineweb_quality_filter, gopher_quality_filter, gopher_repetition_filter):
         module.split_into_words = lambda text, language: text.split()
     c4_filters.split_into_sentences = split_into_sentences
-    prose = chapters(sys.stdin.buffer.read().decode())
-    assert len(prose) == 269
-    documents = prose + [damaged(prose[37 * d % 269], d // 12, d % 12) for d in range(300)]
-    documents += [page(prose[41 * d % 269], d // 12, d % 12) for d in range(300)]
-    filters = [
+    return [
         gopher_quality_filter.GopherQualityFilter(),
         gopher_repetition_filter.GopherRepetitionFilter(),
         c4_filters.C4QualityFilter(),
         c4_filters.C4ParagraphFilter(),
         fineweb_quality_filter.FineWebQualityFilter(),
     ]
+
+
+def main():
+    prose = chapters(sys.stdin.buffer.read().decode())
+    assert len(prose) == 269
+    documents = prose + [damaged(prose[37 * d % 269], d // 12, d % 12) for d in range(300)]
+    documents += [page(prose[41 * d % 269], d // 12, d % 12) for d in range(300)]
+    filters = make_filters()
     for text in documents:
         verdicts = []
         for judge in filters:
@@ -180,4 +185,5 @@ def main():
         print(json.dumps(verdicts))
 
 
-main()
+if __name__ == "__main__":
+    main()
