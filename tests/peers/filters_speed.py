@@ -55,12 +55,12 @@ def main():
         best = lambda side, name: min(pair[side][name][1] for pair in rounds)
         print(f"{title}: {len(documents)} documents")
         for name, (n, _) in rounds[0][0].items():
-            line = f"  {name:18} kept {n:5}  {1e3 / best(0, name):8.0f} MB/s" if n else f"  {name:18} kept none"
-            if n and name in NAMES:
+            line = f"  {name:18} kept {n:5}  {1e3 / best(0, name):8.0f} MB/s"
+            if name in NAMES:
                 line += f"  datatrove {1e3 / best(1, name):7.2f} MB/s  x {best(1, name) / best(0, name):.0f}"
             print(line)
-        total = sum(best(0, name) for name, (n, _) in rounds[0][0].items() if n)
-        both = [name for name in NAMES if rounds[0][0][name][0]]
+        total = sum(best(0, name) for name in rounds[0][0])
+        both = [name for name in NAMES if name in rounds[0][0]]
         ratio = sum(best(1, name) for name in both) / sum(best(0, name) for name in both)
         print(f"  all in sequence    {1e3 / total:.0f} MB/s; those of datatrove x {ratio:.0f}")
 

@@ -29,17 +29,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         let kept = documents.iter().zip(verdicts).filter(|(_, verdict)| verdict.keep).map(|(text, _)| *text);
         let kept: Vec<&str> = kept.collect();
         let n_bytes: usize = kept.iter().map(|text| text.len()).sum();
+        if n_bytes == 0 {
+            continue;
+        }
         let mut least = f64::INFINITY;
         for _ in 0..ROUNDS {
             let start = seconds()?;
-            // processor time is counted coarsely: many bytes at a time
-            let n_times = 20_000_000 / n_bytes.max(1) + 1;
-            for _ in 0..n_times {
+            // processor time is counted coarsely: many times, until enough has passed
+            let (mut n_times, mut passed) = (0.0, 0.0);
+            while passed < 0.1 {
                 filter.judge(&kept)?;
+                (n_times, passed) = (n_times + 1.0, seconds()? - start);
             }
-            least = least.min((seconds()? - start) / n_times as f64);
+            least = least.min(passed / n_times);
         }
-        println!("{name} {} {:.4}", kept.len(), least * 1e9 / n_bytes.max(1) as f64);
+        println!("{name} {} {:.4}", kept.len(), least * 1e9 / n_bytes as f64);
     }
     Ok(())
 }
