@@ -20,6 +20,10 @@ pub struct Counts {
     pub n_parentheses: usize,
     /// Alphabetic characters of all scripts.
     pub n_letters: usize,
+    /// Colons: without one there is no web address to look for.
+    pub n_colons: usize,
+    /// `<`: without one there is no markup.
+    pub n_angles: usize,
 }
 
 impl Counts {
@@ -37,6 +41,8 @@ impl Counts {
             n_spaces: each(b" \t\n\r\x08"),
             n_parentheses: each(b"()[]{}"),
             n_letters,
+            n_colons: each(b":"),
+            n_angles: each(b"<"),
         };
         if counts.n_chars < text.len() {
             counts.add_others(text, is_unicode);
@@ -115,8 +121,16 @@ mod tests {
     #[test]
     fn characters() {
         let counts = Counts::of("Ab1?\n\t (x) ⟨é٣中\u{301}", false);
-        let expected =
-            Counts { n_chars: 16, n_alphanumeric: 6, n_digits: 2, n_spaces: 4, n_parentheses: 3, n_letters: 5 };
+        let expected = Counts {
+            n_chars: 16,
+            n_alphanumeric: 6,
+            n_digits: 2,
+            n_spaces: 4,
+            n_parentheses: 3,
+            n_letters: 5,
+            n_colons: 0,
+            n_angles: 0,
+        };
         assert_eq!(counts, expected);
         assert_eq!(Counts::of("é٣中a", true).n_alphanumeric, 4);
         assert_eq!(Counts::of("", false), Counts::default());

@@ -155,11 +155,13 @@ impl CharRules {
         let counts = Counts::of(document, self.is_unicode);
         // an empty document breaks every rule
         let share = |part: usize| if counts.n_chars == 0 { 1.0 } else { part as f64 / counts.n_chars as f64 };
-        let url_chars = urls(document).map(|url| url.len()).sum();
+        let url_chars = if counts.n_colons == 0 { 0 } else { urls(document).map(|url| url.len()).sum() };
         let (n_lines, n_ended) = lines(document, &self.line_ends);
-        let xml = memchr::memmem::find(document.as_bytes(), XML_HEADER.as_bytes());
+        // where there is none, nothing is looked for
+        let marked_up = if counts.n_angles == 0 { "" } else { document };
+        let xml = memchr::memmem::find(marked_up.as_bytes(), XML_HEADER.as_bytes());
         let xml = xml.map(|start| count_chars(&document[..start]) + XML_HEADER.len() - 1);
-        let html = visible_chars(document);
+        let html = visible_chars(marked_up);
         [
             share(counts.n_chars - counts.n_alphanumeric),
             share(counts.n_digits),
