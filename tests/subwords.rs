@@ -10,10 +10,17 @@ use trainyard_plugin::{END_OF_TEXT, Kind, Tokenizer};
 
 const AUSTEN: &[u8] = include_bytes!("../corpus/austen.txt.zst");
 
-const CHINESE: &str = "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少？\n";
+const CHINESE: &str =
+    "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少？\n";
 
-const ODD: [&str; 6] =
-    ["", " two  spaces and\r\n\ttab ", "naïve café — “quotes” 日本語 👩‍👩‍👧\0\u{feff}e\u{301}", "[SEP] </s> <unk>", "½ Ⅷ ﬁ", CHINESE];
+const ODD: [&str; 6] = [
+    "",
+    " two  spaces and\r\n\ttab ",
+    "naïve café — “quotes” 日本語 👩‍👩‍👧\0\u{feff}e\u{301}",
+    "[SEP] </s> <unk>",
+    "½ Ⅷ ﬁ",
+    CHINESE,
+];
 
 /// The beginning of the novels in parts of some lines, and Chinese verse.
 fn documents() -> Vec<String> {
@@ -97,7 +104,8 @@ fn wordpiece() {
         ids.iter().map(|&id| String::from_utf8(vocabulary.tokens[id as usize].clone()).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(tokens(plugin.as_mut(), "明月The café"), ["明", "月", "the", "c", "a", "fe"]);
-    let (mut cased, reference) = train("wordpiece", "vocab_size = 900\nlowercase = false\nlimit_alphabet = 40", &documents);
+    let (mut cased, reference) =
+        train("wordpiece", "vocab_size = 900\nlowercase = false\nlimit_alphabet = 40", &documents);
     assert!(reference.token_to_id("The").is_some());
     assert!(reference.token_to_id("##ø").is_none());
     let unknown = reference.token_to_id("[UNK]").unwrap();
