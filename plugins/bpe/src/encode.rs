@@ -146,8 +146,8 @@ impl Model {
 /// Places where merges may happen, by rank. Those of one rank are visited together: few ranks occur in a long piece,
 /// and then this costs less than a heap of places.
 ///
-/// A visit may make way for a lower rank. Whatever that merges contains the token that caused it, so no new place of the
-/// interrupted rank turns up meanwhile, and its places stay in order.
+/// A visit may make way for a lower rank. Whatever that merges contains the token that caused it, so no new place of
+/// the interrupted rank turns up meanwhile, and its places stay in order.
 #[derive(Default)]
 struct Queue {
     places: FastMap<u32, Vec<u32>>,

@@ -3,11 +3,11 @@
 //! Text is cut into pieces by a split rule ([`Split`]); each piece starts as bytes, and learned pairs are merged, most
 //! frequent first (Sennrich et al. 2016, arXiv 1508.07909). Any text is reversible, and no token is unknown.
 //!
-//! A model is a `tokenizer.json` of Hugging Face. Rank files of tiktoken and models of trainyard 0.1 load as well. Ids of
-//! a trained model: 0 to 255 are the bytes in the order of GPT-2's alphabet (printable ones first, then the others),
+//! A model is a `tokenizer.json` of Hugging Face. Rank files of tiktoken and models of contract 0.1 load as well. Ids
+//! of a trained model: 0 to 255 are the bytes in the order of GPT-2's alphabet (printable ones first, then the others),
 //! then one id per merge, `<|endoftext|>`, and other special tokens. For the same text, merges and ids equal those of
-//! the `tokenizers` crate (`BpeTrainer`, `ByteLevel` without prefix space, all bytes as initial alphabet), except that a
-//! token has at most 65,536 bytes. A text with too few frequent pairs gives a smaller vocabulary than `vocab_size`.
+//! the `tokenizers` crate (`BpeTrainer`, `ByteLevel` without prefix space, all bytes as initial alphabet), except that
+//! a token has at most 65,536 bytes. A text with too few frequent pairs gives a smaller vocabulary than `vocab_size`.
 
 mod added;
 mod cache;
@@ -36,11 +36,11 @@ config! {
         vocab_size: u32 = 2048u32,
         /// pairs that occur less often are not merged, 1 or more
         min_frequency: u32 = 2u32,
-        /// how text is cut before merging: gpt2, gpt4, cl100k, qwen, o200k or none; empty is gpt2, or what a file asks for
+        /// how text is cut: gpt2, gpt4, cl100k, qwen, o200k or none; empty is gpt2, or what a file asks for
         split: String = "",
         /// names of special tokens beside <|endoftext|>, for example of a chat; text never produces them
         special_tokens: Vec<String> = [],
-        /// memory for counting words while training, 0 or 16 and more; beyond, rare words are dropped and the log says what that means; 0 is no limit, and exact
+        /// memory for counting words, 16 or more; beyond, rare words are dropped and the log says so; 0: no limit
         max_memory_mb: u32 = 0u32,
     }
 }

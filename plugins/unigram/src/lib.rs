@@ -1,5 +1,5 @@
-//! Tokenizer `unigram`: a Unigram language model (Kudo 2018, arXiv 1804.10959) as SentencePiece has it, trained and run by
-//! the crate `tokenizers`.
+//! Tokenizer `unigram`: a Unigram language model (Kudo 2018, arXiv 1804.10959) as SentencePiece has it, trained and run
+//! by the crate `tokenizers`.
 //!
 //! Text is normalized if so set, cut at newlines and at punctuation beyond ASCII (so that Chinese text has words of
 //! bounded length), and before spaces, which are written `▁`. Each piece gets its most likely sequence of tokens. A
