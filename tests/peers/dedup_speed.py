@@ -1,6 +1,6 @@
 """MinHash signatures per second of one thread: trainyard, rensa and datasketch, in turns on the same documents.
 
-pip install rensa==RENSA datasketch==DATASKETCH numpy
+pip install rensa==0.5.0 datasketch==2.0.0 numpy
 usage: python tests/peers/dedup_speed.py DOCUMENTS.jsonl
 
 112 hashes of 5-word shingles. trainyard's time includes splitting into words, lower case, shingles and the hash for exact
