@@ -61,7 +61,7 @@ def main():
         print(f"trainyard {ours:.1f} MB/s")
         for name, seconds in [("rensa", by_rensa), ("datasketch", by_datasketch)]:
             alone, whole = megabytes / seconds, megabytes / (seconds + split)
-            print(f"{name} {alone:.1f} MB/s, {whole:.1f} with splitting; trainyard is {ours / alone:.1f}x, {ours / whole:.1f}x")
+            print(f"{name} {alone:.1f} MB/s, {whole:.1f} with splitting; ours {ours / alone:.1f}x, {ours / whole:.1f}x")
 
 
 main()
