@@ -29,5 +29,6 @@ mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod reference;
 mod resume;
+mod subwords; // wordpiece and unigram
 mod tidy;
 mod training;
