@@ -1,6 +1,6 @@
 """Which planted near duplicates datasketch finds: the numbers that tests/dedup.rs expects.
 
-pip install datasketch==DATASKETCH numpy
+pip install datasketch==2.0.0 numpy
 usage: zstd -dc corpus/austen.txt.zst | python tests/peers/dedup_datasketch.py > tests/golden/dedup_datasketch.json
 
 Paragraphs of Austen and copies of them in which every n-th word is another. For each n: how many pairs there are, their

@@ -1,6 +1,6 @@
 """MinHash signatures per second of one thread: trainyard, rensa and datasketch, in turns on the same documents.
 
-pip install rensa==RENSA datasketch==DATASKETCH numpy
+pip install rensa==0.5.0 datasketch==2.0.0 numpy
 usage: python tests/peers/dedup_speed.py DOCUMENTS.jsonl
 
 112 hashes of 5-word shingles. trainyard's time includes splitting into words, lower case, shingles and the hash for exact
@@ -61,7 +61,7 @@ def main():
         print(f"trainyard {ours:.1f} MB/s")
         for name, seconds in [("rensa", by_rensa), ("datasketch", by_datasketch)]:
             alone, whole = megabytes / seconds, megabytes / (seconds + split)
-            print(f"{name} {alone:.1f} MB/s, {whole:.1f} with splitting; trainyard is {ours / alone:.1f}x, {ours / whole:.1f}x")
+            print(f"{name} {alone:.1f} MB/s, {whole:.1f} with splitting; ours {ours / alone:.1f}x, {ours / whole:.1f}x")
 
 
 main()
