@@ -105,12 +105,8 @@ fn the_lowest_id_stays() {
     let documents = [("b", "x y"), ("c", text.as_str()), ("a9", &near), ("a10", "X Y"), ("é", "x  y"), ("d", &text)];
     let duplicates = dedup(&minhash(Preset::Fineweb), &documents);
     // "X Y" is one shingle in lower case; d is a copy of c, but not of the one that stays
-    let expected = [
-        ("b", "a10", DEDUP_NEAR),
-        ("c", "a9", DEDUP_NEAR),
-        ("é", "a10", DEDUP_NEAR),
-        ("d", "a9", DEDUP_NEAR),
-    ];
+    let expected =
+        [("b", "a10", DEDUP_NEAR), ("c", "a9", DEDUP_NEAR), ("é", "a10", DEDUP_NEAR), ("d", "a9", DEDUP_NEAR)];
     assert_eq!(gone(&duplicates, &documents), expected);
     let scores = ["b", "c", "d"].map(|id| duplicates.get(id).unwrap().score);
     assert_eq!(scores[0], 1.0);
@@ -160,7 +156,8 @@ fn recall_follows_the_formula() {
 fn candidates_can_be_checked() {
     let text = words(1, 300);
     // Jaccard 286/306 and 226/366
-    let (near, far) = ([&text[..290], &words(2, 10)].concat().join(" "), [&text[..230], &words(3, 70)].concat().join(" "));
+    let (near, far) =
+        ([&text[..290], &words(2, 10)].concat().join(" "), [&text[..230], &words(3, 70)].concat().join(" "));
     let text = text.join(" ");
     let documents = [("a", text.as_str()), ("b", &near), ("c", &far)];
     let many = |jaccard| {
@@ -248,7 +245,10 @@ fn known_text_is_found() {
     let mut strict = Decontaminator::new(&strict);
     strict.add_reference("novel", "É — A TRUTH");
     assert_eq!(strict.judge(&text), None);
-    strict.add_reference("novel", "It is a truth universally acknowledged, that a single man in possession of a good fortune");
+    strict.add_reference(
+        "novel",
+        "It is a truth universally acknowledged, that a single man in possession of a good fortune",
+    );
     assert!(!strict.judge(&text).unwrap().is_contaminated);
     assert_eq!(["", "\0", "…"].map(|text| strict.judge(text)), [None, None, None]);
 }

@@ -15,6 +15,7 @@ mod prepare;
 mod run;
 mod settings;
 mod tokenizer;
+mod vocabulary;
 mod worker;
 
 use args::{Cli, Command};
