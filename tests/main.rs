@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod develop; // list and dev
 mod docs; // what the documentation shows
+mod explain; // why documents stay or go
 mod gopher; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
