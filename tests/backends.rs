@@ -62,6 +62,20 @@ fn filter(name: &str, settings: &str) {
     });
 }
 
+/// A filter that sees all texts first, in two parts that are merged.
+fn filter_of_two_passes(name: &str, settings: &str) {
+    same(name, Kind::Filter, settings, |plugin| {
+        let (mut whole, mut part) = (plugin.filter()?, plugin.filter()?);
+        whole.observe(&TEXTS)?;
+        part.observe(&TEXTS[..2])?;
+        let mut merged = plugin.filter()?;
+        merged.observe(&TEXTS[2..])?;
+        merged.merge(&part.state()?)?;
+        assert_eq!(merged.state()?, whole.state()?, "merging equals observing all");
+        Ok((whole.two_pass(), whole.state()?, whole.judge(&TEXTS)?, merged.judge(&TEXTS)?))
+    });
+}
+
 fn loss(name: &str, settings: &str) {
     same(name, Kind::Loss, settings, |plugin| Ok(plugin.loss()?.describe()?));
 }
@@ -102,6 +116,35 @@ fn bpe() {
 fn filters() {
     filter("length", "min_chars = 1\nmax_words = 11");
     filter("gopher-quality", "min_words = 5");
+    filter("gopher-quality", "min_words = 5\nwords = \"unicode\"\ndialect = \"dolma\"");
+    filter("gopher-repetition", "max_top_2_gram = 0.5");
+    filter("c4-lines", "min_sentences = 1");
+    filter("c4-paragraphs", "min_paragraph_chars = 9");
+    filter("fineweb-quality", "words = \"zh\"");
+    filter("refinedweb-lines", "max_removed_words = 0");
+    filter("char-rules", "letters = \"unicode\"");
+}
+
+#[test]
+fn cleaners() {
+    filter("unicode", "form = \"nfkc\"");
+    filter("mojibake", "");
+    filter("newlines", "max = 1");
+    filter("unwrap-lines", "min_width = 1\nmin_share = 0.0");
+    filter("html-entities", "");
+    filter("citations", "marks = [\"Heading\"]");
+    filter("pii", "");
+}
+
+#[test]
+fn filters_of_words() {
+    filter("length", "min_bytes = 30\nmax_lines = 2\nwords = \"unicode\"");
+    filter("language", "languages = [\"en\", \"zh\"]\nmin_confidence = 0.1");
+    filter("stop-words", "max_share = 0.5");
+    filter("stop-words", "mode = \"remove\"");
+    filter("word-statistics", "n = 2\nmin_type_token_ratio = 0.5\nmax_entropy = 4.0");
+    filter("badwords", "list = [\"the\", \"café\"]\nmax = 3");
+    filter_of_two_passes("rare-terms", "memory_mib = 1\nmax_share = 0.9");
 }
 
 #[test]

@@ -4,12 +4,16 @@ mod batches;
 mod prepare;
 mod reading;
 mod shards;
+mod sources;
+mod store;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{DataConfig, Dataset, NamedFilter, NamedTokenizer, SourceConfig};
+use trainyard::data::{DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation, SourceConfig};
+use trainyard::report::Detail;
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
 
 const END: u32 = 256;
@@ -59,11 +63,13 @@ impl Tokenizer for Bytes {
     }
 }
 
-fn byte_tokenizer() -> NamedTokenizer {
-    NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, instance: Box::<Bytes>::default() }
+fn byte_tokenizer() -> NamedTokenizer<'static> {
+    let make = Box::new(|| Ok(Box::<Bytes>::default() as Box<dyn Tokenizer>));
+    NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, make }
 }
 
 /// A filter out of a function of one document.
+#[derive(Clone)]
 struct Judge<F>(F);
 
 impl<F: FnMut(&str) -> Verdict + Send> Filter for Judge<F> {
@@ -72,12 +78,18 @@ impl<F: FnMut(&str) -> Verdict + Send> Filter for Judge<F> {
     }
 }
 
-fn filter(name: &str, judge: impl FnMut(&str) -> Verdict + Send + 'static) -> NamedFilter {
+fn filter(name: &str, judge: impl FnMut(&str) -> Verdict + Clone + Send + Sync + 'static) -> NamedFilter<'static> {
     named(name, Judge(judge))
 }
 
-fn named(name: &str, filter: impl Filter + 'static) -> NamedFilter {
-    NamedFilter { name: name.into(), digest: format!("{name} 1"), instance: Box::new(filter) }
+fn named(name: &str, filter: impl Filter + Clone + Sync + 'static) -> NamedFilter<'static> {
+    NamedFilter {
+        name: name.into(),
+        plugin: format!("{name} 1"),
+        settings: BTreeMap::new(),
+        source: None,
+        make: Box::new(move || Ok(Box::new(filter.clone()))),
+    }
 }
 
 /// A folder with a corpus and the folder that data is prepared in.
@@ -125,11 +137,17 @@ impl Corpus {
     }
 
     fn prepare(&self) -> Result<Dataset> {
-        self.prepare_with(&mut [])
+        self.prepare_with(&[])
     }
 
-    fn prepare_with(&self, filters: &mut [NamedFilter]) -> Result<Dataset> {
-        trainyard::data::prepare(&self.config, filters, &mut byte_tokenizer(), &self.dir())
+    fn prepare_with(&self, filters: &[NamedFilter<'_>]) -> Result<Dataset> {
+        self.prepare_by(filters, &byte_tokenizer())
+    }
+
+    fn prepare_by(&self, filters: &[NamedFilter<'_>], tokenizer: &NamedTokenizer<'_>) -> Result<Dataset> {
+        let (store, config) = (self.folder.path().join("store"), &self.config);
+        let store = store.as_path();
+        Preparation { config, filters, tokenizer, store, detail: Detail::Silent }.prepare(&self.dir())
     }
 
     /// The error of preparing, without the folder's path.

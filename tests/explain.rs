@@ -141,7 +141,10 @@ fn why_shows_every_rule_with_its_value() {
     assert_eq!(why["metadata"]["kind"], dropped.len());
     let rules = why["filters"][0]["rules"].as_array().unwrap();
     assert_eq!(rules[0]["value"].as_f64(), verdict.score);
-    assert_eq!((&rules[0]["passes"], &rules[0]["limit"], &rules[0]["bound"]), (&false.into(), &20.0.into(), &"at-least".into()));
+    assert_eq!(
+        (&rules[0]["passes"], &rules[0]["limit"], &rules[0]["bound"]),
+        (&false.into(), &20.0.into(), &"at-least".into())
+    );
     assert!(rules.len() >= 9 && rules[1]["passes"] == true, "later rules are shown too");
     let text = succeeds(folder, &["data", "why", "run.toml", dropped]);
     assert!(text.contains("dropped   by gopher-quality: gopher_short_doc"), "{text}");
@@ -153,7 +156,11 @@ fn why_shows_every_rule_with_its_value() {
 
     let outcome = run(folder, &["data", "why", "run.toml", "doc-300"]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.starts_with("error: document \"doc-300\" is none of this corpus; ids are"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.starts_with("error: document \"doc-300\" is none of this corpus; ids are"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
@@ -176,7 +183,10 @@ fn other_limits_drop_what_a_new_preparation_drops() {
     };
     assert!(!moved(false).is_empty() && !moved(true).is_empty(), "the limits must be worth a test");
     assert_eq!((told(false), told(true)), (moved(false), moved(true)));
-    assert_eq!((tried["go"].as_u64(), tried["come"].as_u64()), (Some(moved(false).len() as u64), Some(moved(true).len() as u64)));
+    assert_eq!(
+        (tried["go"].as_u64(), tried["come"].as_u64()),
+        (Some(moved(false).len() as u64), Some(moved(true).len() as u64))
+    );
     assert_eq!(tried["changed"].as_array().unwrap().len(), 2);
 
     succeeds(folder, &[&["prepare", "run.toml"][..], &set].concat());
@@ -200,7 +210,11 @@ fn what_changes_the_values_is_refused() {
     let folder = folder.path();
     let nothing = run(folder, &["data", "drops", "run.toml"]);
     assert_eq!(nothing.code, 2);
-    assert!(nothing.stderr.contains("nothing was prepared of these sources; run trainyard prepare"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("nothing was prepared of these sources; run trainyard prepare"),
+        "{}",
+        nothing.stderr
+    );
     succeeds(folder, &["prepare", "run.toml"]);
     let outcome = run(folder, &["data", "rethreshold", "run.toml", "--set", "data.filter.0.config.words=whitespace"]);
     assert_eq!(outcome.code, 2);

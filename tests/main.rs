@@ -4,6 +4,7 @@
 mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
+mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
@@ -11,7 +12,7 @@ mod data;
 mod develop; // list and dev
 mod docs; // what the documentation shows
 mod explain; // why documents stay or go
-mod gopher; // verdicts of datatrove
+mod filters; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm

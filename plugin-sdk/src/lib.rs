@@ -51,6 +51,7 @@ mod identity;
 pub mod log;
 mod loss;
 mod metric;
+mod rewrite;
 #[cfg(not(target_arch = "wasm32"))]
 #[doc(hidden)]
 pub mod sdk;
@@ -68,5 +69,6 @@ pub use graph::{Builder, Expr, Graph, Node, Output};
 pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
 pub use loss::Loss;
 pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
+pub use rewrite::{Rewrite, SPANS_MAX};
 pub use settings::{Config, Create, NoConfig, Setting, Value};
 pub use tokenizer::{END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};

@@ -20,7 +20,7 @@ fn drops_are_counted_under_filter_and_reason() {
         _ => Verdict::drop("too_long"),
     });
     let calm = filter("calm", |text| if text.ends_with('!') { Verdict::drop("") } else { Verdict::keep() });
-    let dataset = corpus.prepare_with(&mut [short, calm]).unwrap();
+    let dataset = corpus.prepare_with(&[short, calm]).unwrap();
     assert_eq!(texts(&dataset), ["three"]);
     let report = dataset.manifest.report;
     assert_eq!((report.read, report.kept), (7, 1));
@@ -38,14 +38,14 @@ fn rewritten_text_replaces_the_text() {
         assert_eq!(text, "x");
         Verdict::keep()
     });
-    let dataset = corpus.prepare_with(&mut [trim, seen_next]).unwrap();
+    let dataset = corpus.prepare_with(&[trim, seen_next]).unwrap();
     assert_eq!(texts(&dataset), ["x"]);
     assert_eq!(dataset.manifest.report.filters[0].summary(), "1 of 2 documents (rewritten to nothing 1)");
     assert_eq!(dataset.manifest.report.filters[0].rewritten, 1);
 }
 
 /// Drops what the corpus holds more than once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Unique(BTreeMap<String, usize>);
 
 impl Filter for Unique {
@@ -64,6 +64,16 @@ impl Filter for Unique {
         }
         Ok(())
     }
+
+    fn state(&self) -> trainyard_plugin::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(&self.0).unwrap())
+    }
+
+    fn merge(&mut self, state: &[u8]) -> trainyard_plugin::Result<()> {
+        let other: BTreeMap<String, usize> = serde_json::from_slice(state).unwrap();
+        other.into_iter().for_each(|(text, n)| *self.0.entry(text).or_default() += n);
+        Ok(())
+    }
 }
 
 #[test]
@@ -73,7 +83,7 @@ fn a_two_pass_filter_first_observes_what_earlier_filters_keep() {
     let corpus = Corpus::of("a.jsonl", json_lines(lines.clone()));
     let even = filter("even", |text| if text == "odd" { Verdict::drop("odd") } else { Verdict::keep() });
     let upper = filter("upper", |text| Verdict::rewrite(text.to_uppercase()));
-    let filters = &mut [even, named("unique", Unique::default()), upper, named("again", Unique::default())];
+    let filters = &[even, named("unique", Unique::default()), upper, named("again", Unique::default())];
     let dataset = corpus.prepare_with(filters).unwrap();
     let mut counts = BTreeMap::new();
     lines.clone().for_each(|line| *counts.entry(line).or_insert(0) += 1);
@@ -86,6 +96,7 @@ fn a_two_pass_filter_first_observes_what_earlier_filters_keep() {
 
 #[test]
 fn a_batch_holds_at_most_256_documents_or_a_mebibyte() {
+    #[derive(Clone)]
     struct Sizes;
     impl Filter for Sizes {
         fn judge(&mut self, documents: &[&str]) -> trainyard_plugin::Result<Vec<Verdict>> {
@@ -95,14 +106,14 @@ fn a_batch_holds_at_most_256_documents_or_a_mebibyte() {
         }
     }
     let lines = (0..1200).map(|i| "x".repeat(if i < 600 { 1 } else { 30_000 }));
-    let dataset = Corpus::of("a.jsonl", json_lines(lines)).prepare_with(&mut [named("sizes", Sizes)]).unwrap();
+    let dataset = Corpus::of("a.jsonl", json_lines(lines)).prepare_with(&[named("sizes", Sizes)]).unwrap();
     assert_eq!(dataset.train.n_documents(), 1200);
 }
 
 #[test]
 fn nothing_left_names_who_dropped_what() {
     let corpus = Corpus::of("a.jsonl", numbers(12));
-    let error = corpus.prepare_with(&mut [
+    let error = corpus.prepare_with(&[
         filter("fine", |_| Verdict::keep()),
         filter("length", |text| Verdict::drop(if text.len() < 11 { "too_short" } else { "dull" })),
     ]);
@@ -114,6 +125,7 @@ fn nothing_left_names_who_dropped_what() {
 
 #[test]
 fn plugin_errors_pass_through() {
+    #[derive(Clone)]
     struct Broken;
     impl Filter for Broken {
         fn judge(&mut self, documents: &[&str]) -> trainyard_plugin::Result<Vec<Verdict>> {
@@ -123,7 +135,7 @@ fn plugin_errors_pass_through() {
             }
         }
     }
-    let error = |n| Corpus::of("a.jsonl", numbers(n)).prepare_with(&mut [named("broken", Broken)]).unwrap_err();
+    let error = |n| Corpus::of("a.jsonl", numbers(n)).prepare_with(&[named("broken", Broken)]).unwrap_err();
     assert_eq!((error(1).to_string().as_str(), error(1).exit_code()), ("plugin \"broken\": judge: gave up", 3));
     assert_eq!(error(2).to_string(), "filter \"broken\": judge: expected 2 verdicts, got 0");
 }
@@ -188,7 +200,7 @@ fn a_given_model_is_loaded_not_trained() {
     let corpus = Corpus::of("a.txt", "x");
     let mut tokenizer = byte_tokenizer();
     tokenizer.model = Some(b"given".to_vec());
-    let dataset = prepare(&corpus.config, &mut [], &mut tokenizer, &corpus.dir()).unwrap();
+    let dataset = corpus.prepare_by(&[], &tokenizer).unwrap();
     assert_eq!(dataset.tokenizer.model, b"given");
     assert_eq!((dataset.tokenizer.n_tokens, dataset.tokenizer.end_of_text), (257, Some(END)));
     assert!(!dataset.manifest.tokenizer.trained);
@@ -211,7 +223,15 @@ fn preparing_twice_gives_the_same_bytes() {
     left.sort();
     assert_eq!(
         left,
-        ["manifest.json", "test.shard", "tokenizer.model", "train.shard", "validation.shard", "vocabulary.json"]
+        [
+            "lineage.json",
+            "manifest.json",
+            "test.shard",
+            "tokenizer.model",
+            "train.shard",
+            "validation.shard",
+            "vocabulary.json"
+        ]
     );
 }
 

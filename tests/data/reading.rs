@@ -48,7 +48,7 @@ fn compression_changes_nothing() {
 #[test]
 fn a_folder_is_read_in_the_order_of_paths() {
     let mut corpus = Corpus::new();
-    for name in ["b.txt", "a.txt", "sub/a.txt", "notes.md", "c.jsonl"] {
+    for name in ["b.txt", "a.txt", "sub/a.txt", "notes.rst", "c.jsonl"] {
         let content = if name.ends_with("jsonl") { json_lines(["c"]) } else { name.into() };
         corpus.write(name, content);
     }
@@ -68,10 +68,10 @@ fn empty_documents_are_counted_and_keep_the_numbers_of_others() {
     let corpus = Corpus::of("a.jsonl", "{\"text\":\" \"}\n\n{\"text\":\"x\"}\n");
     let drop_all = filter("all", |_| Verdict::drop("no"));
     let keep_y = filter("y", |text| if text == "y" { Verdict::keep() } else { Verdict::drop("not y") });
-    let error = corpus.prepare_with(&mut [drop_all]).unwrap_err().to_string();
+    let error = corpus.prepare_with(&[drop_all]).unwrap_err().to_string();
     assert!(error.contains("dropped 1 of 1 documents (no 1)"), "{error}");
     corpus.write("a.jsonl", "{\"text\":\" \"}\n\n{\"text\":\"x\"}\n{\"text\":\"y\",\"id\":null}\n");
-    let report = corpus.prepare_with(&mut [keep_y]).unwrap().manifest.report;
+    let report = corpus.prepare_with(&[keep_y]).unwrap().manifest.report;
     assert_eq!((report.read, report.empty, report.kept), (3, 1, 1));
     assert_eq!(report.filters[0].reasons["not y"].samples, ["a.jsonl:3"]);
 }
@@ -118,15 +118,11 @@ fn a_byte_order_mark_is_no_text() {
 #[test]
 fn bad_sources_are_named_with_the_cure() {
     let cases = [
-        (
-            "a.parquet",
-            "x",
-            "corpus/a.parquet: expected a .txt or .jsonl file (also .gz or .zst); convert it to JSON lines, one object with the field \"text\" per line",
-        ),
+        ("a.parquet", "x", "corpus/a.parquet: not a whole parquet file: "),
         (
             "noextension",
             "x",
-            "corpus/noextension: expected a .txt or .jsonl file (also .gz or .zst); convert it to JSON lines, one object with the field \"text\" per line",
+            "corpus/noextension: expected a .txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz) file; set data.source[0].format, or convert it to JSON lines, one object with the field \"text\" per line",
         ),
         ("a.txt", "", "corpus/a.txt: the file is empty, expected text; name another data.source.path"),
         (
@@ -134,8 +130,16 @@ fn bad_sources_are_named_with_the_cure() {
             " \n",
             "data: no document to train on (read 1 documents: 1 empty, 0 not utf-8); name sources that hold text",
         ),
-        ("a.txt.gz", "x", "corpus/a.txt.gz: cannot unpack (damaged, or not what its name says): "),
-        ("a.txt.zst", "x", "corpus/a.txt.zst: cannot unpack (damaged, or not what its name says): "),
+        (
+            "a.txt.gz",
+            "x",
+            "corpus/a.txt.gz: cannot unpack (damaged, or not what its name says) after byte 0 of its text: ",
+        ),
+        (
+            "a.txt.zst",
+            "x",
+            "corpus/a.txt.zst: cannot unpack (damaged, or not what its name says) after byte 0 of its text: ",
+        ),
         (
             "a.jsonl",
             "{\"text\":\"x\"}\n{\"text\":",
@@ -172,11 +176,11 @@ fn missing_and_unsuitable_folders_are_named() {
     corpus.source("gone.txt");
     assert_eq!(corpus.error(), "corpus/gone.txt: no such file or folder, correct data.source[0].path");
     let mut corpus = Corpus::new();
-    corpus.write("sub/readme.md", "x");
+    corpus.write("sub/readme.rst", "x");
     corpus.source("sub");
     assert_eq!(
         corpus.error(),
-        "corpus/sub: the folder holds no .txt or .jsonl file (also .gz or .zst), correct data.source[0].path"
+        "corpus/sub: the folder holds no .txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz) file, correct data.source[0].path, or set its format"
     );
 }
 

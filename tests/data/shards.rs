@@ -143,7 +143,7 @@ fn a_shard_carries_the_digests_of_tokenizer_and_source() {
     assert_ne!(first.source, second.source);
     let mut tokenizer = super::byte_tokenizer();
     tokenizer.digest = "bytes 2".into();
-    let third = trainyard::data::prepare(&corpus.config, &mut [], &mut tokenizer, &corpus.dir()).unwrap();
+    let third = corpus.prepare_by(&[], &tokenizer).unwrap();
     assert_ne!(third.train.info().tokenizer, second.tokenizer);
     assert_eq!(third.train.info().source, second.source);
 }

@@ -95,7 +95,11 @@ fn manifest(source: &Source) -> Vec<String> {
     }
     let allowed: &[&str] = match source.path.as_str() {
         "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers", "serde_json"],
-        _ if is_plugin => &["trainyard-plugin"],
+        "plugins/unicode/Cargo.toml" => &["trainyard-plugin", "unicode-normalization"],
+        "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
+        "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
+        _ if is_plugin => &["trainyard-plugin", "trainyard-text", "memchr"],
+        "plugin-sdk/text/Cargo.toml" => &["memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"],
         _ => &["wit-bindgen"],
     };
     let table: toml::Table = source.text.parse().expect("cargo reads the same file");

@@ -45,7 +45,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
             let plugins = RunPlugins::open(config)?;
             let program = compile(&plugins.loss)?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
-            let data = plugins.prepare(config, folder.path())?;
+            let data = plugins.data.prepare(config, folder.path())?;
             let (context, batch, seed) = (config.model.context, config.train.batch, config.run.seed);
             let token_bytes = &data.tokenizer.token_bytes;
             let mut loader = Loader::new(&data.train, context, batch, seed, token_bytes, Position::default())?;

@@ -1,6 +1,7 @@
 //! The command line as written: what `--help` shows.
 
 use super::bench_args::BenchCommand;
+use super::data_args::DataCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::plugin::Language;
@@ -34,6 +35,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Prepare(PrepareArgs),
     Train(TrainArgs),
     Eval(EvalArgs),
     Generate(GenerateArgs),
@@ -41,12 +43,45 @@ pub enum Command {
     #[command(subcommand)]
     Tokenizer(TokenizerCommand),
     #[command(subcommand)]
+    Data(DataCommand),
+    #[command(subcommand)]
     Plugin(PluginCommand),
     #[command(subcommand)]
     Bench(BenchCommand),
     /// What `isolation = "process"` runs a plugin in; only for trainyard itself
     #[command(hide = true)]
     PluginWorker,
+}
+
+/// Prepare the data of a config: read, filter, split, tokenize
+///
+/// Finished work goes to the store (`runs/store`, or data.store): a preparation that was killed goes on where it was,
+/// an unchanged stage is not run again, and `train` finds what was prepared.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard prepare configs/austen.toml
+  trainyard prepare configs/austen.toml --set data.filter.0.config.min_words=100
+  trainyard prepare big.toml --part 2/4      one of four machines with a common store, or stores copied together
+                                             afterwards; then once without --part")]
+pub struct PrepareArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    /// Change a setting of the config; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Filter only the I-th of N parts of the files
+    #[arg(long, value_name = "I/N", value_parser = part)]
+    pub part: Option<(usize, usize)>,
+    /// Print the report as one JSON object on stdout
+    #[arg(long, conflicts_with = "part")]
+    pub json: bool,
+}
+
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(part, n)| Some((part.parse().ok()?, n.parse().ok()?)));
+    let is_part = |(part, n_parts): &(usize, usize)| (1..=*n_parts).contains(part);
+    numbers.filter(is_part).ok_or_else(|| "expected a part of several, such as 2/4".into())
 }
 
 /// Train a model as a config says

@@ -31,7 +31,9 @@ pub fn rethreshold(args: &RethresholdArgs) -> Outcome {
     let (prepared, config) = args.prepared.open()?;
     let Some(config) = config else {
         let input = args.prepared.input.display();
-        return Err(Error::usage(format!("{input}: expected a config, or a run with one, got a dataset without")).into());
+        return Err(
+            Error::usage(format!("{input}: expected a config, or a run with one, got a dataset without")).into()
+        );
     };
     let plugins = DataPlugins::open(&config)?;
     print(&explain::rethreshold(&prepared, &plugins.named_filters(), args.list)?, args.json)

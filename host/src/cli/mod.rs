@@ -5,10 +5,15 @@
 mod args;
 mod bench;
 mod bench_args;
+mod data;
+mod data_args;
 mod dev;
+mod explain;
+mod explain_args;
 mod filter;
 mod output;
 mod plugin;
+mod prepare;
 mod run;
 mod settings;
 mod tokenizer;
@@ -55,11 +60,13 @@ fn log_to_stderr(verbose: u8) {
 
 fn dispatch(command: Command) -> Outcome {
     match command {
+        Command::Prepare(args) => prepare::run(&args),
         Command::Train(args) => run::train(&args),
         Command::Eval(args) => run::evaluate(&args),
         Command::Generate(args) => run::generate(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
+        Command::Data(command) => data::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::PluginWorker => worker::run(),

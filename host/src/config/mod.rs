@@ -99,6 +99,11 @@ impl RunConfig {
         toml::to_string(self).map_err(|error| Error::run(format!("cannot write the config as TOML: {error}")))
     }
 
+    /// The folder of finished work on data: `data.store`, or `store` beside the runs.
+    pub fn store(&self) -> PathBuf {
+        self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
+    }
+
     fn read(root: &mut Section<'_>, default_name: &str) -> Self {
         let train = root.section("train", TrainConfig::read);
         let config = Self {

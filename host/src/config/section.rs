@@ -190,6 +190,13 @@ impl<'a> Section<'a> {
         Self::new(self.path_of(key), at, table, self.scope).finish(read)
     }
 
+    /// A table of its own; none when the key is absent.
+    pub fn optional<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
+        let is_there = self.table.contains_key(key);
+        let value = self.section(key, read);
+        is_there.then_some(value)
+    }
+
     /// A list of tables; none when the key is absent.
     pub fn sections<T>(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'a>) -> T) -> Option<Vec<T>> {
         let Item { at, value } = self.take(key)?;

@@ -1,5 +1,6 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
+use super::dedup::{DecontaminateConfig, DedupConfig};
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;
@@ -22,6 +23,12 @@ pub struct DataConfig {
     /// Where finished work is kept, for this run and others; `run.dir/store` if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
+    /// `[data.dedup]`: repetitions, which go after all filters; none are looked for without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<DedupConfig>,
+    /// `[data.decontaminate]`: training text that evaluations know, which goes last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decontaminate: Option<DecontaminateConfig>,
     /// `[[data.source]]`, at least one.
     pub source: Vec<SourceConfig>,
     /// `[[data.filter]]`, applied in this order, after those of the source.
@@ -54,6 +61,8 @@ pub struct SourceConfig {
     pub metadata: Vec<String>,
     /// What to do with invalid UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// The longest document in MB (10⁶ bytes): a longer one is an error that names its place.
+    pub max_document_mb: u32,
     /// `[[data.source.filter]]`: for this source only, before those of all sources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<PluginConfig>,
@@ -107,9 +116,18 @@ impl DataConfig {
             scores: true,
             threads: 0,
             store: None,
+            dedup: None,
+            decontaminate: None,
             source,
             filter: Vec::new(),
         }
+    }
+
+    /// Every filter with the source that it is for, if it is for one: those first.
+    pub fn filters(&self) -> impl Iterator<Item = (Option<u16>, &PluginConfig)> {
+        let of_sources = (0..).zip(&self.source);
+        let of_sources = of_sources.flat_map(|(index, source)| source.filter.iter().map(move |f| (Some(index), f)));
+        of_sources.chain(self.filter.iter().map(|filter| (None, filter)))
     }
 
     /// What `[data]` may contain.
@@ -122,14 +140,21 @@ impl DataConfig {
         if let Some(twice) = name_apart(&mut source) {
             section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
         }
+        let group = section.text_that("group", "a field of the metadata", |text| !text.is_empty());
+        for source in &mut source {
+            // the split needs it
+            source.metadata.extend(group.clone().filter(|group| !source.metadata.contains(group)));
+        }
         let config = Self {
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             validation: section.number("validation", 0.0..1.0, 0.05),
             test: section.number("test", 0.0..1.0, 0.05),
-            group: section.text_that("group", "a field of the metadata", |text| !text.is_empty()),
+            group,
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
             store: section.path("store"),
+            dedup: section.optional("dedup", DedupConfig::read),
+            decontaminate: section.optional("decontaminate", DecontaminateConfig::read),
             ..Self::new(source)
         };
         if config.validation + config.test >= 1.0 {
@@ -183,8 +208,14 @@ impl SourceConfig {
             id_field: "id".into(),
             metadata: Vec::new(),
             invalid_utf8: InvalidUtf8::Error,
+            max_document_mb: 256,
             filter: Vec::new(),
         }
+    }
+
+    /// `max_document_mb` in bytes.
+    pub(crate) fn max_document_bytes(&self) -> usize {
+        self.max_document_mb as usize * 1_000_000
     }
 
     fn read(section: &mut Section<'_>) -> Self {
@@ -208,6 +239,7 @@ impl SourceConfig {
             id_field: section.text("id_field").unwrap_or(default.id_field),
             metadata: section.texts("metadata", "a field's name", is_named),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
+            max_document_mb: section.integer("max_document_mb", 1..=2000, default.max_document_mb),
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
             path: default.path,
         }

@@ -1,12 +1,17 @@
 //! What was prepared, from what, and what became of every document.
 
 use super::prepare::Baseline;
+use super::rules::FilterRules;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The version of `manifest.json`.
 pub(crate) const FORMAT: u32 = 1;
+
+/// Dropped documents named per reason, for whoever wonders.
+const SAMPLES: usize = 3;
 
 /// `manifest.json`: written last, so a folder that has one is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +41,34 @@ pub struct TokenizerReport {
     pub trained: bool,
     /// Size of the vocabulary.
     pub n_tokens: u32,
+}
+
+/// `lineage.json`: where in the store the judged documents are that the data was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The store's folder.
+    pub store: PathBuf,
+    /// The corpus's units, in order.
+    pub units: Vec<UnitReport>,
+    /// Names of the sources, in order.
+    pub sources: Vec<String>,
+    /// What the documents were judged by, in order: filters, then `dedup` and `decontaminate`.
+    pub filters: Vec<FilterRules>,
+    /// `data.validation`
+    pub validation: f64,
+    /// `data.test`
+    pub test: f64,
+    /// `data.group`
+    pub group: Option<String>,
+}
+
+/// A unit of the corpus: a large file, or neighbouring small files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitReport {
+    /// Index of its source in the config.
+    pub source: u16,
+    /// The folder of its judged documents: `stages/<key>`.
+    pub key: String,
 }
 
 /// One file of the folder.
@@ -98,6 +131,27 @@ pub struct Dropped {
 impl FilterReport {
     pub(crate) fn new(name: &str, digest: &str) -> Self {
         Self { name: name.into(), digest: digest.into(), ..Self::default() }
+    }
+
+    /// A document was dropped.
+    pub(super) fn count_drop(&mut self, reason: &str, id: &str) {
+        let dropped = self.reasons.entry(reason.into()).or_default();
+        dropped.documents += 1;
+        if dropped.samples.len() < SAMPLES {
+            dropped.samples.push(id.into());
+        }
+    }
+
+    /// Adds what the same filter did to a later part of the corpus.
+    pub(super) fn add(&mut self, part: Self) {
+        self.seen += part.seen;
+        self.rewritten += part.rewritten;
+        for (reason, dropped) in part.reasons {
+            let all = self.reasons.entry(reason).or_default();
+            all.documents += dropped.documents;
+            all.samples.extend(dropped.samples);
+            all.samples.truncate(SAMPLES);
+        }
     }
 
     /// Documents that it dropped.

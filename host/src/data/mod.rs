@@ -5,19 +5,34 @@
 //! no order of files on disk has a say.
 
 mod config;
+pub mod dedup;
+pub mod explain;
+pub mod features;
+mod hashed;
 mod lines;
 mod load;
 mod manifest;
 mod prepare;
 mod read;
+mod rules;
+mod sort;
 mod split;
+pub mod stats;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use load::{
     Batch, Dataset, Loader, Permutation, Position, Shard, ShardInfo, ShardWriter, TokenizerFiles, eval_batches, open,
 };
-pub use manifest::{DataReport, Dropped, FileEntry, FilterReport, HeldOut, Manifest, SplitReport, TokenizerReport};
-pub use prepare::{Baseline, NamedFilter, NamedTokenizer, batches, compression_baseline, prepare, texts};
+pub use manifest::{
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Lineage, Manifest, SplitReport, TokenizerReport, UnitReport,
+};
+pub use prepare::{
+    Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, batches, compression_baseline, texts,
+};
 pub use read::{Document, documents, source_digest};
+pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
+
+/// Where a dataset came from: a file beside its manifest.
+pub(crate) const LINEAGE: &str = "lineage.json";

@@ -28,17 +28,27 @@ impl FilterRules {
     ///
     /// # Errors
     /// A filter that cannot be made.
-    pub fn of(filter: &NamedFilter<'_>, scores: bool) -> Result<Self> {
+    pub(super) fn of(filter: &NamedFilter<'_>, scores: bool) -> Result<Self> {
         let instance = (filter.make)()?;
         let rules = if scores { instance.rules() } else { Vec::new() };
-        Ok(Self {
+        Ok(Self::new(filter, &rules, instance.two_pass()))
+    }
+
+    pub(super) fn new(filter: &NamedFilter<'_>, rules: &[Rule], two_pass: bool) -> Self {
+        Self {
             name: filter.name.clone(),
             plugin: filter.plugin.clone(),
             settings: filter.settings.clone(),
             source: filter.source,
-            two_pass: instance.two_pass(),
+            two_pass,
             rules: rules.iter().map(RuleReport::from).collect(),
-        })
+        }
+    }
+
+    /// A stage behind the filters, such as `dedup`.
+    pub(super) fn of_stage(name: &str) -> Self {
+        let (plugin, settings) = (String::new(), BTreeMap::new());
+        Self { name: name.into(), plugin, settings, source: None, two_pass: true, rules: Vec::new() }
     }
 }
 
@@ -90,12 +100,7 @@ impl RuleReport {
             BoundReport::AtLeast => (Bound::AtLeast, f64::NEG_INFINITY),
             BoundReport::AtMost => (Bound::AtMost, f64::INFINITY),
         };
-        Rule {
-            reason: self.reason.clone(),
-            setting: self.setting.clone(),
-            bound,
-            limit: self.limit.unwrap_or(none),
-        }
+        Rule { reason: self.reason.clone(), setting: self.setting.clone(), bound, limit: self.limit.unwrap_or(none) }
     }
 
     /// For example `min_words ≥ 50`; the setting alone when there is no limit.

@@ -35,7 +35,7 @@ impl OpenRun {
         let reader = checkpoint::Reader::open(&path)?;
         let plugins = RunPlugins::open(&config)?;
         let data = data::open(&folder.data())?;
-        let stamp = describe(plugins.tokenizer.stamp());
+        let stamp = describe(plugins.data.tokenizer.stamp());
         let recorded = &data.manifest.tokenizer.digest;
         if *recorded != stamp {
             return Err(Error::usage(format!(

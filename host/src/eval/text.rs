@@ -14,7 +14,7 @@ pub fn continue_text(
     model: &Transformer,
     sample: &SampleConfig,
 ) -> Result<String> {
-    let mut tokenizer = plugins.tokenizer.tokenizer()?;
+    let mut tokenizer = plugins.data.tokenizer.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     // As in training, a text begins after the token that ends the one before.
     let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();

@@ -39,7 +39,7 @@ pub fn text_metrics(
         expected.ids.extend(&rest[..NEW_TOKENS.min(rest.len())]);
         expected.end_sequence()?;
     }
-    let mut tokenizer = plugins.tokenizer.tokenizer()?;
+    let mut tokenizer = plugins.data.tokenizer.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     let mut texts = |batch: &TokenBatch| -> Result<Vec<String>> {
         Ok(tokenizer.decode(batch)?.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect())

@@ -30,6 +30,7 @@ pub use build::{Forms, build};
 pub use builtin::names as builtin_names;
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
+pub(crate) use guard::PLUGIN_ERROR;
 pub use guard::Usage;
 pub use inspect::{Inspection, inspect};
 pub use language::Language;
@@ -149,6 +150,11 @@ impl Plugin {
     /// What a run records of it.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    /// The settings that the config gives, each with its value as text.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.source.settings.iter().map(|setting| (setting.key.clone(), settings::value_text(&setting.value)))
     }
 
     /// Who is to blame, as in all its errors: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.

@@ -12,15 +12,20 @@ pub fn from_toml(plugin: &str, table: &Table) -> Result<Vec<Setting>> {
 
 /// The settings as one line that is the same for the same settings: `gamma = 2.0, names = ["a"]`.
 pub fn canonical(settings: &[Setting]) -> String {
-    let text = |Setting { key, value }: &Setting| match value {
-        Value::Boolean(value) => format!("{key} = {value}"),
-        Value::Integer(value) => format!("{key} = {value}"),
-        Value::Number(value) => format!("{key} = {value:?}"),
-        Value::Text(value) => format!("{key} = {value:?}"),
-        Value::Numbers(values) => format!("{key} = {values:?}"),
-        Value::Texts(values) => format!("{key} = {values:?}"),
-    };
+    let text = |setting: &Setting| format!("{} = {}", setting.key, value_text(&setting.value));
     settings.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as TOML would have it.
+pub fn value_text(value: &Value) -> String {
+    match value {
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Number(value) => format!("{value:?}"),
+        Value::Text(value) => format!("{value:?}"),
+        Value::Numbers(values) => format!("{values:?}"),
+        Value::Texts(values) => format!("{values:?}"),
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@ mod progress;
 mod summary;
 mod text;
 mod usage;
+mod work;
 
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
 pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, TrainSummary};
 pub use text::{bytes, count};
 pub use usage::PluginReport;
+pub use work::{Detail, StageProgress, WorkProgress};

@@ -1,20 +1,26 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{self, Dataset, NamedFilter, NamedTokenizer};
+use crate::data::{Dataset, NamedFilter, NamedTokenizer, Preparation};
 use crate::plugin::{Plugin, Stamp, Usage};
-use crate::report::PluginReport;
+use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
 use trainyard_plugin::Kind;
 
-/// Every plugin that a run's config names, loaded.
-pub struct RunPlugins {
+/// The plugins that make a run's data, loaded.
+pub struct DataPlugins {
     /// Text to tokens.
     pub tokenizer: Plugin,
-    /// Which documents stay, in order.
-    pub filters: Vec<Plugin>,
+    /// Which documents stay, in order: those of single sources first, each with the source's number.
+    pub filters: Vec<(Option<u16>, Plugin)>,
+}
+
+/// Every plugin that a run's config names, loaded.
+pub struct RunPlugins {
+    /// Those that make the data.
+    pub data: DataPlugins,
     /// What is minimised.
     pub loss: Plugin,
     /// Numbers over tokens.
@@ -26,7 +32,7 @@ pub struct RunPlugins {
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
     pub fn open(config: &RunConfig) -> Result<Self> {
-        let filters = config.data.filter.iter().map(|filter| Plugin::open(filter, Kind::Filter));
+        let data = DataPlugins::open(config)?;
         let (mut metrics, mut text_metrics) = (Vec::new(), Vec::new());
         for metric in &config.metric {
             let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
@@ -35,20 +41,15 @@ impl RunPlugins {
                 _ => metrics.push(plugin),
             }
         }
-        Ok(Self {
-            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
-            filters: filters.collect::<Result<_>>()?,
-            loss: Plugin::open(&config.loss, Kind::Loss)?,
-            metrics,
-            text_metrics,
-        })
+        Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics })
     }
 
     /// Each plugin with its place in the config.
     fn all(&self) -> impl Iterator<Item = (&'static str, &Plugin)> {
         let metrics = self.metrics.iter().chain(&self.text_metrics);
-        let all = [("tokenizer", &self.tokenizer), ("loss", &self.loss)].into_iter();
-        all.chain(self.filters.iter().map(|plugin| ("filter", plugin))).chain(metrics.map(|plugin| ("metric", plugin)))
+        let all = [("tokenizer", &self.data.tokenizer), ("loss", &self.loss)].into_iter();
+        all.chain(self.data.filters.iter().map(|(_, plugin)| ("filter", plugin)))
+            .chain(metrics.map(|plugin| ("metric", plugin)))
     }
 
     /// Each plugin's place in the config and its stamp.
@@ -65,35 +66,61 @@ impl RunPlugins {
         };
         self.all().map(report).collect()
     }
+}
+
+impl DataPlugins {
+    /// Loads them.
+    pub fn open(config: &RunConfig) -> Result<Self> {
+        let filters = config.data.filters();
+        let filters = filters.map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?)));
+        Ok(Self {
+            filters: filters.collect::<Result<_>>()?,
+            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
+        })
+    }
 
     /// The config's data, filtered and tokenized by new instances of the plugins, in `folder`.
     pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
-        data::prepare(&config.data, &mut self.named_filters()?, &mut self.named_tokenizer(config)?, folder)
+        let (filters, tokenizer) = (self.named_filters(), self.named_tokenizer(config)?);
+        let store = config.store();
+        let (config, store) = (&config.data, store.as_path());
+        Preparation { config, filters: &filters, tokenizer: &tokenizer, store, detail: Detail::Long }.prepare(folder)
     }
 
-    /// New instances of the filters, for the data path.
-    fn named_filters(&self) -> Result<Vec<NamedFilter>> {
-        let named = |plugin: &Plugin| {
-            let name = plugin.identity().name.clone();
-            Ok(NamedFilter { name, digest: describe(plugin.stamp()), instance: plugin.filter()? })
-        };
-        self.filters.iter().map(named).collect()
+    /// The filters, for the data path.
+    pub fn named_filters(&self) -> Vec<NamedFilter<'_>> {
+        self.filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
     }
 
-    /// A new tokenizer, and its model if the config names one.
-    fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer> {
+    /// The tokenizer, and its model if the config names one.
+    pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
         let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
         Ok(NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),
             digest: describe(self.tokenizer.stamp()),
             model: config.tokenizer.model.as_deref().map(read).transpose()?,
-            instance: self.tokenizer.tokenizer()?,
+            make: Box::new(|| self.tokenizer.tokenizer()),
         })
+    }
+}
+
+fn named_filter(source: Option<u16>, plugin: &Plugin) -> NamedFilter<'_> {
+    NamedFilter {
+        name: plugin.identity().name.clone(),
+        plugin: file(plugin.stamp()),
+        settings: plugin.settings().collect(),
+        source,
+        make: Box::new(|| plugin.filter()),
     }
 }
 
 /// One line that changes whenever the plugin or its settings do.
 pub fn describe(stamp: &Stamp) -> String {
-    let Stamp { name, version, backend, sha256, settings, .. } = stamp;
-    format!("{name} {version} ({backend} {}) {settings}", sha256.get(..16).unwrap_or("-"))
+    format!("{} {}", file(stamp), stamp.settings)
+}
+
+/// The plugin without its settings.
+fn file(stamp: &Stamp) -> String {
+    let Stamp { name, version, backend, sha256, .. } = stamp;
+    format!("{name} {version} ({backend} {})", sha256.get(..16).unwrap_or("-"))
 }

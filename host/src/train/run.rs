@@ -79,12 +79,12 @@ impl<'c> Run<'c> {
                 if identity.same_data(&saved.identity) {
                     data::open(&folder.data())?
                 } else {
-                    plugins.prepare(config, &folder.data())?
+                    plugins.data.prepare(config, &folder.data())?
                 }
             }
             None => {
                 folder.create(options.overwrite || options.resume)?;
-                plugins.prepare(config, &folder.data())?
+                plugins.data.prepare(config, &folder.data())?
             }
         };
         folder.describe(config, &plugins)?;

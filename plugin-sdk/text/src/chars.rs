@@ -25,6 +25,17 @@ pub fn is_letter(char: char) -> bool {
     char.is_alphabetic() && !char.is_numeric() && !is_circled && !is_combining_mark(char)
 }
 
+/// A decimal digit of any script, as Python's `str.isdecimal` and `\d` have it (Unicode 14).
+#[inline]
+pub fn is_digit(char: char) -> bool {
+    if char.is_ascii() {
+        return char.is_ascii_digit();
+    }
+    let code = u32::from(char);
+    let i = ZEROS.partition_point(|&zero| zero <= code);
+    i > 0 && code - ZEROS[i - 1] < 10
+}
+
 /// A Chinese character (Unicode's script Han, but for its signs and radicals).
 #[inline]
 pub fn is_han(char: char) -> bool {
@@ -100,6 +111,16 @@ const TERMINAL: [(u32, u32); 79] = [
     (0x16b37, 0x16b38), (0x16b44, 0x16b44), (0x16e98, 0x16e98), (0x1bc9f, 0x1bc9f), (0x1da88, 0x1da88),
 ];
 
+/// The zeros of Unicode's decimal digits; nine more follow each.
+#[rustfmt::skip]
+const ZEROS: [u32; 66] = [
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
+    0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0,
+    0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60,
+    0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +134,7 @@ mod tests {
                 && none(is_space, "a\u{200b}\u{feff}\0")
         );
         assert!(all(is_letter, "aZéª中ʰ") && none(is_letter, "1²Ⅳⓐ\u{301}ि_"));
+        assert!(all(is_digit, "09٣१９𝟿") && none(is_digit, "a²Ⅳ½\u{10d}"));
         assert!(all(is_han, "中〇々𠀀") && none(is_han, "ひカ한a。"));
         assert!(all(is_punctuation, "!$=\0\x7f。…’") && none(is_punctuation, "a1 \n•°é"));
         assert!(all(is_terminal, ".!?。？։") && none(is_terminal, ",…;:\u{2019}"));

@@ -14,12 +14,16 @@
 
 pub mod chars;
 mod lines;
+mod nfc;
 pub mod ngrams;
+mod phrases;
 mod sentences;
 mod table;
 mod words;
 
 pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
+pub use nfc::nfc;
+pub use phrases::{Phrases, count};
 pub use sentences::count_sentences;
 pub use table::Table;
 pub use words::{Split, Words};

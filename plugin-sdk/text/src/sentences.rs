@@ -1,49 +1,35 @@
 //! Sentences.
 
 use crate::chars::{is_space, is_terminal};
+use crate::strip;
 
 /// Sentences of a text, by a rule that needs no model. Marks that end sentences ([`is_terminal`] and `…`), with the
 /// quotes and brackets that close behind them, end one when white space or the end of the text follows, and when a mark
 /// outside ASCII is among them (`…` aside), as in Chinese. Text behind the last end is one more. "Mr. Darcy" are two.
 pub fn count_sentences(text: &str) -> usize {
-    let (mut n, mut state) = (0, State::Blank);
-    for char in text.chars() {
-        let is_hard = !char.is_ascii() && is_terminal(char);
-        state = match state {
-            State::Ended if is_hard || is_mark(char) || is_closing(char) => State::Ended,
-            _ if is_hard => {
-                n += 1;
-                State::Ended
-            }
-            _ if is_mark(char) => State::Mark,
-            State::Mark if is_closing(char) => State::Mark,
-            State::Mark if is_space(char) => {
-                n += 1;
-                State::Blank
-            }
-            State::Text => State::Text,
-            _ if is_space(char) => State::Blank,
-            _ => State::Text,
-        };
+    let (mut n, mut rest, mut behind) = (0, text, text);
+    while let Some(start) = mark_start(rest) {
+        let after = rest[start..].trim_start_matches(|char| is_mark(char) || is_closing(char));
+        let marks = &rest[start..rest.len() - after.len()];
+        let is_hard = |char: char| !char.is_ascii() && is_terminal(char);
+        if after.is_empty() || after.starts_with(is_space) || marks.contains(is_hard) {
+            n += 1;
+            behind = after;
+        }
+        rest = after;
     }
-    n + usize::from(matches!(state, State::Text | State::Mark))
+    n + usize::from(!strip(behind).is_empty())
 }
 
-/// Where the scan stands.
-#[derive(Clone, Copy)]
-enum State {
-    /// Between sentences.
-    Blank,
-    /// In a sentence.
-    Text,
-    /// Behind a mark that ends the sentence if white space follows.
-    Mark,
-    /// Behind a mark that has ended it.
-    Ended,
+/// Where the first mark is that can end a sentence.
+fn mark_start(text: &str) -> Option<usize> {
+    let ascii = memchr::memchr3(b'.', b'!', b'?', text.as_bytes());
+    let before = &text[..ascii.unwrap_or(text.len())];
+    if before.is_ascii() { ascii } else { before.find(is_mark).or(ascii) }
 }
 
 fn is_mark(char: char) -> bool {
-    matches!(char, '.' | '!' | '?' | '…')
+    is_terminal(char) || char == '…'
 }
 
 /// What closes behind the end of a sentence.

@@ -2,13 +2,23 @@
 
 /// A hash table of 64-bit keys and 32-bit values that keeps its memory from one document to the next: open addressing
 /// with linear probing, at most half full. The keys are hashes already; equal keys are taken for equal things.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
     slots: Vec<Slot>,
     /// Slots in use: a power of two, as many as this document needs, so that short documents stay in the cache.
     mask: usize,
+    /// Keys of this round.
+    n: usize,
     /// A slot of another round is empty: forgetting a document costs nothing.
     round: u32,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        let mut table = Self { slots: Vec::new(), mask: 0, n: 0, round: 0 };
+        table.clear(0);
+        table
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,16 +29,20 @@ struct Slot {
 }
 
 impl Table {
-    /// Forgets everything and makes room for `n` different keys. More must not be asked for before the next call.
+    /// Forgets everything and makes room for about `n` different keys; it grows when there are more.
     pub fn clear(&mut self, n: usize) {
-        let n_slots = (2 * n).next_power_of_two().max(16);
-        self.mask = n_slots - 1;
+        self.n = 0;
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             // old rounds come back
             self.slots.fill(Slot::default());
             self.round = 1;
         }
+        self.reserve((2 * n).next_power_of_two().max(16));
+    }
+
+    fn reserve(&mut self, n_slots: usize) {
+        self.mask = n_slots - 1;
         if self.slots.len() < n_slots {
             self.slots.resize(n_slots, Slot::default());
         }
@@ -37,21 +51,39 @@ impl Table {
     /// The value of a key, to be changed; 0 when the key is new.
     #[inline]
     pub fn value(&mut self, key: u64) -> &mut u32 {
-        // the high bits of the product depend on all bits of the key
-        let mut i = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
-        loop {
-            i &= self.mask;
-            let slot = self.slots[i];
-            if slot.round != self.round {
-                self.slots[i] = Slot { key, round: self.round, value: 0 };
-                break;
+        let mut i = self.find(key);
+        if self.slots[i].round != self.round {
+            if 2 * self.n > self.mask {
+                self.grow();
+                i = self.find(key);
             }
-            if slot.key == key {
-                break;
-            }
-            i += 1;
+            self.n += 1;
+            self.slots[i] = Slot { key, round: self.round, value: 0 };
         }
         &mut self.slots[i].value
+    }
+
+    /// The slot of a key, or the empty one where it belongs.
+    #[inline]
+    fn find(&self, key: u64) -> usize {
+        // the high bits of the product depend on all bits of the key
+        let mut i = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & self.mask;
+        while self.slots[i].round == self.round && self.slots[i].key != key {
+            i = (i + 1) & self.mask;
+        }
+        i
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let n_slots = self.mask + 1;
+        let known: Vec<Slot> = self.slots[..n_slots].iter().filter(|slot| slot.round == self.round).copied().collect();
+        self.slots[..n_slots].fill(Slot::default());
+        self.reserve(2 * n_slots);
+        for slot in known {
+            let i = self.find(slot.key);
+            self.slots[i] = slot;
+        }
     }
 
     /// Whether the key is new; it is known from now on.
@@ -70,7 +102,7 @@ mod tests {
     fn counts_as_a_map_does() {
         let mut table = Table::default();
         for n in [0u64, 1, 5, 1000, 3] {
-            table.clear(n as usize);
+            table.clear(n as usize / 100);
             let mut map = HashMap::new();
             for i in 0..3 * n {
                 let key = ((i * i) % n) << 40;

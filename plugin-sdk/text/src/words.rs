@@ -40,6 +40,17 @@ impl Words {
         Split { by_unicode: self != Self::Whitespace, rest: text, cut: None }
     }
 
+    /// How many pieces [`Words::split`] makes.
+    pub fn count(self, text: &str) -> usize {
+        if self != Self::Whitespace || !text.is_ascii() {
+            return self.split(text).count();
+        }
+        let bytes = text.as_bytes();
+        let starts = |(&before, &byte): (&u8, &u8)| is_ascii_space(before) & !is_ascii_space(byte);
+        let first = bytes.first().is_some_and(|&byte| !is_ascii_space(byte));
+        usize::from(first) + bytes.iter().zip(bytes.get(1..).unwrap_or_default()).filter(|&pair| starts(pair)).count()
+    }
+
     /// The pieces of [`Words::split`] that hold a letter or a digit.
     pub fn words(self, text: &str) -> impl Iterator<Item = &str> {
         self.split(text).filter(|word| {
@@ -152,7 +163,7 @@ fn ascii_word_end(bytes: &[u8]) -> usize {
 
 #[inline]
 fn is_ascii_space(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ')
+    byte.wrapping_sub(b'\t') < 5 || byte.wrapping_sub(0x1c) < 5
 }
 
 /// Where the white space at the start of a text ends.
@@ -179,13 +190,33 @@ fn space_end(text: &str) -> usize {
 #[inline]
 fn space_start(bytes: &[u8]) -> usize {
     let mut i = 0;
-    while let Some(&byte) = bytes.get(i) {
-        if is_ascii_space(byte) || (!byte.is_ascii() && is_wide_space(&bytes[i..])) {
-            break;
+    loop {
+        i += plain_prefix(&bytes[i..]);
+        match bytes.get(i) {
+            Some(&byte) if is_ascii_space(byte) || (!byte.is_ascii() && is_wide_space(&bytes[i..])) => return i,
+            Some(_) => i += 1,
+            None => return i,
         }
-        i += 1;
     }
-    i
+}
+
+/// How many of the first bytes are ASCII above the space, looked at eight by eight: few words are longer, and to guess
+/// the length of each would cost more than to find it.
+#[inline]
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut n = 0;
+    while let Some(eight) = bytes[n..].first_chunk() {
+        let eight = u64::from_le_bytes(*eight);
+        // 0x80 in every byte that is above 0x20, or would be without its high bit
+        let above = (eight & (0x7f * ONES)) + (0x5f * ONES);
+        let others = (!above | eight) & (0x80 * ONES);
+        if others != 0 {
+            return n + others.trailing_zeros() as usize / 8;
+        }
+        n += 8;
+    }
+    n + bytes[n..].iter().take_while(|byte| (0x21..0x80).contains(*byte)).count()
 }
 
 /// Whether UTF-8 begins with white space outside ASCII.
@@ -266,6 +297,16 @@ mod tests {
             }
             let expected: Vec<_> = text.split(is_space).flat_map(str::split_word_bounds).collect();
             assert_eq!(split(Words::Unicode, &text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        let texts = ["", " ", "a", " a", "a ", " a  bc\n\x1cd", "\x1b\x1f\x08 \t\x0e", "é a\u{a0}b", "one two. three"];
+        for text in texts {
+            for words in [Words::Whitespace, Words::Unicode] {
+                assert_eq!(words.count(text), split(words, text).len(), "{text:?}");
+            }
         }
     }
 

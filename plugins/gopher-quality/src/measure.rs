@@ -29,8 +29,9 @@ impl WordCounts {
         seen.clear();
         seen.resize(stop_words.len(), false);
         let [mut n, mut n_chars, mut n_plain, mut n_plain_chars, mut n_alphabetic, mut n_stop_words] = [0u64; 6];
+        let is_ascii = text.is_ascii();
         for word in words.split(text) {
-            let length = chars_in(word);
+            let length = if is_ascii { word.len() as u64 } else { chars_in(word) };
             n += 1;
             n_chars += length;
             let (is_plain, has_letter) = kinds(word);
@@ -118,8 +119,7 @@ pub fn count_hashes(text: &str) -> u64 {
 
 /// Ellipses in a document, of three dots or one character; six dots are two.
 pub fn count_ellipses(text: &str) -> u64 {
-    let count = |ellipsis: &str| text.matches(ellipsis).count() as u64;
-    count("...") + count("…")
+    (trainyard_text::count(text, "...") + trainyard_text::count(text, "…")) as u64
 }
 
 /// Words with `#` or `…`, as Dolma counts them.

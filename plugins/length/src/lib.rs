@@ -1,13 +1,15 @@
-//! Filter `length`: drops documents with too few or too many characters or words.
+//! Filter `length`: drops documents that are too short or too long, in characters, words, bytes or lines.
 //!
-//! A character is a Unicode scalar value, a word is what white space (`char::is_whitespace`) separates. Chinese and
-//! Japanese have no spaces between words: limit the characters there. The first limit that is broken gives the reason,
-//! in the order of [`Settings`]; the score is what was counted.
+//! A character is a Unicode scalar value. Words are what white space separates (`words = "whitespace"`), Unicode's
+//! words (`unicode`), or those with every Chinese character as a word (`zh`); by the last two, punctuation is no word.
+//! Lines are those of Python's `str.splitlines`, blank ones too. The first limit that is broken gives the reason, in
+//! the order of [`Settings`]; the score is what was counted.
 
-use trainyard_plugin::{Create, Filter, PluginError, Result, Verdict, config};
+use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
+use trainyard_text::{Words, count_chars, lines};
 
 config! {
-    /// Settings of `length`.
+    /// Settings of `length`. A limit of 0 is none.
     pub struct Settings {
         /// fewest characters of a document that stays; 0 is no limit
         min_chars: u32 = 0u32,
@@ -17,59 +19,107 @@ config! {
         min_words: u32 = 0u32,
         /// most words of a document that stays; 0 is no limit
         max_words: u32 = 0u32,
+        /// fewest bytes of a document that stays; 0 is no limit
+        min_bytes: u32 = 0u32,
+        /// most bytes of a document that stays; 0 is no limit
+        max_bytes: u32 = 0u32,
+        /// fewest lines of a document that stays; 0 is no limit
+        min_lines: u32 = 0u32,
+        /// most lines of a document that stays; 0 is no limit
+        max_lines: u32 = 0u32,
+        /// how text is split into words: whitespace, unicode or zh
+        words: String = "whitespace",
     }
 }
 
 /// The filter.
-pub struct Length(Settings);
+pub struct Length {
+    words: Words,
+    rules: Vec<Rule>,
+}
+
+/// What is counted, in the order of the rules, of which each has two.
+const COUNTED: [Counted; 4] = [Counted::Chars, Counted::Words, Counted::Bytes, Counted::Lines];
+
+#[derive(Debug, Clone, Copy)]
+enum Counted {
+    Chars,
+    Words,
+    Bytes,
+    Lines,
+}
 
 impl Create for Length {
     type Config = Settings;
 
     fn create(settings: Settings) -> Result<Self> {
-        check_order("chars", settings.min_chars, settings.max_chars)?;
-        check_order("words", settings.min_words, settings.max_words)?;
-        Ok(Self(settings))
+        let limits = [
+            ("chars", settings.min_chars, settings.max_chars),
+            ("words", settings.min_words, settings.max_words),
+            ("bytes", settings.min_bytes, settings.max_bytes),
+            ("lines", settings.min_lines, settings.max_lines),
+        ];
+        let mut rules = Vec::new();
+        for (what, min, max) in limits {
+            if max != 0 && min > max {
+                return Err(PluginError::config(format!(
+                    "min_{what}: expected at most max_{what} = {max}, got {min}; no document would stay"
+                )));
+            }
+            let (min, max) = (min.into(), max.into());
+            rules.push(Rule::at_least(format!("length_too_few_{what}"), format!("min_{what}"), min).within(f64::MAX)?);
+            rules.push(Rule::at_most(format!("length_too_many_{what}"), format!("max_{what}"), max).within(f64::MAX)?);
+        }
+        let words = settings.words.parse().map_err(|error| PluginError::config(format!("words: {error}")))?;
+        Ok(Self { words, rules })
     }
-}
-
-fn check_order(what: &str, min: u32, max: u32) -> Result<()> {
-    if max != 0 && min > max {
-        return Err(PluginError::config(format!(
-            "min_{what}: expected at most max_{what} = {max}, got {min}; no document would stay"
-        )));
-    }
-    Ok(())
 }
 
 impl Filter for Length {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
         Ok(documents.iter().map(|document| self.verdict(document)).collect())
     }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.rules.clone()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        let mut values = Vec::with_capacity(documents.len() * self.rules.len());
+        for document in documents {
+            for counted in COUNTED {
+                let n = self.count(document, counted) as f64;
+                values.extend([n, n]);
+            }
+        }
+        Ok(values)
+    }
 }
 
 impl Length {
+    /// What [`Filter::measure`] and the rules say; what has no limit is not counted.
     fn verdict(&self, document: &str) -> Verdict {
-        let Settings { min_chars, max_chars, min_words, max_words } = self.0;
-        let n_chars = document.chars().count();
-        if n_chars < min_chars as usize {
-            return Verdict::drop("length_too_few_chars").score(n_chars as f64);
-        }
-        if max_chars != 0 && n_chars > max_chars as usize {
-            return Verdict::drop("length_too_many_chars").score(n_chars as f64);
-        }
-        // counting words is the dearer half
-        if min_words == 0 && max_words == 0 {
-            return Verdict::keep();
-        }
-        let n_words = document.split_whitespace().count();
-        if n_words < min_words as usize {
-            return Verdict::drop("length_too_few_words").score(n_words as f64);
-        }
-        if max_words != 0 && n_words > max_words as usize {
-            return Verdict::drop("length_too_many_words").score(n_words as f64);
+        for (rules, counted) in self.rules.chunks(2).zip(COUNTED) {
+            if rules.iter().any(|rule| rule.limit.is_finite()) {
+                let n = self.count(document, counted) as f64;
+                let verdict = Rule::verdict(rules, &[n, n]);
+                if !verdict.keep {
+                    return verdict;
+                }
+            }
         }
         Verdict::keep()
+    }
+
+    fn count(&self, document: &str, counted: Counted) -> usize {
+        match counted {
+            Counted::Chars => count_chars(document),
+            // punctuation between spaces has always counted
+            Counted::Words if self.words == Words::Whitespace => self.words.split(document).count(),
+            Counted::Words => self.words.words(document).count(),
+            Counted::Bytes => document.len(),
+            Counted::Lines => lines(document).count(),
+        }
     }
 }
 
@@ -103,7 +153,7 @@ mod tests {
 
     #[test]
     fn first_broken_limit_is_the_reason() {
-        let settings = Settings { min_chars: 10, max_chars: 20, min_words: 9, max_words: 10 };
+        let settings = Settings { min_chars: 10, max_chars: 20, min_words: 9, max_words: 10, ..Settings::default() };
         assert_eq!(verdict(&settings, "one").reason, "length_too_few_chars");
         assert_eq!(verdict(&settings, "one two three four five six").reason, "length_too_many_chars");
         assert_eq!(verdict(&settings, "one two three").reason, "length_too_few_words");
@@ -146,6 +196,40 @@ mod tests {
         assert_eq!(error.message, "min_chars: expected at most max_chars = 8, got 9; no document would stay");
         let error = Length::create(Settings { min_words: 2, max_words: 1, ..Settings::default() }).err().unwrap();
         assert_eq!(error.message, "min_words: expected at most max_words = 1, got 2; no document would stay");
-        Length::create(Settings { min_chars: 9, max_chars: 9, min_words: 1, max_words: 0 }).unwrap();
+        Length::create(Settings { min_chars: 9, max_chars: 9, min_words: 1, ..Settings::default() }).unwrap();
+    }
+
+    #[test]
+    fn bytes_lines_and_other_words() {
+        let settings = Settings { min_bytes: 3, max_bytes: 4, ..Settings::default() };
+        assert_eq!(verdict(&settings, "é"), Verdict::drop("length_too_few_bytes").score(2.0));
+        assert_eq!(verdict(&settings, "中a"), Verdict::keep());
+        assert_eq!(verdict(&settings, "中é"), Verdict::drop("length_too_many_bytes").score(5.0));
+        let settings = Settings { min_lines: 2, max_lines: 3, ..Settings::default() };
+        assert_eq!(verdict(&settings, "a\n"), Verdict::drop("length_too_few_lines").score(1.0));
+        assert_eq!(verdict(&settings, "a\r\n\nb"), Verdict::keep());
+        assert_eq!(verdict(&settings, "a\nb\rc\u{2028}d"), Verdict::drop("length_too_many_lines").score(4.0));
+        let settings = Settings { min_words: 9, words: "zh".into(), ..Settings::default() };
+        assert_eq!(verdict(&settings, "中文字，it's 3.5 - ok").score, Some(6.0));
+        let error = Length::create(Settings { words: "spacy".into(), ..Settings::default() }).err().unwrap();
+        assert!(error.message.starts_with("words: expected"), "{}", error.message);
+    }
+
+    #[test]
+    fn verdicts_are_those_of_the_rules() {
+        let settings = Settings {
+            min_chars: 2,
+            max_words: 3,
+            min_bytes: 3,
+            max_lines: 2,
+            words: "unicode".into(),
+            ..Settings::default()
+        };
+        let mut filter = Length::create(settings).unwrap();
+        let documents = ["", "a", "ab", "abc", "a b c d", "a\nb\nc", "中文 字 a", "\0\u{feff}"];
+        let (rules, values) = (filter.rules(), filter.measure(&documents).unwrap());
+        let expected: Vec<_> = values.chunks(rules.len()).map(|values| Rule::verdict(&rules, values)).collect();
+        assert_eq!(filter.judge(&documents).unwrap(), expected);
+        assert_eq!(expected.iter().filter(|verdict| verdict.keep).count(), 2);
     }
 }

@@ -1,1 +1,171 @@
-//! filter: one form of Unicode, without control and zero-width characters
+//! Cleaner `unicode`: one form of Unicode, without what nobody sees.
+//!
+//! * Line ends become `\n`: `\r\n`, `\r`, U+0085, U+2028, U+2029; also vertical tab and form feed, unless a line just
+//!   ended.
+//! * Control characters go, all but tab and line feed.
+//! * Characters without width go: zero-width spaces, byte order marks, word joiners, soft hyphens, marks of direction,
+//!   invisible operators, anchors of annotations. The two joiners, which change what a reader of Persian, Hindi or an
+//!   emoji sees, stay behind a letter or sign that needs them.
+//! * The text is put into normal form C (or KC, which also replaces ligatures, full-width letters and the like; it is
+//!   lossy: "²" becomes "2").
+//!
+//! A verdict with new text has the reason `unicode_rewritten`; its score is the number of changes, and its spans are
+//! where they are. Text in ASCII is looked at once, 16 bytes at a time.
+
+mod class;
+mod scan;
+
+use class::Form;
+use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, config};
+
+config! {
+    /// Settings of `unicode`.
+    pub struct Settings {
+        /// form of Unicode: nfc, nfkc or none
+        form: String = "nfc",
+        /// makes every line end a line feed
+        line_ends: bool = true,
+        /// removes control characters but tab and line feed
+        control: bool = true,
+        /// removes characters without width
+        zero_width: bool = true,
+        /// zero-width joiners and non-joiners: needed (stay behind what needs them), keep or remove
+        joiners: String = "needed",
+    }
+}
+
+/// Which joiners stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joiners {
+    Needed,
+    Keep,
+    Remove,
+}
+
+/// The cleaner.
+pub struct Unicode {
+    form: Form,
+    line_ends: bool,
+    control: bool,
+    zero_width: bool,
+    joiners: Joiners,
+}
+
+impl Create for Unicode {
+    type Config = Settings;
+
+    fn create(settings: Settings) -> Result<Self> {
+        let Settings { form, line_ends, control, zero_width, joiners } = settings;
+        let form = match form.as_str() {
+            "nfc" => Form::Nfc,
+            "nfkc" => Form::Nfkc,
+            "none" => Form::None,
+            _ => return Err(PluginError::config(format!("form: expected nfc, nfkc or none, got {form:?}"))),
+        };
+        let joiners = match joiners.as_str() {
+            "needed" => Joiners::Needed,
+            "keep" => Joiners::Keep,
+            "remove" => Joiners::Remove,
+            _ => return Err(PluginError::config(format!("joiners: expected needed, keep or remove, got {joiners:?}"))),
+        };
+        Ok(Self { form, line_ends, control, zero_width, joiners })
+    }
+}
+
+impl Filter for Unicode {
+    fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
+        Ok(documents.iter().map(|document| self.verdict(document)).collect())
+    }
+}
+
+impl Unicode {
+    fn verdict(&self, document: &str) -> Verdict {
+        if scan::next_unusual(document.as_bytes(), 0) == document.len() {
+            return Verdict::keep();
+        }
+        let visible = self.visible(document);
+        if visible.n_changes() == 0 {
+            return self.normal(document).verdict("unicode_rewritten");
+        }
+        // spans are places in the document as it came: those of the second step would be places in another text
+        let mut verdict = visible.verdict("unicode_rewritten");
+        if let Some(text) = &mut verdict.text {
+            let normal = self.normal(text);
+            if normal.n_changes() > 0 {
+                verdict.score = verdict.score.map(|score| score + normal.n_changes() as f64);
+                *text = normal.text();
+            }
+        }
+        verdict
+    }
+
+    /// Line ends as line feeds, and nothing that is not seen.
+    fn visible<'a>(&self, text: &'a str) -> Rewrite<'a> {
+        let mut rewrite = Rewrite::new(text);
+        // the last character that stays, marks aside, whose order may change: what a joiner stands behind
+        let mut before = '\n';
+        let mut at = 0;
+        loop {
+            let usual = at;
+            at = scan::next_unusual(text.as_bytes(), at);
+            if let Some(&byte) = text.as_bytes()[usual..at].last() {
+                before = byte.into();
+            }
+            let Some(char) = text[at..].chars().next() else { return rewrite };
+            let mut end = at + char.len_utf8();
+            match self.replacement(char, before) {
+                None if class::is_mark(char) => {}
+                None => before = char,
+                Some(with) => {
+                    if char == '\r' && text[end..].starts_with('\n') {
+                        end += 1;
+                    }
+                    rewrite.replace(at..end, with);
+                    before = if with.is_empty() { before } else { '\n' };
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// What stands for a character behind `before`; none when it stays.
+    fn replacement(&self, char: char, before: char) -> Option<&'static str> {
+        match char {
+            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' if self.line_ends => Some("\n"),
+            '\u{b}' | '\u{c}' if self.line_ends => Some(if before == '\n' { "" } else { "\n" }),
+            '\n' | '\t' => None,
+            _ if char.is_control() => self.control.then_some(""),
+            '\u{200c}' | '\u{200d}' => match self.joiners {
+                Joiners::Keep => None,
+                Joiners::Needed if class::needs_joiner(before) => None,
+                _ => Some(""),
+            },
+            _ => (self.zero_width && class::is_zero_width(char)).then_some(""),
+        }
+    }
+
+    /// The normal form of a text.
+    ///
+    /// A plain character, which no character before it can change, begins a piece of its own: only pieces with others
+    /// are put into normal form.
+    fn normal<'a>(&self, text: &'a str) -> Rewrite<'a> {
+        let mut rewrite = Rewrite::new(text);
+        if self.form == Form::None {
+            return rewrite;
+        }
+        let mut at = 0;
+        while let Some(piece) = scan::next_piece(text, at, |char| class::is_plain(char, self.form)) {
+            let old = &text[piece.clone()];
+            if !class::is_normal(old, self.form) {
+                rewrite.replace(piece.clone(), &class::normalized(old, self.form));
+            }
+            at = piece.end;
+        }
+        rewrite
+    }
+}
+
+trainyard_plugin::export!(filter "unicode" = Unicode, abilities = ["idempotent"]);
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use super::judgement::number;
 use super::prepared::Prepared;
-use crate::data::rules::{Limits, RuleReport};
 use super::sample::{Sample, Samples};
 use crate::Result;
+use crate::data::rules::{Limits, RuleReport};
 use crate::data::{Judged, Outcome};
-use crate::report::text;
+use crate::report;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -190,14 +190,18 @@ pub fn percent(part: u64, whole: u64) -> String {
 impl fmt::Display for DropTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { documents, bytes, kept, kept_bytes, filters } = self;
-        let (all_text, kept_text) = (text::bytes(*bytes as f64), text::bytes(*kept_bytes as f64));
-        writeln!(f, "{kept} of {documents} documents kept ({}), {kept_text} of {all_text}", percent(*kept, *documents))?;
+        let (all_text, kept_text) = (report::bytes(*bytes as f64), report::bytes(*kept_bytes as f64));
+        writeln!(
+            f,
+            "{kept} of {documents} documents kept ({}), {kept_text} of {all_text}",
+            percent(*kept, *documents)
+        )?;
         for FilterDrops { name, seen, rewritten, dropped, reasons, .. } in filters {
             write!(f, "\n{name}: {seen} seen, {dropped} dropped")?;
             let more = if *rewritten > 0 { format!(", {rewritten} rewritten") } else { String::new() };
             writeln!(f, "{more}")?;
             for ReasonDrops { reason, rule, documents: n, bytes, samples, .. } in reasons {
-                let (share, bytes) = (percent(*n, *documents), text::bytes(*bytes as f64));
+                let (share, bytes) = (percent(*n, *documents), report::bytes(*bytes as f64));
                 let rule = rule.as_deref().unwrap_or_default();
                 writeln!(f, "  {n:>9} {share:>8} {bytes:>10}  {reason:<32} {rule}")?;
                 for Sample { id, start, score, .. } in samples {

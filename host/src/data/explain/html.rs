@@ -3,7 +3,7 @@
 use super::drops::{DropTable, FilterDrops, ReasonDrops, percent};
 use super::judgement::number;
 use super::sample::{Excerpt, Sample};
-use crate::report::text;
+use crate::report;
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;\
@@ -33,7 +33,9 @@ pub fn page(title: &str, table: &DropTable) -> String {
 
 fn overview(html: &mut String, table: &DropTable) {
     let DropTable { documents, bytes, kept, kept_bytes, filters } = table;
-    html.push_str("<table><tr><th></th><th class=n>documents</th><th class=n>share</th><th class=n>text</th><th></th></tr>\n");
+    html.push_str(
+        "<table><tr><th></th><th class=n>documents</th><th class=n>share</th><th class=n>text</th><th></th></tr>\n",
+    );
     row(html, "read", *documents, *documents, *bytes, "kept");
     for filter in filters {
         row(html, &format!("dropped by {}", escape(&filter.name)), filter.dropped, *documents, filter.bytes, "");
@@ -44,7 +46,7 @@ fn overview(html: &mut String, table: &DropTable) {
 
 /// A line of a table; `name` is HTML.
 fn row(html: &mut String, name: &str, n: u64, all: u64, bytes: u64, class: &str) {
-    let (share, bytes) = (percent(n, all), text::bytes(bytes as f64));
+    let (share, bytes) = (percent(n, all), report::bytes(bytes as f64));
     let width = 100.0 * n as f64 / all.max(1) as f64;
     let _ = writeln!(
         html,
@@ -116,9 +118,14 @@ mod tests {
         let table = DropTable { documents: 2, bytes: 20, kept: 1, kept_bytes: 10, filters: vec![filter] };
         let html = page("corpus & more", &table);
         assert!(html.contains("a <mark>&lt;script&gt;</mark>alert('x')&lt;/script&gt; &amp; &quot;b&quot;"), "{html}");
-        assert!(html.contains("<title>corpus &amp; more: dropped documents</title>") && html.contains("<h2>f&lt;g</h2>"));
+        assert!(
+            html.contains("<title>corpus &amp; more: dropped documents</title>") && html.contains("<h2>f&lt;g</h2>")
+        );
         assert!(html.contains("<code>&lt;id&gt;</code> <small>0.5</small>"));
-        assert!(!html.contains("http") && !html.contains("<script") && !html.contains("src="), "nothing from elsewhere");
+        assert!(
+            !html.contains("http") && !html.contains("<script") && !html.contains("src="),
+            "nothing from elsewhere"
+        );
         assert!(html.contains("width:50.00%") && html.contains("50.0 %"));
     }
 }

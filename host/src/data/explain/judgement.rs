@@ -1,8 +1,8 @@
 //! What one filter said of one document.
 
-use crate::data::rules::RuleReport;
-use super::sample::{Excerpt, excerpts};
+use super::sample::{Excerpt, excerpts, line};
 use crate::data::Outcome;
+use crate::data::rules::RuleReport;
 use serde::Serialize;
 use std::fmt;
 use trainyard_plugin::Rule;
@@ -24,6 +24,8 @@ pub struct Judgement {
     pub score: Option<f64>,
     /// Whether it rewrote the text.
     pub rewrote: bool,
+    /// Of deduplication: the id of the document that stays for this one. Of decontamination: the reference.
+    pub note: Option<String>,
     /// Where the reason lies.
     pub spans: Vec<Excerpt>,
 }
@@ -57,6 +59,10 @@ impl Judgement {
             keep: asked && verdict.keep,
             reason: verdict.reason,
             score: verdict.score,
+            note: match outcome {
+                Outcome::Verdict { note, .. } => note.clone(),
+                _ => None,
+            },
             rewrote: matches!(outcome, Outcome::Verdict { rewrote: true, .. }),
             spans: text.map(|text| excerpts(text, &verdict.spans)).unwrap_or_default(),
         }
@@ -84,6 +90,10 @@ impl fmt::Display for Judgement {
         }
         if let Some(score) = self.score.filter(|_| self.rules.is_empty()) {
             write!(f, " ({})", number(score))?;
+        }
+        if let Some(note) = &self.note {
+            let what = if self.keep { "beside" } else { "because of" };
+            write!(f, ", {what} {}", line(note))?;
         }
         writeln!(f)?;
         for RuleLine { rule, value, passes } in &self.rules {

@@ -1,10 +1,10 @@
 //! A prepared corpus as it lies in the store.
 
-use crate::data::rules::Limits;
 use crate::data::LINEAGE;
 use crate::data::manifest::Lineage;
 use crate::data::prepare::{Piece, Store, pieces};
-use crate::data::{DataConfig, Document, Split};
+use crate::data::rules::Limits;
+use crate::data::{DataConfig, Judged, Split};
 use crate::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,8 @@ impl Prepared {
         let made = |folder: PathBuf| Some((fs::metadata(folder.join(LINEAGE)).ok()?.modified().ok()?, folder));
         let mut folders: Vec<_> = entries.chain([run.join("data")]).filter_map(made).collect();
         folders.sort();
-        let is_of = |prepared: &Self| prepared.lineage.sources.iter().eq(config.source.iter().map(|source| &source.name));
+        let is_of =
+            |prepared: &Self| prepared.lineage.sources.iter().eq(config.source.iter().map(|source| &source.name));
         let found = folders.iter().rev().map(|(_, folder)| Self::open(folder));
         match found.filter_map(Result::ok).find(is_of) {
             Some(prepared) => Ok(prepared),
@@ -68,10 +69,10 @@ impl Prepared {
     }
 
     /// The split of a document that stays.
-    pub(super) fn split(&self, document: &Document) -> Split {
+    pub(super) fn split(&self, judged: &Judged) -> Split {
         let Lineage { validation, test, group, .. } = &self.lineage;
         let config =
             DataConfig { validation: *validation, test: *test, group: group.clone(), ..DataConfig::new(Vec::new()) };
-        Split::of_document(document, &config)
+        judged.split(&config)
     }
 }

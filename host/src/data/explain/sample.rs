@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn excerpts_show_what_stands_around() {
         let text = format!("{}A\nB{}", "é".repeat(50), "中".repeat(60));
-        let found = excerpts(&text, &[Span { start: 100, end: 103 }, Span { start: 1, end: 2 }, Span { start: 9, end: 999 }]);
+        let found =
+            excerpts(&text, &[Span { start: 100, end: 103 }, Span { start: 1, end: 2 }, Span { start: 9, end: 999 }]);
         assert_eq!(found.len(), 1, "a span inside a character, and one past the end, are none");
         assert_eq!(found[0].text, "A⏎B");
         assert_eq!((found[0].before.chars().count(), found[0].after.chars().count()), (41, 41));

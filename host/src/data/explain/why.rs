@@ -84,7 +84,7 @@ fn of(prepared: &Prepared, judged: &Judged) -> Why {
         metadata: document.metadata.as_deref().and_then(|json| serde_json::from_str(json).ok()),
         kept: dropped_by.is_none(),
         filters: filters.collect(),
-        split: dropped_by.is_none().then(|| prepared.split(document)),
+        split: dropped_by.is_none().then(|| prepared.split(judged)),
         bytes: document.text.len(),
         bytes_read: original.as_ref().map(String::len),
         start: line(&clip(&document.text, START_CHARS)),

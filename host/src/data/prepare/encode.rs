@@ -1,7 +1,6 @@
 //! Documents into the shards of their splits, in one pass.
 
 use super::compress::compression_baseline;
-use super::spool::texts;
 use crate::Result;
 use crate::data::DataConfig;
 use crate::data::load::{Shard, ShardInfo, ShardWriter};
@@ -10,10 +9,10 @@ use crate::data::read::Document;
 use crate::data::split::Split;
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard_plugin::{Tokenizer, Vocabulary};
+use trainyard_plugin::{TokenBatch, Vocabulary};
 
-/// Held-out text that is compressed for comparison: the window of xz -9, and seconds rather than minutes.
-const BASELINE_BYTES: usize = 64 << 20;
+/// Held-out text that is compressed for comparison: seconds rather than minutes.
+const BASELINE_BYTES: usize = 8 << 20;
 
 /// Documents into the shards of their splits.
 pub(crate) struct Encoder<'a> {
@@ -37,18 +36,18 @@ impl<'a> Encoder<'a> {
         Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0, not_encoded: 0 })
     }
 
-    pub fn push(&mut self, config: &DataConfig, tokenizer: &mut dyn Tokenizer, batch: &[Document]) -> Result<()> {
-        let encoded = tokenizer.encode(&texts(batch))?;
+    /// Adds documents and their tokens.
+    pub fn push(&mut self, config: &DataConfig, batch: &[(Split, Document)], encoded: &TokenBatch) -> Result<()> {
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
         self.decoded_bytes +=
             encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
-        for (document, tokens) in batch.iter().zip(encoded.sequences()) {
+        for ((split, document), tokens) in batch.iter().zip(encoded.sequences()) {
             if tokens.is_empty() {
                 // no document of the corpus is empty: the tokenizer could not encode it and the config skips errors
                 self.not_encoded += 1;
                 continue;
             }
-            let split = Split::of(&document.id, config);
+            let split = *split;
             if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
                 let room = BASELINE_BYTES - self.held_out_text.len();
                 self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);

@@ -1,12 +1,25 @@
 //! Documents to shards: filter, split, train the tokenizer, encode.
 
+mod batch;
+mod chain;
 mod compress;
+mod dedup;
 mod encode;
 mod filter;
+mod judged;
+mod pool;
 mod run;
-mod spool;
+mod stages;
+mod store;
+mod survey;
+mod units;
 
+pub(super) use stages::pieces;
+pub(super) use store::Store;
+pub(super) use units::Piece;
+
+pub use batch::{batches, texts};
 pub use compress::{Baseline, compression_baseline};
 pub use filter::NamedFilter;
-pub use run::{NamedTokenizer, prepare};
-pub use spool::{batches, texts};
+pub use judged::{Judged, Outcome};
+pub use run::{NamedTokenizer, Preparation};

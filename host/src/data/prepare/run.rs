@@ -1,113 +1,386 @@
-//! Sources to shards, in one folder: read, filter, split, train the tokenizer, encode.
+//! Sources to shards: filter, survey, train the tokenizer, encode. What is finished stays in the store.
 
+use super::batch::{documents_of, grouped};
 use super::encode::Encoder;
-use super::filter::{NamedFilter, filter_documents};
-use super::spool::{Spool, batches, texts};
-use crate::data::DataConfig;
-use crate::data::load::{Dataset, MANIFEST, MODEL, VOCABULARY, VocabularyFile};
-use crate::data::load::{ShardInfo, open};
-use crate::data::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
-use crate::data::read::{Document, Documents};
-use crate::data::read::{digest_files, hex, list};
+use super::filter::{Filters, NamedFilter};
+use super::pool::{Work, in_order};
+use super::stages::{Stages, pieces, program_digest};
+use super::store::{Lock, Store, create_dir, key};
+use super::survey::{Survey, survey};
+use super::units::{Piece, Unit, units};
+use crate::data::load::{Dataset, MANIFEST, MODEL, ShardInfo, VOCABULARY, VocabularyFile, open};
+use crate::data::manifest::{DataReport, FORMAT, FileEntry, Lineage, Manifest, TokenizerReport, UnitReport};
+use crate::data::read::{Document, digest_files, digest_of, hex, list};
 use crate::data::split::Split;
 use crate::data::write::write_file;
+use crate::data::{DataConfig, LINEAGE};
+use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use trainyard_plugin::{END_OF_TEXT, Tokenizer, Vocabulary};
+use std::path::{Path, PathBuf};
+use trainyard_plugin::{END_OF_TEXT, TokenBatch, Tokenizer, Vocabulary};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A tokenizer and how reports name it.
-pub struct NamedTokenizer {
+pub struct NamedTokenizer<'a> {
     /// Its name.
     pub name: String,
     /// What its training is a function of, besides the documents: plugin and settings.
     pub digest: String,
     /// A trained model to load; without it the tokenizer is trained on the train split.
     pub model: Option<Vec<u8>>,
-    /// The plugin.
-    pub instance: Box<dyn Tokenizer>,
+    /// Makes an instance.
+    pub make: Box<dyn Fn() -> Result<Box<dyn Tokenizer>> + Send + Sync + 'a>,
 }
 
-/// Prepares `dir`: `train.shard`, `validation.shard`, `test.shard` (where their share is above 0), `tokenizer.model`,
-/// `vocabulary.json`, and at last `manifest.json`. Leaves the tokenizer loaded.
-///
-/// The result is a function of the sources, the config, the filters and the tokenizer: the same bytes each time.
-/// Memory holds a batch of documents and some 60 bytes per document, not the corpus; `dir` holds the kept text
-/// meanwhile. Filters and tokenizer must be new: what an instance observed before would count again.
-///
-/// Errors: sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
-pub fn prepare(
-    config: &DataConfig,
-    filters: &mut [NamedFilter],
-    tokenizer: &mut NamedTokenizer,
-    dir: &Path,
-) -> Result<Dataset> {
-    fs::create_dir_all(dir).map_err(|error| Error::io(dir, "create", &error))?;
-    remove_stale(dir)?;
-    let files = list(config)?;
-    let source = digest_files(&files)?;
-    let mut documents = Documents::new(config, files)?;
-    let (mut spool, filters) = filter_documents(&mut documents, filters, dir)?;
-    let counts = documents.counts;
-    let mut report = DataReport {
-        read: counts.documents,
-        empty: counts.empty,
-        invalid_utf8_replaced: counts.invalid_utf8_replaced,
-        invalid_utf8_dropped: counts.invalid_utf8_dropped,
-        filters,
-        kept: spool.n_documents,
-        ..DataReport::default()
-    };
-    check_splits(config, &mut spool, &report)?;
-    tracing::info!("data: {} of {} documents kept", report.kept, report.read);
-
-    let trained = tokenizer.model.is_none();
-    let model = match &tokenizer.model {
-        Some(model) => model.clone(),
-        None => train(config, &mut spool, tokenizer.instance.as_mut())?,
-    };
-    tokenizer.instance.load(&model)?;
-    let vocabulary = tokenizer.instance.vocabulary()?;
-    let info = shard_info(tokenizer, &model, &vocabulary, source)?;
-
-    let mut encoder = Encoder::new(config, dir, info, &vocabulary)?;
-    for batch in batches(spool.documents()?) {
-        encoder.push(config, tokenizer.instance.as_mut(), &batch?)?;
-    }
-    let mut files = encoder.finish(&mut report)?;
-
-    let vocabulary = serde_json::to_vec(&VocabularyFile::new(&vocabulary, info.end_of_text)).map_err(not_json)?;
-    for (name, bytes) in [(MODEL, &model), (VOCABULARY, &vocabulary)] {
-        write_file(&dir.join(name), bytes)?;
-        files.insert(name.into(), FileEntry { bytes: bytes.len() as u64, xxh3: format!("{:032x}", xxh3_128(bytes)) });
-    }
-    let tokenizer = TokenizerReport {
-        name: tokenizer.name.clone(),
-        digest: tokenizer.digest.clone(),
-        model_sha256: hex(&Sha256::digest(&model)),
-        trained,
-        n_tokens: info.n_vocabulary,
-    };
-    let manifest = Manifest { format: FORMAT, source_digest: hex(&source), tokenizer, files, report };
-    write_file(&dir.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)?;
-    open(dir)
+/// Everything that prepared data is a function of, and how the work is done.
+pub struct Preparation<'a> {
+    /// `[data]`
+    pub config: &'a DataConfig,
+    /// Those of single sources first.
+    pub filters: &'a [NamedFilter<'a>],
+    /// Text to tokens.
+    pub tokenizer: &'a NamedTokenizer<'a>,
+    /// The folder of finished work, which several runs and processes may share.
+    pub store: &'a Path,
+    /// What is said meanwhile.
+    pub detail: Detail,
 }
 
-/// Without its manifest an older preparation cannot be taken for this one, should this one be cut short.
-fn remove_stale(dir: &Path) -> Result<()> {
-    for name in [MANIFEST.to_owned()].into_iter().chain(Split::ALL.map(Split::file)) {
-        let path = dir.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(&path, "remove", &error));
-            }
-            _ => {}
+/// The corpus after its filters.
+struct Filtered<'a> {
+    filters: Filters<'a>,
+    pieces: Vec<Piece>,
+    source: [u8; 32],
+    units: Vec<UnitReport>,
+    /// What the documents that stay are a function of.
+    key: String,
+}
+
+impl<'a> Preparation<'a> {
+    /// Prepares the data and puts it into `dir`: `train.shard`, `validation.shard`, `test.shard` (where their share is
+    /// above 0), `tokenizer.model`, `vocabulary.json`, `lineage.json`, and at last `manifest.json`.
+    ///
+    /// The result is a function of the sources, the config, the filters and the tokenizer: the same bytes each time,
+    /// for any number of threads. What is finished stays in the store: a preparation that was cut short goes on where
+    /// it was, and an unchanged stage is not run again. Memory holds some batches of documents per thread and some 20
+    /// bytes per document, not the corpus.
+    ///
+    /// # Errors
+    /// Sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
+    pub fn prepare(&self, dir: &Path) -> Result<Dataset> {
+        // without its manifest an older dataset cannot be taken for this one, should this be cut short
+        remove_if_there(&dir.join(MANIFEST))?;
+        let (folder, _lock) = self.dataset(true)?;
+        link(&folder, dir)?;
+        open(dir)
+    }
+
+    /// Prepares the data within the store and returns its folder there.
+    ///
+    /// # Errors
+    /// As [`Preparation::prepare`], and when another process is preparing the same data.
+    pub fn prepare_in_store(&self) -> Result<(PathBuf, Dataset)> {
+        let (folder, _lock) = self.dataset(false)?;
+        let dataset = open(&folder)?;
+        Ok((folder, dataset))
+    }
+
+    /// Filters one of `n_parts` parts of the corpus, 1 to `n_parts`, for the other machines' sake: a later preparation
+    /// finds it in the store. Returns the number of units that belong to it.
+    ///
+    /// # Errors
+    /// As [`Preparation::prepare`].
+    pub fn prepare_part(&self, part: usize, n_parts: usize) -> Result<usize> {
+        let (units, _) = self.units()?;
+        let mine = |unit: usize| unit % n_parts == part - 1;
+        self.stages(&units, |stages| stages.first(mine))?;
+        Ok((0..units.len()).filter(|&unit| mine(unit)).count())
+    }
+
+    fn threads(&self) -> usize {
+        match self.config.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
         }
     }
-    Ok(())
+
+    fn progress(&self) -> WorkProgress {
+        WorkProgress::new(self.detail)
+    }
+
+    /// The corpus in units, and one digest of all its files.
+    fn units(&self) -> Result<(Vec<Unit>, [u8; 32])> {
+        let files = list(self.config)?;
+        let digests = digest_files(&files)?;
+        Ok((units(&files, &digests), digest_of(&files, &digests)))
+    }
+
+    fn stages<T>(&self, units: &[Unit], run: impl FnOnce(&Stages<'_>) -> Result<T>) -> Result<T> {
+        let filters = self.named()?;
+        let sources: Vec<u16> = units.iter().map(|unit| unit.source).collect();
+        let (store, program) = (Store::new(self.store), program_digest()?);
+        run(&Stages {
+            config: self.config,
+            filters: &filters,
+            store: &store,
+            units,
+            sources: &sources,
+            threads: self.threads(),
+            program: &program,
+            progress: self.progress(),
+        })
+    }
+
+    /// The filters and what comes behind them.
+    fn named(&self) -> Result<Filters<'a>> {
+        let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
+        let later = later.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+        Filters::new(self.filters, self.config.scores, later)
+    }
+
+    fn filter(&self) -> Result<Filtered<'a>> {
+        let (units, source) = self.units()?;
+        let keys = self.stages(&units, |stages| {
+            let mut keys = stages.first(|_| true)?;
+            for range in stages.filters.stages().iter().skip(1) {
+                keys = stages.next(range, &keys)?;
+            }
+            if let Some(dedup) = &self.config.dedup {
+                keys = stages.dedup(dedup, &keys)?;
+            }
+            if let Some(decontaminate) = &self.config.decontaminate {
+                keys = stages.decontaminate(decontaminate, &keys)?;
+            }
+            Ok(keys)
+        })?;
+        let filters = self.named()?;
+        let sources: Vec<u16> = units.iter().map(|unit| unit.source).collect();
+        let pieces = pieces(&Store::new(self.store), &keys, &sources)?;
+        let (validation, test) = (self.config.validation.to_string(), self.config.test.to_string());
+        let names = sources.iter().map(|&source| self.config.source[usize::from(source)].name.clone());
+        let group = self.config.group.clone().unwrap_or_default();
+        let parts = [filters.limits_key(self.filters.len()), validation, test, group];
+        let key = key(parts.into_iter().chain(names).chain(keys.iter().cloned()));
+        let unit = |(key, &source): (String, &u16)| UnitReport { source, key };
+        let units = keys.into_iter().zip(&sources).map(unit).collect();
+        Ok(Filtered { filters, pieces, source, units, key })
+    }
+
+    /// The folder of the dataset in the store, made if it is not there. `wait` for another process that makes the same.
+    fn dataset(&self, wait: bool) -> Result<(PathBuf, Lock)> {
+        create_dir(self.store)?;
+        let store = Store::new(&fs::canonicalize(self.store).map_err(|e| Error::io(self.store, "resolve", &e))?);
+        let filtered = self.filter()?;
+        let model = match &self.tokenizer.model {
+            Some(model) => hex(&Sha256::digest(model)),
+            None => "trained".to_owned(),
+        };
+        let program = program_digest()?;
+        let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, &program]);
+        let folder = store.dataset(&key);
+        let lock = match wait {
+            true => Lock::wait(&folder)?,
+            false => Lock::try_new(&folder)?.ok_or_else(|| {
+                Error::run(format!(
+                    "{}: another process is preparing the same data, wait for it to end",
+                    folder.display()
+                ))
+            })?,
+        };
+        if !folder.join(MANIFEST).exists() {
+            self.encode(&store, &filtered, &key, &folder)?;
+        }
+        Ok((folder, lock))
+    }
+
+    fn encode(&self, store: &Store, filtered: &Filtered<'_>, key: &str, folder: &Path) -> Result<()> {
+        let Filtered { filters, pieces, source, units, .. } = filtered;
+        let survey = survey(self.config, filters, pieces, self.threads(), self.progress())?;
+        check_splits(self.config, &survey)?;
+        let mut report = report(survey);
+        tracing::info!("data: {} of {} documents kept", report.kept, report.read);
+
+        let (model, trained) = self.model(store, filtered, key)?;
+        let mut tokenizers = Vec::new();
+        for _ in 0..self.threads() {
+            let mut instance = (self.tokenizer.make)()?;
+            instance.load(&model)?;
+            tokenizers.push(instance);
+        }
+        let Some(vocabulary) = tokenizers.first().map(|tokenizer| tokenizer.vocabulary()).transpose()? else {
+            return Err(Error::run("data.threads: expected 1 or more"));
+        };
+        let info = shard_info(self.tokenizer, &model, &vocabulary, *source)?;
+        let mut files = self.shards(filtered, tokenizers, &vocabulary, info, folder, &mut report)?;
+
+        let vocabulary = serde_json::to_vec(&VocabularyFile::new(&vocabulary, info.end_of_text)).map_err(not_json)?;
+        for (name, bytes) in [(MODEL, &model), (VOCABULARY, &vocabulary)] {
+            write_file(&folder.join(name), bytes)?;
+            let xxh3 = format!("{:032x}", xxh3_128(bytes));
+            files.insert(name.into(), FileEntry { bytes: bytes.len() as u64, xxh3 });
+        }
+        let tokenizer = TokenizerReport {
+            name: self.tokenizer.name.clone(),
+            digest: self.tokenizer.digest.clone(),
+            model_sha256: hex(&Sha256::digest(&model)),
+            trained,
+            n_tokens: info.n_vocabulary,
+        };
+        let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
+        let DataConfig { validation, test, ref group, .. } = *self.config;
+        let lineage = Lineage {
+            store: root,
+            units: units.clone(),
+            sources: self.config.source.iter().map(|source| source.name.clone()).collect(),
+            filters: filters.described(),
+            validation,
+            test,
+            group: group.clone(),
+        };
+        write_file(&folder.join(LINEAGE), &serde_json::to_vec_pretty(&lineage).map_err(not_json)?)?;
+        let manifest = Manifest { format: FORMAT, source_digest: hex(source), tokenizer, files, report };
+        write_file(&folder.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)
+    }
+
+    /// The tokenizer's model, and whether it was trained here.
+    fn model(&self, store: &Store, filtered: &Filtered<'_>, key: &str) -> Result<(Vec<u8>, bool)> {
+        if let Some(model) = &self.tokenizer.model {
+            return Ok((model.clone(), false));
+        }
+        let path = store.model(key);
+        if let Ok(model) = fs::read(&path) {
+            return Ok((model, true));
+        }
+        let progress = self.progress().stage("train tokenizer", filtered.text_bytes());
+        let mut instance = (self.tokenizer.make)()?;
+        for batch in filtered.kept(self.config) {
+            let mut batch = batch?;
+            progress.advance(n_bytes(&batch));
+            batch.retain(|(split, _)| *split == Split::Train);
+            if !batch.is_empty() {
+                instance.observe(&split_texts(&batch))?;
+            }
+        }
+        let model = instance.train()?;
+        progress.finish();
+        create_dir(path.parent().unwrap_or(&path))?;
+        write_file(&path, &model)?;
+        Ok((model, true))
+    }
+
+    fn shards(
+        &self,
+        filtered: &Filtered<'_>,
+        tokenizers: Vec<Box<dyn Tokenizer>>,
+        vocabulary: &Vocabulary,
+        info: ShardInfo,
+        folder: &Path,
+        report: &mut DataReport,
+    ) -> Result<std::collections::BTreeMap<String, FileEntry>> {
+        let progress = self.progress().stage("encode", filtered.text_bytes());
+        let mut encoder = Encoder::new(self.config, folder, info, vocabulary)?;
+        let n_tokens = vocabulary.tokens.len();
+        let mut workers: Vec<_> = tokenizers.into_iter().map(|instance| Encode { instance, n_tokens }).collect();
+        in_order(filtered.kept(self.config), &mut workers, |(batch, encoded): (KeptBatch, TokenBatch)| {
+            progress.advance(n_bytes(&batch));
+            encoder.push(self.config, &batch, &encoded)
+        })?;
+        progress.finish();
+        encoder.finish(report)
+    }
+}
+
+impl Filtered<'_> {
+    /// Text of all documents, also of those that go.
+    fn text_bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.info.text_bytes).sum()
+    }
+
+    /// The documents that stay, in order, in batches.
+    fn kept<'b>(&'b self, config: &'b DataConfig) -> impl Iterator<Item = Result<KeptBatch>> + Send + 'b {
+        let kept = documents_of(&self.pieces).filter_map(|judged| match judged {
+            Ok(judged) if self.filters.drops(&judged, usize::MAX) => None,
+            Ok(judged) => Some(Ok((judged.split(config), judged.document))),
+            Err(error) => Some(Err(error)),
+        });
+        grouped(kept, |(_, document)| document.text.len())
+    }
+}
+
+/// Documents that stay, each with its split.
+type KeptBatch = Vec<(Split, Document)>;
+
+fn split_texts(batch: &[(Split, Document)]) -> Vec<&str> {
+    batch.iter().map(|(_, document)| document.text.as_str()).collect()
+}
+
+fn n_bytes(batch: &[(Split, Document)]) -> u64 {
+    batch.iter().map(|(_, document)| document.text.len() as u64).sum()
+}
+
+/// One worker's tokenizer.
+struct Encode {
+    instance: Box<dyn Tokenizer>,
+    n_tokens: usize,
+}
+
+impl Work<KeptBatch> for Encode {
+    type Output = (KeptBatch, TokenBatch);
+
+    fn work(&mut self, batch: KeptBatch) -> Result<Self::Output> {
+        let encoded = self.instance.encode(&split_texts(&batch))?;
+        encoded.check(batch.len(), self.n_tokens)?;
+        Ok((batch, encoded))
+    }
+}
+
+/// Puts a dataset of the store into `dir`: links where the file system has them, copies elsewhere.
+fn link(folder: &Path, dir: &Path) -> Result<()> {
+    create_dir(dir)?;
+    let entries = fs::read_dir(folder).map_err(|error| Error::io(folder, "list", &error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(|error| Error::io(folder, "list", &error))?.file_name());
+    }
+    for split in Split::ALL {
+        remove_if_there(&dir.join(split.file()))?;
+    }
+    names.retain(|name| name != "lock" && name != MANIFEST && !name.to_string_lossy().ends_with(".tmp"));
+    for name in names {
+        let (from, to) = (folder.join(&name), dir.join(&name));
+        remove_if_there(&to)?;
+        if fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to).map_err(|error| Error::io(&to, "write", &error))?;
+        }
+    }
+    let manifest = fs::read(folder.join(MANIFEST)).map_err(|error| Error::io(folder, "read", &error))?;
+    write_file(&dir.join(MANIFEST), &manifest)
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, "remove", &error)),
+        _ => Ok(()),
+    }
+}
+
+fn report(survey: Survey) -> DataReport {
+    for report in &survey.filters {
+        if report.dropped() * 2 > report.seen {
+            tracing::warn!("filter {:?} drops {}", report.name, report.summary());
+        }
+    }
+    DataReport {
+        read: survey.read.documents,
+        empty: survey.read.empty,
+        invalid_utf8_replaced: survey.read.invalid_utf8_replaced,
+        invalid_utf8_dropped: survey.read.invalid_utf8_dropped,
+        filters: survey.filters,
+        kept: survey.kept,
+        ..DataReport::default()
+    }
 }
 
 fn not_json(error: serde_json::Error) -> Error {
@@ -115,12 +388,12 @@ fn not_json(error: serde_json::Error) -> Error {
 }
 
 /// Every split that was asked for has a document; found out before hours go into a tokenizer.
-fn check_splits(config: &DataConfig, spool: &mut Spool, report: &DataReport) -> Result<()> {
-    if report.kept == 0 {
-        let dropped: Vec<_> = report.filters.iter().filter(|filter| filter.dropped() > 0).collect();
+fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
+    if survey.kept == 0 {
+        let dropped: Vec<_> = survey.filters.iter().filter(|filter| filter.dropped() > 0).collect();
         if dropped.is_empty() {
-            let (read, empty, invalid) = (report.read, report.empty, report.invalid_utf8_dropped);
-            let what = format!("read {read} documents: {empty} empty, {invalid} not utf-8");
+            let (read, empty) = (survey.read.documents, survey.read.empty);
+            let what = format!("read {read} documents: {empty} empty, {} not utf-8", survey.read.invalid_utf8_dropped);
             return Err(Error::run(format!("data: no document to train on ({what}); name sources that hold text")));
         }
         let dropped: Vec<_> = dropped.iter().map(|f| format!("filter {:?} dropped {}", f.name, f.summary())).collect();
@@ -129,16 +402,12 @@ fn check_splits(config: &DataConfig, spool: &mut Spool, report: &DataReport) -> 
             dropped.join(", ")
         )));
     }
-    let mut n_documents = BTreeMap::from(Split::ALL.map(|split| (split, 0u64)));
-    for document in spool.documents()? {
-        *n_documents.entry(Split::of(&document?.id, config)).or_default() += 1;
-    }
     for split in Split::ALL {
         let share = split.share(config);
-        if n_documents[&split] > 0 || share == Some(0.0) {
+        if survey.splits.contains_key(&split) || share == Some(0.0) {
             continue;
         }
-        let (name, kept) = (split.name(), report.kept);
+        let (name, kept) = (split.name(), survey.kept);
         let cure = "cut the text into more documents (data.source.document) or add some";
         return Err(Error::run(match share {
             None => format!(
@@ -152,19 +421,8 @@ fn check_splits(config: &DataConfig, spool: &mut Spool, report: &DataReport) -> 
     Ok(())
 }
 
-fn train(config: &DataConfig, spool: &mut Spool, tokenizer: &mut dyn Tokenizer) -> Result<Vec<u8>> {
-    let is_train = |document: &Result<Document>| match document {
-        Ok(document) => Split::of(&document.id, config) == Split::Train,
-        Err(_) => true,
-    };
-    for batch in batches(spool.documents()?.filter(is_train)) {
-        tokenizer.observe(&texts(&batch?))?;
-    }
-    Ok(tokenizer.train()?)
-}
-
 fn shard_info(
-    tokenizer: &NamedTokenizer,
+    tokenizer: &NamedTokenizer<'_>,
     model: &[u8],
     vocabulary: &Vocabulary,
     source: [u8; 32],

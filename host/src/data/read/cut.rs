@@ -4,8 +4,10 @@ use super::source::SourceFile;
 use crate::data::SourceConfig;
 use crate::{Error, Result};
 use regex::bytes::Regex;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Where a document begins.
 #[derive(Clone)]
@@ -41,8 +43,10 @@ impl Boundary {
 
 /// Cuts a file at the lines that begin a document.
 pub(crate) struct Cutter {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     boundary: Boundary,
+    /// A piece may not be longer.
+    max_bytes: usize,
     /// The line that began the next document, when it was read already.
     buffer: Vec<u8>,
     offset: u64,
@@ -60,15 +64,20 @@ pub(crate) struct Piece {
 }
 
 impl Cutter {
-    pub fn open(file: &SourceFile, boundary: Boundary) -> io::Result<Self> {
-        let mut reader = file.open()?;
+    pub fn open(
+        file: &SourceFile,
+        boundary: Boundary,
+        max_bytes: usize,
+        progress: &Arc<AtomicU64>,
+    ) -> io::Result<Self> {
+        let mut reader = file.open(progress)?;
         let mut offset = 0;
         // A byte order mark is no text.
         if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
             reader.consume(3);
             offset = 3;
         }
-        Ok(Self { reader, boundary, buffer: Vec::new(), offset, number: 0 })
+        Ok(Self { reader, boundary, max_bytes, buffer: Vec::new(), offset, number: 0 })
     }
 
     /// Bytes of the file that were cut off so far.
@@ -76,12 +85,25 @@ impl Cutter {
         self.offset
     }
 
+    /// Number of the piece that was cut last, counted from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The next document or line; none at the end of the file.
     pub fn next(&mut self) -> io::Result<Option<Piece>> {
         loop {
             let line = self.buffer.len();
-            let ended = self.reader.read_until(b'\n', &mut self.buffer)? == 0;
+            // one byte more than allowed tells a long line from the longest
+            let line_reader = &mut (&mut self.reader).take(self.max_bytes as u64 + 1);
+            let ended = line_reader.read_until(b'\n', &mut self.buffer)? == 0;
+            if self.buffer.len() - line > self.max_bytes {
+                return Err(too_long(self.offset + line as u64));
+            }
             let begins = line > 0 && self.boundary.is_at(&self.buffer[line..]);
+            if !begins && self.buffer.len() > self.max_bytes {
+                return Err(too_long(self.offset));
+            }
             if !ended && !begins {
                 continue;
             }
@@ -96,4 +118,9 @@ impl Cutter {
             return Ok(Some(Piece { bytes, offset, number: self.number }));
         }
     }
+}
+
+/// The piece that begins at byte `offset` exceeds the limit.
+fn too_long(offset: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, offset.to_string())
 }

@@ -2,9 +2,11 @@
 
 mod cut;
 mod documents;
+mod html;
+mod parquet;
 mod source;
 
-pub(crate) use documents::Documents;
 pub use documents::{Document, documents};
+pub(crate) use documents::{FileDocuments, ReadCounts};
 pub use source::source_digest;
-pub(crate) use source::{digest_files, hex, list};
+pub(crate) use source::{SourceFile, digest_files, digest_of, hex, list};

@@ -1,34 +1,37 @@
 //! The files of a corpus: which they are, in which order, and what they hold as one digest.
 
-use crate::data::{DataConfig, SourceConfig};
+use crate::data::{DataConfig, Format, SourceConfig};
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const BUFFER_BYTES: usize = 1 << 18;
+
+/// What a source may hold, for messages.
+const KINDS: &str = ".txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz)";
 
 /// One file of the corpus.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {
     pub path: PathBuf,
-    /// Path below the source's folder, or the file's name; without `.gz` or `.zst`, so that compressing a file keeps
-    /// its documents' ids.
+    /// Path below the source's folder, or the file's name; without `.gz`, `.zst` or `.xz`, so that compressing a file
+    /// keeps its documents' ids.
     pub name: String,
     pub format: Format,
     compression: Compression,
     /// Index in `DataConfig::source`.
-    pub source: usize,
+    pub source: u16,
     /// Named by the config itself rather than found in a folder.
     pub named: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Text,
-    JsonLines,
+    /// Length as stored.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,7 @@ enum Compression {
     None,
     Gzip,
     Zstd,
+    Xz,
 }
 
 impl SourceFile {
@@ -43,14 +47,9 @@ impl SourceFile {
         !matches!(self.compression, Compression::None)
     }
 
-    /// `source`, as documents carry it: `list` allows no more of them.
-    pub fn source_number(&self) -> u16 {
-        self.source as u16
-    }
-
-    /// The file's bytes, unpacked.
-    pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
-        let file = File::open(&self.path)?;
+    /// The file's bytes, unpacked. What was read of the file as stored is added to `progress`.
+    pub fn open(&self, progress: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead + Send>> {
+        let file = Counted { file: File::open(&self.path)?, progress: progress.clone() };
         Ok(match self.compression {
             Compression::None => Box::new(BufReader::with_capacity(BUFFER_BYTES, file)),
             Compression::Gzip => {
@@ -59,56 +58,125 @@ impl SourceFile {
             Compression::Zstd => {
                 Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::stream::read::Decoder::new(file)?))
             }
+            Compression::Xz => {
+                Box::new(BufReader::with_capacity(BUFFER_BYTES, XzReader::new(BufReader::new(file), true)))
+            }
         })
+    }
+
+    /// SHA-256 of the bytes as stored.
+    pub fn digest(&self) -> Result<[u8; 32]> {
+        let cannot_read = |error| Error::io(&self.path, "read", &error);
+        let mut file = File::open(&self.path).map_err(cannot_read)?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match file.read(&mut buffer).map_err(cannot_read)? {
+                0 => return Ok(digest.finalize().into()),
+                n => digest.update(&buffer[..n]),
+            }
+        }
     }
 }
 
-/// All files of the config's sources: sources in the config's order, the files of a folder sorted by path.
+/// A file that says how much of it was read.
+struct Counted {
+    file: File,
+    progress: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.progress.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// All files of the config's sources: sources in the config's order, the files of a folder or pattern sorted by path.
 pub(crate) fn list(config: &DataConfig) -> Result<Vec<SourceFile>> {
     if config.source.is_empty() {
         return Err(Error::usage("data.source: no source given, name at least one file or folder"));
     }
-    if config.source.len() > usize::from(u16::MAX) {
-        return Err(Error::usage(format!("data.source: expected at most {} sources", u16::MAX)));
-    }
     let mut files = Vec::new();
     for (index, source) in config.source.iter().enumerate() {
+        let index = u16::try_from(index)
+            .map_err(|_| Error::usage(format!("data.source: expected at most {} sources", u16::MAX)))?;
         list_source(source, index, &mut files)?;
     }
     Ok(files)
 }
 
-fn list_source(source: &SourceConfig, index: usize, files: &mut Vec<SourceFile>) -> Result<()> {
+fn list_source(source: &SourceConfig, index: u16, files: &mut Vec<SourceFile>) -> Result<()> {
     let path = &source.path;
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Error::usage(format!("{}: no such file or folder, correct data.source[{index}].path", path.display()))
-        }
-        _ => Error::io(path, "read", &error),
-    })?;
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return list_pattern(source, index, files),
+        Err(error) => return Err(Error::io(path, "read", &error)),
+    };
     if !metadata.is_dir() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        files.push(source_file(path.clone(), &name, index, true).ok_or_else(|| unsupported(path))?);
+        let file = source_file(path.clone(), &name, source.format, index, true)?;
+        files.push(file.ok_or_else(|| unsupported(path, index))?);
         return Ok(());
     }
     let mut found = Vec::new();
     walk(path, &mut found)?;
+    add(found, path, source, index, files).and_then(|n_added| match n_added {
+        0 => Err(Error::usage(format!(
+            "{}: the folder holds no {KINDS} file, correct data.source[{index}].path, or set its format",
+            path.display()
+        ))),
+        _ => Ok(()),
+    })
+}
+
+/// Files that a pattern such as `crawl/**/*.jsonl` matches. They are named from its first folder without a wildcard.
+fn list_pattern(source: &SourceConfig, index: u16, files: &mut Vec<SourceFile>) -> Result<()> {
+    let path = &source.path;
+    let pattern = path.to_str().filter(|pattern| pattern.contains(['*', '?', '[']));
+    let Some(pattern) = pattern else {
+        let message = format!("{}: no such file or folder, correct data.source[{index}].path", path.display());
+        return Err(Error::usage(message));
+    };
+    let matches = glob::glob(pattern).map_err(|error| {
+        Error::usage(format!("data.source[{index}].path: {pattern:?} is not a pattern: {}", error.msg))
+    })?;
+    let mut found = Vec::new();
+    for path in matches {
+        let path = path.map_err(|error| Error::io(error.path(), "list", error.error()))?;
+        if path.is_file() {
+            found.push(path);
+        }
+    }
+    let has_wildcard = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
+    let base: PathBuf = path.iter().take_while(|part| !has_wildcard(Path::new(part))).collect();
+    match add(found, &base, source, index, files)? {
+        0 => Err(Error::usage(format!(
+            "{pattern}: the pattern matches no {KINDS} file, correct data.source[{index}].path, or set its format"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Adds the files of `found` that can be read, sorted; returns how many.
+fn add(
+    mut found: Vec<PathBuf>,
+    base: &Path,
+    source: &SourceConfig,
+    index: u16,
+    files: &mut Vec<SourceFile>,
+) -> Result<usize> {
     found.sort();
     let before = files.len();
     for file in found {
-        let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        match source_file(file.clone(), &name, index, false) {
+        let name = file.strip_prefix(base).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        match source_file(file.clone(), &name, source.format, index, false)? {
             Some(file) => files.push(file),
-            None => tracing::debug!("{}: not a text or JSON lines file, left out", file.display()),
+            None => tracing::debug!("{}: not a file of a known kind, left out", file.display()),
         }
     }
-    if files.len() == before {
-        return Err(Error::usage(format!(
-            "{}: the folder holds no .txt or .jsonl file (also .gz or .zst), correct data.source[{index}].path",
-            path.display()
-        )));
-    }
-    Ok(())
+    Ok(files.len() - before)
 }
 
 /// Files below `folder`. Links to folders are not followed: they could lead in circles.
@@ -125,53 +193,62 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn source_file(path: PathBuf, name: &str, source: usize, named: bool) -> Option<SourceFile> {
-    let (name, compression) = match name.rsplit_once('.')? {
-        (stem, "gz") => (stem, Compression::Gzip),
-        (stem, "zst") => (stem, Compression::Zstd),
+fn source_file(
+    path: PathBuf,
+    name: &str,
+    format: Option<Format>,
+    source: u16,
+    named: bool,
+) -> Result<Option<SourceFile>> {
+    let (name, compression) = match name.rsplit_once('.') {
+        Some((stem, "gz")) => (stem, Compression::Gzip),
+        Some((stem, "zst")) => (stem, Compression::Zstd),
+        Some((stem, "xz")) => (stem, Compression::Xz),
         _ => (name, Compression::None),
     };
-    let format = match name.rsplit_once('.')?.1 {
-        "txt" => Format::Text,
-        "jsonl" => Format::JsonLines,
-        _ => return None,
+    let by_name = || match name.rsplit_once('.')?.1 {
+        "txt" | "md" | "markdown" => Some(Format::Text),
+        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        "parquet" => Some(Format::Parquet),
+        "html" | "htm" | "xhtml" => Some(Format::Html),
+        _ => None,
     };
-    Some(SourceFile { path, name: name.into(), format, compression, source, named })
+    let Some(format) = format.or_else(by_name) else { return Ok(None) };
+    let bytes = fs::metadata(&path).map_err(|error| Error::io(&path, "read", &error))?.len();
+    Ok(Some(SourceFile { path, name: name.into(), format, compression, source, named, bytes }))
 }
 
-fn unsupported(path: &Path) -> Error {
+fn unsupported(path: &Path, index: u16) -> Error {
     Error::usage(format!(
-        "{}: expected a .txt or .jsonl file (also .gz or .zst); convert it to JSON lines, one object with the field \"text\" per line",
+        "{}: expected a {KINDS} file; set data.source[{index}].format, or convert it to JSON lines, one object with the field \"text\" per line",
         path.display()
     ))
 }
 
-/// SHA-256 over all source files in order: each file's name, length and bytes as stored. It changes when a document
-/// could.
+/// SHA-256 over all source files in order: each file's name, length and SHA-256. It changes when a document could.
 ///
 /// Errors: a source that is missing, unreadable or of an unsupported kind.
 pub fn source_digest(config: &DataConfig) -> Result<String> {
-    Ok(hex(&digest_files(&list(config)?)?))
+    let files = list(config)?;
+    Ok(hex(&digest_of(&files, &digest_files(&files)?)))
 }
 
-pub(crate) fn digest_files(files: &[SourceFile]) -> Result<[u8; 32]> {
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    for source in files {
-        let cannot_read = |error| Error::io(&source.path, "read", &error);
-        let mut file = File::open(&source.path).map_err(cannot_read)?;
+/// The digest of each file, read in parallel.
+pub(crate) fn digest_files(files: &[SourceFile]) -> Result<Vec<[u8; 32]>> {
+    files.par_iter().map(SourceFile::digest).collect()
+}
+
+/// One digest of files with these `digests`.
+pub(crate) fn digest_of(files: &[SourceFile], digests: &[[u8; 32]]) -> [u8; 32] {
+    let mut all = Sha256::new();
+    for (file, digest) in files.iter().zip(digests) {
         // Lengths in front keep "ab" + "c" and "a" + "bc" apart.
-        digest.update((source.name.len() as u64).to_le_bytes());
-        digest.update(&source.name);
-        digest.update(file.metadata().map_err(cannot_read)?.len().to_le_bytes());
-        loop {
-            match file.read(&mut buffer).map_err(cannot_read)? {
-                0 => break,
-                n => digest.update(&buffer[..n]),
-            }
-        }
+        all.update((file.name.len() as u64).to_le_bytes());
+        all.update(&file.name);
+        all.update(file.bytes.to_le_bytes());
+        all.update(digest);
     }
-    Ok(digest.finalize().into())
+    all.finalize().into()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,28 @@
+//! `trainyard prepare`: the data of a config, without training.
+
+use super::args::PrepareArgs;
+use super::output::{Outcome, write};
+use trainyard::config;
+use trainyard::data::Preparation;
+use trainyard::report::Detail;
+use trainyard::train::DataPlugins;
+
+pub fn run(args: &PrepareArgs) -> Outcome {
+    let config = config::load(&args.config, &args.set)?;
+    let plugins = DataPlugins::open(&config)?;
+    let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
+    let (filters, tokenizer) = (&filters, &tokenizer);
+    let preparation = Preparation { config: &config.data, filters, tokenizer, store: &store, detail: Detail::All };
+    if let Some((part, n_parts)) = args.part {
+        let n_units = preparation.prepare_part(part, n_parts)?;
+        let line = format!("part {part}/{n_parts}: {n_units} units of the corpus filtered, in {}\n", store.display());
+        return write(line.as_bytes());
+    }
+    let (folder, dataset) = preparation.prepare_in_store()?;
+    let report = &dataset.manifest.report;
+    let text = match args.json {
+        true => serde_json::json!({ "dataset": folder, "report": report }).to_string(),
+        false => report.lines().join("\n") + &format!("\ndataset: {}", folder.display()),
+    };
+    write((text + "\n").as_bytes())
+}

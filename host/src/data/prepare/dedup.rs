@@ -1,0 +1,282 @@
+//! The stages behind the filters: repetitions go, then training text that evaluations know.
+
+use super::filter::Filters;
+use super::judged::{Judged, Outcome};
+use super::pool::{Work, in_order};
+use super::stages::{Left, Stages, left_of, pieces};
+use super::store::{PieceWriter, Store, create_dir, finished_pieces, key};
+use super::units::Piece;
+use crate::data::dedup::{
+    CONTAMINATED, Candidates, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator,
+    Duplicates, Shingles, Signature, Signer,
+};
+use crate::data::{DataConfig, SourceConfig, Split, documents};
+use crate::{Error, Result};
+use std::ops::Range;
+use trainyard_plugin::{Span, Verdict};
+
+impl Stages<'_> {
+    /// Judges every document by all others. Returns each unit's new key.
+    pub fn dedup(&self, config: &DedupConfig, keys: &[String]) -> Result<Vec<String>> {
+        let stage_key = self.stage_key("dedup", &to_json(config)?, keys);
+        let new_keys = self.new_keys(&stage_key, keys);
+        if self.is_finished(&new_keys) {
+            return Ok(new_keys);
+        }
+        let pieces = pieces(self.store, keys, self.sources)?;
+        let duplicates = self.duplicates(config, &pieces)?;
+        let judge = || Ok(Judge::Duplicates(&duplicates));
+        self.judge_on("dedup", judge, &pieces, &new_keys)
+    }
+
+    /// Judges the training documents by held-out ones and by the files of the config. Returns each unit's new key.
+    pub fn decontaminate(&self, config: &DecontaminateConfig, keys: &[String]) -> Result<Vec<String>> {
+        let digests = config.files.iter().map(|file| {
+            let bytes = std::fs::read(file).map_err(|error| Error::io(file, "read", &error))?;
+            Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
+        });
+        let digests: Vec<String> = digests.collect::<Result<_>>()?;
+        let (validation, test) = (self.config.validation, self.config.test);
+        let what = format!("{} {digests:?} {validation} {test} {:?}", to_json(config)?, self.config.group);
+        let stage_key = self.stage_key("decontaminate", &what, keys);
+        let new_keys = self.new_keys(&stage_key, keys);
+        if self.is_finished(&new_keys) {
+            return Ok(new_keys);
+        }
+        let pieces = pieces(self.store, keys, self.sources)?;
+        let decontaminator = self.references(config, &pieces)?;
+        let judge = || Ok(Judge::Contamination(self.config, &decontaminator));
+        self.judge_on("decontaminate", judge, &pieces, &new_keys)
+    }
+
+    /// A stage that sees the whole corpus is a function of all units and of what the filters decide.
+    fn stage_key(&self, name: &str, config: &str, keys: &[String]) -> String {
+        let limits = self.filters.limits_key(self.filters.rules.len());
+        key([name, config, &limits, self.program].into_iter().chain(keys.iter().map(String::as_str)))
+    }
+
+    fn new_keys(&self, stage_key: &str, keys: &[String]) -> Vec<String> {
+        keys.iter().map(|before| key([before.as_str(), stage_key])).collect()
+    }
+
+    fn is_finished(&self, keys: &[String]) -> bool {
+        keys.iter().all(|key| finished_pieces(&self.store.stage(key)).last().is_some_and(|piece| piece.last))
+    }
+
+    fn duplicates(&self, config: &DedupConfig, pieces: &[Piece]) -> Result<Duplicates> {
+        let n_bytes = pieces.iter().map(|piece| piece.info.text_bytes).sum();
+        let scratch = self.store.scratch();
+        create_dir(&scratch)?;
+        let mut deduplicator = Deduplicator::new(config, &scratch);
+        let progress = self.progress.stage("sign", n_bytes);
+        let mut workers: Vec<_> =
+            (0..self.threads).map(|_| Sign { filters: self.filters, signer: Signer::new(config) }).collect();
+        in_order(pieces.iter().map(Ok), &mut workers, |(signatures, n_bytes): (Vec<(String, Signature)>, u64)| {
+            progress.advance(n_bytes);
+            signatures.into_iter().try_for_each(|(id, signature)| deduplicator.push(&id, signature))
+        })?;
+        progress.finish();
+        let mut candidates = deduplicator.finish()?;
+        if candidates.n_wanted() > 0 {
+            let progress = self.progress.stage("compare", n_bytes);
+            let mut all: Vec<(String, Shingles)> = Vec::new();
+            for piece in pieces {
+                let mut wanted = self.wanted(config, piece, &candidates)?;
+                all.append(&mut wanted);
+                for (id, shingles) in all.drain(..) {
+                    candidates.add(&id, &shingles)?;
+                }
+                progress.advance(piece.info.text_bytes);
+            }
+            progress.finish();
+        }
+        candidates.finish()
+    }
+
+    /// The shingles of the candidates in a piece.
+    fn wanted(&self, config: &DedupConfig, piece: &Piece, candidates: &Candidates) -> Result<Vec<(String, Shingles)>> {
+        let mut signer = Signer::new(config);
+        let mut all = Vec::new();
+        for judged in piece.read()? {
+            let Judged { document, .. } = judged?;
+            if candidates.wants(&document.id) {
+                let shingles = signer.shingles(&document.text);
+                all.push((document.id, shingles));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Everything that is not to be trained on.
+    fn references(&self, config: &DecontaminateConfig, pieces: &[Piece]) -> Result<Decontaminator> {
+        let mut decontaminator = Decontaminator::new(config);
+        for file in &config.files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            for document in documents(&DataConfig::new(vec![SourceConfig::new(file)]))? {
+                decontaminator.add_reference(&name, &document?.text);
+            }
+        }
+        if !config.held_out || (self.config.validation == 0.0 && self.config.test == 0.0) {
+            return Ok(decontaminator);
+        }
+        let progress = self.progress.stage("held out", pieces.iter().map(|piece| piece.info.text_bytes).sum());
+        for piece in pieces {
+            for judged in piece.read()? {
+                let judged = judged?;
+                let split = judged.split(self.config);
+                if split != Split::Train && !self.filters.drops(&judged, usize::MAX) {
+                    decontaminator.add_reference(split.name(), &judged.document.text);
+                }
+            }
+            progress.advance(piece.info.text_bytes);
+        }
+        progress.finish();
+        Ok(decontaminator)
+    }
+
+    /// Writes all pieces anew, each document with one outcome more.
+    fn judge_on<'b>(
+        &'b self,
+        name: &str,
+        judge: impl Fn() -> Result<Judge<'b>>,
+        pieces: &[Piece],
+        new_keys: &'b [String],
+    ) -> Result<Vec<String>> {
+        let mut locks = Vec::new();
+        let mut left = Vec::new();
+        for (unit, key) in new_keys.iter().enumerate() {
+            let folder = self.store.stage(key);
+            if let Left::Work = left_of(&folder, &mut locks)? {
+                let n_finished = finished_pieces(&folder).len() as u32;
+                left.extend(pieces.iter().filter(|piece| piece.unit == unit && piece.number >= n_finished));
+            }
+        }
+        let progress = self.progress.stage(name, left.iter().map(|piece| piece.info.text_bytes).sum());
+        let worker = |judge| JudgeOn { filters: self.filters, judge, store: self.store, keys: new_keys };
+        let mut workers: Vec<_> = (0..self.threads).map(|_| Ok(worker(judge()?))).collect::<Result<_>>()?;
+        in_order(left.into_iter().map(Ok), &mut workers, |n_bytes: u64| {
+            progress.advance(n_bytes);
+            Ok(())
+        })?;
+        progress.finish();
+        Ok(new_keys.to_vec())
+    }
+}
+
+/// Signs the documents that the filters keep.
+struct Sign<'a> {
+    filters: &'a Filters<'a>,
+    signer: Signer,
+}
+
+impl Work<&Piece> for Sign<'_> {
+    type Output = (Vec<(String, Signature)>, u64);
+
+    fn work(&mut self, piece: &Piece) -> Result<Self::Output> {
+        let mut signatures = Vec::new();
+        for judged in piece.read()? {
+            let judged = judged?;
+            if !self.filters.drops(&judged, usize::MAX) {
+                let signature = self.signer.sign(&judged.document.text);
+                signatures.push((judged.document.id, signature));
+            }
+        }
+        Ok((signatures, piece.info.text_bytes))
+    }
+}
+
+/// What a stage knows of the whole corpus.
+enum Judge<'a> {
+    Duplicates(&'a Duplicates),
+    Contamination(&'a DataConfig, &'a Decontaminator),
+}
+
+impl Judge<'_> {
+    /// What it says of a document that stayed so far, and its new text.
+    fn judge(&self, judged: &Judged) -> Result<(Outcome, Option<String>)> {
+        let (verdict, text, note) = match self {
+            Self::Duplicates(duplicates) => by_duplicates(duplicates, judged)?,
+            Self::Contamination(config, decontaminator) => by_references(config, decontaminator, judged),
+        };
+        Ok((Outcome::Verdict { verdict, rewrote: text.is_some(), note }, text))
+    }
+}
+
+/// A verdict, the new text, and who is meant.
+type Said = (Verdict, Option<String>, Option<String>);
+
+fn by_duplicates(duplicates: &Duplicates, judged: &Judged) -> Result<Said> {
+    let document = &judged.document;
+    if let Some(duplicate) = duplicates.get(&document.id) {
+        let verdict = Verdict::drop(duplicate.reason).score(duplicate.score);
+        return Ok((verdict, None, Some(duplicate.of.to_owned())));
+    }
+    // a document that stays beside its duplicates goes into their split
+    let head = Some(duplicates.head(&document.id)).filter(|head| *head != document.id).map(str::to_owned);
+    Ok(match duplicates.rewrite(&document.id, &document.text)? {
+        None => (Verdict::keep(), None, head),
+        Some(rewritten) => {
+            let verdict = if rewritten.is_dropped { Verdict::drop(DEDUP_REPEATED) } else { Verdict::keep() };
+            let text = Some(rewritten.text).filter(|_| verdict.keep);
+            (Verdict { spans: spans(&rewritten.spans), ..verdict }, text, head)
+        }
+    })
+}
+
+fn by_references(config: &DataConfig, decontaminator: &Decontaminator, judged: &Judged) -> Said {
+    let found = match judged.split(config) {
+        Split::Train => decontaminator.judge(&judged.document.text),
+        _ => None,
+    };
+    match found.filter(|found| found.is_contaminated) {
+        None => (Verdict::keep(), None, None),
+        Some(found) => {
+            let verdict = Verdict { spans: spans(&found.spans), ..Verdict::drop(CONTAMINATED).score(found.share) };
+            (verdict, None, Some(found.reference))
+        }
+    }
+}
+
+/// A text beyond 4 GB has no spans behind that.
+fn spans(ranges: &[Range<usize>]) -> Vec<Span> {
+    let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+    ranges.iter().map(|range| Span { start: number(range.start), end: number(range.end) }).collect()
+}
+
+/// Reads a piece, adds an outcome to each document, writes it.
+struct JudgeOn<'a> {
+    filters: &'a Filters<'a>,
+    judge: Judge<'a>,
+    store: &'a Store,
+    keys: &'a [String],
+}
+
+impl Work<&Piece> for JudgeOn<'_> {
+    type Output = u64;
+
+    fn work(&mut self, piece: &Piece) -> Result<u64> {
+        let mut writer = PieceWriter::create(&self.store.stage(&self.keys[piece.unit]), piece.number)?;
+        for judged in piece.read()? {
+            let mut judged = judged?;
+            let outcome = match self.filters.drops(&judged, usize::MAX) {
+                true => Outcome::NotAsked,
+                false => {
+                    let (outcome, text) = self.judge.judge(&judged)?;
+                    if let Some(text) = text {
+                        let before = std::mem::replace(&mut judged.document.text, text);
+                        judged.original.get_or_insert(before);
+                    }
+                    outcome
+                }
+            };
+            judged.outcomes.push(outcome);
+            writer.push(&judged)?;
+        }
+        writer.finish(piece.info.read, piece.info.last)?;
+        Ok(piece.info.text_bytes)
+    }
+}
+
+fn to_json(config: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(config).map_err(|error| Error::run(format!("config as JSON: {error}")))
+}

@@ -1,0 +1,264 @@
+//! The corpus through its filters, stage by stage, each unit's outcomes kept in the store.
+
+use super::batch::judged_batches;
+use super::chain::Chain;
+use super::filter::Filters;
+use super::judged::Judged;
+use super::pool::{Work, in_order};
+use super::store::{Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key};
+use super::units::{Batch, Piece, SourceBatches, Unit};
+use crate::data::DataConfig;
+use crate::data::write::write_file;
+use crate::report::WorkProgress;
+use crate::{Error, Result};
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+use trainyard_plugin::Filter;
+
+/// Changes with the form of pieces and with what reading makes of a file.
+const FORMAT: &str = "stage 1";
+
+/// What the stages work on.
+pub(crate) struct Stages<'a> {
+    pub config: &'a DataConfig,
+    pub filters: &'a Filters<'a>,
+    pub store: &'a Store,
+    pub units: &'a [Unit],
+    /// Per unit: its source.
+    pub sources: &'a [u16],
+    pub threads: usize,
+    /// [`program_digest`].
+    pub program: &'a str,
+    pub progress: WorkProgress,
+}
+
+/// What is left to do of a unit.
+pub(crate) enum Left {
+    Nothing,
+    Work,
+}
+
+impl Stages<'_> {
+    /// Runs the filters up to the first that must see the whole corpus, over the units of `mine`. Returns each unit's
+    /// key.
+    pub fn first(&self, mine: impl Fn(usize) -> bool) -> Result<Vec<String>> {
+        let range = &self.filters.stages()[0];
+        let keys: Vec<_> = self.units.iter().map(|unit| self.unit_key(unit, range)).collect::<Result<_>>()?;
+        let (mut locks, mut left) = (Vec::new(), Vec::new());
+        for (index, unit) in self.units.iter().enumerate().filter(|(index, _)| mine(*index)) {
+            let folder = self.store.stage(&keys[index]);
+            if let Left::Work = left_of(&folder, &mut locks)? {
+                left.push((index, unit.clone(), folder));
+            }
+        }
+        if left.is_empty() {
+            return Ok(keys);
+        }
+        let n_bytes = left.iter().map(|(_, unit, _)| unit.bytes()).sum();
+        let progress = self.progress.stage("filter", n_bytes);
+        let batches = SourceBatches::new(self.config, left.iter().cloned(), progress.position());
+        let mut workers = self.workers(|| Chain::new(self.filters, range, None, self.sources))?;
+        let mut writer: Option<PieceWriter> = None;
+        in_order(batches, &mut workers, |batch: Batch| {
+            let folder = self.store.stage(&keys[batch.unit]);
+            let mut piece = match writer.take() {
+                Some(piece) => piece,
+                None => PieceWriter::create(&folder, batch.piece)?,
+            };
+            for judged in &batch.documents {
+                piece.push(judged)?;
+                progress.text(judged.document.text.len() as u64);
+            }
+            match batch.end {
+                Some(end) => piece.finish(end.read, end.last)?,
+                None => writer = Some(piece),
+            }
+            Ok(())
+        })?;
+        progress.finish();
+        Ok(keys)
+    }
+
+    fn unit_key(&self, unit: &Unit, range: &Range<usize>) -> Result<String> {
+        let source = &self.config.source[usize::from(unit.source)];
+        let reading = (&source.document, &source.text_field, &source.id_field, &source.metadata);
+        let rest = (source.invalid_utf8, source.max_document_mb);
+        let reading =
+            serde_json::to_string(&(reading, rest)).map_err(|error| Error::run(format!("config as JSON: {error}")))?;
+        let parts = [FORMAT.to_owned(), self.program.to_owned(), reading, self.filters.outcome_key(range, unit.source)];
+        let files = unit.files.iter().zip(&unit.digests).flat_map(|(file, digest)| {
+            [file.name.clone().into_bytes(), format!("{:?}", file.format).into_bytes(), digest.to_vec()]
+        });
+        Ok(key(parts.into_iter().map(String::into_bytes).chain(files)))
+    }
+
+    /// Runs the filters `range`, of which the first must see the whole corpus, over what was judged so far under
+    /// `keys`. Returns each unit's new key.
+    pub fn next(&self, range: &Range<usize>, keys: &[String]) -> Result<Vec<String>> {
+        let limits = self.filters.limits_key(range.start);
+        let filter_keys = |source: u16| self.filters.outcome_key(range, source);
+        let two_pass = range.start..range.start + 1;
+        let observer = self.filters.outcome_key(&two_pass, 0);
+        let state_key = key(keys.iter().map(String::as_str).chain([limits.as_str(), &observer, self.program]));
+        let pieces = pieces(self.store, keys, self.sources)?;
+        let state = self.observe(range.start, &pieces, &state_key)?;
+        let new_key = |(unit, before): (usize, &String)| {
+            key([before, &limits, &state_key, &filter_keys(self.sources[unit])].map(String::as_bytes))
+        };
+        let new_keys: Vec<_> = keys.iter().enumerate().map(new_key).collect();
+        let (mut locks, mut left) = (Vec::new(), Vec::new());
+        for (unit, new_key) in new_keys.iter().enumerate() {
+            let folder = self.store.stage(new_key);
+            if let Left::Work = left_of(&folder, &mut locks)? {
+                let n_finished = finished_pieces(&folder).len() as u32;
+                left.extend(pieces.iter().filter(|piece| piece.unit == unit && piece.number >= n_finished).cloned());
+            }
+        }
+        if left.is_empty() {
+            return Ok(new_keys);
+        }
+        let name = format!("filter {}", self.filters.all[range.start].name);
+        let progress = self.progress.stage(&name, left.iter().map(|piece| piece.info.text_bytes).sum());
+        let mut workers = self.workers(|| {
+            let chain = Chain::new(self.filters, range, Some(&state), self.sources)?;
+            Ok(Judge { chain, store: self.store, keys: &new_keys })
+        })?;
+        in_order(left.into_iter().map(Ok), &mut workers, |n_bytes: u64| {
+            progress.advance(n_bytes);
+            Ok(())
+        })?;
+        progress.finish();
+        Ok(new_keys)
+    }
+
+    /// What the two-pass filter `index` makes of all documents that are kept so far.
+    fn observe(&self, index: usize, pieces: &[Piece], state_key: &str) -> Result<Vec<u8>> {
+        let path = self.store.state(state_key);
+        if let Ok(state) = fs::read(&path) {
+            return Ok(state);
+        }
+        let progress = self.progress.stage(
+            &format!("observe {}", self.filters.all[index].name),
+            pieces.iter().map(|piece| piece.info.text_bytes).sum(),
+        );
+        let mut workers =
+            self.workers(|| Ok(Observe { filters: self.filters, index, instance: (self.filters.all[index].make)()? }))?;
+        in_order(pieces.iter().map(Ok), &mut workers, |n_bytes: u64| {
+            progress.advance(n_bytes);
+            Ok(())
+        })?;
+        progress.finish();
+        let mut all = workers.into_iter();
+        let Some(mut first) = all.next() else { return Ok(Vec::new()) };
+        for other in all {
+            first.instance.merge(&other.instance.state()?)?;
+        }
+        let state = first.instance.state()?;
+        create_dir(path.parent().unwrap_or(&path))?;
+        write_file(&path, &state)?;
+        Ok(state)
+    }
+
+    fn workers<W>(&self, make: impl Fn() -> Result<W>) -> Result<Vec<W>> {
+        (0..self.threads).map(|_| make()).collect()
+    }
+}
+
+/// Locks the folder if something is left to do.
+pub(crate) fn left_of(folder: &std::path::Path, locks: &mut Vec<Lock>) -> Result<Left> {
+    let is_finished = || finished_pieces(folder).last().is_some_and(|piece| piece.last);
+    if is_finished() {
+        return Ok(Left::Nothing);
+    }
+    let lock = Lock::wait(folder)?;
+    if is_finished() {
+        return Ok(Left::Nothing);
+    }
+    locks.push(lock);
+    Ok(Left::Work)
+}
+
+/// All pieces of finished units, in order.
+///
+/// Errors: a unit that is not finished, because another machine was to do it.
+pub(crate) fn pieces(store: &Store, keys: &[String], sources: &[u16]) -> Result<Vec<Piece>> {
+    let mut all = Vec::new();
+    for (unit, key) in keys.iter().enumerate() {
+        let folder: PathBuf = store.stage(key);
+        let infos = finished_pieces(&folder);
+        if !infos.last().is_some_and(|info| info.last) {
+            return Err(Error::run(format!("{}: the unit is not finished; run prepare again", folder.display())));
+        }
+        let piece = |(number, info)| Piece { unit, source: sources[unit], folder: folder.clone(), number, info };
+        all.extend((0..).zip(infos).map(piece));
+    }
+    Ok(all)
+}
+
+impl Piece {
+    /// Its documents. The source's place in the config may have changed since they were written.
+    pub fn read(&self) -> Result<impl Iterator<Item = Result<Judged>> + use<>> {
+        let source = self.source;
+        Ok(PieceReader::open(&self.folder, self.number)?.map(move |judged| {
+            judged.map(|mut judged| {
+                judged.document.source = source;
+                judged
+            })
+        }))
+    }
+}
+
+/// Reads a piece, judges it on, writes it.
+struct Judge<'a> {
+    chain: Chain<'a>,
+    store: &'a Store,
+    keys: &'a [String],
+}
+
+impl Work<Piece> for Judge<'_> {
+    type Output = u64;
+
+    fn work(&mut self, piece: Piece) -> Result<u64> {
+        let mut writer = PieceWriter::create(&self.store.stage(&self.keys[piece.unit]), piece.number)?;
+        for batch in judged_batches(piece.read()?) {
+            let batch = Batch { unit: piece.unit, piece: piece.number, documents: batch?, end: None };
+            let batch = self.chain.work(batch)?;
+            batch.documents.iter().try_for_each(|judged| writer.push(judged))?;
+        }
+        writer.finish(piece.info.read, piece.info.last)?;
+        Ok(piece.info.text_bytes)
+    }
+}
+
+/// Shows a piece's kept documents to a two-pass filter.
+struct Observe<'a> {
+    filters: &'a Filters<'a>,
+    index: usize,
+    instance: Box<dyn Filter>,
+}
+
+impl Work<&Piece> for Observe<'_> {
+    type Output = u64;
+
+    fn work(&mut self, piece: &Piece) -> Result<u64> {
+        let is_kept = |judged: &Result<Judged>| match judged {
+            Ok(judged) => !self.filters.drops(judged, usize::MAX),
+            Err(_) => true,
+        };
+        debug_assert!(self.filters.is_two_pass(self.index), "only called for two-pass filters");
+        for batch in judged_batches(piece.read()?.filter(is_kept)) {
+            let batch = batch?;
+            let texts: Vec<_> = batch.iter().map(|judged| judged.document.text.as_str()).collect();
+            self.instance.observe(&texts)?;
+        }
+        Ok(piece.info.text_bytes)
+    }
+}
+
+/// XXH3-128 of this program's file: another build may read or filter otherwise.
+pub(crate) fn program_digest() -> Result<String> {
+    let path = std::env::current_exe().map_err(|error| Error::run(format!("cannot find this program: {error}")))?;
+    let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
+    Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
+}

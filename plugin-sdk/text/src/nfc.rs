@@ -1,0 +1,24 @@
+//! Unicode's normal form C.
+
+use std::borrow::Cow;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// The text in normal form C (UAX-15), in which texts that look alike by canonical equivalence are equal. Borrowed when
+/// it is so already.
+pub fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfc().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composes() {
+        assert_eq!(nfc("e\u{301} \u{1100}\u{1161} \u{212b}"), "é 가 Å");
+        assert!(matches!(nfc("é 中文"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,76 @@
+//! Filter `badwords`: drops documents that hold words of a list. The list is yours: none comes with it.
+//!
+//! As C4 has it (Raffel et al. 2020, arXiv 1910.10683; `C4BadWordsFilter` of datatrove 0.10): text and list are
+//! compared in lower case; an entry, which may be several words, must stand between characters that are no letters,
+//! digits or underscores, or at an end of the text. In Japanese, Thai and Chinese (`language = "ja"`, `"th"`, `"zh"`),
+//! which have no spaces, it may stand anywhere; `allow` then holds longer texts in which an entry is harmless. An entry
+//! that is itself in `allow` is switched off.
+//!
+//! A document with more than `max` of them is dropped for `badwords_found`; the score is their number, the spans are
+//! where they are (none when lower case changes the length of the text).
+
+mod list;
+
+use list::BadWords;
+use trainyard_plugin::{Create, Filter, Result, SPANS_MAX, Span, Verdict, config};
+
+config! {
+    /// Settings of `badwords`.
+    pub struct Settings {
+        /// the words and phrases
+        list: Vec<String> = [],
+        /// texts in which they are harmless
+        allow: Vec<String> = [],
+        /// language of the documents; ja, th and zh need no spaces around the words
+        language: String = "en",
+        /// most bad words of a document that stays
+        max: u32 = 0u32,
+    }
+}
+
+/// The filter.
+pub struct Badwords {
+    words: BadWords,
+    max: u32,
+}
+
+impl Create for Badwords {
+    type Config = Settings;
+
+    fn create(settings: Settings) -> Result<Self> {
+        let is_anywhere = matches!(settings.language.as_str(), "ja" | "th" | "zh");
+        Ok(Self { words: BadWords::new(&settings.list, &settings.allow, is_anywhere)?, max: settings.max })
+    }
+}
+
+impl Filter for Badwords {
+    fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
+        Ok(documents.iter().map(|document| self.verdict(document)).collect())
+    }
+}
+
+impl Badwords {
+    fn verdict(&self, document: &str) -> Verdict {
+        // the fast way for a list in ASCII: other characters that become ASCII in lower case are the Kelvin sign and İ
+        let lower = if self.words.is_ascii { document.to_ascii_lowercase() } else { document.to_lowercase() };
+        let (mut n, mut spans) = (0u32, Vec::new());
+        self.words.find(&lower, |start, end| {
+            n += 1;
+            if let (true, Ok(start), Ok(end)) = (spans.len() < SPANS_MAX, u32::try_from(start), u32::try_from(end)) {
+                spans.push(Span { start, end });
+            }
+        });
+        if n <= self.max {
+            return Verdict::keep();
+        }
+        if lower.len() != document.len() {
+            spans.clear();
+        }
+        Verdict { spans, ..Verdict::drop("badwords_found").score(n.into()) }
+    }
+}
+
+trainyard_plugin::export!(filter "badwords" = Badwords, abilities = ["idempotent"]);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Counts of kinds of characters, lines with an end mark, web addresses and paragraphs of boilerplate.
+
+use memchr::memmem;
+use std::ops::Range;
+use trainyard_text::chars::{is_digit, is_han};
+use trainyard_text::{offset_in, strip};
+
+/// Counts over the characters of a document.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All characters.
+    pub n_chars: usize,
+    /// Letters, digits, `\n`, `?`, `!`, `,` and `.`.
+    pub n_alphanumeric: usize,
+    /// Digits of all scripts.
+    pub n_digits: usize,
+    /// Space, tab, `\n`, `\r` and backspace.
+    pub n_spaces: usize,
+    /// `( ) [ ] { } ⟨ ⟩`.
+    pub n_parentheses: usize,
+    /// Alphabetic characters of all scripts.
+    pub n_letters: usize,
+}
+
+impl Counts {
+    /// Counts a document; `is_unicode` says whether letters and digits outside ASCII are alphanumeric.
+    pub fn of(text: &str, is_unicode: bool) -> Self {
+        let bytes = count_bytes(text.as_bytes());
+        let sum = |range: std::ops::RangeInclusive<u8>| range.map(|byte| bytes[usize::from(byte)]).sum::<usize>();
+        let each = |list: &[u8]| list.iter().map(|&byte| bytes[usize::from(byte)]).sum::<usize>();
+        let (n_letters, n_digits) = (sum(b'a'..=b'z') + sum(b'A'..=b'Z'), sum(b'0'..=b'9'));
+        let mut counts = Self {
+            // a byte from 0x80 to 0xbf continues a character
+            n_chars: text.len() - sum(0x80..=0xbf),
+            n_alphanumeric: n_letters + n_digits + each(b"\n?!,."),
+            n_digits,
+            n_spaces: each(b" \t\n\r\x08"),
+            n_parentheses: each(b"()[]{}"),
+            n_letters,
+        };
+        if counts.n_chars < text.len() {
+            counts.add_others(text, is_unicode);
+        }
+        counts
+    }
+
+    /// Adds the characters outside ASCII.
+    fn add_others(&mut self, text: &str, is_unicode: bool) {
+        for char in text.chars().filter(|char| !char.is_ascii()) {
+            let is_letter = is_han(char) || char.is_alphabetic();
+            let is_digit = !is_letter && is_digit(char);
+            self.n_letters += usize::from(is_letter);
+            self.n_digits += usize::from(is_digit);
+            self.n_alphanumeric += usize::from(is_unicode && (is_letter || is_digit));
+            self.n_parentheses += usize::from(matches!(char, '⟨' | '⟩'));
+        }
+    }
+}
+
+/// How often each byte occurs. Two tables in turn, so that a byte after itself does not wait.
+fn count_bytes(bytes: &[u8]) -> [usize; 256] {
+    let (mut even, mut odd) = ([0usize; 256], [0usize; 256]);
+    let pairs = bytes.chunks_exact(2);
+    for &byte in pairs.remainder() {
+        even[usize::from(byte)] += 1;
+    }
+    for pair in pairs {
+        even[usize::from(pair[0])] += 1;
+        odd[usize::from(pair[1])] += 1;
+    }
+    even.iter_mut().zip(odd).for_each(|(even, odd)| *even += odd);
+    even
+}
+
+/// Lines that are not blank, and those of them that end in one of `ends`.
+pub fn lines(text: &str, ends: &str) -> (usize, usize) {
+    let lines = text.split('\n').map(strip).filter(|line| !line.is_empty());
+    lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(line.ends_with(|char| ends.contains(char)))))
+}
+
+/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in them.
+pub fn urls(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + memmem::find(&bytes[at..], b"http")?;
+            at = start + 4;
+            let rest = &bytes[at..];
+            let rest = rest.strip_prefix(b"s").unwrap_or(rest);
+            let Some(rest) = rest.strip_prefix(b"://") else { continue };
+            let n = rest.iter().take_while(|byte| matches!(byte, b'$'..=b'_' | b'a'..=b'z' | b'!')).count();
+            if n > 0 {
+                at = bytes.len() - rest.len() + n;
+                return Some(start..at);
+            }
+        }
+    })
+}
+
+/// Where the paragraphs are, parted by `\n\n`, that hold one of the phrases, whatever its case.
+pub fn boilerplate(text: &str, phrases: &[&str]) -> impl Iterator<Item = Range<usize>> {
+    text.split("\n\n").filter_map(move |paragraph| {
+        let lower = paragraph.to_lowercase();
+        let start = offset_in(text, paragraph);
+        phrases.iter().any(|phrase| lower.contains(phrase)).then(|| start..start + paragraph.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters() {
+        let counts = Counts::of("Ab1?\n\t (x) ⟨é٣中\u{301}", false);
+        let expected =
+            Counts { n_chars: 16, n_alphanumeric: 6, n_digits: 2, n_spaces: 4, n_parentheses: 3, n_letters: 5 };
+        assert_eq!(counts, expected);
+        assert_eq!(Counts::of("é٣中a", true).n_alphanumeric, 4);
+        assert_eq!(Counts::of("", false), Counts::default());
+    }
+
+    #[test]
+    fn addresses() {
+        let found = |text| urls(text).map(|url| &text[url]).collect::<Vec<_>>();
+        assert_eq!(
+            found("see https://a.b/c?d=e#f, http://x http:// https:/y hhttp://é"),
+            ["https://a.b/c?d=e", "http://x"]
+        );
+        assert_eq!(found("httphttps://a!b~"), ["https://a!b"]);
+    }
+
+    #[test]
+    fn ended_lines() {
+        assert_eq!(lines("One. \ntwo\n\n three'\n\u{3000}\n", ".'"), (3, 2));
+        assert_eq!(lines("", "."), (0, 0));
+    }
+
+    #[test]
+    fn paragraphs_of_boilerplate() {
+        let text = "Our Privacy POLICY.\n\nText.\n\n\nno cookies";
+        let found = boilerplate(text, &["privacy policy", "cookie"]).map(|range| &text[range]).collect::<Vec<_>>();
+        assert_eq!(found, ["Our Privacy POLICY.", "\nno cookies"]);
+    }
+}

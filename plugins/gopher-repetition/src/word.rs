@@ -1,0 +1,112 @@
+//! Words: where they are, and hashes of them that can be put together.
+
+/// Base of the polynomial, modulo 2^64.
+const BASE: u64 = 0x9e6c_63d0_876a_3f6b;
+const POWERS: [u64; 64] = powers();
+/// Sums of the first powers: what digits that are one more than the byte, so that a NUL counts, add to a word.
+const SUMS: [u64; 9] = sums();
+
+/// A word and what is before it. After the last word stands one that begins and ends with the document.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// First byte in the document.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+    /// Characters of the words before it.
+    pub n_chars: u32,
+    /// Bytes of the words before it.
+    pub n_bytes: u32,
+}
+
+/// Hash of a word: its bytes + 1 as the digits of a number with the base [`BASE`]. The hash of two words written as one is
+/// that of the first times [`power`] of the second's length, plus that of the second.
+#[inline]
+pub fn hash(text: &[u8], start: usize, end: usize) -> u64 {
+    let (mut hash, mut at) = (0u64, start);
+    while at + 8 < end {
+        hash = hash.wrapping_mul(POWERS[8]).wrapping_add(value(load(text, at))).wrapping_add(SUMS[8]);
+        at += 8;
+    }
+    let n = end - at;
+    // the bytes moved up: digits that are zero lead, and count nothing
+    let last = load(text, at) << (64 - 8 * n);
+    hash.wrapping_mul(POWERS[n]).wrapping_add(value(last)).wrapping_add(SUMS[n])
+}
+
+/// Eight digits. Written out: the products do not wait for each other, as in Horner's scheme.
+#[inline]
+fn value(digits: u64) -> u64 {
+    let digit = |i: u32| (digits >> (8 * i)) & 0xff;
+    let even = digit(0).wrapping_mul(POWERS[7]).wrapping_add(digit(2).wrapping_mul(POWERS[5]));
+    let even = even.wrapping_add(digit(4).wrapping_mul(POWERS[3])).wrapping_add(digit(6).wrapping_mul(POWERS[1]));
+    let odd = digit(1).wrapping_mul(POWERS[6]).wrapping_add(digit(3).wrapping_mul(POWERS[4]));
+    let odd = odd.wrapping_add(digit(5).wrapping_mul(POWERS[2])).wrapping_add(digit(7));
+    even.wrapping_add(odd)
+}
+
+/// Eight bytes of a text from `at` on, the first one lowest; behind the end there are zeros.
+#[inline]
+pub fn load(text: &[u8], at: usize) -> u64 {
+    let rest = &text[at..];
+    match rest.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => rest.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u64::from(byte)),
+    }
+}
+
+/// BASE to a power.
+#[inline]
+pub fn power(exponent: usize) -> u64 {
+    match POWERS.get(exponent) {
+        Some(&power) => power,
+        None => BASE.wrapping_pow(exponent as u32),
+    }
+}
+
+/// A number whose every bit depends on all bits of `hash`; different for different ones.
+#[inline]
+pub fn mix(hash: u64) -> u64 {
+    let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    hash ^ hash >> 32
+}
+
+const fn powers() -> [u64; 64] {
+    let mut powers = [1u64; 64];
+    let mut i = 1;
+    while i < 64 {
+        powers[i] = powers[i - 1].wrapping_mul(BASE);
+        i += 1;
+    }
+    powers
+}
+
+const fn sums() -> [u64; 9] {
+    let mut sums = [0u64; 9];
+    let mut i = 1;
+    while i < 9 {
+        sums[i] = sums[i - 1].wrapping_add(POWERS[i - 1]);
+        i += 1;
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_put_together() {
+        let text = "a considerable intercommunicational é\0".as_bytes();
+        for middle in 1..text.len() {
+            for end in middle + 1..=text.len() {
+                let joined =
+                    hash(text, 0, middle).wrapping_mul(power(end - middle)).wrapping_add(hash(text, middle, end));
+                assert_eq!(joined, hash(text, 0, end), "{middle} {end}");
+            }
+        }
+        assert_eq!(power(70), BASE.wrapping_pow(70));
+        assert_ne!(hash(b"ab", 0, 2), hash(b"ba", 0, 2));
+        assert_ne!(hash(b"\0a", 0, 2), hash(b"a", 0, 1));
+    }
+}

@@ -1,0 +1,91 @@
+//! E-mail addresses, by what datatrove's regular expression finds:
+//!
+//! ```text
+//! \b LOCAL+ (\. LOCAL+)* @ ( (LABEL \.)+ LABEL | \[ OCTET\. OCTET\. OCTET\. (OCTET | [A-Za-z0-9-]*[A-Za-z0-9]:) ] )
+//! ```
+//!
+//! where LABEL begins and ends with a letter or digit and may hold hyphens between.
+
+use crate::ip;
+use std::ops::Range;
+
+/// The e-mail address around the at sign at `at`, beginning at `from` or later.
+pub fn around(text: &str, at: usize, from: usize) -> Option<Range<usize>> {
+    let end = domain_end(text.as_bytes(), at + 1)?;
+    local_start(text, at, from).map(|start| start..end)
+}
+
+/// Where the local part before `at` begins: the first character of those that may stand in it at which a word begins or
+/// ends, as `\b` of Python sees words.
+fn local_start(text: &str, at: usize, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut first = at;
+    while first > from {
+        let byte = bytes[first - 1];
+        // dots stand between characters only
+        let is_dot_between = byte == b'.' && first < at && bytes[first] != b'.';
+        if !is_local(byte) && !is_dot_between {
+            break;
+        }
+        first -= 1;
+    }
+    let is_boundary = |i: usize| {
+        let before = text[..i].chars().next_back().is_some_and(is_word);
+        before != is_word(bytes[i].into())
+    };
+    (first..at).find(|&i| bytes[i] != b'.' && is_boundary(i))
+}
+
+/// Where the domain ends that begins at `start`.
+fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
+    if bytes.get(start) == Some(&b'[') {
+        return literal_end(bytes, start + 1);
+    }
+    let (mut label, mut n_labels, mut end) = (start, 0, None);
+    loop {
+        let run = bytes[label..].iter().take_while(|&&byte| is_label(byte)).count();
+        let name = &bytes[label..label + run];
+        if !name.first().is_some_and(u8::is_ascii_alphanumeric) {
+            return end;
+        }
+        n_labels += 1;
+        let length = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
+        if n_labels > 1 {
+            end = Some(label + length);
+        }
+        if length < run || bytes.get(label + run) != Some(&b'.') {
+            return end;
+        }
+        label += run + 1;
+    }
+}
+
+/// Where a domain in brackets ends: an IP address, or one whose last part is a name and a colon.
+fn literal_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    for _ in 0..3 {
+        at = ip::octet_and_dot(bytes, at)?;
+    }
+    let run = bytes[at..].iter().take_while(|&&byte| is_label(byte)).count();
+    let last = &bytes[at..at + run];
+    let is_named = bytes.get(at + run) == Some(&b':') && last.last().is_some_and(u8::is_ascii_alphanumeric);
+    if !is_named && !ip::is_octet(last) {
+        return None;
+    }
+    let end = at + run + usize::from(is_named);
+    (bytes.get(end) == Some(&b']')).then_some(end + 1)
+}
+
+fn is_local(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&byte)
+}
+
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+/// What `\w` of Python matches. Rust takes some marks for letters that Python does not, which matters only where an
+/// address is glued to one.
+fn is_word(char: char) -> bool {
+    char == '_' || char.is_alphanumeric()
+}

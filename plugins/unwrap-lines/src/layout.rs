@@ -1,0 +1,77 @@
+//! The width at which a document was wrapped, and where it was.
+
+use crate::line::Line;
+
+/// Fewest line ends inside of paragraphs from which a width is estimated.
+const PAIRS_MIN: usize = 3;
+
+/// Fewest lines of a paragraph that make verse of their capital letters.
+const VERSE_LINES_MIN: usize = 4;
+
+/// The lines of a document.
+#[derive(Debug)]
+pub struct Layout {
+    lines: Vec<Line>,
+    /// Columns at which lines were wrapped; 0 when too few tell.
+    pub width: usize,
+}
+
+impl Layout {
+    /// Measures a document.
+    pub fn of(document: &str) -> Self {
+        let mut layout = Self { lines: Vec::new(), width: 0 };
+        let mut start = 0;
+        for line in document.split('\n') {
+            layout.lines.push(Line::of(document, start, start + line.len()));
+            start += line.len() + 1;
+        }
+        // the last line of a paragraph is as long as it happens to be
+        let mut widths: Vec<_> = layout.pairs().map(|[line, _]| line.width).collect();
+        if widths.len() >= PAIRS_MIN {
+            let nine_of_ten = widths.len() * 9 / 10;
+            layout.width = *widths.select_nth_unstable(nine_of_ten).1;
+        }
+        layout
+    }
+
+    /// Two lines at a time of which neither is blank.
+    fn pairs(&self) -> impl Iterator<Item = &[Line; 2]> {
+        self.lines.array_windows().filter(|[line, next]| !line.is_blank() && !next.is_blank())
+    }
+
+    /// Lines that no blank line parts.
+    pub fn paragraphs(&self) -> impl Iterator<Item = &[Line]> {
+        self.lines.split(Line::is_blank)
+    }
+
+    /// Whether the first word of the next line had no room behind a line.
+    pub fn is_wrapped(&self, line: &Line, next: &Line) -> bool {
+        line.width + 1 + next.first_word > self.width
+    }
+
+    /// Whether a line inside of a wrapped paragraph goes on in the next: editors who mark or correct a book leave lines
+    /// that are a little shorter. One that ends a sentence may well end a paragraph, so it has to be nearly full.
+    pub fn goes_on(&self, line: &Line, next: &Line, ends_sentence: bool) -> bool {
+        let slack = if ends_sentence { self.width / 16 } else { self.width / 4 };
+        line.width + 1 + next.first_word + slack > self.width
+    }
+
+    /// The share of lines inside of paragraphs behind which there was no room.
+    pub fn wrapped_share(&self) -> f64 {
+        let n_wrapped = self.pairs().filter(|[line, next]| self.is_wrapped(line, next)).count();
+        n_wrapped as f64 / self.pairs().count() as f64
+    }
+
+    /// Whether a paragraph is verse: its lines end where the poet ends them, and begin with capital letters.
+    pub fn is_verse(&self, document: &str, paragraph: &[Line]) -> bool {
+        let begins_capital = |line: &Line| {
+            let first = document[line.start..line.end].chars().find(|char| char.is_alphanumeric());
+            first.is_some_and(char::is_uppercase)
+        };
+        if paragraph.len() >= VERSE_LINES_MIN && paragraph.iter().all(begins_capital) {
+            return true;
+        }
+        let n_wrapped = paragraph.array_windows().filter(|[line, next]| self.is_wrapped(line, next)).count();
+        2 * n_wrapped < paragraph.len().saturating_sub(1)
+    }
+}
