@@ -1,11 +1,15 @@
 //! The data path, with plugins small enough to predict: a byte is a token, a filter is a closure.
 
 mod batches;
+mod mixture;
+mod packing;
 mod prepare;
 mod reading;
+mod resume;
 mod shards;
 mod sources;
 mod store;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fs;

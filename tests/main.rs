@@ -10,6 +10,7 @@ mod compat; // what was published stays
 mod config;
 mod data;
 mod develop; // list and dev
+mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod explain; // why documents stay or go
 mod filters; // verdicts of datatrove

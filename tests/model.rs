@@ -52,6 +52,63 @@ fn recomputation_changes_no_bit() {
     }
 }
 
+/// Documents that share a sequence have the hidden states and gradients that they have alone, and none beside others.
+///
+/// Alone, a document is a batch of other sizes, whose products may add in another order: 1e-12 in f64.
+#[test]
+fn packed_documents_are_as_if_each_were_alone() {
+    for (model, recompute) in [("gpt2", false), ("llama", false), ("llama", true)] {
+        let config = golden(model, &["train.precision=f64"]);
+        let (lengths, length): ([u32; 6], _) = ([4, 1, 6, 11, 2, 9], 11);
+        let rows: u32 = lengths.iter().sum();
+        let ids: Vec<u32> = (0..rows).map(|i| i * i % VOCAB as u32).collect();
+        let positions: Vec<u32> = lengths.into_iter().flat_map(|length| 0..length).collect();
+        let width = config.model.width;
+        let dhidden: Vec<f64> = (0..rows as usize * width).map(|i| (i as f64).sin()).collect();
+        let mut model = transformer(&config, recompute);
+        let packed = pass(&mut model, &ids, &positions, length, &dhidden);
+        let packed_gradients = gradients_of(&model);
+        let mut model = transformer(&config, recompute);
+        let (mut alone, mut start) = (Vec::new(), 0);
+        for length in lengths.map(|length| length as usize) {
+            let rows = start..start + length;
+            let (ids, positions) = (&ids[rows.clone()], &positions[rows]);
+            let dhidden = &dhidden[start * width..(start + length) * width];
+            // Gradients of parameters add up.
+            alone.extend(pass(&mut model, ids, positions, length, dhidden));
+            start += length;
+        }
+        assert_near("hidden states", &packed, &alone);
+        for ((name, packed), (_, alone)) in packed_gradients.iter().zip(&gradients_of(&model)) {
+            assert_near(name, packed, alone);
+        }
+    }
+}
+
+/// The hidden states of a forward; gradients are added to those of the model.
+fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
+    let tokens = Tokens { ids, positions, length };
+    let hidden = model.forward(&tokens, None).unwrap();
+    let dhidden = Tensor::from_slice(dhidden, hidden.shape(), hidden.device()).unwrap();
+    let values = hidden.flatten_all().unwrap().to_vec1().unwrap();
+    model.backward(&tokens, None, &dhidden).unwrap();
+    values
+}
+
+fn gradients_of(model: &Transformer) -> Vec<(String, Vec<f64>)> {
+    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
+    model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect()
+}
+
+#[track_caller]
+fn assert_near(what: &str, got: &[f64], expected: &[f64]) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
+    for (i, (a, b)) in got.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() < 1e-12 * scale, "{what}[{i}]: got {a}, expected {b}");
+    }
+}
+
 /// Counted by hand: C = width, Q = columns of q, k and v, E and H = network before and after its activation, S = what a
 /// norm keeps of a row.
 #[test]

@@ -63,8 +63,16 @@ pub fn rotary(qkv: &Tensor, positions: &[u32], shape: Shape, theta: f64) -> Resu
     Tensor::cat(&[&x, &values], 1)?.reshape((rows, ()))
 }
 
-/// Self-attention. qkv `[sequences · length, (heads + 2 · kv_heads) · d]` → `[sequences · length, heads · d]`.
+/// Self-attention of sequences that are one document each.
+/// qkv `[sequences · length, (heads + 2 · kv_heads) · d]` → `[sequences · length, heads · d]`.
 pub fn attention(qkv: &Tensor, shape: Shape) -> Result<Tensor> {
+    let rows = qkv.dim(0)?;
+    packed_attention(qkv, &vec![0; rows], shape)
+}
+
+/// Self-attention in which a row sees only rows of its own document, `document[row]`, by a mask of the whole
+/// [length, length].
+pub fn packed_attention(qkv: &Tensor, document: &[usize], shape: Shape) -> Result<Tensor> {
     let Shape { length, heads, kv_heads, head_width: d, span } = shape;
     let sequences = qkv.dim(0)? / length;
     let part = |start: usize, n: usize| {
@@ -75,12 +83,16 @@ pub fn attention(qkv: &Tensor, shape: Shape) -> Result<Tensor> {
     };
     let (q, k, v) = (part(0, heads)?, part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?);
     let mut scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / (d as f64).sqrt())?;
-    if span == Span::Causal {
-        let future: Vec<f64> =
-            (0..length * length).map(|i| if i % length > i / length { f64::NEG_INFINITY } else { 0.0 }).collect();
-        let future = Tensor::from_vec(future, (length, length), qkv.device())?.to_dtype(qkv.dtype())?;
-        scores = scores.broadcast_add(&future)?;
-    }
+    let is_hidden = |sequence: usize, query: usize, key: usize| {
+        let document = &document[sequence * length..][..length];
+        document[query] != document[key] || (span == Span::Causal && key > query)
+    };
+    let hidden: Vec<f64> = (0..sequences * length * length)
+        .map(|i| (i / length / length, i / length % length, i % length))
+        .map(|(sequence, query, key)| if is_hidden(sequence, query, key) { f64::NEG_INFINITY } else { 0.0 })
+        .collect();
+    let hidden = Tensor::from_vec(hidden, (sequences, 1, length, length), qkv.device())?.to_dtype(qkv.dtype())?;
+    scores = scores.broadcast_add(&hidden)?;
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
     let probabilities = shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)?;
     probabilities.matmul(&v)?.transpose(1, 2)?.reshape((sequences * length, heads * d))

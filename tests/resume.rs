@@ -70,12 +70,14 @@ fn last_checkpoint(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The metrics without the one number that is a time, and what plugins did in the process that ended the run.
+/// The metrics without the numbers that are times, and what plugins did in the process that ended the run.
 fn metrics(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap();
     let record = |line: &str| {
         let mut record: Value = serde_json::from_str(line).unwrap();
-        record.as_object_mut().unwrap().remove("tokens_per_second");
+        for time in ["tokens_per_second", "data_wait_ms"] {
+            record.as_object_mut().unwrap().remove(time);
+        }
         record
     };
     text.lines().map(record).filter(|record| record.get("plugins").is_none()).collect()
@@ -126,6 +128,55 @@ fn a_save_cut_short_is_as_if_it_had_not_begun() {
         assert!(last_checkpoint(folder.path()) == expected);
         assert!(!partial.exists());
     }
+}
+
+/// Packed documents of two sources, whose weights change in the middle of the run.
+fn mixed_folder() -> TempDir {
+    let folder = run_folder();
+    fs::create_dir(folder.path().join("more")).unwrap();
+    for part in 0..5 {
+        let [from, to] = ["text", "more"].map(|source| folder.path().join(format!("{source}/{part}.txt")));
+        fs::rename(from, to).unwrap();
+    }
+    let config = fs::read_to_string(folder.path().join("run.toml")).unwrap();
+    let data = r#"packing = "best-fit"
+source = [{ path = "text", document = "line" }, { path = "more", document = "line", weight = 0.5 }]
+curriculum = [{ from = 0.5, weights = { more = 3 } }]"#;
+    let config = config.replace(r#"source = [{ path = "text" }]"#, data);
+    fs::write(folder.path().join("run.toml"), config).unwrap();
+    folder
+}
+
+/// Killed anywhere, and resumed with another number of workers.
+#[test]
+fn a_packed_and_mixed_run_resumes_exactly() {
+    let whole = mixed_folder();
+    let outcome = train(whole.path(), &["--json"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let expected = (last_checkpoint(whole.path()), metrics(whole.path()));
+    let summary: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let sources = summary["sources"].as_array().unwrap();
+    assert_eq!((&sources[0]["name"], &sources[1]["name"]), (&Value::from("text"), &Value::from("more")));
+    let drawn = |source: &Value| source["sequences"].as_u64().unwrap();
+    assert_eq!(drawn(&sources[0]) + drawn(&sources[1]), 40 * 4 * 2);
+    assert!(summary["data_wait"].as_f64().unwrap() < summary["seconds"].as_f64().unwrap());
+    assert!(outcome.stderr.contains("packing: "), "{}", outcome.stderr);
+    for (ms, workers) in [(90, 0), (140, 2), (200, 5)] {
+        let killed = mixed_folder();
+        let arguments = ["train", "run.toml", "--resume"];
+        let outcome = trainyard(&arguments).in_folder(killed.path()).kill_after(Duration::from_millis(ms));
+        let setting = format!("train.workers={workers}");
+        let last = train(killed.path(), &["--resume", "--set", &setting]);
+        assert_eq!(last.code, 0, "{}", last.stderr);
+        assert!(
+            last_checkpoint(killed.path()) == expected.0,
+            "another checkpoint after a kill at {ms} ms: {outcome:?}"
+        );
+        assert!(metrics(killed.path()) == expected.1, "other metrics after a kill at {ms} ms: {outcome:?}");
+    }
+    let outcome = train(whole.path(), &["--resume", "--set", "data.packing=pad"]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("cannot resume: data.packing changed"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Corpus, END, byte_tokenizer, filter, json_lines, named, read, text, texts};
 use std::collections::BTreeMap;
 use std::fs;
-use trainyard::data::{Dataset, Shard, Split, compression_baseline, open, prepare};
+use trainyard::data::{Dataset, Shard, Split, compression_baseline, open};
 use trainyard_plugin::{Filter, PluginError, Verdict};
 
 fn numbers(n: usize) -> String {

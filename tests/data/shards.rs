@@ -6,11 +6,11 @@ use std::path::Path;
 use tempfile::TempDir;
 use trainyard::data::{Shard, ShardInfo, ShardWriter, open};
 
-fn info(n_vocabulary: u32, end_of_text: Option<u32>) -> ShardInfo {
+pub fn info(n_vocabulary: u32, end_of_text: Option<u32>) -> ShardInfo {
     ShardInfo { n_vocabulary, end_of_text, tokenizer: [7; 32], source: [9; 32] }
 }
 
-fn write(path: &Path, info: ShardInfo, documents: &[&[u32]]) -> trainyard::Result<Shard> {
+pub fn write(path: &Path, info: ShardInfo, documents: &[&[u32]]) -> trainyard::Result<Shard> {
     let mut writer = ShardWriter::create(path, info)?;
     for document in documents {
         writer.push(document)?;

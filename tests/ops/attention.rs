@@ -20,18 +20,47 @@ fn attention_equals_its_reference() -> Outcome {
     Ok(())
 }
 
+/// Sequences of several documents, with bounds inside, at and across the blocks of queries, a document of one row, and
+/// another division in each sequence.
+#[test]
+fn no_query_sees_a_key_of_another_document() -> Outcome {
+    let lengths: [&[&[usize]]; 3] = [&[&[3, 4], &[7]], &[&[1, 31, 1, 37], &[32, 38], &[69, 1]], &[&[100, 60, 1, 39]]];
+    for dtype in TYPES {
+        for documents in lengths {
+            for (heads, kv_heads, head_width) in [(3, 3, 5), (4, 2, 16), (2, 1, 8)] {
+                for span in [Span::Causal, Span::Full] {
+                    let length = documents[0].iter().sum();
+                    let documents = documents.iter().copied().flatten().copied();
+                    packed_equals_reference(Shape { length, heads, kv_heads, head_width, span }, documents, dtype)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 fn equals_reference(shape: Shape, sequences: usize, dtype: DType) -> Outcome {
-    let (rows, width) = (sequences * shape.length, shape.out_width());
+    packed_equals_reference(shape, std::iter::repeat_n(shape.length, sequences), dtype)
+}
+
+/// Forward and backward over documents of these `lengths`, which fill whole sequences.
+fn packed_equals_reference(shape: Shape, lengths: impl Iterator<Item = usize>, dtype: DType) -> Outcome {
+    let (mut positions, mut document) = (Vec::new(), Vec::new());
+    for (index, length) in lengths.enumerate() {
+        positions.extend(0..length as u32);
+        document.resize(positions.len(), index);
+    }
+    let (rows, width) = (positions.len(), shape.out_width());
     let qkv = var("qkv", &[rows, shape.qkv_width()], dtype);
     let dout = random("dout", &[rows, width], dtype);
-    let expected = reference::attention(&qkv, shape)?;
+    let expected = reference::packed_attention(&qkv, &document, shape)?;
     let grads = (&expected * &dout)?.sum_all()?.backward()?;
     let out = random("old out", &[rows, width], dtype);
-    let lse = zeros(&[sequences, shape.heads, shape.length], dtype);
-    attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+    let lse = zeros(&[rows / shape.length, shape.heads, shape.length], dtype);
+    attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
     assert_close("out", &out, &expected);
     let dqkv = random("old", &[rows, shape.qkv_width()], dtype);
-    attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, None, &dqkv)?;
+    attention::backward(&engine(), &dout, &qkv, &out, &lse, &positions, shape, None, &dqkv)?;
     assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap());
     Ok(())
 }
@@ -42,9 +71,10 @@ fn attention_is_right_for_extreme_scores() -> Outcome {
     for dtype in TYPES {
         for factor in [0.0, 30.0] {
             let shape = shape(70, 2, 16);
+            let positions: Vec<u32> = (0..70).collect();
             let qkv = (random("qkv", &[70, shape.qkv_width()], dtype) * factor)?;
             let (out, lse) = (zeros(&[70, 32], dtype), zeros(&[1, 2, 70], dtype));
-            attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+            attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
             let expected = reference::attention(&qkv, shape)?;
             let far = ((&out - expected)?.abs()?.max_all()?.to_dtype(DType::F64)?).to_scalar::<f64>()?;
             assert!(far <= factor * 1e-3, "off by {far}");
@@ -77,27 +107,31 @@ fn cached_attention_equals_its_reference() -> Outcome {
 #[test]
 fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
     for (kv_heads, span) in [(2, Span::Causal), (1, Span::Causal), (1, Span::Full)] {
-        dropout_gradient(Shape { kv_heads, span, ..shape(9, 2, 3) })?;
+        for documents in [[9, 0], [4, 5]] {
+            dropout_gradient(Shape { kv_heads, span, ..shape(9, 2, 3) }, documents)?;
+        }
     }
     Ok(())
 }
 
-fn dropout_gradient(shape: Shape) -> Outcome {
+/// Two sequences of the same documents; the masks of all their rows differ.
+fn dropout_gradient(shape: Shape, documents: [u32; 2]) -> Outcome {
+    let positions: Vec<u32> = [documents, documents].concat().into_iter().flat_map(|length| 0..length).collect();
     let (rows, width, qkv_width) = (2 * shape.length, shape.out_width(), shape.qkv_width());
     let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 5, rate: 0.3 };
     let dout = random("dout", &[rows, width], DType::F64);
     let value = |qkv: &Tensor| -> Result<(f64, Tensor, Tensor), Box<dyn std::error::Error>> {
         let (out, lse) = (zeros(&[rows, width], DType::F64), zeros(&[2, shape.heads, shape.length], DType::F64));
-        attention::forward(&engine(), qkv, shape, Some(&mask), &out, &lse)?;
+        attention::forward(&engine(), qkv, &positions, shape, Some(&mask), &out, &lse)?;
         Ok(((&out * &dout)?.sum_all()?.to_scalar()?, out, lse))
     };
     let qkv = random("qkv", &[rows, qkv_width], DType::F64);
     let (_, out, lse) = value(&qkv)?;
     let plain = zeros(&[rows, width], DType::F64);
-    attention::forward(&engine(), &qkv, shape, None, &plain, &lse.copy()?)?;
+    attention::forward(&engine(), &qkv, &positions, shape, None, &plain, &lse.copy()?)?;
     assert!((&out - &plain)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
     let dqkv = zeros(&[rows, qkv_width], DType::F64);
-    attention::backward(&engine(), &dout, &qkv, &out, &lse, shape, Some(&mask), &dqkv)?;
+    attention::backward(&engine(), &dout, &qkv, &out, &lse, &positions, shape, Some(&mask), &dqkv)?;
     let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.flatten_all()?.to_vec1::<f64>()?);
     for i in (0..flat.len()).step_by(7) {
         let moved = |by: f64| {

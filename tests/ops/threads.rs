@@ -36,9 +36,9 @@ fn attention_and_linear() -> Results {
     let (positions, table) = ((0..ROWS as u32).collect::<Vec<_>>(), Table::new(ROWS, 24, 1e4, DTYPE)?);
     rotary::forward(&engine(), &qkv, &positions, shape, &table)?;
     let (out, lse) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[3, 4, 171], DTYPE));
-    attention::forward(&engine(), &qkv, shape, None, &out, &lse)?;
+    attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
     let dqkv = zeros(&[ROWS, n], DTYPE);
-    attention::backward(&engine(), &x, &qkv, &out, &lse, shape, None, &dqkv)?;
+    attention::backward(&engine(), &x, &qkv, &out, &lse, &positions, shape, None, &dqkv)?;
     rotary::backward(&engine(), &dqkv, &positions, shape, &table)?;
     let (dx, dw, db) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[WIDTH, n], DTYPE), zeros(&[n], DTYPE));
     linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;

@@ -4,13 +4,13 @@ use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
-use crate::data::{Batch, Loader, Position};
+use crate::data::{Batch, Position};
 use crate::loss::Program;
 use crate::ops::{OpGroup, keep_awake, measure_peak};
 use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
-use crate::train::{Memory, RunPlugins, Trainer};
+use crate::train::{Memory, RunPlugins, Trainer, loader};
 use crate::{Error, Result};
 use std::time::{Duration, Instant};
 use trainyard_plugin::Kind;
@@ -46,9 +46,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
             let program = compile(&plugins.loss)?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
             let data = plugins.data.prepare(config, folder.path())?;
-            let (context, batch, seed) = (config.model.context, config.train.batch, config.run.seed);
-            let token_bytes = &data.tokenizer.token_bytes;
-            let mut loader = Loader::new(&data.train, context, batch, seed, token_bytes, Position::default())?;
+            let mut loader = loader(config, &data, Position::default())?;
             let batches = std::iter::repeat_with(|| loader.next_batch());
             time(config, options, data.tokenizer.n_tokens, program, batches)
         }
@@ -109,6 +107,7 @@ fn time(
             tokens_per_second,
             share_of_peak: tokens_per_second * trainer.model.flops_per_token() / peak,
             seconds: started.elapsed().as_secs_f64(),
+            data_wait: 0.0,
         });
     }
     let wall = begun.elapsed();

@@ -131,7 +131,7 @@ impl RunConfig {
             let message = format!("expected at most train.steps, which is {steps}, got {warmup}");
             root.conflict(&["schedule.warmup", "train.steps"], message);
         }
-        if self.train.patience > 0 && self.data.validation == 0.0 {
+        if self.train.patience > 0 && !self.data.has_validation() {
             let message = "needs held-out text: set data.validation above 0, or patience to 0";
             root.conflict(&["train.patience", "data.validation"], message);
         }

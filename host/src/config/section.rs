@@ -190,11 +190,13 @@ impl<'a> Section<'a> {
         Self::new(self.path_of(key), at, table, self.scope).finish(read)
     }
 
-    /// A table of its own; none when the key is absent.
+    /// A table inside this one; none when the key is absent.
     pub fn optional<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
         let is_there = self.table.contains_key(key);
-        let value = self.section(key, read);
-        is_there.then_some(value)
+        if !is_there {
+            self.asked.push(key);
+        }
+        is_there.then(|| self.section(key, read))
     }
 
     /// A list of tables; none when the key is absent.

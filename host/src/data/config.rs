@@ -1,6 +1,8 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
 use super::dedup::{DecontaminateConfig, DedupConfig};
+use super::load::{CurriculumConfig, Packing};
+use super::tokens::TokensConfig;
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;
@@ -20,6 +22,8 @@ pub struct DataConfig {
     pub scores: bool,
     /// Threads; 0 takes all cores.
     pub threads: usize,
+    /// How documents become sequences.
+    pub packing: Packing,
     /// Where finished work is kept, for this run and others; `run.dir/store` if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
@@ -29,7 +33,13 @@ pub struct DataConfig {
     /// `[data.decontaminate]`: training text that evaluations know, which goes last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decontaminate: Option<DecontaminateConfig>,
-    /// `[[data.source]]`, at least one.
+    /// Tokens that another program wrote, in place of sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensConfig>,
+    /// `[[data.curriculum]]`, the first to begin first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub curriculum: Vec<CurriculumConfig>,
+    /// `[[data.source]]`, at least one unless there are tokens.
     pub source: Vec<SourceConfig>,
     /// `[[data.filter]]`, applied in this order, after those of the source.
     pub filter: Vec<PluginConfig>,
@@ -115,9 +125,12 @@ impl DataConfig {
             group: None,
             scores: true,
             threads: 0,
+            packing: Packing::default(),
             store: None,
             dedup: None,
             decontaminate: None,
+            tokens: None,
+            curriculum: Vec::new(),
             source,
             filter: Vec::new(),
         }
@@ -132,11 +145,15 @@ impl DataConfig {
 
     /// What `[data]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        let source = section.sections("source", SourceConfig::read);
-        if source.as_ref().is_none_or(Vec::is_empty) {
-            section.problem("source", "expected at least one [[data.source]], got none");
+        let tokens = TokensConfig::read(section);
+        let mut source = section.sections("source", SourceConfig::read).unwrap_or_default();
+        match &tokens {
+            None if source.is_empty() => section.problem("source", "expected at least one [[data.source]], got none"),
+            Some(_) if !source.is_empty() => {
+                section.conflict(&["tokens", "source"], "expected tokens or sources, got both");
+            }
+            _ => {}
         }
-        let mut source = source.unwrap_or_default();
         if let Some(twice) = name_apart(&mut source) {
             section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
         }
@@ -152,17 +169,37 @@ impl DataConfig {
             group,
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
+            packing: Packing::read(section),
             store: section.path("store"),
             dedup: section.optional("dedup", DedupConfig::read),
             decontaminate: section.optional("decontaminate", DecontaminateConfig::read),
+            curriculum: CurriculumConfig::read(section, &source),
+            tokens,
             ..Self::new(source)
         };
+        if config.tokens.is_some() && !config.filter.is_empty() {
+            section
+                .conflict(&["filter", "tokens"], "filters judge text, and data.tokens has none: remove one of the two");
+        }
         if config.validation + config.test >= 1.0 {
             let message =
                 format!("expected less than 1 together with data.test, got {} + {}", config.validation, config.test);
             section.conflict(&["validation", "test"], message);
         }
         config
+    }
+}
+
+impl DataConfig {
+    /// Whether anything is held out for validation.
+    pub fn has_validation(&self) -> bool {
+        self.tokens.as_ref().map_or(self.validation > 0.0, |tokens| tokens.validation.is_some())
+    }
+
+    /// Whether some source is met more often than another, at some time.
+    pub fn is_mixed(&self) -> bool {
+        let first = self.source.first().map_or(1.0, |source| source.weight);
+        !self.curriculum.is_empty() || self.source.iter().any(|source| source.weight != first)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was prepared, from what, and what became of every document.
 
+use super::load::Shard;
 use super::prepare::Baseline;
 use super::rules::FilterRules;
 use super::split::Split;
@@ -78,6 +79,13 @@ pub struct FileEntry {
     pub bytes: u64,
     /// A shard's own checksum; XXH3-128 of any other file.
     pub xxh3: String,
+}
+
+impl FileEntry {
+    /// Of a shard.
+    pub(super) fn of(shard: &Shard) -> Self {
+        Self { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
+    }
 }
 
 /// What became of the documents: read = empty + invalid UTF-8 dropped + dropped by the filters + kept.
@@ -180,6 +188,41 @@ pub struct SplitReport {
     pub tokens: u64,
     /// `bytes / tokens`.
     pub bytes_per_token: f64,
+    /// Where each source's documents are; those of one source are neighbours.
+    #[serde(default)]
+    pub sources: Vec<SourceSpan>,
+}
+
+/// One source's documents within a split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSpan {
+    /// The source.
+    pub name: String,
+    /// Its documents in the split.
+    pub documents: u64,
+    /// Their text in UTF-8.
+    pub bytes: u64,
+    /// Their tokens, the end of text after each included.
+    pub tokens: u64,
+    /// Index of the first document in the split.
+    pub first_document: u64,
+    /// Place of its first token in the stream.
+    pub first_token: u64,
+}
+
+impl SourceSpan {
+    /// Adds a document of `source` to the spans of its split: to the last if that is the source's, else to a new one.
+    pub(super) fn count(spans: &mut Vec<Self>, source: &str, first_token: u64, tokens: u64, bytes: u64) {
+        if spans.last().is_none_or(|last| last.name != source) {
+            let first_document = spans.last().map_or(0, |last| last.first_document + last.documents);
+            spans.push(Self { name: source.into(), first_document, first_token, ..Self::default() });
+        }
+        if let Some(span) = spans.last_mut() {
+            span.documents += 1;
+            span.tokens += tokens;
+            span.bytes += bytes;
+        }
+    }
 }
 
 /// The held-out text under general-purpose compressors.

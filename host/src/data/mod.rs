@@ -18,14 +18,17 @@ mod rules;
 mod sort;
 mod split;
 pub mod stats;
+mod tokens;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use load::{
-    Batch, Dataset, Loader, Permutation, Position, Shard, ShardInfo, ShardWriter, TokenizerFiles, eval_batches, open,
+    Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,
+    ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
 pub use manifest::{
-    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Lineage, Manifest, SplitReport, TokenizerReport, UnitReport,
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport,
+    UnitReport,
 };
 pub use prepare::{
     Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, batches, compression_baseline, texts,
@@ -33,6 +36,7 @@ pub use prepare::{
 pub use read::{Document, documents, source_digest};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
+pub use tokens::{TokenFormat, TokensConfig, import};
 
 /// Where a dataset came from: a file beside its manifest.
 pub(crate) const LINEAGE: &str = "lineage.json";

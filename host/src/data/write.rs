@@ -42,7 +42,14 @@ impl TemporaryFile {
         // The new name is durable when its folder is.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, "sync", &error))?;
-        Ok(self.path)
+        Ok(path.clone())
+    }
+}
+
+impl Drop for TemporaryFile {
+    /// A file that was not finished is not left on a disk that may be full. After `finish` there is none of this name.
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.temporary));
     }
 }
 

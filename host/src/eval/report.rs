@@ -3,7 +3,7 @@
 use super::{Evaluator, continue_text, text_metrics};
 use crate::Result;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Shard, eval_batches};
+use crate::data::{Dataset, Shard, packed_eval_batches};
 use crate::model::Transformer;
 use crate::report::{Baseline, FinalReport, MetricValue};
 use crate::train::RunPlugins;
@@ -20,7 +20,7 @@ pub fn final_report(
     let mut measure = |shard: &Option<Shard>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
         let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
-        let batches = eval_batches(shard, context, config.train.batch, token_bytes, 0)?;
+        let batches = packed_eval_batches(shard, config.data.packing, context, config.train.batch, token_bytes, 0)?;
         let mut values = evaluator.evaluate(model, batches, step)?;
         values.extend(text_metrics(plugins, data, model, shard, &config.sample)?);
         Ok(values)

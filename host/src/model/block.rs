@@ -33,7 +33,7 @@ pub(super) struct Block {
 pub(super) struct Pass<'a> {
     pub engine: &'a Engine,
     pub shape: attention::Shape,
-    /// `[rows]`: the position of each row in its sequence.
+    /// `[rows]`: the position of each row in its document.
     pub positions: &'a [u32],
     pub rotary: Option<&'a rotary::Table>,
     pub dropout: Option<Masks<'a>>,
@@ -75,7 +75,7 @@ impl Block {
             None => {
                 let mask = pass.dropout.map(|masks| masks.mask(self.layer, Site::InAttention));
                 let (out, log_sum_exp) = (&kept.attention, &kept.log_sum_exp);
-                attention::forward(engine, &kept.qkv, pass.shape, mask.as_ref(), out, log_sum_exp)?;
+                attention::forward(engine, &kept.qkv, pass.positions, pass.shape, mask.as_ref(), out, log_sum_exp)?;
             }
             Some(Cache { keys_values, position }) => {
                 attention::cached(engine, &kept.qkv, pass.shape, position, keys_values, &kept.attention)?;
@@ -103,7 +103,8 @@ impl Block {
         self.project.backward(engine, dbranch, &kept.attention, &d.attention)?;
         let mask = pass.dropout.map(|masks| masks.mask(self.layer, Site::InAttention));
         let (qkv, out, log_sum_exp) = (&kept.qkv, &kept.attention, &kept.log_sum_exp);
-        attention::backward(engine, &d.attention, qkv, out, log_sum_exp, pass.shape, mask.as_ref(), &d.qkv)?;
+        let (shape, positions) = (pass.shape, pass.positions);
+        attention::backward(engine, &d.attention, qkv, out, log_sum_exp, positions, shape, mask.as_ref(), &d.qkv)?;
         if let Some(table) = pass.rotary {
             rotary::backward(engine, &d.qkv, pass.positions, pass.shape, table)?;
         }

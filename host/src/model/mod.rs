@@ -27,7 +27,8 @@ pub use transformer::Transformer;
 pub struct Tokens<'a> {
     /// `[sequences · length]`, each below the vocabulary size.
     pub ids: &'a [u32],
-    /// `[sequences · length]`, each below the context.
+    /// `[sequences · length]`, each below the context: of each token in its document. A token at position 0 begins a
+    /// document, and no token attends to another document than its own.
     pub positions: &'a [u32],
     /// Positions per sequence.
     pub length: usize,

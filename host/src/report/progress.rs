@@ -24,6 +24,8 @@ pub struct StepLine {
     pub share_of_peak: f64,
     /// Since this process began to train.
     pub seconds: f64,
+    /// Of these seconds, those that the trainer waited for batches.
+    pub data_wait: f64,
 }
 
 /// Shows how a run goes on.
@@ -95,15 +97,17 @@ impl Progress {
         }
     }
 
-    /// Short enough for a terminal of 80 columns.
+    /// Short enough for a terminal of 80 columns. Waiting for data is told when it is worth a thought.
     fn describe(&self, line: &StepLine) -> String {
         let n_done = line.step.saturating_sub(self.first_step).max(1);
         let seconds_left = line.seconds / n_done as f64 * self.steps.saturating_sub(line.step) as f64;
+        let data_wait = 100.0 * line.data_wait / line.seconds.max(1e-9);
         format!(
-            "loss {:.4}  {} tokens/s  {:.0}% of peak  {} left",
+            "loss {:.4}  {} tokens/s  {:.0}% of peak  {}{} left",
             line.loss,
             count(line.tokens_per_second),
             100.0 * line.share_of_peak,
+            if data_wait < 1.0 { String::new() } else { format!("{data_wait:.0}% data wait  ") },
             duration(seconds_left)
         )
     }
@@ -137,8 +141,12 @@ mod tests {
             tokens_per_second: 12_345.0,
             share_of_peak: 0.414,
             seconds: 20.0,
+            data_wait: 0.1,
         };
         // 100 steps took 20 s, so 700 take 140 s.
         assert_eq!(progress.describe(&line), "loss 3.2199  12.3k tokens/s  41% of peak  2m 20s left");
+        let line = StepLine { data_wait: 5.0, ..line };
+        let expected = "loss 3.2199  12.3k tokens/s  41% of peak  25% data wait  2m 20s left";
+        assert_eq!(progress.describe(&line), expected);
     }
 }

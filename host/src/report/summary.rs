@@ -47,6 +47,17 @@ pub struct FinalReport {
     pub sample: String,
 }
 
+/// What training has read of one source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceReport {
+    /// Its name; empty when all documents are taken alike.
+    pub name: String,
+    /// Sequences read, since the beginning of the run.
+    pub sequences: u64,
+    /// How often the whole source was read.
+    pub epochs: f64,
+}
+
 /// What `train` came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainSummary {
@@ -64,6 +75,10 @@ pub struct TrainSummary {
     pub seconds: f64,
     /// Over these seconds, validations and checkpoints included.
     pub tokens_per_second: f64,
+    /// Of `seconds`, those that the trainer waited for batches.
+    pub data_wait: f64,
+    /// How often training has gone through the sources that are mixed by weight, or through all together.
+    pub sources: Vec<SourceReport>,
     /// Numbers that were trained.
     pub parameters: usize,
     /// On held-out text.
@@ -94,6 +109,7 @@ impl Display for TrainSummary {
         let (speed, parameters) = (count(self.tokens_per_second), count(self.parameters as f64));
         let time = duration(self.seconds);
         writeln!(f, "{} steps in {time}, {speed} tokens/s, {parameters} parameters{early}", self.steps)?;
+        self.data(f)?;
         if self.train_loss.is_finite() {
             writeln!(f, "loss of the last training step: {:.4}", self.train_loss)?;
         }
@@ -104,6 +120,19 @@ impl Display for TrainSummary {
             writeln!(f, "{what:<11} {}", short(&self.run.join(file)))?;
         }
         writeln!(f, "checkpoint  {}", short(&self.checkpoint))
+    }
+}
+
+impl TrainSummary {
+    /// What was read, and how long that took.
+    fn data(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let epochs = |source: &SourceReport| {
+            let of = if source.name.is_empty() { String::new() } else { format!(" of {}", source.name) };
+            format!("{:.2} epochs{of}", source.epochs)
+        };
+        let epochs: Vec<_> = self.sources.iter().map(epochs).collect();
+        let share = 100.0 * self.data_wait / self.seconds.max(1e-9);
+        writeln!(f, "data: {}, waited for {share:.2}% of the time", epochs.join(", "))
     }
 }
 
@@ -173,6 +202,10 @@ mod tests {
             train_loss: 3.25,
             seconds: 113.0,
             tokens_per_second: 14_500.0,
+            data_wait: 0.226,
+            sources: [("web", 0.5), ("books", 2.25)]
+                .map(|(name, epochs)| SourceReport { name: name.into(), sequences: 1, epochs })
+                .into(),
             parameters: 3_745_000,
             report: FinalReport {
                 validation: vec![metric("loss", 3.5, "", false), metric("bits-per-byte", 2.1, "bits/byte", false)],
@@ -203,6 +236,7 @@ xz -9                           2.0000  bits/byte
 It is a truth
 
 400 steps in 1m 53s, 14.5k tokens/s, 3.75M parameters
+data: 0.50 epochs of web, 2.25 epochs of books, waited for 0.20% of the time
 loss of the last training step: 3.2500
 
 loss       focal (wasm)               1 call in 0.2 ms

@@ -28,6 +28,8 @@ pub struct TrainConfig {
     pub patience: u64,
     /// Threads; 0 takes all cores.
     pub threads: usize,
+    /// Threads that make batches ahead of the trainer; 0 makes each batch when it is needed.
+    pub workers: usize,
     /// Numbers that the model is trained in.
     pub precision: Precision,
     /// Whether the backward computes each block's activations again instead of keeping them: less memory, up to a third
@@ -69,6 +71,7 @@ impl TrainConfig {
             keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
             patience: section.integer("patience", 0.., 0),
             threads: section.integer("threads", 0..=1024, 0),
+            workers: section.integer("workers", 0..=64, 1),
             precision: section.choice("precision", &PRECISIONS, Precision::F32),
             recompute: section.boolean("recompute", false),
         };

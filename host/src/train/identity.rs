@@ -2,6 +2,7 @@
 
 use super::plugins::{RunPlugins, describe};
 use crate::config::RunConfig;
+use crate::data::{DataConfig, Packing};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ impl RunIdentity {
         ];
         let mut lines: BTreeMap<String, String> =
             sections.into_iter().map(|(place, line)| (place.to_owned(), line)).collect();
+        lines.extend(loading(&config.data)?);
         for (place, stamp) in plugins.stamps() {
             let line = lines.entry(place.to_owned()).or_default();
             if !line.is_empty() {
@@ -71,6 +73,20 @@ impl RunIdentity {
         }
         Ok(())
     }
+}
+
+/// What decides the order of batches beside seed, sizes and data. A run that says nothing of it has no line, so that
+/// checkpoints from before these settings go on.
+fn loading(data: &DataConfig) -> Result<BTreeMap<String, String>> {
+    let mut lines = BTreeMap::new();
+    if data.packing != Packing::default() {
+        lines.insert("data.packing".to_owned(), to_json(&data.packing)?);
+    }
+    if data.is_mixed() {
+        let weights: Vec<_> = data.source.iter().map(|source| (&source.name, source.weight)).collect();
+        lines.insert("data.curriculum".to_owned(), to_json(&weights)? + &to_json(&data.curriculum)?);
+    }
+    Ok(lines)
 }
 
 fn to_json(value: &impl Serialize) -> Result<String> {

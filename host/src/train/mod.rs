@@ -1,5 +1,6 @@
 //! The training loop: config → plugins → data → steps → checkpoints → summary.
 
+mod batches;
 pub mod checkpoint;
 mod config;
 mod folder;
@@ -10,6 +11,7 @@ mod run;
 mod state;
 mod step;
 
+pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::RunIdentity;

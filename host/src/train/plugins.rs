@@ -1,7 +1,7 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::data::{self, Dataset, NamedFilter, NamedTokenizer, Preparation};
 use crate::plugin::{Plugin, Stamp, Usage};
 use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
@@ -79,9 +79,12 @@ impl DataPlugins {
         })
     }
 
-    /// The config's data, filtered and tokenized by new instances of the plugins, in `folder`.
+    /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
     pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
         let (filters, tokenizer) = (self.named_filters(), self.named_tokenizer(config)?);
+        if let Some(tokens) = &config.data.tokens {
+            return data::import(tokens, &tokenizer, folder);
+        }
         let store = config.store();
         let (config, store) = (&config.data, store.as_path());
         Preparation { config, filters: &filters, tokenizer: &tokenizer, store, detail: Detail::Long }.prepare(folder)

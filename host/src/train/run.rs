@@ -1,5 +1,6 @@
 //! A whole run: config → plugins → data → steps → summary.
 
+use super::batches::{loader, packing_line, source_reports};
 use super::folder::RunFolder;
 use super::identity::RunIdentity;
 use super::memory::Memory;
@@ -8,14 +9,14 @@ use super::state::{self, Best, RunState};
 use super::step::{StepReport, Trainer};
 use super::{AVAILABLE_INPUTS, checkpoint};
 use crate::config::RunConfig;
-use crate::data::{self, Batch, Dataset, Loader, eval_batches};
+use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
 use crate::ops::{Precision, has_bf16, keep_awake};
 use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
 use crate::{Error, Result};
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,14 @@ pub fn run(config: &RunConfig, options: &TrainOptions) -> Result<TrainSummary> {
         let (run, data) = Run::start(config, options)?;
         run.finish(&data)
     })
+}
+
+/// What the loop came to.
+struct Trained {
+    /// Of the last step; NaN when there was nothing left to do.
+    loss: f64,
+    /// That the trainer waited for batches.
+    data_wait: Duration,
 }
 
 /// A run under way.
@@ -109,7 +118,12 @@ impl<'c> Run<'c> {
         self.introduce(data);
         let started = Instant::now();
         let first_step = self.state.step;
-        let train_loss = self.steps(data, started)?;
+        let loader = loader(self.config, data, self.state.position)?;
+        packing_line(self.config.data.packing, &loader).iter().for_each(|line| self.progress.message(line));
+        let trained = std::thread::scope(|scope| {
+            let mut batches = loader.ahead(scope, self.config.train.workers);
+            self.steps(data, &mut batches, started)
+        })?;
         self.progress.finish();
         let seconds = started.elapsed().as_secs_f64();
         if let (Some(best), true) = (self.state.best, self.stopped_early()) {
@@ -126,8 +140,10 @@ impl<'c> Run<'c> {
             run: self.folder.root().to_owned(),
             steps: self.state.step,
             stopped_early: self.stopped_early(),
-            train_loss,
+            train_loss: trained.loss,
             seconds,
+            data_wait: trained.data_wait.as_secs_f64(),
+            sources: source_reports(&loader, self.state.position),
             tokens_per_second: tokens / seconds.max(1e-9),
             parameters: self.trainer.model.params().n_values(),
             checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
@@ -136,18 +152,18 @@ impl<'c> Run<'c> {
         })
     }
 
-    /// The loop. Returns the last step's loss; NaN when there was nothing left to do.
-    fn steps(&mut self, data: &Dataset, started: Instant) -> Result<f64> {
-        let config = self.config;
-        let train = &config.train;
-        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
-        let mut loader =
-            Loader::new(&data.train, context, train.batch, config.run.seed, token_bytes, self.state.position)?;
-        let mut last_loss = f64::NAN;
+    /// The loop.
+    fn steps(&mut self, data: &Dataset, batches: &mut Ahead<'_, '_>, started: Instant) -> Result<Trained> {
+        let train = &self.config.train;
+        let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
         let peak = crate::ops::measure_peak(self.trainer.model.engine());
         while self.state.step < train.steps && !self.stopped_early() {
             // data
-            let micro_batches: Vec<Batch> = (0..train.accumulate).map(|_| loader.next_batch()).collect();
+            let asked = Instant::now();
+            let micro_batches: Vec<Batch> =
+                (0..train.accumulate).map(|_| batches.next_batch()).collect::<Result<_>>()?;
+            let data_wait = asked.elapsed();
+            trained.data_wait += data_wait;
             // forward, backward, update
             let begun = Instant::now();
             let report = match keep_awake(|| self.trainer.step(self.state.step, &micro_batches)) {
@@ -156,17 +172,18 @@ impl<'c> Run<'c> {
             };
             let rate = report.tokens as f64 / begun.elapsed().as_secs_f64();
             self.state.step += 1;
-            self.state.position = loader.position();
-            last_loss = report.outputs[0];
+            self.state.position = batches.position();
+            trained.loss = report.outputs[0];
             // log
-            self.log_step(&report, rate)?;
+            self.log_step(&report, rate, data_wait)?;
             self.progress.step(&StepLine {
                 step: self.state.step,
-                loss: last_loss,
+                loss: trained.loss,
                 lr: report.lr,
                 tokens_per_second: rate,
                 share_of_peak: rate * self.trainer.model.flops_per_token() / peak,
                 seconds: started.elapsed().as_secs_f64(),
+                data_wait: trained.data_wait.as_secs_f64(),
             });
             // validation, checkpoint
             let last = self.state.step == train.steps;
@@ -177,7 +194,7 @@ impl<'c> Run<'c> {
                 self.save(data)?;
             }
         }
-        Ok(last_loss)
+        Ok(trained)
     }
 
     fn introduce(&self, data: &Dataset) {
@@ -204,12 +221,13 @@ impl<'c> Run<'c> {
         }
     }
 
-    fn log_step(&mut self, report: &StepReport, rate: f64) -> Result<()> {
+    fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
         let mut record = json!({
             "step": self.state.step,
             "lr": report.lr,
             "grad_norm": report.grad_norm,
             "tokens_per_second": rate.round(),
+            "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
         });
         for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
             record[name] = json!(value);
@@ -222,7 +240,8 @@ impl<'c> Run<'c> {
         let Some(shard) = &data.validation else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
         let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
-        let batches = eval_batches(shard, context, config.train.batch, token_bytes, config.train.validate_batches)?;
+        let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
+        let batches = packed_eval_batches(shard, packing, context, batch, token_bytes, limit)?;
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
         let named: serde_json::Map<_, _> =
             values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();

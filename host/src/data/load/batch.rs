@@ -2,6 +2,7 @@
 
 use super::shard::Shard;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Where a run is in its data: all the state that a loader has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub struct Batch {
     pub weight: Vec<f32>,
     /// Bytes of text that each target stands for; 0 for special tokens.
     pub target_bytes: Vec<f32>,
-    /// Index of each input in its sequence.
+    /// Index of each input in its document, or part of a document; where documents are concatenated, in its sequence.
     pub position: Vec<u32>,
     /// Number of sequences.
     pub sequences: usize,
@@ -46,18 +47,21 @@ impl Batch {
         }
     }
 
-    /// Appends the sequence whose inputs begin at `start`, padded where the shard ends.
-    pub(crate) fn push(&mut self, shard: &Shard, start: u64, token_bytes: &[u32]) {
-        let n_targets = (self.context as u64).min(shard.n_tokens() - 1 - start);
-        let filled = self.inputs.len() + n_targets as usize;
+    /// Appends the sequence whose inputs are `parts` of the shard, each a document of its own, padded up to the context.
+    /// Padding is read after the last part as if it went on: nothing that counts sees it.
+    pub(super) fn push(&mut self, shard: &Shard, parts: impl Iterator<Item = Range<u64>>, token_bytes: &[u32]) {
+        let start = self.inputs.len();
+        for Range { start, end } in parts {
+            self.inputs.extend(shard.tokens(start..end));
+            self.targets.extend(shard.tokens(start + 1..end + 1));
+            self.position.extend(0..(end - start) as u32);
+        }
+        self.target_bytes.extend(self.targets[start..].iter().map(|&id| token_bytes[id as usize] as f32));
+        self.weight.resize(self.inputs.len(), 1.0);
         self.sequences += 1;
         let n = self.sequences * self.context;
-        self.inputs.extend(shard.tokens(start..start + n_targets));
-        self.targets.extend(shard.tokens(start + 1..start + 1 + n_targets));
-        self.target_bytes
-            .extend(self.targets[filled - n_targets as usize..].iter().map(|&id| token_bytes[id as usize] as f32));
-        self.weight.resize(filled, 1.0);
-        self.position.extend(0..self.context as u32);
+        let next = self.position[start..].last().map_or(0, |last| last + 1);
+        self.position.extend(next..next + (n - self.inputs.len()) as u32);
         for list in [&mut self.inputs, &mut self.targets] {
             list.resize(n, 0);
         }

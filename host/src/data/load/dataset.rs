@@ -1,10 +1,15 @@
 //! A prepared folder, opened and verified.
 
-use super::shard::{CURE, Shard};
-use crate::data::manifest::{FORMAT, FileEntry, Manifest};
+use super::shard::{CURE, Shard, ShardInfo};
+use crate::data::manifest::{DataReport, FORMAT, FileEntry, Manifest, TokenizerReport};
+use crate::data::prepare::NamedTokenizer;
+use crate::data::read::hex;
 use crate::data::split::Split;
+use crate::data::write::write_file;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use trainyard_plugin::Vocabulary;
@@ -89,6 +94,35 @@ pub fn open(dir: &Path) -> Result<Dataset> {
         token_bytes: vocabulary.token_bytes,
     };
     Ok(Dataset { train, validation, test, tokenizer, manifest })
+}
+
+/// Completes a prepared folder whose shards are `files`: writes the tokenizer's model, the vocabulary and, last of all,
+/// the manifest; then opens it.
+pub(in crate::data) fn write(
+    dir: &Path,
+    tokenizer: &NamedTokenizer<'_>,
+    model: &[u8],
+    vocabulary: &Vocabulary,
+    info: &ShardInfo,
+    mut files: BTreeMap<String, FileEntry>,
+    report: DataReport,
+) -> Result<Dataset> {
+    let not_json = |error| Error::run(format!("cannot write the manifest: {error}"));
+    let vocabulary = serde_json::to_vec(&VocabularyFile::new(vocabulary, info.end_of_text)).map_err(not_json)?;
+    for (name, bytes) in [(MODEL, model), (VOCABULARY, &vocabulary)] {
+        write_file(&dir.join(name), bytes)?;
+        files.insert(name.into(), FileEntry { bytes: bytes.len() as u64, xxh3: format!("{:032x}", xxh3_128(bytes)) });
+    }
+    let tokenizer = TokenizerReport {
+        name: tokenizer.name.clone(),
+        digest: tokenizer.digest.clone(),
+        model_sha256: hex(&Sha256::digest(model)),
+        trained: tokenizer.model.is_none(),
+        n_tokens: info.n_vocabulary,
+    };
+    let manifest = Manifest { format: FORMAT, source_digest: hex(&info.source), tokenizer, files, report };
+    write_file(&dir.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)?;
+    open(dir)
 }
 
 fn read_checked(dir: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>> {

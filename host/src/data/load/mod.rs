@@ -1,14 +1,23 @@
 //! Prepared data: shards mapped into memory, and exact batches out of them.
 
+mod ahead;
 mod batch;
+mod config;
 mod dataset;
 mod loader;
+mod mixture;
+mod order;
+mod packed;
 mod permutation;
+mod recipe;
 mod shard;
 
+pub use ahead::Ahead;
 pub use batch::{Batch, Position};
+pub use config::{CurriculumConfig, Packing};
 pub use dataset::{Dataset, TokenizerFiles, open};
-pub(crate) use dataset::{MANIFEST, MODEL, VOCABULARY, VocabularyFile};
-pub use loader::{Loader, eval_batches};
+pub(super) use dataset::{MANIFEST, write};
+pub use loader::{Loader, SourceEpochs, eval_batches, packed_eval_batches};
 pub use permutation::Permutation;
+pub use recipe::Recipe;
 pub use shard::{Shard, ShardInfo, ShardWriter};

@@ -161,6 +161,24 @@ impl Shard {
         self.tokens(start..self.end(index) - separator).collect()
     }
 
+    /// The inputs of document `index`: the places of the stream whose next token is one of its own, or the end of text
+    /// after it. The first is the end of text before the document; without ends of text it is the document's first
+    /// token, which nothing predicts.
+    pub fn rows(&self, index: u64) -> Range<u64> {
+        self.rows_of(index..index + 1)
+    }
+
+    /// The inputs of neighbouring documents, where one may predict the next.
+    pub fn rows_of(&self, documents: Range<u64>) -> Range<u64> {
+        if documents.is_empty() {
+            return 0..0;
+        }
+        assert!(documents.end <= self.n_documents, "{documents:?} is not within {}", self.n_documents);
+        let separator = u64::from(self.info.end_of_text.is_some());
+        let start = if documents.start == 0 { 0 } else { self.end(documents.start - 1) - separator };
+        start..self.end(documents.end - 1).saturating_sub(1).max(start)
+    }
+
     fn end(&self, index: u64) -> u64 {
         u64_at(&self.map, self.ends + index as usize * 8)
     }
@@ -186,7 +204,7 @@ impl ShardWriter {
         let token_bytes = if info.n_vocabulary <= 1 << 16 { 2 } else { 4 };
         let (hash, buffer) = (Box::new(Xxh3::new()), Vec::new());
         let mut writer = Self { file, info, token_bytes, hash, buffer, n_tokens: 0, ends: Vec::new() };
-        writer.push_tokens(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
+        writer.append(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
         Ok(writer)
     }
 
@@ -194,15 +212,33 @@ impl ShardWriter {
     ///
     /// Errors: an id outside the vocabulary, a full disk.
     pub fn push(&mut self, document: &[u32]) -> Result<()> {
-        self.push_tokens(document)?;
+        self.append(document)?;
+        self.end_document()
+    }
+
+    /// Ends the document that was appended, with the end of text when there is one.
+    pub fn end_document(&mut self) -> Result<()> {
         if let Some(id) = self.info.end_of_text {
-            self.push_tokens(&[id])?;
+            self.append(&[id])?;
         }
         self.ends.push(self.n_tokens);
         Ok(())
     }
 
-    fn push_tokens(&mut self, tokens: &[u32]) -> Result<()> {
+    /// What the tokens mean.
+    pub fn info(&self) -> &ShardInfo {
+        &self.info
+    }
+
+    /// Number of tokens so far, ends of text included.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_tokens
+    }
+
+    /// Appends a part of a document.
+    ///
+    /// Errors: an id outside the vocabulary, a full disk.
+    pub fn append(&mut self, tokens: &[u32]) -> Result<()> {
         if let Some(id) = tokens.iter().find(|&&id| id >= self.info.n_vocabulary) {
             return Err(Error::plugin(format!(
                 "tokenizer: id {id} is outside the vocabulary of {}; mend the plugin",

@@ -3,8 +3,8 @@
 use super::compress::compression_baseline;
 use crate::Result;
 use crate::data::DataConfig;
-use crate::data::load::{Shard, ShardInfo, ShardWriter};
-use crate::data::manifest::{DataReport, FileEntry, HeldOut, SplitReport};
+use crate::data::load::{ShardInfo, ShardWriter};
+use crate::data::manifest::{DataReport, FileEntry, HeldOut, SourceSpan, SplitReport};
 use crate::data::read::Document;
 use crate::data::split::Split;
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ const BASELINE_BYTES: usize = 8 << 20;
 /// Documents into the shards of their splits.
 pub(crate) struct Encoder<'a> {
     vocabulary: &'a Vocabulary,
-    shards: Vec<(Split, ShardWriter, u64)>,
+    /// With what each source has put into it.
+    shards: Vec<(Split, ShardWriter, Vec<SourceSpan>)>,
     held_out: Option<Split>,
     held_out_text: Vec<u8>,
     /// Bytes that the tokens stand for, to be compared with the text's.
@@ -30,7 +31,7 @@ impl<'a> Encoder<'a> {
     pub fn new(config: &DataConfig, dir: &Path, info: ShardInfo, vocabulary: &'a Vocabulary) -> Result<Self> {
         let splits = Split::ALL.into_iter().filter(|split| split.share(config) != Some(0.0));
         let shards: Vec<_> = splits
-            .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, 0)))
+            .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, Vec::new())))
             .collect::<Result<_>>()?;
         let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
         Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0, not_encoded: 0 })
@@ -52,9 +53,12 @@ impl<'a> Encoder<'a> {
                 let room = BASELINE_BYTES - self.held_out_text.len();
                 self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);
             }
-            for (_, shard, bytes) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
+            let source = config.source.get(usize::from(document.source)).map_or("", |source| &source.name);
+            for (_, shard, spans) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
+                let first_token = shard.n_tokens();
                 shard.push(tokens)?;
-                *bytes += document.text.len() as u64;
+                let (bytes, tokens) = (document.text.len() as u64, shard.n_tokens() - first_token);
+                SourceSpan::count(spans, source, first_token, tokens, bytes);
             }
         }
         Ok(())
@@ -63,12 +67,13 @@ impl<'a> Encoder<'a> {
     /// Completes the shards, and the report with what is in them.
     pub fn finish(self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
         let mut files = BTreeMap::new();
-        for (split, writer, bytes) in self.shards {
+        for (split, writer, sources) in self.shards {
             let shard = writer.finish()?;
-            files.insert(split.file(), shard_entry(&shard));
+            files.insert(split.file(), FileEntry::of(&shard));
             let (documents, tokens) = (shard.n_documents(), shard.n_tokens());
+            let bytes = sources.iter().map(|source| source.bytes).sum();
             let bytes_per_token = bytes as f64 / tokens as f64;
-            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token });
+            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources });
         }
         report.not_encoded = self.not_encoded;
         let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();
@@ -83,8 +88,4 @@ impl<'a> Encoder<'a> {
         }
         Ok(files)
     }
-}
-
-fn shard_entry(shard: &Shard) -> FileEntry {
-    FileEntry { bytes: shard.n_bytes(), xxh3: format!("{:032x}", shard.checksum()) }
 }

@@ -23,3 +23,4 @@ pub use compress::{Baseline, compression_baseline};
 pub use filter::NamedFilter;
 pub use judged::{Judged, Outcome};
 pub use run::{NamedTokenizer, Preparation};
+pub(crate) use run::{remove_stale, shard_info};

@@ -8,8 +8,8 @@ use super::stages::{Stages, pieces, program_digest};
 use super::store::{Lock, Store, create_dir, key};
 use super::survey::{Survey, survey};
 use super::units::{Piece, Unit, units};
-use crate::data::load::{Dataset, MANIFEST, MODEL, ShardInfo, VOCABULARY, VocabularyFile, open};
-use crate::data::manifest::{DataReport, FORMAT, FileEntry, Lineage, Manifest, TokenizerReport, UnitReport};
+use crate::data::load::{Dataset, MANIFEST, ShardInfo, open, write};
+use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, digest_files, digest_of, hex, list};
 use crate::data::split::Split;
 use crate::data::write::write_file;
@@ -20,7 +20,6 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use trainyard_plugin::{END_OF_TEXT, TokenBatch, Tokenizer, Vocabulary};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// A tokenizer and how reports name it.
 pub struct NamedTokenizer<'a> {
@@ -70,8 +69,7 @@ impl<'a> Preparation<'a> {
     /// # Errors
     /// Sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
     pub fn prepare(&self, dir: &Path) -> Result<Dataset> {
-        // without its manifest an older dataset cannot be taken for this one, should this be cut short
-        remove_if_there(&dir.join(MANIFEST))?;
+        remove_stale(dir)?;
         let (folder, _lock) = self.dataset(true)?;
         link(&folder, dir)?;
         open(dir)
@@ -202,7 +200,7 @@ impl<'a> Preparation<'a> {
         let mut report = report(survey);
         tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
-        let (model, trained) = self.model(store, filtered, key)?;
+        let model = self.model(store, filtered, key)?;
         let mut tokenizers = Vec::new();
         for _ in 0..self.threads() {
             let mut instance = (self.tokenizer.make)()?;
@@ -213,21 +211,7 @@ impl<'a> Preparation<'a> {
             return Err(Error::run("data.threads: expected 1 or more"));
         };
         let info = shard_info(self.tokenizer, &model, &vocabulary, *source)?;
-        let mut files = self.shards(filtered, tokenizers, &vocabulary, info, folder, &mut report)?;
-
-        let vocabulary = serde_json::to_vec(&VocabularyFile::new(&vocabulary, info.end_of_text)).map_err(not_json)?;
-        for (name, bytes) in [(MODEL, &model), (VOCABULARY, &vocabulary)] {
-            write_file(&folder.join(name), bytes)?;
-            let xxh3 = format!("{:032x}", xxh3_128(bytes));
-            files.insert(name.into(), FileEntry { bytes: bytes.len() as u64, xxh3 });
-        }
-        let tokenizer = TokenizerReport {
-            name: self.tokenizer.name.clone(),
-            digest: self.tokenizer.digest.clone(),
-            model_sha256: hex(&Sha256::digest(&model)),
-            trained,
-            n_tokens: info.n_vocabulary,
-        };
+        let files = self.shards(filtered, tokenizers, &vocabulary, info, folder, &mut report)?;
         let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
         let DataConfig { validation, test, ref group, .. } = *self.config;
         let lineage = Lineage {
@@ -239,19 +223,21 @@ impl<'a> Preparation<'a> {
             test,
             group: group.clone(),
         };
-        write_file(&folder.join(LINEAGE), &serde_json::to_vec_pretty(&lineage).map_err(not_json)?)?;
-        let manifest = Manifest { format: FORMAT, source_digest: hex(source), tokenizer, files, report };
-        write_file(&folder.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)
+        let lineage = serde_json::to_vec_pretty(&lineage);
+        let lineage = lineage.map_err(|error| Error::run(format!("lineage as JSON: {error}")))?;
+        write_file(&folder.join(LINEAGE), &lineage)?;
+        write(folder, self.tokenizer, &model, &vocabulary, &info, files, report)?;
+        Ok(())
     }
 
-    /// The tokenizer's model, and whether it was trained here.
-    fn model(&self, store: &Store, filtered: &Filtered<'_>, key: &str) -> Result<(Vec<u8>, bool)> {
+    /// The tokenizer's model, trained unless there is one.
+    fn model(&self, store: &Store, filtered: &Filtered<'_>, key: &str) -> Result<Vec<u8>> {
         if let Some(model) = &self.tokenizer.model {
-            return Ok((model.clone(), false));
+            return Ok(model.clone());
         }
         let path = store.model(key);
         if let Ok(model) = fs::read(&path) {
-            return Ok((model, true));
+            return Ok(model);
         }
         let progress = self.progress().stage("train tokenizer", filtered.text_bytes());
         let mut instance = (self.tokenizer.make)()?;
@@ -267,7 +253,7 @@ impl<'a> Preparation<'a> {
         progress.finish();
         create_dir(path.parent().unwrap_or(&path))?;
         write_file(&path, &model)?;
-        Ok((model, true))
+        Ok(model)
     }
 
     fn shards(
@@ -344,9 +330,6 @@ fn link(folder: &Path, dir: &Path) -> Result<()> {
     for entry in entries {
         names.push(entry.map_err(|error| Error::io(folder, "list", &error))?.file_name());
     }
-    for split in Split::ALL {
-        remove_if_there(&dir.join(split.file()))?;
-    }
     names.retain(|name| name != "lock" && name != MANIFEST && !name.to_string_lossy().ends_with(".tmp"));
     for name in names {
         let (from, to) = (folder.join(&name), dir.join(&name));
@@ -357,6 +340,12 @@ fn link(folder: &Path, dir: &Path) -> Result<()> {
     }
     let manifest = fs::read(folder.join(MANIFEST)).map_err(|error| Error::io(folder, "read", &error))?;
     write_file(&dir.join(MANIFEST), &manifest)
+}
+
+/// Without its manifest an older preparation cannot be taken for this one, should this one be cut short.
+pub(crate) fn remove_stale(dir: &Path) -> Result<()> {
+    let names = [MANIFEST.to_owned()].into_iter().chain(Split::ALL.map(Split::file));
+    names.map(|name| dir.join(name)).try_for_each(|path| remove_if_there(&path))
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {
@@ -381,10 +370,6 @@ fn report(survey: Survey) -> DataReport {
         kept: survey.kept,
         ..DataReport::default()
     }
-}
-
-fn not_json(error: serde_json::Error) -> Error {
-    Error::run(format!("cannot write the manifest: {error}"))
 }
 
 /// Every split that was asked for has a document; found out before hours go into a tokenizer.
@@ -421,7 +406,7 @@ fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
     Ok(())
 }
 
-fn shard_info(
+pub(crate) fn shard_info(
     tokenizer: &NamedTokenizer<'_>,
     model: &[u8],
     vocabulary: &Vocabulary,

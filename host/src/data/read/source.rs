@@ -225,10 +225,14 @@ fn unsupported(path: &Path, index: u16) -> Error {
     ))
 }
 
-/// SHA-256 over all source files in order: each file's name, length and SHA-256. It changes when a document could.
+/// SHA-256 over the files of tokens, or else over all source files in order: each file's name, length and SHA-256. It
+/// changes when a document could.
 ///
 /// Errors: a source that is missing, unreadable or of an unsupported kind.
 pub fn source_digest(config: &DataConfig) -> Result<String> {
+    if let Some(tokens) = &config.tokens {
+        return Ok(hex(&tokens.digest()?));
+    }
     let files = list(config)?;
     Ok(hex(&digest_of(&files, &digest_files(&files)?)))
 }

@@ -1,4 +1,4 @@
-//! One query head of one sequence.
+//! One query head of one document.
 
 use super::{Shape, Span, softmax};
 use crate::ops::cpu::vectorised;
@@ -11,10 +11,18 @@ const QUERIES: usize = 32;
 
 pub(super) struct Head<'a> {
     pub engine: &'a Engine,
+    /// Its length is the document's.
     pub shape: Shape,
-    /// Among all heads of all sequences: its part of the dropout mask.
-    pub index: usize,
-    pub dropout: Option<&'a Mask>,
+    pub dropout: Option<HeadMask<'a>>,
+}
+
+/// A head's part of the dropout mask of all heads of all sequences.
+pub(super) struct HeadMask<'a> {
+    pub mask: &'a Mask,
+    /// Element of the first query's first key.
+    pub first: usize,
+    /// Elements from one query to the next.
+    pub stride: usize,
 }
 
 /// Neighbouring columns of a matrix.
@@ -28,6 +36,11 @@ pub(super) struct Columns<'a, T> {
 impl<'a, T> Columns<'a, T> {
     pub fn new(data: &'a [T], row_stride: usize, width: usize) -> Self {
         Self { data, row_stride, width }
+    }
+
+    /// Without the rows before `first`.
+    pub fn from_row(&self, first: usize) -> Self {
+        Self { data: &self.data[first * self.row_stride..], ..*self }
     }
 
     fn rows(&self, first: usize, n: usize) -> Matrix<'a, T> {
@@ -153,10 +166,8 @@ impl Head<'_> {
 
     /// Multiplies the probabilities of one row by the dropout mask.
     fn drop<T: Float>(&self, row: usize, values: &mut [T]) {
-        if let Some(mask) = self.dropout {
-            let stride = self.shape.length.next_multiple_of(4);
-            let start = (self.index * self.shape.length + row) * stride;
-            mask.for_each(start, values.len(), |i, factor| values[i] *= factor);
+        if let Some(HeadMask { mask, first, stride }) = &self.dropout {
+            mask.for_each(first + row * stride, values.len(), |i, factor| values[i] *= factor);
         }
     }
 }

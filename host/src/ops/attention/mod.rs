@@ -2,6 +2,10 @@
 //! The forward keeps the log-sum-exp of each row, from which the backward computes the probabilities again (Dao et al.,
 //! FlashAttention, arXiv 2205.14135).
 //!
+//! A sequence may hold several documents, packed one after the other. A row at position 0 begins a document, and no
+//! query sees a key of another document: each is computed as if it were a sequence of its own, so what lies outside it
+//! costs nothing.
+//!
 //! `qkv` `[sequences · length, (heads + 2 · kv_heads) · d]` holds the heads' queries, keys and values side by side, d =
 //! head_width. With fewer key and value heads than query heads, heads / kv_heads neighbouring query heads share one
 //! (grouped-query attention, Ainslie et al., arXiv 2305.13245).
@@ -12,17 +16,18 @@ mod softmax;
 use super::cpu::{with_slices, with_type};
 use super::dropout::Mask;
 use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::Tensor;
-use head::{Columns, Head};
+use head::{Columns, Head, HeadMask};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// What a position attends to.
+/// What a position attends to within its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
     /// Itself and the positions before it.
     Causal,
-    /// All positions of its sequence.
+    /// All positions.
     Full,
 }
 
@@ -73,19 +78,49 @@ impl Shape {
         let n = self.heads + 2 * self.kv_heads;
         [head, key, key + self.kv_heads].map(|index| self.columns(qkv, n, sequence, index))
     }
+
+    /// The attention of the `index`-th among all heads of all sequences, within the document of these rows of its
+    /// sequence.
+    fn head<'a>(self, engine: &'a Engine, index: usize, rows: &Range<usize>, dropout: Option<&'a Mask>) -> Head<'a> {
+        let stride = self.length.next_multiple_of(4);
+        let first = (index * self.length + rows.start) * stride;
+        let dropout = dropout.map(|mask| HeadMask { mask, first, stride });
+        Head { engine, shape: Shape { length: rows.len(), ..self }, dropout }
+    }
 }
 
-/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `dropout` acts on
-/// the probabilities.
+/// The rows of each document of one sequence, given the rows' positions in their documents.
+fn documents(positions: &[u32]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        let rest = positions.get(start + 1..)?;
+        next = start + 1 + rest.iter().position(|&position| position == 0).unwrap_or(rest.len());
+        Some(start..next)
+    })
+}
+
+fn check(positions: &[u32], qkv: &Tensor) -> Result<()> {
+    let rows = qkv.dim(0)?;
+    if positions.len() == rows {
+        return Ok(());
+    }
+    Err(Error::run(format!("attention: expected a position for each of {rows} rows, got {}", positions.len())))
+}
+
+/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `positions` `[rows]`
+/// are those of the rows in their documents. `dropout` acts on the probabilities.
 pub fn forward(
     engine: &Engine,
     qkv: &Tensor,
+    positions: &[u32],
     shape: Shape,
     dropout: Option<&Mask>,
     out: &Tensor,
     log_sum_exp: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
+    check(positions, qkv)?;
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [out, log_sum_exp], |[qkv], [out, log_sum_exp]| {
         let Shape { length, heads, head_width: d, .. } = shape;
         let sequences = out.par_chunks_exact_mut(length * heads * d);
@@ -96,7 +131,11 @@ pub fn forward(
             let tasks = parts.par_chunks_exact_mut(length * d).zip(log_sum_exp.par_chunks_exact_mut(length));
             tasks.enumerate().for_each(|(head, (out, log_sum_exp))| {
                 let qkv = shape.qkv(qkv, sequence, head);
-                Head { engine, shape, index: sequence * heads + head, dropout }.forward(qkv, out, log_sum_exp);
+                for rows in documents(&positions[sequence * length..][..length]) {
+                    let qkv = qkv.each_ref().map(|columns| columns.from_row(rows.start));
+                    let head = shape.head(engine, sequence * heads + head, &rows, dropout);
+                    head.forward(qkv, &mut out[rows.start * d..rows.end * d], &mut log_sum_exp[rows]);
+                }
             });
             gather(&parts, shape, heads, |head| head, out);
         });
@@ -112,26 +151,37 @@ pub fn backward(
     qkv: &Tensor,
     out: &Tensor,
     log_sum_exp: &Tensor,
+    positions: &[u32],
     shape: Shape,
     dropout: Option<&Mask>,
     dqkv: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
+    check(positions, qkv)?;
     let reads = [dout, qkv, out, log_sum_exp];
     with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
         let row = shape.qkv_width();
         dqkv.par_chunks_exact_mut(shape.length * row).enumerate().for_each(|(sequence, dqkv)| {
+            let positions = &positions[sequence * shape.length..][..shape.length];
+            let sequence = Sequence { index: sequence, positions };
             backward_sequence(engine, dropout, sequence, shape, [dout, qkv, out, log_sum_exp], dqkv);
         });
         Ok(())
     }))
 }
 
+/// One sequence of a batch.
+struct Sequence<'a> {
+    index: usize,
+    /// `[length]`: of its rows in their documents.
+    positions: &'a [u32],
+}
+
 /// The gradient of one sequence, one task per head of keys and values: those of its query heads are summed in order.
 fn backward_sequence<T: Float>(
     engine: &Engine,
     dropout: Option<&Mask>,
-    sequence: usize,
+    sequence: Sequence<'_>,
     shape: Shape,
     [dout, qkv, out, log_sum_exp]: [&[T]; 4],
     dqkv: &mut [T],
@@ -145,12 +195,18 @@ fn backward_sequence<T: Float>(
         let (dkeys, dvalues) = dkeys_values.split_at_mut(length * d);
         for (i, dqueries) in dqueries.chunks_exact_mut(length * d).enumerate() {
             let head = kv_head * group + i;
-            let index = sequence * heads + head;
-            let out = [dout, out].map(|x| shape.columns(x, heads, sequence, head));
-            let gradients = [dqueries, &mut *dkeys, &mut *dvalues];
+            let index = sequence.index * heads + head;
+            let out = [dout, out].map(|x| shape.columns(x, heads, sequence.index, head));
+            let qkv = shape.qkv(qkv, sequence.index, head);
             let write = if i == 0 { Write::Overwrite } else { Write::Add };
-            let qkv = shape.qkv(qkv, sequence, head);
-            Head { engine, shape, index, dropout }.backward(qkv, out, &log_sum_exp[index * length..], gradients, write);
+            for rows in documents(sequence.positions) {
+                let elements = rows.start * d..rows.end * d;
+                let gradients = [&mut *dqueries, &mut *dkeys, &mut *dvalues].map(|x| &mut x[elements.clone()]);
+                let qkv = qkv.each_ref().map(|columns| columns.from_row(rows.start));
+                let out = out.each_ref().map(|columns| columns.from_row(rows.start));
+                let log_sum_exp = &log_sum_exp[index * length..][rows.clone()];
+                shape.head(engine, index, &rows, dropout).backward(qkv, out, log_sum_exp, gradients, write);
+            }
         }
     });
     let place = |index: usize| match index.checked_sub(heads) {

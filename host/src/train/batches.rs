@@ -1,0 +1,34 @@
+//! The batches of a run, and what is said of them.
+
+use crate::Result;
+use crate::config::RunConfig;
+use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split};
+use crate::report::SourceReport;
+
+/// The batches of a run from `position` on.
+///
+/// # Errors
+/// A train split, or a source with a weight, that does not fill one sequence.
+pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> Result<Loader<'a>> {
+    let train = &config.train;
+    let splits = &data.manifest.report.splits;
+    let spans = splits.iter().find(|split| split.split == Split::Train).map_or(&[][..], |split| &split.sources);
+    let per_step = (train.batch * train.accumulate) as u64;
+    let recipe = Recipe::new(config.model.context, train.batch, config.run.seed);
+    let recipe = recipe.with(&config.data, spans, train.steps, per_step)?;
+    Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
+}
+
+/// Before the first step: how many sequences there are, and what of them is padding; nothing of a plain stream.
+pub(super) fn packing_line(packing: Packing, loader: &Loader<'_>) -> Option<String> {
+    (packing != Packing::Concatenate).then(|| {
+        let (n, padding) = (loader.sequences_per_epoch(), 100.0 * loader.padding());
+        format!("packing: {n} sequences an epoch, {:.2}% of their tokens used, {padding:.2}% padding", 100.0 - padding)
+    })
+}
+
+/// How often training has gone through each source at `position`.
+pub(super) fn source_reports(loader: &Loader<'_>, position: Position) -> Vec<SourceReport> {
+    let reports = loader.epochs(position).into_iter();
+    reports.map(|of| SourceReport { name: of.name, sequences: of.sequences, epochs: of.epochs }).collect()
+}
