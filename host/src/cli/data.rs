@@ -1,6 +1,7 @@
 //! `trainyard data`: what is in the documents.
 
 use super::data_args::{DataCommand, FeaturesArgs, InputArgs, Kind, StatsArgs};
+use super::explain;
 use super::output::{Outcome, print};
 use trainyard::data::features::{self, FeatureKind, FeatureOptions};
 use trainyard::data::{DataConfig, SourceConfig, stats};
@@ -10,6 +11,9 @@ pub fn run(command: &DataCommand) -> Outcome {
     match command {
         DataCommand::Stats(args) => count(args),
         DataCommand::Features(args) => extract(args),
+        DataCommand::Why(args) => explain::why(args),
+        DataCommand::Drops(args) => explain::drops(args),
+        DataCommand::Rethreshold(args) => explain::rethreshold(args),
     }
 }
 

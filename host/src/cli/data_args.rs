@@ -1,20 +1,27 @@
 //! `trainyard data` as written on the command line.
 
+use super::explain_args::{DropsArgs, RethresholdArgs, WhyArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::data::features::{Frequency, Tokens};
 use trainyard_text::Words;
 
-/// Look into documents before training on them
+/// Look into documents, and into what became of them
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   trainyard data stats configs/austen.toml
   trainyard data stats crawl/ more.jsonl.zst --words zh --json
-  trainyard data features reviews.jsonl --out features --neighbours 10")]
+  trainyard data features reviews.jsonl --out features --neighbours 10
+  trainyard data drops runs/austen
+  trainyard data why runs/austen austen.txt#17
+  trainyard data rethreshold configs/austen.toml --set data.filter.0.config.min_words=60")]
 pub enum DataCommand {
     Stats(StatsArgs),
     Features(FeaturesArgs),
+    Why(WhyArgs),
+    Drops(DropsArgs),
+    Rethreshold(RethresholdArgs),
 }
 
 /// Count documents, words, n-grams, characters and repetitions

@@ -8,6 +8,8 @@ mod bench_args;
 mod data;
 mod data_args;
 mod dev;
+mod explain;
+mod explain_args;
 mod filter;
 mod output;
 mod plugin;

@@ -2,6 +2,7 @@
 
 use super::load::Shard;
 use super::prepare::Baseline;
+use super::rules::FilterRules;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,12 +45,22 @@ pub struct TokenizerReport {
 }
 
 /// `lineage.json`: where in the store the judged documents are that the data was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lineage {
     /// The store's folder.
     pub store: PathBuf,
     /// The corpus's units, in order.
     pub units: Vec<UnitReport>,
+    /// Names of the sources, in order.
+    pub sources: Vec<String>,
+    /// What the documents were judged by, in order: filters, then `dedup` and `decontaminate`.
+    pub filters: Vec<FilterRules>,
+    /// `data.validation`
+    pub validation: f64,
+    /// `data.test`
+    pub test: f64,
+    /// `data.group`
+    pub group: Option<String>,
 }
 
 /// A unit of the corpus: a large file, or neighbouring small files.

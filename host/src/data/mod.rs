@@ -6,6 +6,7 @@
 
 mod config;
 pub mod dedup;
+pub mod explain;
 pub mod features;
 mod hashed;
 mod lines;
@@ -13,6 +14,7 @@ mod load;
 mod manifest;
 mod prepare;
 mod read;
+mod rules;
 mod sort;
 mod split;
 pub mod stats;
@@ -32,6 +34,7 @@ pub use prepare::{
     Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, batches, compression_baseline, texts,
 };
 pub use read::{Document, documents, source_digest};
+pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 pub use tokens::{TokenFormat, TokensConfig, import};
 

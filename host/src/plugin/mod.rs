@@ -30,6 +30,7 @@ pub use build::{Forms, build};
 pub use builtin::names as builtin_names;
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
+pub(crate) use guard::PLUGIN_ERROR;
 pub use guard::Usage;
 pub use inspect::{Inspection, inspect};
 pub use language::Language;

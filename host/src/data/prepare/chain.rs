@@ -4,6 +4,7 @@ use super::filter::{Filters, NamedFilter};
 use super::judged::{Judged, Outcome};
 use super::pool::Work;
 use super::units::Batch;
+use crate::plugin::PLUGIN_ERROR;
 use crate::{Error, Result};
 use std::ops::Range;
 use trainyard_plugin::{Filter, Rule};
@@ -78,6 +79,26 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// What a filter measures of each text. After a failed call each text is asked about alone, and the one at fault is
+/// judged: the filter's policy may leave it out.
+fn measure(instance: &mut dyn Filter, n_rules: usize, texts: &[&str]) -> Result<Vec<Outcome>> {
+    let error = match instance.measure(texts) {
+        Ok(values) => {
+            return Ok(values.chunks_exact(n_rules).map(|values| Outcome::Values(values.to_vec())).collect());
+        }
+        Err(error) => error,
+    };
+    let alone = match texts {
+        [_] => instance.judge(texts)?.pop().filter(|verdict| verdict.reason == PLUGIN_ERROR),
+        _ => {
+            let each = texts.iter().map(|text| measure(instance, n_rules, &[text]));
+            return each.collect::<Result<Vec<_>>>().map(|each| each.concat()).map_err(|_| error.into());
+        }
+    };
+    let outcome = |verdict| vec![Outcome::Verdict { verdict, rewrote: false, note: None }];
+    alone.map(outcome).ok_or_else(|| error.into())
+}
+
 /// What a filter says of each text, and the rewritten text.
 fn ask(
     named: &NamedFilter,
@@ -90,10 +111,9 @@ fn ask(
         false => Err(Error::plugin(format!("filter {:?}: {what}: expected {expected}, got {got}", named.name))),
     };
     if !rules.is_empty() {
-        let values = instance.measure(texts)?;
-        expect(texts.len() * rules.len(), values.len(), "measure: values")?;
-        let values = values.chunks_exact(rules.len());
-        return Ok(values.map(|values| (Outcome::Values(values.to_vec()), None)).collect());
+        let outcomes = measure(instance, rules.len(), texts)?;
+        expect(texts.len(), outcomes.len(), "measure: documents")?;
+        return Ok(outcomes.into_iter().map(|outcome| (outcome, None)).collect());
     }
     let verdicts = instance.judge(texts)?;
     expect(texts.len(), verdicts.len(), "judge: verdicts")?;

@@ -2,6 +2,7 @@
 
 use super::judged::{Judged, Outcome};
 use super::store::key;
+use crate::data::rules::FilterRules;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -59,6 +60,13 @@ impl<'a> Filters<'a> {
         }
         rules.extend(later.iter().map(|_| Vec::new()));
         Ok(Self { all, rules, two_pass, later })
+    }
+
+    /// What they decide by, as it is kept beside what they made.
+    pub fn described(&self) -> Vec<FilterRules> {
+        let filters = self.all.iter().zip(&self.rules).zip(&self.two_pass);
+        let filters = filters.map(|((filter, rules), two_pass)| FilterRules::new(filter, rules, *two_pass));
+        filters.chain(self.later.iter().map(|name| FilterRules::of_stage(name))).collect()
     }
 
     /// Whether the corpus passes through the filter twice.

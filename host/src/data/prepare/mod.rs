@@ -14,6 +14,10 @@ mod store;
 mod survey;
 mod units;
 
+pub(super) use stages::pieces;
+pub(super) use store::Store;
+pub(super) use units::Piece;
+
 pub use batch::{batches, texts};
 pub use compress::{Baseline, compression_baseline};
 pub use filter::NamedFilter;

@@ -213,7 +213,17 @@ impl<'a> Preparation<'a> {
         let info = shard_info(self.tokenizer, &model, &vocabulary, *source)?;
         let files = self.shards(filtered, tokenizers, &vocabulary, info, folder, &mut report)?;
         let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
-        let lineage = serde_json::to_vec_pretty(&Lineage { store: root, units: units.clone() });
+        let DataConfig { validation, test, ref group, .. } = *self.config;
+        let lineage = Lineage {
+            store: root,
+            units: units.clone(),
+            sources: self.config.source.iter().map(|source| source.name.clone()).collect(),
+            filters: filters.described(),
+            validation,
+            test,
+            group: group.clone(),
+        };
+        let lineage = serde_json::to_vec_pretty(&lineage);
         let lineage = lineage.map_err(|error| Error::run(format!("lineage as JSON: {error}")))?;
         write_file(&folder.join(LINEAGE), &lineage)?;
         write(folder, self.tokenizer, &model, &vocabulary, &info, files, report)?;

@@ -11,6 +11,7 @@ mod revive;
 mod tests;
 
 pub use counters::{Counters, Usage};
+pub use kinds::PLUGIN_ERROR;
 
 use super::checked::blame;
 use super::instance::Instance;

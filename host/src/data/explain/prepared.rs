@@ -1,0 +1,78 @@
+//! A prepared corpus as it lies in the store.
+
+use crate::data::LINEAGE;
+use crate::data::manifest::Lineage;
+use crate::data::prepare::{Piece, Store, pieces};
+use crate::data::rules::Limits;
+use crate::data::{DataConfig, Judged, Split};
+use crate::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The judged documents that a dataset was made from, and what they were judged by.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The dataset's folder.
+    pub folder: PathBuf,
+    pub(super) lineage: Lineage,
+    pub(super) limits: Limits,
+}
+
+impl Prepared {
+    /// Opens the dataset in `folder`: what `trainyard prepare` names, a run, or the `data` folder of one.
+    ///
+    /// # Errors
+    /// A folder without a dataset, or with one of another version.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let within = [folder.to_owned(), folder.join("data")];
+        let Some(folder) = within.into_iter().find(|folder| folder.join(LINEAGE).is_file()) else {
+            return Err(Error::usage(format!(
+                "{}: expected a run, or a dataset of trainyard prepare, found no {LINEAGE}; run trainyard prepare",
+                folder.display()
+            )));
+        };
+        let path = folder.join(LINEAGE);
+        let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
+        let lineage: Lineage = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::run(format!("{}: cannot read ({error}); prepare the data again", path.display()))
+        })?;
+        let limits = Limits::new(lineage.filters.clone());
+        Ok(Self { folder, lineage, limits })
+    }
+
+    /// The newest dataset that was made of the config's sources: in its store, or in its run `run`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn newest(config: &DataConfig, store: &Path, run: &Path) -> Result<Self> {
+        let entries = fs::read_dir(store.join("datasets")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let made = |folder: PathBuf| Some((fs::metadata(folder.join(LINEAGE)).ok()?.modified().ok()?, folder));
+        let mut folders: Vec<_> = entries.chain([run.join("data")]).filter_map(made).collect();
+        folders.sort();
+        let is_of =
+            |prepared: &Self| prepared.lineage.sources.iter().eq(config.source.iter().map(|source| &source.name));
+        let found = folders.iter().rev().map(|(_, folder)| Self::open(folder));
+        match found.filter_map(Result::ok).find(is_of) {
+            Some(prepared) => Ok(prepared),
+            None => Err(Error::usage(format!(
+                "{}: nothing was prepared of these sources; run trainyard prepare with the same config",
+                store.display()
+            ))),
+        }
+    }
+
+    /// What the documents lie in, in order.
+    pub(super) fn pieces(&self) -> Result<Vec<Piece>> {
+        let keys: Vec<_> = self.lineage.units.iter().map(|unit| unit.key.clone()).collect();
+        let sources: Vec<_> = self.lineage.units.iter().map(|unit| unit.source).collect();
+        pieces(&Store::new(&self.lineage.store), &keys, &sources)
+    }
+
+    /// The split of a document that stays.
+    pub(super) fn split(&self, judged: &Judged) -> Split {
+        let Lineage { validation, test, group, .. } = &self.lineage;
+        let config =
+            DataConfig { validation: *validation, test: *test, group: group.clone(), ..DataConfig::new(Vec::new()) };
+        judged.split(&config)
+    }
+}
