@@ -13,8 +13,8 @@ mod dedup;
 mod develop; // list and dev
 mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
-mod features; // values of scikit-learn
 mod explain; // why documents stay or go
+mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
