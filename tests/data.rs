@@ -1,6 +1,7 @@
 //! The data path, with plugins small enough to predict: a byte is a token, a filter is a closure.
 
 mod batches;
+mod dedup;
 mod mixture;
 mod packing;
 mod prepare;

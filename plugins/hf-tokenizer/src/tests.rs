@@ -1,7 +1,7 @@
 //! Small files written by hand: what is special, how tokens are spelled, what is refused.
 
 use super::*;
-use trainyard_plugin::{Config, ErrorKind, Setting, Value};
+use trainyard_plugin::{Config, END_OF_TEXT, ErrorKind, Setting, Value};
 
 /// A word-level tokenizer with one special token, written by hand; `more` are further members of the file.
 fn json(vocab: &str, specials: &[(u32, &str)], more: &str) -> String {
