@@ -9,8 +9,8 @@ CONFIG ?= configs/austen.toml
 # Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
 ARGS ?= --resume
 TRAINYARD := target/release/trainyard
-# hf-tokenizer wraps a large crate and is a built-in only.
-PLUGINS := $(filter-out plugins/hf-tokenizer,$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
+# These wrap a large crate and are built-ins only.
+PLUGINS := $(filter-out plugins/hf-tokenizer plugins/wordpiece plugins/unigram,$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,14 +1,84 @@
-//! The tokenizer `bpe` against the `tokenizers` crate: the same pieces, the same merges, the same ids.
+//! The tokenizer `bpe` against the `tokenizers` crate, tiktoken and a regex engine: the same pieces, merges and ids.
 
-use std::collections::{HashMap, HashSet};
+mod encodings; // rank files, against tiktoken
+mod files; // tokenizer.json, both ways
+mod splits; // the split rules, against their regular expressions
+
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer as Reference};
-use trainyard_bpe::{Bpe, Settings, pieces};
-use trainyard_plugin::{Create, Tokenizer, Vocabulary};
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split as ReferenceSplit, SplitPattern};
+use tokenizers::{SplitDelimiterBehavior, Tokenizer as Reference};
+use trainyard_bpe::{Bpe, NAMED, Settings, Split};
+use trainyard_plugin::{Create, Tokenizer};
 
 const AUSTEN: &[u8] = include_bytes!("../corpus/austen.txt.zst");
+
+/// Chinese verse of the Tang dynasty, with what surrounds it in files.
+const VERSES: &str = "　　靜夜思\n\n床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n\n李白 (701—762)\n\n春眠不覺曉，處處聞啼鳥。\r\n\
+                      夜來風雨聲，花落知多少？\n白日依山盡，黃河入海流。欲窮千里目，更上一層樓。Tang詩300首，第1首々𠀀豈\n";
+
+/// Parts that random texts are made of: what rules tell apart, and what scanners trip over.
+const PARTS: [&str; 56] = [
+    " ",
+    "  ",
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{85}",
+    "\u{2028}",
+    "'",
+    "'s",
+    "'S",
+    "'ll",
+    "'Ll",
+    "'RE",
+    "'ſ",
+    "ve",
+    "'v",
+    "a",
+    "Z",
+    "the",
+    "Hello",
+    "ABC",
+    "camelCase",
+    "abcdefg",
+    "abcdefgh",
+    "ABCDEFGHI",
+    "é",
+    "É",
+    "ǅ",
+    "ʰ",
+    "中",
+    "文字",
+    "々",
+    "〇",
+    "か",
+    "𠀀",
+    "\u{301}",
+    "\u{e0100}",
+    "\u{200d}",
+    "1",
+    "1234567",
+    "½",
+    "Ⅷ",
+    "٣",
+    "!",
+    "...",
+    "/",
+    "//",
+    "#!",
+    "👩\u{200d}👧",
+    "\0",
+    "\u{feff}",
+    "\u{10ffff}",
+    "<|endoftext|>",
+];
 
 /// The six novels, cut into documents of about 8 KB.
 fn documents() -> Vec<String> {
@@ -23,124 +93,102 @@ fn documents() -> Vec<String> {
     documents
 }
 
-fn train(documents: &[String], vocab_size: u32) -> Bpe {
-    let mut bpe = Bpe::create(Settings { vocab_size, min_frequency: 2 }).unwrap();
+/// A stream of numbers below any bound.
+fn random(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |n| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    }
+}
+
+/// Texts of [`PARTS`].
+fn random_texts(n: usize) -> Vec<String> {
+    let mut below = random(1);
+    (0..n).map(|_| (0..24).map(|_| PARTS[below(PARTS.len())]).collect()).collect()
+}
+
+/// Prose, verse, oddities and random texts: ids must be equal on every one.
+fn texts() -> Vec<String> {
+    let mut texts: Vec<String> = documents().into_iter().step_by(8).collect();
+    texts.extend(random_texts(3000));
+    let odd = ["", " ", "naïve café — 日本語 🦀\r\n\t ½ \0", "zzz'll''ve  \n\n", VERSES, "x\n  ", "  \n \n x \n"];
+    texts.extend(odd.map(String::from));
+    texts.extend(["a", "^", " ", "中", "=-", "\n ", "Ab"].map(|part| part.repeat(3000)));
+    texts
+}
+
+fn create(split: &str, vocab_size: u32) -> Bpe {
+    Bpe::create(Settings { vocab_size, split: split.into(), ..Settings::default() }).unwrap()
+}
+
+fn train(documents: &[String], split: &str, vocab_size: u32) -> (Bpe, Vec<u8>) {
+    let mut bpe = create(split, vocab_size);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
     texts.chunks(37).for_each(|batch| bpe.observe(batch).unwrap());
     let model = bpe.train().unwrap();
     bpe.load(&model).unwrap();
-    bpe
+    (bpe, model)
 }
 
 /// The reference counts no special token.
-fn train_reference(documents: &[String], vocab_size: usize) -> Reference {
-    let byte_level = || ByteLevel::new(false, true, true);
+fn train_reference(documents: &[String], split: Split, vocab_size: usize) -> Reference {
     let mut reference = Reference::new(BPE::default());
-    reference.with_pre_tokenizer(Some(byte_level())).with_decoder(Some(byte_level()));
+    let bytes = |use_regex| PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, use_regex));
+    let pre_tokenizer = match split.pattern() {
+        _ if split == Split::Gpt2 => bytes(true),
+        None => bytes(false),
+        Some(pattern) => {
+            let pattern = SplitPattern::Regex(pattern);
+            let step = ReferenceSplit::new(pattern, SplitDelimiterBehavior::Isolated, false).unwrap();
+            PreTokenizerWrapper::Sequence(Sequence::new(vec![PreTokenizerWrapper::Split(step), bytes(false)]))
+        }
+    };
+    reference.with_pre_tokenizer(Some(pre_tokenizer)).with_decoder(Some(ByteLevel::new(false, true, true)));
     let mut trainer: TrainerWrapper = BpeTrainer::builder()
         .vocab_size(vocab_size - 1)
         .min_frequency(2)
         .show_progress(false)
-        .initial_alphabet(ByteLevel::alphabet().into_iter().collect::<HashSet<char>>())
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build()
         .into();
     reference.train(&mut trainer, documents.iter()).unwrap();
     reference
 }
 
-/// Tokens as the reference writes them, by its alphabet for bytes.
-fn spelled(vocabulary: &Vocabulary, reference: &Reference) -> HashMap<String, u32> {
-    let char_of: Vec<String> = (0..256).map(|id| reference.id_to_token(id).unwrap()).collect();
-    let mut chars = HashMap::new();
-    for (id, token) in vocabulary.tokens[..256].iter().enumerate() {
-        chars.insert(token[0], char_of[id].as_str());
+fn assert_ids(bpe: &mut Bpe, texts: &[String], reference: impl Fn(&str) -> Vec<u32>) {
+    let views: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let batch = bpe.encode(&views).unwrap();
+    for (text, ids) in texts.iter().zip(batch.sequences()) {
+        let start: String = text.chars().take(200).collect();
+        assert!(ids == reference(text), "{start:?}");
     }
-    let tokens = vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty());
-    tokens.map(|(id, token)| (token.iter().map(|byte| chars[byte]).collect(), id as u32)).collect()
 }
 
 #[test]
 fn merges_and_ids_are_those_of_the_reference() {
-    let documents = documents();
-    let mut texts: Vec<&str> = documents.iter().step_by(8).map(String::as_str).collect();
-    texts.extend(["", " ", "naïve café — 日本語 🦀\r\n\t ½ \0", "aaaaaaaaaaaaaaaa   x", "zzz'll''ve  \n\n"]);
-    for vocab_size in [512, 4096] {
-        let reference = train_reference(&documents, vocab_size);
-        let mut bpe = train(&documents, vocab_size as u32);
+    let (documents, texts) = (documents(), texts());
+    for (split, vocab_size) in [("gpt2", 512), ("gpt2", 4096), ("gpt4", 4096), ("o200k", 1024)] {
+        let reference = train_reference(&documents, Split::named(split).unwrap(), vocab_size);
+        let (mut bpe, model) = train(&documents, split, vocab_size as u32);
+        let ours: Reference = str::from_utf8(&model).unwrap().parse().unwrap();
         let vocabulary = bpe.vocabulary().unwrap();
-        assert_eq!(vocabulary.tokens.len(), vocab_size);
-        assert_eq!(spelled(&vocabulary, &reference), reference.get_vocab(false).into_iter().collect());
-
-        let ours = bpe.encode(&texts).unwrap();
-        for (text, ids) in texts.iter().zip(ours.sequences()) {
-            let theirs = reference.encode(*text, false).unwrap();
-            assert_eq!(ids, theirs.get_ids(), "{text:?}");
-        }
+        assert_eq!(vocabulary.tokens.len(), vocab_size, "{split}");
+        assert_eq!(ours.get_vocab(false), reference.get_vocab(false), "{split}");
+        let special = ours.get_added_tokens_decoder();
+        assert_eq!(special[&(vocab_size as u32 - 1)].content, "<|endoftext|>");
+        assert_ids(&mut bpe, &texts, |text| reference.encode(text, false).unwrap().get_ids().to_vec());
     }
 }
 
-/// Byte ids too are the reference's: `!` comes first, the bytes that are not printable last.
+/// A text without any structure gives merges of long tokens and many ties.
 #[test]
-fn byte_ids_are_those_of_the_reference() {
-    let reference = train_reference(&["ab".to_owned()], 257);
-    let tokens = train(&[], 257).vocabulary().unwrap().tokens;
-    for (id, char) in [(0, "!"), (64, "a"), (188, "Ā"), (220, "Ġ"), (255, "Ń")] {
-        assert_eq!(reference.get_model().id_to_token(id).unwrap(), char);
-    }
-    let bytes: Vec<u8> = [0, 64, 188, 220, 255].iter().map(|&id: &usize| tokens[id][0]).collect();
-    assert_eq!(bytes, [b'!', b'a', 0, b' ', 0xad]);
-}
-
-fn reference_pieces(text: &str) -> Vec<String> {
-    let mut split = PreTokenizedString::from(text);
-    ByteLevel::new(false, true, true).pre_tokenize(&mut split).unwrap();
-    let splits = split.get_splits(OffsetReferential::Original, OffsetType::Byte);
-    splits.into_iter().map(|(_, (start, end), _)| text[start..end].to_owned()).collect()
-}
-
-/// Every character beside a letter, a digit, a sign and white space, where pieces show what it is.
-#[test]
-fn every_character_is_split_as_by_the_reference() {
-    // nothing is assigned between planes 4 and 13, nor private characters told apart: a sample is enough
-    let is_sampled = |code: u32| !(0x40000..0xe0000).contains(&code) && code < 0xf0000 || code.is_multiple_of(251);
-    let chars: Vec<char> = (0..=0x10ffff).filter(|&code| is_sampled(code)).filter_map(char::from_u32).collect();
-    for chunk in chars.chunks(4096) {
-        let text: String = chunk.iter().map(|char| format!("a{char}1{char}!{char}\n")).collect();
-        assert_eq!(pieces(&text).collect::<Vec<_>>(), reference_pieces(&text), "U+{:04X} and up", chunk[0] as u32);
-    }
-}
-
-#[test]
-fn random_texts_are_split_as_by_the_reference() {
-    const PARTS: [&str; 20] = [
-        " ",
-        " ",
-        "\n",
-        "\t",
-        "\u{a0}",
-        "\u{3000}",
-        "'",
-        "'s",
-        "'ll",
-        "'RE",
-        "ve",
-        "a",
-        "é",
-        "中",
-        "\u{301}",
-        "1",
-        "½",
-        "!",
-        "👩\u{200d}👧",
-        "\0",
-    ];
-    let mut state = 1u64;
-    for _ in 0..2000 {
-        let mut text = String::new();
-        for _ in 0..24 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(PARTS[(state >> 33) as usize % PARTS.len()]);
-        }
-        assert_eq!(pieces(&text).collect::<Vec<_>>(), reference_pieces(&text), "{text:?}");
+fn training_on_chinese_and_on_whole_texts_is_the_reference() {
+    let mut verses = vec![VERSES.repeat(2), "ab".repeat(300), "aaaaaaa".repeat(50)];
+    verses.extend(random_texts(300));
+    for (name, split) in NAMED {
+        let reference = train_reference(&verses, split, 700);
+        let (mut bpe, _) = train(&verses, name, 700);
+        assert_ids(&mut bpe, &verses, |text| reference.encode(text, false).unwrap().get_ids().to_vec());
     }
 }

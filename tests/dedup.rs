@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use trainyard::data::dedup::{
     Action, Candidates, DEDUP_EXACT, DEDUP_NEAR, DedupConfig, Deduplicator, Duplicates, Exact, MinHashConfig, Preset,
-    Signature, Signer,
+    Shingle, Signature, Signer,
 };
+use trainyard_text::Words;
 
 /// A random number that is a function of its arguments.
 fn random(seed: u64, i: u64) -> u64 {
@@ -105,12 +106,8 @@ fn the_lowest_id_stays() {
     let documents = [("b", "x y"), ("c", text.as_str()), ("a9", &near), ("a10", "X Y"), ("é", "x  y"), ("d", &text)];
     let duplicates = dedup(&minhash(Preset::Fineweb), &documents);
     // "X Y" is one shingle in lower case; d is a copy of c, but not of the one that stays
-    let expected = [
-        ("b", "a10", DEDUP_NEAR),
-        ("c", "a9", DEDUP_NEAR),
-        ("é", "a10", DEDUP_NEAR),
-        ("d", "a9", DEDUP_NEAR),
-    ];
+    let expected =
+        [("b", "a10", DEDUP_NEAR), ("c", "a9", DEDUP_NEAR), ("é", "a10", DEDUP_NEAR), ("d", "a9", DEDUP_NEAR)];
     assert_eq!(gone(&duplicates, &documents), expected);
     let scores = ["b", "c", "d"].map(|id| duplicates.get(id).unwrap().score);
     assert_eq!(scores[0], 1.0);
@@ -156,11 +153,57 @@ fn recall_follows_the_formula() {
     }
 }
 
+/// Paragraphs of Austen and edited copies, as `peers/dedup_datasketch.py` makes them: the same Jaccard indices as sets of
+/// strings have, and as many pairs found as datasketch finds.
+#[test]
+fn near_duplicates_are_found_as_datasketch_finds_them() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let packed = std::fs::read(format!("{folder}/../corpus/austen.txt.zst")).unwrap();
+    let text = String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap().to_lowercase();
+    let texts = text.split("\n\n").map(|paragraph| {
+        let words = paragraph.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
+        words.collect::<Vec<_>>()
+    });
+    let texts: Vec<_> = texts.filter(|words| (60..=250).contains(&words.len())).collect();
+    let golden = std::fs::read(format!("{folder}/golden/dedup_datasketch.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+    let shingle = Shingle::Words { n: 5, words: Words::Whitespace };
+    let found = MinHashConfig { shingle, ..MinHashConfig::preset(Preset::Fineweb) };
+    // every pair is a candidate
+    let all = MinHashConfig { bands: 100, rows: 1, jaccard: 0.3, ..found.clone() };
+    let [found, all] = [found, all].map(|minhash| DedupConfig { minhash: Some(minhash), ..DedupConfig::default() });
+    for case in golden["cases"].as_array().unwrap() {
+        let every = case["every"].as_u64().unwrap() as usize;
+        let edit = |(i, word): (usize, &&str)| if i % every == every / 2 { format!("x{i}") } else { (*word).into() };
+        let mut documents = Vec::new();
+        for (i, words) in texts.iter().enumerate() {
+            let edited: Vec<String> = words.iter().enumerate().map(edit).collect();
+            documents.extend([(format!("{i}a"), words.join(" ")), (format!("{i}b"), edited.join(" "))]);
+        }
+        let documents: Vec<_> = documents.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect();
+        let (n, of) = (texts.len() as f64, |key: &str| case[key].as_f64().unwrap());
+        assert_eq!(n, of("pairs"));
+        if matches!(every, 15 | 90) {
+            let duplicates = dedup(&all, &documents);
+            let scores = documents.chunks(2).map(|pair| duplicates.get(pair[1].0).map_or(f64::NAN, |b| b.score));
+            let mean = scores.sum::<f64>() / n;
+            assert!((mean - of("jaccard")).abs() < 1e-6, "every {every}: {mean}, expected {}", of("jaccard"));
+        }
+        let duplicates = dedup(&found, &documents);
+        let n_found = documents.chunks(2).filter(|pair| duplicates.head(pair[1].0) == pair[0].0).count() as f64;
+        // both are draws with the same mean
+        let bound = 4.0 * (of("expected") * (1.0 - of("expected") / n)).sqrt() + 3.0;
+        assert!((n_found - of("expected")).abs() < bound, "every {every}: {n_found}, expected {}", of("expected"));
+        assert!((of("found") - of("expected")).abs() < bound, "every {every}: datasketch");
+    }
+}
+
 #[test]
 fn candidates_can_be_checked() {
     let text = words(1, 300);
     // Jaccard 286/306 and 226/366
-    let (near, far) = ([&text[..290], &words(2, 10)].concat().join(" "), [&text[..230], &words(3, 70)].concat().join(" "));
+    let (near, far) =
+        ([&text[..290], &words(2, 10)].concat().join(" "), [&text[..230], &words(3, 70)].concat().join(" "));
     let text = text.join(" ");
     let documents = [("a", text.as_str()), ("b", &near), ("c", &far)];
     let many = |jaccard| {
@@ -248,7 +291,10 @@ fn known_text_is_found() {
     let mut strict = Decontaminator::new(&strict);
     strict.add_reference("novel", "É — A TRUTH");
     assert_eq!(strict.judge(&text), None);
-    strict.add_reference("novel", "It is a truth universally acknowledged, that a single man in possession of a good fortune");
+    strict.add_reference(
+        "novel",
+        "It is a truth universally acknowledged, that a single man in possession of a good fortune",
+    );
     assert!(!strict.judge(&text).unwrap().is_contaminated);
     assert_eq!(["", "\0", "…"].map(|text| strict.judge(text)), [None, None, None]);
 }

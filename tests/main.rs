@@ -9,10 +9,12 @@ mod cli;
 mod compat; // what was published stays
 mod config;
 mod data;
+mod dedup;
 mod develop; // list and dev
 mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod explain; // why documents stay or go
+mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
@@ -28,5 +30,6 @@ mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod reference;
 mod resume;
+mod subwords; // wordpiece and unigram
 mod tidy;
 mod training;

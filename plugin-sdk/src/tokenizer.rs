@@ -99,9 +99,23 @@ pub struct SpecialToken {
 /// The name under which the host looks for the token that ends a document.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
+/// Names that other tokenizers have for [`END_OF_TEXT`], the likelier ones first.
+const END_OF_TEXT_NAMES: [&str; 5] = ["<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]"];
+
 impl Vocabulary {
     /// The id of a special token.
     pub fn special(&self, name: &str) -> Option<u32> {
         self.specials.iter().find(|special| special.name == name).map(|special| special.id)
+    }
+    /// Gives the token that ends a document the name under which the host looks for it, where a file has one of its
+    /// usual names instead.
+    pub fn name_end_of_text(&mut self) {
+        if self.special(END_OF_TEXT).is_some() {
+            return;
+        }
+        let named = |name: &&str| self.specials.iter().position(|special| special.name == *name);
+        if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(named) {
+            self.specials[found].name = END_OF_TEXT.into();
+        }
     }
 }

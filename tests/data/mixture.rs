@@ -8,8 +8,8 @@ use trainyard::data::{CurriculumConfig, Loader, Packing, Position, Recipe, Shard
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
 
-/// A shard of documents of 10 tokens, the first 40 from `web`, 60 from `books`, 20 from `code`; the tokens of a document
-/// are 1, 2 or 3, the number of its source.
+/// A shard of documents of 10 tokens, the first 40 from `web`, 60 from `books`, 20 from `code`; the tokens of a
+/// document are 1, 2 or 3, the number of its source.
 fn shard(folder: &TempDir) -> (Shard, Vec<SourceSpan>) {
     let sizes = [("web", 40), ("books", 60), ("code", 20)];
     let documents: Vec<Vec<u32>> =

@@ -1,8 +1,8 @@
 """Verdicts of datatrove's filters, with words split at white space, on prose, on damaged prose and on made pages.
 
-The documents are the 269 chapters of the corpus; 300 made from them: damage d // 12 of severity d % 12, applied to the
-first 40 lines of chapter 37 d mod 269; and 300 pages in the same way: page d // 12 of severity d % 12 from the paragraphs
-of chapter 41 d mod 269. Severities are chosen so that some documents of a kind stay and some go, many of them exactly at
+The documents are the 269 chapters of the corpus; 300 made from them: damage d // 12 of severity d % 12, applied to
+the first 40 lines of chapter 37 d mod 269; and 300 pages in the same way: page d // 12 of severity d % 12 from the
+paragraphs of chapter 41 d mod 269. Severities are chosen so that some documents of a kind stay and some go, many of them exactly at
 a threshold. The Rust test makes the same documents, so that only the verdicts are committed: the reasons of
 GopherQualityFilter, GopherRepetitionFilter, C4QualityFilter, C4ParagraphFilter and FineWebQualityFilter, empty for what
 stays, and of what C4QualityFilter rewrites the XXH3-64 of the new text.
@@ -153,29 +153,37 @@ def split_into_sentences(text, language):
     return [text] * (ends + (text[last:].strip() != ""))
 
 
-def main():
+def make_filters():
+    """datatrove's filters, with words split at white space, and sentences as here."""
     for module in (fineweb_quality_filter, gopher_quality_filter, gopher_repetition_filter):
         module.split_into_words = lambda text, language: text.split()
     c4_filters.split_into_sentences = split_into_sentences
-    prose = chapters(sys.stdin.buffer.read().decode())
-    assert len(prose) == 269
-    documents = prose + [damaged(prose[37 * d % 269], d // 12, d % 12) for d in range(300)]
-    documents += [page(prose[41 * d % 269], d // 12, d % 12) for d in range(300)]
-    filters = [
+    return [
         gopher_quality_filter.GopherQualityFilter(),
         gopher_repetition_filter.GopherRepetitionFilter(),
         c4_filters.C4QualityFilter(),
         c4_filters.C4ParagraphFilter(),
         fineweb_quality_filter.FineWebQualityFilter(),
     ]
+
+
+def main():
+    prose = chapters(sys.stdin.buffer.read().decode())
+    assert len(prose) == 269
+    documents = prose + [damaged(prose[37 * d % 269], d // 12, d % 12) for d in range(300)]
+    documents += [page(prose[41 * d % 269], d // 12, d % 12) for d in range(300)]
+    filters = make_filters()
     for text in documents:
         verdicts = []
         for judge in filters:
             document = SimpleNamespace(text=text)
             verdict = judge.filter(document)
-            rewritten = xxhash.xxh3_64_hexdigest(document.text.encode()) if verdict is True and document.text != text else ""
-            verdicts.append(rewritten if verdict is True else verdict[1])
+            if verdict is not True:
+                verdicts.append(verdict[1])
+            else:
+                verdicts.append(xxhash.xxh3_64_hexdigest(document.text.encode()) if document.text != text else "")
         print(json.dumps(verdicts))
 
 
-main()
+if __name__ == "__main__":
+    main()

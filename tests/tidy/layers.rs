@@ -94,7 +94,11 @@ fn manifest(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let allowed: &[&str] = match source.path.as_str() {
+        "plugins/bpe/Cargo.toml" => &["trainyard-plugin", "base64", "serde", "serde_json", "unicode-normalization"],
         "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers", "serde_json"],
+        "plugins/wordpiece/Cargo.toml" | "plugins/unigram/Cargo.toml" => {
+            &["trainyard-plugin", "trainyard-hf-tokenizer", "tokenizers", "rayon"]
+        }
         "plugins/unicode/Cargo.toml" => &["trainyard-plugin", "unicode-normalization"],
         "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
         "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],

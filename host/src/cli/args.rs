@@ -233,8 +233,9 @@ pub struct FilterArgs {
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
-  trainyard tokenizer train --plugin bpe --config 'vocab_size = 2048' --out bpe.model corpus/*.txt
-  echo 'It is a truth' | trainyard tokenizer encode --plugin bpe --model bpe.model
+  trainyard tokenizer train --plugin bpe --config 'vocab_size = 2048' --out tokenizer.json corpus/*.txt
+  echo 'It is a truth' | trainyard tokenizer encode --plugin bpe --model tokenizer.json --show
+  trainyard tokenizer inspect --plugin bpe --model tokenizer.json held-out.txt
   trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
 pub enum TokenizerCommand {
     /// Learn a model from text files (.txt or .jsonl, also .gz or .zst, or folders of such)
@@ -249,16 +250,30 @@ pub enum TokenizerCommand {
         files: Vec<PathBuf>,
     },
     /// Text on stdin to token ids on stdout, separated by spaces
-    Encode(TokenizerArgs),
+    Encode {
+        #[command(flatten)]
+        args: TokenizerArgs,
+        /// Write a line per token instead: its id and what it stands for
+        #[arg(long)]
+        show: bool,
+    },
     /// Token ids on stdin, separated by white space, to text on stdout
     Decode(TokenizerArgs),
+    /// What a model is made of, and how well it writes the text of files
+    Inspect {
+        #[command(flatten)]
+        args: TokenizerArgs,
+        /// Text that the model has not seen: bytes and characters per token, tokens in use, a sample
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
 pub struct TokenizerArgs {
     #[command(flatten)]
     pub plugin: PluginArgs,
-    /// What `tokenizer train` wrote, or a tokenizer.json for hf-tokenizer; byte needs none
+    /// What `tokenizer train` wrote, a tokenizer.json of Hugging Face (bpe, hf-tokenizer), or a rank file of tiktoken
+    /// (bpe); byte needs none
     #[arg(long)]
     pub model: Option<PathBuf>,
 }

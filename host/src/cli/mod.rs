@@ -17,6 +17,7 @@ mod prepare;
 mod run;
 mod settings;
 mod tokenizer;
+mod vocabulary;
 mod worker;
 
 use args::{Cli, Command};

@@ -2,13 +2,16 @@
 
 use super::args::PrepareArgs;
 use super::output::{Outcome, write};
-use trainyard::config;
 use trainyard::data::Preparation;
 use trainyard::report::Detail;
 use trainyard::train::DataPlugins;
+use trainyard::{Error, config};
 
 pub fn run(args: &PrepareArgs) -> Outcome {
     let config = config::load(&args.config, &args.set)?;
+    if config.data.tokens.is_some() {
+        return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
+    }
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
     let (filters, tokenizer) = (&filters, &tokenizer);

@@ -1,7 +1,8 @@
-//! `trainyard tokenizer train|encode|decode`.
+//! `trainyard tokenizer train|encode|decode|inspect`.
 
 use super::args::{PluginArgs, TokenizerArgs, TokenizerCommand};
-use super::output::{Outcome, read_text, write};
+use super::output::{Outcome, print, read_text, write};
+use super::vocabulary::{Report, show};
 use std::path::{Path, PathBuf};
 use trainyard::data::{DataConfig, SourceConfig, batches, documents, texts};
 use trainyard::plugin::Plugin;
@@ -11,15 +12,20 @@ use trainyard_plugin::{Kind, TokenBatch, Tokenizer};
 pub fn run(command: &TokenizerCommand) -> Outcome {
     match command {
         TokenizerCommand::Train { plugin, out, files } => Ok(train(plugin, out, files)?),
-        TokenizerCommand::Encode(args) => encode(args),
+        TokenizerCommand::Encode { args, show } => encode(args, *show),
         TokenizerCommand::Decode(args) => decode(args),
+        TokenizerCommand::Inspect { args, files } => inspect(args, files),
     }
+}
+
+/// What text files hold.
+fn data(files: &[PathBuf]) -> DataConfig {
+    DataConfig::new(files.iter().map(SourceConfig::new).collect())
 }
 
 fn train(plugin: &PluginArgs, out: &Path, files: &[PathBuf]) -> Result<()> {
     let mut tokenizer = Plugin::open(&plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
-    let source = files.iter().map(SourceConfig::new).collect();
-    let data = DataConfig::new(source);
+    let data = data(files);
     let mut n_documents = 0;
     for batch in batches(documents(&data)?) {
         let batch = batch?;
@@ -34,11 +40,29 @@ fn train(plugin: &PluginArgs, out: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn encode(args: &TokenizerArgs) -> Outcome {
+fn encode(args: &TokenizerArgs, shown: bool) -> Outcome {
     let mut tokenizer = load(args)?;
     let batch = tokenizer.encode(&[&read_text()?]).map_err(Error::from)?;
+    if shown {
+        let tokens = tokenizer.vocabulary().map_err(Error::from)?.tokens;
+        let line = |&id: &u32| format!("{id}\t{}\n", show(&tokens[id as usize]));
+        return write(batch.ids.iter().map(line).collect::<String>().as_bytes());
+    }
     let ids: Vec<_> = batch.ids.iter().map(u32::to_string).collect();
     write((ids.join(" ") + "\n").as_bytes())
+}
+
+fn inspect(args: &TokenizerArgs, files: &[PathBuf]) -> Outcome {
+    let mut tokenizer = load(args)?;
+    let mut report = Report::new(tokenizer.vocabulary().map_err(Error::from)?);
+    if !files.is_empty() {
+        for batch in batches(documents(&data(files))?) {
+            let batch = batch?;
+            let texts = texts(&batch);
+            report.add(&texts, &tokenizer.encode(&texts).map_err(Error::from)?);
+        }
+    }
+    print(&report.summary(), false)
 }
 
 fn decode(args: &TokenizerArgs) -> Outcome {

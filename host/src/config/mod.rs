@@ -126,6 +126,13 @@ impl RunConfig {
 
     /// What no section can see alone.
     fn check(&self, root: &Section<'_>) {
+        if self.store() == self.run.dir.join(&self.run.name) {
+            let message = format!(
+                "{:?} is the folder of finished data: name the run otherwise, or set data.store",
+                self.run.name
+            );
+            root.conflict(&["run.name", "data.store"], message);
+        }
         let (warmup, steps) = (self.schedule.warmup, self.train.steps);
         if warmup > steps {
             let message = format!("expected at most train.steps, which is {steps}, got {warmup}");

@@ -29,7 +29,7 @@ impl TemporaryFile {
 
     /// Writes over the first bytes; nothing may be appended after it.
     pub fn write_at_start(&mut self, bytes: &[u8]) -> Result<()> {
-        let seek = self.writer.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.temporary, "seek", &error));
+        let seek = self.writer.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.temporary, "write", &error));
         seek.and_then(|_| self.write(bytes))
     }
 

@@ -8,6 +8,8 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_byte::PLUGIN,
     trainyard_bpe::PLUGIN,
     trainyard_hf_tokenizer::PLUGIN,
+    trainyard_wordpiece::PLUGIN,
+    trainyard_unigram::PLUGIN,
     trainyard_length::PLUGIN,
     trainyard_unicode::PLUGIN,
     trainyard_mojibake::PLUGIN,

@@ -44,8 +44,8 @@ pub fn is_han(char: char) -> bool {
         | '\u{20000}'..='\u{2fa1f}' | '\u{30000}'..='\u{323af}')
 }
 
-/// Punctuation, as datatrove has it: a list and not a property of Unicode, which holds `…`, the marks that end sentences
-/// in many scripts and the control characters, but not `•`.
+/// Punctuation, as datatrove has it: a list and not a property of Unicode, which holds `…`, the marks that end
+/// sentences in many scripts and the control characters, but not `•`.
 #[inline]
 pub fn is_punctuation(char: char) -> bool {
     if char.is_ascii() {

@@ -12,7 +12,7 @@
 mod list;
 
 use list::BadWords;
-use trainyard_plugin::{Create, Filter, Result, SPANS_MAX, Span, Verdict, config};
+use trainyard_plugin::{Create, Filter, Result, Rule, SPANS_MAX, Span, Verdict, config};
 
 config! {
     /// Settings of `badwords`.
@@ -47,10 +47,27 @@ impl Filter for Badwords {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
         Ok(documents.iter().map(|document| self.verdict(document)).collect())
     }
+
+    fn rules(&self) -> Vec<Rule> {
+        vec![Rule::at_most("badwords_found", "max", self.max.into())]
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        Ok(documents.iter().map(|document| self.find(document).0.into()).collect())
+    }
 }
 
 impl Badwords {
     fn verdict(&self, document: &str) -> Verdict {
+        let (n, spans) = self.find(document);
+        match n <= self.max {
+            true => Verdict::keep(),
+            false => Verdict { spans, ..Verdict::drop("badwords_found").score(n.into()) },
+        }
+    }
+
+    /// The number of bad words in a document, and where they are.
+    fn find(&self, document: &str) -> (u32, Vec<Span>) {
         // the fast way for a list in ASCII: other characters that become ASCII in lower case are the Kelvin sign and İ
         let lower = if self.words.is_ascii { document.to_ascii_lowercase() } else { document.to_lowercase() };
         let (mut n, mut spans) = (0u32, Vec::new());
@@ -60,17 +77,14 @@ impl Badwords {
                 spans.push(Span { start, end });
             }
         });
-        if n <= self.max {
-            return Verdict::keep();
-        }
         if lower.len() != document.len() {
             spans.clear();
         }
-        Verdict { spans, ..Verdict::drop("badwords_found").score(n.into()) }
+        (n, spans)
     }
 }
 
-trainyard_plugin::export!(filter "badwords" = Badwords, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "badwords" = Badwords, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;

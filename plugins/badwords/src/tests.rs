@@ -48,6 +48,10 @@ fn more_than_max_drop_a_document() {
     let verdicts = Badwords::create(list).unwrap().judge(&["darn", "darn darn", ""]).unwrap();
     assert_eq!((verdicts[0].clone(), verdicts[2].clone()), (Verdict::keep(), Verdict::keep()));
     assert_eq!((verdicts[1].reason.as_str(), verdicts[1].score), ("badwords_found", Some(2.0)));
+    let list = Settings { max: 1, ..settings(&["darn"], &[], "en") };
+    let mut filter = Badwords::create(list).unwrap();
+    let values = filter.measure(&["darn", "darn darn", ""]).unwrap();
+    assert_eq!((values.as_slice(), filter.rules()[0].limit), ([1.0, 2.0, 0.0].as_slice(), 1.0));
 }
 
 #[test]

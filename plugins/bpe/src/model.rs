@@ -1,41 +1,33 @@
-//! The trained model: its bytes, and the tokens they stand for.
-//!
-//! ```text
-//! "trainyard-bpe 1\n"            16 bytes
-//! n                              u32, number of merges
-//! left, right                    n times two u32: merge i joins two ids below 256 + i into id 256 + i
-//! ```
-//!
-//! All numbers are little-endian.
+//! A model that is ready to encode, whatever file it came from.
 
+use crate::added::Added;
 use crate::hash::FastMap;
-use trainyard_plugin::{PluginError, Result};
-
-const MAGIC: &[u8; 16] = b"trainyard-bpe 1\n";
+use crate::pairs::Pairs;
+use crate::split::Split;
+use trainyard_plugin::{PluginError, Result, Vocabulary};
 
 /// Tokens that are single bytes.
 pub const N_BYTES: u32 = 256;
 
-/// Longest token in bytes. Words are far shorter; without a limit, a file of one repeated letter makes tokens of
-/// megabytes, and a forged model makes the vocabulary outgrow the memory.
-pub const TOKEN_BYTES_MAX: usize = 256;
+/// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
+pub const TOKENS_MAX: u32 = 1 << 20;
 
-/// What tokens a model has.
+/// What a tokenizer knows.
 pub struct Model {
-    /// Two ids next to each other → the id that replaces them. A lower id was learned earlier and is merged first.
-    pub merges: FastMap<u64, u32>,
-    /// Bytes of each id; the last, which stands for the end of a text, has none.
-    pub tokens: Vec<Vec<u8>>,
-}
-
-/// Two ids as one key. Keys sort like pairs.
-pub fn pair_key(left: u32, right: u32) -> u64 {
-    u64::from(left) << 32 | u64::from(right)
-}
-
-/// Both ids of a key.
-pub fn key_pair(key: u64) -> (u32, u32) {
-    ((key >> 32) as u32, key as u32)
+    /// How text is cut.
+    pub split: Split,
+    /// Whether text is brought into Unicode's form NFC first.
+    pub nfc: bool,
+    /// The id of each byte.
+    pub byte_ids: [u32; 256],
+    /// What merges.
+    pub pairs: Pairs,
+    /// Pieces that are tokens as a whole, whatever merging would make of them; none where merging alone decides.
+    pub whole: Option<FastMap<Vec<u8>, u32>>,
+    /// Tokens that are found in the text before it is cut.
+    pub added: Added,
+    /// All tokens. Special ones are never produced from text.
+    pub vocabulary: Vocabulary,
 }
 
 /// The ids of all 256 bytes. As in GPT-2, the bytes that are printable in Latin-1 come first, so that trained merges
@@ -63,67 +55,22 @@ pub fn byte_tokens() -> Vec<Vec<u8>> {
     tokens
 }
 
-/// The bytes of a model with these merges.
-pub fn to_bytes(merges: &[(u32, u32)]) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((merges.len() as u32).to_le_bytes());
-    for (left, right) in merges {
-        bytes.extend(left.to_le_bytes());
-        bytes.extend(right.to_le_bytes());
-    }
-    bytes
-}
-
-impl Model {
-    /// Reads what [`to_bytes`] wrote; anything else is an `input` error.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let merges = read_merges(bytes)?;
-        let mut model = Self { merges: FastMap::default(), tokens: byte_tokens() };
-        for (index, (left, right)) in merges.into_iter().enumerate() {
-            let id = N_BYTES + index as u32;
-            let known = |id: u32| model.tokens.get(id as usize);
-            let (Some(first), Some(second)) = (known(left), known(right)) else {
-                return Err(corrupt(format!("merge {index} joins ids {left} and {right}, expected ids below {id}")));
-            };
-            let token = [first.as_slice(), second].concat();
-            if token.len() > TOKEN_BYTES_MAX {
-                return Err(corrupt(format!("merge {index} makes a token of more than {TOKEN_BYTES_MAX} bytes")));
-            }
-            if model.merges.insert(pair_key(left, right), id).is_some() {
-                return Err(corrupt(format!("merge {index} repeats an earlier one")));
-            }
-            model.tokens.push(token);
-        }
-        model.tokens.push(Vec::new());
-        Ok(model)
-    }
-
-    /// The id that ends a text: the last one.
-    pub fn end_of_text(&self) -> u32 {
-        self.tokens.len() as u32 - 1
-    }
-}
-
-fn read_merges(bytes: &[u8]) -> Result<Vec<(u32, u32)>> {
-    let Some(body) = bytes.strip_prefix(MAGIC) else {
-        return Err(corrupt("it does not begin with \"trainyard-bpe 1\": it belongs to another tokenizer or version"));
-    };
-    let mut numbers = body.chunks_exact(4).map(|chunk| u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]));
-    let n_merges = numbers.next().ok_or_else(|| corrupt("it ends before the number of merges"))?;
-    let expected = 4 + 8 * u64::from(n_merges);
-    if body.len() as u64 != expected {
-        return Err(corrupt(format!(
-            "{n_merges} merges take {expected} bytes, got {}: the file is cut or damaged",
-            body.len()
-        )));
-    }
-    let mut merges = Vec::with_capacity(n_merges as usize);
-    while let (Some(left), Some(right)) = (numbers.next(), numbers.next()) {
-        merges.push((left, right));
-    }
-    Ok(merges)
-}
-
-fn corrupt(what: impl std::fmt::Display) -> PluginError {
+/// An error about a model's file.
+pub fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("model: {what}"))
+}
+
+/// Tokens by id from pairs in any order; ids that are missing stand for nothing.
+pub fn tokens_by_id(tokens: impl IntoIterator<Item = (u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>> {
+    let mut by_id = Vec::new();
+    for (id, token) in tokens {
+        if id >= TOKENS_MAX {
+            return Err(corrupt(format!("a token has id {id}, expected less than {TOKENS_MAX}")));
+        }
+        if by_id.len() <= id as usize {
+            by_id.resize(id as usize + 1, Vec::new());
+        }
+        by_id[id as usize] = token;
+    }
+    Ok(by_id)
 }

@@ -1,8 +1,8 @@
 //! Filter `c4-lines`: rewrites a page to the lines that C4 kept, and drops the pages that it dropped.
 //!
-//! Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer" (JMLR 21:140),
-//! and its `c4_utils.py`, as `C4QualityFilter` of datatrove 0.10 (Apache-2.0) reads them. Every line, as Python's
-//! `str.splitlines` parts them and without white space at its ends, goes through these rules in this order:
+//! Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer" (JMLR
+//! 21:140), and its `c4_utils.py`, as `C4QualityFilter` of datatrove 0.10 (Apache-2.0) reads them. Every line, as
+//! Python's `str.splitlines` parts them and without white space at its ends, goes through these rules in this order:
 //!
 //! 1. a word of more than 1000 characters: the line goes
 //! 2. `[12]`, `[edit]` and `[citation needed]` are cut out

@@ -74,7 +74,7 @@ impl C4Paragraphs {
     }
 }
 
-trainyard_plugin::export!(filter "c4-paragraphs" = C4Paragraphs, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "c4-paragraphs" = C4Paragraphs, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,10 @@ pub struct Counts {
     pub n_parentheses: usize,
     /// Alphabetic characters of all scripts.
     pub n_letters: usize,
+    /// Colons: without one there is no web address to look for.
+    pub n_colons: usize,
+    /// `<`: without one there is no markup.
+    pub n_angles: usize,
 }
 
 impl Counts {
@@ -37,6 +41,8 @@ impl Counts {
             n_spaces: each(b" \t\n\r\x08"),
             n_parentheses: each(b"()[]{}"),
             n_letters,
+            n_colons: each(b":"),
+            n_angles: each(b"<"),
         };
         if counts.n_chars < text.len() {
             counts.add_others(text, is_unicode);
@@ -78,7 +84,8 @@ pub fn lines(text: &str, ends: &str) -> (usize, usize) {
     lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(line.ends_with(|char| ends.contains(char)))))
 }
 
-/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in them.
+/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in
+/// them.
 pub fn urls(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -114,8 +121,16 @@ mod tests {
     #[test]
     fn characters() {
         let counts = Counts::of("Ab1?\n\t (x) ⟨é٣中\u{301}", false);
-        let expected =
-            Counts { n_chars: 16, n_alphanumeric: 6, n_digits: 2, n_spaces: 4, n_parentheses: 3, n_letters: 5 };
+        let expected = Counts {
+            n_chars: 16,
+            n_alphanumeric: 6,
+            n_digits: 2,
+            n_spaces: 4,
+            n_parentheses: 3,
+            n_letters: 5,
+            n_colons: 0,
+            n_angles: 0,
+        };
         assert_eq!(counts, expected);
         assert_eq!(Counts::of("é٣中a", true).n_alphanumeric, 4);
         assert_eq!(Counts::of("", false), Counts::default());

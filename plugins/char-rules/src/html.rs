@@ -2,8 +2,8 @@
 
 use memchr::{memchr, memmem};
 
-/// Characters of a document outside tags, comments, scripts and styles, a reference such as `&amp;` counting as one; none
-/// when the document has no tag. A scan for marks and no parser: a tag ends at the next `>`.
+/// Characters of a document outside tags, comments, scripts and styles, a reference such as `&amp;` counting as one;
+/// none when the document has no tag. A scan for marks and no parser: a tag ends at the next `>`.
 pub fn visible_chars(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut n, mut n_tags, mut at) = (0, 0, 0);

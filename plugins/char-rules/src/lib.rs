@@ -1,8 +1,9 @@
 //! Filter `char-rules`: limits the shares of kinds of characters, of web addresses and of boilerplate.
 //!
-//! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023, arXiv
-//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that rule
-//! measured; shares are of characters unless said otherwise:
+//! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023,
+//! arXiv
+//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that
+//! rule measured; shares are of characters unless said otherwise:
 //!
 //! | reason | measured |
 //! |---|---|
@@ -18,7 +19,8 @@
 //! | `html_few_chars`, `html_boilerplate` | characters of the visible text of HTML, their share |
 //!
 //! NeMo Curator means `alpha_numeric` for English: with `letters = "unicode"`, letters and digits of all scripts count.
-//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they are.
+//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they
+//! are.
 
 mod count;
 mod html;
@@ -153,11 +155,13 @@ impl CharRules {
         let counts = Counts::of(document, self.is_unicode);
         // an empty document breaks every rule
         let share = |part: usize| if counts.n_chars == 0 { 1.0 } else { part as f64 / counts.n_chars as f64 };
-        let url_chars = urls(document).map(|url| url.len()).sum();
+        let url_chars = if counts.n_colons == 0 { 0 } else { urls(document).map(|url| url.len()).sum() };
         let (n_lines, n_ended) = lines(document, &self.line_ends);
-        let xml = memchr::memmem::find(document.as_bytes(), XML_HEADER.as_bytes());
+        // where there is none, nothing is looked for
+        let marked_up = if counts.n_angles == 0 { "" } else { document };
+        let xml = memchr::memmem::find(marked_up.as_bytes(), XML_HEADER.as_bytes());
         let xml = xml.map(|start| count_chars(&document[..start]) + XML_HEADER.len() - 1);
-        let html = visible_chars(document);
+        let html = visible_chars(marked_up);
         [
             share(counts.n_chars - counts.n_alphanumeric),
             share(counts.n_digits),
@@ -189,7 +193,7 @@ fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 
-trainyard_plugin::export!(filter "char-rules" = CharRules, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "char-rules" = CharRules, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;

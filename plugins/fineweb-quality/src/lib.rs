@@ -162,7 +162,7 @@ fn span(document: &str, line: &str) -> Span {
     Span { start: start as u32, end: (start + line.len()) as u32 }
 }
 
-trainyard_plugin::export!(filter "fineweb-quality" = FinewebQuality, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "fineweb-quality" = FinewebQuality, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +185,8 @@ mod tests {
             (lines("。bcdefg"), "", 0.0, 0),
             (lines("abcde.") + "short.\n" + &"字".repeat(30) + "\n" + &"字".repeat(31), "", 0.0, 0),
             ((lines("ab") + &"short.\n".repeat(5)), "short_line_ratio", 5.0 / 7.0, 0),
+            (lines(".") + &["é", "z", "字"].map(|char| char.repeat(30)).join("\n"), "short_line_ratio", 0.75, 0),
+            (lines(".") + &["é", "z", "字"].map(|char| char.repeat(31)).join("\n"), "", 0.0, 0),
             (lines("ab.cd!a"), "char_dup_ratio", 53.0 / (7.0 * 53.0), 1),
             ((lines("abcde.") + &"\n".repeat(20)), "list_ratio", 26.0 / 66.0, 0),
         ];

@@ -16,8 +16,8 @@
 //!
 //! That is `GopherQualityFilter` of datatrove 0.10 (Apache-2.0), dialect `datatrove`. `paper` counts all words where it
 //! leaves punctuation out. `dolma` measures as the `gopher_v1` tagger of Dolma (Apache-2.0): the median length of all
-//! words; words with `#` or `…` / words as hashes, and no ellipses; lines between `\n`, bullets `*` and `-`, the ellipsis
-//! `…`; stop words as often as they occur.
+//! words; words with `#` or `…` / words as hashes, and no ellipses; lines between `\n`, bullets `*` and `-`, the
+//! ellipsis `…`; stop words as often as they occur.
 //!
 //! datatrove splits English with spaCy, which cuts punctuation off the words, as `words = "unicode"` does; with
 //! `whitespace` "the," is no stop word. Single verdicts depend on it. With the same words they are datatrove's.

@@ -1,9 +1,9 @@
 //! The n-grams of a document: which occurs most often, and which come again.
 //!
-//! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the shorter
-//! n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as one text is
-//! known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions whose next 16
-//! bytes may occur elsewhere are looked at.
+//! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the
+//! shorter n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as
+//! one text is known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions
+//! whose next 16 bytes may occur elsewhere are looked at.
 
 use crate::window::Windows;
 use crate::word::{Word, hash, mix, power};
@@ -23,7 +23,9 @@ pub struct Grams {
     table: Table,
     /// Positions + 1 of pairs of words, by hash; 0 where there is none.
     pairs: Vec<u32>,
-    /// For the n-grams looked at last, by position: where the same n-gram occurs first.
+    /// Where n-grams are, of the length looked at last, that occur more than once, in order.
+    repeated: Vec<u32>,
+    /// By such a position: where the same n-gram occurs first.
     first: Vec<u32>,
     /// By position of a first occurrence: how often the n-gram occurs.
     count: Vec<u32>,
@@ -68,14 +70,15 @@ impl Grams {
             return None;
         }
         if n == 2 {
-            self.group_pairs()
+            self.group_pairs();
         } else {
-            self.group_longer(n)
+            self.group_longer();
         }
+        self.repeated.retain(|&i| self.count[self.first[i as usize] as usize] > 1);
         let mut top = (0, 1);
-        for (position, &count) in self.count.iter().enumerate() {
-            if count > top.1 {
-                top = (position, count);
+        for i in self.repeated.iter().map(|&i| i as usize) {
+            if self.first[i] as usize == i && self.count[i] > top.1 {
+                top = (i, self.count[i]);
             }
         }
         self.top = top.0;
@@ -84,7 +87,8 @@ impl Grams {
 
     /// Where the n-gram that [`Grams::top`] found last occurs.
     pub fn occurrences(&self) -> impl Iterator<Item = usize> {
-        (0..self.first.len()).filter(|&i| self.first[i] as usize == self.top)
+        let others = self.repeated.iter().map(|&i| i as usize);
+        std::iter::once(self.top).chain(others.filter(|&i| i > self.top && self.first[i] as usize == self.top))
     }
 
     fn group_pairs(&mut self) {
@@ -109,29 +113,31 @@ impl Grams {
             self.first.push(first as u32);
             self.count[first] += u32::from(first < i);
         }
+        self.repeated.clear();
+        self.repeated.extend(0..n_grams as u32);
     }
 
-    /// From groups of (n-1)-grams to groups of n-grams.
-    fn group_longer(&mut self, n: usize) {
-        let n_grams = self.hashes.len() + 1 - n;
-        let is_repeated = |i: usize| self.count[self.first[i] as usize] > 1;
-        let repeated: Vec<(usize, u64)> = (0..n_grams)
-            .filter(|&i| is_repeated(i) && is_repeated(i + 1))
-            .map(|i| (i, u64::from(self.first[i]) << 32 | u64::from(self.first[i + 1])))
-            .collect();
-        self.table.clear(repeated.len());
-        self.first.clear();
-        self.first.extend(0..n_grams as u32);
-        self.count.clear();
-        self.count.resize(n_grams, 1);
-        for (i, key) in repeated {
-            let value = self.table.value(key);
+    /// From repeated (n-1)-grams to n-grams: two that follow each other make one, and their numbers are its name.
+    fn group_longer(&mut self) {
+        let mut n_pairs = 0;
+        for at in 1..self.repeated.len() {
+            let i = self.repeated[at - 1];
+            if self.repeated[at] == i + 1 {
+                self.repeated[n_pairs] = i;
+                n_pairs += 1;
+            }
+        }
+        self.repeated.truncate(n_pairs);
+        self.table.clear(n_pairs);
+        for i in self.repeated.iter().map(|&i| i as usize) {
+            let value = self.table.value(u64::from(self.first[i]) << 32 | u64::from(self.first[i + 1]));
             if *value == 0 {
                 *value = i as u32 + 1;
+                self.count[i] = 0;
             }
             let first = *value - 1;
             self.first[i] = first;
-            self.count[first as usize] += u32::from((first as usize) < i);
+            self.count[first as usize] += 1;
         }
     }
 
@@ -141,13 +147,12 @@ impl Grams {
     pub fn find_repeats(&mut self, text: &str) {
         let n_words = self.hashes.len();
         self.windows.read(text.as_bytes(), &self.words);
-        self.table.clear(n_words);
         self.repeats.clear();
         let mut next = [0; MAX_REPEATED + 1];
-        for i in 0..n_words {
-            if !self.windows.may_repeat(&self.words, i, MIN_REPEATED) {
-                continue;
-            }
+        let candidates: Vec<usize> =
+            (0..n_words).filter(|&i| self.windows.may_repeat(&self.words, i, MIN_REPEATED)).collect();
+        self.table.clear((MAX_REPEATED + 1 - MIN_REPEATED) * candidates.len());
+        for i in candidates {
             let (mut joined, end) = (0u64, (i + MAX_REPEATED).min(n_words));
             for (n, (word, &hash)) in (1..).zip(self.words[i..end].iter().zip(&self.hashes[i..end])) {
                 joined = joined.wrapping_mul(power((word.end - word.start) as usize)).wrapping_add(hash);

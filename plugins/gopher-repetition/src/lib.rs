@@ -1,14 +1,15 @@
 //! Filter `gopher-repetition`: drops documents that repeat themselves.
 //!
-//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as `GopherRepetitionFilter` of datatrove 0.10
-//! (Apache-2.0) reads it. The first rule that a document breaks gives the reason, the score is what that rule measured:
+//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as `GopherRepetitionFilter` of datatrove
+//! 0.10 (Apache-2.0) reads it. The first rule that a document breaks gives the reason, the score is what that rule
+//! measured:
 //!
 //! | reason | measured |
 //! |---|---|
 //! | `empty` | characters |
 //! | `dup_para_frac`, `dup_para_char_frac` | paragraphs that occurred before / paragraphs, their characters / all |
 //! | `dup_line_frac`, `dup_line_char_frac` | lines that occurred before / lines, their characters / all |
-//! | `top_2_gram`, `top_3_gram`, `top_4_gram` | characters of the most frequent n-gram, spaces too, x its number / all |
+//! | `top_2_gram`, `top_3_gram`, `top_4_gram` | characters of the most frequent n-gram, spaces too, x number / all |
 //! | `duplicated_5_n_grams` to `duplicated_10_n_grams` | characters of n-grams that occurred before / all |
 //!
 //! Paragraphs are parted by two and more `\n`, lines by one and more. After an n-gram that occurred before, the search
@@ -225,7 +226,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-trainyard_plugin::export!(filter "gopher-repetition" = GopherRepetition, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "gopher-repetition" = GopherRepetition, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests;

@@ -9,18 +9,22 @@ const WIDTH: usize = 16;
 /// were seen twice. It lets some through in vain, and holds nothing back that occurs twice.
 #[derive(Default)]
 pub struct Windows {
-    /// Slots of the positions, and how often each slot was taken, 2 for more.
+    /// The bit of each position.
     slots: Vec<u32>,
-    seen: Vec<u8>,
+    /// Bits that were seen, and bits that were seen again.
+    seen: Vec<u64>,
+    again: Vec<u64>,
 }
 
 impl Windows {
     /// Takes the words of a document; the last one stands for its end.
     pub fn read(&mut self, text: &[u8], words: &[Word]) {
         let n_words = words.len() - 1;
-        let n_slots = (8 * n_words).next_power_of_two();
-        self.seen.clear();
-        self.seen.resize(n_slots, 0);
+        let n_slots = (32 * n_words).next_power_of_two().max(64);
+        for bits in [&mut self.seen, &mut self.again] {
+            bits.clear();
+            bits.resize(n_slots / 64, 0);
+        }
         self.slots.clear();
         self.slots.resize(n_words, 0);
         // from right to left: a word, and behind it what stands behind
@@ -38,8 +42,9 @@ impl Windows {
             let hash = (window as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (window >> 64) as u64;
             let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
             *slot = (hash >> 32) as u32 & (n_slots as u32 - 1);
-            let seen = &mut self.seen[*slot as usize];
-            *seen = (*seen + 1).min(2);
+            let (i, bit) = (*slot as usize / 64, 1 << (*slot % 64));
+            self.again[i] |= self.seen[i] & bit;
+            self.seen[i] |= bit;
         }
     }
 
@@ -47,6 +52,7 @@ impl Windows {
     pub fn may_repeat(&self, words: &[Word], i: usize, n: usize) -> bool {
         let end = words[(i + n).min(words.len() - 1)];
         // of a shorter text the window shows what is behind it, too
-        self.seen[self.slots[i] as usize] > 1 || end.n_bytes < words[i].n_bytes + WIDTH as u32
+        let slot = self.slots[i];
+        self.again[slot as usize / 64] >> (slot % 64) & 1 == 1 || end.n_bytes < words[i].n_bytes + WIDTH as u32
     }
 }

@@ -19,8 +19,8 @@ pub struct Word {
     pub n_bytes: u32,
 }
 
-/// Hash of a word: its bytes + 1 as the digits of a number with the base [`BASE`]. The hash of two words written as one is
-/// that of the first times [`power`] of the second's length, plus that of the second.
+/// Hash of a word: its bytes + 1 as the digits of a number with the base [`BASE`]. The hash of two words written as one
+/// is that of the first times [`power`] of the second's length, plus that of the second.
 #[inline]
 pub fn hash(text: &[u8], start: usize, end: usize) -> u64 {
     let (mut hash, mut at) = (0u64, start);

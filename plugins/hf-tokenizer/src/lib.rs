@@ -9,16 +9,14 @@
 //! either, so that bits per byte is true only for tokenizers that keep every byte: byte-level BPE, and byte fallback.
 
 mod spelling;
+mod words;
+
+pub use words::Words;
 
 use spelling::Spelling;
 use std::collections::BTreeMap;
 use tokenizers::{Model, Tokenizer as HfTokenizer};
-use trainyard_plugin::{
-    Create, END_OF_TEXT, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary,
-};
-
-/// Names that other tokenizers have for [`END_OF_TEXT`], the likelier ones first.
-const END_OF_TEXT_NAMES: [&str; 5] = ["<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]"];
+use trainyard_plugin::{Create, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary};
 
 /// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
 const MAX_TOKENS: u32 = 1 << 20;
@@ -170,19 +168,8 @@ fn vocabulary(tokenizer: &HfTokenizer, spelling: &Spelling, unknown: Option<u32>
             _ => model.id_to_token(id).map_or_else(|| Ok(Vec::new()), |token| spelling.bytes(token))?,
         });
     }
-    name_end_of_text(&mut vocabulary.specials);
+    vocabulary.name_end_of_text();
     Ok(vocabulary)
-}
-
-/// Gives the token that ends a document the name under which the host looks for it.
-fn name_end_of_text(specials: &mut [SpecialToken]) {
-    if specials.iter().any(|special| special.name == END_OF_TEXT) {
-        return;
-    }
-    let found = END_OF_TEXT_NAMES.iter().find_map(|name| specials.iter().position(|special| special.name == *name));
-    if let Some(i) = found {
-        specials[i].name = END_OF_TEXT.into();
-    }
 }
 
 /// Ids of the characters of every special token that is also in the model's own vocabulary.

@@ -108,7 +108,7 @@ impl Language {
     }
 }
 
-trainyard_plugin::export!(filter "language" = Language, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "language" = Language, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

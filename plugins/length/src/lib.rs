@@ -123,7 +123,7 @@ impl Length {
     }
 }
 
-trainyard_plugin::export!(filter "length" = Length, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "length" = Length, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,8 @@
 //! 5. in a line of at most 10 words, "items in cart" anywhere, "read more..." at the end and "sign-in" at the start are
 //!    cut out, with one space beside them; a line of which nothing is left goes
 //!
-//! If more than 5 % of the words have gone, the document is dropped, `word_removal_ratio`. The spans of a rewritten page
-//! and of a drop are what has gone: the new text is the old one without them.
+//! If more than 5 % of the words have gone, the document is dropped, `word_removal_ratio`. The spans of a rewritten
+//! page and of a drop are what has gone: the new text is the old one without them.
 
 mod counter;
 

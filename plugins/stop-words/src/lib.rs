@@ -88,7 +88,7 @@ impl Filter for StopWords {
 
     fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
         if self.removes {
-            return Err(PluginError::unsupported("mode = \"remove\" measures nothing"));
+            return Ok(Vec::new());
         }
         Ok(documents.iter().flat_map(|document| self.values(document)).collect())
     }
@@ -117,7 +117,7 @@ impl StopWords {
     }
 }
 
-trainyard_plugin::export!(filter "stop-words" = StopWords);
+trainyard_plugin::export!(measured_filter "stop-words" = StopWords);
 
 #[cfg(test)]
 mod tests;

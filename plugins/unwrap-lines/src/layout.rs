@@ -75,3 +75,22 @@ impl Layout {
         2 * n_wrapped < paragraph.len().saturating_sub(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_of_ten_lines_stay_within_the_width() {
+        let lines = |widths: std::ops::RangeInclusive<usize>| -> String {
+            widths.map(|width| "a".repeat(width) + "\n").chain(["end".into()]).collect()
+        };
+        // the last line of a paragraph has no say
+        assert_eq!(Layout::of(&lines(51..=70)).width, 69);
+        assert_eq!(Layout::of(&format!("{}\n\n{}", lines(51..=70), "a".repeat(99))).width, 69);
+        assert_eq!(Layout::of(&lines(51..=53)).width, 53);
+        // too few lines tell nothing
+        assert_eq!(Layout::of(&lines(51..=52)).width, 0);
+        assert_eq!(Layout::of("").width, 0);
+    }
+}

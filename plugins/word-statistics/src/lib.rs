@@ -116,7 +116,7 @@ impl Filter for WordStatistics {
     }
 }
 
-trainyard_plugin::export!(filter "word-statistics" = WordStatistics, abilities = ["idempotent"]);
+trainyard_plugin::export!(measured_filter "word-statistics" = WordStatistics, abilities = ["idempotent"]);
 
 #[cfg(test)]
 mod tests {

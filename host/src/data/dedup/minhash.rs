@@ -8,33 +8,32 @@ use super::config::MinHashConfig;
 use crate::random;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Functions that are computed together; what they need stays in registers.
-const LANES: usize = 16;
+/// Shingles that are looked at together: the functions are loaded once for all of them.
+const SHINGLES: usize = 4;
 /// At most so many hashes are kept for estimates.
 const SKETCH_MAX: usize = 128;
 
 /// The hash functions of a config.
 #[derive(Debug, Clone)]
 pub(super) struct MinHasher {
-    bands: usize,
     rows: usize,
-    /// a and b of each function, a whole number of [`LANES`].
-    functions: Vec<[[i64; LANES]; 2]>,
+    a: Vec<i64>,
+    b: Vec<i64>,
     /// The lowest value of each function.
-    lowest: Vec<[i64; LANES]>,
+    lowest: Vec<i64>,
 }
 
 impl MinHasher {
     pub fn new(config: &MinHashConfig) -> Self {
-        let n_groups = (config.bands * config.rows).div_ceil(LANES);
+        let n = config.bands * config.rows;
         let stream = random::Stream::new(config.seed, "minhash");
         let number = |high: u32, low: u32| (u64::from(high) << 32 | u64::from(low)) as i64;
-        let group = |group: usize| {
-            let blocks: [_; LANES] = std::array::from_fn(|i| stream.block(0, (LANES * group + i) as u64));
-            [blocks.map(|[a, b, ..]| number(a, b) | 1), blocks.map(|[.., c, d]| number(c, d))]
-        };
-        let functions = (0..n_groups).map(group).collect();
-        Self { bands: config.bands, rows: config.rows, functions, lowest: vec![[0; LANES]; n_groups] }
+        let functions = (0..n as u64).map(|i| {
+            let [a, b, c, d] = stream.block(0, i);
+            (number(a, b) | 1, number(c, d))
+        });
+        let (a, b) = functions.unzip();
+        Self { rows: config.rows, a, b, lowest: vec![0; n] }
     }
 
     /// The hash of each band of the document with these shingles, and a byte of each of its first 128 hashes. Both are
@@ -43,38 +42,36 @@ impl MinHasher {
         if shingles.is_empty() {
             return (Vec::new(), Vec::new());
         }
-        let Self { functions, lowest, .. } = self;
+        let Self { a, b, lowest, .. } = self;
+        lowest.fill(i64::MAX);
         pulp::Arch::new().dispatch(
             #[inline(always)]
-            || {
-                for (functions, lowest) in functions.iter().zip(lowest.iter_mut()) {
-                    *lowest = lowest_of(shingles, functions);
-                }
-            },
+            || lower(shingles, a, b, lowest),
         );
-        let values = self.lowest.as_flattened();
-        let values = &values[..self.bands * self.rows];
-        let bands = values
-            .chunks_exact(self.rows)
-            .zip(0..)
-            .map(|(rows, band)| xxh3_64_with_seed(bytemuck::cast_slice(rows), band));
+        let rows = self.lowest.chunks_exact(self.rows).zip(0..);
+        let bands = rows.map(|(rows, band)| xxh3_64_with_seed(bytemuck::cast_slice(rows), band));
         // all bits of the value have a say in the byte that is kept
         let byte = |value: &i64| ((*value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
-        (bands.collect(), values.iter().take(SKETCH_MAX).map(byte).collect())
+        (bands.collect(), self.lowest.iter().take(SKETCH_MAX).map(byte).collect())
     }
 }
 
-/// The lowest value that each function takes. As signed numbers, which vector units compare faster; any order will do.
+/// Lowers each function's lowest value to those of the shingles. As signed numbers, which vector units compare faster; any
+/// order will do.
 #[inline(always)]
-fn lowest_of(shingles: &[u64], [a, b]: &[[i64; LANES]; 2]) -> [i64; LANES] {
-    let mut lowest = [i64::MAX; LANES];
-    for &shingle in shingles {
-        for i in 0..LANES {
-            let value = a[i].wrapping_mul(shingle as i64).wrapping_add(b[i]);
-            lowest[i] = lowest[i].min(value);
+fn lower(shingles: &[u64], a: &[i64], b: &[i64], lowest: &mut [i64]) {
+    let (fours, rest) = shingles.as_chunks::<SHINGLES>();
+    for four in fours {
+        for ((lowest, &a), &b) in lowest.iter_mut().zip(a).zip(b) {
+            let value = |i: usize| a.wrapping_mul(four[i] as i64).wrapping_add(b);
+            *lowest = (*lowest).min(value(0).min(value(1)).min(value(2).min(value(3))));
         }
     }
-    lowest
+    for &shingle in rest {
+        for ((lowest, &a), &b) in lowest.iter_mut().zip(a).zip(b) {
+            *lowest = (*lowest).min(a.wrapping_mul(shingle as i64).wrapping_add(b));
+        }
+    }
 }
 
 /// The Jaccard index that two sketches suggest: b-bit minwise hashing with b = 8 (Li and König 2010, arXiv 0910.3349).

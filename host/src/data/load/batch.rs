@@ -47,8 +47,8 @@ impl Batch {
         }
     }
 
-    /// Appends the sequence whose inputs are `parts` of the shard, each a document of its own, padded up to the context.
-    /// Padding is read after the last part as if it went on: nothing that counts sees it.
+    /// Appends the sequence whose inputs are `parts` of the shard, each a document of its own, and padding up to the
+    /// context. Padding is read after the last part as if it went on: nothing that counts sees it.
     pub(super) fn push(&mut self, shard: &Shard, parts: impl Iterator<Item = Range<u64>>, token_bytes: &[u32]) {
         let start = self.inputs.len();
         for Range { start, end } in parts {

@@ -50,8 +50,8 @@ pub struct SourceEpochs {
 }
 
 impl<'a> Loader<'a> {
-    /// Batches of `sequences_per_batch` sequences of `context` tokens of the concatenated documents, from `position` on;
-    /// `token_bytes` are the bytes of text per token, shape [vocabulary].
+    /// Batches of `sequences_per_batch` sequences of `context` tokens of the concatenated documents, from `position`
+    /// on; `token_bytes` are the bytes of text per token, shape [vocabulary].
     ///
     /// # Errors
     /// As [`Loader::with`].

@@ -5,8 +5,8 @@ use crate::{Error, Result};
 /// Divides the sequences of a run among sources in proportion to their shares, as evenly as whole numbers allow.
 ///
 /// A sequence's source, and its number among the sequences of that source, are functions of its number in the run: a
-/// resumed run needs no counters. Sources are split off one after the other. Of the first s sequences that reach a
-/// source with share p of these, round(s · p) go to it: a low-discrepancy sequence, never more than one away from s · p.
+/// resumed run needs no counters. Sources are split off one after the other: of the first s sequences that the sources
+/// before it leave, round(s · p) go to a source whose share of these is p, a low-discrepancy sequence.
 #[derive(Debug, Clone)]
 pub(super) struct Mixture {
     n_sources: usize,

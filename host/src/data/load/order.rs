@@ -20,7 +20,7 @@ pub(super) struct Order {
 /// What an epoch visits.
 #[derive(Debug)]
 enum Cut {
-    /// Windows of the stream, beginning at a random offset below the context so that the cuts fall elsewhere each epoch.
+    /// Windows of the stream, beginning at a random offset below the context: the cuts fall elsewhere each epoch.
     Windows {
         /// The first input of the stream.
         first: u64,

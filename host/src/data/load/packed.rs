@@ -7,9 +7,9 @@ use std::ops::Range;
 
 /// Which documents, or parts of documents, make up each sequence: a function of the documents' lengths alone.
 ///
-/// A part is a run of inputs in a document's rows ([`Shard::rows`]); a document of more rows than a sequence is cut into
-/// parts of a whole sequence and one that is left over. It takes 12 bytes per part and 8 per sequence, and twice that
-/// while it is made.
+/// A part is a run of inputs in a document's rows ([`Shard::rows`]); a document of more rows than a sequence is cut
+/// into parts of a whole sequence and one that is left over. It takes 12 bytes per part and 8 per sequence, and twice
+/// that while it is made.
 #[derive(Debug)]
 pub(super) struct Packed {
     /// Input at which a part begins, part by part, those of one sequence side by side.
@@ -106,8 +106,8 @@ fn parts(rows: Range<u64>, context: u64) -> impl Iterator<Item = Range<u64>> {
 }
 
 /// Best-fit-decreasing bin packing (Ding et al., "Fewer Truncations Improve Language Modeling", arXiv 2404.10830): each
-/// part, the longest first, goes into the sequence with the least room that still holds it. Returns the sequence of each
-/// part; `n_of_length[l]` parts have length l.
+/// part, the longest first, goes into the sequence with the least room that still holds it. Returns the sequence of
+/// each part; `n_of_length[l]` parts have length l.
 fn best_fit(n_of_length: &[usize]) -> Vec<u32> {
     let context = n_of_length.len() - 1;
     let mut sequences = Vec::with_capacity(n_of_length.iter().sum());

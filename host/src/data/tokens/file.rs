@@ -23,15 +23,24 @@ pub(super) struct Width {
     pub signed: bool,
 }
 
+/// Neighbouring tokens of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Where they are in the file.
+    pub bytes: Range<u64>,
+    /// Whether a document ends after them.
+    pub ends: bool,
+}
+
 /// Tokens of a file in order.
 pub(super) struct TokenFile {
     path: PathBuf,
     reader: BufReader<File>,
     width: Width,
-    /// Runs of bytes that are still to be read, and whether a document ends after each.
-    runs: std::vec::IntoIter<(Range<u64>, bool)>,
+    /// Still to be read.
+    runs: std::vec::IntoIter<Run>,
     /// What is left of the run under way.
-    run: (Range<u64>, bool),
+    run: Run,
     /// Where the reader stands.
     at: u64,
     buffer: Vec<u8>,
@@ -58,9 +67,10 @@ impl TokenFile {
         let (width, runs) = match format {
             TokenFormat::Megatron => megatron::read_index(&index, path, n_bytes)?,
             TokenFormat::Llmc => llmc(path, first, n_bytes)?,
-            TokenFormat::NanoGpt => (Width { bytes: 2, signed: false }, vec![(0..n_bytes, true)]),
+            TokenFormat::NanoGpt => (Width { bytes: 2, signed: false }, vec![Run { bytes: 0..n_bytes, ends: true }]),
         };
-        if let Some((run, _)) = runs.iter().find(|(run, _)| !(run.end - run.start).is_multiple_of(width.bytes as u64)) {
+        let is_whole = |run: &Range<u64>| (run.end - run.start).is_multiple_of(width.bytes as u64);
+        if let Some(Run { bytes: run, .. }) = runs.iter().find(|run| !is_whole(&run.bytes)) {
             return Err(Error::run(format!(
                 "{}: expected tokens of {} bytes each, got {} bytes from byte {} on: cut off, or of another form; set data.tokens.format",
                 path.display(),
@@ -70,7 +80,7 @@ impl TokenFile {
             )));
         }
         let buffer = Vec::new();
-        let run = (0..0, false);
+        let run = Run { bytes: 0..0, ends: false };
         Ok(Self { path: path.into(), reader, width, runs: runs.into_iter(), run, at: n_first as u64, buffer })
     }
 
@@ -81,13 +91,13 @@ impl TokenFile {
     /// A token outside the vocabulary, a file that cannot be read.
     pub fn next(&mut self, n_vocabulary: u32, tokens: &mut Vec<u32>) -> Result<Option<bool>> {
         tokens.clear();
-        if self.run.0.is_empty() {
+        if self.run.bytes.is_empty() {
             let Some(run) = self.runs.next() else { return Ok(None) };
             self.run = run;
         }
-        let start = self.run.0.start;
-        let end = self.run.0.end.min(start + PIECE_TOKENS * self.width.bytes as u64);
-        self.run.0.start = end;
+        let start = self.run.bytes.start;
+        let end = self.run.bytes.end.min(start + PIECE_TOKENS * self.width.bytes as u64);
+        self.run.bytes.start = end;
         self.buffer.resize((end - start) as usize, 0);
         let seek = self.reader.seek_relative(start.wrapping_sub(self.at) as i64);
         let read = seek.and_then(|()| self.reader.read_exact(&mut self.buffer));
@@ -99,7 +109,7 @@ impl TokenFile {
                 None => return Err(self.outside(start + (index * self.width.bytes) as u64, bytes, n_vocabulary)),
             }
         }
-        Ok(Some(self.run.1 && self.run.0.is_empty()))
+        Ok(Some(self.run.ends && self.run.bytes.is_empty()))
     }
 
     fn outside(&self, at: u64, bytes: &[u8], n_vocabulary: u32) -> Error {
@@ -127,7 +137,7 @@ fn token(bytes: &[u8], width: Width) -> Option<u32> {
     u32::try_from(u64::from_le_bytes(wide)).ok()
 }
 
-fn llmc(path: &Path, first: [u8; 12], n_bytes: u64) -> Result<(Width, Vec<(Range<u64>, bool)>)> {
+fn llmc(path: &Path, first: [u8; 12], n_bytes: u64) -> Result<(Width, Vec<Run>)> {
     let number = |at: usize| u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]);
     let [magic, version, n_tokens] = [0, 4, 8].map(number);
     let bad = |message: String| Error::run(format!("{}: {message}", path.display()));
@@ -142,5 +152,5 @@ fn llmc(path: &Path, first: [u8; 12], n_bytes: u64) -> Result<(Width, Vec<(Range
         let what = format!("the header says {n_tokens} tokens, which is {expected} bytes, got {n_bytes}");
         return Err(bad(format!("{what}: cut off or altered; write the file again")));
     }
-    Ok((Width { bytes, signed: false }, vec![(LLMC_HEADER_BYTES..n_bytes, true)]))
+    Ok((Width { bytes, signed: false }, vec![Run { bytes: LLMC_HEADER_BYTES..n_bytes, ends: true }]))
 }

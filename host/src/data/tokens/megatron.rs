@@ -4,10 +4,9 @@
 //! document bounds D (u64); then per sequence its number of tokens (S × i32) and the byte in the `.bin` at which it
 //! begins (S × i64), and the first sequence of each document, with S at the end (D × i64).
 
-use super::file::{Width, open};
+use super::file::{Run, Width, open};
 use crate::{Error, Result};
 use std::io::Read;
-use std::ops::Range;
 use std::path::Path;
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
@@ -19,7 +18,7 @@ const HEADER_BYTES: usize = 34;
 ///
 /// # Errors
 /// An index that is missing, cut off, of another form, or of another `.bin`.
-pub(super) fn read_index(index: &Path, bin: &Path, n_bytes: u64) -> Result<(Width, Vec<(Range<u64>, bool)>)> {
+pub(super) fn read_index(index: &Path, bin: &Path, n_bytes: u64) -> Result<(Width, Vec<Run>)> {
     let bad = |message: String| Error::run(format!("{}: {message}", index.display()));
     let (mut file, length) = open(index)?;
     let mut bytes = Vec::new();
@@ -50,7 +49,7 @@ pub(super) fn read_index(index: &Path, bin: &Path, n_bytes: u64) -> Result<(Widt
                 bin.display()
             )));
         };
-        runs.push((start..end, false));
+        runs.push(Run { bytes: start..end, ends: false });
     }
     let mut last = 0;
     for bound in bounds.chunks_exact(8) {
@@ -59,8 +58,8 @@ pub(super) fn read_index(index: &Path, bin: &Path, n_bytes: u64) -> Result<(Widt
             return Err(bad(format!("bounds of documents: expected {last} to {n_sequences}, got {bound}")));
         }
         last = bound;
-        if let Some((_, ends)) = bound.checked_sub(1).and_then(|before| runs.get_mut(before as usize)) {
-            *ends = true;
+        if let Some(run) = bound.checked_sub(1).and_then(|before| runs.get_mut(before as usize)) {
+            run.ends = true;
         }
     }
     if last != n_sequences as u64 {

@@ -54,8 +54,8 @@ impl TokensConfig {
 /// piece of a file, and Megatron-LM's index.
 ///
 /// # Errors
-/// A file that is missing, cut off, altered or of another form; a token that the tokenizer does not have; a file without
-/// tokens; no model, for a tokenizer that needs one.
+/// A file that is missing, cut off, altered or of another form; a token that the tokenizer does not have; a file
+/// without tokens; no model, for a tokenizer that needs one.
 pub fn import(config: &TokensConfig, tokenizer: &NamedTokenizer<'_>, dir: &Path) -> Result<Dataset> {
     fs::create_dir_all(dir).map_err(|error| Error::io(dir, "create", &error))?;
     remove_stale(dir)?;

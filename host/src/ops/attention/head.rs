@@ -39,7 +39,7 @@ impl<'a, T> Columns<'a, T> {
     }
 
     /// Without the rows before `first`.
-    pub fn from_row(&self, first: usize) -> Self {
+    pub fn starting_at(&self, first: usize) -> Self {
         Self { data: &self.data[first * self.row_stride..], ..*self }
     }
 

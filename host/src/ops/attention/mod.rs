@@ -132,7 +132,7 @@ pub fn forward(
             tasks.enumerate().for_each(|(head, (out, log_sum_exp))| {
                 let qkv = shape.qkv(qkv, sequence, head);
                 for rows in documents(&positions[sequence * length..][..length]) {
-                    let qkv = qkv.each_ref().map(|columns| columns.from_row(rows.start));
+                    let qkv = qkv.each_ref().map(|columns| columns.starting_at(rows.start));
                     let head = shape.head(engine, sequence * heads + head, &rows, dropout);
                     head.forward(qkv, &mut out[rows.start * d..rows.end * d], &mut log_sum_exp[rows]);
                 }
@@ -202,8 +202,8 @@ fn backward_sequence<T: Float>(
             for rows in documents(sequence.positions) {
                 let elements = rows.start * d..rows.end * d;
                 let gradients = [&mut *dqueries, &mut *dkeys, &mut *dvalues].map(|x| &mut x[elements.clone()]);
-                let qkv = qkv.each_ref().map(|columns| columns.from_row(rows.start));
-                let out = out.each_ref().map(|columns| columns.from_row(rows.start));
+                let qkv = qkv.each_ref().map(|columns| columns.starting_at(rows.start));
+                let out = out.each_ref().map(|columns| columns.starting_at(rows.start));
                 let log_sum_exp = &log_sum_exp[index * length..][rows.clone()];
                 shape.head(engine, index, &rows, dropout).backward(qkv, out, log_sum_exp, gradients, write);
             }
