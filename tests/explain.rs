@@ -168,9 +168,11 @@ fn other_limits_drop_what_a_new_preparation_drops() {
     let folder = folder();
     let folder = folder.path();
     succeeds(folder, &["prepare", "run.toml"]);
-    let set = ["--set", "data.filter.0.config.min_words=35", "--set", "data.filter.0.config.max_bullet_lines=0.0"];
+    let limits = ["min_words=35", "max_bullet_lines=0.0", "min_alphabetic_words=0.0", "min_mean_word_length=0.0"];
+    let set: Vec<String> = limits.iter().map(|limit| format!("--set=data.filter.0.config.{limit}")).collect();
+    let set: Vec<&str> = set.iter().map(String::as_str).collect();
     let tried = json(folder, &[&["data", "rethreshold", "run.toml", "--list"][..], &set].concat());
-    let (before, after) = (verdicts(GOPHER), verdicts("min_words = 35\nmax_bullet_lines = 0.0"));
+    let (before, after) = (verdicts(GOPHER), verdicts(&limits.join("\n")));
     assert_eq!(reasons_of(&tried["before"]), reasons(&before));
     assert_eq!(reasons_of(&tried["after"]), reasons(&after));
     let moved = |comes: bool| -> Vec<&str> {
@@ -187,7 +189,7 @@ fn other_limits_drop_what_a_new_preparation_drops() {
         (tried["go"].as_u64(), tried["come"].as_u64()),
         (Some(moved(false).len() as u64), Some(moved(true).len() as u64))
     );
-    assert_eq!(tried["changed"].as_array().unwrap().len(), 2);
+    assert_eq!(tried["changed"].as_array().unwrap().len(), limits.len());
 
     succeeds(folder, &[&["prepare", "run.toml"][..], &set].concat());
     let fresh = json(folder, &[&["data", "drops", "run.toml", "--samples", "0"][..], &set].concat());
