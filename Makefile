@@ -10,7 +10,8 @@ CONFIG ?= configs/austen.toml
 ARGS ?= --resume
 TRAINYARD := target/release/trainyard
 # These wrap a large crate and are built-ins only.
-PLUGINS := $(filter-out plugins/hf-tokenizer plugins/wordpiece plugins/unigram,$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
+BUILTIN_ONLY := plugins/hf-tokenizer plugins/wordpiece plugins/unigram
+PLUGINS := $(filter-out $(BUILTIN_ONLY),$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

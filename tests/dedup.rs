@@ -153,8 +153,8 @@ fn recall_follows_the_formula() {
     }
 }
 
-/// Paragraphs of Austen and edited copies, as `peers/dedup_datasketch.py` makes them: the same Jaccard indices as sets of
-/// strings have, and as many pairs found as datasketch finds.
+/// Paragraphs of Austen and edited copies, as `peers/dedup_datasketch.py` makes them: the same Jaccard indices as sets
+/// of strings have, and as many pairs found as datasketch finds.
 #[test]
 fn near_duplicates_are_found_as_datasketch_finds_them() {
     let folder = env!("CARGO_MANIFEST_DIR");

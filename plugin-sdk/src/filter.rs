@@ -78,8 +78,8 @@ impl Rule {
         Self { reason: reason.into(), setting: setting.into(), bound: Bound::AtMost, limit }
     }
 
-    /// The rule if its limit lies in 0 to `most`, and off when it is 0, so that a setting of 0 is no limit. Otherwise an
-    /// error that names the setting.
+    /// The rule if its limit lies in 0 to `most`, and off when it is 0, so that a setting of 0 is no limit. Otherwise
+    /// an error that names the setting.
     pub fn within(mut self, most: f64) -> Result<Self> {
         // also refuses NaN and infinity
         if !(0.0..=most.min(f64::MAX)).contains(&self.limit) {

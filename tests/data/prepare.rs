@@ -137,7 +137,7 @@ fn plugin_errors_pass_through() {
     }
     let error = |n| Corpus::of("a.jsonl", numbers(n)).prepare_with(&[named("broken", Broken)]).unwrap_err();
     assert_eq!((error(1).to_string().as_str(), error(1).exit_code()), ("plugin \"broken\": judge: gave up", 3));
-    assert_eq!(error(2).to_string(), "filter \"broken\": judge: expected 2 verdicts, got 0");
+    assert_eq!(error(2).to_string(), "filter \"broken\": judge: verdicts: expected 2, got 0");
 }
 
 fn split_of(shard: Option<&Shard>) -> Vec<String> {

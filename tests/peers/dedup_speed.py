@@ -3,8 +3,8 @@
 pip install rensa==0.5.0 datasketch==2.0.0 numpy
 usage: python tests/peers/dedup_speed.py DOCUMENTS.jsonl
 
-112 hashes of 5-word shingles. trainyard's time includes splitting into words, lower case, shingles and the hash for exact
-duplicates; the peers' time is given with and without splitting and joining words in Python. CPU time.
+112 hashes of 5-word shingles. trainyard's time includes splitting into words, lower case, shingles and the hash for
+exact duplicates; the peers' time is given with and without splitting and joining words in Python. CPU time.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Time and memory of `trainyard prepare` on 200 MB of real text: the 40 MB of Webster's dictionary (Debian's dict-gcide, GPL,
-fetched here and not kept), five times over under different ids, as JSON lines of about 1 KB, with filters, a tokenizer of
-4,096 and three splits. Prints MB/s, processor seconds and the largest resident memory, first on a new store, then again.
+"""Time and memory of `trainyard prepare` on 200 MB of real text: the 40 MB of Webster's dictionary (Debian's dict-gcide,
+GPL, fetched here and not kept), five times over under different ids, as JSON lines of about 1 KB, with filters, a
+tokenizer of 4,096 and three splits. Prints MB/s, processor seconds and the largest resident memory, first on a new store, then again.
 
 Usage: apt-get download dict-gcide && dpkg-deb -x dict-gcide*.deb gcide
        python prepare_speed.py ../../target/release/trainyard gcide/usr/share/dictd/gcide.dict.dz [copies]

@@ -56,8 +56,8 @@ pub struct StatsArgs {
 
 /// Write documents as vectors of words: counts, TF-IDF, hashed terms
 ///
-/// Reads every document of the sources, unfiltered, and writes a sparse matrix to features.safetensors (compressed sparse
-/// rows: indptr, indices, data), the documents' ids to ids.json and the columns' terms to vocabulary.json. Meanings and
+/// Reads every document of the sources, unfiltered, and writes a sparse matrix to features.safetensors (compressed
+/// sparse rows: indptr, indices, data), the documents' ids to ids.json and the columns' terms to vocabulary.json. Meanings and
 /// defaults are those of scikit-learn.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -76,7 +76,8 @@ pub struct FeaturesArgs {
     #[arg(long, default_value = "tfidf")]
     pub kind: Kind,
     /// Columns of hashed terms
-    #[arg(long, value_name = "N", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    #[arg(long, value_name = "N", default_value_t = 1 << 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub columns: u32,
     /// How text is split into words: pattern (two or more letters, digits or _ in a row), whitespace, unicode or zh
     #[arg(long, default_value = "pattern")]

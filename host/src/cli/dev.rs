@@ -1,7 +1,7 @@
 //! `trainyard plugin dev`.
 
-use super::args::DevArgs;
 use super::output::{Outcome, write};
+use super::plugin_args::DevArgs;
 use trainyard::config;
 use trainyard::dev::{Report, Session};
 

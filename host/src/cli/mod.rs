@@ -13,6 +13,7 @@ mod explain_args;
 mod filter;
 mod output;
 mod plugin;
+mod plugin_args;
 mod prepare;
 mod run;
 mod settings;

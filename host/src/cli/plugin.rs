@@ -1,8 +1,9 @@
 //! `trainyard plugin new|list|dev|build|inspect|check`.
 
-use super::args::{PluginCommand, TrustArgs};
+use super::args::TrustArgs;
 use super::dev;
 use super::output::{Outcome, print, write};
+use super::plugin_args::PluginCommand;
 use super::settings::plugin_config;
 use serde_json::json;
 use std::path::{Path, PathBuf};

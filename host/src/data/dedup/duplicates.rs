@@ -64,8 +64,8 @@ pub struct Duplicate<'a> {
     pub of: &'a str,
     /// [`DEDUP_EXACT`] or [`DEDUP_NEAR`].
     pub reason: &'static str,
-    /// The Jaccard index of both documents' shingles: the true one if it was checked, else an estimate. Two documents of
-    /// a cluster may be linked only by others, and be less alike.
+    /// The Jaccard index of both documents' shingles: the true one if it was checked, else an estimate. Two documents
+    /// of a cluster may be linked only by others, and be less alike.
     pub score: f64,
 }
 

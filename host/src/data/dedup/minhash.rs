@@ -56,8 +56,8 @@ impl MinHasher {
     }
 }
 
-/// Lowers each function's lowest value to those of the shingles. As signed numbers, which vector units compare faster; any
-/// order will do.
+/// Lowers each function's lowest value to those of the shingles. As signed numbers, which vector units compare faster;
+/// any order will do.
 #[inline(always)]
 fn lower(shingles: &[u64], a: &[i64], b: &[i64], lowest: &mut [i64]) {
     let (fours, rest) = shingles.as_chunks::<SHINGLES>();

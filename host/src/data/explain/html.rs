@@ -8,7 +8,8 @@ use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;\
 background:#fff}h1{font-size:1.5em}h2{font-size:1.15em;margin:2em 0 .3em}table{border-collapse:collapse;width:100%}\
-td,th{padding:.2em .6em .2em 0;text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums;\
+td,th{padding:.2em .6em .2em 0;text-align:left;vertical-align:top}.n{text-align:right;\
+font-variant-numeric:tabular-nums;\
 white-space:nowrap}.bar{width:30%}.bar i{display:block;height:.9em;margin-top:.3em;background:#c60;min-width:1px}\
 .kept i{background:#285}code,.text{font:13px/1.45 ui-monospace,monospace}.text{margin:.2em 0 .8em;padding:.4em .6em;\
 background:#f5f5f2;overflow-wrap:anywhere}mark{background:#fd8}summary{cursor:pointer}small{color:#666}\

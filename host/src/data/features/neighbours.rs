@@ -11,8 +11,8 @@ use std::path::Path;
 /// Rows that are compared before the next are written.
 const ROWS: usize = 1024;
 
-/// Writes `neighbours.jsonl` beside the matrix in `folder`: for each document, in order, its id and up to `k` others with
-/// a cosine above 0, the most similar first, of equally similar ones the first.
+/// Writes `neighbours.jsonl` beside the matrix in `folder`: for each document, in order, its id and up to `k` others
+/// with a cosine above 0, the most similar first, of equally similar ones the first.
 pub(super) fn write_neighbours(folder: &Path, k: usize) -> Result<()> {
     let matrix = Matrix::read(folder)?;
     let ids_path = folder.join("ids.json");

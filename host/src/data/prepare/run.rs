@@ -3,10 +3,11 @@
 use super::batch::{documents_of, grouped};
 use super::encode::Encoder;
 use super::filter::{Filters, NamedFilter};
+use super::link::{link, remove_stale};
 use super::pool::{Work, in_order};
 use super::stages::{Stages, pieces, program_digest};
 use super::store::{Lock, Store, create_dir, key};
-use super::survey::{Survey, survey};
+use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, units};
 use crate::data::load::{Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
@@ -320,90 +321,6 @@ impl Work<KeptBatch> for Encode {
         encoded.check(batch.len(), self.n_tokens)?;
         Ok((batch, encoded))
     }
-}
-
-/// Puts a dataset of the store into `dir`: links where the file system has them, copies elsewhere.
-fn link(folder: &Path, dir: &Path) -> Result<()> {
-    create_dir(dir)?;
-    let entries = fs::read_dir(folder).map_err(|error| Error::io(folder, "list", &error))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(|error| Error::io(folder, "list", &error))?.file_name());
-    }
-    names.retain(|name| name != "lock" && name != MANIFEST && !name.to_string_lossy().ends_with(".tmp"));
-    for name in names {
-        let (from, to) = (folder.join(&name), dir.join(&name));
-        remove_if_there(&to)?;
-        if fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to).map_err(|error| Error::io(&to, "write", &error))?;
-        }
-    }
-    let manifest = fs::read(folder.join(MANIFEST)).map_err(|error| Error::io(folder, "read", &error))?;
-    write_file(&dir.join(MANIFEST), &manifest)
-}
-
-/// Without its manifest an older preparation cannot be taken for this one, should this one be cut short.
-pub(crate) fn remove_stale(dir: &Path) -> Result<()> {
-    let names = [MANIFEST.to_owned()].into_iter().chain(Split::ALL.map(Split::file));
-    names.map(|name| dir.join(name)).try_for_each(|path| remove_if_there(&path))
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, "remove", &error)),
-        _ => Ok(()),
-    }
-}
-
-fn report(survey: Survey) -> DataReport {
-    for report in &survey.filters {
-        if report.dropped() * 2 > report.seen {
-            tracing::warn!("filter {:?} drops {}", report.name, report.summary());
-        }
-    }
-    DataReport {
-        read: survey.read.documents,
-        empty: survey.read.empty,
-        invalid_utf8_replaced: survey.read.invalid_utf8_replaced,
-        invalid_utf8_dropped: survey.read.invalid_utf8_dropped,
-        filters: survey.filters,
-        kept: survey.kept,
-        ..DataReport::default()
-    }
-}
-
-/// Every split that was asked for has a document; found out before hours go into a tokenizer.
-fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
-    if survey.kept == 0 {
-        let dropped: Vec<_> = survey.filters.iter().filter(|filter| filter.dropped() > 0).collect();
-        if dropped.is_empty() {
-            let (read, empty) = (survey.read.documents, survey.read.empty);
-            let what = format!("read {read} documents: {empty} empty, {} not utf-8", survey.read.invalid_utf8_dropped);
-            return Err(Error::run(format!("data: no document to train on ({what}); name sources that hold text")));
-        }
-        let dropped: Vec<_> = dropped.iter().map(|f| format!("filter {:?} dropped {}", f.name, f.summary())).collect();
-        return Err(Error::run(format!(
-            "data: no document is left: {}; loosen the filter's settings or remove it",
-            dropped.join(", ")
-        )));
-    }
-    for split in Split::ALL {
-        let share = split.share(config);
-        if survey.splits.contains_key(&split) || share == Some(0.0) {
-            continue;
-        }
-        let (name, kept) = (split.name(), survey.kept);
-        let cure = "cut the text into more documents (data.source.document) or add some";
-        return Err(Error::run(match share {
-            None => format!(
-                "data: no document of {kept} is in the train split, data.validation and data.test take them all; lower these, or {cure}"
-            ),
-            Some(share) => format!(
-                "data: no document of {kept} is in the {name} split with data.{name} = {share}; raise it, set it to 0, or {cure}"
-            ),
-        }));
-    }
-    Ok(())
 }
 
 pub(crate) fn shard_info(

@@ -5,7 +5,7 @@ use super::judged::Judged;
 use super::pool::{Work, in_order};
 use super::units::Piece;
 use crate::data::DataConfig;
-use crate::data::manifest::FilterReport;
+use crate::data::manifest::{DataReport, FilterReport};
 use crate::data::read::{FileDocuments, ReadCounts, list};
 use crate::data::split::Split;
 use crate::report::WorkProgress;
@@ -141,4 +141,56 @@ fn twice(config: &DataConfig, hash: u128) -> Result<Error> {
         }
     }
     Ok(Error::run("a document id occurs twice; make ids unique, or name another data.source.id_field"))
+}
+
+/// The report as far as the survey goes.
+pub(super) fn report(survey: Survey) -> DataReport {
+    for report in &survey.filters {
+        if report.dropped() * 2 > report.seen {
+            tracing::warn!("filter {:?} drops {}", report.name, report.summary());
+        }
+    }
+    DataReport {
+        read: survey.read.documents,
+        empty: survey.read.empty,
+        invalid_utf8_replaced: survey.read.invalid_utf8_replaced,
+        invalid_utf8_dropped: survey.read.invalid_utf8_dropped,
+        filters: survey.filters,
+        kept: survey.kept,
+        ..DataReport::default()
+    }
+}
+
+/// Every split that was asked for has a document; found out before hours go into a tokenizer.
+pub(super) fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
+    if survey.kept == 0 {
+        let dropped: Vec<_> = survey.filters.iter().filter(|filter| filter.dropped() > 0).collect();
+        if dropped.is_empty() {
+            let (read, empty) = (survey.read.documents, survey.read.empty);
+            let what = format!("read {read} documents: {empty} empty, {} not utf-8", survey.read.invalid_utf8_dropped);
+            return Err(Error::run(format!("data: no document to train on ({what}); name sources that hold text")));
+        }
+        let dropped: Vec<_> = dropped.iter().map(|f| format!("filter {:?} dropped {}", f.name, f.summary())).collect();
+        return Err(Error::run(format!(
+            "data: no document is left: {}; loosen the filter's settings or remove it",
+            dropped.join(", ")
+        )));
+    }
+    for split in Split::ALL {
+        let share = split.share(config);
+        if survey.splits.contains_key(&split) || share == Some(0.0) {
+            continue;
+        }
+        let (name, kept) = (split.name(), survey.kept);
+        let cure = "cut the text into more documents (data.source.document) or add some";
+        return Err(Error::run(match share {
+            None => format!(
+                "data: no document of {kept} is in the train split, data.validation and data.test take them all; lower these, or {cure}"
+            ),
+            Some(share) => format!(
+                "data: no document of {kept} is in the {name} split with data.{name} = {share}; raise it, set it to 0, or {cure}"
+            ),
+        }));
+    }
+    Ok(())
 }

@@ -44,9 +44,9 @@ static trainyard_status create(const trainyard_host *host, trainyard_settings se
     return TRAINYARD_OK;
 }
 
-/* White space of Unicode. */
+/* White space as Python knows it: that of Unicode, and four separators among the control characters. */
 static bool is_space(uint32_t c) {
-    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
            c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 

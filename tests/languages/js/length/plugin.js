@@ -2,8 +2,8 @@
 
 import { Filter, PluginError, drop, keep } from "./trainyard_plugin.js";
 
-// What white space of Unicode separates; \s would take the byte-order mark for a space too, and not U+0085.
-const WORD = /[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+// What white space separates as Python knows it; \s would take the byte-order mark for a space too, and not U+0085.
+const WORD = /[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
 
 function checkOrder(what, min, max) {
   if (max !== 0 && min > max) {
