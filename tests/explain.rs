@@ -18,7 +18,8 @@ fn documents() -> Vec<(String, String)> {
     let words = ["the", "be", "to", "of", "and", "that", "have", "with", "walk", "garden", "house", "morning"];
     let text = |i: usize| -> String {
         let n_words = 1 + i * 7919 % 60;
-        let words: Vec<_> = (0..n_words).map(|j| words[(i * 31 + j * j) % if i % 5 == 0 { 3 } else { 12 }]).collect();
+        let words: Vec<_> =
+            (0..n_words).map(|j| words[(i * 31 + j * j) % if i.is_multiple_of(5) { 3 } else { 12 }]).collect();
         match i % 7 {
             0 => format!("- {}", words.join("\n- ")),
             1 => format!("{} ###", words.join(" ").replace("the", "#")),

@@ -1,6 +1,7 @@
 """Time and memory of `trainyard prepare` on 200 MB of real text: the 40 MB of Webster's dictionary (Debian's dict-gcide,
 GPL, fetched here and not kept), five times over under different ids, as JSON lines of about 1 KB, with filters, a
-tokenizer of 4,096 and three splits. Prints MB/s, processor seconds and the largest resident memory, first on a new store, then again.
+tokenizer of 4,096 and three splits. Prints MB/s, processor seconds and the largest resident memory,
+first on a new store, then again.
 
 Usage: apt-get download dict-gcide && dpkg-deb -x dict-gcide*.deb gcide
        python prepare_speed.py ../../target/release/trainyard gcide/usr/share/dictd/gcide.dict.dz [copies]
@@ -14,11 +15,12 @@ import sys
 import tempfile
 import time
 
-FILTERS = ["unicode", "gopher-quality", "gopher-repetition", "c4-lines", "fineweb-quality", "char-rules"]
+FILTERS = ["unicode", "pii", "gopher-quality", "gopher-repetition", "fineweb-quality", "char-rules"]
 # a dictionary is no prose: what is measured is speed, so that the limits let most of it pass
 LOOSE = {
     "gopher-quality": "{ min_words = 20, min_stop_words = 0, min_alphabetic_words = 0.5, max_bullet_lines = 1.0 }",
-    "c4-lines": "{ min_sentences = 1 }",
+    "fineweb-quality": "{ max_short_lines = 1.0, max_duplicate_line_chars = 0.1 }",
+    "char-rules": "{ max_non_alphanumeric = 0.5 }",
 }
 
 

@@ -57,8 +57,8 @@ pub struct StatsArgs {
 /// Write documents as vectors of words: counts, TF-IDF, hashed terms
 ///
 /// Reads every document of the sources, unfiltered, and writes a sparse matrix to features.safetensors (compressed
-/// sparse rows: indptr, indices, data), the documents' ids to ids.json and the columns' terms to vocabulary.json. Meanings and
-/// defaults are those of scikit-learn.
+/// sparse rows: indptr, indices, data), the documents' ids to ids.json and the columns' terms to vocabulary.json.
+/// Meanings and defaults are those of scikit-learn.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

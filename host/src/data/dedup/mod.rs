@@ -1,8 +1,8 @@
 //! Repetitions: equal and nearly equal documents, repeated lines and paragraphs, and text that evaluations know.
 //!
 //! [`Signer`] makes a [`Signature`] of each text, in any thread; [`Deduplicator`] takes them all, in any order, and
-//! says in the end which documents go in favour of which ([`Duplicates`]). The lowest id of a cluster stays, so that the
-//! result is a function of the set of documents.
+//! says in the end which documents go in favour of which ([`Duplicates`]). The lowest id of a cluster stays, so that
+//! the result is a function of the set of documents.
 
 mod clusters;
 mod config;

@@ -53,7 +53,7 @@ pub(crate) fn units(files: &[SourceFile], digests: &[[u8; 32]]) -> Vec<Unit> {
             _ => units.push(Unit { files: vec![file.clone()], digests: vec![digest], source: file.source }),
         }
         let n_bytes = units.last().map_or(0, Unit::bytes);
-        is_open = is_small && n_bytes < GROUP_BYTES && xxh3_64(file.name.as_bytes()) % 256 != 0;
+        is_open = is_small && n_bytes < GROUP_BYTES && !xxh3_64(file.name.as_bytes()).is_multiple_of(256);
     }
     units
 }

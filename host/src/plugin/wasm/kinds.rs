@@ -98,10 +98,13 @@ functions!(FilterFunctions {
 /// The interface of the ability `measures`; a host finds that of any 0.1.
 const MEASURES: &str = "trainyard:plugin/measures@0.1.1";
 
+/// The rules, and what measures.
+type Measures = (Vec<Rule>, Function<(Texts,), Answer<Vec<f64>>>);
+
 /// A filter's functions and, with the ability `measures`, its rules and what measures.
 struct MeasuredFilter {
     filter: FilterFunctions,
-    measures: Option<(Vec<Rule>, Function<(Texts,), Answer<Vec<f64>>>)>,
+    measures: Option<Measures>,
 }
 
 impl MeasuredFilter {

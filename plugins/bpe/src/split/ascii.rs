@@ -21,7 +21,7 @@ fn between(word: u64, first: u8, last: u8) -> u64 {
 /// How many of the first bytes of `word` are ASCII letters, 0 to 8.
 #[inline]
 pub fn n_letters(word: u64) -> usize {
-    count(between((word | 0x20 * ONES) & !HIGH, b'a', b'z') & !word)
+    count(between((word | (0x20 * ONES)) & !HIGH, b'a', b'z') & !word)
 }
 
 /// How many of the first bytes of `word` are `A` to `Z`, 0 to 8.
