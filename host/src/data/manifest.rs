@@ -53,6 +53,9 @@ pub struct Lineage {
     pub units: Vec<UnitReport>,
     /// Names of the sources, in order.
     pub sources: Vec<String>,
+    /// Where the sources lay, in order.
+    #[serde(default)]
+    pub paths: Vec<PathBuf>,
     /// What the documents were judged by, in order: filters, then `dedup` and `decontaminate`.
     pub filters: Vec<FilterRules>,
     /// `data.validation`

@@ -40,7 +40,8 @@ impl Prepared {
         Ok(Self { folder, lineage, limits })
     }
 
-    /// The newest dataset that was made of the config's sources: in its store, or in its run `run`.
+    /// The newest dataset that was made of the config's sources: in its store, or in its run `run`. Those that were read
+    /// from the same paths come before those whose sources only have the same names.
     ///
     /// # Errors
     /// When there is none.
@@ -51,8 +52,10 @@ impl Prepared {
         folders.sort();
         let is_of =
             |prepared: &Self| prepared.lineage.sources.iter().eq(config.source.iter().map(|source| &source.name));
-        let found = folders.iter().rev().map(|(_, folder)| Self::open(folder));
-        match found.filter_map(Result::ok).find(is_of) {
+        let is_from =
+            |prepared: &Self| prepared.lineage.paths.iter().eq(config.source.iter().map(|source| &source.path));
+        let found = folders.iter().map(|(_, folder)| Self::open(folder)).filter_map(Result::ok).filter(is_of);
+        match found.max_by_key(is_from) {
             Some(prepared) => Ok(prepared),
             None => Err(Error::usage(format!(
                 "{}: nothing was prepared of these sources; run trainyard prepare with the same config",

@@ -10,7 +10,7 @@ use crate::data::dedup::{
     CONTAMINATED, Candidates, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator,
     Duplicates, Shingles, Signature, Signer,
 };
-use crate::data::{DataConfig, SourceConfig, Split, documents};
+use crate::data::{DataConfig, SourceConfig, Split, documents, source_digest};
 use crate::{Error, Result};
 use std::ops::Range;
 use trainyard_plugin::{Span, Verdict};
@@ -18,7 +18,9 @@ use trainyard_plugin::{Span, Verdict};
 impl Stages<'_> {
     /// Judges every document by all others. Returns each unit's new key.
     pub fn dedup(&self, config: &DedupConfig, keys: &[String]) -> Result<Vec<String>> {
-        let stage_key = self.stage_key("dedup", &to_json(config)?, keys);
+        // how much memory may be used has no say in the result
+        let what = DedupConfig { memory_mb: 0, ..config.clone() };
+        let stage_key = self.stage_key("dedup", &to_json(&what)?, keys);
         let new_keys = self.new_keys(&stage_key, keys);
         if self.is_finished(&new_keys) {
             return Ok(new_keys);
@@ -31,13 +33,13 @@ impl Stages<'_> {
 
     /// Judges the training documents by held-out ones and by the files of the config. Returns each unit's new key.
     pub fn decontaminate(&self, config: &DecontaminateConfig, keys: &[String]) -> Result<Vec<String>> {
-        let digests = config.files.iter().map(|file| {
-            let bytes = std::fs::read(file).map_err(|error| Error::io(file, "read", &error))?;
-            Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
-        });
-        let digests: Vec<String> = digests.collect::<Result<_>>()?;
+        let benchmarks: Vec<_> = config.files.iter().map(SourceConfig::new).collect();
+        let digest = match benchmarks.is_empty() {
+            true => String::new(),
+            false => source_digest(&DataConfig::new(benchmarks))?,
+        };
         let (validation, test) = (self.config.validation, self.config.test);
-        let what = format!("{} {digests:?} {validation} {test} {:?}", to_json(config)?, self.config.group);
+        let what = format!("{} {digest} {validation} {test} {:?}", to_json(config)?, self.config.group);
         let stage_key = self.stage_key("decontaminate", &what, keys);
         let new_keys = self.new_keys(&stage_key, keys);
         if self.is_finished(&new_keys) {

@@ -219,6 +219,7 @@ impl<'a> Preparation<'a> {
             store: root,
             units: units.clone(),
             sources: self.config.source.iter().map(|source| source.name.clone()).collect(),
+            paths: self.config.source.iter().map(|source| source.path.clone()).collect(),
             filters: filters.described(),
             validation,
             test,
