@@ -148,7 +148,8 @@ fn a_killed_preparation_goes_on_where_it_was() {
     records[1..].iter().for_each(|path| fs::remove_file(path).unwrap());
     let pieces = stage_files(&killed, ".zst");
     fs::write(&pieces[1], &read(&pieces[1])[..1000]).unwrap();
-    fs::rename(&pieces[2], pieces[2].with_extension("zst.tmp")).unwrap();
+    // of a process that is gone: no process has this number
+    fs::rename(&pieces[2], pieces[2].with_extension("zst.99999999.tmp")).unwrap();
     fs::remove_dir_all(killed.folder.path().join("store/datasets")).unwrap();
     let (filter, asked) = counting(10.0);
     killed.prepare_with(&[filter]).unwrap();

@@ -14,11 +14,13 @@ impl DataReport {
         let skipped = skipped.iter().filter(|(n, _)| *n > 0);
         lines.extend(skipped.map(|(n, what)| format!("data: {n} documents {what}")));
         for filter in self.filters.iter().filter(|filter| filter.dropped() > 0 || filter.rewritten > 0) {
-            let rewritten = match filter.rewritten {
-                0 => String::new(),
-                n => format!(", rewrote {n}"),
+            let rewritten = format!("rewrote {} of {} documents", filter.rewritten, filter.seen);
+            let done = match (filter.dropped(), filter.rewritten) {
+                (0, _) => rewritten,
+                (_, 0) => format!("dropped {}", filter.summary()),
+                _ => format!("dropped {}, rewrote {}", filter.summary(), filter.rewritten),
             };
-            lines.push(format!("filter {}: dropped {}{rewritten}", filter.name, filter.summary()));
+            lines.push(format!("filter {}: {done}", filter.name));
         }
         if self.not_encoded > 0 {
             lines.push(format!("tokenizer: {} documents could not be encoded", self.not_encoded));

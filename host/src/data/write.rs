@@ -17,7 +17,8 @@ impl TemporaryFile {
     /// Begins the file that `finish` will call `path`.
     pub fn create(path: &Path) -> Result<Self> {
         let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
+        // its own name for each process: two that write the same file both write a whole one
+        temporary.push(format!(".{}.tmp", std::process::id()));
         let temporary = PathBuf::from(temporary);
         let file = File::create(&temporary).map_err(|error| Error::io(&temporary, "create", &error))?;
         Ok(Self { writer: BufWriter::with_capacity(1 << 18, file), temporary, path: path.into() })
@@ -44,6 +45,25 @@ impl TemporaryFile {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, "sync", &error))?;
         Ok(path.clone())
     }
+}
+
+/// Whether the file is a temporary one of a process that is gone.
+pub(crate) fn is_abandoned(path: &Path) -> bool {
+    let owner = path.to_str().and_then(|path| path.strip_suffix(".tmp")?.rsplit_once('.')?.1.parse().ok());
+    owner.is_some_and(|owner: i32| owner != std::process::id() as i32 && !is_alive(owner))
+}
+
+#[cfg(unix)]
+fn is_alive(process: i32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    // one that belongs to another user cannot be asked, but is there
+    Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// Nobody knows here: such files are left.
+#[cfg(not(unix))]
+fn is_alive(_process: i32) -> bool {
+    true
 }
 
 impl Drop for TemporaryFile {

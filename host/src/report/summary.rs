@@ -239,7 +239,7 @@ It is a truth
 data: 0.50 epochs of web, 2.25 epochs of books, waited for 0.20% of the time
 loss of the last training step: 3.2500
 
-loss       focal (wasm)               1 call in 0.2 ms
+loss       focal (wasm)                 1 call in 0.2 ms
 
 run         /r/austen
 config      /r/austen/config.toml

@@ -33,7 +33,7 @@ impl Display for PluginReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let plural = |n: u64, what: &str| format!("{} {what}{}", count(n as f64), if n == 1 { "" } else { "s" });
         let name = format!("{} ({})", self.name, self.backend);
-        write!(f, "{:<10} {name:<26} {}", self.place, plural(self.calls, "call"))?;
+        write!(f, "{:<10} {name:<28} {}", self.place, plural(self.calls, "call"))?;
         if self.items > 0 {
             write!(f, ", {}, {}", plural(self.items, "item"), bytes(self.bytes as f64))?;
         }
@@ -67,7 +67,7 @@ mod tests {
             seconds: 3e-5,
             ..PluginReport::default()
         };
-        assert_eq!(loss.to_string(), "loss       focal (wasm)               1 call in 0.0 ms");
+        assert_eq!(loss.to_string(), "loss       focal (wasm)                 1 call in 0.0 ms");
         let filter = PluginReport {
             place: "filter",
             calls: 12,
@@ -79,7 +79,7 @@ mod tests {
             skipped: 2,
             ..loss
         };
-        let expected = "filter     focal (wasm)               12 calls, 1.50k items, 3.05 MiB in 1m 30s, 3 errors, 1 restart, \
+        let expected = "filter     focal (wasm)                 12 calls, 1.50k items, 3.05 MiB in 1m 30s, 3 errors, 1 restart, \
                         2 skipped";
         assert_eq!(filter.to_string(), expected);
     }

@@ -3,8 +3,9 @@
 use super::filter::Filters;
 use super::judged::{Judged, Outcome};
 use super::pool::{Work, in_order};
-use super::stages::{Left, Stages, left_of, pieces};
-use super::store::{PieceWriter, Store, create_dir, finished_pieces, key};
+use super::stages::{Stages, pieces};
+use super::store::{PieceWriter, Store, create_dir, key};
+use super::survey::survey;
 use super::units::Piece;
 use crate::data::dedup::{
     CONTAMINATED, Candidates, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator,
@@ -22,10 +23,12 @@ impl Stages<'_> {
         let what = DedupConfig { memory_mb: 0, ..config.clone() };
         let stage_key = self.stage_key("dedup", &to_json(&what)?, keys);
         let new_keys = self.new_keys(&stage_key, keys);
-        if self.is_finished(&new_keys) {
+        if new_keys.iter().all(|key| self.is_finished(key)) {
             return Ok(new_keys);
         }
         let pieces = pieces(self.store, keys, self.sources)?;
+        // ids must be unique before documents are named by them
+        survey(self.config, self.filters, &pieces, self.threads, self.progress)?;
         let duplicates = self.duplicates(config, &pieces)?;
         let judge = || Ok(Judge::Duplicates(&duplicates));
         self.judge_on("dedup", judge, &pieces, &new_keys)
@@ -42,7 +45,7 @@ impl Stages<'_> {
         let what = format!("{} {digest} {validation} {test} {:?}", to_json(config)?, self.config.group);
         let stage_key = self.stage_key("decontaminate", &what, keys);
         let new_keys = self.new_keys(&stage_key, keys);
-        if self.is_finished(&new_keys) {
+        if new_keys.iter().all(|key| self.is_finished(key)) {
             return Ok(new_keys);
         }
         let pieces = pieces(self.store, keys, self.sources)?;
@@ -59,10 +62,6 @@ impl Stages<'_> {
 
     fn new_keys(&self, stage_key: &str, keys: &[String]) -> Vec<String> {
         keys.iter().map(|before| key([before.as_str(), stage_key])).collect()
-    }
-
-    fn is_finished(&self, keys: &[String]) -> bool {
-        keys.iter().all(|key| finished_pieces(&self.store.stage(key)).last().is_some_and(|piece| piece.last))
     }
 
     fn duplicates(&self, config: &DedupConfig, pieces: &[Piece]) -> Result<Duplicates> {
@@ -144,19 +143,13 @@ impl Stages<'_> {
         pieces: &[Piece],
         new_keys: &'b [String],
     ) -> Result<Vec<String>> {
-        let mut locks = Vec::new();
-        let mut left = Vec::new();
-        for (unit, key) in new_keys.iter().enumerate() {
-            let folder = self.store.stage(key);
-            if let Left::Work = left_of(&folder, &mut locks)? {
-                let n_finished = finished_pieces(&folder).len() as u32;
-                left.extend(pieces.iter().filter(|piece| piece.unit == unit && piece.number >= n_finished));
-            }
-        }
+        let all: Vec<_> = (0..new_keys.len()).collect();
+        let Some((_lock, left)) = self.claim(new_keys, &all)? else { return Ok(new_keys.to_vec()) };
+        let left = self.unfinished(new_keys, &left, pieces);
         let progress = self.progress.stage(name, left.iter().map(|piece| piece.info.text_bytes).sum());
         let worker = |judge| JudgeOn { filters: self.filters, judge, store: self.store, keys: new_keys };
         let mut workers: Vec<_> = (0..self.threads).map(|_| Ok(worker(judge()?))).collect::<Result<_>>()?;
-        in_order(left.into_iter().map(Ok), &mut workers, |n_bytes: u64| {
+        in_order(left.iter().map(Ok), &mut workers, |n_bytes: u64| {
             progress.advance(n_bytes);
             Ok(())
         })?;

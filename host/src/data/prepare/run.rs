@@ -94,7 +94,7 @@ impl<'a> Preparation<'a> {
     pub fn prepare_part(&self, part: usize, n_parts: usize) -> Result<usize> {
         let (units, _) = self.units()?;
         let mine = |unit: usize| unit % n_parts == part - 1;
-        self.stages(&units, |stages| stages.first(mine))?;
+        self.stages(&units, false, |stages| stages.first(mine))?;
         Ok((0..units.len()).filter(|&unit| mine(unit)).count())
     }
 
@@ -116,7 +116,7 @@ impl<'a> Preparation<'a> {
         Ok((units(&files, &digests), digest_of(&files, &digests)))
     }
 
-    fn stages<T>(&self, units: &[Unit], run: impl FnOnce(&Stages<'_>) -> Result<T>) -> Result<T> {
+    fn stages<T>(&self, units: &[Unit], wait: bool, run: impl FnOnce(&Stages<'_>) -> Result<T>) -> Result<T> {
         let filters = self.named()?;
         let sources: Vec<u16> = units.iter().map(|unit| unit.source).collect();
         let (store, program) = (Store::new(self.store), program_digest()?);
@@ -128,6 +128,7 @@ impl<'a> Preparation<'a> {
             sources: &sources,
             threads: self.threads(),
             program: &program,
+            wait,
             progress: self.progress(),
         })
     }
@@ -139,9 +140,9 @@ impl<'a> Preparation<'a> {
         Filters::new(self.filters, self.config.scores, later)
     }
 
-    fn filter(&self) -> Result<Filtered<'a>> {
+    fn filter(&self, wait: bool) -> Result<Filtered<'a>> {
         let (units, source) = self.units()?;
-        let keys = self.stages(&units, |stages| {
+        let keys = self.stages(&units, wait, |stages| {
             let mut keys = stages.first(|_| true)?;
             for range in stages.filters.stages().iter().skip(1) {
                 keys = stages.next(range, &keys)?;
@@ -171,7 +172,7 @@ impl<'a> Preparation<'a> {
     fn dataset(&self, wait: bool) -> Result<(PathBuf, Lock)> {
         create_dir(self.store)?;
         let store = Store::new(&fs::canonicalize(self.store).map_err(|e| Error::io(self.store, "resolve", &e))?);
-        let filtered = self.filter()?;
+        let filtered = self.filter(wait)?;
         let model = match &self.tokenizer.model {
             Some(model) => hex(&Sha256::digest(model)),
             None => "trained".to_owned(),
@@ -179,15 +180,7 @@ impl<'a> Preparation<'a> {
         let program = program_digest()?;
         let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, &program]);
         let folder = store.dataset(&key);
-        let lock = match wait {
-            true => Lock::wait(&folder)?,
-            false => Lock::try_new(&folder)?.ok_or_else(|| {
-                Error::run(format!(
-                    "{}: another process is preparing the same data, wait for it to end",
-                    folder.display()
-                ))
-            })?,
-        };
+        let lock = Lock::new(&folder, wait)?;
         if !folder.join(MANIFEST).exists() {
             self.encode(&store, &filtered, &key, &folder)?;
         }

@@ -5,7 +5,7 @@ use super::chain::Chain;
 use super::filter::Filters;
 use super::judged::Judged;
 use super::pool::{Work, in_order};
-use super::store::{Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key};
+use super::store::{Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key, remove_abandoned};
 use super::units::{Batch, Piece, SourceBatches, Unit};
 use crate::data::DataConfig;
 use crate::data::write::write_file;
@@ -30,13 +30,9 @@ pub(crate) struct Stages<'a> {
     pub threads: usize,
     /// [`program_digest`].
     pub program: &'a str,
+    /// Whether to wait for another process at the same work, or to end with an error.
+    pub wait: bool,
     pub progress: WorkProgress,
-}
-
-/// What is left to do of a unit.
-pub(crate) enum Left {
-    Nothing,
-    Work,
 }
 
 impl Stages<'_> {
@@ -45,16 +41,10 @@ impl Stages<'_> {
     pub fn first(&self, mine: impl Fn(usize) -> bool) -> Result<Vec<String>> {
         let range = &self.filters.stages()[0];
         let keys: Vec<_> = self.units.iter().map(|unit| self.unit_key(unit, range)).collect::<Result<_>>()?;
-        let (mut locks, mut left) = (Vec::new(), Vec::new());
-        for (index, unit) in self.units.iter().enumerate().filter(|(index, _)| mine(*index)) {
-            let folder = self.store.stage(&keys[index]);
-            if let Left::Work = left_of(&folder, &mut locks)? {
-                left.push((index, unit.clone(), folder));
-            }
-        }
-        if left.is_empty() {
-            return Ok(keys);
-        }
+        let mine: Vec<_> = (0..keys.len()).filter(|&unit| mine(unit)).collect();
+        let Some((_lock, left)) = self.claim(&keys, &mine)? else { return Ok(keys) };
+        let left = left.into_iter().map(|unit| (unit, self.units[unit].clone(), self.store.stage(&keys[unit])));
+        let left: Vec<_> = left.collect();
         let n_bytes = left.iter().map(|(_, unit, _)| unit.bytes()).sum();
         let progress = self.progress.stage("filter", n_bytes);
         let batches = SourceBatches::new(self.config, left.iter().cloned(), progress.position());
@@ -107,17 +97,9 @@ impl Stages<'_> {
             key([before, &limits, &state_key, &filter_keys(self.sources[unit])].map(String::as_bytes))
         };
         let new_keys: Vec<_> = keys.iter().enumerate().map(new_key).collect();
-        let (mut locks, mut left) = (Vec::new(), Vec::new());
-        for (unit, new_key) in new_keys.iter().enumerate() {
-            let folder = self.store.stage(new_key);
-            if let Left::Work = left_of(&folder, &mut locks)? {
-                let n_finished = finished_pieces(&folder).len() as u32;
-                left.extend(pieces.iter().filter(|piece| piece.unit == unit && piece.number >= n_finished).cloned());
-            }
-        }
-        if left.is_empty() {
-            return Ok(new_keys);
-        }
+        let all: Vec<_> = (0..new_keys.len()).collect();
+        let Some((_lock, left)) = self.claim(&new_keys, &all)? else { return Ok(new_keys) };
+        let left = self.unfinished(&new_keys, &left, &pieces);
         let name = format!("filter {}", self.filters.all[range.start].name);
         let progress = self.progress.stage(&name, left.iter().map(|piece| piece.info.text_bytes).sum());
         let mut workers = self.workers(|| {
@@ -160,23 +142,38 @@ impl Stages<'_> {
         Ok(state)
     }
 
+    /// The units among `mine` that are not finished, locked against other processes at the same work; none when nothing
+    /// is left. Who works on other units beside the same ones is not kept out: each writes whole pieces.
+    pub fn claim(&self, keys: &[String], mine: &[usize]) -> Result<Option<(Lock, Vec<usize>)>> {
+        let left = || -> Vec<usize> { mine.iter().copied().filter(|&unit| !self.is_finished(&keys[unit])).collect() };
+        let (false, Some(&first)) = (left().is_empty(), mine.first()) else { return Ok(None) };
+        let lock = Lock::new(&self.store.stage(&keys[first]), self.wait)?;
+        // the other process may have done it all
+        let left = left();
+        for &unit in &left {
+            remove_abandoned(&self.store.stage(&keys[unit]))?;
+        }
+        Ok((!left.is_empty()).then_some((lock, left)))
+    }
+
+    pub fn is_finished(&self, key: &str) -> bool {
+        finished_pieces(&self.store.stage(key)).last().is_some_and(|piece| piece.last)
+    }
+
+    /// Of the `pieces` that a stage reads, those of the units `left` that it has not written under `keys` yet.
+    pub fn unfinished(&self, keys: &[String], left: &[usize], pieces: &[Piece]) -> Vec<Piece> {
+        let unfinished = |&unit: &usize| {
+            let n_finished = finished_pieces(&self.store.stage(&keys[unit])).len() as u32;
+            let is_left = move |piece: &&Piece| piece.unit == unit && piece.number >= n_finished;
+            let start = pieces.partition_point(|piece| piece.unit < unit);
+            pieces[start..].iter().take_while(move |piece| piece.unit == unit).filter(is_left)
+        };
+        left.iter().flat_map(unfinished).cloned().collect()
+    }
+
     fn workers<W>(&self, make: impl Fn() -> Result<W>) -> Result<Vec<W>> {
         (0..self.threads).map(|_| make()).collect()
     }
-}
-
-/// Locks the folder if something is left to do.
-pub(crate) fn left_of(folder: &std::path::Path, locks: &mut Vec<Lock>) -> Result<Left> {
-    let is_finished = || finished_pieces(folder).last().is_some_and(|piece| piece.last);
-    if is_finished() {
-        return Ok(Left::Nothing);
-    }
-    let lock = Lock::wait(folder)?;
-    if is_finished() {
-        return Ok(Left::Nothing);
-    }
-    locks.push(lock);
-    Ok(Left::Work)
 }
 
 /// All pieces of finished units, in order.

@@ -6,7 +6,7 @@
 
 use super::judged::Judged;
 use crate::data::read::ReadCounts;
-use crate::data::write::{TemporaryFile, write_file};
+use crate::data::write::{TemporaryFile, is_abandoned, write_file};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -87,10 +87,16 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Makes the folder and locks it, after other processes are done with it.
-    pub fn wait(folder: &Path) -> Result<Self> {
+    /// Makes the folder and locks it: after other processes are done with it, if `wait` says so, else an error.
+    pub fn new(folder: &Path, wait: bool) -> Result<Self> {
         if let Some(lock) = Self::try_new(folder)? {
             return Ok(lock);
+        }
+        if !wait {
+            return Err(Error::run(format!(
+                "{}: another process is preparing the same data, wait for it to end",
+                folder.display()
+            )));
         }
         tracing::warn!("{}: waiting for another process that is at the same work", folder.display());
         let file = open_lock(folder)?;
@@ -99,7 +105,7 @@ impl Lock {
     }
 
     /// Makes the folder and locks it; none when another process has it.
-    pub fn try_new(folder: &Path) -> Result<Option<Self>> {
+    fn try_new(folder: &Path) -> Result<Option<Self>> {
         let file = open_lock(folder)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
@@ -111,6 +117,18 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(Error::io(folder, "lock", &error)),
         }
     }
+}
+
+/// Removes what killed processes left half-written.
+pub(crate) fn remove_abandoned(folder: &Path) -> Result<()> {
+    create_dir(folder)?;
+    for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, "list", &error))? {
+        let path = entry.map_err(|error| Error::io(folder, "list", &error))?.path();
+        if is_abandoned(&path) {
+            fs::remove_file(&path).map_err(|error| Error::io(&path, "remove", &error))?;
+        }
+    }
+    Ok(())
 }
 
 fn open_lock(folder: &Path) -> Result<File> {
