@@ -4,8 +4,8 @@ The documents are the 269 chapters of the corpus; 300 made from them: damage d /
 the first 40 lines of chapter 37 d mod 269; and 300 pages in the same way: page d // 12 of severity d % 12 from the
 paragraphs of chapter 41 d mod 269. Severities are chosen so that some documents of a kind stay and some go, many of
 them exactly at a threshold. The Rust test makes the same documents, so that only the verdicts are
-committed: the reasons of GopherQualityFilter, GopherRepetitionFilter, C4QualityFilter, C4ParagraphFilter and FineWebQualityFilter, empty for what
-stays, and of what C4QualityFilter rewrites the XXH3-64 of the new text.
+committed: the reasons of GopherQualityFilter, GopherRepetitionFilter, C4QualityFilter, C4ParagraphFilter and
+FineWebQualityFilter, empty for what stays, and of what C4QualityFilter rewrites the XXH3-64 of the new text.
 spaCy, which datatrove asks for sentences, is replaced by the rule of `trainyard_text::count_sentences`.
 Usage: pip install datatrove==0.10.1 regex numpy xxhash
        zstd -dc ../../corpus/austen.txt.zst | python filters_datatrove.py > ../golden/filters.jsonl

@@ -27,7 +27,7 @@ class Plugin(Filter):
             return Verdict(False, "length_too_few_chars", chars)
         if self.max_chars != 0 and chars > self.max_chars:
             return Verdict(False, "length_too_many_chars", chars)
-        words = sum(1 for _ in WORD.finditer(document))
+        words = len(document.split())
         if words < self.min_words:
             return Verdict(False, "length_too_few_words", words)
         if self.max_words != 0 and words > self.max_words:
