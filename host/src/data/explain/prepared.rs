@@ -40,8 +40,8 @@ impl Prepared {
         Ok(Self { folder, lineage, limits })
     }
 
-    /// The newest dataset that was made of the config's sources: in its store, or in its run `run`. Those that were read
-    /// from the same paths come before those whose sources only have the same names.
+    /// The newest dataset that was made of the config's sources: in its store, or in its run `run`. Those that were
+    /// read from the same paths come before those whose sources only have the same names.
     ///
     /// # Errors
     /// When there is none.
