@@ -60,7 +60,8 @@ impl DecontaminateConfig {
 /// Words are compared in lower case and without marks of punctuation, as GPT-3 does. A reference that is shorter than
 /// an n-gram, but not than 8 words, is looked for as a whole. GPT-3 cuts 200 characters around a match out of a
 /// document; here the document goes, and [`Contamination::spans`] says what to look at. N-grams are compared by hashes
-/// of 64 bits: of 10¹⁰ words in documents and 10⁷ in references, one falls together with another by chance in 200 corpora.
+/// of 64 bits: of 10¹⁰ words in documents and 10⁷ in references, one falls together with another by chance in 200
+/// corpora.
 ///
 /// Memory: about 20 bytes per different n-gram of the references.
 #[derive(Debug, Clone)]
