@@ -16,8 +16,6 @@ pub(crate) struct Chain<'a> {
     instances: Vec<Option<Box<dyn Filter>>>,
     /// Per unit: its source.
     sources: &'a [u16],
-    /// The outcomes that were there before.
-    n_before: Vec<usize>,
 }
 
 impl<'a> Chain<'a> {
@@ -39,16 +37,13 @@ impl<'a> Chain<'a> {
             Ok(Some(instance))
         };
         let instances = filters.all.iter().enumerate().map(make).collect::<Result<_>>()?;
-        let n_sources = sources.iter().max().map_or(0, |&source| usize::from(source) + 1);
-        let before = |source: usize| filters.of_source(source as u16).filter(|index| *index < range.start).count();
-        Ok(Self { filters, instances, sources, n_before: (0..n_sources).map(before).collect() })
+        Ok(Self { filters, instances, sources })
     }
 
-    /// Adds an outcome per filter to every document of the batch.
-    fn judge(&mut self, source: u16, documents: &mut [Judged]) -> Result<()> {
+    /// Adds an outcome per filter to every document of a batch from one source.
+    pub fn judge(&mut self, source: u16, documents: &mut [Judged]) -> Result<()> {
         // A document goes on while no verdict dropped it for good: a broken limit can be changed later.
-        let n_before = self.n_before[usize::from(source)];
-        let mut going: Vec<bool> = documents.iter().map(|judged| !self.filters.drops(judged, n_before)).collect();
+        let mut going: Vec<bool> = documents.iter().map(|judged| !self.filters.drops(judged)).collect();
         for index in self.filters.of_source(source).collect::<Vec<_>>() {
             let Some(Some(instance)) = self.instances.get_mut(index) else { continue };
             let rules = &self.filters.rules[index];
@@ -65,9 +60,7 @@ impl<'a> Chain<'a> {
                     };
                     outcomes[i] = outcome;
                     if let Some(text) = text {
-                        let judged = &mut documents[i];
-                        let before = std::mem::replace(&mut judged.document.text, text);
-                        judged.original.get_or_insert(before);
+                        documents[i].rewrite(text);
                     }
                 }
             }

@@ -6,10 +6,10 @@ use super::pool::{Work, in_order};
 use super::stages::{Stages, pieces};
 use super::store::{PieceWriter, Store, create_dir, key};
 use super::survey::survey;
-use super::units::Piece;
+use super::units::{Piece, text_bytes};
 use crate::data::dedup::{
-    CONTAMINATED, Candidates, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator,
-    Duplicates, Shingles, Signature, Signer,
+    CONTAMINATED, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator, Duplicates,
+    Signature, Signer,
 };
 use crate::data::{DataConfig, SourceConfig, Split, documents, source_digest};
 use crate::{Error, Result};
@@ -30,8 +30,8 @@ impl Stages<'_> {
         // ids must be unique before documents are named by them
         survey(self.config, self.filters, &pieces, self.threads, self.progress)?;
         let duplicates = self.duplicates(config, &pieces)?;
-        let judge = || Ok(Judge::Duplicates(&duplicates));
-        self.judge_on("dedup", judge, &pieces, &new_keys)
+        self.judge_on("dedup", Judge::Duplicates(&duplicates), &pieces, &new_keys)?;
+        Ok(new_keys)
     }
 
     /// Judges the training documents by held-out ones and by the files of the config. Returns each unit's new key.
@@ -50,8 +50,8 @@ impl Stages<'_> {
         }
         let pieces = pieces(self.store, keys, self.sources)?;
         let decontaminator = self.references(config, &pieces)?;
-        let judge = || Ok(Judge::Contamination(self.config, &decontaminator));
-        self.judge_on("decontaminate", judge, &pieces, &new_keys)
+        self.judge_on("decontaminate", Judge::Contamination(self.config, &decontaminator), &pieces, &new_keys)?;
+        Ok(new_keys)
     }
 
     /// A stage that sees the whole corpus is a function of all units and of what the filters decide.
@@ -65,13 +65,12 @@ impl Stages<'_> {
     }
 
     fn duplicates(&self, config: &DedupConfig, pieces: &[Piece]) -> Result<Duplicates> {
-        let n_bytes = pieces.iter().map(|piece| piece.info.text_bytes).sum();
+        let n_bytes = text_bytes(pieces);
         let scratch = self.store.scratch();
         create_dir(&scratch)?;
         let mut deduplicator = Deduplicator::new(config, &scratch);
         let progress = self.progress.stage("sign", n_bytes);
-        let mut workers: Vec<_> =
-            (0..self.threads).map(|_| Sign { filters: self.filters, signer: Signer::new(config) }).collect();
+        let mut workers = self.workers(|| Ok(Sign { filters: self.filters, signer: Signer::new(config) }))?;
         in_order(pieces.iter().map(Ok), &mut workers, |(signatures, n_bytes): (Vec<(String, Signature)>, u64)| {
             progress.advance(n_bytes);
             signatures.into_iter().try_for_each(|(id, signature)| deduplicator.push(&id, signature))
@@ -80,32 +79,19 @@ impl Stages<'_> {
         let mut candidates = deduplicator.finish()?;
         if candidates.n_wanted() > 0 {
             let progress = self.progress.stage("compare", n_bytes);
-            let mut all: Vec<(String, Shingles)> = Vec::new();
+            let mut signer = Signer::new(config);
             for piece in pieces {
-                let mut wanted = self.wanted(config, piece, &candidates)?;
-                all.append(&mut wanted);
-                for (id, shingles) in all.drain(..) {
-                    candidates.add(&id, &shingles)?;
+                for judged in piece.read()? {
+                    let Judged { document, .. } = judged?;
+                    if candidates.wants(&document.id) {
+                        candidates.add(&document.id, &signer.shingles(&document.text))?;
+                    }
                 }
                 progress.advance(piece.info.text_bytes);
             }
             progress.finish();
         }
         candidates.finish()
-    }
-
-    /// The shingles of the candidates in a piece.
-    fn wanted(&self, config: &DedupConfig, piece: &Piece, candidates: &Candidates) -> Result<Vec<(String, Shingles)>> {
-        let mut signer = Signer::new(config);
-        let mut all = Vec::new();
-        for judged in piece.read()? {
-            let Judged { document, .. } = judged?;
-            if candidates.wants(&document.id) {
-                let shingles = signer.shingles(&document.text);
-                all.push((document.id, shingles));
-            }
-        }
-        Ok(all)
     }
 
     /// Everything that is not to be trained on.
@@ -120,12 +106,12 @@ impl Stages<'_> {
         if !config.held_out || (self.config.validation == 0.0 && self.config.test == 0.0) {
             return Ok(decontaminator);
         }
-        let progress = self.progress.stage("held out", pieces.iter().map(|piece| piece.info.text_bytes).sum());
+        let progress = self.progress.stage("held out", text_bytes(pieces));
         for piece in pieces {
             for judged in piece.read()? {
                 let judged = judged?;
                 let split = judged.split(self.config);
-                if split != Split::Train && !self.filters.drops(&judged, usize::MAX) {
+                if split != Split::Train && !self.filters.drops(&judged) {
                     decontaminator.add_reference(split.name(), &judged.document.text);
                 }
             }
@@ -136,25 +122,13 @@ impl Stages<'_> {
     }
 
     /// Writes all pieces anew, each document with one outcome more.
-    fn judge_on<'b>(
-        &'b self,
-        name: &str,
-        judge: impl Fn() -> Result<Judge<'b>>,
-        pieces: &[Piece],
-        new_keys: &'b [String],
-    ) -> Result<Vec<String>> {
+    fn judge_on(&self, name: &str, judge: Judge<'_>, pieces: &[Piece], new_keys: &[String]) -> Result<()> {
         let all: Vec<_> = (0..new_keys.len()).collect();
-        let Some((_lock, left)) = self.claim(new_keys, &all)? else { return Ok(new_keys.to_vec()) };
+        let Some((_lock, left)) = self.claim(new_keys, &all)? else { return Ok(()) };
         let left = self.unfinished(new_keys, &left, pieces);
-        let progress = self.progress.stage(name, left.iter().map(|piece| piece.info.text_bytes).sum());
-        let worker = |judge| JudgeOn { filters: self.filters, judge, store: self.store, keys: new_keys };
-        let mut workers: Vec<_> = (0..self.threads).map(|_| Ok(worker(judge()?))).collect::<Result<_>>()?;
-        in_order(left.iter().map(Ok), &mut workers, |n_bytes: u64| {
-            progress.advance(n_bytes);
-            Ok(())
-        })?;
-        progress.finish();
-        Ok(new_keys.to_vec())
+        let mut workers =
+            self.workers(|| Ok(JudgeOn { filters: self.filters, judge, store: self.store, keys: new_keys }))?;
+        self.over(name, &left, &mut workers)
     }
 }
 
@@ -171,7 +145,7 @@ impl Work<&Piece> for Sign<'_> {
         let mut signatures = Vec::new();
         for judged in piece.read()? {
             let judged = judged?;
-            if !self.filters.drops(&judged, usize::MAX) {
+            if !self.filters.drops(&judged) {
                 let signature = self.signer.sign(&judged.document.text);
                 signatures.push((judged.document.id, signature));
             }
@@ -181,6 +155,7 @@ impl Work<&Piece> for Sign<'_> {
 }
 
 /// What a stage knows of the whole corpus.
+#[derive(Clone, Copy)]
 enum Judge<'a> {
     Duplicates(&'a Duplicates),
     Contamination(&'a DataConfig, &'a Decontaminator),
@@ -253,13 +228,12 @@ impl Work<&Piece> for JudgeOn<'_> {
         let mut writer = PieceWriter::create(&self.store.stage(&self.keys[piece.unit]), piece.number)?;
         for judged in piece.read()? {
             let mut judged = judged?;
-            let outcome = match self.filters.drops(&judged, usize::MAX) {
+            let outcome = match self.filters.drops(&judged) {
                 true => Outcome::NotAsked,
                 false => {
                     let (outcome, text) = self.judge.judge(&judged)?;
                     if let Some(text) = text {
-                        let before = std::mem::replace(&mut judged.document.text, text);
-                        judged.original.get_or_insert(before);
+                        judged.rewrite(text);
                     }
                     outcome
                 }

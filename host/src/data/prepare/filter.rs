@@ -1,6 +1,6 @@
 //! The corpus's filters: who they are, in which order they apply, and what they decide.
 
-use super::judged::{Judged, Outcome};
+use super::judged::Judged;
 use super::store::key;
 use crate::data::rules::FilterRules;
 use crate::{Error, Result};
@@ -91,10 +91,10 @@ impl<'a> Filters<'a> {
         first.zip(starts.iter().copied().chain([self.all.len()])).map(|(start, end)| start..end).collect()
     }
 
-    /// Whether one of the document's first `n_outcomes` outcomes drops it.
-    pub fn drops(&self, judged: &Judged, n_outcomes: usize) -> bool {
-        let outcomes = judged.outcomes.iter().zip(self.of_source(judged.document.source));
-        outcomes.take(n_outcomes).any(|(outcome, index)| outcome.drops(&self.rules[index]))
+    /// Whether one of the document's outcomes drops it.
+    pub fn drops(&self, judged: &Judged) -> bool {
+        let mut outcomes = judged.outcomes.iter().zip(self.of_source(judged.document.source));
+        outcomes.any(|(outcome, index)| outcome.drops(&self.rules[index]))
     }
 
     /// The filter that drops the document, and its verdict; none when the document stays.
@@ -124,9 +124,4 @@ impl<'a> Filters<'a> {
     pub fn limits_key(&self, end: usize) -> String {
         key(self.rules[..end].iter().flatten().map(|rule| format!("{rule:?}")))
     }
-}
-
-/// Counts `rewritten` of a stage's outcome.
-pub(crate) fn rewrote(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Verdict { rewrote: true, .. })
 }

@@ -50,6 +50,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the filter rewrote the text.
+    pub(crate) fn rewrote(&self) -> bool {
+        matches!(self, Self::Verdict { rewrote: true, .. })
+    }
+
     /// The id of the document that leads this one's duplicates, when they all stay.
     fn leader(&self) -> Option<&str> {
         match self {
@@ -80,6 +85,12 @@ impl Judged {
     /// A document that no filter saw yet.
     pub(crate) fn new(document: Document) -> Self {
         Self { document, original: None, outcomes: Vec::new() }
+    }
+
+    /// Gives the document a new text, and keeps the one that was read.
+    pub(crate) fn rewrite(&mut self, text: String) {
+        let before = std::mem::replace(&mut self.document.text, text);
+        self.original.get_or_insert(before);
     }
 
     /// The document's split: that of its group, where the config names one and the document has it; else of the

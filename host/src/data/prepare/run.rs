@@ -8,7 +8,7 @@ use super::pool::{Work, in_order};
 use super::stages::{Stages, pieces, program_digest};
 use super::store::{Lock, Store, create_dir, key};
 use super::survey::{check_splits, report, survey};
-use super::units::{Piece, Unit, units};
+use super::units::{Piece, Unit, text_bytes, units};
 use crate::data::load::{Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, digest_files, digest_of, hex, list};
@@ -48,11 +48,23 @@ pub struct Preparation<'a> {
     pub detail: Detail,
 }
 
+/// What a preparation works on, and with.
+struct Corpus<'a> {
+    filters: Filters<'a>,
+    units: Vec<Unit>,
+    /// Per unit: its source.
+    sources: Vec<u16>,
+    /// One digest of all files.
+    digest: [u8; 32],
+    store: Store,
+    /// [`program_digest`].
+    program: String,
+}
+
 /// The corpus after its filters.
 struct Filtered<'a> {
-    filters: Filters<'a>,
+    corpus: Corpus<'a>,
     pieces: Vec<Piece>,
-    source: [u8; 32],
     units: Vec<UnitReport>,
     /// What the documents that stay are a function of.
     key: String,
@@ -92,10 +104,10 @@ impl<'a> Preparation<'a> {
     /// # Errors
     /// As [`Preparation::prepare`].
     pub fn prepare_part(&self, part: usize, n_parts: usize) -> Result<usize> {
-        let (units, _) = self.units()?;
+        let corpus = self.corpus()?;
         let mine = |unit: usize| unit % n_parts == part - 1;
-        self.stages(&units, false, |stages| stages.first(mine))?;
-        Ok((0..units.len()).filter(|&unit| mine(unit)).count())
+        self.stages(&corpus, false).first(mine)?;
+        Ok((0..corpus.units.len()).filter(|&unit| mine(unit)).count())
     }
 
     fn threads(&self) -> usize {
@@ -109,92 +121,86 @@ impl<'a> Preparation<'a> {
         WorkProgress::new(self.detail)
     }
 
-    /// The corpus in units, and one digest of all its files.
-    fn units(&self) -> Result<(Vec<Unit>, [u8; 32])> {
+    fn corpus(&self) -> Result<Corpus<'a>> {
         let files = list(self.config)?;
         let digests = digest_files(&files)?;
-        Ok((units(&files, &digests), digest_of(&files, &digests)))
-    }
-
-    fn stages<T>(&self, units: &[Unit], wait: bool, run: impl FnOnce(&Stages<'_>) -> Result<T>) -> Result<T> {
-        let filters = self.named()?;
-        let sources: Vec<u16> = units.iter().map(|unit| unit.source).collect();
-        let (store, program) = (Store::new(self.store), program_digest()?);
-        run(&Stages {
-            config: self.config,
-            filters: &filters,
-            store: &store,
+        let units = units(&files, &digests);
+        let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
+        let later = later.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+        create_dir(self.store)?;
+        let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
+        Ok(Corpus {
+            filters: Filters::new(self.filters, self.config.scores, later)?,
+            sources: units.iter().map(|unit| unit.source).collect(),
             units,
-            sources: &sources,
-            threads: self.threads(),
-            program: &program,
-            wait,
-            progress: self.progress(),
+            digest: digest_of(&files, &digests),
+            store: Store::new(&root),
+            program: program_digest()?,
         })
     }
 
-    /// The filters and what comes behind them.
-    fn named(&self) -> Result<Filters<'a>> {
-        let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
-        let later = later.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
-        Filters::new(self.filters, self.config.scores, later)
+    fn stages<'b>(&'b self, corpus: &'b Corpus<'_>, wait: bool) -> Stages<'b> {
+        Stages {
+            config: self.config,
+            filters: &corpus.filters,
+            store: &corpus.store,
+            units: &corpus.units,
+            sources: &corpus.sources,
+            threads: self.threads(),
+            program: &corpus.program,
+            wait,
+            progress: self.progress(),
+        }
     }
 
     fn filter(&self, wait: bool) -> Result<Filtered<'a>> {
-        let (units, source) = self.units()?;
-        let keys = self.stages(&units, wait, |stages| {
-            let mut keys = stages.first(|_| true)?;
-            for range in stages.filters.stages().iter().skip(1) {
-                keys = stages.next(range, &keys)?;
-            }
-            if let Some(dedup) = &self.config.dedup {
-                keys = stages.dedup(dedup, &keys)?;
-            }
-            if let Some(decontaminate) = &self.config.decontaminate {
-                keys = stages.decontaminate(decontaminate, &keys)?;
-            }
-            Ok(keys)
-        })?;
-        let filters = self.named()?;
-        let sources: Vec<u16> = units.iter().map(|unit| unit.source).collect();
-        let pieces = pieces(&Store::new(self.store), &keys, &sources)?;
+        let corpus = self.corpus()?;
+        let stages = self.stages(&corpus, wait);
+        let mut keys = stages.first(|_| true)?;
+        for range in corpus.filters.stages().iter().skip(1) {
+            keys = stages.next(range, &keys)?;
+        }
+        if let Some(dedup) = &self.config.dedup {
+            keys = stages.dedup(dedup, &keys)?;
+        }
+        if let Some(decontaminate) = &self.config.decontaminate {
+            keys = stages.decontaminate(decontaminate, &keys)?;
+        }
+        let pieces = pieces(&corpus.store, &keys, &corpus.sources)?;
         let (validation, test) = (self.config.validation.to_string(), self.config.test.to_string());
-        let names = sources.iter().map(|&source| self.config.source[usize::from(source)].name.clone());
+        let names = corpus.sources.iter().map(|&source| self.config.source[usize::from(source)].name.clone());
         let group = self.config.group.clone().unwrap_or_default();
-        let parts = [filters.limits_key(self.filters.len()), validation, test, group];
+        let parts = [corpus.filters.limits_key(self.filters.len()), validation, test, group];
         let key = key(parts.into_iter().chain(names).chain(keys.iter().cloned()));
         let unit = |(key, &source): (String, &u16)| UnitReport { source, key };
-        let units = keys.into_iter().zip(&sources).map(unit).collect();
-        Ok(Filtered { filters, pieces, source, units, key })
+        let units = keys.into_iter().zip(&corpus.sources).map(unit).collect();
+        Ok(Filtered { corpus, pieces, units, key })
     }
 
     /// The folder of the dataset in the store, made if it is not there. `wait` for another process that makes the same.
     fn dataset(&self, wait: bool) -> Result<(PathBuf, Lock)> {
-        create_dir(self.store)?;
-        let store = Store::new(&fs::canonicalize(self.store).map_err(|e| Error::io(self.store, "resolve", &e))?);
         let filtered = self.filter(wait)?;
         let model = match &self.tokenizer.model {
             Some(model) => hex(&Sha256::digest(model)),
             None => "trained".to_owned(),
         };
-        let program = program_digest()?;
-        let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, &program]);
-        let folder = store.dataset(&key);
+        let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, &filtered.corpus.program]);
+        let folder = filtered.corpus.store.dataset(&key);
         let lock = Lock::new(&folder, wait)?;
         if !folder.join(MANIFEST).exists() {
-            self.encode(&store, &filtered, &key, &folder)?;
+            self.encode(&filtered, &key, &folder)?;
         }
         Ok((folder, lock))
     }
 
-    fn encode(&self, store: &Store, filtered: &Filtered<'_>, key: &str, folder: &Path) -> Result<()> {
-        let Filtered { filters, pieces, source, units, .. } = filtered;
-        let survey = survey(self.config, filters, pieces, self.threads(), self.progress())?;
+    fn encode(&self, filtered: &Filtered<'_>, key: &str, folder: &Path) -> Result<()> {
+        let Filtered { corpus, pieces, units, .. } = filtered;
+        let survey = survey(self.config, &corpus.filters, pieces, self.threads(), self.progress())?;
         check_splits(self.config, &survey)?;
         let mut report = report(survey);
         tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
-        let model = self.model(store, filtered, key)?;
+        let model = self.model(filtered, key)?;
         let mut tokenizers = Vec::new();
         for _ in 0..self.threads() {
             let mut instance = (self.tokenizer.make)()?;
@@ -204,16 +210,15 @@ impl<'a> Preparation<'a> {
         let Some(vocabulary) = tokenizers.first().map(|tokenizer| tokenizer.vocabulary()).transpose()? else {
             return Err(Error::run("data.threads: expected 1 or more"));
         };
-        let info = shard_info(self.tokenizer, &model, &vocabulary, *source)?;
+        let info = shard_info(self.tokenizer, &model, &vocabulary, corpus.digest)?;
         let files = self.shards(filtered, tokenizers, &vocabulary, info, folder, &mut report)?;
-        let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
         let DataConfig { validation, test, ref group, .. } = *self.config;
         let lineage = Lineage {
-            store: root,
+            store: corpus.store.root().into(),
             units: units.clone(),
             sources: self.config.source.iter().map(|source| source.name.clone()).collect(),
             paths: self.config.source.iter().map(|source| source.path.clone()).collect(),
-            filters: filters.described(),
+            filters: corpus.filters.described(),
             validation,
             test,
             group: group.clone(),
@@ -226,11 +231,11 @@ impl<'a> Preparation<'a> {
     }
 
     /// The tokenizer's model, trained unless there is one.
-    fn model(&self, store: &Store, filtered: &Filtered<'_>, key: &str) -> Result<Vec<u8>> {
+    fn model(&self, filtered: &Filtered<'_>, key: &str) -> Result<Vec<u8>> {
         if let Some(model) = &self.tokenizer.model {
             return Ok(model.clone());
         }
-        let path = store.model(key);
+        let path = filtered.corpus.store.model(key);
         if let Ok(model) = fs::read(&path) {
             return Ok(model);
         }
@@ -276,13 +281,13 @@ impl<'a> Preparation<'a> {
 impl Filtered<'_> {
     /// Text of all documents, also of those that go.
     fn text_bytes(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.info.text_bytes).sum()
+        text_bytes(&self.pieces)
     }
 
     /// The documents that stay, in order, in batches.
     fn kept<'b>(&'b self, config: &'b DataConfig) -> impl Iterator<Item = Result<KeptBatch>> + Send + 'b {
         let kept = documents_of(&self.pieces).filter_map(|judged| match judged {
-            Ok(judged) if self.filters.drops(&judged, usize::MAX) => None,
+            Ok(judged) if self.corpus.filters.drops(&judged) => None,
             Ok(judged) => Some(Ok((judged.split(config), judged.document))),
             Err(error) => Some(Err(error)),
         });

@@ -6,14 +6,13 @@ use super::filter::Filters;
 use super::judged::Judged;
 use super::pool::{Work, in_order};
 use super::store::{Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key, remove_abandoned};
-use super::units::{Batch, Piece, SourceBatches, Unit};
+use super::units::{Batch, Piece, SourceBatches, Unit, text_bytes};
 use crate::data::DataConfig;
 use crate::data::write::write_file;
 use crate::report::WorkProgress;
 use crate::{Error, Result};
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
 use trainyard_plugin::Filter;
 
 /// Changes with the form of pieces and with what reading makes of a file.
@@ -100,17 +99,11 @@ impl Stages<'_> {
         let all: Vec<_> = (0..new_keys.len()).collect();
         let Some((_lock, left)) = self.claim(&new_keys, &all)? else { return Ok(new_keys) };
         let left = self.unfinished(&new_keys, &left, &pieces);
-        let name = format!("filter {}", self.filters.all[range.start].name);
-        let progress = self.progress.stage(&name, left.iter().map(|piece| piece.info.text_bytes).sum());
         let mut workers = self.workers(|| {
             let chain = Chain::new(self.filters, range, Some(&state), self.sources)?;
             Ok(Judge { chain, store: self.store, keys: &new_keys })
         })?;
-        in_order(left.into_iter().map(Ok), &mut workers, |n_bytes: u64| {
-            progress.advance(n_bytes);
-            Ok(())
-        })?;
-        progress.finish();
+        self.over(&format!("filter {}", self.filters.all[range.start].name), &left, &mut workers)?;
         Ok(new_keys)
     }
 
@@ -120,17 +113,9 @@ impl Stages<'_> {
         if let Ok(state) = fs::read(&path) {
             return Ok(state);
         }
-        let progress = self.progress.stage(
-            &format!("observe {}", self.filters.all[index].name),
-            pieces.iter().map(|piece| piece.info.text_bytes).sum(),
-        );
-        let mut workers =
-            self.workers(|| Ok(Observe { filters: self.filters, index, instance: (self.filters.all[index].make)()? }))?;
-        in_order(pieces.iter().map(Ok), &mut workers, |n_bytes: u64| {
-            progress.advance(n_bytes);
-            Ok(())
-        })?;
-        progress.finish();
+        let filter = &self.filters.all[index];
+        let mut workers = self.workers(|| Ok(Observe { filters: self.filters, instance: (filter.make)()? }))?;
+        self.over(&format!("observe {}", filter.name), pieces, &mut workers)?;
         let mut all = workers.into_iter();
         let Some(mut first) = all.next() else { return Ok(Vec::new()) };
         for other in all {
@@ -171,7 +156,23 @@ impl Stages<'_> {
         left.iter().flat_map(unfinished).cloned().collect()
     }
 
-    fn workers<W>(&self, make: impl Fn() -> Result<W>) -> Result<Vec<W>> {
+    /// Gives all pieces to the workers, each of which returns the bytes of text that it went through.
+    pub fn over<'p, W: Work<&'p Piece, Output = u64>>(
+        &self,
+        name: &str,
+        pieces: &'p [Piece],
+        workers: &mut [W],
+    ) -> Result<()> {
+        let progress = self.progress.stage(name, text_bytes(pieces));
+        in_order(pieces.iter().map(Ok), workers, |n_bytes| {
+            progress.advance(n_bytes);
+            Ok(())
+        })?;
+        progress.finish();
+        Ok(())
+    }
+
+    pub fn workers<W>(&self, make: impl Fn() -> Result<W>) -> Result<Vec<W>> {
         (0..self.threads).map(|_| make()).collect()
     }
 }
@@ -182,7 +183,7 @@ impl Stages<'_> {
 pub(crate) fn pieces(store: &Store, keys: &[String], sources: &[u16]) -> Result<Vec<Piece>> {
     let mut all = Vec::new();
     for (unit, key) in keys.iter().enumerate() {
-        let folder: PathBuf = store.stage(key);
+        let folder = store.stage(key);
         let infos = finished_pieces(&folder);
         if !infos.last().is_some_and(|info| info.last) {
             return Err(Error::run(format!("{}: the unit is not finished; run prepare again", folder.display())));
@@ -213,15 +214,15 @@ struct Judge<'a> {
     keys: &'a [String],
 }
 
-impl Work<Piece> for Judge<'_> {
+impl Work<&Piece> for Judge<'_> {
     type Output = u64;
 
-    fn work(&mut self, piece: Piece) -> Result<u64> {
+    fn work(&mut self, piece: &Piece) -> Result<u64> {
         let mut writer = PieceWriter::create(&self.store.stage(&self.keys[piece.unit]), piece.number)?;
         for batch in judged_batches(piece.read()?) {
-            let batch = Batch { unit: piece.unit, piece: piece.number, documents: batch?, end: None };
-            let batch = self.chain.work(batch)?;
-            batch.documents.iter().try_for_each(|judged| writer.push(judged))?;
+            let mut batch = batch?;
+            self.chain.judge(piece.source, &mut batch)?;
+            batch.iter().try_for_each(|judged| writer.push(judged))?;
         }
         writer.finish(piece.info.read, piece.info.last)?;
         Ok(piece.info.text_bytes)
@@ -231,7 +232,6 @@ impl Work<Piece> for Judge<'_> {
 /// Shows a piece's kept documents to a two-pass filter.
 struct Observe<'a> {
     filters: &'a Filters<'a>,
-    index: usize,
     instance: Box<dyn Filter>,
 }
 
@@ -240,10 +240,9 @@ impl Work<&Piece> for Observe<'_> {
 
     fn work(&mut self, piece: &Piece) -> Result<u64> {
         let is_kept = |judged: &Result<Judged>| match judged {
-            Ok(judged) => !self.filters.drops(judged, usize::MAX),
+            Ok(judged) => !self.filters.drops(judged),
             Err(_) => true,
         };
-        debug_assert!(self.filters.is_two_pass(self.index), "only called for two-pass filters");
         for batch in judged_batches(piece.read()?.filter(is_kept)) {
             let batch = batch?;
             let texts: Vec<_> = batch.iter().map(|judged| judged.document.text.as_str()).collect();

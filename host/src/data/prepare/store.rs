@@ -56,6 +56,11 @@ impl Store {
         Self { root: root.into() }
     }
 
+    /// The store's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder of a unit's pieces after a stage.
     pub fn stage(&self, key: &str) -> PathBuf {
         self.root.join("stages").join(key)

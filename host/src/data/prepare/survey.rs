@@ -1,9 +1,9 @@
 //! One pass over all judged documents: which stay, what each filter dropped, how large the splits are.
 
-use super::filter::{Filters, rewrote};
+use super::filter::Filters;
 use super::judged::Judged;
 use super::pool::{Work, in_order};
-use super::units::Piece;
+use super::units::{Piece, text_bytes};
 use crate::data::DataConfig;
 use crate::data::manifest::{DataReport, FilterReport};
 use crate::data::read::{FileDocuments, ReadCounts, list};
@@ -51,7 +51,7 @@ pub(crate) fn survey(
     threads: usize,
     progress: WorkProgress,
 ) -> Result<Survey> {
-    let progress = progress.stage("survey", pieces.iter().map(|piece| piece.info.text_bytes).sum());
+    let progress = progress.stage("survey", text_bytes(pieces));
     let mut all = Survey { filters: reports(config, filters), ..Survey::default() };
     let mut ids = HashSet::new();
     let mut workers: Vec<_> = (0..threads).map(|_| Surveyor { config, filters }).collect();
@@ -107,7 +107,7 @@ impl Surveyor<'_> {
                 part.filters[*by].count_drop(&verdict.reason, &judged.document.id);
                 break;
             }
-            part.filters[index].rewritten += u64::from(rewrote(outcome));
+            part.filters[index].rewritten += u64::from(outcome.rewrote());
         }
         if dropped.is_none() {
             part.kept += 1;

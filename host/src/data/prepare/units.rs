@@ -170,7 +170,12 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Finished pieces of all units, in order.
+/// Text in all documents of the pieces.
+pub(crate) fn text_bytes(pieces: &[Piece]) -> u64 {
+    pieces.iter().map(|piece| piece.info.text_bytes).sum()
+}
+
+/// A finished piece of a unit.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub unit: usize,
