@@ -8,8 +8,8 @@
 // dynamic shared memory.
 #include "common.cuh"
 
-// Elements of a row that a thread holds in registers, so that the row is read once.
-constexpr int HELD = 32;
+// Packs of 16 bytes of a row that a thread holds in registers, so that the row is read once.
+constexpr int PACKS = 8;
 constexpr int FORWARD_THREADS = 512;
 
 // The sum over the threads that share a row: a warp, or else the block.
@@ -17,39 +17,54 @@ template <typename S> __device__ inline S team_sum(S x, int team, S *scratch) {
     return team == 32 ? warp_sum(x) : block_sum(x, scratch);
 }
 
+// Where a thread finds its row: rank `rank` of the `size` threads that share one.
+struct Team {
+    int size, rank;
+    i64 first, step;  // rows
+};
+template <int HELD> __device__ inline Team team_for(i64 width) {
+    int size = width <= 32 * HELD ? 32 : FORWARD_THREADS, teams = FORWARD_THREADS / size;
+    return {size, (int)threadIdx.x % size, (i64)blockIdx.x * teams + threadIdx.x / size, (i64)gridDim.x * teams};
+}
+
+// What one row needs: x, out [width] and the row's `stats`, mean and 1/√(variance + ε), or that factor only.
+template <bool MEAN, typename S> __device__ inline void keep_stats(const Team &team, S *stats, i64 row, S mean, S scale) {
+    if (team.rank != 0) return;
+    if (MEAN) stats[2 * row] = mean;
+    stats[MEAN ? 2 * row + 1 : row] = scale;
+}
+
 // x [rows, width] to out [rows, width]; `stats` [rows, 2] keeps mean and 1/√(variance + ε) for the backward; without
-// the mean it is [rows, 1]. `N` elements are loaded at once.
-template <bool MEAN, typename T, int N, typename S = wide<T>>
-__device__ void norm_rows(const S *x, const S *weight, const S *bias, S epsilon, T *out, S *stats, i64 rows, int width) {
+// the mean it is [rows, 1]. A thread holds its packs of the row in registers.
+template <bool MEAN, typename T, typename S>
+__device__ void norm_packs(const S *x, const S *weight, const S *bias, S epsilon, T *out, S *stats, i64 rows, int width) {
+    constexpr int N = 16 / sizeof(S);
     __shared__ S scratch[32];
-    int team = width <= 32 * HELD ? 32 : blockDim.x;
-    int rank = threadIdx.x % team, teams = blockDim.x / team;
-    for (i64 row = (i64)blockIdx.x * teams + threadIdx.x / team; row < rows; row += (i64)gridDim.x * teams) {
-        Pack<S, N> held[HELD / N];
+    Team team = team_for<PACKS * N>(width);
+    int packs = width / N;
+    for (i64 row = team.first; row < rows; row += team.step) {
+        Pack<S, N> held[PACKS];
+        S sum = 0, mean = 0, squares = 0;
 #pragma unroll
-        for (int p = 0; p < HELD / N; p++)
-            if ((rank + p * team) * N < width) held[p] = load<N>(x + row * width, rank + p * team);
-        S mean = 0, squares = 0;
-        if (MEAN) {
-#pragma unroll
-            for (int p = 0; p < HELD / N; p++)
-                for (int k = 0; k < N; k++)
-                    if ((rank + p * team) * N < width) mean += held[p].value[k];
-            mean = team_sum(mean, team, scratch) / width;
+        for (int p = 0; p < PACKS; p++) {
+            int at = team.rank + p * team.size;
+            held[p] = at < packs ? load<N>(x + row * width, at) : Pack<S, N>{};
         }
 #pragma unroll
-        for (int p = 0; p < HELD / N; p++)
-            for (int k = 0; k < N; k++)
-                if ((rank + p * team) * N < width) squares += (held[p].value[k] - mean) * (held[p].value[k] - mean);
-        S scale = 1 / sqrt(team_sum(squares, team, scratch) / width + epsilon);
-        if (rank == 0) {
-            if (MEAN) stats[2 * row] = mean;
-            stats[MEAN ? 2 * row + 1 : row] = scale;
-        }
+        for (int p = 0; p < PACKS; p++)
+            for (int k = 0; k < N; k++) sum += held[p].value[k];
+        if (MEAN) mean = team_sum(sum, team.size, scratch) / width;
 #pragma unroll
-        for (int p = 0; p < HELD / N; p++) {
-            int at = rank + p * team;
-            if (at * N >= width) continue;
+        for (int p = 0; p < PACKS; p++) {
+            if (team.rank + p * team.size >= packs) break;
+            for (int k = 0; k < N; k++) squares += (held[p].value[k] - mean) * (held[p].value[k] - mean);
+        }
+        S scale = 1 / sqrt(team_sum(squares, team.size, scratch) / width + epsilon);
+        keep_stats<MEAN>(team, stats, row, mean, scale);
+#pragma unroll
+        for (int p = 0; p < PACKS; p++) {
+            int at = team.rank + p * team.size;
+            if (at >= packs) break;
             Pack<S, N> weights = load<N>(weight, at), biases = {};
             if (MEAN) biases = load<N>(bias, at);
             Pack<T, N> results;
@@ -60,14 +75,35 @@ __device__ void norm_rows(const S *x, const S *weight, const S *bias, S epsilon,
     }
 }
 
+// The same element by element, for any width and address; the row is read three times.
+template <bool MEAN, typename T, typename S>
+__device__ void norm_elements(const S *x, const S *weight, const S *bias, S epsilon, T *out, S *stats, i64 rows,
+                              i64 width) {
+    __shared__ S scratch[32];
+    Team team = team_for<PACKS * 16 / sizeof(S)>(width);
+    for (i64 row = team.first; row < rows; row += team.step) {
+        const S *values = x + row * width;
+        S sum = 0, mean = 0, squares = 0;
+        if (MEAN) {
+            for (i64 i = team.rank; i < width; i += team.size) sum += values[i];
+            mean = team_sum(sum, team.size, scratch) / width;
+        }
+        for (i64 i = team.rank; i < width; i += team.size) squares += (values[i] - mean) * (values[i] - mean);
+        S scale = 1 / sqrt(team_sum(squares, team.size, scratch) / width + epsilon);
+        keep_stats<MEAN>(team, stats, row, mean, scale);
+        for (i64 i = team.rank; i < width; i += team.size)
+            out[row * width + i] = narrow<T>((values[i] - mean) * scale * weight[i] + (MEAN ? bias[i] : S(0)));
+    }
+}
+
 template <bool MEAN, typename T, typename S = wide<T>>
 __device__ void norm_forward(const S *x, const S *weight, const S *bias, double epsilon, T *out, S *stats, i64 rows,
                              i64 width) {
-    constexpr int N = 16 / sizeof(S);
-    if (width % N == 0 && aligned(x, weight, bias, out))
-        norm_rows<MEAN, T, N>(x, weight, bias, S(epsilon), out, stats, rows, width);
+    constexpr i64 N = 16 / sizeof(S);
+    if (width % N == 0 && width <= FORWARD_THREADS * PACKS * N && aligned(x, weight, bias, out))
+        norm_packs<MEAN>(x, weight, bias, S(epsilon), out, stats, rows, width);
     else
-        norm_rows<MEAN, T, 1>(x, weight, bias, S(epsilon), out, stats, rows, width);
+        norm_elements<MEAN>(x, weight, bias, S(epsilon), out, stats, rows, width);
 }
 #define K(T, suffix) \
     KERNEL_BOUNDED(layer_norm_forward_##suffix, FORWARD_THREADS, \
