@@ -54,13 +54,13 @@ FOR_PARAMETERS(K)
 
 // Whether an earlier row has the id of `row`: each thread looks at some, all learn the answer.
 __device__ inline bool seen_before(const u32 *ids, i64 row) {
-    constexpr int BATCH = 16;
+    constexpr int UNROLL = 16;
     u32 id = ids[row];
-    for (i64 start = 0; start < row; start += BATCH * THREADS) {
+    for (i64 start = 0; start < row; start += UNROLL * THREADS) {
         int found = 0;
 #pragma unroll
-        for (int b = 0; b < BATCH; b++) {
-            i64 other = start + b * THREADS + threadIdx.x;
+        for (int u = 0; u < UNROLL; u++) {
+            i64 other = start + u * THREADS + threadIdx.x;
             if (other < row) found |= ids[other] == id;
         }
         if (__syncthreads_or(found)) return true;
@@ -68,36 +68,46 @@ __device__ inline bool seen_before(const u32 *ids, i64 row) {
     return false;
 }
 
-// The rows `start` to `start + THREADS` whose id is `id`, in their order, into `list`; returns how many.
+// Rows that a block looks through at a time for those with its id.
+constexpr int BATCH = 4, WINDOW = BATCH * THREADS;
+
+// Those of the rows from `start` to `start + WINDOW` whose id is `id`, less `start`, in their order, into `list`;
+// returns how many.
 __device__ inline int matches(const u32 *ids, u32 id, i64 start, i64 rows, int *list) {
-    __shared__ int counts[THREADS / 32];
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    bool match = start + threadIdx.x < rows && ids[start + threadIdx.x] == id;
-    u32 votes = __ballot_sync(0xffffffffu, match);
-    __syncthreads();  // nobody reads the last list any more
-    if (lane == 0) counts[warp] = __popc(votes);
-    __syncthreads();
-    int before = 0, all = 0;
-    for (int w = 0; w < THREADS / 32; w++) {
-        before += w < warp ? counts[w] : 0;
-        all += counts[w];
+    __shared__ int counts[BATCH][THREADS / 32];
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, count = 0;
+    u32 votes[BATCH];
+#pragma unroll
+    for (int b = 0; b < BATCH; b++) {
+        i64 row = start + b * THREADS + threadIdx.x;
+        votes[b] = __ballot_sync(0xffffffffu, row < rows && ids[row] == id);
     }
-    if (match) list[before + __popc(votes & ((1u << lane) - 1))] = threadIdx.x;
+    __syncthreads();  // nobody reads the last list any more
+#pragma unroll
+    for (int b = 0; b < BATCH; b++)
+        if (lane == 0) counts[b][warp] = __popc(votes[b]);
     __syncthreads();
-    return all;
+#pragma unroll
+    for (int b = 0; b < BATCH; b++)
+        for (int w = 0; w < THREADS / 32; w++) {
+            int before = count + __popc(votes[b] & ((1u << lane) - 1));
+            if (w == warp && (votes[b] >> lane & 1)) list[before] = b * THREADS + threadIdx.x;
+            count += counts[b][w];
+        }
+    __syncthreads();
+    return count;
 }
 
 // The same in the order of rows, each sum by one block: that of the first row with the id.
 template <int N, typename S>
-__device__ void add_in_order(const u32 *ids, const S *dx, S *table, i64 rows, i64 width) {
-    __shared__ int list[THREADS];
+__device__ void add_in_order(const u32 *ids, const S *dx, S *table, i64 rows, i64 width, int *list) {
     u32 id = ids[blockIdx.x];
     S *sum = table + id * width;
-    for (i64 start = blockIdx.x; start < rows; start += THREADS) {
+    for (i64 start = blockIdx.x; start < rows; start += WINDOW) {
         int count = matches(ids, id, start, rows, list);
         for (i64 i = threadIdx.x; count > 0 && i < width / N; i += THREADS) {
             Pack<S, N> total = load<N>(sum, i);
-#pragma unroll 4
+#pragma unroll 8
             for (int m = 0; m < count; m++) {
                 Pack<S, N> value = load<N>(dx + (start + list[m]) * width, i);
                 for (int k = 0; k < N; k++) total.value[k] += value.value[k];
@@ -108,10 +118,11 @@ __device__ void add_in_order(const u32 *ids, const S *dx, S *table, i64 rows, i6
 }
 template <typename S>
 __device__ void embedding_backward_ordered(const u32 *ids, const S *dx, S *table, i64 rows, i64 width) {
+    __shared__ int list[WINDOW];
     if (blockIdx.x >= rows || seen_before(ids, blockIdx.x)) return;
     constexpr int N = 16 / sizeof(S);
-    if (width % N == 0 && aligned(dx, table)) add_in_order<N>(ids, dx, table, rows, width);
-    else add_in_order<1>(ids, dx, table, rows, width);
+    if (width % N == 0 && aligned(dx, table)) add_in_order<N>(ids, dx, table, rows, width, list);
+    else add_in_order<1>(ids, dx, table, rows, width, list);
 }
 #define K(S, suffix) \
     KERNEL_BOUNDED(embedding_backward_ordered_##suffix, THREADS, \

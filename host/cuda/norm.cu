@@ -1,43 +1,47 @@
-// Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row, and root-
-// mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467): the same with mean 0 and bias 0. x is the residual
-// stream: it and the parameters are in the wide format S, y and its gradient in the format T of activations.
+// Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row; and
+// root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467): the same with mean 0 and bias 0. x is the
+// residual stream: it and the parameters are in the wide format S, y and its gradient in the format T of activations.
 //
-// Launch. *_forward: any grid, blocks of 512. Rows of up to 1024 elements take a warp each, 16 to a block; longer rows,
-// up to 16384 elements, take a block each. *_backward: any grid, blocks of 256; a block takes 8 rows at a time and
-// leaves its own sums of the parameters' gradients in `partial`, which `add_partials` then adds up (reduce.cu). No
-// dynamic shared memory.
+// Launch, without dynamic shared memory:
+// *_forward: any grid, blocks of 256. A row of up to 1024 elements takes a warp, a longer one takes a block. Rows of up
+// to 8192 elements are read once, longer ones three times. (In f64: half as many.)
+// *_backward: any grid, blocks of 256. A block takes 8 rows at a time and leaves its own sums of the parameters'
+// gradients in `partial`, which `add_partials` then adds up (reduce.cu).
 #include "common.cuh"
 
 // Packs of 16 bytes of a row that a thread holds in registers, so that the row is read once.
 constexpr int PACKS = 8;
-constexpr int FORWARD_THREADS = 512;
+constexpr int FORWARD_THREADS = 256;
 
 // The sum over the threads that share a row: a warp, or else the block.
 template <typename S> __device__ inline S team_sum(S x, int team, S *scratch) {
     return team == 32 ? warp_sum(x) : block_sum(x, scratch);
 }
 
-// Where a thread finds its row: rank `rank` of the `size` threads that share one.
+// The threads that share a row: `size` of them, this one is number `rank`. They take the rows first, first + step, ...
 struct Team {
     int size, rank;
-    i64 first, step;  // rows
+    i64 first, step;
 };
+
+// `HELD`: elements of a row that a thread holds.
 template <int HELD> __device__ inline Team team_for(i64 width) {
-    int size = width <= 32 * HELD ? 32 : FORWARD_THREADS, teams = FORWARD_THREADS / size;
+    int size = width <= 32 * HELD ? 32 : blockDim.x, teams = blockDim.x / size;
     return {size, (int)threadIdx.x % size, (i64)blockIdx.x * teams + threadIdx.x / size, (i64)gridDim.x * teams};
 }
 
-// What one row needs: x, out [width] and the row's `stats`, mean and 1/√(variance + ε), or that factor only.
-template <bool MEAN, typename S> __device__ inline void keep_stats(const Team &team, S *stats, i64 row, S mean, S scale) {
+// `stats` [rows, 2] keeps mean and 1/√(variance + ε) for the backward; without the mean it is [rows, 1].
+template <bool MEAN, typename S>
+__device__ inline void keep_stats(const Team &team, S *stats, i64 row, S mean, S scale) {
     if (team.rank != 0) return;
     if (MEAN) stats[2 * row] = mean;
     stats[MEAN ? 2 * row + 1 : row] = scale;
 }
 
-// x [rows, width] to out [rows, width]; `stats` [rows, 2] keeps mean and 1/√(variance + ε) for the backward; without
-// the mean it is [rows, 1]. A thread holds its packs of the row in registers.
+// x [rows, width] to out [rows, width]; weight, bias [width]. A thread holds its packs of the row in registers.
 template <bool MEAN, typename T, typename S>
-__device__ void norm_packs(const S *x, const S *weight, const S *bias, S epsilon, T *out, S *stats, i64 rows, int width) {
+__device__ void norm_packs(const S *x, const S *weight, const S *bias, S epsilon, T *out, S *stats, i64 rows,
+                           int width) {
     constexpr int N = 16 / sizeof(S);
     __shared__ S scratch[32];
     Team team = team_for<PACKS * N>(width);
@@ -100,7 +104,7 @@ template <bool MEAN, typename T, typename S = wide<T>>
 __device__ void norm_forward(const S *x, const S *weight, const S *bias, double epsilon, T *out, S *stats, i64 rows,
                              i64 width) {
     constexpr i64 N = 16 / sizeof(S);
-    if (width % N == 0 && width <= FORWARD_THREADS * PACKS * N && aligned(x, weight, bias, out))
+    if (width % N == 0 && width <= blockDim.x * PACKS * N && aligned(x, weight, bias, out))
         norm_packs<MEAN>(x, weight, bias, S(epsilon), out, stats, rows, width);
     else
         norm_elements<MEAN>(x, weight, bias, S(epsilon), out, stats, rows, width);
@@ -120,25 +124,37 @@ FOR_ACTIVATIONS(K)
 // Rows that a block of the backward takes at a time: one per warp.
 constexpr int TILE = 8;
 constexpr int BACKWARD_THREADS = 32 * TILE;
+// Packs of each array whose loads are under way together.
+constexpr int BATCH = 4;
 
-// What the gradient of a row needs to know about all of it: with ŵ = dy · weight and x̂ the normalised row
+// What the gradient of a row needs to know about all of it; ŵ = dy · weight, x̂ is the normalised row.
 template <typename S> struct RowMeans {
-    S mean, scale;          // of x
-    S gradient, projection; // the means of ŵ and ŵ x̂
+    S mean, scale;           // of x
+    S gradient, projection;  // the means of ŵ and of ŵ x̂
 };
 
 template <bool MEAN, int N, typename T, typename S>
 __device__ RowMeans<S> row_means(const T *dy, const S *x, const S *weight, const S *stats, i64 row, int width) {
     S mean = MEAN ? stats[2 * row] : S(0), scale = stats[MEAN ? 2 * row + 1 : row];
     S gradient = 0, projection = 0;
-#pragma unroll 4
-    for (int at = threadIdx.x % 32; at < width / N; at += 32) {
-        Pack<T, N> dys = load<N>(dy + row * width, at);
-        Pack<S, N> xs = load<N>(x + row * width, at), weights = load<N>(weight, at);
-        for (int k = 0; k < N; k++) {
-            S product = widen(dys.value[k]) * weights.value[k];
-            gradient += product;
-            projection += product * (xs.value[k] - mean);
+    for (int start = threadIdx.x % 32; start < width / N; start += 32 * BATCH) {
+        Pack<T, N> dys[BATCH];
+        Pack<S, N> xs[BATCH];
+#pragma unroll
+        for (int p = 0; p < BATCH; p++) {
+            if (start + 32 * p >= width / N) break;
+            dys[p] = load<N>(dy + row * width, start + 32 * p);
+            xs[p] = load<N>(x + row * width, start + 32 * p);
+        }
+#pragma unroll
+        for (int p = 0; p < BATCH; p++) {
+            if (start + 32 * p >= width / N) break;
+            Pack<S, N> weights = load<N>(weight, start + 32 * p);
+            for (int k = 0; k < N; k++) {
+                S product = widen(dys[p].value[k]) * weights.value[k];
+                gradient += product;
+                projection += product * (xs[p].value[k] - mean);
+            }
         }
     }
     if (MEAN) gradient = warp_sum(gradient) / width;
@@ -150,7 +166,6 @@ __device__ RowMeans<S> row_means(const T *dy, const S *x, const S *weight, const
 template <bool MEAN, int N, typename T, typename S>
 __device__ void column_gradients(const T *dy, const S *x, const S *weight, const RowMeans<S> *means, S *dx, S *dweight,
                                  S *dbias, i64 first, int count, int width, int at) {
-    constexpr int BATCH = 4;  // rows whose loads are under way together
     Pack<S, N> weights = load<N>(weight, at), dweights = load<N>(dweight, at), dbiases = {};
     if (MEAN) dbiases = load<N>(dbias, at);
     for (int start = 0; start < count; start += BATCH) {

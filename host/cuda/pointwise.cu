@@ -6,6 +6,18 @@
 // Launch of all of them: any grid of one dimension, blocks of 256 threads, no dynamic shared memory.
 #include "common.cuh"
 
+// out = f(i, in...) for packs of N elements: pack i of each array, i < n. `out` may be one of `in`.
+template <int N, typename F, typename Out, typename... In>
+__device__ inline void map_packs(i64 n, F f, Out *out, const In *...in) {
+    i64 step = thread_count(), i = thread_index();
+    for (; i + step < n; i += 2 * step) {
+        Pack<Out, N> first = f(i, load<N>(in, i)...), second = f(i + step, load<N>(in, i + step)...);
+        store(out, i, first);
+        store(out, i + step, second);
+    }
+    if (i < n) store(out, i, f(i, load<N>(in, i)...));
+}
+
 // The values of one pack through `f`, which computes in the wide format.
 template <typename Out, int N, typename F, typename... In>
 __device__ inline Pack<Out, N> map_pack(F f, const Pack<In, N> &...in) {
@@ -22,15 +34,10 @@ __host__ __device__ constexpr int largest(int a, int b, int c) { return largest(
 template <typename F, typename Out, typename... In>
 __device__ inline void map(i64 n, F f, Out *out, const In *...in) {
     constexpr int N = 16 / largest(sizeof(Out), sizeof(In)...);
-    i64 packs = aligned(out, in...) ? n / N : 0, step = thread_count(), i = thread_index();
-    for (; i + step < packs; i += 2 * step) {
-        Pack<Out, N> first = map_pack<Out, N>(f, load<N>(in, i)...);
-        Pack<Out, N> second = map_pack<Out, N>(f, load<N>(in, i + step)...);
-        store(out, i, first);
-        store(out, i + step, second);
-    }
-    if (i < packs) store(out, i, map_pack<Out, N>(f, load<N>(in, i)...));
-    for (i = packs * N + thread_index(); i < n; i += step) out[i] = narrow<Out>(f(widen(in[i])...));
+    i64 packs = aligned(out, in...) ? n / N : 0;
+    map_packs<N>(packs, [=](i64, auto... in) { return map_pack<Out, N>(f, in...); }, out, in...);
+    map_packs<1>(n - packs * N, [=](i64, auto... in) { return map_pack<Out, 1>(f, in...); }, out + packs * N,
+                 (in + packs * N)...);
 }
 
 // out = x + y: the residual stream and a branch. All [n].
@@ -147,19 +154,23 @@ FOR_ACTIVATIONS(K)
 // out = x times the mask's factors, four of which come from one block of random numbers. `out` may be x. Both [n].
 template <typename In, typename Out> __device__ void dropout(const In *x, Out *out, i64 n, Dropout mask) {
     typedef wide<In> S;
-    i64 packs = aligned(x, out) ? n / 4 : 0;
-    for (i64 i = thread_index(); i < packs; i += thread_count()) {
-        Pack<In, 4> values = load<4>(x, i);
-        Random4 random = philox(mask.key0, mask.key1, mask.site, i);
-        Pack<Out, 4> results;
+    constexpr int N = largest(4, 16 / largest(sizeof(In), sizeof(Out)));
+    i64 packs = aligned(x, out) ? n / N : 0;
+    auto pack = [=](i64 i, Pack<In, N> x) {
+        Pack<Out, N> out;
 #pragma unroll
-        for (int k = 0; k < 4; k++) {
-            S factor = random.value[k] < mask.threshold ? S(0) : S(mask.keep);
-            results.value[k] = narrow<Out>(widen(values.value[k]) * factor);
+        for (int k = 0; k < N; k += 4) {
+            Random4 random = philox(mask.key0, mask.key1, mask.site, (i * N + k) / 4);
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+                S factor = random.value[j] < mask.threshold ? S(0) : S(mask.keep);
+                out.value[k + j] = narrow<Out>(widen(x.value[k + j]) * factor);
+            }
         }
-        store(out, i, results);
-    }
-    for (i64 i = 4 * packs + thread_index(); i < n; i += thread_count())
+        return out;
+    };
+    map_packs<N>(packs, pack, out, x);
+    for (i64 i = N * packs + thread_index(); i < n; i += thread_count())
         out[i] = narrow<Out>(widen(x[i]) * mask.factor<S>(i));
 }
 #define K(T, suffix) \

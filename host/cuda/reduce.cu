@@ -7,8 +7,8 @@
 
 constexpr int COLUMN_WARPS = 8;
 
-// partial[part, j] = Σ x[row, j] over the rows of the part: blockIdx.y * 8 + warp, and every gridDim.y * 8th from there.
-// x [rows, columns], partial [gridDim.y, columns]. A lane sums N columns: neighbours where one load may take them.
+// partial[part, j] = Σ x[row, j] over the rows of the part: eight neighbours at 8 blockIdx.y, one per warp, and again
+// every 8 gridDim.y rows. x [rows, columns], partial [gridDim.y, columns]. A lane sums N neighbouring columns.
 template <typename T> __device__ void column_sums(const T *x, wide<T> *partial, i64 rows, i64 columns) {
     typedef wide<T> S;
     constexpr int N = 16 / sizeof(T), BATCH = 4;  // BATCH rows are under way together

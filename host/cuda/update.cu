@@ -126,8 +126,8 @@ __device__ void prepare(const double *totals, const double *partial, i64 parts, 
 KERNEL_BOUNDED(prepare_update, 1024, (const double *totals, const double *partial, i64 parts, Control *control),
                prepare(totals, partial, parts, control))
 
-// g = scale · grad; m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and v̂
-// the moments divided by 1 - βᵗ. The constants are computed in double, then rounded.
+// g = scale · grad; m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and
+// v̂ the moments divided by 1 - βᵗ. The constants are computed in double, then rounded.
 template <typename S>
 __device__ void adamw(const Slot<S> *slots, const Chunk *chunks, const Control *control, double beta1, double beta2,
                       double eps) {
