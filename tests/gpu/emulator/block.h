@@ -75,15 +75,22 @@ constexpr int warpSize = 32;
 
 namespace emulator {
 
+// Kernel, block and thread that run on this thread of the operating system; empty where none does.
+inline void describe(char *text, size_t size) {
+    *text = 0;
+    if (!engine) return;
+    const Engine &e = *engine;
+    int length = snprintf(text, size, "kernel %s, block (%u, %u, %u)", e.launch->name, e.block.x, e.block.y, e.block.z);
+    if (!e.current) return;
+    uint3 at = e.current->position;
+    snprintf(text + length, size - length, ", thread (%u, %u, %u)", at.x, at.y, at.z);
+}
+
 // Says what is wrong, and where, and ends the process: a kernel that is wrong has no result.
 [[noreturn]] inline void fail(const char *what) {
-    const Engine &e = *engine;
-    fprintf(stderr, "emulator: kernel %s, block (%u, %u, %u)", e.launch->name, e.block.x, e.block.y, e.block.z);
-    if (e.current) {
-        uint3 at = e.current->position;
-        fprintf(stderr, ", thread (%u, %u, %u)", at.x, at.y, at.z);
-    }
-    fprintf(stderr, ": %s\n", what);
+    char where[240];
+    describe(where, sizeof where);
+    fprintf(stderr, "emulator: %s: %s\n", where, what);
     abort();
 }
 

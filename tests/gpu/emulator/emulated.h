@@ -36,23 +36,36 @@
 #define __constant__ static
 #define __shared__ static thread_local
 
+#define EMULATOR_EXPORT __attribute__((visibility("default")))
+
 #include "numbers.h"
 #include "block.h"
 #include "warp.h"
 #include "tensor_core.h"
 
 // A kernel that the host finds by its name. `...` is what each thread does.
-#define KERNEL(name, parameters, ...) \
+#define KERNEL(name, parameters, ...) KERNEL_BOUNDED(name, emulator::MOST_THREADS, parameters, __VA_ARGS__)
+#define KERNEL_BOUNDED(name, threads, parameters, ...) \
     static void name##_thread parameters { __VA_ARGS__; } \
-    extern "C" __attribute__((visibility("default"))) void name(void **arguments) { \
-        emulator::call(name##_thread, arguments); \
+    extern "C" { \
+    EMULATOR_EXPORT void name(void **arguments) { emulator::call(name##_thread, arguments); } \
+    EMULATOR_EXPORT extern const emulator::Properties name##_properties; \
+    const emulator::Properties name##_properties = {emulator::parameter_count(name##_thread), threads}; \
     }
-#define KERNEL_BOUNDED(name, threads, parameters, ...) KERNEL(name, parameters, __VA_ARGS__)
 
 // Shared memory whose size the launch says.
 #define DYNAMIC_SHARED(type, name) type *name = reinterpret_cast<type *>(emulator::dynamic_shared())
 
 namespace emulator {
+
+// What the emulated driver must know of a kernel.
+struct Properties {
+    unsigned parameters, most_threads;
+};
+
+template <typename... Parameters> constexpr unsigned parameter_count(void (*)(Parameters...)) {
+    return sizeof...(Parameters);
+}
 
 template <typename... Parameters, size_t... Index>
 inline void call_with(void (*body)(Parameters...), void **arguments, std::index_sequence<Index...>) {
@@ -75,9 +88,12 @@ inline void run(const char *name, Kernel kernel, dim3 grid, dim3 block, size_t s
 
 }  // namespace emulator
 
-// What the emulated driver calls to run a kernel of this module.
-extern "C" __attribute__((weak, used, visibility("default"))) void emulator_launch(
+// What the emulated driver calls: runs a kernel of this module, and says what runs on this thread.
+extern "C" __attribute__((weak, used)) EMULATOR_EXPORT void emulator_launch(
     const char *name, void (*kernel)(void **), const unsigned *grid, const unsigned *block, size_t shared,
     void **arguments) {
     emulator::launch({name, kernel, {grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared, arguments});
+}
+extern "C" __attribute__((weak, used)) EMULATOR_EXPORT void emulator_describe(char *text, size_t size) {
+    emulator::describe(text, size);
 }
