@@ -96,6 +96,21 @@ __device__ inline u32 pack(float low, float high) {
 }
 #endif
 
+constexpr float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
+// √D.
+template <int D> __device__ constexpr float root() {
+    return D == 32 ? 5.656854249492381f : D == 64 ? 8.0f : 11.313708498984761f;
+}
+
+template <int M, int N> __device__ inline void clear(float (&x)[M][N][4]) {
+#pragma unroll
+    for (int m = 0; m < M; m++)
+#pragma unroll
+        for (int n = 0; n < N; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) x[m][n][i] = 0;
+}
+
 // left, right [16, 8] += a [16, 16] b [16, 16].
 __device__ inline void multiply_add(float (&left)[4], float (&right)[4], const u32 (&a)[4], const u32 (&b)[4]) {
     const u32 b_left[2] = {b[0], b[1]}, b_right[2] = {b[2], b[3]};
@@ -122,24 +137,23 @@ template <int D> __device__ inline int right_place() {
     return place<D>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
 }
 
-// Begins to copy rows `first` on of x [length, width] into a tile [ROWS, D], with zeros past the end.
+// Begins to copy rows `first` on of x [length, width] into a tile [ROWS, D], with zeros past the end: nothing is read
+// there.
 template <int D, int ROWS, int THREADS>
 __device__ inline void load_async(bf16 *tile, const bf16 *x, i64 width, int first, int length) {
-    constexpr int PIECES = D / 8;
+    constexpr int PIECES = D / 8, STEP = THREADS / PIECES;
+    const int piece = threadIdx.x % PIECES, row = threadIdx.x / PIECES;
+    const bf16 *from = x + (first + row) * width + piece * 8;
 #pragma unroll
-    for (int n = 0; n < ROWS * PIECES; n += THREADS) {
-        int row = (n + threadIdx.x) / PIECES, piece = (n + threadIdx.x) % PIECES;
-        bool inside = first + row < length;
-        const bf16 *from = x + (inside ? first + row : 0) * width + piece * 8;
-        cp_async_16_zfill(tile + place<D>(row, piece), from, inside);
-    }
+    for (int i = 0; i < ROWS; i += STEP, from += STEP * width)
+        cp_async_16_zfill(tile + place<D>(row + i, piece), from, first + row + i < length);
 }
 
 // Rows of a warp's product [16 M, D], times their factors, as rows `first` on of x [length, width]. `tile` [16 M, D] is
 // a place in shared memory that only this warp uses.
 template <int D, int M>
-__device__ inline void store_rows(const float (&product)[M][D / 8][4], const float (&factors)[M][2], bf16 *tile, bf16 *x,
-                                  i64 width, int first, int length) {
+__device__ inline void store_rows(const float (&product)[M][D / 8][4], const float (&factors)[M][2], bf16 *tile,
+                                  bf16 *x, i64 width, int first, int length) {
     const int lane = threadIdx.x % 32;
     __syncwarp();
 #pragma unroll
