@@ -10,16 +10,29 @@
 // More than 48 KiB of shared memory must be allowed first.
 #include "attention.cuh"
 
-// Σ_j p_j dp_j of each query = dout · out, with or without dropout. Eight threads per row of a head.
+// Σ_j p_j dp_j of each query = dout · out, with or without dropout. Eight threads per row of a head, each with 16 bytes
+// at a time where d allows it.
 template <typename T>
 __device__ void attention_dot(const T *dout, const T *out, wide<T> *dot, i64 sequences, i64 length, i64 heads, i64 d) {
-    i64 index = thread_index() / 8, row = index / heads, head = index % heads;
-    bool inside = row < sequences * length;
+    constexpr int V = 16 / sizeof(T);
+    struct __align__(16) Vector {
+        T value[V];
+    };
+    const i64 index = thread_index() / 8, row = index / heads, head = index % heads, lane = threadIdx.x % 8;
+    const bool inside = row < sequences * length;
+    dout += index * d;
+    out += index * d;
     wide<T> sum = 0;
-    if (inside)
-        for (i64 k = index * d + threadIdx.x % 8; k < (index + 1) * d; k += 8) sum += widen(dout[k]) * widen(out[k]);
+    if (inside && d % V == 0) {
+        for (i64 k = lane * V; k < d; k += 8 * V) {
+            Vector a = *(const Vector *)(dout + k), b = *(const Vector *)(out + k);
+            for (int i = 0; i < V; i++) sum += widen(a.value[i]) * widen(b.value[i]);
+        }
+    } else if (inside) {
+        for (i64 k = lane; k < d; k += 8) sum += widen(dout[k]) * widen(out[k]);
+    }
     for (int distance = 4; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-    if (inside && threadIdx.x % 8 == 0) dot[(row / length * heads + head) * length + row % length] = sum;
+    if (inside && lane == 0) dot[(row / length * heads + head) * length + row % length] = sum;
 }
 
 // The tiles of a backward kernel in shared memory, and where their rows lie.

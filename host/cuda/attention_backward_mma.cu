@@ -35,28 +35,33 @@ struct Task {
     const u32 *positions; // [length]
     bf16 *dqkv;
     int length, heads, kv_heads;
+
+    template <int D> __device__ int qkv_width() const { return (heads + 2 * kv_heads) * D; }
+    template <int D> __device__ int out_width() const { return heads * D; }
 };
 
-// A tile of other rows in shared memory.
+// Where a block's rows are in shared memory, in elements: own factors [2, ROWS, D], then two stages of tiles of others
+// [2, 2, N, D], then what belongs to others that are queries [2, 3, N].
 template <int D, bool KEYS> struct Others {
     static constexpr int N = Plan<D, KEYS>::OTHERS, THREADS = Plan<D, KEYS>::THREADS;
-    bf16 *first, *second;     // queries and dout, or keys and values [N, D]
-    float *log_sum_exp, *dot; // [N], of queries
+    static constexpr int TILES = 2 * Plan<D, KEYS>::ROWS * D, END = TILES + 4 * N * D;
+    bf16 *shared;
+    int tile;                 // queries, or keys [N, D]; dout, or values follow
+    float *log_sum_exp, *dot; // [N]
     u32 *positions;           // [N]
 
-    // The `stage`-th of two from `shared` on.
-    __device__ Others(bf16 *shared, int stage) {
-        first = shared + stage * 2 * N * D, second = first + N * D;
-        log_sum_exp = (float *)(shared + 4 * N * D) + stage * 3 * N, dot = log_sum_exp + N;
+    __device__ Others(bf16 *shared, int stage) : shared(shared), tile(TILES + stage * 2 * N * D) {
+        log_sum_exp = (float *)(shared + END) + stage * 3 * N, dot = log_sum_exp + N;
         positions = (u32 *)dot + N;
     }
 
     // Begins to copy rows `row` on of a query head, or of a key head.
     __device__ void load(const Task &task, int head, int row) {
-        const i64 width = (i64)(task.heads + 2 * task.kv_heads) * D;
+        const int width = task.qkv_width<D>();
         if constexpr (KEYS) {
-            load_async<D, N, THREADS>(first, task.qkv + head * D, width, row, task.length);
-            load_async<D, N, THREADS>(second, task.dout + head * D, (i64)task.heads * D, row, task.length);
+            load_async<D, N, THREADS>(shared + tile, task.qkv + head * D, width, row, task.length);
+            const bf16 *dout = task.dout + head * D;
+            load_async<D, N, THREADS>(shared + tile + N * D, dout, task.out_width<D>(), row, task.length);
             if (threadIdx.x < N) {
                 const i64 query = row + threadIdx.x, index = (i64)head * task.length + query;
                 const bool inside = query < task.length;
@@ -66,8 +71,8 @@ template <int D, bool KEYS> struct Others {
             }
         } else {
             const bf16 *keys = task.qkv + (task.heads + head) * D;
-            load_async<D, N, THREADS>(first, keys, width, row, task.length);
-            load_async<D, N, THREADS>(second, keys + task.kv_heads * D, width, row, task.length);
+            load_async<D, N, THREADS>(shared + tile, keys, width, row, task.length);
+            load_async<D, N, THREADS>(shared + tile + N * D, keys + task.kv_heads * D, width, row, task.length);
         }
         cp_async_commit();
     }
@@ -80,27 +85,28 @@ template <int D, bool KEYS> struct Gradient {
     static constexpr float SCALE = LOG2_E / root<D>();
     typedef float Scores[M][C / 8][4];
 
-    bf16 *own[2];                                  // k and v, or q and dout [16 M, D] in shared memory
+    int own, left, right;                          // k or q in shared memory, v or dout follow; this lane's places
     u32 held[2][P::HOLD ? M : 1][D / 16][4];       // the same in registers
     float log_sum_exp[M][2], dot[M][2];            // of this lane's rows, where they are queries
     float sums[KEYS ? 2 : 1][M][D / 8][4];         // dk and dv, or dq; dk and dq without 1 / √D
-    int first, last, first_start, last_start;      // own rows; where they are queries, starts of their documents
+    int first, first_start, last_start;            // own rows; where they are queries, starts of their documents
 
-    __device__ void begin(const Task &task, int head, int row) {
+    __device__ void begin(const Task &task, const bf16 *shared, int head, int row) {
         const int end = task.length - 1;
-        first = row, last = row + 16 * M - 1;
+        first = row;
+        own = threadIdx.x / 32 * 16 * M * D, left = left_place<D>(), right = right_place<D>();
         if constexpr (P::HOLD) {
 #pragma unroll
             for (int k = 0; k < D / 16; k++)
 #pragma unroll
                 for (int m = 0; m < M; m++) {
-                    load_factor(0, m, 16 * k, held[0][m][k]);
-                    load_factor(1, m, 16 * k, held[1][m][k]);
+                    load_factor(shared, 0, m, 16 * k, held[0][m][k]);
+                    load_factor(shared, 1, m, 16 * k, held[1][m][k]);
                 }
         }
         if constexpr (!KEYS) {
             first_start = document_start(task.positions, min(first, end));
-            last_start = document_start(task.positions, min(last, end));
+            last_start = document_start(task.positions, min(last(), end));
 #pragma unroll
             for (int m = 0; m < M; m++)
 #pragma unroll
@@ -114,37 +120,40 @@ template <int D, bool KEYS> struct Gradient {
         for (int i = 0; i < (KEYS ? 2 : 1); i++) clear(sums[i]);
     }
 
-    __device__ void load_factor(int which, int m, int k, u32 (&a)[4]) const {
-        ldmatrix_x4(a, own[which] + 16 * m * D + (left_place<D>() ^ k));
+    __device__ int last() const { return first + 16 * M - 1; }
+
+    __device__ void load_factor(const bf16 *shared, int which, int m, int k, u32 (&a)[4]) const {
+        ldmatrix_x4(a, shared + ((own + left) ^ k) + (which * P::ROWS + 16 * m) * D);
     }
 
-    __device__ void factor(int which, int m, int k, u32 (&a)[4]) const {
+    __device__ void factor(const bf16 *shared, int which, int m, int k, u32 (&a)[4]) const {
         if constexpr (P::HOLD) {
 #pragma unroll
             for (int i = 0; i < 4; i++) a[i] = held[which][m][k / 16][i];
         } else {
-            load_factor(which, m, k, a);
+            load_factor(shared, which, m, k, a);
         }
     }
 
     // x = own first factor (others' first)ᵀ, y the same of the second, of the others' rows `from` on.
-    __device__ void multiply(const Others<D, KEYS> &others, int from, Scores &x, Scores &y) {
-        const int right = right_place<D>();
+    __device__ void multiply(const Others<D, KEYS> &others, int from, Scores &x, Scores &y) const {
+        const bf16 *shared = others.shared;
+        const int place = right + others.tile + from * D;
         clear(x);
         clear(y);
 #pragma unroll
         for (int k = 0; k < D; k += 16) {
             u32 a[2][M][4], b[4];
 #pragma unroll
-            for (int m = 0; m < M; m++) factor(0, m, k, a[0][m]), factor(1, m, k, a[1][m]);
+            for (int m = 0; m < M; m++) factor(shared, 0, m, k, a[0][m]), factor(shared, 1, m, k, a[1][m]);
 #pragma unroll
-            for (int n = 0; n < C / 16; n++) {
-                ldmatrix_x4(b, others.first + (from + 16 * n) * D + (right ^ k));
+            for (int n = 0; n < C; n += 16) {
+                ldmatrix_x4(b, shared + (place ^ k) + n * D);
 #pragma unroll
-                for (int m = 0; m < M; m++) multiply_add(x[m][2 * n], x[m][2 * n + 1], a[0][m], b);
-                ldmatrix_x4(b, others.second + (from + 16 * n) * D + (right ^ k));
+                for (int m = 0; m < M; m++) multiply_add(x[m][n / 8], x[m][n / 8 + 1], a[0][m], b);
+                ldmatrix_x4(b, shared + (place ^ k) + (P::OTHERS + n) * D);
 #pragma unroll
-                for (int m = 0; m < M; m++) multiply_add(y[m][2 * n], y[m][2 * n + 1], a[1][m], b);
+                for (int m = 0; m < M; m++) multiply_add(y[m][n / 8], y[m][n / 8 + 1], a[1][m], b);
             }
         }
     }
@@ -170,7 +179,7 @@ template <int D, bool KEYS> struct Gradient {
 
     // Adds C of the others' rows: `from` on of the tile, `row` on of the sequence.
     __device__ void add(const Task &task, const Others<D, KEYS> &others, int from, int row, bool masked) {
-        const int lane = threadIdx.x % 32, right = left_place<D>();
+        const int lane = threadIdx.x % 32, place = left + others.tile + from * D;
         Scores x, y;
         multiply(others, from, x, y);
         if (masked) mask(task, others, from, row, x);
@@ -199,17 +208,17 @@ template <int D, bool KEYS> struct Gradient {
                 }
         }
 #pragma unroll
-        for (int k = 0; k < C / 16; k++)
+        for (int k = 0; k < C; k += 16)
 #pragma unroll
-            for (int n = 0; n < D / 16; n++) {
+            for (int n = 0; n < D; n += 16) {
                 u32 b[4];
-                ldmatrix_x4_trans(b, others.first + (from + 16 * k) * D + (right ^ 16 * n));
+                ldmatrix_x4_trans(b, others.shared + (place ^ n) + k * D);
 #pragma unroll
-                for (int m = 0; m < M; m++) multiply_add(sums[0][m][2 * n], sums[0][m][2 * n + 1], ds[m][k], b);
+                for (int m = 0; m < M; m++) multiply_add(sums[0][m][n / 8], sums[0][m][n / 8 + 1], ds[m][k / 16], b);
                 if constexpr (KEYS) {
-                    ldmatrix_x4_trans(b, others.second + (from + 16 * k) * D + (right ^ 16 * n));
+                    ldmatrix_x4_trans(b, others.shared + (place ^ n) + (P::OTHERS + k) * D);
 #pragma unroll
-                    for (int m = 0; m < M; m++) multiply_add(sums[1][m][2 * n], sums[1][m][2 * n + 1], p[m][k], b);
+                    for (int m = 0; m < M; m++) multiply_add(sums[1][m][n / 8], sums[1][m][n / 8 + 1], p[m][k / 16], b);
                 }
             }
     }
@@ -219,25 +228,26 @@ template <int D, bool KEYS> struct Gradient {
         bool border = false;
         if constexpr (KEYS) {
             // Queries of later documents see none of the own keys.
-            if (row - (int)others.positions[0] > last) return;
+            if (row - (int)others.positions[0] > last()) return;
             border = row + P::OTHERS - 1 - (int)others.positions[P::OTHERS - 1] > first;
         }
 #pragma unroll 1
         for (int from = 0; from < P::OTHERS; from += C) {
             const int begin = row + from, end = begin + C - 1;
-            if (KEYS ? end < first : begin > last || end < first_start) continue;
-            const bool masked = KEYS ? border || begin < last : end > first || begin < last_start;
+            if (KEYS ? end < first : begin > last() || end < first_start) continue;
+            const bool masked = KEYS ? border || begin < last() : end > first || begin < last_start;
             add(task, others, from, begin, masked);
         }
     }
 
-    // sums[which], times `factor`, to column `column` of dqkv; `tile` was an own factor.
-    __device__ void store(const Task &task, int which, float factor, int column, bf16 *tile) const {
-        const i64 width = (i64)(task.heads + 2 * task.kv_heads) * D;
+    // sums[which], times `factor`, to column `column` of dqkv.
+    __device__ void store(const Task &task, bf16 *shared, int which, float factor, int column) const {
+        const int width = task.qkv_width<D>();
         float factors[M][2];
 #pragma unroll
         for (int m = 0; m < M; m++) factors[m][0] = factors[m][1] = factor;
-        bf16 *out = task.dqkv + column * D;
+        // In place of the own factor.
+        bf16 *tile = shared + own + which * P::ROWS * D, *out = task.dqkv + column * D;
         store_rows<D, M>(sums[which], factors, tile, out, width, first, task.length);
     }
 };
@@ -246,35 +256,32 @@ template <int D, bool KEYS> struct Gradient {
 template <int D, bool KEYS> __device__ void attention_backward_mma(Task task) {
     typedef Plan<D, KEYS> P;
     const int row = (KEYS ? blockIdx.x : gridDim.x - 1 - blockIdx.x) * P::ROWS; // the most others first
-    const int head = blockIdx.y, group = task.heads / task.kv_heads, warp_row = threadIdx.x / 32 * 16 * P::M;
-    const i64 sequence = blockIdx.z, rows = sequence * task.length, width = (i64)(task.heads + 2 * task.kv_heads) * D;
-    task.qkv += rows * width;
-    task.dqkv += rows * width;
-    task.dout += rows * task.heads * D;
+    const int head = blockIdx.y, group = task.heads / task.kv_heads;
+    const i64 rows = (i64)blockIdx.z * task.length;
+    const int qkv_width = task.qkv_width<D>(), out_width = task.out_width<D>();
+    task.qkv += rows * qkv_width;
+    task.dqkv += rows * qkv_width;
+    task.dout += rows * out_width;
     task.log_sum_exp += rows * task.heads;
     task.dot += rows * task.heads;
     task.positions += rows;
-    DYNAMIC_SHARED(bf16, own); // [2, ROWS, D]
-    bf16 *tiles = own + 2 * P::ROWS * D;
+    DYNAMIC_SHARED(bf16, shared);
 
-    // Other rows, and the heads that have them.
-    const int begin = KEYS ? row : document_start(task.positions, row) / P::OTHERS * P::OTHERS;
-    const int last = min(row + P::ROWS, task.length) - 1;
-    const int end = KEYS ? document_end(task.positions, last, task.length) : last + 1;
-    int other_head = KEYS ? head * group : head / group, other_row = begin;
-    const int heads_end = KEYS ? other_head + group : other_head + 1;
     const bf16 *first = task.qkv + (KEYS ? task.heads + head : head) * D;
     const bf16 *second = KEYS ? first + task.kv_heads * D : task.dout + head * D;
-    load_async<D, P::ROWS, P::THREADS>(own, first, width, row, task.length);
-    load_async<D, P::ROWS, P::THREADS>(own + P::ROWS * D, second, KEYS ? width : (i64)task.heads * D, row, task.length);
+    load_async<D, P::ROWS, P::THREADS>(shared, first, qkv_width, row, task.length);
+    load_async<D, P::ROWS, P::THREADS>(shared + P::ROWS * D, second, KEYS ? qkv_width : out_width, row, task.length);
     cp_async_commit();
-    Others<D, KEYS>(tiles, 0).load(task, other_head, other_row);
+    // Other rows, and the heads that have them.
+    const int begin = KEYS ? row : document_start(task.positions, row) / P::OTHERS * P::OTHERS;
+    int other_head = KEYS ? head * group : head / group, other_row = begin;
+    Others<D, KEYS>(shared, 0).load(task, other_head, other_row);
+    const int heads_end = KEYS ? other_head + group : other_head + 1, last = min(row + P::ROWS, task.length) - 1;
+    const int end = KEYS ? document_end(task.positions, last, task.length) : last + 1;
     cp_async_wait<1>();
     __syncthreads();
     Gradient<D, KEYS> gradient;
-    gradient.own[0] = own + warp_row * D;
-    gradient.own[1] = gradient.own[0] + P::ROWS * D;
-    gradient.begin(task, head, row + warp_row);
+    gradient.begin(task, shared, head, row + threadIdx.x / 32 * 16 * P::M);
 
     for (int stage = 0; other_head < heads_end; stage ^= 1) {
         const int this_row = other_row;
@@ -283,12 +290,12 @@ template <int D, bool KEYS> __device__ void attention_backward_mma(Task task) {
         cp_async_wait<0>();
         // This tile is there for all, and nobody reads the other one any more.
         __syncthreads();
-        if (other_head < heads_end) Others<D, KEYS>(tiles, stage ^ 1).load(task, other_head, other_row);
-        gradient.add_tile(task, Others<D, KEYS>(tiles, stage), this_row);
+        if (other_head < heads_end) Others<D, KEYS>(shared, stage ^ 1).load(task, other_head, other_row);
+        gradient.add_tile(task, Others<D, KEYS>(shared, stage), this_row);
     }
     constexpr float SCALE = 1 / root<D>();
-    gradient.store(task, 0, SCALE, KEYS ? task.heads + head : head, gradient.own[0]);
-    if constexpr (KEYS) gradient.store(task, 1, 1, task.heads + task.kv_heads + head, gradient.own[1]);
+    gradient.store(task, shared, 0, SCALE, KEYS ? task.heads + head : head);
+    if constexpr (KEYS) gradient.store(task, shared, 1, 1, task.heads + task.kv_heads + head);
 }
 
 #define PARAMETERS \

@@ -28,20 +28,20 @@ struct Queries {
     __device__ int start(int query) const { return document_start(positions, min(query, length - 1)); }
 };
 
-// scores = queries keysᵀ, unscaled; `queries` [32, D] of the warp, `keys` [KEYS, D].
-template <int D> __device__ inline void multiply_keys(const bf16 *queries, const bf16 *keys, Scores<D> &scores) {
-    const int left = left_place<D>(), right = right_place<D>();
+// scores = queries keysᵀ, unscaled; this lane's places of the warp's queries and of a tile of keys in `shared`.
+template <int D>
+__device__ inline void multiply_keys(const bf16 *shared, int query_place, int key_place, Scores<D> &scores) {
     clear(scores);
 #pragma unroll
     for (int k = 0; k < D; k += 16) {
         u32 a[M][4], b[4];
 #pragma unroll
-        for (int m = 0; m < M; m++) ldmatrix_x4(a[m], queries + 16 * m * D + (left ^ k));
+        for (int m = 0; m < M; m++) ldmatrix_x4(a[m], shared + (query_place ^ k) + 16 * m * D);
 #pragma unroll
-        for (int n = 0; n < KEYS<D> / 16; n++) {
-            ldmatrix_x4(b, keys + 16 * n * D + (right ^ k));
+        for (int n = 0; n < KEYS<D>; n += 16) {
+            ldmatrix_x4(b, shared + (key_place ^ k) + n * D);
 #pragma unroll
-            for (int m = 0; m < M; m++) multiply_add(scores[m][2 * n], scores[m][2 * n + 1], a[m], b);
+            for (int m = 0; m < M; m++) multiply_add(scores[m][n / 8], scores[m][n / 8 + 1], a[m], b);
         }
     }
 }
@@ -109,9 +109,8 @@ template <int D> struct Softmax {
             }
     }
 
-    // Adds keys with these scores and `values` [KEYS, D].
-    __device__ void add(Scores<D> &scores, const bf16 *values) {
-        const int right = left_place<D>();
+    // Adds keys with these scores; `value_place` is this lane's of a tile of values in `shared`.
+    __device__ void add(const Scores<D> &scores, const bf16 *shared, int value_place) {
         raise(scores);
         u32 p[M][KEYS<D> / 16][4];
 #pragma unroll
@@ -126,13 +125,13 @@ template <int D> struct Softmax {
                     p[m][n / 2][n % 2 * 2 + half] = pack(low, high);
                 }
 #pragma unroll
-        for (int k = 0; k < KEYS<D> / 16; k++)
+        for (int k = 0; k < KEYS<D>; k += 16)
 #pragma unroll
-            for (int n = 0; n < D / 16; n++) {
+            for (int n = 0; n < D; n += 16) {
                 u32 b[4];
-                ldmatrix_x4_trans(b, values + 16 * k * D + (right ^ 16 * n));
+                ldmatrix_x4_trans(b, shared + (value_place ^ n) + k * D);
 #pragma unroll
-                for (int m = 0; m < M; m++) multiply_add(out[m][2 * n], out[m][2 * n + 1], p[m][k], b);
+                for (int m = 0; m < M; m++) multiply_add(out[m][n / 8], out[m][n / 8 + 1], p[m][k / 16], b);
             }
     }
 };
@@ -144,14 +143,15 @@ __device__ void attention_forward_mma(const bf16 *qkv, const u32 *positions, bf1
     const int head = blockIdx.y, kv_head = head / (heads / kv_heads), warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     // The last tile sees the most keys: first.
     const int first = (gridDim.x - 1 - blockIdx.x) * QUERIES, warp_first = first + warp * WARP_QUERIES;
-    const i64 sequence = blockIdx.z, width = (i64)(heads + 2 * kv_heads) * D;
+    const i64 sequence = blockIdx.z;
+    const int width = (heads + 2 * kv_heads) * D, out_width = heads * D;
     qkv += sequence * length * width;
     positions += sequence * length;
     const bf16 *keys = qkv + (heads + kv_head) * D, *values = keys + kv_heads * D;
-    DYNAMIC_SHARED(bf16, query_tile);              // [QUERIES, D]
-    bf16 *key_tiles = query_tile + QUERIES * D;    // [2, N, D]
-    bf16 *value_tiles = key_tiles + 2 * N * D;     // [2, N, D]
-    bf16 *warp_tile = query_tile + warp * WARP_QUERIES * D;
+    DYNAMIC_SHARED(bf16, shared);
+    bf16 *query_tile = shared, *warp_tile = query_tile + warp * WARP_QUERIES * D; // [QUERIES, D]
+    bf16 *key_tiles = query_tile + QUERIES * D, *value_tiles = key_tiles + 2 * N * D; // [2, N, D]
+    const int left = left_place<D>(), right = right_place<D>();
 
     const int begin = document_start(positions, first) / N * N, end = min(first + QUERIES, length);
     load_async<D, QUERIES, THREADS>(query_tile, qkv + head * D, width, first, length);
@@ -174,9 +174,10 @@ __device__ void attention_forward_mma(const bf16 *qkv, const u32 *positions, bf1
         }
         if (warp_first >= length || key > queries.last || key + N <= first_start) continue;
         Scores<D> scores;
-        multiply_keys<D>(warp_tile, key_tiles + stage * N * D, scores);
+        const int key_tile = key_tiles - shared + stage * N * D, value_tile = key_tile + 2 * N * D;
+        multiply_keys<D>(shared, left + warp * WARP_QUERIES * D, right + key_tile, scores);
         if (key + N - 1 > queries.first || key < last_start) mask<D>(queries, key, scores);
-        softmax.add(scores, value_tiles + stage * N * D);
+        softmax.add(scores, shared, left + value_tile);
     }
     float inverse[M][2];
 #pragma unroll
@@ -192,7 +193,6 @@ __device__ void attention_forward_mma(const bf16 *qkv, const u32 *positions, bf1
                 log_sum_exp[(sequence * heads + head) * length + row] =
                     softmax.highest[m][half] * (softmax.SCALE * LN_2) + logf(total);
         }
-    const i64 out_width = (i64)heads * D;
     store_rows<D, M>(softmax.out, inverse, warp_tile, out + sequence * length * out_width + head * D, out_width,
                      warp_first, length);
 }

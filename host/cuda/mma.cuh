@@ -76,6 +76,12 @@ __device__ inline float fast_exp2(float x) {
     return y;
 }
 
+// x, which the compiler now keeps in a register instead of computing it again in a loop.
+__device__ inline int kept(int x) {
+    asm("" : "+r"(x));
+    return x;
+}
+
 // Two bf16, the first in the low half.
 __device__ inline u32 pack(float low, float high) {
     u32 both;
@@ -87,6 +93,7 @@ __device__ inline void cp_async_4_zfill(void *shared, const void *global, bool t
     *(u32 *)shared = take ? *(const u32 *)global : 0;
 }
 __device__ inline float fast_exp2(float x) { return exp2f(x); }
+__device__ inline int kept(int x) { return x; }
 __device__ inline u32 pack(float low, float high) {
     union {
         bf16 values[2];
@@ -125,25 +132,26 @@ template <int D> __device__ inline int place(int row, int piece) {
     return row * D + (piece ^ swap) * 8;
 }
 
-// Where this lane's row of a fragment of 16 x 16 elements lies; that of columns 16 k on is at `... ^ 16 * k`, that of
-// rows 8 i on 8 i * D further. As the left factor, or transposed as the right factor:
+// Where this lane's row of a fragment of 16 x 16 elements lies in a tile, and in any tile that a multiple of D elements
+// goes before: `at`. That of columns 16 k on lies at `at ^ 16 * k`, that of rows 8 i on 8 i * D further.
+// As the left factor of a product, or transposed as the right factor:
 template <int D> __device__ inline int left_place() {
     int lane = threadIdx.x % 32;
-    return place<D>(lane % 16, lane / 16);
+    return kept(place<D>(lane % 16, lane / 16));
 }
 // As the right factor, given its transpose.
 template <int D> __device__ inline int right_place() {
     int lane = threadIdx.x % 32;
-    return place<D>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    return kept(place<D>(lane % 8 + lane / 16 * 8, lane / 8 % 2));
 }
 
 // Begins to copy rows `first` on of x [length, width] into a tile [ROWS, D], with zeros past the end: nothing is read
 // there.
 template <int D, int ROWS, int THREADS>
-__device__ inline void load_async(bf16 *tile, const bf16 *x, i64 width, int first, int length) {
+__device__ inline void load_async(bf16 *tile, const bf16 *x, int width, int first, int length) {
     constexpr int PIECES = D / 8, STEP = THREADS / PIECES;
     const int piece = threadIdx.x % PIECES, row = threadIdx.x / PIECES;
-    const bf16 *from = x + (first + row) * width + piece * 8;
+    const bf16 *from = x + (i64)(first + row) * width + piece * 8;
 #pragma unroll
     for (int i = 0; i < ROWS; i += STEP, from += STEP * width)
         cp_async_16_zfill(tile + place<D>(row + i, piece), from, first + row + i < length);
@@ -153,7 +161,7 @@ __device__ inline void load_async(bf16 *tile, const bf16 *x, i64 width, int firs
 // a place in shared memory that only this warp uses.
 template <int D, int M>
 __device__ inline void store_rows(const float (&product)[M][D / 8][4], const float (&factors)[M][2], bf16 *tile,
-                                  bf16 *x, i64 width, int first, int length) {
+                                  bf16 *x, int width, int first, int length) {
     const int lane = threadIdx.x % 32;
     __syncwarp();
 #pragma unroll
@@ -172,6 +180,6 @@ __device__ inline void store_rows(const float (&product)[M][D / 8][4], const flo
     for (int n = 0; n < 16 * M * PIECES; n += 32) {
         int row = (n + lane) / PIECES, piece = (n + lane) % PIECES;
         if (first + row < length)
-            *(uint4 *)(x + (first + row) * width + piece * 8) = *(const uint4 *)(tile + place<D>(row, piece));
+            *(uint4 *)(x + (i64)(first + row) * width + piece * 8) = *(const uint4 *)(tile + place<D>(row, piece));
     }
 }
