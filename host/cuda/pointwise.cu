@@ -181,3 +181,12 @@ FOR_ACTIVATIONS(K)
 KERNEL(dropout_cast_f32_bf16, \
        (const float *x, bf16 *out, i64 n, u64 key, const u64 *micro_batch, u64 sites, u64 site, double rate), \
        dropout(x, out, n, dropout_mask(key, micro_batch, sites, site, rate)))
+
+// out = residual + bias, what a product in f64 is added to; either may be null. bias [columns], the others
+// [rows, columns].
+__device__ void prefill(const double *bias, const double *residual, double *out, i64 rows, i64 columns) {
+    for (i64 i = thread_index(); i < rows * columns; i += thread_count())
+        out[i] = (residual ? residual[i] : 0) + (bias ? bias[i % columns] : 0);
+}
+KERNEL(prefill_f64, (const double *bias, const double *residual, double *out, i64 rows, i64 columns),
+       prefill(bias, residual, out, rows, columns))

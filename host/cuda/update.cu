@@ -73,21 +73,6 @@ template <int N, typename S> __device__ inline void store_shadow(const Slot<S> &
     store(slot.shadow, i, shadow);
 }
 
-// shadow = value, where there is a shadow.
-template <typename S> __device__ void shadows(const Slot<S> *slots, const Chunk *chunks) {
-    Chunk chunk = chunks[blockIdx.x];
-    Slot<S> slot = slots[chunk.slot];
-    if (!slot.shadow) return;
-    for_chunk(slot, chunk, aligned(slot.value, slot.shadow), [&](auto size, i64 i) {
-        constexpr int N = decltype(size)::value;
-        store_shadow(slot, i, load<N>(slot.value, i));
-    });
-}
-#define K(S, suffix) \
-    KERNEL_BOUNDED(shadows_##suffix, THREADS, (const Slot<S> *slots, const Chunk *chunks), shadows(slots, chunks))
-FOR_PARAMETERS(K)
-#undef K
-
 // partial[chunk] = Σ grad².
 template <typename S> __device__ void squares(const Slot<S> *slots, const Chunk *chunks, double *partial) {
     __shared__ double scratch[32];

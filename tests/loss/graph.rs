@@ -1,7 +1,10 @@
 //! A graph in plain candle operations with autograd, with the logits in memory: slow, obvious, and not ours.
 
+use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
-use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
+use trainyard::data::{Batch, Position};
+use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
+use trainyard::model::{Param, PlacedBatch};
 use trainyard::ops::{Engine, Float, Precision};
 use trainyard::random::Stream;
 use trainyard_plugin::Graph;

@@ -13,3 +13,15 @@ ${CXX:-g++} $flags -DEMULATOR_FOLDER="\"$here\"" -Wl,-soname,libnvrtc.so.13 -o "
 for library in libcuda.so.1 libcublasLt.so.13 libnvrtc.so.13; do
     ln -sf "$library" "$out/${library%.so.*}.so"
 done
+
+# The kernels of the program, for TRAINYARD_CUDA_KERNELS.
+objects=
+for source in "$here"/../../../host/cuda/*.cu; do
+    object=$out/$(basename "$source" .cu).o
+    ${CXX:-g++} -std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -pthread -DTRAINYARD_EMULATED -I"$here" -x c++ -c "$source" -o "$object" &
+    objects="$objects $object"
+done
+wait
+# shellcheck disable=SC2086 # one word per object
+${CXX:-g++} -shared -pthread -o "$out/kernels.so" $objects
+rm $objects
