@@ -16,16 +16,15 @@
 #include "attention.cuh"
 #include "mma.cuh"
 
-// How a kernel divides its work.
+// How a kernel divides its work. Registers decide: they hold what is summed up, f32 [16 M, D] twice for keys and once
+// for queries, scores and their gradients, f32 [16 M, CHUNK], and, to read less from shared memory, the own factors.
 template <int D, bool KEYS> struct Plan {
-    // 16 M own rows per warp. Two numbers [16 M, D] in f32 are in registers for keys, one for queries.
     static constexpr int M = KEYS && D == 128 ? 1 : 2, WARPS = KEYS && D == 128 ? 8 : 4, THREADS = 32 * WARPS;
     static constexpr int ROWS = 16 * M * WARPS;
-    // Rows of a tile of the others; as many of them at once as fit into registers.
-    static constexpr int OTHERS = !KEYS && D == 128 ? 32 : 64, CHUNK = KEYS && D == 64 ? 16 : 32;
-    // Whether own rows stay in registers, as left factors.
-    static constexpr bool HOLD = D <= 64;
-    static constexpr int BYTES = (2 * ROWS + 4 * OTHERS) * D * 2 + (KEYS ? 2 * 3 * 4 * OTHERS : 0);
+    // Others in a tile, and at once.
+    static constexpr int OTHERS = !KEYS && D == 128 ? 32 : 64, CHUNK = KEYS && D >= 64 ? 16 : 32;
+    // Whether own factors stay in registers.
+    static constexpr bool HOLD = KEYS || D <= 64;
 };
 
 // What the kernels read and write, from the first row of the sequence on.
@@ -85,11 +84,11 @@ template <int D, bool KEYS> struct Gradient {
     static constexpr float SCALE = LOG2_E / root<D>();
     typedef float Scores[M][C / 8][4];
 
-    int own, left, right;                          // k or q in shared memory, v or dout follow; this lane's places
-    u32 held[2][P::HOLD ? M : 1][D / 16][4];       // the same in registers
-    float log_sum_exp[M][2], dot[M][2];            // of this lane's rows, where they are queries
-    float sums[KEYS ? 2 : 1][M][D / 8][4];         // dk and dv, or dq; dk and dq without 1 / √D
-    int first, first_start, last_start;            // own rows; where they are queries, starts of their documents
+    int own, left, right;                    // k or q in shared memory, v or dout follow; this lane's places
+    u32 held[2][P::HOLD ? M : 1][D / 16][4]; // the same in registers
+    float log_sum_exp[M][2], dot[M][2];      // of this lane's rows, where they are queries
+    float sums[KEYS ? 2 : 1][M][D / 8][4];   // dk and dv, or dq; dk and dq without 1 / √D
+    int first, first_start, last_start;      // own rows; where they are queries, starts of their documents
 
     __device__ void begin(const Task &task, const bf16 *shared, int head, int row) {
         const int end = task.length - 1;
