@@ -2,7 +2,7 @@
 
 Usage, from the root of the repository, with nothing else on the GPU (needs PyTorch with CUDA, and `make cuda`):
     python tests/peers/torch_gpt_cuda.py speed      time per step, tokens/s, share of the peak, memory
-    python tests/peers/torch_gpt_cuda.py wasm       steps with the loss as a WASM component and built in (`make plugins`)
+    python tests/peers/torch_gpt_cuda.py wasm       steps with the loss as a WASM component and built in (make plugins)
 
 A case is a config of configs/, whose sizes both sides read. They take turns, round by round, on random tokens. Ratios
 are taken per round. Both do forward, cross-entropy, backward, clipping and AdamW, whose decay is for matrices only.
@@ -258,7 +258,7 @@ def main():
     parser.add_argument("mode", choices=["speed", "wasm"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="timed per round")
-    parser.add_argument("--warmup", type=int, default=5, help="steps before them; PyTorch's only before the first round")
+    parser.add_argument("--warmup", type=int, default=5, help="steps before; PyTorch's only before the first round")
     parser.add_argument("--batch", type=int, default=0, help="sequences, in place of the config's")
     parser.add_argument("--padded", action="store_true", help="vocabularies rounded up to 64 tokens")
     parser.add_argument("--cases", type=words, default=list(VOCAB))

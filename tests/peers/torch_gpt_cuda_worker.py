@@ -2,8 +2,8 @@
 
 Usage: python torch_gpt_cuda_worker.py CONFIG VOCAB f32|bf16 eager|sdpa|compile [--batch N] [--device cuda:0]
 CONFIG is a config of trainyard, of which the model, the optimizer, the batch and the clipping are read. Every line on
-stdin is a number of steps to run, or `peak`. The answer is one line of JSON: milliseconds of each step by CUDA events and
-the most memory that PyTorch held, or the operations per second of a large bf16 product.
+stdin is a number of steps to run, or `peak`. The answer is one line of JSON: milliseconds of each step by CUDA events
+and the most memory that PyTorch held, or the operations per second of a large bf16 product.
 """
 import argparse
 import contextlib
