@@ -172,6 +172,11 @@ def milliseconds(answer):
     return times["median"] if isinstance(times, dict) else median(times)
 
 
+def save(args, raw):
+    if args.json:
+        args.json.write_text(json.dumps(raw, indent=1))
+
+
 def compare_sizes(case, sides, flops):
     """Both sides must do the same work."""
     answers = [answer for side in sides.values() for answer in side.answers if answer]
@@ -210,8 +215,8 @@ def speed(args):
                       f"| {spread(ratios) if ratios else ' | '} |", flush=True)
                 raw.append({"case": case, "precision": precision, "program": name, "milliseconds": times,
                             "tokens_per_second": rate, "peak_flops": peak, "memory": memory, "answers": side.answers})
-            print(f"{case} {precision}: peak {peak / 1e12:.0f} TFLOP/s", file=sys.stderr)
-    return raw
+            print(f"\n{case} {precision}: the peak is {peak / 1e12:.0f} TFLOP/s", file=sys.stderr)
+            save(args, raw)
 
 
 def wasm(args):
@@ -235,7 +240,7 @@ def wasm(args):
             print(f"| {case} | {precision} | {median(builtin):.2f} | {median(component):.2f} "
                   f"| {spread([b / a for a, b in turns], 3)} |", flush=True)
             raw.append({"case": case, "precision": precision, "turns": turns})
-    return raw
+            save(args, raw)
 
 
 def machine(args):
@@ -272,9 +277,7 @@ def main():
     parser.add_argument("--json", type=Path, help="write every measurement into this file")
     args = parser.parse_args()
     machine(args)
-    raw = {"speed": speed, "wasm": wasm}[args.mode](args)
-    if args.json:
-        args.json.write_text(json.dumps(raw, indent=1))
+    {"speed": speed, "wasm": wasm}[args.mode](args)
 
 
 if __name__ == "__main__":
