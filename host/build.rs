@@ -12,6 +12,9 @@ use std::{env, fs, thread};
 /// Compute capabilities that get machine code: A100, and H100 with its kin.
 const ARCHITECTURES: [u32; 2] = [80, 90];
 
+/// Errors of one file that are shown.
+const ERRORS_MAX: usize = 8;
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
@@ -106,11 +109,15 @@ fn compile(nvcc: &Path, source: &Path, image: &Path) -> Result<(), String> {
     if ran.status.success() {
         return Ok(());
     }
-    // errors only: a header that complains twenty times hides them
     let said = String::from_utf8_lossy(&ran.stderr);
     let errors: Vec<_> = said.lines().filter(|line| line.contains("error") || line.contains("fatal")).collect();
-    let said = if errors.is_empty() { said.lines().collect() } else { errors };
-    Err(format!("nvcc could not compile {} ({}):\n{}", source.display(), ran.status, said.join("\n")))
+    // the first say why, the last counts them
+    let shown = match errors.as_slice() {
+        [] => said.into_owned(),
+        [first @ .., last] if first.len() > ERRORS_MAX => [&first[..ERRORS_MAX], &["…", last]].concat().join("\n"),
+        few => few.join("\n"),
+    };
+    Err(format!("nvcc could not compile {} ({}):\n{shown}", source.display(), ran.status))
 }
 
 /// The text of `kernels.rs`.

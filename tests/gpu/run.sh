@@ -136,7 +136,7 @@ peers() { # MODE JSON ARGUMENT ...
     local mode=$1 json=$2
     shift 2
     printf '%s\0' python3 "$bundle/tests/peers/torch_gpt_cuda.py" "$mode" --set "train.device=$DEVICE" \
-        --json "$OUT/$json" "$@"
+        --device "$DEVICE" --json "$OUT/$json" "$@"
 }
 training() { printf '%s\0' python3 "$bundle/tests/gpu/train_checks.py" "$bundle" "$scratch/runs" "$1"; }
 # phase_of NAME LIMIT FUNCTION ARGUMENT ...: the function prints the command
