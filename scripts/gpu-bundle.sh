@@ -1,8 +1,7 @@
 #!/bin/sh
 # Builds everything that the checks on a GPU need, and packs it for a machine with a GPU but without Rust:
 #
-#   scripts/gpu-bundle.sh             target/gpu-bundle/ and target/gpu-bundle.tar.xz
-#   scripts/gpu-bundle.sh --no-build  from what is built already
+#   scripts/gpu-bundle.sh        target/gpu-bundle/ and target/gpu-bundle.tar.xz
 #
 # In it are the program, the integration tests, plugins as components, configs, the corpus, and tests/gpu/run.sh, which
 # runs it all (tests/gpu/README.md). Folders are those of the repository, so that relative paths stay what they are.
@@ -16,26 +15,13 @@ plugins="gopher-quality bpe cross-entropy bits-per-byte token-accuracy focal lab
 say() { printf 'gpu-bundle: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# Builds the tests with CUDA kernels; cargo says where they are.
-cargo_tests() {
-    cargo test --release --no-run -p trainyard-tests --features cuda --test trainyard --message-format=json
-}
-
-build=true
-case "$*" in
-    '') ;;
-    --no-build) build=false ;;
-    *) fail "unknown arguments: $*; expected nothing or --no-build" ;;
-esac
-
 home=$(scripts/cuda-home.sh)
 eval "$home"
-if $build; then
-    make cuda wasm-target
-    for plugin in $plugins; do target/release/trainyard-cuda plugin build --wasm "plugins/$plugin"; done
-fi
-[ -x target/release/trainyard-cuda ] || fail "target/release/trainyard-cuda: not found; make cuda builds it"
-tests=$(cargo_tests | sed -n 's/.*"name":"trainyard".*"test":true.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+make cuda wasm-target
+for plugin in $plugins; do target/release/trainyard-cuda plugin build --wasm "plugins/$plugin"; done
+# cargo says where the tests are
+tests=$(cargo test --release --no-run -p trainyard-tests --features cuda --test trainyard --message-format=json |
+    sed -n 's/.*"name":"trainyard".*"test":true.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 [ -x "$tests" ] || fail "the tests did not build"
 
 rm -rf "$bundle" "$bundle.tar.xz"
