@@ -2,7 +2,7 @@
 
 Usage: python tests/gpu/train_checks.py BUNDLE FOLDER CHECK      (tests/gpu/run.sh calls it)
 BUNDLE holds configs/, corpus/ and target/release/trainyard-cuda; runs go to FOLDER. A check prints what it found and
-ends with a line `check: …`; the exit code is 1 when it failed. TRAINYARD_DEVICE is `cuda:0` when not set.
+ends with a line `check: …`; the exit code is 1 when it failed. TRAINYARD_TEST_DEVICE is `cuda:0` when not set.
 """
 import json
 import os
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 BUNDLE, FOLDER = (Path(argument).resolve() for argument in sys.argv[1:3])
-DEVICE = os.environ.get("TRAINYARD_DEVICE", "cuda:0")
+DEVICE = os.environ.get("TRAINYARD_TEST_DEVICE", "cuda:0")
 PROGRAM = os.environ.get("TRAINYARD_PROGRAM", str(BUNDLE / "target" / "release" / "trainyard-cuda"))
 # Bits per byte of the test text after the 320 steps of configs/austen.toml on a CPU, f32: README.md. With bf16 the CPU
 # ends 0.007 above.
