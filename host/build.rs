@@ -124,7 +124,7 @@ fn compile(nvcc: &Path, source: &Path, image: &Path) -> Result<(), String> {
 fn kernels(sources: &[(String, PathBuf)], out: &Path) -> String {
     let mut text = format!(
         "/// Compute capabilities whose machine code is in every image; PTX of the last serves later ones.\n\
-         #[allow(dead_code, reason = "for messages and tests")]\n\
+         #[allow(dead_code)]\n\
          pub const ARCHITECTURES: &[u32] = &{ARCHITECTURES:?};\n\
          /// Files of kernels by name, each an image for `cuModuleLoadData`.\n\
          pub const KERNELS: &[(&str, &[u8])] = &[\n"

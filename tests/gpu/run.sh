@@ -4,13 +4,13 @@
 #   tests/gpu/run.sh [BUNDLE] [PHASE ...]
 #
 # BUNDLE is what scripts/gpu-bundle.sh made, the folder or the archive; without it, the one that this script lies in, or
-# target/gpu-bundle.tar.xz. Phases: parity, step, wasm, torch, f32, bf16, determinism, exchange, component, generate; all
-# without names. A phase that fails or takes too long does not stop the others. Results are printed as they come, a
-# table at the end; all of it goes to the folder $OUT, `gpu-results` when not set.
+# target/gpu-bundle.tar.xz. Phases: parity, step, wasm, torch, f32, bf16, determinism, exchange, component, generate;
+# without names, all. A phase that fails or takes too long does not stop the others. Results are printed as they come,
+# a table at the end; all of it goes to the folder $OUT, `gpu-results` when not set.
 #
 # Needed: a driver for CUDA 13, libcublasLt and libnvrtc of CUDA 13 where docs/gpu.md says, python3 of 3.11 or newer;
-# PyTorch with CUDA for the phase `torch`. BUDGET is the time for everything in seconds. DEVICE=cpu, or the environment of
-# the emulator (tests/gpu.rs), tries this script without a GPU.
+# PyTorch with CUDA for the phase `torch`. BUDGET is the time for everything in seconds. DEVICE=cpu, or the environment
+# of the emulator (tests/gpu.rs), tries this script without a GPU.
 set -uo pipefail
 
 BUDGET=${BUDGET:-500}
@@ -126,7 +126,8 @@ trap table EXIT
 
 bench() {
     local case=$1 vocab=$2
-    "$program" bench step "$bundle/configs/$case.toml" --vocab "$vocab" --set "train.device=$DEVICE" --warmup 5 --steps 20
+    "$program" bench step "$bundle/configs/$case.toml" --vocab "$vocab" --set "train.device=$DEVICE" \
+        --warmup 5 --steps 20
 }
 steps() { bench gpt2-124m 50257 && bench gpt2-124m 50304 && bench llama-350m 32000; }
 export -f bench steps
