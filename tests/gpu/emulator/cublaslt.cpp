@@ -12,7 +12,7 @@
 #define API extern "C" __attribute__((visibility("default")))
 
 // Of the emulated driver: work in the order of a stream.
-extern "C" int emulator_enqueue(void *stream, const std::function<void()> *work);
+extern "C" int emulator_enqueue(void *stream, const char *name, const std::function<void()> *work);
 
 enum Status { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
 enum Type { F32 = 0, F64 = 1, BF16 = 14 };
@@ -315,7 +315,7 @@ API int cublasLtMatmul(void *handle, const Description *description, const void 
                        (product.beta == 0 || aligned(c, c_layout->type));
     if (!all_aligned) return INVALID_VALUE;
     std::function<void()> work = [product] { multiply(product); };
-    return emulator_enqueue(stream, &work) ? EXECUTION_FAILED : SUCCESS;
+    return emulator_enqueue(stream, "cublasLtMatmul", &work) ? EXECUTION_FAILED : SUCCESS;
 }
 
 API int cublasLtLoggerSetLevel(int) { return SUCCESS; }

@@ -136,7 +136,9 @@ std::string describe_address(Address address);
 size_t memory_in_use();
 
 // --- modules.cpp ---
-// The kernel, block and thread that runs on this thread of the operating system.
+// Runs work that is no kernel, and checks memory after it.
+void run_named(const char *name, const Work &work);
+// What runs on this thread of the operating system: the kernel, block and thread, or such a name.
 std::string describe_running();
 
 // --- faults.cpp ---

@@ -1,6 +1,6 @@
 // The emulated driver: memory of the device and of the host, copies.
 //
-// An allocation ends (up to 255 bytes for alignment) at a page that cannot be accessed, and begins after one; the bytes
+// An allocation ends (up to 15 bytes for alignment) at a page that cannot be accessed, and begins after one; the bytes
 // between are checked after each launch. Fresh memory is full of 0xff: NaN in any format. What is freed cannot be
 // accessed, and its addresses are not used again soon.
 #include <sys/mman.h>
@@ -13,8 +13,10 @@
 
 namespace driver {
 
-constexpr size_t PAGE = 4096, ALIGNMENT = 256, CHECKED = 256, KEPT_FREED = 1024;
+constexpr size_t PAGE = 4096, ALIGNMENT = 16, CHECKED = 256, KEPT_FREED = 1024;
 constexpr unsigned char UNWRITTEN = 0xff;
+// Around allocations, by the address: NaN as well, but such that any arithmetic changes it.
+constexpr unsigned char AROUND[8] = {0xa5, 0x7f, 0xa5, 0x7f, 0xa5, 0x7f, 0xf5, 0x7f};
 
 struct Pool {
     uint64_t release_threshold = 0, used = 0, used_high = 0;
@@ -72,10 +74,10 @@ std::string describe_address(Address address) {
 }
 
 static void check(Address address, const Allocation &a, const std::string &after) {
-    Address end = a.mapping + a.mapped - PAGE, first = std::max(a.mapping + PAGE, address - std::min(address, CHECKED));
+    Address first = std::max(a.mapping + PAGE, address - CHECKED), end = a.mapping + a.mapped - PAGE;
     auto touched = [&](Address from, Address to) {
         for (Address at = from; at < to; at++) {
-            if (*reinterpret_cast<unsigned char *>(at) == UNWRITTEN) continue;
+            if (*reinterpret_cast<unsigned char *>(at) == AROUND[at % 8]) continue;
             fprintf(stderr, "emulator: %s wrote byte %lld of an allocation of %zu bytes\n", after.c_str(),
                     (long long)(at - address), a.bytes);
             abort();
@@ -100,8 +102,9 @@ static Result allocate(Address *out, size_t bytes, Pool *pool) {
     if (mapping == MAP_FAILED) return OUT_OF_MEMORY;
     unsigned char *inside = static_cast<unsigned char *>(mapping) + PAGE;
     if (mprotect(inside, mapped - 2 * PAGE, PROT_READ | PROT_WRITE)) return OUT_OF_MEMORY;
-    memset(inside, UNWRITTEN, mapped - 2 * PAGE);
+    for (size_t at = 0; at < PAGE; at++) inside[at] = inside[mapped - 3 * PAGE + at] = AROUND[at % 8];
     *out = reinterpret_cast<Address>(mapping) + mapped - PAGE - aligned;
+    memset(reinterpret_cast<void *>(*out), UNWRITTEN, bytes);
     memory().allocations[*out] = {reinterpret_cast<Address>(mapping), mapped, bytes, pool, false};
     pool->used += bytes;
     pool->used_high = std::max(pool->used_high, pool->used);

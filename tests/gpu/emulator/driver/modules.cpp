@@ -38,11 +38,19 @@ struct Module {
 };
 
 static Module *running = nullptr;
+static thread_local const char *running_name = "";
+
+void run_named(const char *name, const Work &work) {
+    running_name = name;
+    work();
+    running_name = "";
+    check_memory(name);
+}
 
 std::string describe_running() {
     char text[240] = "";
     if (running) running->describe(text, sizeof text);
-    return text;
+    return *text ? text : running_name;
 }
 
 // The size of a shared object that begins at `image`; 0 where it is none for this machine.
