@@ -2,7 +2,7 @@
 // emulated.h.
 #pragma once
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 // --- Barriers ---
 

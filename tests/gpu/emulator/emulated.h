@@ -20,9 +20,6 @@
 #include <type_traits>
 #include <utility>
 
-// Nothing but kernels is visible outside of a module: two modules may hold different functions of one name.
-#pragma GCC visibility push(hidden)
-
 #define __global__
 #define __device__
 #define __host__
@@ -33,6 +30,8 @@
 #define __constant__ static
 #define __shared__ static thread_local
 
+// Each module has an emulator of its own: only kernels are visible outside.
+#define EMULATOR_HIDDEN __attribute__((visibility("hidden")))
 #define EMULATOR_EXPORT __attribute__((visibility("default")))
 
 #include "numbers.h"
@@ -54,7 +53,7 @@
 // Shared memory whose size the launch says.
 #define DYNAMIC_SHARED(type, name) type *name = reinterpret_cast<type *>(emulator::dynamic_shared())
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 // What the emulated driver must know of a kernel.
 struct Properties {

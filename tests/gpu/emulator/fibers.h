@@ -6,7 +6,7 @@
 #include <ucontext.h>
 #endif
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 typedef void (*Kernel)(void **arguments);
 
@@ -72,11 +72,11 @@ inline thread_local Engine *engine = nullptr;
 
 }  // namespace emulator
 
-inline thread_local uint3 threadIdx = {0, 0, 0}, blockIdx = {0, 0, 0};
-inline thread_local dim3 blockDim, gridDim;
+EMULATOR_HIDDEN inline thread_local uint3 threadIdx = {0, 0, 0}, blockIdx = {0, 0, 0};
+EMULATOR_HIDDEN inline thread_local dim3 blockDim, gridDim;
 constexpr int warpSize = 32;
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 // Kernel, block and thread that run on this thread of the operating system; empty where none does.
 inline void describe(char *text, size_t size) {

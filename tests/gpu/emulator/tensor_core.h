@@ -2,7 +2,7 @@
 // layouts of the PTX manual (mma.sync.m16n8k16, ldmatrix, cp.async). Part of emulated.h.
 #pragma once
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 struct ProductOffer {
     float *sum;

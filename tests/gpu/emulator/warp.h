@@ -2,7 +2,7 @@
 // results of all. Part of emulated.h.
 #pragma once
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 inline unsigned lane_index() { return engine->current->index % WARP; }
 
