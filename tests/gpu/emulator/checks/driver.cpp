@@ -290,8 +290,8 @@ static void check_product(int type, int result, int compute) {
     float alpha_f = 1, beta_f = 2;
     const void *by = compute == 70 ? (void *)&alpha : &alpha_f, *times = compute == 70 ? (void *)&beta : &beta_f;
     auto multiply = [&](Handle b_layout) {
-        return cublasLtMatmul(blas, description, by, (void *)a, a_layout, (void *)b, b_layout, times, (void *)c, d_layout,
-                              (void *)d, d_layout, nullptr, nullptr, 0, stream);
+        return cublasLtMatmul(blas, description, by, (void *)a, a_layout, (void *)b, b_layout, times, (void *)c,
+                              d_layout, (void *)d, d_layout, nullptr, nullptr, 0, stream);
     };
     expect(multiply(b_layout) == 0, "a product");
     std::vector<char> want = pack(result, {24, 66, 108, 48, 154, 260}), out(want.size());
