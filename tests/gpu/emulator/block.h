@@ -52,6 +52,7 @@ inline void thread_main() {
     threadIdx = e.current->position;
     e.launch->kernel(e.launch->arguments);
     Thread &self = *e.current;
+    check_stack(e, self.index);
     unsigned warp = self.index / WARP;
     self.state = State::returned;
     e.alive--;
@@ -135,7 +136,8 @@ inline void run_block(Engine &e, uint3 block) {
         e.alive_lanes[i / WARP] |= 1u << i % WARP;
         thread.position = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
         thread.copy_count = thread.copy_group = 0;
-        prepare_stack(thread, e.stacks + i * (STACK + GUARD) + GUARD, thread_main);
+        memset(stack_of(e, i) - STACK_GUARD, CANARY, STACK_GUARD);
+        prepare_stack(thread, stack_of(e, i), thread_main);
     }
     in_some_order(e.threads, [&](unsigned i) { make_ready(e.thread[i]); });
     e.current = &e.host;
@@ -146,37 +148,32 @@ inline void run_block(Engine &e, uint3 block) {
     }
 }
 
-inline Engine *new_engine() {
-    Engine *engine = static_cast<Engine *>(calloc(1, sizeof(Engine)));
-    size_t bytes = MOST_THREADS * (STACK + GUARD);
-    void *stacks = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (!engine || stacks == MAP_FAILED) {
-        fprintf(stderr, "emulator: no memory for stacks\n");
-        abort();
+// Engines are kept until the module goes: their stacks are large.
+struct IdleEngines {
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    Engine *first = nullptr;
+
+    Engine *take() {
+        pthread_mutex_lock(&lock);
+        Engine *engine = first;
+        if (engine) first = engine->next_idle;
+        pthread_mutex_unlock(&lock);
+        return engine ? engine : new_engine();
     }
-    engine->stacks = static_cast<unsigned char *>(stacks);
-    for (unsigned i = 0; i < MOST_THREADS; i++) mprotect(engine->stacks + i * (STACK + GUARD), GUARD, PROT_NONE);
-    return engine;
-}
-
-// Engines are kept: their stacks are large.
-inline pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-inline Engine *idle_engines = nullptr;
-
-inline Engine *take_engine() {
-    pthread_mutex_lock(&idle_lock);
-    Engine *engine = idle_engines;
-    if (engine) idle_engines = engine->next_idle;
-    pthread_mutex_unlock(&idle_lock);
-    return engine ? engine : new_engine();
-}
-
-inline void give_back_engine(Engine *engine) {
-    pthread_mutex_lock(&idle_lock);
-    engine->next_idle = idle_engines;
-    idle_engines = engine;
-    pthread_mutex_unlock(&idle_lock);
-}
+    void give_back(Engine *engine) {
+        pthread_mutex_lock(&lock);
+        engine->next_idle = first;
+        first = engine;
+        pthread_mutex_unlock(&lock);
+    }
+    ~IdleEngines() {
+        while (Engine *engine = first) {
+            first = engine->next_idle;
+            delete_engine(engine);
+        }
+    }
+};
+inline IdleEngines idle_engines;
 
 // A launch whose blocks are shared out: `next` is the first that nobody has begun.
 struct SharedLaunch {
@@ -187,7 +184,7 @@ struct SharedLaunch {
 inline void *run_blocks(void *shared_launch) {
     SharedLaunch &shared = *static_cast<SharedLaunch *>(shared_launch);
     const Launch &launch = shared.launch;
-    Engine &e = *(engine = take_engine());
+    Engine &e = *(engine = idle_engines.take());
     e.launch = &launch;
     e.threads = launch.block.x * launch.block.y * launch.block.z;
     e.shared = static_cast<unsigned char *>(aligned_alloc(16, (launch.shared + CANARY_BYTES + 15) / 16 * 16));
@@ -205,7 +202,7 @@ inline void *run_blocks(void *shared_launch) {
     }
     free(e.shared);
     engine = nullptr;
-    give_back_engine(&e);
+    idle_engines.give_back(&e);
     return nullptr;
 }
 

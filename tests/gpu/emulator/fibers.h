@@ -18,7 +18,7 @@ struct Launch {
     void **arguments;
 };
 
-constexpr size_t STACK = 64 << 10, GUARD = 4096;
+constexpr size_t STACK = 64 << 10, STACK_GUARD = 64;
 constexpr unsigned WARP = 32, MOST_THREADS = 1024;
 constexpr unsigned char CANARY = 0xa5, UNWRITTEN = 0xff;
 constexpr size_t CANARY_BYTES = 256;
@@ -97,6 +97,37 @@ inline void describe(char *text, size_t size) {
     abort();
 }
 
+// --- Stacks ---
+
+// One after the other; the last bytes of each show whether the next one grew too deep. Those before the first are its
+// guard too.
+inline unsigned char *stack_of(const Engine &e, unsigned thread) { return e.stacks + STACK + thread * STACK; }
+
+inline Engine *new_engine() {
+    Engine *engine = static_cast<Engine *>(calloc(1, sizeof(Engine)));
+    size_t bytes = (1 + MOST_THREADS) * STACK;
+    void *stacks = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!engine || stacks == MAP_FAILED) {
+        fprintf(stderr, "emulator: no memory for stacks\n");
+        abort();
+    }
+    engine->stacks = static_cast<unsigned char *>(stacks);
+    return engine;
+}
+
+inline void delete_engine(Engine *engine) {
+    munmap(engine->stacks, (1 + MOST_THREADS) * STACK);
+    for (Thread &thread : engine->thread) free(thread.copies);
+    free(engine);
+}
+
+inline void check_stack(const Engine &e, unsigned thread) {
+    const unsigned char *guard = stack_of(e, thread) - STACK_GUARD;
+    for (size_t i = 0; i < STACK_GUARD; i++) {
+        if (guard[i] != CANARY) fail("its local variables take more than 64 KiB");
+    }
+}
+
 // --- Switching between fibers ---
 
 #if defined(__x86_64__)
@@ -110,7 +141,7 @@ inline void switch_threads(Thread &from, Thread &to) { switch_stacks(&from.stack
 
 inline void prepare_stack(Thread &thread, unsigned char *stack, void (*entry)()) {
     // Tops of stacks at different places in their pages: the cache holds more of them.
-    void **top = reinterpret_cast<void **>(stack + STACK - thread.index % 32 * 192);
+    void **top = reinterpret_cast<void **>(stack + STACK - STACK_GUARD - thread.index % 32 * 192);
     *--top = nullptr;  // keeps the stack aligned as a call does
     *--top = reinterpret_cast<void *>(entry);
     for (int saved = 0; saved < 6; saved++) *--top = nullptr;
@@ -122,7 +153,7 @@ inline void switch_threads(Thread &from, Thread &to) { swapcontext(&from.context
 inline void prepare_stack(Thread &thread, unsigned char *stack, void (*entry)()) {
     getcontext(&thread.context);
     thread.context.uc_stack.ss_sp = stack;
-    thread.context.uc_stack.ss_size = STACK;
+    thread.context.uc_stack.ss_size = STACK - STACK_GUARD;
     thread.context.uc_link = nullptr;
     makecontext(&thread.context, entry, 0);
 }

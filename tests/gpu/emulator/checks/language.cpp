@@ -226,6 +226,12 @@ KERNEL(shared_overrun, (i64 n), {
     DYNAMIC_SHARED(float, values);
     values[n] = 1;
 })
+inline void fill_stack(float *out) {
+    volatile float local[16400];
+    for (int i = 16399; i >= 0; i--) local[i] = 1;
+    out[0] = local[0];
+}
+KERNEL(deep, (float *out), fill_stack(out))
 KERNEL(misaligned, (char *x), cp_async_16(x, x + 1))
 
 static void check_mistakes() {
@@ -240,6 +246,8 @@ static void check_mistakes() {
     expect_end("other_mask, block (0, 0, 0), thread (", [] { emulator::run("other_mask", other_mask, 1, 32, 0); });
     expect_end("beyond the end of dynamic shared memory",
                [] { emulator::run("shared_overrun", shared_overrun, 1, 32, 64, (i64)16); });
+    expect_end("deep, block (0, 0, 0), thread (0, 0, 0): its local variables take more than 64 KiB",
+               [] { emulator::run("deep", deep, 1, 1, 0, (float *)bytes); });
     expect_end("not a multiple of 16", [] { emulator::run("misaligned", misaligned, 1, 1, 0, (char *)bytes); });
 }
 

@@ -133,7 +133,6 @@ Result refuse_in_capture(Stream *stream);
 void check_memory(const std::string &after);
 // Text on an address near an allocation, or empty.
 std::string describe_address(Address address);
-size_t memory_in_use();
 
 // --- modules.cpp ---
 // Runs work that is no kernel, and checks memory after it.

@@ -12,8 +12,8 @@ namespace driver {
 static struct sigaction before_segv, before_bus, before_ill;
 
 static void on_fault(int signal, siginfo_t *info, void *context) {
-    std::string where = describe_running();
     Address address = reinterpret_cast<Address>(info->si_addr);
+    std::string where = describe_running();
     std::string what = signal == SIGILL ? "misaligned access (or a trap)" : describe_address(address);
     if (!where.empty() || (signal != SIGILL && !what.empty())) {
         if (where.empty()) where = "the host";

@@ -18,6 +18,7 @@ struct Properties {
 };
 typedef void (*Launcher)(const char *name, void (*kernel)(void **), const unsigned *grid, const unsigned *block,
                          size_t shared, void **arguments);
+typedef void (*Describer)(char *text, size_t size);
 
 struct Module;
 
@@ -33,7 +34,7 @@ struct Module {
     void *library;
     int file;
     Launcher launch;
-    void (*describe)(char *text, size_t size);
+    Describer describe;
     std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
 
@@ -84,7 +85,7 @@ static Result open_module(Module &module, const std::string &path) {
         return INVALID_IMAGE;
     }
     module.launch = reinterpret_cast<Launcher>(dlsym(module.library, "emulator_launch"));
-    module.describe = reinterpret_cast<void (*)(char *, size_t)>(dlsym(module.library, "emulator_describe"));
+    module.describe = reinterpret_cast<Describer>(dlsym(module.library, "emulator_describe"));
     return module.launch && module.describe ? SUCCESS : INVALID_IMAGE;
 }
 
