@@ -106,10 +106,14 @@ struct Product {
 
 constexpr int64_t PANEL = 64;
 
+#if defined(__x86_64__)
+#define FAST __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define FAST
+#endif
+
 // sums[j] += sum over k of row[k] * panel[k][j], k in order.
-__attribute__((target_clones("arch=haswell", "default"))) static void add_products(const double *row,
-                                                                                   const double *panel, int64_t k,
-                                                                                   double *sums) {
+FAST static void add_products(const double *row, const double *panel, int64_t k, double *sums) {
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < PANEL; j++) sums[j] += row[i] * panel[i * PANEL + j];
     }

@@ -48,6 +48,9 @@ int cublasLtCreate(Handle *);
 int cublasLtMatmulDescCreate(Handle *, int, int);
 int cublasLtMatmulDescSetAttribute(Handle, int, const void *, size_t);
 int cublasLtMatrixLayoutCreate(Handle *, int, uint64_t, uint64_t, int64_t);
+int cublasLtMatmulPreferenceCreate(Handle *);
+int cublasLtMatmulPreferenceSetAttribute(Handle, int, const void *, size_t);
+int cublasLtMatmulAlgoGetHeuristic(Handle, Handle, Handle, Handle, Handle, Handle, Handle, int, void *, int *);
 int cublasLtMatmul(Handle, Handle, const void *, const void *, Handle, const void *, Handle, const void *, const void *,
                    Handle, void *, Handle, const void *, void *, size_t, Handle);
 int nvrtcCreateProgram(Handle *, const char *, const char *, int, const char *const *, const char *const *);
@@ -289,15 +292,34 @@ static void check_product(int type, int result, int compute) {
     double alpha = 1, beta = 2;
     float alpha_f = 1, beta_f = 2;
     const void *by = compute == 70 ? (void *)&alpha : &alpha_f, *times = compute == 70 ? (void *)&beta : &beta_f;
+    const void *algorithm = nullptr;
     auto multiply = [&](Handle b_layout) {
         return cublasLtMatmul(blas, description, by, (void *)a, a_layout, (void *)b, b_layout, times, (void *)c,
-                              d_layout, (void *)d, d_layout, nullptr, nullptr, 0, stream);
+                              d_layout, (void *)d, d_layout, algorithm, nullptr, 0, stream);
     };
     expect(multiply(b_layout) == 0, "a product");
     std::vector<char> want = pack(result, {24, 66, 108, 48, 154, 260}), out(want.size());
     cuMemcpyDtoHAsync_v2(out.data(), d, out.size(), stream);
     expect(out == want, "the values of a product");
     expect(multiply(a_layout) == BLAS_INVALID_VALUE, "a product of shapes that do not fit");
+    Handle preference;
+    uint64_t heuristic[12];  // the algorithm first
+    int found = 0;
+    unsigned alignment = 4;
+    cublasLtMatmulPreferenceCreate(&preference);
+    auto choose = [&] {
+        return cublasLtMatmulAlgoGetHeuristic(blas, description, a_layout, b_layout, d_layout, d_layout, preference, 1,
+                                              heuristic, &found);
+    };
+    expect(choose() == 0 && found == 1, "an algorithm");
+    algorithm = heuristic;
+    expect(multiply(b_layout) == 0, "a product with the algorithm");
+    b += 8;
+    expect(multiply(b_layout) == BLAS_INVALID_VALUE, "aligned less than the algorithm was chosen for");
+    cublasLtMatmulPreferenceSetAttribute(preference, 6, &alignment, 4);
+    choose();
+    b -= 8;
+    expect(multiply(b_layout) == 0, "aligned as the algorithm was chosen for");
     cublasLtMatrixLayoutCreate(&b_layout, 2, 4, 2, 4);
     expect(multiply(b_layout) == BLAS_NOT_SUPPORTED, "a product of types that are not supported");
 }
