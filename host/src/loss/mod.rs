@@ -15,6 +15,7 @@
 //!
 //! Sums over rows and everything after them are computed in 64 bits. No result depends on the number of threads.
 
+mod cuda;
 mod explain;
 mod formula;
 mod gradient;
