@@ -5,6 +5,7 @@ pub mod check;
 pub mod config;
 pub mod data;
 pub mod dev;
+mod dirs;
 mod error;
 pub mod eval;
 pub mod loss;

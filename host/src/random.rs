@@ -19,6 +19,11 @@ impl Stream {
         Self { key: [key as u32, (key >> 32) as u32] }
     }
 
+    /// The key of the generator, its second half above the first.
+    pub(crate) fn key(&self) -> u64 {
+        u64::from(self.key[1]) << 32 | u64::from(self.key[0])
+    }
+
     /// Block `index` in lane `lane`: four independent uniform 32-bit numbers.
     #[inline(always)]
     pub fn block(&self, lane: u64, index: u64) -> [u32; 4] {

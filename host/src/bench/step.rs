@@ -6,7 +6,7 @@ use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
 use crate::data::{Batch, Position};
 use crate::loss::Program;
-use crate::ops::{OpGroup, keep_awake, measure_peak};
+use crate::ops::{Device, OpGroup, keep_awake, measure_peak};
 use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
@@ -79,12 +79,13 @@ fn time(
     program: Program,
     mut batches: impl Iterator<Item = Batch>,
 ) -> Result<StepBench> {
-    let predicted = Memory::of(config, vocab)?;
-    predicted.check()?;
-    let mut trainer = Trainer::new(config, vocab, program)?;
+    let (device, _) = Device::open(config.train.device)?;
+    let predicted = Memory::of(config, vocab, &device)?;
+    predicted.check(&device)?;
+    let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
     let total = options.warmup + options.steps;
     let progress = Progress::new(total, 0, options.quiet);
-    let peak = measure_peak(trainer.model.engine());
+    let peak = measure_peak(trainer.model.engine())?;
     let mut seconds = Vec::new();
     let (mut begun, mut processor) = (Instant::now(), processor_time());
     let (started, mut loss, mut tokens) = (Instant::now(), f64::NAN, 0);
@@ -96,7 +97,7 @@ fn time(
         }
         let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
         let step_begun = Instant::now();
-        let report = keep_awake(|| trainer.step(step, &micro_batches))?;
+        let report = keep_awake(&device, || trainer.step(step, &micro_batches))?;
         seconds.push(step_begun.elapsed().as_secs_f64());
         (loss, tokens) = (report.outputs[0], report.tokens);
         let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();
@@ -115,7 +116,7 @@ fn time(
     let cores_busy = processor.and_then(busy);
     progress.finish();
     // Whatever else runs on the machine can only lower it.
-    let peak = peak.max(measure_peak(trainer.model.engine()));
+    let peak = peak.max(measure_peak(trainer.model.engine())?);
     let groups = group_times(&trainer, &seconds);
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
     let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;

@@ -1,8 +1,8 @@
 //! Loss and metrics over held-out tokens, in one pass.
 
 use crate::data::Batch;
-use crate::loss::{Program, Ratio};
-use crate::model::{Tokens, Transformer};
+use crate::loss::{Program, Ratio, Totals};
+use crate::model::{PlacedBatch, Transformer};
 use crate::plugin::Plugin;
 use crate::report::MetricValue;
 use crate::train::AVAILABLE_INPUTS;
@@ -38,13 +38,14 @@ impl Evaluator {
         batches: impl Iterator<Item = Batch>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {
-        let mut totals = vec![Ratio::default(); self.metrics.len()];
+        let mut totals = Totals::new(model.engine(), self.metrics.len())?;
         for batch in batches {
-            let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: batch.context };
-            let hidden = model.forward(&tokens, None)?;
-            let ratios = self.program.forward(model.engine(), &hidden, model.head(), &batch, step)?;
-            totals.iter_mut().zip(ratios).for_each(|(total, ratio)| *total += ratio);
+            self.program.check(&batch, model.vocab())?;
+            let placed = PlacedBatch::new(model.engine(), &batch)?;
+            let hidden = model.forward(&placed.tokens(), None)?;
+            self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
         }
+        let totals = totals.read()?;
         let value = |((name, info), total): (&(String, MetricInfo), &Ratio)| MetricValue {
             name: name.clone(),
             value: aggregate(info, total),

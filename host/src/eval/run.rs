@@ -5,6 +5,7 @@ use super::{Evaluator, continue_text};
 use crate::config::{self, RunConfig};
 use crate::data::{self, Dataset};
 use crate::model::Transformer;
+use crate::ops::{Device, Engine};
 use crate::report::{EvalSummary, FinalReport};
 use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
@@ -44,8 +45,10 @@ impl OpenRun {
             )));
         }
         // Without a backward there is nothing to keep: all blocks share one set of activations.
-        let (vocab, precision) = (data.tokenizer.n_tokens, config.train.precision);
-        let model = Transformer::new(&config.model, vocab, precision, config.run.seed, true)?;
+        let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
+        let (device, _) = Device::open(train.device)?;
+        let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
+        let model = Transformer::new(&config.model, vocab, engine, config.run.seed, true)?;
         restore_model(&reader, &model)?;
         Ok(Self { config, plugins, data, model, checkpoint: path, step })
     }

@@ -1,52 +1,63 @@
 //! Runs a compiled program on the last hidden states and the output layer of a model.
 
-use super::{Head, HeadGradient, LossBatch, Program, Ratio};
+use super::{Head, HeadGradient, LossBatch, Program, Totals};
 use crate::Result;
 use crate::data::Batch;
-use crate::model::Param;
-use crate::ops::{Engine, Float, with_slices, with_type};
-use candle_core::Tensor;
+use crate::model::{Param, PlacedBatch};
+use crate::ops::{Engine, Float, Tensor, with_slices, with_type};
 
 impl Program {
-    /// The outputs' sums and weights. `hidden` `[rows, C]`, head `[vocab, C]`.
+    /// Adds the outputs' sums and weights to `totals`. `hidden` `[rows, C]`, head `[vocab, C]`.
     pub fn forward(
         &self,
         engine: &Engine,
         hidden: &Tensor,
         head: &Param,
-        batch: &Batch,
+        placed: &PlacedBatch<'_>,
         step: u64,
-    ) -> Result<Vec<Ratio>> {
-        let mut ratios = Vec::new();
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let batch = placed.batch;
+        if let Some(gpu) = engine.gpu() {
+            return self.run_on_gpu(gpu, hidden, head, placed, step, None, totals);
+        }
         with_type!(hidden, T => with_slices::<T, 2, 0>([hidden, &head.value], [], |[hidden, weight], []| {
             let head = slices(hidden, weight, batch);
-            ratios = self.run::<T>(engine, &head, &rows(batch, step), None)?;
+            totals.add(self.run::<T>(engine, &head, &rows(batch, step), None)?);
             Ok(())
-        }))?;
-        Ok(ratios)
+        }))
     }
 
     /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's is added
     /// to.
+    #[expect(clippy::too_many_arguments, reason = "inputs and results")]
     pub fn backward(
         &self,
         engine: &Engine,
         hidden: &Tensor,
         head: &Param,
-        batch: &Batch,
+        placed: &PlacedBatch<'_>,
         step: u64,
         dhidden: &Tensor,
-    ) -> Result<Vec<Ratio>> {
-        let mut ratios = Vec::new();
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let batch = placed.batch;
+        if let Some(gpu) = engine.gpu() {
+            return self.run_on_gpu(gpu, hidden, head, placed, step, Some(dhidden), totals);
+        }
         with_type!(hidden, T => with_slices::<T, 2, 2>(
             [hidden, &head.value], [dhidden, &head.grad],
             |[hidden, weight], [dhidden, dweight]| {
                 let gradient = HeadGradient { hidden: dhidden, weight: dweight, scale: <T as Float>::ONE };
-                ratios = self.run::<T>(engine, &slices(hidden, weight, batch), &rows(batch, step), Some(gradient))?;
+                totals.add(self.run::<T>(engine, &slices(hidden, weight, batch), &rows(batch, step), Some(gradient))?);
                 Ok(())
             }
-        ))?;
-        Ok(ratios)
+        ))
+    }
+
+    /// An error for a batch that the program cannot compute with: kernels index rows of logits with its targets.
+    pub fn check(&self, batch: &Batch, vocab: usize) -> Result<()> {
+        super::check_inputs(&self.training, vocab, &rows(batch, 0))
     }
 }
 
@@ -65,4 +76,25 @@ fn rows(batch: &Batch, step: u64) -> LossBatch<'_> {
         rows_per_sequence: batch.context,
         step,
     }
+}
+
+// Stubs until loss/cuda arrives.
+impl Program {
+    #[expect(clippy::too_many_arguments, reason = "inputs and results")]
+    fn run_on_gpu(
+        &self,
+        _gpu: &std::sync::Arc<crate::ops::Gpu>,
+        _hidden: &Tensor,
+        _head: &Param,
+        _placed: &PlacedBatch<'_>,
+        _step: u64,
+        _dhidden: Option<&Tensor>,
+        _totals: &mut Totals,
+    ) -> Result<()> {
+        Err(crate::Error::run("no loss on a GPU yet"))
+    }
+}
+
+pub(crate) fn bytes_on_gpu(_precision: crate::ops::Precision, _rows: usize, _vocab: usize) -> u64 {
+    0
 }

@@ -32,8 +32,11 @@ mod schedule;
 mod simplify;
 mod small;
 mod split;
+mod totals;
 
+pub(crate) use head::bytes_on_gpu;
 pub use run::{Head, HeadGradient, LossBatch};
+pub use totals::Totals;
 
 use crate::ops::{Engine, Float, OpGroup};
 use crate::{Error, Result};

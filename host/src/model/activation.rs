@@ -1,8 +1,7 @@
 //! The nonlinearity of a block's network.
 
 use crate::Result;
-use crate::ops::{Engine, gelu, gelu::Gelu, swiglu};
-use candle_core::Tensor;
+use crate::ops::{Engine, Tensor, gelu, gelu::Gelu, swiglu};
 
 /// From the expanded columns E of a row to the activated ones H.
 #[derive(Debug, Clone, Copy)]

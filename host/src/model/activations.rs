@@ -3,7 +3,7 @@
 use super::config::{Architecture, ModelConfig};
 use super::memory::Allocator;
 use crate::Result;
-use candle_core::Tensor;
+use crate::ops::Tensor;
 use std::cell::OnceCell;
 
 /// What the tensors depend on.
@@ -16,7 +16,8 @@ pub(super) struct Size {
     pub recompute: bool,
 }
 
-/// Rows = sequences · length, C = width.
+/// Rows = sequences · length, C = width. The stream, statistics and log-sum-exp are held as parameters are, all others
+/// in the format of activations.
 pub(super) struct Activations {
     size: Size,
     /// `[rows, C]` before each block, and after the last.
@@ -74,15 +75,14 @@ pub(super) struct Gradients {
 impl Activations {
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
         let (rows, width) = (size.sequences * size.length, config.width);
-        let tensor = |columns: usize| allocator.zeros((rows, columns));
         let sets = if size.recompute { 1 } else { config.layers };
         Ok(Self {
             size,
-            stream: (0..=config.layers).map(|_| tensor(width)).collect::<Result<_>>()?,
+            stream: (0..=config.layers).map(|_| allocator.zeros((rows, width))).collect::<Result<_>>()?,
             blocks: (0..sets).map(|_| BlockActivations::new(config, size, allocator)).collect::<Result<_>>()?,
-            branch: if config.dropout > 0.0 { Some(tensor(width)?) } else { None },
-            hidden: tensor(width)?,
-            final_stats: tensor(stats(config))?,
+            branch: if config.dropout > 0.0 { Some(allocator.activations((rows, width))?) } else { None },
+            hidden: allocator.activations((rows, width))?,
+            final_stats: allocator.zeros((rows, stats(config)))?,
             gradients: OnceCell::new(),
         })
     }
@@ -114,16 +114,16 @@ impl Activations {
 impl BlockActivations {
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
         let (rows, width) = (size.sequences * size.length, config.width);
-        let tensor = |columns: usize| allocator.zeros((rows, columns));
+        let tensor = |columns: usize| allocator.activations((rows, columns));
         Ok(Self {
             norm_1: tensor(width)?,
-            stats_1: tensor(stats(config))?,
+            stats_1: allocator.zeros((rows, stats(config)))?,
             qkv: tensor(config.qkv_width())?,
             attention: tensor(width)?,
             log_sum_exp: allocator.zeros((size.sequences, config.heads, size.length))?,
-            middle: tensor(width)?,
+            middle: allocator.zeros((rows, width))?,
             norm_2: tensor(width)?,
-            stats_2: tensor(stats(config))?,
+            stats_2: allocator.zeros((rows, stats(config)))?,
             expanded: tensor(expanded(config))?,
             activated: tensor(config.hidden)?,
         })
@@ -133,14 +133,14 @@ impl BlockActivations {
 impl Gradients {
     fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
         let (rows, width) = (size.sequences * size.length, config.width);
-        let tensor = |columns: usize| allocator.zeros((rows, columns));
+        let tensor = |columns: usize| allocator.activations((rows, columns));
         let activated = tensor(config.hidden)?;
         let expanded = match config.architecture {
             Architecture::Gpt { .. } => activated.clone(),
             Architecture::Llama { .. } => tensor(expanded(config))?,
         };
         Ok(Self {
-            stream: tensor(width)?,
+            stream: allocator.zeros((rows, width))?,
             branch: tensor(width)?,
             attention: tensor(width)?,
             qkv: tensor(config.qkv_width())?,

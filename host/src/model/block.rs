@@ -10,8 +10,7 @@ use super::dropout::{Masks, Site};
 use super::linear::Linear;
 use super::norm::Norm;
 use crate::Result;
-use crate::ops::{Engine, add, attention, rotary};
-use candle_core::Tensor;
+use crate::ops::{Column, Engine, Tensor, add, attention, rotary};
 
 pub(super) struct Block {
     /// Its number, which its dropout masks depend on.
@@ -34,7 +33,7 @@ pub(super) struct Pass<'a> {
     pub engine: &'a Engine,
     pub shape: attention::Shape,
     /// `[rows]`: the position of each row in its document.
-    pub positions: &'a [u32],
+    pub positions: &'a Column<'a, u32>,
     pub rotary: Option<&'a rotary::Table>,
     pub dropout: Option<Masks<'a>>,
 }
@@ -133,10 +132,13 @@ impl Block {
         add::forward(pass.engine, x, masks.branch, out)
     }
 
-    /// `[rows, C]`: the stream's gradient, through the dropout of the branch if there is one.
+    /// `[rows, C]`: the stream's gradient, through the dropout of the branch if there is one, as an activation.
     fn branch_gradient<'g>(&self, pass: &Pass<'_>, site: Site, d: &'g Gradients) -> Result<&'g Tensor> {
-        let Some(masks) = &pass.dropout else { return Ok(&d.stream) };
-        masks.backward(pass.engine, self.layer, site, &d.stream, &d.branch)?;
+        match &pass.dropout {
+            Some(masks) => masks.backward(pass.engine, self.layer, site, &d.stream, &d.branch)?,
+            None if d.branch.dtype() == d.stream.dtype() => return Ok(&d.stream),
+            None => add::copy(&d.stream, &d.branch)?,
+        }
         Ok(&d.branch)
     }
 }

@@ -4,9 +4,8 @@ use super::activations::{BlockActivations, Size};
 use super::block::Cache;
 use super::memory::Allocator;
 use super::{Tokens, Transformer};
-use crate::ops::{embedding, linear};
+use crate::ops::{Tensor, embedding, linear};
 use crate::{Error, Result};
-use candle_core::{DType, Tensor};
 
 /// One sequence being read and written.
 pub struct Decoder<'m> {
@@ -20,14 +19,16 @@ pub struct Decoder<'m> {
     block: BlockActivations,
     /// `[1, vocab]`
     logits: Tensor,
+    /// `[1, C]`: the last hidden state.
+    hidden: Tensor,
 }
 
 impl<'m> Decoder<'m> {
     /// An empty sequence.
     pub fn new(model: &'m Transformer) -> Result<Self> {
         let config = model.config();
-        let allocator = Allocator::new(model.engine().precision().dtype());
-        let cache = |_| allocator.zeros((config.context, 2 * config.kv_width()));
+        let allocator = Allocator::new(model.engine());
+        let cache = |_| allocator.activations((config.context, 2 * config.kv_width()));
         let one_row = Size { sequences: 1, length: 1, recompute: true };
         Ok(Self {
             model,
@@ -36,6 +37,7 @@ impl<'m> Decoder<'m> {
             stream: [allocator.zeros((1, config.width))?, allocator.zeros((1, config.width))?],
             block: BlockActivations::new(config, one_row, &allocator)?,
             logits: allocator.zeros((1, model.vocab()))?,
+            hidden: allocator.activations((1, config.width))?,
         })
     }
 
@@ -56,17 +58,18 @@ impl<'m> Decoder<'m> {
             return Err(Error::run(format!("the context of {} tokens is full", model.config().context)));
         }
         let (ids, positions) = ([id], [position as u32]);
-        let pass = model.pass(&Tokens { ids: &ids, positions: &positions, length: 1 }, None, None);
+        let tokens = Tokens::new(engine, &ids, &positions, 1)?;
+        let pass = model.pass(&tokens, None, None);
         let [mut x, mut out] = [&self.stream[0], &self.stream[1]];
-        let learned = parts.positions.as_ref().map(|table| (&positions[..], &table.value));
-        embedding::forward(engine, &ids, &parts.tokens.value, learned, x)?;
+        let learned = parts.positions.as_ref().map(|table| (&tokens.positions, &table.value));
+        embedding::forward(engine, &tokens.ids, &parts.tokens.value, learned, x)?;
         for (block, keys_values) in parts.blocks.iter().zip(&self.caches) {
             block.forward(&pass, x, &self.block, Some(Cache { keys_values, position }), out)?;
             (x, out) = (out, x);
         }
-        parts.final_norm.forward(engine, x, out, &self.block.stats_1)?;
-        linear::logits(engine, out, &parts.head.value, &self.logits)?;
+        parts.final_norm.forward(engine, x, &self.hidden, &self.block.stats_1)?;
+        linear::logits(engine, &self.hidden, parts.head.as_type(self.hidden.dtype()), &self.logits)?;
         self.position += 1;
-        Ok(self.logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+        self.logits.to_vec()
     }
 }

@@ -1,9 +1,8 @@
 //! Where dropout acts in a transformer, and the masks of those places.
 
 use crate::Result;
-use crate::ops::{Engine, add, dropout, dropout::Mask};
+use crate::ops::{Engine, Tensor, add, dropout, dropout::Mask};
 use crate::random::Stream;
-use candle_core::Tensor;
 
 /// Where the dropout masks of one forward and backward come from.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +38,9 @@ pub(super) struct Masks<'a> {
 
 impl Masks<'_> {
     pub fn mask(&self, layer: usize, site: Site) -> Mask {
-        let block = self.dropout.micro_batch * self.layers as u64 + layer as u64;
-        Mask { stream: self.dropout.stream, site: block * SITES + site as u64, rate: self.rate }
+        let Dropout { stream, micro_batch } = self.dropout;
+        let (sites, site) = (self.layers as u64 * SITES, layer as u64 * SITES + site as u64);
+        Mask { stream, micro_batch, sites, site, rate: self.rate }
     }
 
     /// `x` is multiplied by the mask of its place.

@@ -2,8 +2,7 @@
 
 use super::params::Param;
 use crate::Result;
-use crate::ops::{Engine, linear, linear::Layout};
-use candle_core::Tensor;
+use crate::ops::{Engine, Tensor, linear, linear::Layout};
 
 /// y = x W + b.
 pub(super) struct Linear {
@@ -17,14 +16,15 @@ pub(super) struct Linear {
 impl Linear {
     /// `out` `[rows, out]` = `x` `[rows, in]` W + b + `residual` `[rows, out]`.
     pub fn forward(&self, engine: &Engine, x: &Tensor, residual: Option<&Tensor>, out: &Tensor) -> Result<()> {
-        let bias = self.bias.as_ref().map(|bias| &bias.value);
-        linear::forward(engine, x, (&self.weight.value, self.layout), bias, residual, out)
+        let bias = self.bias.as_ref().map(|bias| bias.as_type(out.dtype()));
+        linear::forward(engine, x, (self.weight.as_type(x.dtype()), self.layout), bias, residual, out)
     }
 
     /// `dx` is overwritten; the gradients of W and b are added to.
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
         let dbias = self.bias.as_ref().map(|bias| &bias.grad);
-        linear::backward(engine, dy, x, (&self.weight.value, self.layout), dx, &self.weight.grad, dbias)
+        let weight = (self.weight.as_type(x.dtype()), self.layout);
+        linear::backward(engine, dy, x, weight, dx, &self.weight.grad, dbias)
     }
 
     /// Weights that every row is multiplied by.

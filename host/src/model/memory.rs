@@ -2,31 +2,44 @@
 //! without taking them.
 
 use crate::Result;
-use candle_core::{DType, Device, Shape, Tensor};
+use crate::ops::{Device, Engine, Precision, Tensor};
+use candle_core::{DType, Shape};
 use std::cell::Cell;
 
 /// Makes the tensors of a model and counts their bytes.
 #[derive(Debug)]
 pub struct Allocator {
-    dtype: DType,
+    precision: Precision,
+    device: Device,
     only_shapes: bool,
     bytes: Cell<u64>,
 }
 
 impl Allocator {
-    /// Tensors of `dtype` with memory.
-    pub fn new(dtype: DType) -> Self {
-        Self { dtype, only_shapes: false, bytes: Cell::new(0) }
+    /// Tensors with memory, where `engine` computes.
+    pub fn new(engine: &Engine) -> Self {
+        let (precision, device) = (engine.precision(), engine.device().clone());
+        Self { precision, device, only_shapes: false, bytes: Cell::new(0) }
     }
 
-    /// Tensors of `dtype` that have a shape but hold one number: no kernel accepts them.
-    pub fn only_shapes(dtype: DType) -> Self {
-        Self { only_shapes: true, ..Self::new(dtype) }
+    /// Tensors that have a shape, as on `device`, but hold one number: no kernel accepts them.
+    pub fn only_shapes(precision: Precision, device: &Device) -> Self {
+        Self { precision, device: device.clone(), only_shapes: true, bytes: Cell::new(0) }
     }
 
-    /// The type of its tensors.
+    /// The type of parameters, their gradients and the residual stream.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.precision.dtype()
+    }
+
+    /// Where its tensors are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The type that products read parameters in, where it is another one.
+    pub fn shadow(&self) -> Option<DType> {
+        Some(self.precision.activations(&self.device)).filter(|dtype| *dtype != self.dtype())
     }
 
     /// Bytes of all tensors that it has made.
@@ -34,16 +47,26 @@ impl Allocator {
         self.bytes.get()
     }
 
-    /// A tensor of zeros.
+    /// A tensor of zeros in the format of parameters.
     pub fn zeros(&self, shape: impl Into<Shape>) -> Result<Tensor> {
-        self.make(shape.into(), |shape| Ok(Tensor::zeros(shape, self.dtype, &Device::Cpu)?))
+        self.zeros_as(shape, self.dtype())
+    }
+
+    /// A tensor of zeros in the format of activations.
+    pub fn activations(&self, shape: impl Into<Shape>) -> Result<Tensor> {
+        self.zeros_as(shape, self.precision.activations(&self.device))
+    }
+
+    /// A tensor of zeros.
+    pub fn zeros_as(&self, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
+        self.make(shape.into(), dtype, |shape| Tensor::zeros(shape, dtype, &self.device))
     }
 
     /// The tensor that `fill` makes; `fill` is not called when only shapes are wanted.
-    pub fn make(&self, shape: Shape, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Tensor> {
-        self.bytes.set(self.bytes.get() + (shape.elem_count() * self.dtype.size_in_bytes()) as u64);
+    pub fn make(&self, shape: Shape, dtype: DType, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Tensor> {
+        self.bytes.set(self.bytes.get() + (shape.elem_count() * dtype.size_in_bytes()) as u64);
         match self.only_shapes {
-            true => Ok(Tensor::zeros((), self.dtype, &Device::Cpu)?.broadcast_as(shape)?),
+            true => Ok(candle_core::Tensor::zeros((), dtype, &candle_core::Device::Cpu)?.broadcast_as(shape)?.into()),
             false => fill(&shape),
         }
     }

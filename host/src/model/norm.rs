@@ -2,8 +2,7 @@
 
 use super::params::Param;
 use crate::Result;
-use crate::ops::{Engine, layer_norm, rms_norm};
-use candle_core::Tensor;
+use crate::ops::{Engine, Tensor, layer_norm, rms_norm};
 
 /// Normalises each row.
 pub(super) enum Norm {

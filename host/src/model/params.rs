@@ -1,19 +1,43 @@
 //! Parameters with their gradients, in one fixed order.
 
 use super::memory::Allocator;
-use crate::ops::add;
+use crate::ops::{Tensor, add};
 use crate::random::Stream;
 use crate::{Error, Result};
-use candle_core::{Device, Shape, Tensor};
+use candle_core::{DType, Shape};
 use std::collections::BTreeMap;
 
-/// One parameter and its gradient. Clones share both.
+/// One parameter and its gradient. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Param {
     /// Its values.
     pub value: Tensor,
     /// What the backward passes of this step have added up.
     pub grad: Tensor,
+    /// Its values in bfloat16, where products on a GPU read that.
+    pub shadow: Option<Tensor>,
+}
+
+impl Param {
+    /// Its values in the format `dtype` of what they are multiplied with or added to.
+    pub fn as_type(&self, dtype: DType) -> &Tensor {
+        match &self.shadow {
+            Some(shadow) if shadow.dtype() == dtype => shadow,
+            _ => &self.value,
+        }
+    }
+
+    /// Views of `n` rows from `first` on.
+    fn narrow(&self, first: usize, n: usize) -> Result<Self> {
+        let view = |tensor: &Tensor| tensor.narrow(first, n);
+        let shadow = self.shadow.as_ref().map(view).transpose()?;
+        Ok(Self { value: view(&self.value)?, grad: view(&self.grad)?, shadow })
+    }
+
+    /// After values were written.
+    fn refresh_shadow(&self) -> Result<()> {
+        self.shadow.as_ref().map_or(Ok(()), |shadow| add::copy(&self.value, shadow))
+    }
 }
 
 /// How a parameter begins.
@@ -43,10 +67,8 @@ impl Params {
 
     /// Adds a parameter. Its beginning depends on the seed and its name, not on the order of calls.
     pub fn add(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
-        let value = self
-            .allocator
-            .make(shape.into(), |shape| self.tensor(self.values(name, shape.elem_count(), init), shape))?;
-        let param = Param { value, grad: self.allocator.zeros(shape)? };
+        let fill = |shape: &Shape| self.tensor(self.values(name, shape.elem_count(), init), shape);
+        let param = self.param(shape.into(), fill)?;
         self.register(name, param.clone())?;
         Ok(param)
     }
@@ -55,18 +77,32 @@ impl Params {
     /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows.
     pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
         let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
-        let value = self.allocator.make(shape.into(), |shape| {
+        let stack = self.param(shape.into(), |shape| {
             let values = parts.iter().flat_map(|(name, rows)| self.values(name, rows * columns, init));
             self.tensor(values.collect(), shape)
         })?;
-        let stack = Param { value, grad: self.allocator.zeros(shape)? };
         let mut first = 0;
         for (name, rows) in parts {
-            let view = |tensor: &Tensor| tensor.narrow(0, first, *rows);
-            self.register(name, Param { value: view(&stack.value)?, grad: view(&stack.grad)? })?;
+            self.register(name, stack.narrow(first, *rows)?)?;
             first += rows;
         }
         Ok(stack)
+    }
+
+    fn param(&self, shape: Shape, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Param> {
+        let allocator = &self.allocator;
+        let shadow = |dtype| {
+            let shadow = allocator.zeros_as(shape.clone(), dtype);
+            shadow.map(Some)
+        };
+        let shadow = allocator.shadow().map_or(Ok(None), shadow)?;
+        let grad = allocator.zeros(shape.clone())?;
+        let param = Param { value: allocator.make(shape, allocator.dtype(), fill)?, grad, shadow };
+        // Of shapes alone there is nothing to copy.
+        if param.value.gpu().is_some() {
+            param.refresh_shadow()?;
+        }
+        Ok(param)
     }
 
     fn values(&self, name: &str, n: usize, init: Init) -> Vec<f64> {
@@ -80,9 +116,8 @@ impl Params {
     }
 
     fn tensor(&self, values: Vec<f64>, shape: &Shape) -> Result<Tensor> {
-        let value = Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.allocator.dtype())?;
-        // A copy of its own: kernels write in place, and `to_dtype` may return the same storage.
-        Ok(value.force_contiguous()?)
+        let values = candle_core::Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?;
+        Tensor::copied(&values, self.allocator.dtype(), self.allocator.device())
     }
 
     fn register(&mut self, name: &str, param: Param) -> Result<()> {
@@ -107,13 +142,8 @@ impl Params {
         self.by_name.values().map(|param| param.value.elem_count()).sum()
     }
 
-    /// Sets every gradient to 0.
-    pub fn zero_grads(&self) -> Result<()> {
-        self.by_name.values().try_for_each(|param| add::zero(&param.grad))
-    }
-
     /// Replaces all values. A missing, unknown or wrongly shaped tensor is an error.
-    pub fn load(&self, mut tensors: BTreeMap<String, Tensor>) -> Result<()> {
+    pub fn load(&self, mut tensors: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
         for (name, param) in &self.by_name {
             let tensor = tensors.remove(name).ok_or_else(|| Error::run(format!("tensor {name} is missing")))?;
             if tensor.shape() != param.value.shape() {
@@ -123,7 +153,8 @@ impl Params {
                     param.value.dims()
                 )));
             }
-            add::copy(&tensor.to_dtype(self.allocator.dtype())?.contiguous()?, &param.value)?;
+            param.value.write(&tensor)?;
+            param.refresh_shadow()?;
         }
         match tensors.keys().next() {
             Some(name) => Err(Error::run(format!("tensor {name} does not belong to this model"))),

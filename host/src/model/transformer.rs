@@ -13,9 +13,8 @@ use super::memory::Allocator;
 use super::params::{Param, Params};
 use super::parts::Parts;
 use super::{Tokens, gpt, llama};
-use crate::ops::{Engine, Precision, add, embedding, rotary::Table};
+use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Table};
 use crate::{Error, Result};
-use candle_core::Tensor;
 
 /// The network with its parameters, gradients and activations.
 pub struct Transformer {
@@ -28,6 +27,8 @@ pub struct Transformer {
     /// None when positions are learned.
     rotary: Option<Table>,
     activations: Option<Activations>,
+    /// How often the activations were made.
+    generation: u64,
 }
 
 fn parts(config: &ModelConfig, vocab: usize, params: &mut Params) -> Result<Parts> {
@@ -41,25 +42,26 @@ impl Transformer {
     /// A new network. With `recompute` a forward keeps only the input of each block, and the backward runs each block's
     /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and up to a
     /// third more work.
-    pub fn new(config: &ModelConfig, vocab: usize, precision: Precision, seed: u64, recompute: bool) -> Result<Self> {
-        let mut params = Params::new(Allocator::new(precision.dtype()), seed);
+    pub fn new(config: &ModelConfig, vocab: usize, engine: Engine, seed: u64, recompute: bool) -> Result<Self> {
+        let mut params = Params::new(Allocator::new(&engine), seed);
         let parts = parts(config, vocab, &mut params)?;
         let rotary = match config.architecture {
             Architecture::Gpt { .. } => None,
             Architecture::Llama { rope_theta, .. } => {
                 let head_width = config.width / config.heads;
-                Some(Table::new(config.context, head_width, rope_theta, precision.dtype())?)
+                Some(Table::new(config.context, head_width, rope_theta, engine.precision().dtype(), engine.device())?)
             }
         };
         Ok(Self {
             config: config.clone(),
-            engine: Engine::new(precision),
+            engine,
             vocab,
             recompute,
             params,
             parts,
             rotary,
             activations: None,
+            generation: 0,
         })
     }
 
@@ -71,15 +73,14 @@ impl Transformer {
     pub fn bytes(
         config: &ModelConfig,
         vocab: usize,
-        precision: Precision,
+        (precision, device): (Precision, &Device),
         (sequences, length): (usize, usize),
         training: bool,
         recompute: bool,
     ) -> Result<u64> {
-        let dtype = precision.dtype();
-        let mut params = Params::new(Allocator::only_shapes(dtype), 0);
+        let mut params = Params::new(Allocator::only_shapes(precision, device), 0);
         parts(config, vocab, &mut params)?;
-        let allocator = Allocator::only_shapes(dtype);
+        let allocator = Allocator::only_shapes(precision, device);
         let activations = Activations::new(config, Size { sequences, length, recompute }, &allocator)?;
         if training {
             activations.gradients(config, &allocator)?;
@@ -100,6 +101,11 @@ impl Transformer {
     /// What its operations run on.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// A number that changes when tensors of a forward and backward move to another place.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Number of tokens in the vocabulary.
@@ -142,7 +148,10 @@ impl Transformer {
         let activations = match self.activations.take() {
             Some(kept) if kept.fits(size) => kept,
             // What did not fit is gone before the new is made.
-            _ => Activations::new(&self.config, size, &self.allocator())?,
+            _ => {
+                self.generation += 1;
+                Activations::new(&self.config, size, &self.allocator())?
+            }
         };
         let result = self.forward_into(tokens, dropout, &activations);
         let hidden = activations.hidden.clone();
@@ -154,8 +163,8 @@ impl Transformer {
         let Parts { tokens: vectors, positions, blocks, final_norm, .. } = &self.parts;
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
-        let learned = positions.as_ref().map(|table| (tokens.positions, &table.value));
-        embedding::forward(&self.engine, tokens.ids, &vectors.value, learned, &stream[0])?;
+        let learned = positions.as_ref().map(|table| (&tokens.positions, &table.value));
+        embedding::forward(&self.engine, &tokens.ids, &vectors.value, learned, &stream[0])?;
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &stream[0])?;
         }
@@ -198,18 +207,18 @@ impl Transformer {
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &d.stream)?;
         }
-        let learned = positions.as_ref().map(|table| (tokens.positions, &table.grad));
-        embedding::backward(&self.engine, tokens.ids, &d.stream, &vectors.grad, learned)
+        let learned = positions.as_ref().map(|table| (&tokens.positions, &table.grad));
+        embedding::backward(&self.engine, &tokens.ids, &d.stream, &vectors.grad, learned)
     }
 
     fn allocator(&self) -> Allocator {
-        Allocator::new(self.engine.precision().dtype())
+        Allocator::new(&self.engine)
     }
 
     /// What the blocks are given. `branch` is scratch for dropout.
     pub(super) fn pass<'a>(
         &'a self,
-        tokens: &Tokens<'a>,
+        tokens: &'a Tokens<'a>,
         dropout: Option<Dropout>,
         branch: Option<&'a Tensor>,
     ) -> Pass<'a> {
@@ -217,26 +226,27 @@ impl Transformer {
         Pass {
             engine: &self.engine,
             shape: self.config.attention(tokens.length),
-            positions: tokens.positions,
+            positions: &tokens.positions,
             rotary: self.rotary.as_ref(),
             dropout: dropout.zip(branch).map(|(dropout, branch)| Masks { dropout, rate, layers, branch }),
         }
     }
 
-    /// Kernels index tables with these numbers.
-    fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
-        let (context, n) = (self.config.context, tokens.ids.len());
-        if tokens.length == 0 || !n.is_multiple_of(tokens.length) || tokens.positions.len() != n {
+    /// An error for ids or positions that the model does not have: kernels index tables with these numbers.
+    pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
+        let (ids, positions) = (tokens.ids.host(), tokens.positions.host());
+        let (context, n) = (self.config.context, ids.len());
+        if tokens.length == 0 || !n.is_multiple_of(tokens.length) || positions.len() != n {
             return Err(Error::run(format!(
                 "a batch of {n} tokens with {} positions is not a number of sequences of {}",
-                tokens.positions.len(),
+                positions.len(),
                 tokens.length
             )));
         }
-        if let Some(id) = tokens.ids.iter().find(|&&id| id as usize >= self.vocab) {
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab) {
             return Err(Error::run(format!("token id {id} is outside the model's vocabulary of {}", self.vocab)));
         }
-        if let Some(position) = tokens.positions.iter().find(|&&position| position as usize >= context) {
+        if let Some(position) = positions.iter().find(|&&position| position as usize >= context) {
             return Err(Error::run(format!(
                 "position {position} is outside the model's context of {context} tokens; raise model.context or cut the \
                  data shorter"

@@ -1,8 +1,8 @@
 //! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
 
-use super::Float;
+use super::{Float, Tensor};
 use crate::{Error, Result};
-use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Storage};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
@@ -13,7 +13,8 @@ pub(crate) fn with_slices<T: Float, const R: usize, const W: usize>(
     writes: [&Tensor; W],
     body: impl FnOnce([&[T]; R], [&mut [T]; W]) -> Result<()>,
 ) -> Result<()> {
-    let guards = reads.map(Tensor::storage_and_layout);
+    let reads = reads.into_iter().map(Tensor::cpu).collect::<Result<Vec<_>>>()?;
+    let guards: Vec<_> = reads.iter().map(|tensor| tensor.storage_and_layout()).collect();
     let mut slices = [&[] as &[T]; R];
     for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
         let Storage::Cpu(storage) = &**storage else {
@@ -49,7 +50,7 @@ where
         };
     };
     let op = Open(RefCell::new(Some((rest, opened, body))), RefCell::new(Ok(())));
-    tensor.inplace_op1(&op)?;
+    tensor.cpu()?.inplace_op1(&op)?;
     op.1.into_inner()
 }
 

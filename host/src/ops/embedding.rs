@@ -1,9 +1,9 @@
 //! x = token vector, plus a position vector in models that learn those.
 
 use super::cpu::{with_slices, with_type};
-use super::{Engine, Float, OpGroup};
+use super::cuda::{Grid, arguments};
+use super::{Column, Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use candle_core::Tensor;
 use rayon::prelude::*;
 
 /// Pieces of a table whose gradient is summed.
@@ -14,20 +14,28 @@ const TASKS: usize = 16;
 /// check.
 pub fn forward(
     engine: &Engine,
-    ids: &[u32],
+    ids: &Column<'_, u32>,
     tokens: &Tensor,
-    positions: Option<(&[u32], &Tensor)>,
+    positions: Option<(&Column<'_, u32>, &Tensor)>,
     out: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Embedding);
     let width = tokens.dim(1)?;
+    if let Some(gpu) = engine.gpu() {
+        let (stream, rows) = (tokens.dtype(), ids.host().len());
+        check_gpu("embedding", &[(tokens, stream, tokens.elem_count()), (out, stream, rows * width)])?;
+        let (at, table) = positions.map_or((0, 0), |(at, table)| (at.pointer(), table.pointer()));
+        let words = arguments![ids.pointer(), tokens, at, table, out, rows, width];
+        return gpu.launch_flat("embedding_forward", stream, rows * width, words);
+    }
+    let ids = ids.host();
     with_type!(out, T => with_slices::<T, 1, 1>([tokens], [out], |[tokens], [out]| {
         out.par_chunks_mut(width).zip(ids).with_min_len(64).for_each(|(out, &id)| {
             out.copy_from_slice(row(tokens, id, width));
         });
         Ok(())
     }))?;
-    let Some((at, table)) = positions else { return Ok(()) };
+    let Some((at, table)) = positions.map(|(at, table)| (at.host(), table)) else { return Ok(()) };
     with_type!(out, T => with_slices::<T, 1, 1>([table], [out], |[table], [out]| {
         out.par_chunks_mut(width).zip(at).with_min_len(64).for_each(|(out, &at)| {
             out.iter_mut().zip(row(table, at, width)).for_each(|(out, &position)| *out += position);
@@ -39,14 +47,25 @@ pub fn forward(
 /// `dtokens[ids[i]]` += `dx[i]`, and `dtable[at[i]]` += `dx[i]` for `dpositions` = (at, dtable).
 pub fn backward(
     engine: &Engine,
-    ids: &[u32],
+    ids: &Column<'_, u32>,
     dx: &Tensor,
     dtokens: &Tensor,
-    dpositions: Option<(&[u32], &Tensor)>,
+    dpositions: Option<(&Column<'_, u32>, &Tensor)>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Embedding);
     for (rows, gradients) in [(ids, dtokens)].into_iter().chain(dpositions) {
         let width = gradients.dim(1)?;
+        if let Some(gpu) = engine.gpu() {
+            let (stream, n) = (dx.dtype(), rows.host().len());
+            check_gpu("embedding", &[(dx, stream, n * width), (gradients, stream, gradients.elem_count())])?;
+            let words = arguments![rows.pointer(), dx, gradients, n, width];
+            match engine.is_deterministic() {
+                true => gpu.launch("embedding_backward_ordered", stream, Grid::new(n, 256), words)?,
+                false => gpu.launch_flat("embedding_backward", stream, n * width, words)?,
+            }
+            continue;
+        }
+        let rows = rows.host();
         with_type!(dx, T => with_slices::<T, 1, 1>([dx], [gradients], |[dx], [gradients]| {
             scatter_add(rows, dx, gradients, width);
             Ok(())

@@ -1,8 +1,11 @@
 //! What operations run on: the number format of products, scratch memory that is reused, and where time goes.
 
+use super::Device;
+use super::cuda::Gpu;
 use super::pool::{Pool, Scratch};
 use candle_core::DType;
 use serde::Serialize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,19 +15,27 @@ use std::time::{Duration, Instant};
 pub enum Precision {
     /// 32 bits throughout.
     F32,
-    /// Mixed: factors of matrix products are rounded to bfloat16 and summed in 32 bits; weights, activations, norms,
-    /// loss and optimizer stay in 32 bits.
+    /// Mixed: factors of matrix products are rounded to bfloat16 and summed in 32 bits; weights, norms, the residual
+    /// stream, loss and optimizer stay in 32 bits. On a GPU activations are held in bfloat16, on the CPU in 32 bits.
     Bf16,
     /// 64 bits, to check gradients.
     F64,
 }
 
 impl Precision {
-    /// The type of parameters and activations.
+    /// The type of parameters, their gradients and the residual stream.
     pub fn dtype(self) -> DType {
         match self {
             Self::F32 | Self::Bf16 => DType::F32,
             Self::F64 => DType::F64,
+        }
+    }
+
+    /// The type of the other activations, and of factors of products, on `device`.
+    pub fn activations(self, device: &Device) -> DType {
+        match (self, device) {
+            (Self::Bf16, Device::Gpu(_)) => DType::BF16,
+            _ => self.dtype(),
         }
     }
 }
@@ -33,6 +44,8 @@ impl Precision {
 #[derive(Debug)]
 pub struct Engine {
     precision: Precision,
+    device: Device,
+    deterministic: bool,
     pub(super) pool: Pool,
     nanoseconds: [AtomicU64; OpGroup::ALL.len()],
 }
@@ -76,7 +89,38 @@ impl OpGroup {
 impl Engine {
     /// An engine on the CPU.
     pub fn new(precision: Precision) -> Self {
-        Self { precision, pool: Pool::default(), nanoseconds: Default::default() }
+        Self::on(Device::Cpu, precision)
+    }
+
+    /// An engine on `device`.
+    pub fn on(device: Device, precision: Precision) -> Self {
+        Self { precision, device, deterministic: true, pool: Pool::default(), nanoseconds: Default::default() }
+    }
+
+    /// The same engine, which may add in an order that varies where that is faster, unless `deterministic`. On the CPU
+    /// it never does.
+    pub fn deterministic(self, deterministic: bool) -> Self {
+        Self { deterministic, ..self }
+    }
+
+    /// Whether results are the same bits each time.
+    pub fn is_deterministic(&self) -> bool {
+        self.deterministic
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The GPU that it computes on, if it is one.
+    pub(crate) fn gpu(&self) -> Option<&Arc<Gpu>> {
+        self.device.gpu()
+    }
+
+    /// The type of activations beside the residual stream.
+    pub fn activations(&self) -> DType {
+        self.precision.activations(&self.device)
     }
 
     /// The numbers that it computes with.

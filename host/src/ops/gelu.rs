@@ -1,9 +1,9 @@
 //! GELU (Hendrycks & Gimpel, arXiv 1606.08415): y = x Φ(x), Φ the distribution function of the normal distribution.
 
 use super::cpu::{for_chunks, vectorised, with_slices, with_type};
-use super::{Engine, Float, OpGroup};
+use super::cuda::arguments;
+use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use candle_core::Tensor;
 use serde::Serialize;
 
 /// How Φ is computed.
@@ -22,6 +22,11 @@ const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 /// `out` = gelu(`x`), elementwise; both of any one shape.
 pub fn forward(engine: &Engine, form: Gelu, x: &Tensor, out: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Activation);
+    if let Some(gpu) = engine.gpu() {
+        let (dtype, n) = (x.dtype(), x.elem_count());
+        check_gpu("gelu", &[(x, dtype, n), (out, dtype, n)])?;
+        return gpu.launch_flat("gelu_forward", dtype, n, arguments![form as usize, x, out, n]);
+    }
     with_type!(x, T => with_slices::<T, 1, 1>([x], [out], |[x], [out]| {
         match form {
             Gelu::Tanh => for_each(x, out, #[inline(always)] |x, out| *out = T::of(0.5) * x * (T::ONE + inner_tanh(x))),
@@ -34,6 +39,11 @@ pub fn forward(engine: &Engine, form: Gelu, x: &Tensor, out: &Tensor) -> Result<
 /// `dy` becomes the gradient with respect to `x`, in place; both of any one shape.
 pub fn backward(engine: &Engine, form: Gelu, x: &Tensor, dy: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Activation);
+    if let Some(gpu) = engine.gpu() {
+        let (dtype, n) = (x.dtype(), x.elem_count());
+        check_gpu("gelu", &[(x, dtype, n), (dy, dtype, n)])?;
+        return gpu.launch_flat("gelu_backward", dtype, n, arguments![form as usize, x, dy, n]);
+    }
     with_type!(x, T => with_slices::<T, 1, 1>([x], [dy], |[x], [dy]| {
         match form {
             Gelu::Tanh => for_each(x, dy, #[inline(always)] |x, dy| *dy *= tanh_slope(x)),

@@ -1,10 +1,10 @@
 //! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::reduce::{lanes, sum_in_order};
-use super::{Engine, Float, OpGroup};
+use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
+use super::cuda::{Grid, arguments};
+use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use candle_core::Tensor;
 use rayon::prelude::*;
 
 /// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
@@ -20,6 +20,14 @@ pub fn forward(
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
     let width = weight.elem_count();
+    if let Some(gpu) = engine.gpu() {
+        let (stream, n) = (x.dtype(), x.elem_count());
+        let rows = n / width.max(1);
+        check_gpu("layer norm", &[(x, stream, rows * width), (weight, stream, width), (bias, stream, width)])?;
+        check_gpu("layer norm", &[(out, out.dtype(), n), (stats, stream, 2 * rows)])?;
+        let words = arguments![x, weight, bias, epsilon, out, stats, rows, width];
+        return gpu.launch("layer_norm_forward", out.dtype(), row_grid(rows, width), words);
+    }
     with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
         let rows = rows_per_task(width);
         let results = out.par_chunks_mut(rows * width).zip(stats.par_chunks_mut(rows * 2));
@@ -51,6 +59,18 @@ pub fn backward(
     dbias: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
+    if let Some(gpu) = engine.gpu() {
+        let (stream, n, width) = (x.dtype(), x.elem_count(), weight.elem_count());
+        let rows = n / width.max(1);
+        check_gpu("layer norm", &[(dy, dy.dtype(), rows * width), (x, stream, n), (weight, stream, width)])?;
+        check_gpu("layer norm", &[(stats, stream, 2 * rows), (dx, stream, n)])?;
+        check_gpu("layer norm", &[(dweight, stream, width), (dbias, stream, width)])?;
+        let blocks = sum_blocks(gpu, rows);
+        let partial = gpu.scratch(blocks * 2 * width * stream.size_in_bytes())?;
+        let words = arguments![dy, x, weight, stats, dx, partial.pointer(), rows, width];
+        gpu.launch("layer_norm_backward", dy.dtype(), Grid::new(blocks, 256), words)?;
+        return add_partials(gpu, partial.pointer(), blocks, &[dweight, dbias]);
+    }
     let (reads, writes) = ([dy, x, weight, stats], [dx, dweight, dbias]);
     with_type!(x, T => with_slices::<T, 4, 3>(reads, writes, |reads, writes| {
         backward_rows(engine, reads, writes);

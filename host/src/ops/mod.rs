@@ -1,13 +1,16 @@
 //! The operations of training, each with a forward and a backward.
 //!
-//! The functions take candle tensors, which lie on a device; nothing above this module knows which. Results are written
-//! into tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either
+//! The functions take tensors that lie on a device, the CPU's as candle tensors; nothing above this module knows which.
+//! Results are written into tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either
 //! overwrites its result or adds to it; each function says which. No result depends on the number of threads.
 
 pub mod add;
 pub mod attention;
 mod awake;
+mod column;
 mod cpu;
+pub(crate) mod cuda;
+mod device;
 pub mod dropout;
 pub mod embedding;
 mod engine;
@@ -22,11 +25,17 @@ mod reduce;
 pub mod rms_norm;
 pub mod rotary;
 pub mod swiglu;
+mod tensor;
 pub mod update;
 
 pub use awake::keep_awake;
+pub use column::Column;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
+pub use cuda::{Gpu, Inbox, Replay};
+pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
 pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
 pub use peak::measure_peak;
+pub use tensor::Tensor;
+pub(crate) use tensor::check_gpu;

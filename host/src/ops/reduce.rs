@@ -1,6 +1,8 @@
 //! Sums over rows: vectorised within a row, in a fixed order over rows.
 
-use super::{Engine, Float};
+use super::cuda::{Gpu, Grid, arguments};
+use super::{Engine, Float, Tensor};
+use crate::Result;
 use rayon::prelude::*;
 
 /// Running results side by side: as many as the widest vector holds.
@@ -57,4 +59,25 @@ pub(super) fn sum_in_order<T: Float, I: IndexedParallelIterator, const N: usize>
             }
         }
     }
+}
+
+/// A launch over rows: a warp takes a row, or a block one that is long.
+pub(super) fn row_grid(rows: usize, width: usize) -> Grid {
+    Grid::new(if width > 1024 { rows } else { rows.div_ceil(16) }, 512)
+}
+
+/// Blocks that share `rows` rows whose sums over rows are wanted: as many as run at a time.
+pub(super) fn sum_blocks(gpu: &Gpu, rows: usize) -> usize {
+    rows.div_ceil(8).clamp(1, 2 * gpu.multiprocessors())
+}
+
+/// `sums[i]` += Σ over parts of the i-th row of `partial` `[parts, sums, width]`, in their order.
+pub(super) fn add_partials(gpu: &Gpu, partial: u64, parts: usize, sums: &[&Tensor]) -> Result<()> {
+    for (i, sum) in sums.iter().enumerate() {
+        let (width, dtype) = (sum.elem_count(), sum.dtype());
+        let first = partial + (i * width * dtype.size_in_bytes()) as u64;
+        let words = arguments![first, parts, sums.len() * width, width, *sum];
+        gpu.launch("add_partials", dtype, Grid::new(width.div_ceil(32), 1024), words)?;
+    }
+    Ok(())
 }

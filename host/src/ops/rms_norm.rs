@@ -1,10 +1,10 @@
 //! Root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467): y = x / √(mean(x²) + ε) · weight, per row.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::reduce::{lanes, sum_in_order};
-use super::{Engine, Float, OpGroup};
+use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
+use super::cuda::{Grid, arguments};
+use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use candle_core::Tensor;
 use rayon::prelude::*;
 
 /// `out` `[rows, width]` = the normalised rows of `x`, times `weight` `[width]`; `scale` `[rows, 1]` keeps
@@ -12,6 +12,14 @@ use rayon::prelude::*;
 pub fn forward(engine: &Engine, x: &Tensor, weight: &Tensor, epsilon: f64, out: &Tensor, scale: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
     let width = weight.elem_count();
+    if let Some(gpu) = engine.gpu() {
+        let (stream, n) = (x.dtype(), x.elem_count());
+        let rows = n / width.max(1);
+        check_gpu("rms norm", &[(x, stream, rows * width), (weight, stream, width)])?;
+        check_gpu("rms norm", &[(out, out.dtype(), n), (scale, stream, rows)])?;
+        let words = arguments![x, weight, epsilon, out, scale, rows, width];
+        return gpu.launch("rms_norm_forward", out.dtype(), row_grid(rows, width), words);
+    }
     with_type!(x, T => with_slices::<T, 2, 2>([x, weight], [out, scale], |[x, weight], [out, scale]| {
         let rows = rows_per_task(width);
         let results = out.par_chunks_mut(rows * width).zip(scale.par_chunks_mut(rows));
@@ -41,6 +49,17 @@ pub fn backward(
     dweight: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
+    if let Some(gpu) = engine.gpu() {
+        let (stream, n, width) = (x.dtype(), x.elem_count(), weight.elem_count());
+        let rows = n / width.max(1);
+        check_gpu("rms norm", &[(dy, dy.dtype(), rows * width), (x, stream, n), (weight, stream, width)])?;
+        check_gpu("rms norm", &[(scale, stream, rows), (dx, stream, n), (dweight, stream, width)])?;
+        let blocks = sum_blocks(gpu, rows);
+        let partial = gpu.scratch(blocks * width * stream.size_in_bytes())?;
+        let words = arguments![dy, x, weight, scale, dx, partial.pointer(), rows, width];
+        gpu.launch("rms_norm_backward", dy.dtype(), Grid::new(blocks, 256), words)?;
+        return add_partials(gpu, partial.pointer(), blocks, &[dweight]);
+    }
     let reads = [dy, x, weight, scale];
     with_type!(x, T => with_slices::<T, 4, 2>(reads, [dx, dweight], |[dy, x, weight, scale], [dx, dweight]| {
         let width = weight.len();

@@ -6,9 +6,10 @@
 
 use super::attention::Shape;
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::{Engine, Float, OpGroup};
+use super::cuda::arguments;
+use super::{Column, Device, Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::DType;
 use rayon::prelude::*;
 
 /// Cosines and sines of all angles.
@@ -22,7 +23,7 @@ pub struct Table {
 
 impl Table {
     /// Angle of pair i at position p: p · theta^(-2i/d), computed in f64. `head_width` d must be even.
-    pub fn new(context: usize, head_width: usize, theta: f64, dtype: DType) -> Result<Self> {
+    pub fn new(context: usize, head_width: usize, theta: f64, dtype: DType, device: &Device) -> Result<Self> {
         if !head_width.is_multiple_of(2) {
             let message = "rotary positions: expected an even width of a head";
             return Err(Error::run(format!("{message}, got {head_width}; choose other heads or width")));
@@ -31,7 +32,8 @@ impl Table {
         let table = |f: fn(f64) -> f64| -> Result<Tensor> {
             let angle = |i: usize| (i / half) as f64 * theta.powf(-((i % half) as f64 / half as f64));
             let values: Vec<f64> = (0..context * half).map(|i| f(angle(i))).collect();
-            Ok(Tensor::from_vec(values, (context, half), &Device::Cpu)?.to_dtype(dtype)?)
+            let values = candle_core::Tensor::from_vec(values, (context, half), &candle_core::Device::Cpu)?;
+            Tensor::copied(&values, dtype, device)
         };
         Ok(Self { cosines: table(f64::cos)?, sines: table(f64::sin)? })
     }
@@ -39,19 +41,38 @@ impl Table {
 
 /// Rotates queries and keys of `qkv` `[rows, (heads + 2 · kv_heads) · d]` in place; row i is at `positions[i]`, which
 /// must be below the table's context.
-pub fn forward(engine: &Engine, qkv: &Tensor, positions: &[u32], shape: Shape, table: &Table) -> Result<()> {
+pub fn forward(
+    engine: &Engine,
+    qkv: &Tensor,
+    positions: &Column<'_, u32>,
+    shape: Shape,
+    table: &Table,
+) -> Result<()> {
     rotate(engine, qkv, positions, shape, table, 1.0)
 }
 
 /// `dqkv`, the gradient of rotated queries and keys, becomes that of the unrotated ones in place: the inverse rotation.
-pub fn backward(engine: &Engine, dqkv: &Tensor, positions: &[u32], shape: Shape, table: &Table) -> Result<()> {
+pub fn backward(
+    engine: &Engine,
+    dqkv: &Tensor,
+    positions: &Column<'_, u32>,
+    shape: Shape,
+    table: &Table,
+) -> Result<()> {
     rotate(engine, dqkv, positions, shape, table, -1.0)
 }
 
-fn rotate(engine: &Engine, qkv: &Tensor, positions: &[u32], shape: Shape, table: &Table, direction: f64) -> Result<()> {
+fn rotate(
+    engine: &Engine,
+    qkv: &Tensor,
+    positions: &Column<'_, u32>,
+    shape: Shape,
+    table: &Table,
+    direction: f64,
+) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
     let (context, half) = table.cosines.dims2()?;
-    if let Some(position) = positions.iter().find(|&&position| position as usize >= context) {
+    if let Some(position) = positions.host().iter().find(|&&position| position as usize >= context) {
         return Err(Error::run(format!("position {position} is outside the model's context of {context}")));
     }
     let Shape { heads, kv_heads, head_width, .. } = shape;
@@ -59,6 +80,16 @@ fn rotate(engine: &Engine, qkv: &Tensor, positions: &[u32], shape: Shape, table:
         return Err(Error::run(format!("rotary positions: expected heads of width {}, got {head_width}", 2 * half)));
     }
     let (row, rotated) = (shape.qkv_width(), (heads + kv_heads) * head_width);
+    if let Some(gpu) = engine.gpu() {
+        let rows = positions.host().len();
+        check_gpu("rotary positions", &[(qkv, qkv.dtype(), rows * row), (&table.cosines, table.cosines.dtype(), context * half)])?;
+        let heads = heads + kv_heads;
+        let words = arguments![
+            qkv, positions.pointer(), &table.cosines, &table.sines, direction, rows, row, heads, head_width
+        ];
+        return gpu.launch_flat("rotary", qkv.dtype(), rows * heads * half, words);
+    }
+    let positions = positions.host();
     let reads = [&table.cosines, &table.sines];
     with_type!(qkv, T => with_slices::<T, 2, 1>(reads, [qkv], |[cosines, sines], [qkv]| {
         let direction = <T as Float>::of(direction);

@@ -3,15 +3,20 @@
 //! One projection makes both factors: a row of `x` `[rows, 2 · hidden]` holds gate, then up.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::{Engine, Float, OpGroup};
+use super::cuda::arguments;
+use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use candle_core::{D, Tensor};
 use rayon::prelude::*;
 
 /// `out` `[rows, hidden]` from `x` `[rows, 2 · hidden]`.
 pub fn forward(engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Activation);
-    let hidden = out.dim(D::Minus1)?;
+    let hidden = out.row_width();
+    if let Some(gpu) = engine.gpu() {
+        let (dtype, n) = (x.dtype(), out.elem_count());
+        check_gpu("swiglu", &[(x, dtype, 2 * n), (out, dtype, n)])?;
+        return gpu.launch_flat("swiglu_forward", dtype, n, arguments![x, out, n / hidden.max(1), hidden]);
+    }
     with_type!(x, T => with_slices::<T, 1, 1>([x], [out], |[x], [out]| {
         let rows = rows_per_task(2 * hidden);
         let tasks = out.par_chunks_mut(rows * hidden).zip(x.par_chunks(rows * 2 * hidden));
@@ -31,7 +36,12 @@ pub fn forward(engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
 /// dgate = dy · up · σ(gate) (1 + gate (1 - σ(gate))), dup = dy · silu(gate).
 pub fn backward(engine: &Engine, x: &Tensor, dy: &Tensor, dx: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Activation);
-    let hidden = dy.dim(D::Minus1)?;
+    let hidden = dy.row_width();
+    if let Some(gpu) = engine.gpu() {
+        let (dtype, n) = (x.dtype(), dy.elem_count());
+        check_gpu("swiglu", &[(x, dtype, 2 * n), (dy, dtype, n), (dx, dtype, 2 * n)])?;
+        return gpu.launch_flat("swiglu_backward", dtype, n, arguments![x, dy, dx, n / hidden.max(1), hidden]);
+    }
     with_type!(x, T => with_slices::<T, 2, 1>([x, dy], [dx], |[x, dy], [dx]| {
         let rows = rows_per_task(2 * hidden);
         let reads = x.par_chunks(rows * 2 * hidden).zip(dy.par_chunks(rows * hidden));

@@ -1,37 +1,35 @@
 //! Holds the optimizer's state and applies one update.
 
 use super::OptimizerConfig;
-use crate::Result;
 use crate::model::{Param, Params};
-use crate::ops::{Engine, update};
-use candle_core::{Device, Tensor};
+use crate::ops::update::{LossTotal, Outcome, Rule, Slot, Slots, Step};
+use crate::ops::{Engine, Tensor};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 /// The state of an optimizer, one entry per parameter in the fixed order.
 pub struct Optimizer {
     config: OptimizerConfig,
-    slots: Vec<Slot>,
-}
-
-struct Slot {
-    name: String,
-    param: Param,
-    /// First moment or velocity.
-    first: Tensor,
-    /// Second moment; SGD has none.
-    second: Option<Tensor>,
+    names: Vec<String>,
+    slots: Slots,
 }
 
 impl Optimizer {
-    /// All state 0.
-    pub fn new(config: &OptimizerConfig, params: &Params) -> Result<Self> {
-        let needs_second = matches!(config, OptimizerConfig::AdamW { .. });
-        let slot = |(name, param): (&str, &Param)| {
-            let zeros = || Tensor::zeros(param.value.shape(), param.value.dtype(), &Device::Cpu);
-            let second = if needs_second { Some(zeros()?) } else { None };
-            Result::Ok(Slot { name: name.to_owned(), param: param.clone(), first: zeros()?, second })
+    /// All state 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
+    pub fn new(config: &OptimizerConfig, params: &Params, engine: &Engine) -> Result<Self> {
+        let (weight_decay, needs_second) = match *config {
+            OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
+            OptimizerConfig::Sgd { weight_decay, .. } => (weight_decay, false),
         };
-        Ok(Self { config: config.clone(), slots: params.iter().map(slot).collect::<Result<_>>()? })
+        let slot = |param: &Param| {
+            let Param { value, grad, shadow } = param.clone();
+            let second = needs_second.then(|| value.zeros_like()).transpose()?;
+            let decay = if value.rank() >= 2 { weight_decay } else { 0.0 };
+            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad, shadow, decay })
+        };
+        let names = params.iter().map(|(name, _)| name.to_owned()).collect();
+        let slots = params.iter().map(|(_, param)| slot(param)).collect::<Result<_>>()?;
+        Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())? })
     }
 
     /// The peak learning rate.
@@ -41,65 +39,57 @@ impl Optimizer {
         }
     }
 
-    /// Norm of all gradients together. NaN or infinite if a gradient is.
-    pub fn grad_norm(&self, engine: &Engine) -> Result<f64> {
-        let mut total = 0.0;
-        for slot in &self.slots {
-            total += update::sum_of_squares(engine, &slot.param.grad)?;
-        }
-        Ok(total.sqrt())
+    /// Sets every gradient to 0.
+    pub fn zero_gradients(&self, engine: &Engine) -> Result<()> {
+        self.slots.zero_gradients(engine)
     }
 
-    /// One update. `step` counts from 1, `lr` is this step's rate, gradients are multiplied by `scale` first. Weight
-    /// decay acts on matrices only: norms and biases stay free.
-    pub fn update(&mut self, engine: &Engine, step: u64, lr: f64, scale: f64) -> Result<()> {
-        for slot in &self.slots {
-            let decays = slot.param.value.rank() >= 2;
-            let Param { value, grad } = &slot.param;
-            match (&self.config, &slot.second) {
-                (OptimizerConfig::AdamW { beta1, beta2, eps, weight_decay, .. }, Some(second)) => {
-                    let decay = if decays { *weight_decay } else { 0.0 };
-                    let constants = update::AdamW { lr, beta1: *beta1, beta2: *beta2, eps: *eps, decay, step, scale };
-                    update::adamw(engine, value, grad, &slot.first, second, constants)?;
-                }
-                (OptimizerConfig::Sgd { momentum, weight_decay, .. }, _) => {
-                    let decay = if decays { *weight_decay } else { 0.0 };
-                    update::sgd(
-                        engine,
-                        value,
-                        grad,
-                        &slot.first,
-                        update::Sgd { lr, momentum: *momentum, decay, scale },
-                    )?;
-                }
-                (OptimizerConfig::AdamW { .. }, None) => {
-                    return Err(crate::Error::run(format!("optimizer state of {} has no second moment", slot.name)));
-                }
-            }
+    /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
+    pub fn gradient_norms(&self, engine: &Engine) -> Result<Vec<(&str, f64)>> {
+        let squares = self.slots.squares(engine)?;
+        Ok(self.names.iter().map(String::as_str).zip(squares.into_iter().map(f64::sqrt)).collect())
+    }
+
+    /// Takes in the gradients and the loss of a step, which decide how it updates. On a GPU nothing is waited for.
+    pub fn judge(&mut self, engine: &Engine, loss: &LossTotal, step: &Step) -> Result<()> {
+        self.slots.judge(engine, loss, step, &self.rule())
+    }
+
+    /// One update, unless loss or gradient are not finite.
+    pub fn update(&mut self, engine: &Engine, step: &Step) -> Result<()> {
+        self.slots.update(engine, step, &self.rule())
+    }
+
+    /// What [`Optimizer::judge`] found.
+    pub fn outcome(&self) -> Result<Outcome> {
+        self.slots.outcome()
+    }
+
+    fn rule(&self) -> Rule {
+        match self.config {
+            OptimizerConfig::AdamW { beta1, beta2, eps, .. } => Rule::AdamW { beta1, beta2, eps },
+            OptimizerConfig::Sgd { momentum, .. } => Rule::Sgd { momentum },
         }
-        Ok(())
     }
 
     /// The state as named tensors, for a checkpoint.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state = BTreeMap::new();
-        for slot in &self.slots {
-            state.insert(format!("{}.first", slot.name), slot.first.clone());
+        for (name, slot) in self.names.iter().zip(self.slots.iter()) {
+            state.insert(format!("{name}.first"), slot.first.clone());
             if let Some(second) = &slot.second {
-                state.insert(format!("{}.second", slot.name), second.clone());
+                state.insert(format!("{name}.second"), second.clone());
             }
         }
         state
     }
 
     /// Takes back what [`Optimizer::state`] gave. A missing or wrongly shaped tensor is an error.
-    pub fn load(&mut self, mut state: BTreeMap<String, Tensor>) -> Result<()> {
-        let own = self.state();
-        for (name, tensor) in &own {
-            let saved =
-                state.remove(name).ok_or_else(|| crate::Error::run(format!("optimizer state {name} is missing")))?;
+    pub fn load(&mut self, mut state: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
+        for (name, tensor) in &self.state() {
+            let saved = state.remove(name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;
             if saved.shape() != tensor.shape() || saved.dtype() != tensor.dtype() {
-                return Err(crate::Error::run(format!(
+                return Err(Error::run(format!(
                     "optimizer state {name} is {:?} {:?}, expected {:?} {:?}",
                     saved.dtype(),
                     saved.dims(),
@@ -107,7 +97,7 @@ impl Optimizer {
                     tensor.dims()
                 )));
             }
-            crate::ops::add::copy(&saved, tensor)?;
+            tensor.write(&saved)?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ mod build;
 mod builtin;
 mod checked;
 mod config;
-mod dirs;
 mod file;
 mod grant;
 mod guard;

@@ -1,8 +1,8 @@
 //! Checkpoints: a Hugging Face folder plus what a run needs to go on, written so that a crash leaves the old or the new
 //! one.
 
+use crate::ops::Tensor;
 use crate::{Error, Result};
-use candle_core::Tensor;
 use safetensors::tensor::serialize_to_file;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -54,6 +54,7 @@ impl Writer {
     /// Writes tensors in the safetensors format.
     pub fn tensors<'a>(&mut self, name: &str, tensors: impl Iterator<Item = (&'a str, &'a Tensor)>) -> Result<()> {
         let path = self.temporary.join(name);
+        let tensors = tensors.map(|(name, tensor)| Ok((name, tensor.to_cpu()?))).collect::<Result<Vec<_>>>()?;
         // Readers of Hugging Face folders refuse files that do not say where they come from.
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         serialize_to_file(tensors, Some(metadata), &path)
@@ -133,7 +134,7 @@ impl Reader {
     }
 
     /// All tensors of a safetensors file.
-    pub fn tensors(&self, name: &str) -> Result<BTreeMap<String, Tensor>> {
+    pub fn tensors(&self, name: &str) -> Result<BTreeMap<String, candle_core::Tensor>> {
         let path = self.folder.join(name);
         let tensors = candle_core::safetensors::load(&path, &candle_core::Device::Cpu)
             .map_err(|error| Error::run(format!("{}: {error}", path.display())))?;

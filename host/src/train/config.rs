@@ -1,7 +1,7 @@
 //! `[train]` and `[sample]` of a run's config.
 
 use crate::config::Section;
-use crate::ops::Precision;
+use crate::ops::{DeviceChoice, Precision};
 use serde::Serialize;
 use std::ops::Bound;
 
@@ -30,8 +30,12 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Threads that make batches ahead of the trainer; 0 makes each batch when it is needed.
     pub workers: usize,
+    /// Where the model is and computes.
+    pub device: DeviceChoice,
     /// Numbers that the model is trained in.
     pub precision: Precision,
+    /// Whether a run on a GPU gives the same bits each time, on GPUs of one model; on the CPU it always does.
+    pub deterministic: bool,
     /// Whether the backward computes each block's activations again instead of keeping them: less memory, up to a third
     /// more work, the same model bit for bit.
     pub recompute: bool,
@@ -72,6 +76,8 @@ impl TrainConfig {
             patience: section.integer("patience", 0.., 0),
             threads: section.integer("threads", 0..=1024, 0),
             workers: section.integer("workers", 0..=64, 1),
+            device: read_device(section),
+            deterministic: section.boolean("deterministic", false),
             precision: section.choice("precision", &PRECISIONS, Precision::F32),
             recompute: section.boolean("recompute", false),
         };
@@ -81,6 +87,14 @@ impl TrainConfig {
         }
         config
     }
+}
+
+fn read_device(section: &mut Section<'_>) -> DeviceChoice {
+    let Some(text) = section.text("device") else { return DeviceChoice::Auto };
+    DeviceChoice::parse(&text).unwrap_or_else(|| {
+        section.conflict(&["device"], format!("expected \"auto\", \"cpu\" or \"cuda:N\", got {text:?}"));
+        DeviceChoice::Auto
+    })
 }
 
 impl SampleConfig {

@@ -2,13 +2,17 @@
 
 use crate::config::RunConfig;
 use crate::model::Transformer;
-use crate::ops::Precision;
+use crate::ops::{Device, Precision};
 use crate::optim::OptimizerConfig;
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
 /// What the program itself, its threads and plugins take, in bytes.
 const PROGRAM: f64 = (24 << 20) as f64;
+
+/// What the driver, its libraries and their scratch take of a GPU's memory beside the model: they have most of it
+/// before the model is made, so this is what comes later.
+const ON_GPU: f64 = (96 << 20) as f64;
 
 /// The logits that exist at a time, in bytes: at most this, but at least those of one row.
 const LOGITS: f64 = (16 << 20) as f64;
@@ -26,18 +30,21 @@ pub struct Memory {
     pub activations: f64,
     /// Logits of the rows that exist at a time, and the output layer laid out for products.
     pub loss: f64,
+    /// What the program and its libraries take there beside.
+    pub program: f64,
     /// Whether activations are already computed again instead of kept.
     pub recompute: bool,
 }
 
 impl Memory {
-    /// What training `config` with a vocabulary of `vocab` tokens will need. Nothing of that size is allocated.
-    pub fn of(config: &RunConfig, vocab: usize) -> Result<Self> {
+    /// What training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`. Nothing of that
+    /// size is allocated.
+    pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
         let (model, train) = (&config.model, &config.train);
         let element = train.precision.dtype().size_in_bytes() as f64;
         let bytes = |sequences| {
-            let size = (sequences, model.context);
-            Transformer::bytes(model, vocab, train.precision, size, true, train.recompute).map(|bytes| bytes as f64)
+            let (size, formats) = ((sequences, model.context), (train.precision, device));
+            Transformer::bytes(model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
         };
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);
@@ -46,8 +53,22 @@ impl Memory {
             OptimizerConfig::AdamW { .. } => 2.0,
             OptimizerConfig::Sgd { .. } => 1.0,
         };
+        let activation = train.precision.activations(device).size_in_bytes() as f64;
+        // A value and its gradient, and the copy that products read where that has another format.
+        let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
         // The gradient of the last hidden states is the trainer's.
-        let dhidden = element * (model.context * model.width) as f64;
+        let dhidden = activation * (model.context * model.width) as f64;
+        if device.gpu().is_some() {
+            let rows = train.batch * model.context;
+            return Ok(Self {
+                parameters,
+                optimizer: states_per_value * element * parameters / per_value,
+                activations: train.batch as f64 * (two - one + dhidden),
+                loss: crate::loss::bytes_on_gpu(train.precision, rows, vocab) as f64,
+                program: ON_GPU,
+                recompute: train.recompute,
+            });
+        }
         let (vocab, rows) = (vocab as f64, train.batch as f64 * model.context as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
@@ -58,21 +79,26 @@ impl Memory {
         };
         Ok(Self {
             parameters,
-            optimizer: states_per_value * parameters / 2.0,
+            optimizer: states_per_value * element * parameters / per_value,
             activations: train.batch as f64 * (two - one + dhidden),
             loss: logits + packed * vocab * model.width as f64,
+            program: PROGRAM,
             recompute: train.recompute,
         })
     }
 
     /// All of it, with the program itself.
     pub fn total(&self) -> f64 {
-        self.parameters + self.optimizer + self.activations + self.loss + PROGRAM
+        self.parameters + self.optimizer + self.activations + self.loss + self.program
     }
 
-    /// An error when this is more than what the system says it can give. Where it says nothing, nothing is checked.
-    pub fn check(&self) -> Result<()> {
-        self.check_within(available())
+    /// An error when this is more than what `device`, or for the CPU the system, says it can give. Where it says
+    /// nothing, nothing is checked.
+    pub fn check(&self, device: &Device) -> Result<()> {
+        self.check_within(match device.gpu() {
+            Some(gpu) => Some(gpu.memory()?.free as f64),
+            None => available(),
+        })
     }
 
     fn check_within(&self, available: Option<f64>) -> Result<()> {
@@ -116,6 +142,7 @@ mod tests {
             optimizer: 2.4 * GIBIBYTE,
             activations: 37.6 * GIBIBYTE,
             loss: 0.1 * GIBIBYTE,
+            program: PROGRAM,
             recompute: false,
         };
         let message = memory.check_within(Some(22.8 * GIBIBYTE)).expect_err("too little").to_string();

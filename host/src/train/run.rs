@@ -12,7 +12,7 @@ use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
-use crate::ops::{Precision, has_bf16, keep_awake};
+use crate::ops::{Device, Precision, has_bf16, keep_awake, measure_peak};
 use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
 use crate::{Error, Result};
 use serde_json::json;
@@ -56,6 +56,10 @@ struct Run<'c> {
     config: &'c RunConfig,
     folder: RunFolder,
     plugins: RunPlugins,
+    device: Device,
+    /// Why it is the CPU, where a GPU was wanted if possible.
+    why_cpu: Option<String>,
+    memory: Memory,
     trainer: Trainer,
     evaluator: Evaluator,
     state: RunState,
@@ -65,8 +69,9 @@ struct Run<'c> {
 
 impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
+        let (device, why_cpu) = Device::open(config.train.device)?;
         // A run that is too large for any vocabulary ends before its data are read.
-        Memory::of(config, 1)?.check()?;
+        Memory::of(config, 1, &device)?.check(&device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
@@ -98,8 +103,9 @@ impl<'c> Run<'c> {
         };
         folder.describe(config, &plugins)?;
         // model
-        Memory::of(config, data.tokenizer.n_tokens)?.check()?;
-        let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program)?;
+        let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
+        memory.check(&device)?;
+        let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         let log = match &reader {
@@ -110,7 +116,8 @@ impl<'c> Run<'c> {
             None => MetricsLog::create(&folder.metrics())?,
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
-        Ok((Self { config, folder, plugins, trainer, evaluator, state, log, progress }, data))
+        let run = Self { config, folder, plugins, device, why_cpu, memory, trainer, evaluator, state, log, progress };
+        Ok((run, data))
     }
 
     /// Steps to the end, then the final report.
@@ -156,7 +163,7 @@ impl<'c> Run<'c> {
     fn steps(&mut self, data: &Dataset, batches: &mut Ahead<'_, '_>, started: Instant) -> Result<Trained> {
         let train = &self.config.train;
         let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
-        let peak = crate::ops::measure_peak(self.trainer.model.engine());
+        let peak = measure_peak(self.trainer.model.engine())?;
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let asked = Instant::now();
@@ -166,7 +173,7 @@ impl<'c> Run<'c> {
             trained.data_wait += data_wait;
             // forward, backward, update
             let begun = Instant::now();
-            let report = match keep_awake(|| self.trainer.step(self.state.step, &micro_batches)) {
+            let report = match keep_awake(&self.device, || self.trainer.step(self.state.step, &micro_batches)) {
                 Ok(report) => report,
                 Err(error) => return Err(self.keep_for_replay(data, error)),
             };
@@ -211,7 +218,17 @@ impl<'c> Run<'c> {
             self.tokens_per_step(),
             config.train.steps,
         ));
-        if config.train.precision == Precision::Bf16 && !has_bf16() {
+        self.why_cpu.iter().for_each(|why| self.progress.message(why));
+        if let Device::Gpu(gpu) = &self.device {
+            let gib = |bytes: f64| bytes / f64::from(1 << 30);
+            self.progress.message(&format!(
+                "device: {} ({}), about {:.1} of {:.1} GiB needed",
+                gpu.place(),
+                gpu.name(),
+                gib(self.memory.total()),
+                gib(gpu.memory().map_or(0.0, |memory| memory.total as f64))
+            ));
+        } else if config.train.precision == Precision::Bf16 && !has_bf16() {
             self.progress.message(
                 "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster",
             );

@@ -2,12 +2,14 @@
 
 use crate::config::RunConfig;
 use crate::data::Batch;
-use crate::loss::{Program, Ratio};
-use crate::model::{Dropout, Tokens, Transformer};
+use crate::loss::{Program, Ratio, Totals};
+use crate::model::{COLUMNS, Dropout, PlacedBatch, Transformer};
+use crate::ops::update::{Outcome, Step};
+use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
 use crate::random::Stream;
 use crate::{Error, Result};
-use candle_core::Tensor;
+use std::sync::Arc;
 
 /// Everything that a step changes or needs.
 pub struct Trainer {
@@ -16,9 +18,13 @@ pub struct Trainer {
     /// The optimizer with its state.
     pub optimizer: Optimizer,
     loss: Program,
+    totals: Totals,
     dropout: Stream,
     /// `[rows, C]`: gradient of the last hidden states; made at the first step.
     dhidden: Option<Tensor>,
+    /// On a GPU: where batches arrive, made at the first step, and the launches of a micro-batch.
+    inbox: Option<Inbox>,
+    replay: Replay,
     config: RunConfig,
 }
 
@@ -36,15 +42,19 @@ pub struct StepReport {
 }
 
 impl Trainer {
-    /// A new network and optimizer for a vocabulary of `vocab` tokens.
-    pub fn new(config: &RunConfig, vocab: usize, loss: Program) -> Result<Self> {
+    /// A new network and optimizer on `device` for a vocabulary of `vocab` tokens.
+    pub fn new(config: &RunConfig, vocab: usize, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
-        let model = Transformer::new(&config.model, vocab, train.precision, config.run.seed, train.recompute)?;
+        let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
+        let model = Transformer::new(&config.model, vocab, engine, config.run.seed, train.recompute)?;
         Ok(Self {
-            optimizer: Optimizer::new(&config.optimizer, model.params())?,
+            optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
+            totals: Totals::new(model.engine(), loss.outputs().len())?,
             dropout: Stream::new(config.run.seed, "dropout"),
             loss,
             dhidden: None,
+            inbox: None,
+            replay: Replay::default(),
             config: config.clone(),
             model,
         })
@@ -58,68 +68,105 @@ impl Trainer {
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
     /// are cut. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
     pub fn step(&mut self, step: u64, micro_batches: &[Batch]) -> Result<StepReport> {
-        self.model.params().zero_grads()?;
-        let mut totals = vec![Ratio::default(); self.output_names().len()];
-        let mut tokens = 0;
-        for (i, batch) in micro_batches.iter().enumerate() {
-            let micro_batch = step * micro_batches.len() as u64 + i as u64;
-            let ratios = self.accumulate(step, micro_batch, batch)?;
-            totals.iter_mut().zip(ratios).for_each(|(total, ratio)| *total += ratio);
-            tokens += batch.targets.len();
+        for batch in micro_batches {
+            self.loss.check(batch, self.model.vocab())?;
         }
-        let weight = totals[0].weight;
-        if weight == 0.0 {
-            return Err(Error::run(format!("step {step}: no row of the batch counts (the loss has weight 0)")));
-        }
-        let loss = totals[0].value();
-        let grad_norm = self.optimizer.grad_norm(self.model.engine())? / weight.abs();
-        if !loss.is_finite() || !grad_norm.is_finite() {
-            return Err(Error::run(format!(
-                "step {step}: loss is {loss} and the norm of the gradient {grad_norm}, expected finite numbers; nothing was \
-                 updated; lower optimizer.lr or train.clip, or look for the cause in the loss plugin"
-            )));
-        }
-        if step == 0 {
-            self.check_gradients()?;
+        self.optimizer.zero_gradients(self.model.engine())?;
+        self.totals.clear()?;
+        let first = step * micro_batches.len() as u64;
+        match self.model.engine().device().clone() {
+            Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches)?,
+            Device::Gpu(gpu) => self.accumulate_on_gpu(&gpu, step, first, micro_batches)?,
         }
         let share = self.config.schedule.share(step, self.config.train.steps);
         let lr = share * self.optimizer.peak_lr();
-        self.optimizer.update(self.model.engine(), step + 1, lr, self.clip_factor(grad_norm) / weight)?;
-        Ok(StepReport { outputs: totals.iter().map(Ratio::value).collect(), grad_norm, lr, tokens })
+        let constants = Step { number: step + 1, lr, clip: self.config.train.clip };
+        self.optimizer.judge(self.model.engine(), &self.totals.loss(), &constants)?;
+        if step == 0 {
+            check_finite(step, &self.optimizer.outcome()?)?;
+            self.check_gradients()?;
+        }
+        self.optimizer.update(self.model.engine(), &constants)?;
+        let outcome = self.optimizer.outcome()?;
+        check_finite(step, &outcome)?;
+        let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
+        let tokens = micro_batches.iter().map(|batch| batch.targets.len()).sum();
+        Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens })
     }
 
-    /// Adds the gradients of one micro-batch; returns the sums and weights of the loss's outputs.
-    fn accumulate(&mut self, step: u64, micro_batch: u64, batch: &Batch) -> Result<Vec<Ratio>> {
-        let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: batch.context };
+    fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
+        for (batch, micro_batch) in micro_batches.iter().zip(first..) {
+            let placed = PlacedBatch::new(self.model.engine(), batch)?;
+            self.accumulate(step, micro_batch, &placed)?;
+        }
+        Ok(())
+    }
+
+    /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
+    /// as nothing moves.
+    fn accumulate_on_gpu(&mut self, gpu: &Arc<Gpu>, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
+        let Some(rows) = micro_batches.first().map(|batch| batch.targets.len()) else { return Ok(()) };
+        let mut inbox = match self.inbox.take() {
+            Some(inbox) if inbox.fits(COLUMNS, rows) => inbox,
+            _ => Inbox::new(gpu, COLUMNS, rows)?,
+        };
+        inbox.send(&PlacedBatch::bits(&micro_batches[0]))?;
+        gpu.step(step)?;
+        let mut replay = std::mem::take(&mut self.replay);
+        for (i, batch) in micro_batches.iter().enumerate() {
+            inbox.receive(1)?;
+            if let Some(next) = micro_batches.get(i + 1) {
+                inbox.send(&PlacedBatch::bits(next))?;
+            }
+            let placed = PlacedBatch::received(&inbox, batch);
+            self.model.check(&placed.tokens())?;
+            let micro_batch = first + i as u64;
+            gpu.micro_batch(micro_batch)?;
+            let key = [self.model.generation(), rows as u64, batch.context as u64, inbox.column(0).pointer()];
+            replay.run(gpu, &key, || self.accumulate(step, micro_batch, &placed))?;
+        }
+        self.replay = replay;
+        self.inbox = Some(inbox);
+        Ok(())
+    }
+
+    /// Adds the gradients of one micro-batch, and the sums and weights of the loss's outputs.
+    fn accumulate(&mut self, step: u64, micro_batch: u64, placed: &PlacedBatch<'_>) -> Result<()> {
+        let tokens = placed.tokens();
         let dropout = Some(Dropout { stream: self.dropout, micro_batch });
         let hidden = self.model.forward(&tokens, dropout)?;
         let dhidden = match self.dhidden.take() {
             Some(kept) if kept.shape() == hidden.shape() => kept,
             _ => hidden.zeros_like()?,
         };
-        let ratios = self.loss.backward(self.model.engine(), &hidden, self.model.head(), batch, step, &dhidden)?;
+        let (engine, head) = (self.model.engine(), self.model.head());
+        self.loss.backward(engine, &hidden, head, placed, step, &dhidden, &mut self.totals)?;
         self.model.backward(&tokens, dropout, &dhidden)?;
         self.dhidden = Some(dhidden);
-        Ok(ratios)
-    }
-
-    /// As PyTorch's `clip_grad_norm_`.
-    fn clip_factor(&self, grad_norm: f64) -> f64 {
-        let clip = self.config.train.clip;
-        if clip > 0.0 { (clip / (grad_norm + 1e-6)).min(1.0) } else { 1.0 }
+        Ok(())
     }
 
     /// A parameter without a gradient would silently never learn: stop before the first update instead.
     fn check_gradients(&self) -> Result<()> {
-        for (name, param) in self.model.params().iter() {
-            let square = crate::ops::update::sum_of_squares(self.model.engine(), &param.grad)?;
-            if square == 0.0 {
-                return Err(Error::plugin(format!(
-                    "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on \
-                     the logits of every row?"
-                )));
-            }
+        let norms = self.optimizer.gradient_norms(self.model.engine())?;
+        match norms.iter().find(|(_, norm)| *norm == 0.0) {
+            Some((name, _)) => Err(Error::plugin(format!(
+                "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on the                  logits of every row?"
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn check_finite(step: u64, outcome: &Outcome) -> Result<()> {
+    let Outcome { loss, weight, grad_norm } = *outcome;
+    if weight == 0.0 {
+        return Err(Error::run(format!("step {step}: no row of the batch counts (the loss has weight 0)")));
+    }
+    if outcome.is_finite() {
+        return Ok(());
+    }
+    Err(Error::run(format!(
+        "step {step}: loss is {loss} and the norm of the gradient {grad_norm}, expected finite numbers; nothing was updated;          lower optimizer.lr or train.clip, or look for the cause in the loss plugin"
+    )))
 }

@@ -10,14 +10,14 @@
 //! head_width. With fewer key and value heads than query heads, heads / kv_heads neighbouring query heads share one
 //! (grouped-query attention, Ainslie et al., arXiv 2305.13245).
 
+mod gpu;
 mod head;
 mod softmax;
 
 use super::cpu::{with_slices, with_type};
 use super::dropout::Mask;
-use super::{Engine, Float, Matrix, OpGroup, Threads, Write, matmul};
+use super::{Column, Engine, Float, Matrix, OpGroup, Tensor, Threads, Write, matmul};
 use crate::{Error, Result};
-use candle_core::Tensor;
 use head::{Columns, Head, HeadMask};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -100,12 +100,12 @@ fn documents(positions: &[u32]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-fn check(positions: &[u32], qkv: &Tensor) -> Result<()> {
-    let rows = qkv.dim(0)?;
-    if positions.len() == rows {
+fn check(positions: &Column<'_, u32>, qkv: &Tensor) -> Result<()> {
+    let (rows, n) = (qkv.dim(0)?, positions.host().len());
+    if n == rows {
         return Ok(());
     }
-    Err(Error::run(format!("attention: expected a position for each of {rows} rows, got {}", positions.len())))
+    Err(Error::run(format!("attention: expected a position for each of {rows} rows, got {n}")))
 }
 
 /// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `positions` `[rows]`
@@ -113,7 +113,7 @@ fn check(positions: &[u32], qkv: &Tensor) -> Result<()> {
 pub fn forward(
     engine: &Engine,
     qkv: &Tensor,
-    positions: &[u32],
+    positions: &Column<'_, u32>,
     shape: Shape,
     dropout: Option<&Mask>,
     out: &Tensor,
@@ -121,6 +121,10 @@ pub fn forward(
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
     check(positions, qkv)?;
+    if let Some(gpu) = engine.gpu() {
+        return gpu::Attention::new(gpu, qkv, positions, shape, dropout)?.forward(out, log_sum_exp);
+    }
+    let positions = positions.host();
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [out, log_sum_exp], |[qkv], [out, log_sum_exp]| {
         let Shape { length, heads, head_width: d, .. } = shape;
         let sequences = out.par_chunks_exact_mut(length * heads * d);
@@ -151,13 +155,17 @@ pub fn backward(
     qkv: &Tensor,
     out: &Tensor,
     log_sum_exp: &Tensor,
-    positions: &[u32],
+    positions: &Column<'_, u32>,
     shape: Shape,
     dropout: Option<&Mask>,
     dqkv: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
     check(positions, qkv)?;
+    if let Some(gpu) = engine.gpu() {
+        return gpu::Attention::new(gpu, qkv, positions, shape, dropout)?.backward(dout, out, log_sum_exp, dqkv);
+    }
+    let positions = positions.host();
     let reads = [dout, qkv, out, log_sum_exp];
     with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |[dout, qkv, out, log_sum_exp], [dqkv]| {
         let row = shape.qkv_width();
@@ -239,6 +247,9 @@ pub fn cached(
     out: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
+    if let Some(gpu) = engine.gpu() {
+        return gpu::cached(gpu, qkv, shape, position, cache, out);
+    }
     with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [cache, out], |[qkv], [cache, out]| {
         let Shape { kv_heads, head_width: d, .. } = shape;
         let (group, row, seen) = (shape.group(), 2 * kv_heads * d, position + 1);

@@ -1,6 +1,6 @@
 //! Rust plugins: through cargo.
 
-use super::super::dirs;
+use crate::dirs;
 use super::tool::output;
 use super::{Forms, component, install, read};
 use crate::{Error, Result};

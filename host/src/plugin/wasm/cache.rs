@@ -5,7 +5,7 @@
 //! kind is a miss: it is compiled again and replaced. Nothing here fails: without a usable directory, every component
 //! is compiled.
 
-use super::super::dirs;
+use crate::dirs;
 use std::fs::{self, File, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};

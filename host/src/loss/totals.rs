@@ -1,0 +1,56 @@
+//! What a program's outputs come to over several batches.
+
+use super::Ratio;
+use crate::Result;
+use crate::ops::update::LossTotal;
+use crate::ops::{Engine, Tensor};
+use candle_core::DType;
+
+/// Sums and weights of a program's outputs, where they are computed: batches are added without waiting for a GPU.
+#[derive(Debug, Clone)]
+pub struct Totals {
+    host: Vec<Ratio>,
+    /// `[outputs, 2]` f64 on a GPU.
+    device: Option<Tensor>,
+}
+
+impl Totals {
+    /// Zeros for `n` outputs.
+    pub fn new(engine: &Engine, n: usize) -> Result<Self> {
+        let zeros = |gpu: &std::sync::Arc<_>| {
+            Tensor::zeros((n, 2), DType::F64, &crate::ops::Device::Gpu(std::sync::Arc::clone(gpu)))
+        };
+        Ok(Self { host: vec![Ratio::default(); n], device: engine.gpu().map(zeros).transpose()? })
+    }
+
+    /// Back to zero.
+    pub fn clear(&mut self) -> Result<()> {
+        self.host.fill(Ratio::default());
+        self.device.as_ref().map_or(Ok(()), crate::ops::add::zero)
+    }
+
+    /// Adds a batch that was computed on the CPU.
+    pub(super) fn add(&mut self, batch: Vec<Ratio>) {
+        self.host.iter_mut().zip(batch).for_each(|(total, ratio)| *total += ratio);
+    }
+
+    /// Where kernels add to.
+    pub(crate) fn device(&self) -> Option<&Tensor> {
+        self.device.as_ref()
+    }
+
+    /// The first output, for the optimizer.
+    pub fn loss(&self) -> LossTotal {
+        match &self.device {
+            Some(device) => LossTotal::Gpu(device.clone()),
+            None => LossTotal::Cpu { sum: self.host[0].sum, weight: self.host[0].weight },
+        }
+    }
+
+    /// Sum and weight of each output; of a GPU once everything launched has run.
+    pub fn read(&self) -> Result<Vec<Ratio>> {
+        let Some(device) = &self.device else { return Ok(self.host.clone()) };
+        let values = device.to_vec()?;
+        Ok(values.chunks_exact(2).map(|pair| Ratio { sum: pair[0], weight: pair[1] }).collect())
+    }
+}

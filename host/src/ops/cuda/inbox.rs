@@ -1,0 +1,93 @@
+//! Where batches arrive: copied from page-locked memory on a stream of their own while the GPU computes.
+
+use super::memory::{Array, Memory};
+use super::{Gpu, driver_error};
+use crate::Result;
+use crate::ops::Tensor;
+use candle_core::DType;
+use cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice, result};
+use std::sync::Arc;
+
+/// Columns of a batch, four bytes a row each. Two batches may be on their way; the one that is computed with lies in
+/// tensors that never move, so that a captured graph of launches finds every batch in the same place.
+pub struct Inbox {
+    gpu: Arc<Gpu>,
+    copies: Arc<CudaStream>,
+    slots: [Slot; 2],
+    /// The slot that is filled next.
+    next: usize,
+    /// `[columns, rows]`
+    current: Array,
+    columns: usize,
+    rows: usize,
+}
+
+struct Slot {
+    host: PinnedHostSlice<u32>,
+    device: Memory,
+    /// The copy to the device is complete.
+    arrived: CudaEvent,
+    /// The device's copy has been taken over.
+    taken: CudaEvent,
+}
+
+impl Inbox {
+    /// For batches of `rows` rows with `columns` columns.
+    pub fn new(gpu: &Arc<Gpu>, columns: usize, rows: usize) -> Result<Self> {
+        let fail = |error| driver_error("make room for batches", error);
+        let slot = || {
+            // SAFETY: `send` writes all of it before it is read.
+            let host = unsafe { gpu.context.alloc_pinned::<u32>(columns * rows) }.map_err(fail)?;
+            let event = || gpu.context.new_event(None).map_err(fail);
+            Result::Ok(Slot { host, device: Memory::new(gpu, 4 * columns * rows)?, arrived: event()?, taken: event()? })
+        };
+        let slots = [slot()?, slot()?];
+        // The other stream may write as soon as the memory exists.
+        gpu.synchronize()?;
+        Ok(Self {
+            copies: gpu.context.new_stream().map_err(fail)?,
+            current: Array::zeros(gpu, (columns, rows).into(), DType::U32)?,
+            gpu: gpu.clone(),
+            slots,
+            next: 0,
+            columns,
+            rows,
+        })
+    }
+
+    /// Whether batches of this size fit.
+    pub fn fits(&self, columns: usize, rows: usize) -> bool {
+        (self.columns, self.rows) == (columns, rows)
+    }
+
+    /// Puts a batch on its way: the bits of `[rows]` numbers per column. At most two are on their way at a time.
+    pub fn send(&mut self, columns: &[&[u32]]) -> Result<()> {
+        let fail = |error| driver_error("copy a batch to the GPU", error);
+        let slot = &mut self.slots[self.next];
+        self.next = 1 - self.next;
+        // Page-locked memory must not change before the copy from it is complete.
+        slot.arrived.synchronize().map_err(fail)?;
+        let host = slot.host.as_mut_slice().map_err(fail)?;
+        for (target, column) in host.chunks_exact_mut(self.rows).zip(columns) {
+            target.copy_from_slice(column);
+        }
+        self.copies.wait(&slot.taken).map_err(fail)?;
+        // SAFETY: both have `columns · rows` numbers of 4 bytes; the host's stay until `arrived`.
+        unsafe { result::memcpy_htod_async(slot.device.pointer(), host, self.copies.cu_stream()) }.map_err(fail)?;
+        slot.arrived.record(&self.copies).map_err(fail)
+    }
+
+    /// The batch that was sent first becomes the current one, in the order of the GPU's stream.
+    pub fn receive(&mut self, on_their_way: usize) -> Result<()> {
+        let fail = |error| driver_error("take over a batch", error);
+        let slot = &self.slots[(self.next + 2 - on_their_way) % 2];
+        self.gpu.stream.wait(&slot.arrived).map_err(fail)?;
+        self.gpu.copy(slot.device.pointer(), self.current.pointer(), 4 * self.columns * self.rows)?;
+        slot.taken.record(&self.gpu.stream).map_err(fail)
+    }
+
+    /// Column `index` of the current batch, `[rows]`.
+    pub fn column(&self, index: usize) -> Tensor {
+        self.current.narrow(index, 1).into()
+    }
+}
