@@ -34,7 +34,7 @@ mod small;
 mod split;
 mod totals;
 
-pub(crate) use head::bytes_on_gpu;
+pub(crate) use cuda::bytes_on_gpu;
 pub use run::{Head, HeadGradient, LossBatch};
 pub use totals::Totals;
 

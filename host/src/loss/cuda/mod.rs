@@ -9,7 +9,9 @@ mod emit;
 mod flow;
 mod layout;
 mod rows;
+mod run;
 mod small;
 mod text;
 
-pub(super) use emit::{Format, Sizes, sizes, source, threads};
+pub(super) use run::{Arguments, Compiled};
+pub(crate) use run::bytes_on_gpu;
