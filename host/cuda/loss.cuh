@@ -77,6 +77,9 @@ __device__ inline float lowest(float) { return -3.402823466385288598117041834845
 __device__ inline double lowest(double) { return -1.7976931348623157e308; }
 #define LOWEST lowest(S())
 
+// The larger that is a number.
+__device__ inline S larger(S x, S y) { return y > x ? y : x; }
+
 // bf16, to the nearest, ties to even.
 __device__ inline void store(unsigned short *out, float x) {
 #ifdef TRAINYARD_EMULATED
@@ -111,11 +114,38 @@ __device__ inline S element(const S *row, S index, i64 vocab) {
     return at >= 0 ? row[at] : S(0) / S(0);
 }
 
-// Calls `body(j, in, out)` for UNROLL vectors of elements from j on, `blockDim.x` vectors apart. All loads come first.
-template <int UNROLL, int INPUTS, int OUTPUTS, typename Out, typename Body>
-__device__ __forceinline__ void sweep_vectors(const Rows<const S, INPUTS> &from, const Rows<Out, OUTPUTS> &to, i64 j,
-                                              Body &body) {
+// The largest of some numbers and the sum of e^(x - largest), COUNT times, in one go: the sum is scaled where a larger
+// number is found (Milakov and Gimelshein 2018, arXiv 1805.02867).
+template <int COUNT> struct Softmaxes {
+    S max[COUNT > 0 ? COUNT : 1], sum[COUNT > 0 ? COUNT : 1];
+
+    __device__ Softmaxes() {
+        for (int k = 0; k < COUNT; k++) max[k] = LOWEST, sum[k] = S(0);
+    }
+    // Takes N numbers x[k] for each k.
+    template <int N> __device__ __forceinline__ void take(const S (*x)[N]) {
+#pragma unroll
+        for (int k = 0; k < COUNT; k++) {
+            S largest = max[k];
+#pragma unroll
+            for (int i = 0; i < N; i++) largest = larger(largest, x[k][i]);
+            if (largest > max[k]) {
+                sum[k] = multiply(sum[k], exp_subtract(max[k], largest));
+                max[k] = largest;
+            }
+#pragma unroll
+            for (int i = 0; i < N; i++) sum[k] += exp_subtract(x[k][i], max[k]);
+        }
+    }
+};
+
+// Calls `body(j, in, out, x)` for UNROLL vectors of elements from j on, `blockDim.x` vectors apart. All loads come
+// first.
+template <int UNROLL, int INPUTS, int OUTPUTS, int COUNT, typename Out, typename Body>
+__device__ __forceinline__ void sweep_vectors(const Rows<const S, INPUTS> &from, const Rows<Out, OUTPUTS> &to,
+                                              Softmaxes<COUNT> &softmaxes, i64 j, Body &body) {
     Vector<S> in[UNROLL][INPUTS > 0 ? INPUTS : 1];
+    S x[COUNT > 0 ? COUNT : 1][UNROLL * WIDTH];
 #pragma unroll
     for (int u = 0; u < UNROLL; u++) {
 #pragma unroll
@@ -129,35 +159,41 @@ __device__ __forceinline__ void sweep_vectors(const Rows<const S, INPUTS> &from,
         Vector<Out> out[OUTPUTS > 0 ? OUTPUTS : 1];
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) {
-            S inputs[INPUTS > 0 ? INPUTS : 1], outputs[OUTPUTS > 0 ? OUTPUTS : 1];
+            S inputs[INPUTS > 0 ? INPUTS : 1], outputs[OUTPUTS > 0 ? OUTPUTS : 1], terms[COUNT > 0 ? COUNT : 1];
 #pragma unroll
             for (int k = 0; k < INPUTS; k++) inputs[k] = in[u][k].at[e];
-            body(at + e, inputs, outputs);
+            body(at + e, inputs, outputs, terms);
 #pragma unroll
             for (int k = 0; k < OUTPUTS; k++) store(&out[k].at[e], outputs[k]);
+#pragma unroll
+            for (int k = 0; k < COUNT; k++) x[k][u * WIDTH + e] = terms[k];
         }
 #pragma unroll
         for (int k = 0; k < OUTPUTS; k++) *reinterpret_cast<Vector<Out> *>(to.at[k] + at) = out[k];
     }
+    softmaxes.template take<UNROLL * WIDTH>(x);
 }
 
-// Calls `body(j, in, out)` for every element j of a row, by all threads of the block: `in` has the elements of the rows
-// `from`, what is put into `out` is written to the rows `to`. Rows begin at multiples of 16 bytes. Every element has
-// the same thread in every sweep, and a thread's elements come in rising order.
-template <int UNROLL, int INPUTS, int OUTPUTS, typename Out, typename Body>
-__device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTPUTS> to, i64 vocab, Body body) {
+// Calls `body(j, in, out, x)` for every element j of a row, by all threads of the block: `in` has the elements of the
+// rows `from`, what is put into `out` is written to the rows `to`, what is put into `x` is taken by `softmaxes`. Rows
+// begin at multiples of 16 bytes. Every element has the same thread in every sweep, and a thread's elements come in
+// rising order.
+template <int UNROLL, int INPUTS, int OUTPUTS, typename Out, int COUNT, typename Body>
+__device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTPUTS> to, i64 vocab,
+                                      Softmaxes<COUNT> &softmaxes, Body body) {
     i64 step = (i64)WIDTH * blockDim.x, whole = vocab / WIDTH * WIDTH;
     i64 j = (i64)WIDTH * threadIdx.x;
     for (; j + (UNROLL - 1) * step < whole; j += UNROLL * step) {
-        sweep_vectors<UNROLL, INPUTS, OUTPUTS, Out>(from, to, j, body);
+        sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
     }
-    for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, Out>(from, to, j, body);
+    for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
     j = whole + threadIdx.x;
     if (j < vocab) {
-        S in[INPUTS > 0 ? INPUTS : 1], out[OUTPUTS > 0 ? OUTPUTS : 1];
+        S in[INPUTS > 0 ? INPUTS : 1], out[OUTPUTS > 0 ? OUTPUTS : 1], x[COUNT > 0 ? COUNT : 1][1];
         for (int k = 0; k < INPUTS; k++) in[k] = from.at[k][j];
-        body(j, in, out);
+        body(j, in, out, &x[0][0]);
         for (int k = 0; k < OUTPUTS; k++) store(to.at[k] + j, out[k]);
+        softmaxes.template take<1>(x);
     }
 }
 
@@ -177,9 +213,6 @@ template <typename T> __device__ inline T sum_over_block(T x) {
 
 // A row of any length costs no digits: the sums of the threads are added in 64 bits.
 __device__ inline S block_sum(S x) { return S(sum_over_block((double)x)); }
-
-// The larger that is a number.
-__device__ inline S larger(S x, S y) { return y > x ? y : x; }
 
 __device__ inline S block_max(S x) {
     __shared__ S of_warp[32];

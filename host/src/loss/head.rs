@@ -21,7 +21,12 @@ impl Program {
     ) -> Result<()> {
         let batch = placed.batch;
         if let Some(gpu) = engine.gpu() {
-            return self.run_on_gpu(engine, gpu, totals, Arguments { hidden, head, batch: placed, step, dhidden: None });
+            return self.run_on_gpu(
+                engine,
+                gpu,
+                totals,
+                Arguments { hidden, head, batch: placed, step, dhidden: None },
+            );
         }
         with_type!(hidden, T => with_slices::<T, 2, 0>([hidden, &head.value], [], |[hidden, weight], []| {
             let head = slices(hidden, weight, batch);
@@ -58,13 +63,7 @@ impl Program {
         ))
     }
 
-    fn run_on_gpu(
-        &self,
-        engine: &Engine,
-        gpu: &Arc<Gpu>,
-        totals: &Totals,
-        arguments: Arguments<'_>,
-    ) -> Result<()> {
+    fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &Totals, arguments: Arguments<'_>) -> Result<()> {
         let _timer = engine.time(OpGroup::Loss);
         let totals = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
         let plan = if arguments.dhidden.is_some() { &self.training } else { &self.forward };

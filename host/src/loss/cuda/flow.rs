@@ -40,9 +40,19 @@ pub(super) struct Value {
     pub slot: Option<usize>,
 }
 
+/// The largest element of a value and the sum of e^(element - largest), in one sweep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Softmax {
+    pub of: Operand,
+    /// Registers.
+    pub max: usize,
+    pub sum: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct FlowSweep {
     pub reductions: Vec<(Reduction, Operand, usize)>,
+    pub softmaxes: Vec<Softmax>,
     pub gradient: Option<Operand>,
     /// Stored values and the logits that it loads, in order.
     pub loads: Vec<usize>,
@@ -89,6 +99,7 @@ impl Flow {
             let gradient = Some(Operand::Value(LOGITS_VALUE));
             flow.sweeps.push(FlowSweep { gradient, ..FlowSweep::default() });
         }
+        flow.find_softmaxes();
         flow.store();
         for sweep in 0..flow.sweeps.len() {
             flow.demand(sweep);
@@ -148,6 +159,30 @@ impl Flow {
         self.values.len() - 1
     }
 
+    /// Sums of exponentials move to the sweep that finds the maximum. Whether they do depends on nothing else: a loss
+    /// is the same bits with and without its gradient.
+    fn find_softmaxes(&mut self) {
+        for later in 1..self.sweeps.len() {
+            for reduction in std::mem::take(&mut self.sweeps[later].reductions) {
+                let found = self.maximum_before(later, reduction);
+                let Some((sweep, softmax)) = found else {
+                    self.sweeps[later].reductions.push(reduction);
+                    continue;
+                };
+                self.sweeps[sweep].reductions.retain(|&(_, _, register)| register != softmax.max);
+                self.sweeps[sweep].softmaxes.push(softmax);
+            }
+        }
+    }
+
+    fn maximum_before(&self, later: usize, reduction: (Reduction, Operand, usize)) -> Option<(usize, Softmax)> {
+        let (Reduction::Sum, Operand::Value(exponentials), sum) = reduction else { return None };
+        let (Apply::Binary(Binary::ExpSub), inputs) = self.values[exponentials].apply.as_ref()? else { return None };
+        let [of, Operand::Register(max)] = inputs[..] else { return None };
+        let sweep = (0..later).find(|&sweep| self.sweeps[sweep].reductions.contains(&(Reduction::Max, of, max)))?;
+        Some((sweep, Softmax { of, max, sum }))
+    }
+
     /// Decides what is stored: what a later sweep uses and what takes long.
     fn store(&mut self) {
         let mut last_use: Vec<usize> = self.values.iter().map(|value| value.sweep).collect();
@@ -160,7 +195,7 @@ impl Flow {
             value.inputs().iter().for_each(|&input| is_used(input, value.sweep));
         }
         for (number, sweep) in self.sweeps.iter().enumerate() {
-            sweep.reductions.iter().for_each(|&(_, of, _)| is_used(of, number));
+            sweep.reduced().for_each(|of| is_used(of, number));
             sweep.gradient.iter().for_each(|&of| is_used(of, number));
         }
         for id in 1..self.values.len() {
@@ -177,12 +212,11 @@ impl Flow {
 
     /// Lists what a sweep loads and computes, from what it must deliver.
     fn demand(&mut self, number: usize) {
-        let stores: Vec<usize> = (1..self.values.len())
-            .filter(|&id| self.values[id].is_stored && self.values[id].sweep == number)
-            .collect();
+        let stores: Vec<usize> =
+            (1..self.values.len()).filter(|&id| self.values[id].is_stored && self.values[id].sweep == number).collect();
         let sweep = &self.sweeps[number];
-        let of = sweep.reductions.iter().map(|&(_, of, _)| of).chain(sweep.gradient);
-        let roots: Vec<_> = of.chain(stores.iter().map(|&id| Operand::Value(id))).collect();
+        let roots = sweep.reduced().chain(sweep.gradient);
+        let roots: Vec<_> = roots.chain(stores.iter().map(|&id| Operand::Value(id))).collect();
         let (loads, computes) = self.closure(&roots, number);
         let sweep = &mut self.sweeps[number];
         (sweep.loads, sweep.computes, sweep.stores) = (loads, computes, stores);
@@ -233,6 +267,19 @@ impl Flow {
             }
         }
         self.n_slots = free_from.len();
+    }
+}
+
+impl FlowSweep {
+    /// What reductions read.
+    fn reduced(&self) -> impl Iterator<Item = Operand> {
+        let softmaxes = self.softmaxes.iter().map(|softmax| softmax.of);
+        self.reductions.iter().map(|&(_, of, _)| of).chain(softmaxes)
+    }
+
+    /// Whether nothing is left to be done.
+    pub fn is_empty(&self) -> bool {
+        self.reduced().next().is_none() && self.gradient.is_none() && self.stores.is_empty()
     }
 }
 

@@ -13,5 +13,5 @@ mod run;
 mod small;
 mod text;
 
-pub(super) use run::{Arguments, Compiled};
 pub(crate) use run::bytes_on_gpu;
+pub(super) use run::{Arguments, Compiled};

@@ -32,6 +32,7 @@ pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowP
             FlowStep::Gather(register, index) => {
                 lines.push(format!("const S r{register} = element(logits, r{index}, vocab);"));
             }
+            FlowStep::Sweep(sweep) if flow.sweeps[sweep].is_empty() => {}
             FlowStep::Sweep(sweep) => {
                 let is_scattered = flow.sweeps[sweep].gradient.is_some() && !program.scatter.is_empty();
                 let scatter = if is_scattered { program.scatter.as_slice() } else { &[] };
@@ -98,45 +99,65 @@ fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize
         // All threads have read what they need of the logits, which the gradient may replace.
         lines.push("__syncthreads();".into());
     }
-    let unroll = UNROLL.iter().find(|&&(_, most)| sweep.computes.len() <= most).map_or(1, |&(unroll, _)| unroll);
-    let from = sweep.loads.iter().map(|&value| pointer(flow, value)).collect::<Vec<_>>();
-    let to = match sweep.gradient {
-        Some(_) => vec!["gradient".to_owned()],
-        None => sweep.stores.iter().map(|&value| pointer(flow, value)).collect(),
-    };
-    let ty = if sweep.gradient.is_some() { "G" } else { "S" };
-    lines.push(format!(
-        "sweep<{unroll}, {}, {}, {ty}>({{{{{}}}}}, {{{{{}}}}}, vocab, [&](i64 j, const S *in, S *out) {{",
-        from.len(),
-        to.len(),
-        from.join(", "),
-        to.join(", ")
-    ));
+    lines.push(format!("Softmaxes<{}> s{number};", sweep.softmaxes.len()));
+    let arguments = arguments(flow, sweep);
+    lines.push(format!("{arguments}, vocab, s{number}, [&](i64 j, const S *in, S *out, S *terms) {{"));
     lines.extend(indented(values(flow, sweep, &sweep.loads, &sweep.computes)));
-    lines.extend(indented(reductions(sweep)));
-    match sweep.gradient {
-        Some(gradient) => lines.push(format!("    out[0] = {};", operand(gradient))),
-        None => {
-            lines.extend(sweep.stores.iter().enumerate().map(|(i, &value)| format!("    out[{i}] = v{value};")));
-        }
-    }
+    lines.extend(indented(element(sweep)));
     lines.push("});".into());
-    lines.extend(sweep.reductions.iter().map(|&(reduction, _, register)| match reduction {
-        Reduction::Sum => format!("const S r{register} = block_sum(t{register});"),
-        Reduction::Max => format!("const S r{register} = block_max(t{register});"),
-        Reduction::Argmax => format!("const S r{register} = S(block_first_largest(t{register}).index);"),
-    }));
+    lines.extend(results(sweep, number));
     lines.extend(after_scatter(scatter));
     lines
 }
 
-fn reductions(sweep: &FlowSweep) -> Vec<String> {
-    let line = |&(reduction, of, register): &(Reduction, Operand, usize)| match reduction {
+/// The call of a sweep up to the rows that it reads and writes.
+fn arguments(flow: &Flow, sweep: &FlowSweep) -> String {
+    let unroll = match sweep.softmaxes.is_empty() {
+        true => UNROLL.iter().find(|&&(_, most)| sweep.computes.len() <= most).map_or(1, |&(unroll, _)| unroll),
+        // How a sum of exponentials is grouped must not depend on what is computed beside it.
+        false => UNROLL[0].0,
+    };
+    let from = sweep.loads.iter().map(|&value| pointer(flow, value)).collect::<Vec<_>>();
+    let (ty, to) = match sweep.gradient {
+        Some(_) => ("G", vec!["gradient".to_owned()]),
+        None => ("S", sweep.stores.iter().map(|&value| pointer(flow, value)).collect()),
+    };
+    let (n_from, n_to) = (from.len(), to.len());
+    format!("sweep<{unroll}, {n_from}, {n_to}, {ty}>({{{{{}}}}}, {{{{{}}}}}", from.join(", "), to.join(", "))
+}
+
+/// What happens to the values of one element.
+fn element(sweep: &FlowSweep) -> Vec<String> {
+    let reduction = |&(reduction, of, register): &(Reduction, Operand, usize)| match reduction {
         Reduction::Sum => format!("t{register} += {};", operand(of)),
         Reduction::Max => format!("t{register} = larger(t{register}, {});", operand(of)),
         Reduction::Argmax => format!("t{register} = first_largest(t{register}, {}, j);", operand(of)),
     };
-    sweep.reductions.iter().map(line).collect()
+    let mut lines: Vec<_> = sweep.reductions.iter().map(reduction).collect();
+    let softmaxes = sweep.softmaxes.iter().enumerate();
+    lines.extend(softmaxes.map(|(i, softmax)| format!("terms[{i}] = {};", operand(softmax.of))));
+    match sweep.gradient {
+        Some(gradient) => lines.push(format!("out[0] = {};", operand(gradient))),
+        None => lines.extend(sweep.stores.iter().enumerate().map(|(i, &value)| format!("out[{i}] = v{value};"))),
+    }
+    lines
+}
+
+/// The reductions over all threads.
+fn results(sweep: &FlowSweep, number: usize) -> Vec<String> {
+    let reduction = |&(reduction, _, register): &(Reduction, Operand, usize)| match reduction {
+        Reduction::Sum => format!("const S r{register} = block_sum(t{register});"),
+        Reduction::Max => format!("const S r{register} = block_max(t{register});"),
+        Reduction::Argmax => format!("const S r{register} = S(block_first_largest(t{register}).index);"),
+    };
+    let mut lines: Vec<_> = sweep.reductions.iter().map(reduction).collect();
+    for (i, softmax) in sweep.softmaxes.iter().enumerate() {
+        let (max, sum) = (softmax.max, softmax.sum);
+        let (of_max, of_sum) = (format!("s{number}.max[{i}]"), format!("s{number}.sum[{i}]"));
+        lines.push(format!("const S r{max} = block_max({of_max});"));
+        lines.push(format!("const S r{sum} = block_sum(multiply({of_sum}, exp_subtract({of_max}, r{max})));"));
+    }
+    lines
 }
 
 /// Definitions of values for one element; `in` has the loads of the sweep.
@@ -147,9 +168,10 @@ fn values(flow: &Flow, sweep: &FlowSweep, loads: &[usize], computes: &[usize]) -
         format!("const S {} = in[{}];", operand(Operand::Value(*value)), position.expect("a sweep loads what it needs"))
     };
     let compute = |&value: &usize| {
-        let apply = flow.values[value].apply.as_ref().map(|(op, inputs)| {
-            text::apply(*op, &inputs.iter().map(|&input| operand(input)).collect::<Vec<_>>(), "S")
-        });
+        let apply = flow.values[value]
+            .apply
+            .as_ref()
+            .map(|(op, inputs)| text::apply(*op, &inputs.iter().map(|&input| operand(input)).collect::<Vec<_>>(), "S"));
         format!("const S v{value} = {};", apply.unwrap_or_default())
     };
     loads.iter().map(load).chain(computes.iter().map(compute)).collect()

@@ -213,9 +213,21 @@ impl<'r> Run<'r> {
             };
             let batch = self.arguments.batch;
             let words = arguments![
-                chunk.logits, chunk.gradient, stored.pointer(), stride, chunk.first, chunk.n, self.rows,
-                self.rows_per_sequence, self.vocab, batch.targets.pointer(), batch.weight.pointer(),
-                batch.target_bytes.pointer(), batch.position.pointer(), self.values.pointer(), self.exports.pointer(),
+                chunk.logits,
+                chunk.gradient,
+                stored.pointer(),
+                stride,
+                chunk.first,
+                chunk.n,
+                self.rows,
+                self.rows_per_sequence,
+                self.vocab,
+                batch.targets.pointer(),
+                batch.weight.pointer(),
+                batch.target_bytes.pointer(),
+                batch.position.pointer(),
+                self.values.pointer(),
+                self.exports.pointer(),
             ];
             gpu.launch_kernel(kernel, grid, words)?;
             if has_gradient {
@@ -304,12 +316,15 @@ fn at(tensor: &Tensor, element: usize) -> u64 {
 fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> Result<()> {
     let Arguments { hidden, head, batch, dhidden, .. } = *arguments;
     let (dtype, wide) = (hidden.dtype(), head.value.dtype());
-    check_gpu("loss", &[
-        (hidden, dtype, rows * width),
-        (head.as_type(dtype), dtype, vocab * width),
-        (&head.grad, wide, vocab * width),
-        (dhidden.unwrap_or(hidden), dtype, rows * width),
-    ])?;
+    check_gpu(
+        "loss",
+        &[
+            (hidden, dtype, rows * width),
+            (head.as_type(dtype), dtype, vocab * width),
+            (&head.grad, wide, vocab * width),
+            (dhidden.unwrap_or(hidden), dtype, rows * width),
+        ],
+    )?;
     let per_sequence = batch.batch.context;
     if per_sequence == 0 || rows % per_sequence != 0 {
         return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
