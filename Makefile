@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help train test lint build plugins wasm-target language-tools clean
+.PHONY: help train test lint build cuda plugins wasm-target language-tools clean
 
 CONFIG ?= configs/austen.toml
 # Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
@@ -30,6 +30,9 @@ lint: ## formatting and clippy
 
 build: ## the program, target/release/trainyard
 	cargo build --release -p trainyard
+
+cuda: ## the program with CUDA kernels, target/release/trainyard-cuda
+	home=$$(scripts/cuda-home.sh); eval "$$home"; cargo build --release -p trainyard --features cuda --bin trainyard-cuda
 
 plugins: build wasm-target ## every plugin as a WASM component and as a native library, in target/plugins/
 	for plugin in $(PLUGINS); do $(TRAINYARD) plugin build "$$plugin"; done

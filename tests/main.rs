@@ -11,6 +11,7 @@ mod config;
 mod data;
 mod dedup;
 mod develop; // list and dev
+mod device; // where the suite computes
 mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod explain; // why documents stay or go
@@ -18,6 +19,7 @@ mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
+mod gpu; // the suite on a GPU, or on the emulator of one
 mod hostile; // plugins that are broken or mean harm
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript

@@ -1,11 +1,12 @@
 //! The transformer's parts: recomputation, memory, names, what goes into `config.json`.
 
+use crate::device::{self, on, values};
 use candle_core::Tensor;
 use serde_json::json;
 use std::path::Path;
 use trainyard::config::{self, RunConfig};
 use trainyard::model::{Dropout, Tokens, Transformer};
-use trainyard::ops::Precision;
+use trainyard::ops::{self, Device, Precision};
 use trainyard::random::Stream;
 
 const VOCAB: usize = 29;
@@ -17,7 +18,7 @@ fn golden(model: &str, settings: &[&str]) -> RunConfig {
 }
 
 fn transformer(config: &RunConfig, recompute: bool) -> Transformer {
-    Transformer::new(&config.model, VOCAB, config.train.precision, 7, recompute).unwrap()
+    Transformer::new(&config.model, VOCAB, device::engine(config.train.precision), 7, recompute).unwrap()
 }
 
 /// Hidden states and gradients of all parameters after forward and backward over 3 sequences of 11 tokens.
@@ -26,16 +27,20 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     let (rows, length) = (33_u32, 11);
     let ids: Vec<u32> = (0..rows).map(|i| i * i % VOCAB as u32).collect();
     let positions: Vec<u32> = (0..rows).map(|i| i % length).collect();
-    let tokens = Tokens { ids: &ids, positions: &positions, length: length as usize };
+    let engine = device::engine(config.train.precision);
+    let tokens = Tokens::new(&engine, &ids, &positions, length as usize).unwrap();
     let dropout = Some(Dropout { stream: Stream::new(3, "dropout"), micro_batch: 5 });
     let hidden = model.forward(&tokens, dropout).unwrap();
     let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
-    let dhidden = Tensor::from_vec(dhidden, hidden.shape(), hidden.device()).unwrap().to_dtype(hidden.dtype()).unwrap();
+    let dhidden = like(&hidden, &dhidden);
     model.backward(&tokens, dropout, &dhidden).unwrap();
-    let values = |tensor: &Tensor| -> Vec<f64> {
-        tensor.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-    };
     (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
+}
+
+/// These numbers in a tensor of the shape, type and device of `tensor`.
+fn like(tensor: &ops::Tensor, values: &[f64]) -> ops::Tensor {
+    let values = Tensor::from_slice(values, tensor.shape(), &candle_core::Device::Cpu).unwrap();
+    on(&values.to_dtype(tensor.dtype()).unwrap())
 }
 
 #[test]
@@ -87,16 +92,16 @@ fn packed_documents_are_as_if_each_were_alone() {
 
 /// The hidden states of a forward; gradients are added to those of the model.
 fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
-    let tokens = Tokens { ids, positions, length };
+    let engine = device::engine(Precision::F64);
+    let tokens = Tokens::new(&engine, ids, positions, length).unwrap();
     let hidden = model.forward(&tokens, None).unwrap();
-    let dhidden = Tensor::from_slice(dhidden, hidden.shape(), hidden.device()).unwrap();
-    let values = hidden.flatten_all().unwrap().to_vec1().unwrap();
+    let dhidden = like(&hidden, dhidden);
+    let result = values(&hidden);
     model.backward(&tokens, None, &dhidden).unwrap();
-    values
+    result
 }
 
 fn gradients_of(model: &Transformer) -> Vec<(String, Vec<f64>)> {
-    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
     model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect()
 }
 
@@ -124,7 +129,8 @@ fn bytes_are_known_before_anything_is_allocated() {
         let parameters = 2 * transformer(&config, false).params().n_values();
         for (precision, size) in [(Precision::F64, 8), (Precision::F32, 4), (Precision::Bf16, 4)] {
             let bytes = |training, recompute| {
-                Transformer::bytes(&config.model, VOCAB, precision, (sequences, length), training, recompute).unwrap()
+                let formats = (precision, &Device::Cpu);
+                Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), training, recompute).unwrap()
             };
             assert_eq!(bytes(true, false), ((parameters + 3 * block + fixed + gradients) * size) as u64, "{name}");
             assert_eq!(bytes(true, true), ((parameters + block + fixed + gradients) * size) as u64, "{name}");
@@ -132,7 +138,8 @@ fn bytes_are_known_before_anything_is_allocated() {
         }
         let dropout = golden(name, &["model.layers=3", "model.dropout=0.1"]);
         let bytes = |config: &RunConfig| {
-            Transformer::bytes(&config.model, VOCAB, Precision::F32, (sequences, length), true, false).unwrap()
+            let formats = (Precision::F32, &Device::Cpu);
+            Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), true, false).unwrap()
         };
         assert_eq!(bytes(&dropout) - bytes(&config), (rows * c * 4) as u64);
     }

@@ -6,16 +6,22 @@ mod pointwise;
 mod rotary;
 mod threads;
 
+use crate::device::{self, on, zeros};
 use crate::reference;
 use candle_core::{DType, Device, Tensor, Var};
 use trainyard::ops::attention::{Shape, Span};
-use trainyard::ops::{Engine, Precision, add, gelu, gelu::Gelu, linear, linear::Layout};
+use trainyard::ops::{self, Column, Engine, Precision, add, gelu, gelu::Gelu, linear, linear::Layout};
 use trainyard::random::Stream;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn engine() -> Engine {
-    Engine::new(Precision::F32)
+    device::engine(Precision::F32)
+}
+
+/// One number per row, where the tests compute.
+fn column(numbers: &[u32]) -> Column<'_, u32> {
+    Column::new(&engine(), numbers).unwrap()
 }
 
 fn random(name: &str, shape: &[usize], dtype: DType) -> Tensor {
@@ -28,10 +34,6 @@ fn var(name: &str, shape: &[usize], dtype: DType) -> Var {
     Var::from_tensor(&random(name, shape, dtype)).unwrap()
 }
 
-fn zeros(shape: &[usize], dtype: DType) -> Tensor {
-    Tensor::zeros(shape, dtype, &Device::Cpu).unwrap()
-}
-
 /// As many query heads as key and value heads, causal.
 fn shape(length: usize, heads: usize, head_width: usize) -> Shape {
     Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
@@ -40,10 +42,10 @@ fn shape(length: usize, heads: usize, head_width: usize) -> Shape {
 /// Largest difference, relative to the largest expected value (at least 1e-2: tails cancel), is below 1e-5 (f32) or
 /// 1e-12 (f64).
 #[track_caller]
-fn assert_close(what: &str, got: &Tensor, expected: &Tensor) {
+fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor) {
     let limit = if got.dtype() == DType::F32 { 1e-5 } else { 1e-12 };
     let flat = |x: &Tensor| x.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
-    let (got, expected) = (flat(got), flat(expected));
+    let (got, expected) = (got.to_vec().unwrap(), flat(expected));
     assert_eq!(got.len(), expected.len(), "{what}: sizes differ");
     let scale = expected.iter().fold(1e-2_f64, |a, b| a.max(b.abs()));
     for (i, (a, b)) in got.iter().zip(&expected).enumerate() {
@@ -62,16 +64,17 @@ fn linear_equals_its_reference() -> Outcome {
             let expected = reference::linear(&x, &w, &b)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
             let out = zeros(&[rows, n_out], dtype);
-            linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &out)?;
+            let [x_on, w_on, b_on] = [&x, &w, &b].map(|tensor| on(tensor));
+            linear::forward(&engine(), &x_on, (&w_on, Layout::InOut), Some(&b_on), None, &out)?;
             assert_close("out", &out, &expected);
             let (dx, dw, db) =
-                (random("old", &[rows, n_in], dtype), zeros(&[n_in, n_out], dtype), zeros(&[n_out], dtype));
-            linear::backward(&engine(), &dy, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
+                (on(&random("old", &[rows, n_in], dtype)), zeros(&[n_in, n_out], dtype), zeros(&[n_out], dtype));
+            linear::backward(&engine(), &on(&dy), &x_on, (&w_on, Layout::InOut), &dx, &dw, Some(&db))?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
             assert_close("dw", &dw, grads.get(&w).unwrap());
             assert_close("db", &db, grads.get(&b).unwrap());
             // weights' gradients are added to, not replaced
-            linear::backward(&engine(), &dy, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
+            linear::backward(&engine(), &on(&dy), &x_on, (&w_on, Layout::InOut), &dx, &dw, Some(&db))?;
             assert_close("2 dw", &dw, &(grads.get(&w).unwrap() * 2.0)?);
         }
     }
@@ -82,10 +85,16 @@ fn linear_equals_its_reference() -> Outcome {
 fn kernels_refuse_what_they_cannot_do() -> Outcome {
     let (f32s, f64s) = (zeros(&[4], DType::F32), zeros(&[4], DType::F64));
     assert!(add::forward(&engine(), &f32s, &f32s, &f64s).is_err());
-    let integers = Tensor::zeros(4, DType::U32, &Device::Cpu)?;
-    let error = add::copy(&integers, &integers.copy()?).unwrap_err();
-    assert_eq!(error.to_string(), "training needs f32 or f64 tensors, got U32");
-    let transposed = zeros(&[2, 3], DType::F32).t()?;
-    assert!(gelu::forward(&engine(), Gelu::Tanh, &transposed, &zeros(&[3, 2], DType::F32)).is_err());
+    if device::is_cpu() {
+        let integers = zeros(&[4], DType::U32);
+        let error = add::copy(&integers, &zeros(&[4], DType::U32)).unwrap_err();
+        assert_eq!(error.to_string(), "training needs f32 or f64 tensors, got U32");
+        let transposed = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?.t()?.into();
+        assert!(gelu::forward(&engine(), Gelu::Tanh, &transposed, &zeros(&[3, 2], DType::F32)).is_err());
+    } else {
+        let on_cpu = Tensor::zeros(4, DType::F32, &Device::Cpu)?.into();
+        let error = add::forward(&engine(), &on_cpu, &f32s, &f32s).unwrap_err();
+        assert_eq!(error.to_string(), "add: a kernel of the GPU was given a tensor on the CPU");
+    }
     Ok(())
 }

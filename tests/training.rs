@@ -1,13 +1,15 @@
 //! Training against PyTorch, finite differences and itself.
 
-use candle_core::Tensor;
+use crate::device::{self, values};
+use candle_core::{Device, Tensor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use trainyard::config::{self, RunConfig};
 use trainyard::data::{Batch, Position};
-use trainyard::loss::Program;
-use trainyard::model::{Decoder, Tokens};
+use trainyard::loss::{Program, Totals};
+use trainyard::model::{Decoder, PlacedBatch};
+use trainyard::ops;
 use trainyard::train::{AVAILABLE_INPUTS, Trainer};
 use trainyard_plugin::{Builder, Graph};
 
@@ -46,14 +48,14 @@ fn cross_entropy() -> Graph {
 
 fn trainer(config: &RunConfig) -> Trainer {
     let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
-    let trainer = Trainer::new(config, VOCAB, program).unwrap();
+    let trainer = Trainer::new(config, VOCAB, program, device::device()).unwrap();
     let mut weights = BTreeMap::new();
     for (p, (name, param)) in trainer.model.params().iter().enumerate() {
         let is_norm = name.contains(".ln_") || name.contains("norm");
         let one = if is_norm && name.ends_with("weight") { 1.0 } else { 0.0 };
         let n = param.value.elem_count();
         let values: Vec<f64> = (1..=n).map(|i| (0.7 * i as f64 + p as f64).sin() / 10.0 + one).collect();
-        weights.insert(name.to_owned(), Tensor::from_vec(values, param.value.shape(), param.value.device()).unwrap());
+        weights.insert(name.to_owned(), Tensor::from_vec(values, param.value.shape(), &Device::Cpu).unwrap());
     }
     trainer.model.params().load(weights).unwrap();
     trainer
@@ -104,8 +106,7 @@ fn check_golden(model: &str, case: &str, config: &RunConfig, limit: f64) {
         );
     }
     for (name, param) in trainer.model.params().iter() {
-        let values =
-            param.value.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let values = values(&param.value);
         let expected = numbers(&golden["final"][name]);
         assert_near(&format!("sum of {name}"), values.iter().sum(), expected[0], limit * 100.0);
         assert_near(&format!("squares of {name}"), values.iter().map(|x| x * x).sum(), expected[1], limit * 100.0);
@@ -159,16 +160,18 @@ fn gradients_equal_finite_differences() {
         let mut trainer = trainer(&config);
         let batch = batch(3, 0..BATCH);
         let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
-        let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
+        let placed = PlacedBatch::new(trainer.model.engine(), &batch).unwrap();
+        let tokens = placed.tokens();
         let hidden = trainer.model.forward(&tokens, None).unwrap();
         let dhidden = hidden.zeros_like().unwrap();
-        program.backward(trainer.model.engine(), &hidden, trainer.model.head(), &batch, 0, &dhidden).unwrap();
+        let mut totals = Totals::new(trainer.model.engine(), 1).unwrap();
+        let (engine, head) = (trainer.model.engine(), trainer.model.head());
+        program.backward(engine, &hidden, head, &placed, 0, &dhidden, &mut totals).unwrap();
         trainer.model.backward(&tokens, None, &dhidden).unwrap();
         let params: Vec<_> =
             trainer.model.params().iter().map(|(name, param)| (name.to_owned(), param.clone())).collect();
         for (name, param) in params {
-            let values = param.value.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-            let gradient = param.grad.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+            let (values, gradient) = (values(&param.value), values(&param.grad));
             let stride = (values.len() / 3).max(1);
             for i in (0..values.len()).step_by(stride) {
                 let mut loss_at = |by: f64| {
@@ -176,7 +179,10 @@ fn gradients_equal_finite_differences() {
                     moved[i] += by;
                     set(&param.value, moved);
                     let hidden = trainer.model.forward(&tokens, None).unwrap();
-                    program.forward(trainer.model.engine(), &hidden, trainer.model.head(), &batch, 0).unwrap()[0].sum
+                    let (engine, head) = (trainer.model.engine(), trainer.model.head());
+                    totals.clear().unwrap();
+                    program.forward(engine, &hidden, head, &placed, 0, &mut totals).unwrap();
+                    totals.read().unwrap()[0].sum
                 };
                 let expected = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
                 set(&param.value, values.clone());
@@ -191,9 +197,8 @@ fn gradients_equal_finite_differences() {
     }
 }
 
-fn set(tensor: &Tensor, values: Vec<f64>) {
-    let new = Tensor::from_vec(values, tensor.shape(), tensor.device()).unwrap();
-    trainyard::ops::add::copy(&new, tensor).unwrap();
+fn set(tensor: &ops::Tensor, values: Vec<f64>) {
+    tensor.write(&Tensor::from_vec(values, tensor.shape(), &Device::Cpu).unwrap()).unwrap();
 }
 
 /// One batch of 4 sequences and 4 batches of 1, or 1 batch of 3 and batches of 1 and 2, train the same model.
@@ -247,9 +252,10 @@ fn cached_decoding_equals_the_forward_pass() {
 fn check_decoding(config: &RunConfig) {
     let mut trainer = trainer(config);
     let batch = batch(2, 0..1);
-    let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
-    let hidden = trainer.model.forward(&tokens, None).unwrap();
-    let expected = hidden.matmul(&trainer.model.head().value.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
+    let placed = PlacedBatch::new(trainer.model.engine(), &batch).unwrap();
+    let hidden = trainer.model.forward(&placed.tokens(), None).unwrap().to_cpu().unwrap();
+    let head = trainer.model.head().value.to_cpu().unwrap();
+    let expected = hidden.matmul(&head.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
     let mut decoder = Decoder::new(&trainer.model).unwrap();
     for (id, expected) in batch.inputs.iter().zip(expected) {
         let logits = decoder.read(*id).unwrap();
@@ -265,9 +271,9 @@ fn dropout_changes_training_and_not_evaluation() {
     let losses: Vec<f64> = (0..3).map(|step| with.step(step, &[batch(0, 0..BATCH)]).unwrap().outputs[0]).collect();
     assert_ne!(losses[0], without.step(0, &[batch(0, 0..BATCH)]).unwrap().outputs[0]);
     let batch = batch(2, 0..1);
-    let tokens = Tokens { ids: &batch.inputs, positions: &batch.position, length: CONTEXT };
-    let first = with.model.forward(&tokens, None).unwrap().to_vec2::<f64>().unwrap();
-    assert_eq!(first, with.model.forward(&tokens, None).unwrap().to_vec2::<f64>().unwrap());
+    let placed = PlacedBatch::new(with.model.engine(), &batch).unwrap();
+    let first = values(&with.model.forward(&placed.tokens(), None).unwrap());
+    assert_eq!(first, values(&with.model.forward(&placed.tokens(), None).unwrap()));
 }
 
 #[test]
@@ -275,7 +281,7 @@ fn a_loss_that_ignores_the_model_is_named_before_the_first_update() {
     let g = Builder::new();
     let graph = g.mean(g.position());
     let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
-    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program).unwrap();
+    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
     let error = trainer.step(0, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
     assert!(error.contains("has no gradient after step 1"), "{error}");
 }
@@ -285,9 +291,9 @@ fn a_step_that_is_not_finite_updates_nothing() {
     let g = Builder::new();
     let graph = g.mean(g.logits().log_softmax().gather(g.target()).log());
     let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
-    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program).unwrap();
+    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
     let values = |trainer: &Trainer| -> Vec<Vec<f64>> {
-        trainer.model.params().iter().map(|(_, p)| p.value.flatten_all().unwrap().to_vec1().unwrap()).collect()
+        trainer.model.params().iter().map(|(_, p)| device::values(&p.value)).collect()
     };
     let before = values(&trainer);
     let error = trainer.step(4, &[batch(0, 0..BATCH)]).unwrap_err().to_string();

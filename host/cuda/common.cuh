@@ -118,3 +118,21 @@ struct Dropout {
 __device__ inline Dropout dropout_mask(u64 key, const u64 *micro_batch, u64 sites, u64 site, double rate) {
     return {(u32)key, (u32)(key >> 32), *micro_batch * sites + site, (u32)(rate * 4294967296.0), 1.0 / (1.0 - rate)};
 }
+
+// N neighbouring elements, which one instruction moves as far as 16 bytes go.
+template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Pack {
+    T value[N];
+};
+
+// Pack `index` of an array. The array must begin at a multiple of 16 bytes (of sizeof(T) for N = 1).
+template <int N, typename T> __device__ inline Pack<T, N> load(const T *x, i64 index) {
+    return reinterpret_cast<const Pack<T, N> *>(x)[index];
+}
+template <int N, typename T> __device__ inline void store(T *x, i64 index, const Pack<T, N> &pack) {
+    reinterpret_cast<Pack<T, N> *>(x)[index] = pack;
+}
+
+// Whether all pointers are multiples of 16 bytes: a view may begin at any element.
+template <typename... P> __device__ inline bool aligned(const P *...pointers) {
+    return ((reinterpret_cast<u64>(pointers) | ...) & 15) == 0;
+}

@@ -1,7 +1,10 @@
 //! A graph in plain candle operations with autograd, with the logits in memory: slow, obvious, and not ours.
 
+use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
-use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
+use trainyard::data::{Batch, Position};
+use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
+use trainyard::model::{Param, PlacedBatch};
 use trainyard::ops::{Engine, Float, Precision};
 use trainyard::random::Stream;
 use trainyard_plugin::Graph;
@@ -73,6 +76,9 @@ impl Case {
         let head = Head { hidden: &hidden, weight: &weight, rows: self.rows, width: self.width, vocab: self.vocab };
         let (mut dhidden, mut dweight) = (vec![T::of(9.0); hidden.len()], vec![T::of(BEFORE); weight.len()]);
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: T::of(SCALE) };
+        if !device::is_cpu() {
+            return self.run_on_gpu::<T>(program);
+        }
         let engine = Engine::new(Precision::F32);
         let ratios = program.run(&engine, &head, &self.batch(), Some(gradient))?;
         let forward = program.run(&engine, &head, &self.batch(), None)?;
@@ -82,6 +88,41 @@ impl Case {
             ratios: ratios.iter().map(|ratio| (ratio.sum, ratio.weight)).collect(),
             hidden: back(&dhidden),
             head: back(&dweight),
+        })
+    }
+
+    /// The same on a GPU, whose gradients are those of the sum itself.
+    fn run_on_gpu<T: Float>(&self, program: &Program) -> trainyard::Result<Outcome> {
+        let engine = device::engine(if T::DTYPE == DType::F64 { Precision::F64 } else { Precision::F32 });
+        let place = |x: &[f64], rows: usize| {
+            let tensor = Tensor::from_slice(x, (rows, self.width), &Device::Cpu).unwrap();
+            device::on(&tensor.to_dtype(T::DTYPE).unwrap())
+        };
+        let (hidden, value) = (place(&self.hidden, self.rows), place(&self.head, self.vocab));
+        let (dhidden, grad) = (hidden.zeros_like()?, place(&vec![BEFORE; self.head.len()], self.vocab));
+        let head = Param { value, grad, shadow: None };
+        let batch = Batch {
+            inputs: self.target.clone(),
+            targets: self.target.clone(),
+            weight: self.weight.clone(),
+            target_bytes: self.target_bytes.clone(),
+            position: self.position.clone(),
+            sequences: self.rows / self.rows_per_sequence,
+            context: self.rows_per_sequence,
+            next: Position::default(),
+        };
+        program.check(&batch, self.vocab)?;
+        let placed = PlacedBatch::new(&engine, &batch)?;
+        let n = program.outputs().len();
+        let (mut totals, mut forward) = (Totals::new(&engine, n)?, Totals::new(&engine, n)?);
+        program.backward(&engine, &hidden, &head, &placed, STEP, &dhidden, &mut totals)?;
+        program.forward(&engine, &hidden, &head, &placed, STEP, &mut forward)?;
+        let ratios = totals.read()?;
+        assert_eq!(bits(&ratios), bits(&forward.read()?), "outputs differ with and without gradient");
+        Ok(Outcome {
+            ratios: ratios.iter().map(|ratio| (ratio.sum, ratio.weight)).collect(),
+            hidden: dhidden.to_vec()?.into_iter().map(|x| x * SCALE).collect(),
+            head: head.grad.to_vec()?.into_iter().map(|x| (x - BEFORE) * SCALE + BEFORE).collect(),
         })
     }
 

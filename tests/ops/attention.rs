@@ -1,9 +1,9 @@
 //! Attention, whole and position by position.
 
-use super::{Outcome, TYPES, assert_close, engine, random, reference, shape, var, zeros};
+use super::{Outcome, TYPES, assert_close, column, engine, on, random, reference, shape, var, zeros};
 use candle_core::{DType, Device, Tensor};
 use trainyard::ops::attention::{self, Shape, Span};
-use trainyard::ops::dropout;
+use trainyard::ops::{self, dropout};
 use trainyard::random::Stream;
 
 #[test]
@@ -55,12 +55,13 @@ fn packed_equals_reference(shape: Shape, lengths: impl Iterator<Item = usize>, d
     let dout = random("dout", &[rows, width], dtype);
     let expected = reference::packed_attention(&qkv, &document, shape)?;
     let grads = (&expected * &dout)?.sum_all()?.backward()?;
-    let out = random("old out", &[rows, width], dtype);
+    let (out, qkv_on) = (on(&random("old out", &[rows, width], dtype)), on(&qkv));
     let lse = zeros(&[rows / shape.length, shape.heads, shape.length], dtype);
-    attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
+    let positions = column(&positions);
+    attention::forward(&engine(), &qkv_on, &positions, shape, None, &out, &lse)?;
     assert_close("out", &out, &expected);
-    let dqkv = random("old", &[rows, shape.qkv_width()], dtype);
-    attention::backward(&engine(), &dout, &qkv, &out, &lse, &positions, shape, None, &dqkv)?;
+    let dqkv = on(&random("old", &[rows, shape.qkv_width()], dtype));
+    attention::backward(&engine(), &on(&dout), &qkv_on, &out, &lse, &positions, shape, None, &dqkv)?;
     assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap());
     Ok(())
 }
@@ -74,9 +75,9 @@ fn attention_is_right_for_extreme_scores() -> Outcome {
             let positions: Vec<u32> = (0..70).collect();
             let qkv = (random("qkv", &[70, shape.qkv_width()], dtype) * factor)?;
             let (out, lse) = (zeros(&[70, 32], dtype), zeros(&[1, 2, 70], dtype));
-            attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
+            attention::forward(&engine(), &on(&qkv), &column(&positions), shape, None, &out, &lse)?;
             let expected = reference::attention(&qkv, shape)?;
-            let far = ((&out - expected)?.abs()?.max_all()?.to_dtype(DType::F64)?).to_scalar::<f64>()?;
+            let far = ((out.to_cpu()? - expected)?.abs()?.max_all()?.to_dtype(DType::F64)?).to_scalar::<f64>()?;
             assert!(far <= factor * 1e-3, "off by {far}");
         }
     }
@@ -95,7 +96,7 @@ fn cached_attention_equals_its_reference() -> Outcome {
             for position in 0..length {
                 let row = qkv.narrow(0, position, 1)?.force_contiguous()?;
                 let got = zeros(&[1, shape.out_width()], dtype);
-                attention::cached(&engine(), &row, shape, position, &cache, &got)?;
+                attention::cached(&engine(), &on(&row), shape, position, &cache, &got)?;
                 assert_close("cached", &got, &expected.narrow(0, position, 1)?.force_contiguous()?);
             }
         }
@@ -118,21 +119,22 @@ fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
 fn dropout_gradient(shape: Shape, documents: [u32; 2]) -> Outcome {
     let positions: Vec<u32> = [documents, documents].concat().into_iter().flat_map(|length| 0..length).collect();
     let (rows, width, qkv_width) = (2 * shape.length, shape.out_width(), shape.qkv_width());
-    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 5, rate: 0.3 };
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 1, sites: 4, site: 1, rate: 0.3 };
     let dout = random("dout", &[rows, width], DType::F64);
-    let value = |qkv: &Tensor| -> Result<(f64, Tensor, Tensor), Box<dyn std::error::Error>> {
+    let (positions, dout_on) = (column(&positions), on(&dout));
+    let value = |qkv: &Tensor| -> Result<(f64, ops::Tensor, ops::Tensor), Box<dyn std::error::Error>> {
         let (out, lse) = (zeros(&[rows, width], DType::F64), zeros(&[2, shape.heads, shape.length], DType::F64));
-        attention::forward(&engine(), qkv, &positions, shape, Some(&mask), &out, &lse)?;
-        Ok(((&out * &dout)?.sum_all()?.to_scalar()?, out, lse))
+        attention::forward(&engine(), &on(qkv), &positions, shape, Some(&mask), &out, &lse)?;
+        Ok(((out.to_cpu()? * &dout)?.sum_all()?.to_scalar()?, out, lse))
     };
     let qkv = random("qkv", &[rows, qkv_width], DType::F64);
     let (_, out, lse) = value(&qkv)?;
     let plain = zeros(&[rows, width], DType::F64);
-    attention::forward(&engine(), &qkv, &positions, shape, None, &plain, &lse.copy()?)?;
-    assert!((&out - &plain)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
+    attention::forward(&engine(), &on(&qkv), &positions, shape, None, &plain, &lse.zeros_like()?)?;
+    assert!((out.to_cpu()? - plain.to_cpu()?)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
     let dqkv = zeros(&[rows, qkv_width], DType::F64);
-    attention::backward(&engine(), &dout, &qkv, &out, &lse, &positions, shape, Some(&mask), &dqkv)?;
-    let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.flatten_all()?.to_vec1::<f64>()?);
+    attention::backward(&engine(), &dout_on, &on(&qkv), &out, &lse, &positions, shape, Some(&mask), &dqkv)?;
+    let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.to_vec()?);
     for i in (0..flat.len()).step_by(7) {
         let moved = |by: f64| {
             let mut values = flat.clone();

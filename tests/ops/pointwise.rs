@@ -1,6 +1,7 @@
 //! Activations, embedding and dropout.
 
-use super::{Outcome, TYPES, assert_close, engine, random, reference, var, zeros};
+use super::{Outcome, TYPES, assert_close, column, engine, on, random, reference, var, zeros};
+use crate::device::values;
 use candle_core::{DType, Device, Tensor, Var};
 use trainyard::ops::{dropout, embedding, gelu, gelu::Gelu, swiglu};
 use trainyard::random::Stream;
@@ -17,10 +18,10 @@ fn gelu_equals_its_reference() -> Outcome {
                 let expected = reference(&x)?;
                 let grads = (&expected * &dy)?.sum_all()?.backward()?;
                 let out = zeros(&[n], dtype);
-                gelu::forward(&engine(), form, &x, &out)?;
+                gelu::forward(&engine(), form, &on(&x), &out)?;
                 assert_close("out", &out, &expected);
-                let dx = dy.copy()?;
-                gelu::backward(&engine(), form, &x, &dx)?;
+                let dx = on(&dy);
+                gelu::backward(&engine(), form, &on(&x), &dx)?;
                 assert_close("dx", &dx, grads.get(&x).unwrap());
             }
         }
@@ -37,7 +38,7 @@ fn the_forms_of_gelu_differ_as_they_should() -> Outcome {
         (Gelu::Tanh, [-0.0036373920817729943, -0.15428599017485606, 0.8411919906082768, 1.954597694087775]),
     ] {
         let out = zeros(&[4], DType::F64);
-        gelu::forward(&engine(), form, &x, &out)?;
+        gelu::forward(&engine(), form, &on(&x), &out)?;
         assert_close("out", &out, &Tensor::new(&expected, &Device::Cpu)?);
     }
     Ok(())
@@ -51,16 +52,16 @@ fn swiglu_equals_its_reference() -> Outcome {
             let dy = random("dy", &[rows, hidden], dtype);
             let expected = reference::swiglu(&x)?;
             let grads = (&expected * &dy)?.sum_all()?.backward()?;
-            let (out, dx) = (zeros(&[rows, hidden], dtype), random("old", &[rows, 2 * hidden], dtype));
-            swiglu::forward(&engine(), &x, &out)?;
+            let (out, dx) = (zeros(&[rows, hidden], dtype), on(&random("old", &[rows, 2 * hidden], dtype)));
+            swiglu::forward(&engine(), &on(&x), &out)?;
             assert_close("out", &out, &expected);
-            swiglu::backward(&engine(), &x, &dy, &dx)?;
+            swiglu::backward(&engine(), &on(&x), &on(&dy), &dx)?;
             assert_close("dx", &dx, grads.get(&x).unwrap());
         }
         // e^-x overflows
         let (x, out) =
             (Tensor::new(&[[-1000.0, 1000.0, 2.0, 2.0]], &Device::Cpu)?.to_dtype(dtype)?, zeros(&[1, 2], dtype));
-        swiglu::forward(&engine(), &x, &out)?;
+        swiglu::forward(&engine(), &on(&x), &out)?;
         assert_close("out", &out, &Tensor::new(&[[0.0, 2000.0]], &Device::Cpu)?);
     }
     Ok(())
@@ -79,32 +80,38 @@ fn embedding_equals_its_reference() -> Outcome {
         let expected = reference::embedding(&ids_tensor, &at_tensor, &tokens, &places)?;
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
         let out = zeros(&[18, width], dtype);
-        embedding::forward(&engine(), &ids, &tokens, Some((&at, &places)), &out)?;
+        let (ids, at) = (column(&ids), column(&at));
+        let [tokens_on, places_on, dy_on] = [&tokens, &places, &dy].map(|tensor| on(tensor));
+        embedding::forward(&engine(), &ids, &tokens_on, Some((&at, &places_on)), &out)?;
         assert_close("out", &out, &expected);
         let (dtokens, dplaces) = (zeros(&[vocab, width], dtype), zeros(&[context, width], dtype));
-        embedding::backward(&engine(), &ids, &dy, &dtokens, Some((&at, &dplaces)))?;
+        embedding::backward(&engine(), &ids, &dy_on, &dtokens, Some((&at, &dplaces)))?;
         assert_close("dtokens", &dtokens, grads.get(&tokens).unwrap());
         assert_close("dplaces", &dplaces, grads.get(&places).unwrap());
         // without positions
         let expected = tokens.index_select(&ids_tensor, 0)?;
-        embedding::forward(&engine(), &ids, &tokens, None, &out)?;
+        embedding::forward(&engine(), &ids, &tokens_on, None, &out)?;
         assert_close("out", &out, &expected);
         let again = zeros(&[vocab, width], dtype);
-        embedding::backward(&engine(), &ids, &dy, &again, None)?;
+        embedding::backward(&engine(), &ids, &dy_on, &again, None)?;
         assert_close("dtokens", &again, grads.get(&tokens).unwrap());
+        // in any order
+        let unordered = zeros(&[vocab, width], dtype);
+        embedding::backward(&engine().deterministic(false), &ids, &dy_on, &unordered, None)?;
+        assert_close("dtokens", &unordered, grads.get(&tokens).unwrap());
     }
     Ok(())
 }
 
 #[test]
 fn dropout_keeps_the_mean_and_repeats_its_mask() -> Outcome {
-    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), site: 1, rate: 0.25 };
-    let x = Tensor::ones(100_003, DType::F32, &Device::Cpu)?.force_contiguous()?;
-    let again = x.copy()?;
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 0, sites: 4, site: 1, rate: 0.25 };
+    let ones = Tensor::ones(100_003, DType::F32, &Device::Cpu)?.force_contiguous()?;
+    let (x, again) = (on(&ones), on(&ones));
     dropout::apply(&engine(), &x, &mask)?;
     dropout::apply(&engine(), &again, &mask)?;
-    let values = x.to_vec1::<f32>()?;
-    assert_eq!(values, again.to_vec1::<f32>()?);
+    let values = values(&x);
+    assert_eq!(values, again.to_vec()?);
     let zeros = values.iter().filter(|&&x| x == 0.0).count() as f64 / values.len() as f64;
     assert!((zeros - 0.25).abs() < 0.01, "share of zeros {zeros}");
     assert!(values.iter().all(|&x| x == 0.0 || (x - 4.0 / 3.0).abs() < 1e-6));

@@ -1,11 +1,13 @@
 //! No result depends on the number of threads.
 
-use super::{engine, random, shape, zeros};
-use candle_core::{DType, Tensor};
+use super::{column, engine, on, shape, zeros};
+use candle_core::DType;
+use crate::device::device;
 use trainyard::ops::attention::{self, Shape};
 use trainyard::ops::gelu::{self, Gelu};
 use trainyard::ops::rotary::{self, Table};
-use trainyard::ops::{embedding, layer_norm, linear, linear::Layout, rms_norm, swiglu, update};
+use trainyard::ops::update::{Slot, Slots};
+use trainyard::ops::{Tensor, embedding, layer_norm, linear, linear::Layout, rms_norm, swiglu};
 
 const DTYPE: DType = DType::F32;
 const ROWS: usize = 513;
@@ -14,10 +16,10 @@ const WIDTH: usize = 96;
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     for ops in [attention_and_linear, norms, pointwise] {
-        let run = |threads: usize| -> Vec<Vec<f32>> {
+        let run = |threads: usize| -> Vec<Vec<f64>> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let results = pool.install(|| ops().unwrap());
-            results.iter().map(|result| result.flatten_all().unwrap().to_vec1().unwrap()).collect()
+            results.iter().map(|result| result.to_vec().unwrap()).collect()
         };
         let one = run(1);
         assert_eq!(one, run(2));
@@ -27,13 +29,18 @@ fn results_do_not_depend_on_the_number_of_threads() {
 
 type Results = trainyard::Result<Vec<Tensor>>;
 
+fn random(name: &str, shape: &[usize], dtype: DType) -> Tensor {
+    on(&super::random(name, shape, dtype))
+}
+
 fn attention_and_linear() -> Results {
     let shape = Shape { kv_heads: 2, ..shape(171, 4, 24) };
     let n = shape.qkv_width();
     let (x, w, b) = (random("x", &[ROWS, WIDTH], DTYPE), random("w", &[WIDTH, n], DTYPE), random("b", &[n], DTYPE));
     let qkv = zeros(&[ROWS, n], DTYPE);
     linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &qkv)?;
-    let (positions, table) = ((0..ROWS as u32).collect::<Vec<_>>(), Table::new(ROWS, 24, 1e4, DTYPE)?);
+    let positions: Vec<u32> = (0..ROWS as u32).map(|i| i % 171).collect();
+    let (positions, table) = (column(&positions), Table::new(ROWS, 24, 1e4, DTYPE, &device())?);
     rotary::forward(&engine(), &qkv, &positions, shape, &table)?;
     let (out, lse) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[3, 4, 171], DTYPE));
     attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
@@ -42,8 +49,11 @@ fn attention_and_linear() -> Results {
     rotary::backward(&engine(), &dqkv, &positions, shape, &table)?;
     let (dx, dw, db) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[WIDTH, n], DTYPE), zeros(&[n], DTYPE));
     linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
-    let norm = Tensor::new(update::sum_of_squares(&engine(), &dw)? as f32, dw.device())?;
-    Ok(vec![out, lse, dqkv, dx, dw, db, norm])
+    let [first, value] = [(); 2].map(|()| zeros(&[WIDTH, n], DTYPE));
+    let slot = Slot { value, grad: dw.clone(), first, second: None, shadow: None, decay: 0.0 };
+    let squares = Slots::new(vec![slot], &device())?.squares(&engine())?;
+    let squares = candle_core::Tensor::new(squares, &candle_core::Device::Cpu)?.into();
+    Ok(vec![out, lse, dqkv, dx, dw, db, squares])
 }
 
 fn norms() -> Results {
@@ -64,10 +74,10 @@ fn pointwise() -> Results {
     let (out, dx) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[ROWS, 2 * WIDTH], DTYPE));
     swiglu::forward(&engine(), &x, &out)?;
     swiglu::backward(&engine(), &x, &dy, &dx)?;
-    let (activated, slope) = (zeros(&[ROWS, 2 * WIDTH], DTYPE), dx.copy()?);
+    let (activated, slope) = (zeros(&[ROWS, 2 * WIDTH], DTYPE), on(&dx.to_cpu()?));
     gelu::forward(&engine(), Gelu::Erf, &x, &activated)?;
     gelu::backward(&engine(), Gelu::Erf, &x, &slope)?;
     let (ids, dtokens) = ((0..ROWS as u32).map(|i| i * i % 37).collect::<Vec<_>>(), zeros(&[37, WIDTH], DTYPE));
-    embedding::backward(&engine(), &ids, &dy, &dtokens, None)?;
+    embedding::backward(&engine(), &column(&ids), &dy, &dtokens, None)?;
     Ok(vec![out, dx, activated, slope, dtokens])
 }

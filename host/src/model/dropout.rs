@@ -1,7 +1,7 @@
 //! Where dropout acts in a transformer, and the masks of those places.
 
 use crate::Result;
-use crate::ops::{Engine, Tensor, add, dropout, dropout::Mask};
+use crate::ops::{Engine, Tensor, dropout, dropout::Mask};
 use crate::random::Stream;
 
 /// Where the dropout masks of one forward and backward come from.
@@ -57,7 +57,6 @@ impl Masks<'_> {
         dstream: &Tensor,
         dbranch: &Tensor,
     ) -> Result<()> {
-        add::copy(dstream, dbranch)?;
-        self.apply(engine, layer, site, dbranch)
+        dropout::apply_to(engine, dstream, dbranch, &self.mask(layer, site))
     }
 }

@@ -3,9 +3,10 @@
 
 use super::cpu::{TASK, with_slices, with_type};
 use super::cuda::arguments;
-use super::{Engine, Float, OpGroup, Tensor, check_gpu};
+use super::{Engine, Float, OpGroup, Tensor, add, check_gpu};
 use crate::Result;
 use crate::random::Stream;
+use candle_core::DType;
 use rayon::prelude::*;
 
 /// Which values are zeroed.
@@ -59,4 +60,18 @@ pub fn apply(engine: &Engine, x: &Tensor, mask: &Mask) -> Result<()> {
         });
         Ok(())
     }))
+}
+
+/// `out` = `x` times the mask; on a GPU the types may differ.
+pub fn apply_to(engine: &Engine, x: &Tensor, out: &Tensor, mask: &Mask) -> Result<()> {
+    let Some(gpu) = engine.gpu().filter(|_| x.dtype() != out.dtype()) else {
+        add::copy(x, out)?;
+        return apply(engine, out, mask);
+    };
+    let _timer = engine.time(OpGroup::Residual);
+    let n = x.elem_count();
+    check_gpu("dropout", &[(x, DType::F32, n), (out, DType::BF16, n)])?;
+    let micro_batch = gpu.micro_batch(mask.micro_batch)?;
+    let words = arguments![x, out, n, mask.stream.key(), micro_batch, mask.sites, mask.site, mask.rate];
+    gpu.launch_flat("dropout_cast_f32", DType::BF16, n, words)
 }

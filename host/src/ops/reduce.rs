@@ -63,7 +63,7 @@ pub(super) fn sum_in_order<T: Float, I: IndexedParallelIterator, const N: usize>
 
 /// A launch over rows: a warp takes a row, or a block one that is long.
 pub(super) fn row_grid(rows: usize, width: usize) -> Grid {
-    Grid::new(if width > 1024 { rows } else { rows.div_ceil(16) }, 512)
+    Grid::new(if width > 1024 { rows } else { rows.div_ceil(8) }, 256)
 }
 
 /// Blocks that share `rows` rows whose sums over rows are wanted: as many as run at a time.

@@ -208,8 +208,8 @@ impl Gpu {
 
     /// Launches an elementwise kernel over `n` elements.
     pub(crate) fn launch_flat(&self, name: &str, dtype: DType, n: usize, arguments: &[u64]) -> Result<()> {
-        // Each thread takes several elements; more blocks than fit at a time would only begin later.
-        let blocks = n.div_ceil(256 * 4).clamp(1, 8 * self.multiprocessors());
+        // A thread takes one or two loads of 16 bytes.
+        let blocks = n.div_ceil(256 * 32 / dtype.size_in_bytes().max(4)).max(1);
         self.launch(name, dtype, Grid::new(blocks, 256), arguments)
     }
 

@@ -1,0 +1,40 @@
+//! Where the suite computes: on the CPU, or on what `TRAINYARD_TEST_DEVICE` names. `gpu.rs` runs it on a GPU.
+
+use candle_core::DType;
+use std::sync::OnceLock;
+use trainyard::ops::{Device, DeviceChoice, Engine, Precision, Tensor};
+
+/// The device of all tests of this process.
+pub fn device() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        let name = std::env::var("TRAINYARD_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+        Device::open(DeviceChoice::parse(&name).expect("TRAINYARD_TEST_DEVICE")).unwrap().0
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
+/// Whether it is the CPU.
+pub fn is_cpu() -> bool {
+    device().gpu().is_none()
+}
+
+/// An engine there.
+pub fn engine(precision: Precision) -> Engine {
+    Engine::on(device(), precision)
+}
+
+/// A copy of `tensor` there.
+pub fn on(tensor: &candle_core::Tensor) -> Tensor {
+    Tensor::copied(tensor, tensor.dtype(), &device()).unwrap()
+}
+
+/// Zeros there.
+pub fn zeros(shape: &[usize], dtype: DType) -> Tensor {
+    Tensor::zeros(shape, dtype, &device()).unwrap()
+}
+
+/// Numbers of one type, whatever it is.
+pub fn values(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_vec().unwrap()
+}
