@@ -1,166 +1,8 @@
-// The threads of a block are fibers: they run one at a time, each until it waits (at a barrier, or for its warp) or
-// returns. Blocks run one after the other on each thread of the operating system. Part of emulated.h.
+// Barriers, blocks and launches. Blocks run one after the other on each thread of the operating system. Part of
+// emulated.h.
 #pragma once
 
-#if !defined(__x86_64__)
-#include <ucontext.h>
-#endif
-
-namespace emulator {
-
-typedef void (*Kernel)(void **arguments);
-
-struct Launch {
-    const char *name;
-    Kernel kernel;
-    dim3 grid, block;
-    size_t shared;
-    void **arguments;
-};
-
-constexpr size_t STACK = 64 << 10, GUARD = 4096;
-constexpr unsigned WARP = 32, MOST_THREADS = 1024;
-constexpr unsigned char CANARY = 0xa5, UNWRITTEN = 0xff;
-constexpr size_t CANARY_BYTES = 256;
-
-// A copy of 16 bytes that cp.async began: it takes place when the thread waits for it.
-struct PendingCopy {
-    void *to;
-    const void *from;
-    unsigned group;
-    bool take;
-};
-
-enum class State { ready, at_barrier, in_warp, returned };
-
-struct Thread {
-#if defined(__x86_64__)
-    void *stack_pointer;
-#else
-    ucontext_t context;
-#endif
-    State state;
-    unsigned index;
-    uint3 position;
-    // What it waits for.
-    int line;
-    int vote, votes_and, votes_or, votes_count;
-    unsigned mask;
-    const char *operation;
-    void *offer;
-    std::vector<PendingCopy> copies;
-    unsigned copy_group;
-};
-
-// What one thread of the operating system needs to run blocks.
-struct Engine {
-    const Launch *launch;
-    uint3 block;
-    unsigned threads, alive, at_barrier, releases;
-    Thread thread[MOST_THREADS];
-    Thread *current;
-    Thread host;
-    unsigned ready[MOST_THREADS], first_ready, ready_count;
-    unsigned char *stacks = nullptr;
-    std::vector<unsigned char> shared;
-};
-
-inline thread_local Engine *engine = nullptr;
-
-}  // namespace emulator
-
-inline thread_local uint3 threadIdx = {0, 0, 0}, blockIdx = {0, 0, 0};
-inline thread_local dim3 blockDim, gridDim;
-constexpr int warpSize = 32;
-
-namespace emulator {
-
-// Kernel, block and thread that run on this thread of the operating system; empty where none does.
-inline void describe(char *text, size_t size) {
-    *text = 0;
-    if (!engine) return;
-    const Engine &e = *engine;
-    int length = snprintf(text, size, "kernel %s, block (%u, %u, %u)", e.launch->name, e.block.x, e.block.y, e.block.z);
-    if (!e.current) return;
-    uint3 at = e.current->position;
-    snprintf(text + length, size - length, ", thread (%u, %u, %u)", at.x, at.y, at.z);
-}
-
-// Says what is wrong, and where, and ends the process: a kernel that is wrong has no result.
-[[noreturn]] inline void fail(const char *what) {
-    char where[240];
-    describe(where, sizeof where);
-    fprintf(stderr, "emulator: %s: %s\n", where, what);
-    abort();
-}
-
-// --- Switching between fibers ---
-
-#if defined(__x86_64__)
-// Saves the registers that a call must keep and the stack pointer, and takes up those saved at `load`.
-__attribute__((naked, noipa)) inline void switch_stacks(void ** /*save: rdi*/, void * /*load: rsi*/) {
-    asm("pushq %rbp\n\tpushq %rbx\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
-        "movq %rsp, (%rdi)\n\tmovq %rsi, %rsp\n\t"
-        "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbx\n\tpopq %rbp\n\tret");
-}
-inline void switch_threads(Thread &from, Thread &to) { switch_stacks(&from.stack_pointer, to.stack_pointer); }
-
-inline void prepare_stack(Thread &thread, unsigned char *stack, void (*entry)()) {
-    void **top = reinterpret_cast<void **>(stack + STACK);
-    *--top = nullptr;  // keeps the stack aligned as a call does
-    *--top = reinterpret_cast<void *>(entry);
-    for (int saved = 0; saved < 6; saved++) *--top = nullptr;
-    thread.stack_pointer = top;
-}
-#else
-inline void switch_threads(Thread &from, Thread &to) { swapcontext(&from.context, &to.context); }
-
-inline void prepare_stack(Thread &thread, unsigned char *stack, void (*entry)()) {
-    getcontext(&thread.context);
-    thread.context.uc_stack.ss_sp = stack;
-    thread.context.uc_stack.ss_size = STACK;
-    thread.context.uc_link = nullptr;
-    makecontext(&thread.context, entry, 0);
-}
-#endif
-
-// Goes on with the thread that has been ready longest; where there is none, with the host.
-inline void run_another() {
-    Engine &e = *engine;
-    Thread *from = e.current, *to = nullptr;
-    if (e.ready_count) {
-        to = &e.thread[e.ready[e.first_ready]];
-        e.first_ready = (e.first_ready + 1) % MOST_THREADS;
-        e.ready_count--;
-    }
-    e.current = to;
-    if (to != from) switch_threads(*from, to ? *to : e.host);
-    threadIdx = from->position;
-}
-
-inline void make_ready(Thread &thread) {
-    Engine &e = *engine;
-    thread.state = State::ready;
-    e.ready[(e.first_ready + e.ready_count++) % MOST_THREADS] = thread.index;
-}
-
-// Threads that wait together go on in rising or falling order, by turns without a pattern: where a barrier is missing,
-// one of the orders shows it. TRAINYARD_EMULATOR_ORDER is `mixed` (unless set), `rising` or `falling`.
-inline bool falling_order() {
-    static const int fixed = [] {
-        const char *order = getenv("TRAINYARD_EMULATOR_ORDER");
-        return !order || !strcmp(order, "mixed") ? -1 : !strcmp(order, "falling");
-    }();
-    if (fixed >= 0) return fixed;
-    Engine &e = *engine;
-    unsigned seed = (e.releases++ * 7 + e.block.x * 3 + e.block.y * 5 + e.block.z) * 2654435761u;
-    return seed >> 31;
-}
-
-template <typename Each> inline void in_some_order(unsigned count, Each each) {
-    bool falling = falling_order();
-    for (unsigned i = 0; i < count; i++) each(falling ? count - 1 - i : i);
-}
+namespace EMULATOR_HIDDEN emulator {
 
 // --- Barriers ---
 
@@ -209,9 +51,18 @@ inline void thread_main() {
     Engine &e = *engine;
     threadIdx = e.current->position;
     e.launch->kernel(e.launch->arguments);
-    e.current->state = State::returned;
+    Thread &self = *e.current;
+    check_stack(e, self.index);
+    unsigned warp = self.index / WARP;
+    self.state = State::returned;
     e.alive--;
+    e.alive_lanes[warp] &= ~(1u << self.index % WARP);
     if (e.alive && e.at_barrier == e.alive) release_barrier();
+    // Others of the warp may have waited for no one but this lane.
+    unsigned waiting = e.waiting_lanes[warp];
+    for (unsigned lane = 0; lane < WARP; lane++) {
+        if (waiting >> lane & 1) make_ready(e.thread[warp * WARP + lane]);
+    }
     run_another();
 }
 
@@ -233,20 +84,60 @@ inline void thread_main() {
     fail(text);
 }
 
-inline unsigned char *dynamic_shared() { return engine->shared.data(); }
+inline unsigned char *dynamic_shared() { return engine->shared; }
+
+// The static shared memory of this module on this thread: all of its thread-local storage.
+struct StaticShared {
+    char *start = nullptr;
+    size_t bytes = 0;
+};
+
+inline int find_static_shared(dl_phdr_info *module, size_t, void *out) {
+    uintptr_t here = reinterpret_cast<uintptr_t>(&find_static_shared);
+    const ElfW(Phdr) *storage = nullptr;
+    bool ours = false;
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        const ElfW(Phdr) &segment = module->dlpi_phdr[i];
+        uintptr_t start = module->dlpi_addr + segment.p_vaddr;
+        ours |= segment.p_type == PT_LOAD && here >= start && here < start + segment.p_memsz;
+        if (segment.p_type == PT_TLS) storage = &segment;
+    }
+    if (!ours) return 0;
+    // A program has variables of its own there; a module has none.
+    if (storage && *module->dlpi_name) {
+        *static_cast<StaticShared *>(out) = {static_cast<char *>(module->dlpi_tls_data), storage->p_memsz};
+    }
+    return 1;
+}
+
+// Nobody may read what no thread of the block has written.
+inline void forget_static_shared(const StaticShared &shared) {
+    if (!shared.start) return;
+    Engine *kept_engine = engine;
+    uint3 kept_thread = threadIdx, kept_block = blockIdx;
+    dim3 kept_block_size = blockDim, kept_grid = gridDim;
+    memset(shared.start, UNWRITTEN, shared.bytes);
+    engine = kept_engine;
+    threadIdx = kept_thread, blockIdx = kept_block;
+    blockDim = kept_block_size, gridDim = kept_grid;
+}
 
 inline void run_block(Engine &e, uint3 block) {
     e.block = blockIdx = block;
     e.alive = e.threads;
     e.at_barrier = e.first_ready = e.ready_count = e.releases = 0;
-    memset(e.shared.data(), UNWRITTEN, e.launch->shared);
+    memset(e.waiting_lanes, 0, sizeof e.waiting_lanes);
+    memset(e.alive_lanes, 0, sizeof e.alive_lanes);
+    memset(e.shared, UNWRITTEN, e.launch->shared);
     for (unsigned i = 0; i < e.threads; i++) {
         Thread &thread = e.thread[i];
         thread.index = i;
+        thread.state = State::begins;
+        e.alive_lanes[i / WARP] |= 1u << i % WARP;
         thread.position = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
-        thread.copies.clear();
-        thread.copy_group = 0;
-        prepare_stack(thread, e.stacks + i * (STACK + GUARD) + GUARD, thread_main);
+        thread.copy_count = thread.copy_group = 0;
+        memset(stack_of(e, i) - STACK_GUARD, CANARY, STACK_GUARD);
+        prepare_stack(thread, stack_of(e, i), thread_main);
     }
     in_some_order(e.threads, [&](unsigned i) { make_ready(e.thread[i]); });
     e.current = &e.host;
@@ -257,74 +148,87 @@ inline void run_block(Engine &e, uint3 block) {
     }
 }
 
-// Engines are kept: their stacks are large.
-struct Engines {
-    std::mutex lock;
-    std::vector<Engine *> idle;
+// Engines are kept until the module goes: their stacks are large.
+struct IdleEngines {
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    Engine *first = nullptr;
 
     Engine *take() {
-        std::lock_guard<std::mutex> guard(lock);
-        if (!idle.empty()) {
-            Engine *engine = idle.back();
-            idle.pop_back();
-            return engine;
-        }
-        Engine *engine = new Engine();
-        size_t bytes = MOST_THREADS * (STACK + GUARD);
-        void *stacks = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (stacks == MAP_FAILED) {
-            fprintf(stderr, "emulator: no memory for stacks\n");
-            abort();
-        }
-        engine->stacks = static_cast<unsigned char *>(stacks);
-        for (unsigned i = 0; i < MOST_THREADS; i++) mprotect(engine->stacks + i * (STACK + GUARD), GUARD, PROT_NONE);
-        return engine;
+        pthread_mutex_lock(&lock);
+        Engine *engine = first;
+        if (engine) first = engine->next_idle;
+        pthread_mutex_unlock(&lock);
+        return engine ? engine : new_engine();
     }
     void give_back(Engine *engine) {
-        std::lock_guard<std::mutex> guard(lock);
-        idle.push_back(engine);
+        pthread_mutex_lock(&lock);
+        engine->next_idle = first;
+        first = engine;
+        pthread_mutex_unlock(&lock);
+    }
+    ~IdleEngines() {
+        while (Engine *engine = first) {
+            first = engine->next_idle;
+            delete_engine(engine);
+        }
     }
 };
-inline Engines &engines() {
-    static Engines *all = new Engines();
-    return *all;
-}
+inline IdleEngines idle_engines;
 
-// Runs blocks until `next` has passed the last.
-inline void run_blocks(const Launch &launch, std::atomic<size_t> &next) {
-    Engine *outer = engine;
-    Engine &e = *(engine = engines().take());
+// A launch whose blocks are shared out: `next` is the first that nobody has begun.
+struct SharedLaunch {
+    const Launch &launch;
+    size_t next;
+};
+
+inline void *run_blocks(void *shared_launch) {
+    SharedLaunch &shared = *static_cast<SharedLaunch *>(shared_launch);
+    const Launch &launch = shared.launch;
+    Engine &e = *(engine = idle_engines.take());
     e.launch = &launch;
     e.threads = launch.block.x * launch.block.y * launch.block.z;
-    e.shared.assign(launch.shared + CANARY_BYTES, CANARY);
+    e.shared = static_cast<unsigned char *>(aligned_alloc(16, (launch.shared + CANARY_BYTES + 15) / 16 * 16));
+    memset(e.shared + launch.shared, CANARY, CANARY_BYTES);
     blockDim = launch.block;
     gridDim = launch.grid;
+    StaticShared static_shared;
+    dl_iterate_phdr(find_static_shared, &static_shared);
     size_t x = launch.grid.x, y = launch.grid.y, blocks = x * y * launch.grid.z;
-    for (size_t i = next++; i < blocks; i = next++) {
+    while (true) {
+        size_t i = __atomic_fetch_add(&shared.next, 1, __ATOMIC_RELAXED);
+        if (i >= blocks) break;
+        forget_static_shared(static_shared);
         run_block(e, {(unsigned)(i % x), (unsigned)(i / x % y), (unsigned)(i / x / y)});
     }
-    engines().give_back(engine);
-    engine = outer;
+    free(e.shared);
+    engine = nullptr;
+    idle_engines.give_back(&e);
+    return nullptr;
 }
 
 // TRAINYARD_EMULATOR_THREADS: threads of the operating system that share the blocks of a launch; all cores unless set.
+constexpr size_t MOST_WORKERS = 64;
 inline size_t workers() {
     static const size_t count = [] {
         const char *set = getenv("TRAINYARD_EMULATOR_THREADS");
-        return std::max<size_t>(1, set ? strtoul(set, nullptr, 10) : std::thread::hardware_concurrency());
+        long wanted = set ? atol(set) : sysconf(_SC_NPROCESSORS_ONLN);
+        return wanted < 1 ? 1 : min((size_t)wanted, MOST_WORKERS);
     }();
     return count;
 }
 
 inline void launch(const Launch &launch) {
-    std::atomic<size_t> next{0};
+    SharedLaunch shared = {launch, 0};
     size_t blocks = (size_t)launch.grid.x * launch.grid.y * launch.grid.z;
-    std::vector<std::thread> others;
-    for (size_t i = 1; i < std::min(workers(), blocks); i++) {
-        others.emplace_back([&] { run_blocks(launch, next); });
+    // Not for little work: to start a thread takes time too.
+    bool little = blocks * launch.block.x * launch.block.y * launch.block.z <= 2048;
+    size_t others = little ? 0 : min(workers(), blocks) - 1;
+    pthread_t thread[MOST_WORKERS];
+    for (size_t i = 0; i < others; i++) {
+        if (pthread_create(&thread[i], nullptr, run_blocks, &shared)) others = i;
     }
-    run_blocks(launch, next);
-    for (std::thread &other : others) other.join();
+    run_blocks(&shared);
+    for (size_t i = 0; i < others; i++) pthread_join(thread[i], nullptr);
 }
 
 }  // namespace emulator

@@ -12,7 +12,7 @@
 #define API extern "C" __attribute__((visibility("default")))
 
 // Of the emulated driver: work in the order of a stream.
-extern "C" int emulator_enqueue(void *stream, const std::function<void()> *work);
+extern "C" int emulator_enqueue(void *stream, const char *name, const std::function<void()> *work);
 
 enum Status { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
 enum Type { F32 = 0, F64 = 1, BF16 = 14 };
@@ -39,10 +39,12 @@ struct Layout {
 
 struct Preference {
     uint64_t workspace = 0;
+    // Of the operands a to d: what an algorithm may take for granted, unless told otherwise.
+    uint32_t alignment[4] = {256, 256, 256, 256};
 };
 
 struct Algorithm {
-    uint64_t data[8];
+    uint64_t chosen, alignment[4], unused[3];
 };
 
 struct Heuristic {
@@ -104,10 +106,14 @@ struct Product {
 
 constexpr int64_t PANEL = 64;
 
+#if defined(__x86_64__)
+#define FAST __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define FAST
+#endif
+
 // sums[j] += sum over k of row[k] * panel[k][j], k in order.
-__attribute__((target_clones("arch=haswell", "default"))) static void add_products(const double *row,
-                                                                                   const double *panel, int64_t k,
-                                                                                   double *sums) {
+FAST static void add_products(const double *row, const double *panel, int64_t k, double *sums) {
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < PANEL; j++) sums[j] += row[i] * panel[i * PANEL + j];
     }
@@ -203,7 +209,19 @@ static Status check(Product &p) {
     return SUCCESS;
 }
 
-static bool aligned(const void *address, int type) { return reinterpret_cast<uintptr_t>(address) % size_of(type) == 0; }
+static bool is_multiple(const void *address, uint64_t of) { return reinterpret_cast<uintptr_t>(address) % of == 0; }
+
+// Whether pointers are aligned as their types need, and as the algorithm was chosen for if one is given: the bias as
+// d is.
+static bool aligned(const Product &p, const Algorithm *algorithm) {
+    const void *operands[] = {p.a, p.b, p.beta != 0 ? p.c : nullptr, p.d};
+    const Layout *layouts[] = {&p.a_layout, &p.b_layout, &p.c_layout, &p.d_layout};
+    for (int i = 0; i < 4; i++) {
+        if (!is_multiple(operands[i], size_of(layouts[i]->type))) return false;
+        if (algorithm && !is_multiple(operands[i], algorithm->alignment[i])) return false;
+    }
+    return p.description.epilogue != BIAS || !algorithm || is_multiple(p.description.bias, algorithm->alignment[3]);
+}
 
 template <typename T> static Status take(T &to, const void *from, size_t size) {
     if (size != sizeof(T)) return INVALID_VALUE;
@@ -279,6 +297,7 @@ API int cublasLtMatmulPreferenceDestroy(Preference *preference) {
     return SUCCESS;
 }
 API int cublasLtMatmulPreferenceSetAttribute(Preference *preference, int attribute, const void *from, size_t size) {
+    if (attribute >= 5 && attribute <= 8) return take(preference->alignment[attribute - 5], from, size);
     return attribute == 1 ? take(preference->workspace, from, size) : SUCCESS;
 }
 
@@ -291,15 +310,17 @@ API int cublasLtMatmulAlgoGetHeuristic(void *handle, const Description *descript
     Product product = {*description, 1, 0, nullptr, nullptr, nullptr, nullptr, *a, *b, *c, *d, 0, 0, 0};
     if (Status bad = check(product)) return bad;
     memset(results, 0, sizeof *results);
-    results->algorithm.data[0] = 1;
+    results->algorithm.chosen = 1;
+    // No algorithm needs more than 16 bytes.
+    for (int i = 0; i < 4; i++) results->algorithm.alignment[i] = std::min(preference->alignment[i], 16u);
     *found = 1;
     return SUCCESS;
 }
 
 API int cublasLtMatmul(void *handle, const Description *description, const void *alpha, const void *a,
                        const Layout *a_layout, const void *b, const Layout *b_layout, const void *beta, const void *c,
-                       const Layout *c_layout, void *d, const Layout *d_layout, const Algorithm *, void *, size_t,
-                       void *stream) {
+                       const Layout *c_layout, void *d, const Layout *d_layout, const Algorithm *algorithm,
+                       void *workspace, size_t, void *stream) {
     if (!handle) return NOT_INITIALIZED;
     if (!description || !a_layout || !b_layout || !c_layout || !d_layout || !alpha || !beta || !a || !b || !d) {
         return INVALID_VALUE;
@@ -311,11 +332,10 @@ API int cublasLtMatmul(void *handle, const Description *description, const void 
     if (description->epilogue == BIAS && !description->bias) return INVALID_VALUE;
     // In place, source and result must be laid out alike.
     if (product.beta != 0 && c == d && c_layout->stride != d_layout->stride) return INVALID_VALUE;
-    bool all_aligned = aligned(a, a_layout->type) && aligned(b, b_layout->type) && aligned(d, d_layout->type) &&
-                       (product.beta == 0 || aligned(c, c_layout->type));
-    if (!all_aligned) return INVALID_VALUE;
+    if (algorithm && !algorithm->chosen) return INVALID_VALUE;
+    if (!aligned(product, algorithm) || !is_multiple(workspace, 16)) return INVALID_VALUE;
     std::function<void()> work = [product] { multiply(product); };
-    return emulator_enqueue(stream, &work) ? EXECUTION_FAILED : SUCCESS;
+    return emulator_enqueue(stream, "cublasLtMatmul", &work) ? EXECUTION_FAILED : SUCCESS;
 }
 
 API int cublasLtLoggerSetLevel(int) { return SUCCESS; }

@@ -6,25 +6,19 @@
 // for all threads of a grid (block.h). What is emulated and what is not: README.md.
 #pragma once
 
+// Few headers, and light ones: loss programs are compiled with this file while tests run.
+#include <link.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
-#include <deque>
-#include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
-#include <vector>
-
-#include <sys/mman.h>
-
-// Nothing but kernels is visible outside of a module: two modules may hold different functions of one name.
-#pragma GCC visibility push(hidden)
 
 #define __global__
 #define __device__
@@ -36,9 +30,12 @@
 #define __constant__ static
 #define __shared__ static thread_local
 
+// Each module has an emulator of its own: only kernels are visible outside.
+#define EMULATOR_HIDDEN __attribute__((visibility("hidden")))
 #define EMULATOR_EXPORT __attribute__((visibility("default")))
 
 #include "numbers.h"
+#include "fibers.h"
 #include "block.h"
 #include "warp.h"
 #include "tensor_core.h"
@@ -56,7 +53,7 @@
 // Shared memory whose size the launch says.
 #define DYNAMIC_SHARED(type, name) type *name = reinterpret_cast<type *>(emulator::dynamic_shared())
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 // What the emulated driver must know of a kernel.
 struct Properties {

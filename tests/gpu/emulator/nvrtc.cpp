@@ -94,9 +94,9 @@ static int compile(Program &program, const std::vector<std::string> &options, co
     write_file(folder / "program.cpp", "#line 1 \"" + program.name + "\"\n" + program.source);
     for (const auto &[name, text] : program.headers) write_file(folder / "include" / name, text);
     std::vector<std::string> command = {
-        compiler ? compiler : "g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-fno-gnu-unique", "-ffp-contract=off",
-        "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-w", "-DTRAINYARD_EMULATED", "-I" + emulator,
-        "-I" + (folder / "include").string(), "-include", "emulated.h"};
+        compiler ? compiler : "g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-fvisibility=hidden",
+        "-fno-gnu-unique", "-ffp-contract=off", "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-w",
+        "-DTRAINYARD_EMULATED", "-I" + emulator, "-I" + (folder / "include").string(), "-include", "emulated.h"};
     command.insert(command.end(), options.begin(), options.end());
     std::string image = folder / "program.so", log = folder / "log";
     for (const std::string &word : {std::string("-o"), image, (folder / "program.cpp").string()}) {

@@ -2,7 +2,7 @@
 // layouts of the PTX manual (mma.sync.m16n8k16, ldmatrix, cp.async). Part of emulated.h.
 #pragma once
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 struct ProductOffer {
     float *sum;
@@ -52,7 +52,7 @@ template <int MATRICES, bool TRANSPOSED> inline void load_matrices(unsigned *res
     const char *operation = TRANSPOSED ? "ldmatrix.trans" : "ldmatrix";
     if (lane_index() < 8 * MATRICES) check_alignment(row, operation);
     LoadOffer offer = {row, result};
-    together(operation, 0xffffffffu, line, offer, [](LoadOffer **offers) {
+    together(operation, 0xffffffffu, line, Returned::not_allowed, offer, [](LoadOffer **offers) {
         for (int matrix = 0; matrix < MATRICES; matrix++) {
             unsigned short values[8][8];
             for (int i = 0; i < 8; i++) memcpy(values[i], offers[8 * matrix + i]->row, 16);
@@ -72,7 +72,7 @@ template <int MATRICES, bool TRANSPOSED> inline void load_matrices(unsigned *res
 inline void mma_bf16_16816(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2],
                            int line = __builtin_LINE()) {
     emulator::ProductOffer offer = {sum, a, b};
-    emulator::together("mma", 0xffffffffu, line, offer, emulator::multiply);
+    emulator::together("mma", 0xffffffffu, line, emulator::Returned::not_allowed, offer, emulator::multiply);
 }
 
 inline void ldmatrix_x4(unsigned (&result)[4], const void *row, int line = __builtin_LINE()) {
@@ -94,7 +94,12 @@ inline void cp_async_16_zfill(void *shared, const void *global, bool take) {
     if (take) emulator::check_alignment(global, "cp.async");
     emulator::Thread &thread = *emulator::engine->current;
     memset(shared, emulator::UNWRITTEN, 16);
-    thread.copies.push_back({shared, global, thread.copy_group, take});
+    if (thread.copy_count == thread.copy_room) {
+        thread.copy_room = 2 * thread.copy_room + 8;
+        size_t bytes = thread.copy_room * sizeof(emulator::PendingCopy);
+        thread.copies = static_cast<emulator::PendingCopy *>(realloc(thread.copies, bytes));
+    }
+    thread.copies[thread.copy_count++] = {shared, global, thread.copy_group, take};
 }
 inline void cp_async_16(void *shared, const void *global) { cp_async_16_zfill(shared, global, true); }
 
@@ -103,14 +108,14 @@ inline void cp_async_commit() { emulator::engine->current->copy_group++; }
 // Waits for all committed groups but the `LATEST` latest.
 template <int LATEST> inline void cp_async_wait() {
     emulator::Thread &thread = *emulator::engine->current;
-    size_t done = 0;
-    for (; done < thread.copies.size(); done++) {
-        const emulator::PendingCopy &copy = thread.copies[done];
-        if (copy.group + LATEST >= thread.copy_group) break;
-        if (copy.take) memcpy(copy.to, copy.from, 16);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < thread.copy_count; i++) {
+        const emulator::PendingCopy &copy = thread.copies[i];
+        if (copy.group + LATEST >= thread.copy_group) thread.copies[kept++] = copy;
+        else if (copy.take) memcpy(copy.to, copy.from, 16);
         else memset(copy.to, 0, 16);
     }
-    thread.copies.erase(thread.copies.begin(), thread.copies.begin() + done);
+    thread.copy_count = kept;
 }
 inline void cp_async_wait_all() {
     cp_async_commit();

@@ -2,56 +2,65 @@
 // results of all. Part of emulated.h.
 #pragma once
 
-namespace emulator {
+namespace EMULATOR_HIDDEN emulator {
 
 inline unsigned lane_index() { return engine->current->index % WARP; }
 
 // Lanes of the current warp that exist and have not returned.
-inline unsigned lanes_alive() {
-    Engine &e = *engine;
-    unsigned start = e.current->index / WARP * WARP, alive = 0;
-    for (unsigned lane = 0; lane < WARP && start + lane < e.threads; lane++) {
-        if (e.thread[start + lane].state != State::returned) alive |= 1u << lane;
-    }
-    return alive;
+inline unsigned lanes_alive() { return engine->alive_lanes[engine->current->index / WARP]; }
+
+// Operations that go on without the lanes of their mask that have returned.
+enum class Returned { not_allowed, left_out };
+
+[[noreturn]] inline void fail_of_lane(const Thread &thread, unsigned lane, const char *what) {
+    char text[160];
+    snprintf(text, sizeof text, "the mask %08x of %s (line %d) names lane %u, which %s", thread.mask, thread.operation,
+             thread.line, lane, what);
+    fail(text);
 }
 
 // Waits until all lanes of `mask` have come to the same operation; then `compute` gets the offers of all of them, by
 // lane, with null for lanes outside of `mask`.
 template <typename Offer, typename Compute>
-inline void together(const char *operation, unsigned mask, int line, Offer &offer, Compute compute) {
+inline void together(const char *operation, unsigned mask, int line, Returned returned, Offer &offer,
+                     Compute compute) {
     Engine &e = *engine;
     Thread &thread = *e.current;
-    unsigned start = thread.index / WARP * WARP;
-    if (!(mask >> (thread.index - start) & 1)) fail("its mask does not name the lane itself");
+    unsigned warp = thread.index / WARP, self = thread.index % WARP;
+    Thread *lanes = e.thread + warp * WARP;
     thread.mask = mask;
     thread.operation = operation;
     thread.line = line;
     thread.offer = &offer;
-    Offer *offers[WARP] = {};
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        if (!(mask >> lane & 1)) continue;
-        Thread &other = e.thread[start + lane];
-        if (start + lane >= e.threads || other.state == State::returned) {
-            char text[120];
-            snprintf(text, sizeof text, "the mask %08x of %s (line %d) names lane %u, which %s", mask, operation, line,
-                     lane, start + lane >= e.threads ? "does not exist" : "has returned");
-            fail(text);
+    thread.done = false;
+    if (!(mask >> self & 1)) fail("a lane waits in its warp, but its mask does not name it");
+    e.waiting_lanes[warp] |= 1u << self;
+    while (!thread.done) {
+        unsigned missing = mask & ~e.alive_lanes[warp], needed = mask & ~missing;
+        if (missing && returned == Returned::not_allowed) {
+            fail_of_lane(thread, __builtin_ctz(missing), "has returned or does not exist");
         }
-        bool here = &other == &thread ||
-                    (other.state == State::in_warp && other.mask == mask && !strcmp(other.operation, operation));
-        if (!here) {
+        if ((e.waiting_lanes[warp] & needed) != needed) {
             thread.state = State::in_warp;
-            return run_another();
+            run_another();
+            continue;
         }
-        offers[lane] = static_cast<Offer *>(other.offer);
+        Offer *offers[WARP];
+        for (unsigned i = 0; i < WARP; i++) {
+            offers[i] = needed >> i & 1 ? static_cast<Offer *>(lanes[i].offer) : nullptr;
+            if (!offers[i] || (lanes[i].mask == mask && lanes[i].operation == operation)) continue;
+            fail_of_lane(thread, i, "waits in another operation, or with another mask");
+        }
+        compute(offers);
+        e.waiting_lanes[warp] &= ~needed;
+        thread.state = State::in_warp;
+        in_some_order(WARP, [&](unsigned i) {
+            if (!(needed >> i & 1)) return;
+            lanes[i].done = true;
+            make_ready(lanes[i]);
+        });
+        run_another();
     }
-    compute(offers);
-    thread.state = State::in_warp;
-    in_some_order(WARP, [&](unsigned lane) {
-        if (mask >> lane & 1) make_ready(e.thread[start + lane]);
-    });
-    run_another();
 }
 
 // Where lane `lane` reads, among `width` lanes; -1: from itself.
@@ -66,7 +75,7 @@ template <typename T>
 inline T shuffle(const char *operation, unsigned mask, T value, int argument, int width, int line, Source source) {
     if (width < 1 || width > 32 || (width & (width - 1))) fail("the width of a shuffle is a power of two up to 32");
     ShuffleOffer<T> offer = {value, value, argument, width};
-    together(operation, mask, line, offer, [=](ShuffleOffer<T> **offers) {
+    together(operation, mask, line, Returned::not_allowed, offer, [=](ShuffleOffer<T> **offers) {
         for (int lane = 0; lane < 32; lane++) {
             if (!offers[lane]) continue;
             int from = source(lane, offers[lane]->argument, offers[lane]->width);
@@ -101,7 +110,7 @@ struct VoteOffer {
 // Lanes that have returned have no vote.
 inline unsigned ballot(const char *operation, unsigned mask, bool value, int line) {
     VoteOffer offer = {value, 0};
-    together(operation, mask & lanes_alive(), line, offer, [](VoteOffer **offers) {
+    together(operation, mask, line, Returned::left_out, offer, [](VoteOffer **offers) {
         unsigned votes = 0;
         for (int lane = 0; lane < 32; lane++) votes |= (unsigned)(offers[lane] && offers[lane]->value) << lane;
         for (int lane = 0; lane < 32; lane++) {

@@ -133,10 +133,11 @@ Result refuse_in_capture(Stream *stream);
 void check_memory(const std::string &after);
 // Text on an address near an allocation, or empty.
 std::string describe_address(Address address);
-size_t memory_in_use();
 
 // --- modules.cpp ---
-// The kernel, block and thread that runs on this thread of the operating system.
+// Runs work that is no kernel, and checks memory after it.
+void run_named(const char *name, const Work &work);
+// What runs on this thread of the operating system: the kernel, block and thread, or such a name.
 std::string describe_running();
 
 // --- faults.cpp ---

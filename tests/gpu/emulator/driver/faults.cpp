@@ -1,4 +1,6 @@
 // The emulated driver: what a kernel that reads or writes where it must not is told before the process ends.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -10,13 +12,17 @@ namespace driver {
 static struct sigaction before_segv, before_bus, before_ill;
 
 static void on_fault(int signal, siginfo_t *info, void *context) {
-    std::string where = describe_running();
     Address address = reinterpret_cast<Address>(info->si_addr);
+    std::string where = describe_running();
     std::string what = signal == SIGILL ? "misaligned access (or a trap)" : describe_address(address);
     if (!where.empty() || (signal != SIGILL && !what.empty())) {
         if (where.empty()) where = "the host";
         if (what.empty()) what = address ? "an address of no allocation" : "a null pointer";
-        fprintf(stderr, "emulator: %s: illegal access at %p: %s\n", where.c_str(), info->si_addr, what.c_str());
+        // No fprintf: the stack of a signal may be small.
+        static char text[600];
+        int length = snprintf(text, sizeof text, "emulator: %s: illegal access at %p: %s\n", where.c_str(),
+                              info->si_addr, what.c_str());
+        if (write(2, text, length) < 0) _exit(1);
         abort();
     }
     const struct sigaction &before = signal == SIGSEGV ? before_segv : signal == SIGBUS ? before_bus : before_ill;

@@ -1,6 +1,6 @@
 // The emulated driver: memory of the device and of the host, copies.
 //
-// An allocation ends (up to 255 bytes for alignment) at a page that cannot be accessed, and begins after one; the bytes
+// An allocation ends (up to 15 bytes for alignment) at a page that cannot be accessed, and begins after one; the bytes
 // between are checked after each launch. Fresh memory is full of 0xff: NaN in any format. What is freed cannot be
 // accessed, and its addresses are not used again soon.
 #include <sys/mman.h>
@@ -13,8 +13,12 @@
 
 namespace driver {
 
-constexpr size_t PAGE = 4096, ALIGNMENT = 256, CHECKED = 256, KEPT_FREED = 1024;
+constexpr size_t PAGE = 4096, ALIGNMENT = 16, CHECKED = 128, KEPT_FREED = 1024;
 constexpr unsigned char UNWRITTEN = 0xff;
+// Around allocations, by the address: NaN as well, but such that any arithmetic changes it.
+constexpr uint64_t AROUND = 0x7ff57fa57fa57fa5;
+
+static unsigned char around(Address address) { return (unsigned char)(AROUND >> 8 * (address % 8)); }
 
 struct Pool {
     uint64_t release_threshold = 0, used = 0, used_high = 0;
@@ -34,16 +38,11 @@ struct Memory {
     std::deque<Address> freed;
     std::map<const char *, size_t> pinned;
     Pool default_pool, plain;
+    size_t in_use = 0;
 };
 static Memory &memory() {
     static Memory *memory = new Memory();
     return *memory;
-}
-
-size_t memory_in_use() {
-    size_t used = 0;
-    for (const auto &[address, a] : memory().allocations) used += a.freed ? 0 : a.bytes;
-    return used;
 }
 
 // The allocation that holds `address`, or whose guard pages do.
@@ -72,16 +71,18 @@ std::string describe_address(Address address) {
 }
 
 static void check(Address address, const Allocation &a, const std::string &after) {
-    Address end = a.mapping + a.mapped - PAGE, first = std::max(a.mapping + PAGE, address - std::min(address, CHECKED));
+    Address first = std::max(a.mapping + PAGE, address - CHECKED), end = a.mapping + a.mapped - PAGE;
     auto touched = [&](Address from, Address to) {
         for (Address at = from; at < to; at++) {
-            if (*reinterpret_cast<unsigned char *>(at) == UNWRITTEN) continue;
+            if (*reinterpret_cast<unsigned char *>(at) == around(at)) continue;
             fprintf(stderr, "emulator: %s wrote byte %lld of an allocation of %zu bytes\n", after.c_str(),
                     (long long)(at - address), a.bytes);
             abort();
         }
     };
-    touched(first, address);
+    bool untouched = true;
+    for (Address at = first; at < address; at += 8) untouched &= *reinterpret_cast<uint64_t *>(at) == AROUND;
+    if (!untouched) touched(first, address);
     touched(address + a.bytes, end);
 }
 
@@ -93,16 +94,18 @@ void check_memory(const std::string &after) {
 
 static Result allocate(Address *out, size_t bytes, Pool *pool) {
     if (bytes == 0) return INVALID_VALUE;
-    if (memory_in_use() + bytes > device().memory) return OUT_OF_MEMORY;
+    if (memory().in_use + bytes > device().memory) return OUT_OF_MEMORY;
     size_t aligned = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t mapped = (aligned + PAGE - 1) / PAGE * PAGE + 2 * PAGE;
     void *mapping = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) return OUT_OF_MEMORY;
     unsigned char *inside = static_cast<unsigned char *>(mapping) + PAGE;
     if (mprotect(inside, mapped - 2 * PAGE, PROT_READ | PROT_WRITE)) return OUT_OF_MEMORY;
-    memset(inside, UNWRITTEN, mapped - 2 * PAGE);
+    for (size_t at = 0; at < PAGE; at++) inside[at] = inside[mapped - 3 * PAGE + at] = around(at);
     *out = reinterpret_cast<Address>(mapping) + mapped - PAGE - aligned;
+    memset(reinterpret_cast<void *>(*out), UNWRITTEN, bytes);
     memory().allocations[*out] = {reinterpret_cast<Address>(mapping), mapped, bytes, pool, false};
+    memory().in_use += bytes;
     pool->used += bytes;
     pool->used_high = std::max(pool->used_high, pool->used);
     return SUCCESS;
@@ -112,6 +115,7 @@ static void release(Address address) {
     Allocation &a = memory().allocations[address];
     check(address, a, "something before it was freed");
     a.freed = true;
+    memory().in_use -= a.bytes;
     void *mapping = reinterpret_cast<void *>(a.mapping);
     madvise(mapping, a.mapped, MADV_DONTNEED);
     mprotect(mapping, a.mapped, PROT_NONE);
@@ -199,7 +203,7 @@ API int cuMemFreeAsync(Address address, Stream *stream) {
 API int cuMemGetInfo_v2(size_t *free, size_t *total) {
     ENTER();
     *total = device().memory;
-    *free = *total - memory_in_use();
+    *free = *total - memory().in_use;
     return SUCCESS;
 }
 

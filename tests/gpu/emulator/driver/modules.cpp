@@ -18,6 +18,7 @@ struct Properties {
 };
 typedef void (*Launcher)(const char *name, void (*kernel)(void **), const unsigned *grid, const unsigned *block,
                          size_t shared, void **arguments);
+typedef void (*Describer)(char *text, size_t size);
 
 struct Module;
 
@@ -33,16 +34,24 @@ struct Module {
     void *library;
     int file;
     Launcher launch;
-    void (*describe)(char *text, size_t size);
+    Describer describe;
     std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
 
 static Module *running = nullptr;
+static thread_local const char *running_name = "";
+
+void run_named(const char *name, const Work &work) {
+    running_name = name;
+    work();
+    running_name = "";
+    check_memory(name);
+}
 
 std::string describe_running() {
     char text[240] = "";
     if (running) running->describe(text, sizeof text);
-    return text;
+    return *text ? text : running_name;
 }
 
 // The size of a shared object that begins at `image`; 0 where it is none for this machine.
@@ -76,7 +85,7 @@ static Result open_module(Module &module, const std::string &path) {
         return INVALID_IMAGE;
     }
     module.launch = reinterpret_cast<Launcher>(dlsym(module.library, "emulator_launch"));
-    module.describe = reinterpret_cast<void (*)(char *, size_t)>(dlsym(module.library, "emulator_describe"));
+    module.describe = reinterpret_cast<Describer>(dlsym(module.library, "emulator_describe"));
     return module.launch && module.describe ? SUCCESS : INVALID_IMAGE;
 }
 

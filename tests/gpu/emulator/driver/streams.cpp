@@ -309,7 +309,9 @@ API int cuGraphGetNodes(Graph *graph, void **nodes, size_t *count) {
 }
 
 // For the other emulated libraries: work in the order of a stream.
-API int emulator_enqueue(Stream *stream, const std::function<void()> *work) {
+API int emulator_enqueue(Stream *stream, const char *name, const Work *work) {
     ENTER();
-    return enqueue(stream, *work);
+    return enqueue(stream, [name, work = *work] {
+        run_named(name, work);
+    });
 }
