@@ -96,7 +96,7 @@ pub(in crate::loss) fn sizes(plan: &Plan) -> Sizes {
 pub(in crate::loss) fn threads(vocab: usize) -> u32 {
     match vocab {
         0..2048 => 128,
-        2048..16384 => 512,
+        2048..65_536 => 512,
         _ => 1024,
     }
 }
