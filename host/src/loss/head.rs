@@ -1,10 +1,12 @@
 //! Runs a compiled program on the last hidden states and the output layer of a model.
 
+use super::cuda::Arguments;
 use super::{Head, HeadGradient, LossBatch, Program, Totals};
-use crate::Result;
 use crate::data::Batch;
 use crate::model::{Param, PlacedBatch};
-use crate::ops::{Engine, Float, Tensor, with_slices, with_type};
+use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slices, with_type};
+use crate::{Error, Result};
+use std::sync::Arc;
 
 impl Program {
     /// Adds the outputs' sums and weights to `totals`. `hidden` `[rows, C]`, head `[vocab, C]`.
@@ -19,7 +21,12 @@ impl Program {
     ) -> Result<()> {
         let batch = placed.batch;
         if let Some(gpu) = engine.gpu() {
-            return self.run_on_gpu(gpu, hidden, head, placed, step, None, totals);
+            return self.run_on_gpu(
+                engine,
+                gpu,
+                totals,
+                Arguments { hidden, head, batch: placed, step, dhidden: None },
+            );
         }
         with_type!(hidden, T => with_slices::<T, 2, 0>([hidden, &head.value], [], |[hidden, weight], []| {
             let head = slices(hidden, weight, batch);
@@ -43,7 +50,8 @@ impl Program {
     ) -> Result<()> {
         let batch = placed.batch;
         if let Some(gpu) = engine.gpu() {
-            return self.run_on_gpu(gpu, hidden, head, placed, step, Some(dhidden), totals);
+            let dhidden = Some(dhidden);
+            return self.run_on_gpu(engine, gpu, totals, Arguments { hidden, head, batch: placed, step, dhidden });
         }
         with_type!(hidden, T => with_slices::<T, 2, 2>(
             [hidden, &head.value], [dhidden, &head.grad],
@@ -53,6 +61,13 @@ impl Program {
                 Ok(())
             }
         ))
+    }
+
+    fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &Totals, arguments: Arguments<'_>) -> Result<()> {
+        let _timer = engine.time(OpGroup::Loss);
+        let totals = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
+        let plan = if arguments.dhidden.is_some() { &self.training } else { &self.forward };
+        plan.compiled.run(gpu, plan, totals, &arguments)
     }
 
     /// An error for a batch that the program cannot compute with: kernels index rows of logits with its targets.
@@ -76,25 +91,4 @@ fn rows(batch: &Batch, step: u64) -> LossBatch<'_> {
         rows_per_sequence: batch.context,
         step,
     }
-}
-
-// Stubs until loss/cuda arrives.
-impl Program {
-    #[expect(clippy::too_many_arguments, reason = "inputs and results")]
-    fn run_on_gpu(
-        &self,
-        _gpu: &std::sync::Arc<crate::ops::Gpu>,
-        _hidden: &Tensor,
-        _head: &Param,
-        _placed: &PlacedBatch<'_>,
-        _step: u64,
-        _dhidden: Option<&Tensor>,
-        _totals: &mut Totals,
-    ) -> Result<()> {
-        Err(crate::Error::run("no loss on a GPU yet"))
-    }
-}
-
-pub(crate) fn bytes_on_gpu(_precision: crate::ops::Precision, _rows: usize, _vocab: usize) -> u64 {
-    0
 }

@@ -15,6 +15,7 @@
 //!
 //! Sums over rows and everything after them are computed in 64 bits. No result depends on the number of threads.
 
+mod cuda;
 mod explain;
 mod formula;
 mod gradient;
@@ -33,7 +34,7 @@ mod small;
 mod split;
 mod totals;
 
-pub(crate) use head::bytes_on_gpu;
+pub(crate) use cuda::bytes_on_gpu;
 pub use run::{Head, HeadGradient, LossBatch};
 pub use totals::Totals;
 

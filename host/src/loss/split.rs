@@ -4,6 +4,7 @@
 //! for the next pass, which makes the logits again. Most losses are a plain sum of row values: their gradient needs no
 //! such sum and one pass is all.
 
+use super::cuda::Compiled;
 use super::import::Output;
 use super::ir::{Id, Ir, Op};
 use super::lower::Roots;
@@ -22,6 +23,7 @@ pub(super) struct Plan {
     pub ir: Ir,
     pub outputs: Vec<Output>,
     pub stages: Vec<Stage>,
+    pub compiled: Compiled,
 }
 
 /// One step of a plan.
@@ -67,7 +69,7 @@ pub(super) fn split(ir: Ir, roots: Roots, with_gradient: bool) -> Result<Plan> {
             "the graph needs {n_passes} passes over the logits, at most {PASSES_MAX} are allowed; nest fewer sums over rows"
         )));
     }
-    Ok(Plan { ir, outputs: roots.outputs, stages: plan })
+    Ok(Plan { ir, outputs: roots.outputs, stages: plan, compiled: Compiled::default() })
 }
 
 fn demand(demands: &mut [Demand], stages: &[usize], id: Id) {

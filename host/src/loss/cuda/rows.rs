@@ -1,0 +1,241 @@
+//! The kernel of a pass: one block per row of logits, or one thread where no sweep runs over the vocabulary.
+
+use super::flow::{Flow, FlowStep, FlowSweep, LOGITS_VALUE, Operand};
+use super::layout::Layout;
+use super::text;
+use crate::loss::ir::Input;
+use crate::loss::row_program::{Load, Reduction, RowProgram};
+use crate::loss::split::Plan;
+
+const PARAMETERS: &str = "S *logits, G *gradient, S *stored, i64 stride, i64 first, i64 count, i64 rows, \
+                          i64 rows_per_sequence, i64 vocab, const u32 *target, const float *weight, \
+                          const float *target_bytes, const u32 *position, const double *values, S *exports";
+const ARGUMENTS: &str = "logits, gradient, stored, stride, first, count, rows, rows_per_sequence, vocab, target, \
+                         weight, target_bytes, position, values, exports";
+
+/// Vectors that a thread loads before it computes, for a sweep of at most so many operations: enough loads under way to
+/// hide their latency, few enough registers.
+const UNROLL: [(usize, usize); 3] = [(4, 12), (2, 40), (1, usize::MAX)];
+
+/// Threads per row where no sweep runs over the vocabulary; a block takes this many rows.
+pub(super) const NARROW_THREADS: u32 = 256;
+
+/// The kernel `rows_<number>`.
+pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowProgram) -> String {
+    let flow = Flow::new(program);
+    let mut lines = vec![format!("__device__ void rows_{number}_body({PARAMETERS}) {{")];
+    lines.extend(head(&flow));
+    lines.extend(loads(plan, layout, program));
+    for step in &flow.steps {
+        match *step {
+            FlowStep::Number(register, op) => lines.push(format!("const S r{register} = {};", text::number(op))),
+            FlowStep::Gather(register, index) => {
+                lines.push(format!("const S r{register} = element(logits, r{index}, vocab);"));
+            }
+            FlowStep::Sweep(sweep) if flow.sweeps[sweep].is_empty() => {}
+            FlowStep::Sweep(sweep) => {
+                let is_scattered = flow.sweeps[sweep].gradient.is_some() && !program.scatter.is_empty();
+                let scatter = if is_scattered { program.scatter.as_slice() } else { &[] };
+                lines.extend(self::sweep(&flow, &flow.sweeps[sweep], sweep, scatter));
+            }
+        }
+    }
+    for &(id, register) in &program.exports {
+        let only = if flow.sweeps.is_empty() { "" } else { "if (threadIdx.x == 0) " };
+        lines.push(format!("{only}({})[row] = r{register};", layout.export(id)));
+    }
+    lines[1..].iter_mut().for_each(|line| line.insert_str(0, "    "));
+    let kernel = if flow.sweeps.is_empty() { "KERNEL" } else { "ROW_KERNEL" };
+    lines.push("}".into());
+    lines.push(format!("{kernel}(rows_{number}, ({PARAMETERS}), rows_{number}_body({ARGUMENTS}))\n"));
+    lines.join("\n")
+}
+
+/// Which row a block or thread has, and where its arrays begin.
+fn head(flow: &Flow) -> Vec<String> {
+    let mut lines = vec!["const i64 sequences = rows / rows_per_sequence;".into()];
+    if flow.sweeps.is_empty() {
+        lines.push("const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;".into());
+        lines.push("if (i >= count) return;".into());
+    } else {
+        lines.push("const i64 i = blockIdx.x;".into());
+    }
+    lines.push("const i64 row = first + i, sequence = row / rows_per_sequence;".into());
+    lines.push("logits += i * stride;".into());
+    lines.push("gradient += i * stride;".into());
+    lines.push(format!("stored += i * stride * {};", flow.n_slots));
+    lines
+}
+
+fn loads(plan: &Plan, layout: &Layout, program: &RowProgram) -> Vec<String> {
+    let fixed = program.fixed.iter().map(|&(register, id)| (register, layout.scalar(&plan.ir, id)));
+    let loads = program.loads.iter().map(|&(register, load)| {
+        let from = match load {
+            Load::Input(Input::Target) => "target[row]".into(),
+            Load::Input(Input::Weight) => "weight[row]".into(),
+            Load::Input(Input::TargetBytes) => "target_bytes[row]".into(),
+            Load::Input(Input::Position) => "position[row]".into(),
+            // Inputs that a batch does not carry are refused before a run; the others are no row values.
+            Load::Input(Input::Absent(_) | Input::Logits | Input::Step | Input::Scale) => "0".into(),
+            Load::Saved(id) => format!("({})[row]", layout.export(id)),
+            Load::Sequence(id) => format!("({})[sequence]", layout.sequence(id)),
+        };
+        (register, from)
+    });
+    fixed.chain(loads).map(|(register, from)| format!("const S r{register} = S({from});")).collect()
+}
+
+fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for &(reduction, _, register) in &sweep.reductions {
+        lines.push(match reduction {
+            Reduction::Sum => format!("S t{register} = S(0);"),
+            Reduction::Max => format!("S t{register} = LOWEST;"),
+            Reduction::Argmax => format!("Largest t{register} = {{LOWEST, 0}};"),
+        });
+    }
+    if sweep.gradient.is_some() {
+        lines.extend(before_scatter(flow, sweep, number, scatter));
+        // All threads have read what they need of the logits, which the gradient may replace.
+        lines.push("__syncthreads();".into());
+    }
+    lines.push(format!("Softmaxes<{}> s{number};", sweep.softmaxes.len()));
+    let arguments = arguments(flow, sweep);
+    lines.push(format!("{arguments}, vocab, s{number}, [&](i64 j, const S *in, S *out, S *terms) {{"));
+    lines.extend(indented(values(flow, sweep, &sweep.loads, &sweep.computes)));
+    lines.extend(indented(element(sweep)));
+    lines.push("});".into());
+    lines.extend(results(sweep, number));
+    lines.extend(after_scatter(scatter));
+    lines
+}
+
+/// The call of a sweep up to the rows that it reads and writes.
+fn arguments(flow: &Flow, sweep: &FlowSweep) -> String {
+    let unroll = match sweep.softmaxes.is_empty() {
+        true => UNROLL.iter().find(|&&(_, most)| sweep.computes.len() <= most).map_or(1, |&(unroll, _)| unroll),
+        // How a sum of exponentials is grouped must not depend on what is computed beside it.
+        false => UNROLL[0].0,
+    };
+    let from = sweep.loads.iter().map(|&value| pointer(flow, value)).collect::<Vec<_>>();
+    let (ty, to) = match sweep.gradient {
+        Some(_) => ("G", vec!["gradient".to_owned()]),
+        None => ("S", sweep.stores.iter().map(|&value| pointer(flow, value)).collect()),
+    };
+    let (n_from, n_to) = (from.len(), to.len());
+    format!("sweep<{unroll}, {n_from}, {n_to}, {ty}>({{{{{}}}}}, {{{{{}}}}}", from.join(", "), to.join(", "))
+}
+
+/// What happens to the values of one element.
+fn element(sweep: &FlowSweep) -> Vec<String> {
+    let reduction = |&(reduction, of, register): &(Reduction, Operand, usize)| match reduction {
+        Reduction::Sum => format!("t{register} += {};", operand(of)),
+        Reduction::Max => format!("t{register} = larger(t{register}, {});", operand(of)),
+        Reduction::Argmax => format!("t{register} = first_largest(t{register}, {}, j);", operand(of)),
+    };
+    let mut lines: Vec<_> = sweep.reductions.iter().map(reduction).collect();
+    let softmaxes = sweep.softmaxes.iter().enumerate();
+    lines.extend(softmaxes.map(|(i, softmax)| format!("terms[{i}] = {};", operand(softmax.of))));
+    match sweep.gradient {
+        Some(gradient) => lines.push(format!("out[0] = {};", operand(gradient))),
+        None => lines.extend(sweep.stores.iter().enumerate().map(|(i, &value)| format!("out[{i}] = v{value};"))),
+    }
+    lines
+}
+
+/// The reductions over all threads.
+fn results(sweep: &FlowSweep, number: usize) -> Vec<String> {
+    let reduction = |&(reduction, _, register): &(Reduction, Operand, usize)| match reduction {
+        Reduction::Sum => format!("const S r{register} = block_sum(t{register});"),
+        Reduction::Max => format!("const S r{register} = block_max(t{register});"),
+        Reduction::Argmax => format!("const S r{register} = S(block_first_largest(t{register}).index);"),
+    };
+    let mut lines: Vec<_> = sweep.reductions.iter().map(reduction).collect();
+    for (i, softmax) in sweep.softmaxes.iter().enumerate() {
+        let (max, sum) = (softmax.max, softmax.sum);
+        let (of_max, of_sum) = (format!("s{number}.max[{i}]"), format!("s{number}.sum[{i}]"));
+        lines.push(format!("const S r{max} = block_max({of_max});"));
+        lines.push(format!("const S r{sum} = block_sum(multiply({of_sum}, exp_subtract({of_max}, r{max})));"));
+    }
+    lines
+}
+
+/// Definitions of values for one element; `in` has the loads of the sweep.
+fn values(flow: &Flow, sweep: &FlowSweep, loads: &[usize], computes: &[usize]) -> Vec<String> {
+    let load = |value: &usize| {
+        let position = sweep.loads.iter().position(|other| other == value);
+        // A part of a sweep loads no more than the sweep does.
+        format!("const S {} = in[{}];", operand(Operand::Value(*value)), position.expect("a sweep loads what it needs"))
+    };
+    let compute = |&value: &usize| {
+        let apply = flow.values[value]
+            .apply
+            .as_ref()
+            .map(|(op, inputs)| text::apply(*op, &inputs.iter().map(|&input| operand(input)).collect::<Vec<_>>(), "S"));
+        format!("const S v{value} = {};", apply.unwrap_or_default())
+    };
+    loads.iter().map(load).chain(computes.iter().map(compute)).collect()
+}
+
+/// The first thread computes the elements that the scatter changes, in full precision, before the gradient replaces the
+/// logits.
+fn before_scatter(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(gradient) = sweep.gradient.filter(|_| !scatter.is_empty()) else { return lines };
+    let (loads, computes) = flow.closure(&[gradient], number);
+    lines.push("auto dense = [&](const S *in) -> S {".into());
+    lines.extend(indented(values(flow, sweep, &loads, &computes)));
+    lines.push(format!("    return {};", operand(gradient)));
+    lines.push("};".into());
+    for (k, &(index, _)) in scatter.iter().enumerate() {
+        lines.push(format!("const i64 at{k} = index_of(r{index}, vocab);"));
+        lines.push(format!("S d{k} = S(0);"));
+    }
+    let elements = |k: usize| {
+        let element = |&value: &usize| format!("({})[at{k}]", pointer(flow, value));
+        let elements = sweep.loads.iter().map(element).collect::<Vec<_>>();
+        if elements.is_empty() { "S(0)".into() } else { elements.join(", ") }
+    };
+    for k in 0..scatter.len() {
+        lines.push(format!("if (threadIdx.x == 0 && at{k} >= 0) {{"));
+        lines.push(format!("    const S in[] = {{{}}};", elements(k)));
+        lines.push(format!("    d{k} = dense(in);"));
+        for (other, &(_, value)) in scatter.iter().enumerate() {
+            let condition = if other == k { String::new() } else { format!("if (at{other} == at{k}) ") };
+            lines.push(format!("    {condition}d{k} = add(d{k}, r{value});"));
+        }
+        lines.push("}".into());
+    }
+    lines
+}
+
+fn after_scatter(scatter: &[(usize, usize)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !scatter.is_empty() {
+        lines.push("__syncthreads();".into());
+    }
+    for k in 0..scatter.len() {
+        lines.push(format!("if (threadIdx.x == 0 && at{k} >= 0) store(gradient + at{k}, d{k});"));
+    }
+    lines
+}
+
+fn pointer(flow: &Flow, value: usize) -> String {
+    if value == LOGITS_VALUE {
+        return "logits".into();
+    }
+    format!("stored + {} * stride", flow.values[value].slot.unwrap_or_default())
+}
+
+fn operand(operand: Operand) -> String {
+    match operand {
+        Operand::Zero => "S(0)".into(),
+        Operand::Register(register) => format!("r{register}"),
+        Operand::Value(LOGITS_VALUE) => "x".into(),
+        Operand::Value(value) => format!("v{value}"),
+    }
+}
+
+fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
+    lines.into_iter().map(|line| format!("    {line}"))
+}

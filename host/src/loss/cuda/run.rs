@@ -1,0 +1,336 @@
+//! Runs a plan on a GPU: chunk by chunk, so that the logits of a whole batch never exist. Nothing is read back: a step
+//! can be launched without waiting for the one before, and its launches can be captured and repeated.
+
+use super::emit::{Format, PassSizes, Sizes, sizes, source, threads};
+use super::rows::NARROW_THREADS;
+use crate::loss::split::Plan;
+use crate::model::{Param, PlacedBatch};
+use crate::ops::cuda::{Grid, Kernel, Operand, Product, Scratch, arguments};
+use crate::ops::{Gpu, Precision, Tensor, check_gpu};
+use crate::{Error, Result};
+use candle_core::DType;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
+const CHUNK_BYTES: usize = 256 << 20;
+const ROWS_MAX: usize = 4096;
+
+/// Products are made of tiles with this many rows.
+const TILE_ROWS: usize = 128;
+
+/// A row of logits begins at a multiple of this many elements, so that every element format has its rows at multiples
+/// of 16 bytes.
+const ROW_ALIGNMENT: usize = 8;
+
+/// Threads of the kernel that computes what is not a row.
+const SMALL_THREADS: u32 = 1024;
+
+/// What a run reads and writes.
+pub(in crate::loss) struct Arguments<'a> {
+    /// `[rows, width]`
+    pub hidden: &'a Tensor,
+    /// `[vocab, width]`
+    pub head: &'a Param,
+    pub batch: &'a PlacedBatch<'a>,
+    pub step: u64,
+    /// `[rows, width]`: overwritten.
+    pub dhidden: Option<&'a Tensor>,
+}
+
+/// The kernels of a plan on a GPU.
+struct Kernels {
+    gpu: Arc<Gpu>,
+    format: Format,
+    sizes: Sizes,
+    /// For each stage.
+    small: Vec<Option<Kernel>>,
+    rows: Vec<Option<Kernel>>,
+    add_totals: Kernel,
+}
+
+/// The kernels of a plan for each GPU and format that it has run with, compiled when it first does.
+#[derive(Default)]
+pub(in crate::loss) struct Compiled(Mutex<Vec<Arc<Kernels>>>);
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Compiled")
+    }
+}
+
+impl Compiled {
+    fn kernels(&self, gpu: &Arc<Gpu>, plan: &Plan, format: Format) -> Result<Arc<Kernels>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernels) = known.iter().find(|other| other.format == format && Arc::ptr_eq(&other.gpu, gpu)) {
+            return Ok(Arc::clone(kernels));
+        }
+        let kernels = Arc::new(Kernels::new(gpu, plan, format)?);
+        known.push(Arc::clone(&kernels));
+        Ok(kernels)
+    }
+
+    /// Runs `plan` on a batch that was checked. `totals` `[outputs, 2]` f64 is added to.
+    pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &Tensor, arguments: &Arguments<'_>) -> Result<()> {
+        let format = format(arguments.hidden.dtype())?;
+        let kernels = self.kernels(gpu, plan, format)?;
+        let run = Run::new(&kernels, arguments)?;
+        let size = 2 * plan.outputs.len();
+        check_gpu("loss", &[(totals, DType::F64, size)])?;
+        for (number, stage) in kernels.sizes.stages.iter().enumerate() {
+            if let Some(kernel) = &kernels.small[number] {
+                run.small(kernel)?;
+            }
+            if let (Some(sizes), Some(pass), Some(kernel)) =
+                (&stage.pass, &plan.stages[number].pass, &kernels.rows[number])
+            {
+                run.pass(kernel, sizes, pass.needs_logits, pass.has_gradient)?;
+            }
+        }
+        run.add_totals(totals)
+    }
+}
+
+impl Kernels {
+    fn new(gpu: &Arc<Gpu>, plan: &Plan, format: Format) -> Result<Self> {
+        let sizes = sizes(plan);
+        let module = gpu.compile(&source(plan, format))?;
+        let named = |kind: &str, number: usize, exists: bool| {
+            exists.then(|| module.kernel(&format!("{kind}_{number}"))).transpose()
+        };
+        let stages = || sizes.stages.iter().enumerate();
+        Ok(Self {
+            small: stages().map(|(i, stage)| named("small", i, stage.has_small)).collect::<Result<_>>()?,
+            rows: stages().map(|(i, stage)| named("rows", i, stage.pass.is_some())).collect::<Result<_>>()?,
+            add_totals: module.kernel("add_totals")?,
+            gpu: Arc::clone(gpu),
+            format,
+            sizes,
+        })
+    }
+}
+
+fn format(dtype: DType) -> Result<Format> {
+    match dtype {
+        DType::F32 => Ok(Format::F32),
+        DType::F64 => Ok(Format::F64),
+        DType::BF16 => Ok(Format::Bf16),
+        other => Err(Error::run(format!("loss: hidden states are {other:?}, expected f32, f64 or bf16"))),
+    }
+}
+
+/// Elements from one row of logits to the next.
+fn stride(vocab: usize) -> usize {
+    vocab.next_multiple_of(ROW_ALIGNMENT)
+}
+
+/// Rows of a chunk, whose logits take this many bytes each: whole tiles if possible.
+fn chunk_rows(rows: usize, bytes: usize) -> usize {
+    let most = (CHUNK_BYTES / bytes.max(1)).clamp(1, ROWS_MAX);
+    let whole = if most > TILE_ROWS { most / TILE_ROWS * TILE_ROWS } else { most };
+    whole.min(rows.max(1))
+}
+
+/// Bytes that the loss takes on a GPU beside its inputs and gradients.
+pub(crate) fn bytes_on_gpu(precision: Precision, rows: usize, vocab: usize) -> u64 {
+    let format = match precision {
+        Precision::F32 => Format::F32,
+        Precision::F64 => Format::F64,
+        Precision::Bf16 => Format::Bf16,
+    };
+    let row = stride(vocab) * format.logit_bytes();
+    let gradient = format.gradient_bytes().map_or(0, |bytes| stride(vocab) * bytes);
+    (chunk_rows(rows, row) * (row + gradient)) as u64
+}
+
+/// One run of a plan.
+struct Run<'r> {
+    kernels: &'r Kernels,
+    arguments: &'r Arguments<'r>,
+    rows: usize,
+    rows_per_sequence: usize,
+    width: usize,
+    vocab: usize,
+    /// f64: scalars, then sequences.
+    values: Scratch<'r>,
+    /// `[exports, rows]`
+    exports: Scratch<'r>,
+    step: u64,
+}
+
+impl<'r> Run<'r> {
+    fn new(kernels: &'r Kernels, arguments: &'r Arguments<'r>) -> Result<Self> {
+        let (gpu, sizes) = (&kernels.gpu, &kernels.sizes);
+        let (rows, width) = (arguments.batch.batch.targets.len(), arguments.hidden.row_width());
+        let vocab = arguments.head.value.elem_count() / width.max(1);
+        let rows_per_sequence = arguments.batch.batch.context;
+        check(arguments, rows, width, vocab)?;
+        let sequences = rows / rows_per_sequence;
+        Ok(Self {
+            values: gpu.scratch(8 * (sizes.n_scalars + sizes.n_sequences * sequences))?,
+            exports: gpu.scratch(kernels.format.logit_bytes() * sizes.n_exports * rows)?,
+            step: gpu.step(arguments.step)?,
+            kernels,
+            arguments,
+            rows,
+            rows_per_sequence,
+            width,
+            vocab,
+        })
+    }
+
+    fn small(&self, kernel: &Kernel) -> Result<()> {
+        // The gradients have no factor: what they are divided by is known when the step is complete.
+        let scale = 0_u64;
+        let (values, exports) = (self.values.pointer(), self.exports.pointer());
+        let words = arguments![values, exports, self.rows, self.rows_per_sequence, self.vocab, self.step, scale];
+        self.kernels.gpu.launch_kernel(kernel, Grid::new(1, SMALL_THREADS), words)
+    }
+
+    fn add_totals(&self, totals: &Tensor) -> Result<()> {
+        let words = arguments![totals, self.values.pointer(), self.rows, self.rows_per_sequence, self.vocab];
+        self.kernels.gpu.launch_kernel(&self.kernels.add_totals, Grid::new(1, 32), words)
+    }
+
+    fn pass(&self, kernel: &Kernel, sizes: &PassSizes, needs_logits: bool, has_gradient: bool) -> Result<()> {
+        let Kernels { gpu, format, .. } = self.kernels;
+        let stride = stride(self.vocab);
+        let row = if needs_logits { stride * format.logit_bytes() } else { 0 };
+        let rows = chunk_rows(self.rows, row * (1 + sizes.n_stored));
+        let logits = gpu.scratch(rows * row)?;
+        let stored = gpu.scratch(rows * row * sizes.n_stored)?;
+        let apart = format.gradient_bytes().filter(|_| has_gradient);
+        let apart = apart.map(|bytes| gpu.scratch(rows * stride * bytes)).transpose()?;
+        let gradient = apart.as_ref().unwrap_or(&logits).pointer();
+        for first in (0..self.rows).step_by(rows) {
+            let chunk = Chunk { first, n: rows.min(self.rows - first), logits: logits.pointer(), gradient, stride };
+            if needs_logits {
+                self.make_logits(&chunk)?;
+            }
+            let grid = match sizes.is_wide {
+                true => Grid::new(chunk.n, threads(self.vocab)),
+                false => Grid::new(chunk.n.div_ceil(NARROW_THREADS as usize), NARROW_THREADS),
+            };
+            let batch = self.arguments.batch;
+            let words = arguments![
+                chunk.logits,
+                chunk.gradient,
+                stored.pointer(),
+                stride,
+                chunk.first,
+                chunk.n,
+                self.rows,
+                self.rows_per_sequence,
+                self.vocab,
+                batch.targets.pointer(),
+                batch.weight.pointer(),
+                batch.target_bytes.pointer(),
+                batch.position.pointer(),
+                self.values.pointer(),
+                self.exports.pointer(),
+            ];
+            gpu.launch_kernel(kernel, grid, words)?;
+            if has_gradient {
+                self.add_gradients(&chunk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// logits `[n, vocab]` = hidden · weightᵀ
+    fn make_logits(&self, chunk: &Chunk) -> Result<()> {
+        self.kernels.gpu.matmul(&Product {
+            m: chunk.n,
+            n: self.vocab,
+            k: self.width,
+            a: self.hidden(chunk),
+            b: self.weight().t(),
+            out: chunk.logits,
+            out_dtype: self.arguments.head.value.dtype(),
+            out_stride: chunk.stride,
+            add: false,
+            residual: None,
+            bias: None,
+        })
+    }
+
+    /// dhidden `[n, width]` = dlogits · weight, dweight `[vocab, width]` += dlogitsᵀ · hidden
+    fn add_gradients(&self, chunk: &Chunk) -> Result<()> {
+        let Some(dhidden) = self.arguments.dhidden else { return Ok(()) };
+        let dtype = dhidden.dtype();
+        let dlogits = Operand { pointer: chunk.gradient, dtype, stride: chunk.stride, transposed: false };
+        let product = Product {
+            m: chunk.n,
+            n: self.width,
+            k: self.vocab,
+            a: dlogits,
+            b: self.weight(),
+            out: at(dhidden, chunk.first * self.width),
+            out_dtype: dtype,
+            out_stride: self.width,
+            add: false,
+            residual: None,
+            bias: None,
+        };
+        self.kernels.gpu.matmul(&product)?;
+        let grad = &self.arguments.head.grad;
+        self.kernels.gpu.matmul(&Product {
+            m: self.vocab,
+            k: chunk.n,
+            a: dlogits.t(),
+            b: self.hidden(chunk),
+            out: grad.pointer(),
+            out_dtype: grad.dtype(),
+            add: true,
+            ..product
+        })
+    }
+
+    fn hidden(&self, chunk: &Chunk) -> Operand {
+        let hidden = self.arguments.hidden;
+        let pointer = at(hidden, chunk.first * self.width);
+        Operand { pointer, dtype: hidden.dtype(), stride: self.width, transposed: false }
+    }
+
+    fn weight(&self) -> Operand {
+        let weight = self.arguments.head.as_type(self.arguments.hidden.dtype());
+        Operand { pointer: weight.pointer(), dtype: weight.dtype(), stride: self.width, transposed: false }
+    }
+}
+
+/// Some neighbouring rows.
+struct Chunk {
+    first: usize,
+    n: usize,
+    /// Addresses of `[n, stride]`.
+    logits: u64,
+    gradient: u64,
+    stride: usize,
+}
+
+/// Address of an element.
+fn at(tensor: &Tensor, element: usize) -> u64 {
+    tensor.pointer() + (element * tensor.dtype().size_in_bytes()) as u64
+}
+
+fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> Result<()> {
+    let Arguments { hidden, head, batch, dhidden, .. } = *arguments;
+    let (dtype, wide) = (hidden.dtype(), head.value.dtype());
+    check_gpu(
+        "loss",
+        &[
+            (hidden, dtype, rows * width),
+            (head.as_type(dtype), dtype, vocab * width),
+            (&head.grad, wide, vocab * width),
+            (dhidden.unwrap_or(hidden), dtype, rows * width),
+        ],
+    )?;
+    let per_sequence = batch.batch.context;
+    if per_sequence == 0 || rows % per_sequence != 0 {
+        return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
+    }
+    if rows == 0 || !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
+        return Err(Error::run(format!("loss: {rows} rows of {vocab} logits, expected 1 or more and below 2^24")));
+    }
+    Ok(())
+}
