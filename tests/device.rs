@@ -1,17 +1,20 @@
 //! Where the suite computes: on the CPU, or on what `TRAINYARD_TEST_DEVICE` names. `gpu.rs` runs it on a GPU.
 
 use candle_core::DType;
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 use trainyard::ops::{Device, DeviceChoice, Engine, Precision, Tensor};
 
-/// The device of all tests of this process.
+/// The device of all tests of this process. Each thread opens it for itself: launches of one are captured while those
+/// of others run.
 pub fn device() -> Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
+    thread_local! {
+        static DEVICE: OnceCell<Device> = const { OnceCell::new() };
+    }
     let open = || {
         let name = std::env::var("TRAINYARD_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
         Device::open(DeviceChoice::parse(&name).expect("TRAINYARD_TEST_DEVICE")).unwrap().0
     };
-    DEVICE.get_or_init(open).clone()
+    DEVICE.with(|device| device.get_or_init(open).clone())
 }
 
 /// Whether it is the CPU.

@@ -105,10 +105,10 @@ impl Trainer {
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
     /// as nothing moves.
     fn accumulate_on_gpu(&mut self, gpu: &Arc<Gpu>, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
-        let Some(rows) = micro_batches.first().map(|batch| batch.targets.len()) else { return Ok(()) };
+        let Some(most) = micro_batches.iter().map(|batch| batch.targets.len()).max() else { return Ok(()) };
         let mut inbox = match self.inbox.take() {
-            Some(inbox) if inbox.fits(COLUMNS, rows) => inbox,
-            _ => Inbox::new(gpu, COLUMNS, rows)?,
+            Some(inbox) if inbox.fits(COLUMNS, most) => inbox,
+            _ => Inbox::new(gpu, COLUMNS, most)?,
         };
         inbox.send(&PlacedBatch::bits(&micro_batches[0]))?;
         gpu.step(step)?;
@@ -122,6 +122,7 @@ impl Trainer {
             self.model.check(&placed.tokens())?;
             let micro_batch = first + i as u64;
             gpu.micro_batch(micro_batch)?;
+            let rows = batch.targets.len();
             let key = [self.model.generation(), rows as u64, batch.context as u64, inbox.column(0).pointer()];
             replay.run(gpu, &key, || self.accumulate(step, micro_batch, &placed))?;
         }

@@ -16,10 +16,11 @@ pub struct Inbox {
     slots: [Slot; 2],
     /// The slot that is filled next.
     next: usize,
-    /// `[columns, rows]`
+    /// `[columns, capacity]`
     current: Array,
     columns: usize,
-    rows: usize,
+    /// Most rows of a batch.
+    capacity: usize,
 }
 
 struct Slot {
@@ -32,35 +33,36 @@ struct Slot {
 }
 
 impl Inbox {
-    /// For batches of `rows` rows with `columns` columns.
-    pub fn new(gpu: &Arc<Gpu>, columns: usize, rows: usize) -> Result<Self> {
+    /// For batches of up to `capacity` rows with `columns` columns.
+    pub fn new(gpu: &Arc<Gpu>, columns: usize, capacity: usize) -> Result<Self> {
         let fail = |error| driver_error("make room for batches", error);
         let slot = || {
             // SAFETY: `send` writes all of it before it is read.
-            let host = unsafe { gpu.context.alloc_pinned::<u32>(columns * rows) }.map_err(fail)?;
+            let host = unsafe { gpu.context.alloc_pinned::<u32>(columns * capacity) }.map_err(fail)?;
             let event = || gpu.context.new_event(None).map_err(fail);
-            Result::Ok(Slot { host, device: Memory::new(gpu, 4 * columns * rows)?, arrived: event()?, taken: event()? })
+            Result::Ok(Slot { host, device: Memory::new(gpu, 4 * columns * capacity)?, arrived: event()?, taken: event()? })
         };
         let slots = [slot()?, slot()?];
         // The other stream may write as soon as the memory exists.
         gpu.synchronize()?;
         Ok(Self {
             copies: gpu.context.new_stream().map_err(fail)?,
-            current: Array::zeros(gpu, (columns, rows).into(), DType::U32)?,
+            current: Array::zeros(gpu, (columns, capacity).into(), DType::U32)?,
             gpu: gpu.clone(),
             slots,
             next: 0,
             columns,
-            rows,
+            capacity,
         })
     }
 
     /// Whether batches of this size fit.
     pub fn fits(&self, columns: usize, rows: usize) -> bool {
-        (self.columns, self.rows) == (columns, rows)
+        self.columns == columns && rows <= self.capacity
     }
 
-    /// Puts a batch on its way: the bits of `[rows]` numbers per column. At most two are on their way at a time.
+    /// Puts a batch on its way: the bits of `[rows]` numbers per column, as many as fit. At most two are on their way at
+    /// a time.
     pub fn send(&mut self, columns: &[&[u32]]) -> Result<()> {
         let fail = |error| driver_error("copy a batch to the GPU", error);
         let slot = &mut self.slots[self.next];
@@ -68,11 +70,11 @@ impl Inbox {
         // Page-locked memory must not change before the copy from it is complete.
         slot.arrived.synchronize().map_err(fail)?;
         let host = slot.host.as_mut_slice().map_err(fail)?;
-        for (target, column) in host.chunks_exact_mut(self.rows).zip(columns) {
-            target.copy_from_slice(column);
+        for (target, column) in host.chunks_exact_mut(self.capacity).zip(columns) {
+            target[..column.len()].copy_from_slice(column);
         }
         self.copies.wait(&slot.taken).map_err(fail)?;
-        // SAFETY: both have `columns · rows` numbers of 4 bytes; the host's stay until `arrived`.
+        // SAFETY: both have `columns · capacity` numbers of 4 bytes; the host's stay until `arrived`.
         unsafe { result::memcpy_htod_async(slot.device.pointer(), host, self.copies.cu_stream()) }.map_err(fail)?;
         slot.arrived.record(&self.copies).map_err(fail)
     }
@@ -82,11 +84,11 @@ impl Inbox {
         let fail = |error| driver_error("take over a batch", error);
         let slot = &self.slots[(self.next + 2 - on_their_way) % 2];
         self.gpu.stream.wait(&slot.arrived).map_err(fail)?;
-        self.gpu.copy(slot.device.pointer(), self.current.pointer(), 4 * self.columns * self.rows)?;
+        self.gpu.copy(slot.device.pointer(), self.current.pointer(), 4 * self.columns * self.capacity)?;
         slot.taken.record(&self.gpu.stream).map_err(fail)
     }
 
-    /// Column `index` of the current batch, `[rows]`.
+    /// Column `index` of the current batch, `[1, capacity]`.
     pub fn column(&self, index: usize) -> Tensor {
         self.current.narrow(index, 1).into()
     }
