@@ -326,7 +326,7 @@ fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> 
         ],
     )?;
     let per_sequence = batch.batch.context;
-    if per_sequence == 0 || rows % per_sequence != 0 {
+    if per_sequence == 0 || !rows.is_multiple_of(per_sequence) {
         return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
     }
     if rows == 0 || !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
