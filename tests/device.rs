@@ -38,3 +38,8 @@ pub fn zeros(shape: &[usize], dtype: DType) -> Tensor {
 pub fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_vec().unwrap()
 }
+
+/// The folder of the tests; read when they run, because a bundle of them may lie elsewhere than where it was built.
+pub fn manifest_dir() -> String {
+    std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned())
+}

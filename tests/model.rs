@@ -14,7 +14,7 @@ const MODELS: [&str; 2] = ["gpt2", "llama"];
 
 fn golden(model: &str, settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = settings.iter().map(|&setting| setting.into()).collect();
-    config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.toml")), &settings).unwrap()
+    config::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
 fn transformer(config: &RunConfig, recompute: bool) -> Transformer {
@@ -149,7 +149,7 @@ fn bytes_are_known_before_anything_is_allocated() {
 #[test]
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
-    let bytes = Transformer::bytes(&config.model, VOCAB, Precision::F32, (64, 12), true, false).unwrap();
+    let bytes = Transformer::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
     assert!(bytes > 8_000_000_000_000, "{bytes}");
 }
 
@@ -169,13 +169,13 @@ fn stacked_parameters_are_parameters_of_their_own() {
     let model = transformer(&config, false);
     let values = |name: &str| -> Vec<Vec<f64>> {
         let found = model.params().iter().find(|(key, _)| *key == name);
-        found.unwrap().1.value.to_vec2().unwrap()
+        found.unwrap().1.value.to_cpu().unwrap().to_vec2().unwrap()
     };
     let names = ["q_proj", "k_proj", "v_proj"].map(|name| format!("model.layers.1.self_attn.{name}.weight"));
     let before = names.each_ref().map(|name| values(name));
     assert_eq!(before.each_ref().map(Vec::len), [24, 12, 12]);
     let mut tensors: std::collections::BTreeMap<_, _> =
-        model.params().iter().map(|(name, param)| (name.to_owned(), param.value.force_contiguous().unwrap())).collect();
+        model.params().iter().map(|(name, param)| (name.to_owned(), param.value.to_cpu().unwrap().force_contiguous().unwrap())).collect();
     let twice = (&tensors[&names[1]] * 2.0).unwrap();
     tensors.insert(names[1].clone(), twice);
     model.params().load(tensors).unwrap();
@@ -188,7 +188,8 @@ fn stacked_parameters_are_parameters_of_their_own() {
 fn tokens_that_the_model_does_not_have_are_errors() {
     let mut model = transformer(&golden("llama", &[]), false);
     let mut error = |ids: &[u32], positions: &[u32], length| {
-        model.forward(&Tokens { ids, positions, length }, None).unwrap_err().to_string()
+        let tokens = Tokens { ids: ids.into(), positions: positions.into(), length };
+        model.forward(&tokens, None).unwrap_err().to_string()
     };
     assert_eq!(error(&[1, 29], &[0, 1], 2), "token id 29 is outside the model's vocabulary of 29");
     assert_eq!(

@@ -38,7 +38,7 @@ fn golden_config(settings: &[&str]) -> RunConfig {
 
 fn config_of(model: &str, optimizer: &[&str], settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = [optimizer, settings].concat().iter().map(|&setting| setting.into()).collect();
-    config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.toml")), &settings).unwrap()
+    config::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
 fn cross_entropy() -> Graph {
@@ -90,7 +90,7 @@ fn assert_near(what: &str, got: f64, expected: f64, limit: f64) {
 ///
 /// `limit` is relative, for losses; norms and parameters, which rounding moves more, may differ by 100 times that.
 fn check_golden(model: &str, case: &str, config: &RunConfig, limit: f64) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{model}.json"));
+    let path = Path::new(&device::manifest_dir()).join(format!("golden/{model}.json"));
     let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let golden = &golden[case];
     let mut trainer = trainer(config);

@@ -144,7 +144,8 @@ impl Tensor {
         }
         let tensor = tensor.to_dtype(self.dtype())?.contiguous()?;
         match &self.0 {
-            Storage::Cpu(_) => super::add::copy(&tensor.into(), self),
+            // A copy: `tensor` may be a view of this one, which cannot be read and written at the same time.
+            Storage::Cpu(_) => super::add::copy(&tensor.force_contiguous()?.into(), self),
             Storage::Gpu(array) => {
                 let (storage, layout) = tensor.storage_and_layout();
                 let candle_core::Storage::Cpu(storage) = &*storage else {

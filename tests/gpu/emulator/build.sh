@@ -15,10 +15,12 @@ for library in libcuda.so.1 libcublasLt.so.13 libnvrtc.so.13; do
 done
 
 # The kernels of the program, for TRAINYARD_CUDA_KERNELS.
+kernel_flags="-std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -fno-gnu-unique -pthread -DTRAINYARD_EMULATED -I$here -x c++"
+kernel_flags="$kernel_flags -fsanitize=alignment -fsanitize-undefined-trap-on-error"
 objects=
 for source in "$here"/../../../host/cuda/*.cu; do
     object=$out/$(basename "$source" .cu).o
-    ${CXX:-g++} -std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -pthread -DTRAINYARD_EMULATED -I"$here" -x c++ -c "$source" -o "$object" &
+    ${CXX:-g++} $kernel_flags -c "$source" -o "$object" &
     objects="$objects $object"
 done
 wait

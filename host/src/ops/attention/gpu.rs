@@ -79,7 +79,7 @@ impl<'a> Attention<'a> {
         self.qkv.dtype() == DType::BF16
             && span == Span::Causal
             && self.dropout.is_none()
-            && matches!(head_width, 64 | 128)
+            && matches!(head_width, 32 | 64 | 128)
     }
 
     /// A launch over tiles of positions, `heads` heads and all sequences.
@@ -89,7 +89,7 @@ impl<'a> Attention<'a> {
         let sizes = arguments![self.sequences, length, n_heads, kv_heads, d, causal];
         if self.on_tensor_cores() {
             let tile = Tile::on_tensor_cores(pass, d);
-            return self.start(&format!("attention_{pass}_mma_{d}"), tile, heads, &[tensors, sizes].concat());
+            return self.start(&format!("attention_{pass}_mma_{d}"), tile, heads, &[tensors, &sizes[..4]].concat());
         }
         let mask = match self.dropout {
             None => [0; 5],
@@ -133,10 +133,17 @@ impl Tile {
         Self { positions, threads: 256, shared: (size * positions * elements) as u32 }
     }
 
-    /// As host/cuda/attention_mma.cu says.
+    /// As host/cuda/attention_mma.cu and attention_backward_mma.cu say.
     fn on_tensor_cores(pass: &str, d: usize) -> Self {
-        let _ = (pass, d);
-        Self { positions: 64, threads: 128, shared: 0 }
+        let (threads, shared) = match (pass, d) {
+            ("forward", 128) => (128, 512 * d),
+            ("forward", _) => (128, 768 * d),
+            ("backward_keys", 128) => (256, 1024 * d + 1536),
+            ("backward_keys", _) => (128, 1024 * d + 1536),
+            (_, 128) => (128, 768 * d),
+            _ => (128, 1024 * d),
+        };
+        Self { positions: 128, threads, shared: shared as u32 }
     }
 }
 
