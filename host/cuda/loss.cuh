@@ -185,8 +185,10 @@ __device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTP
     constexpr int UNROLL = sizeof(S) == 8 && AT_ONCE > 1 ? AT_ONCE / 2 : AT_ONCE;
     i64 step = (i64)WIDTH * blockDim.x, whole = vocab / WIDTH * WIDTH;
     i64 j = (i64)WIDTH * threadIdx.x;
-    for (; j + (UNROLL - 1) * step < whole; j += UNROLL * step) {
-        sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
+    if constexpr (UNROLL > 1) {
+        for (; j + (UNROLL - 1) * step < whole; j += UNROLL * step) {
+            sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
+        }
     }
     for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
     j = whole + threadIdx.x;

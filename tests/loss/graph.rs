@@ -112,7 +112,7 @@ impl Case {
             weight: self.weight.clone(),
             target_bytes: self.target_bytes.clone(),
             position: self.position.clone(),
-            sequences: self.rows / self.rows_per_sequence,
+            sequences: self.rows.checked_div(self.rows_per_sequence).unwrap_or(0),
             context: self.rows_per_sequence,
             next: Position::default(),
         };
