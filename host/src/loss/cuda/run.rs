@@ -344,7 +344,10 @@ fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> 
         return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
     }
     if !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
-        return Err(Error::run(format!("loss: vocabulary of {vocab} tokens, expected 1 to {}", crate::loss::VOCAB_MAX - 1)));
+        return Err(Error::run(format!(
+            "loss: vocabulary of {vocab} tokens, expected 1 to {}",
+            crate::loss::VOCAB_MAX - 1
+        )));
     }
     Ok(())
 }
