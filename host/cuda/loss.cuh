@@ -178,13 +178,17 @@ __device__ __forceinline__ void sweep_vectors(const Rows<const S, INPUTS> &from,
 // rows `from`, what is put into `out` is written to the rows `to`, what is put into `x` is taken by `softmaxes`. Rows
 // begin at multiples of 16 bytes. Every element has the same thread in every sweep, and a thread's elements come in
 // rising order.
-template <int UNROLL, int INPUTS, int OUTPUTS, typename Out, int COUNT, typename Body>
+template <int AT_ONCE, int INPUTS, int OUTPUTS, typename Out, int COUNT, typename Body>
 __device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTPUTS> to, i64 vocab,
                                       Softmaxes<COUNT> &softmaxes, Body body) {
+    // An f64 and what is computed from it take twice the registers.
+    constexpr int UNROLL = sizeof(S) == 8 && AT_ONCE > 1 ? AT_ONCE / 2 : AT_ONCE;
     i64 step = (i64)WIDTH * blockDim.x, whole = vocab / WIDTH * WIDTH;
     i64 j = (i64)WIDTH * threadIdx.x;
-    for (; j + (UNROLL - 1) * step < whole; j += UNROLL * step) {
-        sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
+    if constexpr (UNROLL > 1) {
+        for (; j + (UNROLL - 1) * step < whole; j += UNROLL * step) {
+            sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
+        }
     }
     for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
     j = whole + threadIdx.x;

@@ -77,7 +77,7 @@ impl Case {
         let (mut dhidden, mut dweight) = (vec![T::of(9.0); hidden.len()], vec![T::of(BEFORE); weight.len()]);
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: T::of(SCALE) };
         if !device::is_cpu() {
-            return self.run_on_gpu::<T>(program);
+            return self.run_on_gpu(program, if T::DTYPE == DType::F64 { Precision::F64 } else { Precision::F32 });
         }
         let engine = Engine::new(Precision::F32);
         let ratios = program.run(&engine, &head, &self.batch(), Some(gradient))?;
@@ -92,22 +92,27 @@ impl Case {
     }
 
     /// The same on a GPU, whose gradients are those of the sum itself.
-    fn run_on_gpu<T: Float>(&self, program: &Program) -> trainyard::Result<Outcome> {
-        let engine = device::engine(if T::DTYPE == DType::F64 { Precision::F64 } else { Precision::F32 });
-        let place = |x: &[f64], rows: usize| {
+    pub fn run_on_gpu(&self, program: &Program, precision: Precision) -> trainyard::Result<Outcome> {
+        let engine = device::engine(precision);
+        let (dtype, activations) = (precision.dtype(), engine.activations());
+        let place = |x: &[f64], rows: usize, dtype: DType| {
             let tensor = Tensor::from_slice(x, (rows, self.width), &Device::Cpu).unwrap();
-            device::on(&tensor.to_dtype(T::DTYPE).unwrap())
+            device::on(&tensor.to_dtype(dtype).unwrap())
         };
-        let (hidden, value) = (place(&self.hidden, self.rows), place(&self.head, self.vocab));
-        let (dhidden, grad) = (hidden.zeros_like()?, place(&vec![BEFORE; self.head.len()], self.vocab));
-        let head = Param { value, grad, shadow: None };
+        let hidden = place(&self.hidden, self.rows, activations);
+        let dhidden = hidden.zeros_like()?;
+        let head = Param {
+            value: place(&self.head, self.vocab, dtype),
+            grad: place(&vec![BEFORE; self.head.len()], self.vocab, dtype),
+            shadow: (activations != dtype).then(|| place(&self.head, self.vocab, activations)),
+        };
         let batch = Batch {
             inputs: self.target.clone(),
             targets: self.target.clone(),
             weight: self.weight.clone(),
             target_bytes: self.target_bytes.clone(),
             position: self.position.clone(),
-            sequences: self.rows / self.rows_per_sequence,
+            sequences: self.rows.checked_div(self.rows_per_sequence).unwrap_or(0),
             context: self.rows_per_sequence,
             next: Position::default(),
         };

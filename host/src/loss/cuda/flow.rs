@@ -198,7 +198,7 @@ impl Flow {
             sweep.reduced().for_each(|of| is_used(of, number));
             sweep.gradient.iter().for_each(|&of| is_used(of, number));
         }
-        for id in 1..self.values.len() {
+        for (id, last_use) in last_use.into_iter().enumerate().skip(1) {
             let inputs = self.values[id].inputs().iter().map(|&input| match input {
                 Operand::Value(input) if self.values[input].is_stored => 1,
                 Operand::Value(input) => self.values[input].cost,
@@ -206,7 +206,7 @@ impl Flow {
             });
             let cost = inputs.fold(self.values[id].own_cost(), usize::saturating_add);
             self.values[id].cost = cost;
-            self.values[id].is_stored = cost > COST_MAX && last_use[id] > self.values[id].sweep;
+            self.values[id].is_stored = cost > COST_MAX && last_use > self.values[id].sweep;
         }
     }
 

@@ -11,6 +11,8 @@ mod layout;
 mod rows;
 mod run;
 mod small;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use run::bytes_on_gpu;

@@ -72,6 +72,9 @@ impl Compiled {
 
     /// Runs `plan` on a batch that was checked. `totals` `[outputs, 2]` f64 is added to.
     pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &Tensor, arguments: &Arguments<'_>) -> Result<()> {
+        if arguments.batch.batch.targets.is_empty() {
+            return Ok(());
+        }
         let format = format(arguments.hidden.dtype())?;
         let kernels = self.kernels(gpu, plan, format)?;
         let run = Run::new(&kernels, arguments)?;
@@ -325,12 +328,26 @@ fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> 
             (dhidden.unwrap_or(hidden), dtype, rows * width),
         ],
     )?;
+    // Kernels read the columns without looking at their lengths.
+    let columns = [
+        ("weight", batch.batch.weight.len()),
+        ("target_bytes", batch.batch.target_bytes.len()),
+        ("position", batch.batch.position.len()),
+    ];
+    for (name, got) in columns {
+        if got != rows {
+            return Err(Error::run(format!("loss: {name} has {got} elements, expected {rows}")));
+        }
+    }
     let per_sequence = batch.batch.context;
-    if per_sequence == 0 || rows % per_sequence != 0 {
+    if per_sequence == 0 || !rows.is_multiple_of(per_sequence) {
         return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
     }
-    if rows == 0 || !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
-        return Err(Error::run(format!("loss: {rows} rows of {vocab} logits, expected 1 or more and below 2^24")));
+    if !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
+        return Err(Error::run(format!(
+            "loss: vocabulary of {vocab} tokens, expected 1 to {}",
+            crate::loss::VOCAB_MAX - 1
+        )));
     }
     Ok(())
 }
