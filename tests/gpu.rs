@@ -1,38 +1,72 @@
 //! Training on a GPU: on the emulator of tests/gpu/emulator, which runs the same kernels on the CPU.
 
+mod artefact;
+mod runs;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Builds the emulator once; its folder has the libraries and the kernels.
-fn emulator() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let folder = root.join("../target/emulator");
-        let status = Command::new(root.join("gpu/emulator/build.sh")).arg(&folder).status().unwrap();
-        assert!(status.success(), "the emulator does not build");
-        folder
-    })
+/// What makes a program find the emulator instead of a driver.
+struct Emulator {
+    folder: PathBuf,
 }
 
-/// A command that finds the emulator instead of a driver.
-fn on_emulator(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let folder = emulator();
-    let mut command = Command::new(program);
-    command
-        .env("LD_LIBRARY_PATH", folder)
-        .env("TRAINYARD_CUDA_KERNELS", folder.join("kernels.so"))
-        .env("XDG_CACHE_HOME", folder.join("cache"));
-    command
+impl Emulator {
+    /// Built once.
+    fn get() -> &'static Self {
+        static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+        EMULATOR.get_or_init(|| {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let folder = root.parent().unwrap().join("target/emulator");
+            let status = Command::new(root.join("gpu/emulator/build.sh")).arg(&folder).status().unwrap();
+            assert!(status.success(), "the emulator does not build");
+            Self { folder }
+        })
+    }
+
+    fn variables(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("LD_LIBRARY_PATH", self.folder.clone()),
+            ("TRAINYARD_CUDA_KERNELS", self.folder.join("kernels.so")),
+            // so that kernels of losses are compiled anew only when they change
+            ("XDG_CACHE_HOME", self.folder.join("cache")),
+        ]
+    }
 }
 
-/// The tests of ops, losses, models and training pass there as they do on the CPU.
+/// Runs tests of this executable on the emulator.
+fn pass_on_emulator(filters: &[&str]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.envs(Emulator::get().variables()).env("TRAINYARD_TEST_DEVICE", "cuda:0");
+    let output = command.args(filters).args(["--skip", "compat::", "--skip", "gpu::"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!text.contains(" 0 passed"), "no test was run: {text}");
+}
+
+// One test suite for both devices: these pass on the emulator as they do on the CPU.
+
 #[test]
-fn the_suite_passes_on_the_emulator() {
-    let mut command = on_emulator(std::env::current_exe().unwrap());
-    command.env("TRAINYARD_TEST_DEVICE", "cuda:0");
-    let output = command.args(["ops::", "loss::", "model::", "training::"]).output().unwrap();
+fn ops_pass_on_the_emulator() {
+    pass_on_emulator(&["ops::"]);
+}
+
+#[test]
+fn losses_pass_on_the_emulator() {
+    pass_on_emulator(&["loss::"]);
+}
+
+#[test]
+fn models_and_training_pass_on_the_emulator() {
+    pass_on_emulator(&["model::", "training::"]);
+}
+
+/// The emulator finds what it says it finds.
+#[test]
+fn the_emulator_passes_its_own_checks() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("gpu/emulator/check.sh");
+    let output = Command::new(script).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
 }

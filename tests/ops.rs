@@ -1,6 +1,7 @@
 //! Each kernel against its reference in plain candle ops: values and gradients, f32 and f64, odd shapes.
 
 mod attention;
+mod bf16;
 mod norms;
 mod pointwise;
 mod rotary;

@@ -134,8 +134,8 @@ fn f32_follows_pytorch_to_rounding() {
     }
 }
 
-/// The first losses stay near those in f64, and are not f32's: the factors of products are rounded. (Later ones drift
-/// apart, as AdamW's steps at this learning rate multiply any difference.)
+/// The first losses stay near those in f64, and are not f32's: the factors of products are rounded, on a GPU all
+/// activations. (Later ones drift apart, as AdamW's steps at this learning rate multiply any difference.)
 #[test]
 fn bf16_follows_f64_from_some_distance() {
     for model in MODELS {
@@ -147,7 +147,8 @@ fn bf16_follows_f64_from_some_distance() {
         let (got, expected) = (losses("train.precision=bf16"), losses("train.precision=f64"));
         let errors: Vec<f64> = got.iter().zip(&expected).map(|(got, expected)| (got / expected - 1.0).abs()).collect();
         let worst = errors.iter().copied().fold(0.0, f64::max);
-        assert!((1e-5..2e-3).contains(&worst), "{model}: {errors:?}");
+        let limit = if device::is_cpu() { 2e-3 } else { 6e-3 };
+        assert!((1e-5..limit).contains(&worst), "{model}: {errors:?}");
     }
 }
 

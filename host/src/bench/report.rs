@@ -62,6 +62,8 @@ pub struct StepBench {
     pub tokens: usize,
     /// Numbers that the model is trained in.
     pub precision: Precision,
+    /// Where it was trained.
+    pub device: String,
     /// Threads that the step ran on.
     pub threads: usize,
     /// Steps that were timed.
@@ -80,11 +82,12 @@ pub struct StepBench {
     pub share_of_peak: f64,
     /// Processor time over wall time; none where the system does not say.
     pub cores_busy: Option<f64>,
-    /// The most memory in bytes that the process held; none where the system does not say.
+    /// The most memory in bytes that the process held, on a GPU of its memory; none where the system does not say.
     pub peak_memory: Option<u64>,
     /// What was predicted before the first step, in bytes.
     pub predicted_memory: u64,
-    /// Where the time goes; the last is what no operation counted.
+    /// Where the time goes; the last is what no operation counted. On a GPU as measured in one step more, in which each
+    /// operation is waited for.
     pub groups: Vec<GroupTime>,
 }
 
@@ -247,8 +250,8 @@ impl Display for StepBench {
         )?;
         writeln!(
             f,
-            "step       {tokens} tokens, {precision}, {threads} threads; {steps} steps timed, loss {:.4}",
-            self.loss
+            "step       {tokens} tokens, {precision}, {}, {threads} threads; {steps} steps timed, loss {:.4}",
+            self.device, self.loss
         )?;
         writeln!(f, "time       {}", self.milliseconds)?;
         let (rate, share) = (count(self.tokens_per_second), 100.0 * self.share_of_peak);

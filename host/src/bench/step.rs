@@ -117,7 +117,16 @@ fn time(
     progress.finish();
     // Whatever else runs on the machine can only lower it.
     let peak = peak.max(measure_peak(trainer.model.engine())?);
-    let groups = group_times(&trainer, &seconds);
+    let groups = match device {
+        Device::Cpu => group_times(&trainer, &seconds),
+        Device::Gpu(_) => {
+            let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
+            trainer.model.engine().wait_for_each(true);
+            let begun = Instant::now();
+            trainer.step(total, &micro_batches)?;
+            group_times(&trainer, &[begun.elapsed().as_secs_f64()])
+        }
+    };
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
     let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;
     let model = &trainer.model;
@@ -129,6 +138,7 @@ fn time(
         parameters: model.params().n_values(),
         tokens,
         precision: config.train.precision,
+        device: device.to_string(),
         threads: rayon::current_num_threads(),
         steps: options.steps,
         loss,
@@ -138,7 +148,7 @@ fn time(
         flops_per_token: model.flops_per_token(),
         share_of_peak: tokens_per_second * model.flops_per_token() / peak,
         cores_busy,
-        peak_memory: peak_memory(),
+        peak_memory: device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?,
         predicted_memory: predicted.total() as u64,
         groups,
     })

@@ -6,7 +6,7 @@ use super::pool::{Pool, Scratch};
 use candle_core::DType;
 use serde::Serialize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The numbers that a model is trained in.
@@ -46,6 +46,7 @@ pub struct Engine {
     precision: Precision,
     device: Device,
     deterministic: bool,
+    waits: AtomicBool,
     pub(super) pool: Pool,
     nanoseconds: [AtomicU64; OpGroup::ALL.len()],
 }
@@ -94,7 +95,14 @@ impl Engine {
 
     /// An engine on `device`.
     pub fn on(device: Device, precision: Precision) -> Self {
-        Self { precision, device, deterministic: true, pool: Pool::default(), nanoseconds: Default::default() }
+        Self {
+            precision,
+            device,
+            deterministic: true,
+            waits: AtomicBool::new(false),
+            pool: Pool::default(),
+            nanoseconds: Default::default(),
+        }
     }
 
     /// The same engine, which may add in an order that varies where that is faster, unless `deterministic`. On the CPU
@@ -128,6 +136,16 @@ impl Engine {
         self.precision
     }
 
+    /// Whether each operation on a GPU is waited for, and its time counted: slower, for measurements.
+    pub fn wait_for_each(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
     /// Time spent in each group since the engine was made or this was last called.
     pub fn take_times(&self) -> [(OpGroup, Duration); OpGroup::ALL.len()] {
         OpGroup::ALL.map(|group| {
@@ -143,17 +161,22 @@ impl Engine {
 
     /// Counts the time until the result is dropped.
     pub(crate) fn time(&self, group: OpGroup) -> impl Drop {
-        Timer { total: &self.nanoseconds[group as usize], started: Instant::now() }
+        let gpu = self.gpu().filter(|_| self.waits()).map(|gpu| &**gpu);
+        Timer { total: &self.nanoseconds[group as usize], gpu, started: Instant::now() }
     }
 }
 
 struct Timer<'e> {
     total: &'e AtomicU64,
+    /// Whose work is waited for.
+    gpu: Option<&'e Gpu>,
     started: Instant,
 }
 
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
+        // What went wrong there is said by whoever waits next.
+        let _ = self.gpu.map(Gpu::synchronize);
         let nanoseconds = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.total.fetch_add(nanoseconds, Ordering::Relaxed);
     }

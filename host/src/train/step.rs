@@ -124,7 +124,10 @@ impl Trainer {
             gpu.micro_batch(micro_batch)?;
             let rows = batch.targets.len();
             let key = [self.model.generation(), rows as u64, batch.context as u64, inbox.column(0).pointer()];
-            replay.run(gpu, &key, || self.accumulate(step, micro_batch, &placed))?;
+            match self.model.engine().waits() {
+                true => self.accumulate(step, micro_batch, &placed)?,
+                false => replay.run(gpu, &key, || self.accumulate(step, micro_batch, &placed))?,
+            }
         }
         self.replay = replay;
         self.inbox = Some(inbox);
