@@ -192,9 +192,9 @@ __device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTP
     }
     if constexpr (UNROLL > 0) {
         for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
-        j = whole + threadIdx.x;
     }
-    // Single elements: those that are left, or all.
+    // Single elements: those of all vectors if there were none so far, then the last ones of the row.
+    if (j >= whole) j = whole + threadIdx.x;
     while (j < vocab) {
         S in[INPUTS > 0 ? INPUTS : 1], out[OUTPUTS > 0 ? OUTPUTS : 1], x[COUNT > 0 ? COUNT : 1][1];
         for (int k = 0; k < INPUTS; k++) in[k] = from.at[k][j];
