@@ -14,8 +14,8 @@
     extern "C" __global__ void __launch_bounds__(threads) name parameters { __VA_ARGS__; }
 #endif
 
-// A kernel whose blocks have up to 1024 threads with 64 registers each: a multiprocessor takes one or two rows of logits
-// at a time, as many as stay in the second-level cache until they are read again.
+// A kernel whose blocks have up to 1024 threads with 64 registers each: a multiprocessor takes one or two rows of
+// logits at a time, as many as stay in the second-level cache until they are read again.
 #ifdef TRAINYARD_EMULATED
 #define ROW_KERNEL KERNEL
 #else
