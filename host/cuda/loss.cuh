@@ -14,7 +14,8 @@
     extern "C" __global__ void __launch_bounds__(threads) name parameters { __VA_ARGS__; }
 #endif
 
-// A kernel that has one block of up to 1024 threads on each multiprocessor: as many rows as the second-level cache holds.
+// A kernel whose blocks have up to 1024 threads with 64 registers each: a multiprocessor takes one or two rows of
+// logits at a time, as many as stay in the second-level cache until they are read again.
 #ifdef TRAINYARD_EMULATED
 #define ROW_KERNEL KERNEL
 #else
@@ -177,7 +178,7 @@ __device__ __forceinline__ void sweep_vectors(const Rows<const S, INPUTS> &from,
 // Calls `body(j, in, out, x)` for every element j of a row, by all threads of the block: `in` has the elements of the
 // rows `from`, what is put into `out` is written to the rows `to`, what is put into `x` is taken by `softmaxes`. Rows
 // begin at multiples of 16 bytes. Every element has the same thread in every sweep, and a thread's elements come in
-// rising order.
+// rising order, whatever AT_ONCE is: 0 compiles `body` only once, for long ones.
 template <int AT_ONCE, int INPUTS, int OUTPUTS, typename Out, int COUNT, typename Body>
 __device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTPUTS> to, i64 vocab,
                                       Softmaxes<COUNT> &softmaxes, Body body) {
@@ -190,14 +191,20 @@ __device__ __forceinline__ void sweep(Rows<const S, INPUTS> from, Rows<Out, OUTP
             sweep_vectors<UNROLL, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
         }
     }
-    for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
-    j = whole + threadIdx.x;
-    if (j < vocab) {
+    if constexpr (UNROLL > 0) {
+        for (; j < whole; j += step) sweep_vectors<1, INPUTS, OUTPUTS, COUNT, Out>(from, to, softmaxes, j, body);
+    }
+    // Single elements: those of all vectors if there were none so far, then the last ones of the row.
+    if (j >= whole) j = whole + threadIdx.x;
+    while (j < vocab) {
         S in[INPUTS > 0 ? INPUTS : 1], out[OUTPUTS > 0 ? OUTPUTS : 1], x[COUNT > 0 ? COUNT : 1][1];
         for (int k = 0; k < INPUTS; k++) in[k] = from.at[k][j];
         body(j, in, out, &x[0][0]);
         for (int k = 0; k < OUTPUTS; k++) store(to.at[k] + j, out[k]);
         softmaxes.template take<1>(x);
+        if (j >= whole) break;
+        j += (j + 1) % WIDTH == 0 ? step - (WIDTH - 1) : 1;
+        if (j >= whole) j = whole + threadIdx.x;
     }
 }
 

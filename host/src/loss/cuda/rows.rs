@@ -14,8 +14,9 @@ const ARGUMENTS: &str = "logits, gradient, stored, stride, first, count, rows, r
                          weight, target_bytes, position, values, exports";
 
 /// Vectors that a thread loads before it computes, for a sweep of at most so many operations: enough loads under way to
-/// hide their latency, few enough registers.
-const UNROLL: [(usize, usize); 3] = [(4, 12), (2, 40), (1, usize::MAX)];
+/// hide their latency, few enough registers. With 0 the sweep is compiled in a tenth of the time.
+const AT_ONCE: [(usize, usize); 4] = [(4, 12), (2, 40), (1, 160), (0, usize::MAX)];
+const SOFTMAX_AT_ONCE: [(usize, usize); 2] = [(4, 40), (0, usize::MAX)];
 
 /// Threads per row where no sweep runs over the vocabulary; a block takes this many rows.
 pub(super) const NARROW_THREADS: u32 = 256;
@@ -100,30 +101,37 @@ fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize
         lines.push("__syncthreads();".into());
     }
     lines.push(format!("Softmaxes<{}> s{number};", sweep.softmaxes.len()));
-    let arguments = arguments(flow, sweep);
+    let arguments = arguments(flow, sweep, number);
     lines.push(format!("{arguments}, vocab, s{number}, [&](i64 j, const S *in, S *out, S *terms) {{"));
     lines.extend(indented(values(flow, sweep, &sweep.loads, &sweep.computes)));
     lines.extend(indented(element(sweep)));
     lines.push("});".into());
     lines.extend(results(sweep, number));
+    if !sweep.stores.is_empty() {
+        lines.push("__syncthreads();".into());
+    }
     lines.extend(after_scatter(scatter));
     lines
 }
 
 /// The call of a sweep up to the rows that it reads and writes.
-fn arguments(flow: &Flow, sweep: &FlowSweep) -> String {
-    let unroll = match sweep.softmaxes.is_empty() {
-        true => UNROLL.iter().find(|&&(_, most)| sweep.computes.len() <= most).map_or(1, |&(unroll, _)| unroll),
+fn arguments(flow: &Flow, sweep: &FlowSweep, number: usize) -> String {
+    let (table, n_operations) = match sweep.softmaxes.is_empty() {
+        true => (AT_ONCE.as_slice(), sweep.computes.len()),
         // How a sum of exponentials is grouped must not depend on what is computed beside it.
-        false => UNROLL[0].0,
+        false => {
+            let of: Vec<_> = sweep.softmaxes.iter().map(|softmax| softmax.of).collect();
+            (SOFTMAX_AT_ONCE.as_slice(), flow.closure(&of, number).1.len())
+        }
     };
+    let at_once = table.iter().find(|&&(_, most)| n_operations <= most).map_or(0, |&(at_once, _)| at_once);
     let from = sweep.loads.iter().map(|&value| pointer(flow, value)).collect::<Vec<_>>();
     let (ty, to) = match sweep.gradient {
         Some(_) => ("G", vec!["gradient".to_owned()]),
         None => ("S", sweep.stores.iter().map(|&value| pointer(flow, value)).collect()),
     };
     let (n_from, n_to) = (from.len(), to.len());
-    format!("sweep<{unroll}, {n_from}, {n_to}, {ty}>({{{{{}}}}}, {{{{{}}}}}", from.join(", "), to.join(", "))
+    format!("sweep<{at_once}, {n_from}, {n_to}, {ty}>({{{{{}}}}}, {{{{{}}}}}", from.join(", "), to.join(", "))
 }
 
 /// What happens to the values of one element.
