@@ -12,7 +12,10 @@ pub fn device() -> Device {
     }
     let open = || {
         let name = std::env::var("TRAINYARD_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
-        Device::open(DeviceChoice::parse(&name).expect("TRAINYARD_TEST_DEVICE")).unwrap().0
+        let device = Device::open(DeviceChoice::parse(&name).expect("TRAINYARD_TEST_DEVICE")).unwrap().0;
+        // Never closed: the process may end before this thread does, and the driver with it.
+        std::mem::forget(device.clone());
+        device
     };
     DEVICE.with(|device| device.get_or_init(open).clone())
 }

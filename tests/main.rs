@@ -17,9 +17,9 @@ mod docs; // what the documentation shows
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
-mod gpu; // the suite on a GPU, or on the emulator of one
 mod hostile; // plugins that are broken or mean harm
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript

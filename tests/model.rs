@@ -149,7 +149,8 @@ fn bytes_are_known_before_anything_is_allocated() {
 #[test]
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
-    let bytes = Transformer::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
+    let bytes =
+        Transformer::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
     assert!(bytes > 8_000_000_000_000, "{bytes}");
 }
 
@@ -174,8 +175,11 @@ fn stacked_parameters_are_parameters_of_their_own() {
     let names = ["q_proj", "k_proj", "v_proj"].map(|name| format!("model.layers.1.self_attn.{name}.weight"));
     let before = names.each_ref().map(|name| values(name));
     assert_eq!(before.each_ref().map(Vec::len), [24, 12, 12]);
-    let mut tensors: std::collections::BTreeMap<_, _> =
-        model.params().iter().map(|(name, param)| (name.to_owned(), param.value.to_cpu().unwrap().force_contiguous().unwrap())).collect();
+    let mut tensors: std::collections::BTreeMap<_, _> = model
+        .params()
+        .iter()
+        .map(|(name, param)| (name.to_owned(), param.value.to_cpu().unwrap().force_contiguous().unwrap()))
+        .collect();
     let twice = (&tensors[&names[1]] * 2.0).unwrap();
     tensors.insert(names[1].clone(), twice);
     model.params().load(tensors).unwrap();

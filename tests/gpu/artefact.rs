@@ -25,7 +25,11 @@ fn the_program_with_kernels_is_built() {
         assert_eq!(image, [(MACHINE_CODE, 80), (MACHINE_CODE, 90), (PTX, 90)]);
     }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("run.toml"), "[tokenizer]\nplugin = \"byte\"\n[data]\nsource = [{ path = \".\" }]\n").unwrap();
+    std::fs::write(
+        folder.path().join("run.toml"),
+        "[tokenizer]\nplugin = \"byte\"\n[data]\nsource = [{ path = \".\" }]\n",
+    )
+    .unwrap();
     let arguments = ["train", "run.toml", "--set", "train.device=cuda:0"];
     let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
@@ -39,7 +43,8 @@ const MACHINE_CODE: u16 = 2;
 /// their own.
 fn images(program: &[u8]) -> Vec<Vec<(u16, u32)>> {
     const MAGIC: [u8; 8] = [0x50, 0xed, 0x55, 0xba, 1, 0, 16, 0];
-    let number = |at: usize, n: usize| program[at..at + n].iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+    let number =
+        |at: usize, n: usize| program[at..at + n].iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
     let starts = program.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC).map(|(at, _)| at);
     let mut images = Vec::new();
     for start in starts {

@@ -53,7 +53,7 @@ tokens = 4
 }
 
 fn train(folder: &Path, arguments: &[&str]) -> Outcome {
-    let mut all = vec!["train", "run.toml", "--quiet"];
+    let mut all = vec!["train", "run.toml"];
     all.extend(arguments);
     let mut call = trainyard(&all).in_folder(folder);
     for (name, value) in Emulator::get().variables() {
@@ -129,7 +129,7 @@ fn what_is_missing_is_one_line() {
     let folder = run_folder();
     let [libraries, kernels, _] = Emulator::get().variables();
     let fails = |variables: &[(&str, &str)], setting: &str| {
-        let arguments = ["train", "run.toml", "--quiet", "--set", setting];
+        let arguments = ["train", "run.toml", "--set", setting];
         let mut call = trainyard(&arguments).in_folder(folder.path());
         for (name, value) in variables {
             call = call.env(name, value);

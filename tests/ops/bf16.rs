@@ -142,8 +142,7 @@ fn activations_and_branches() -> Outcome {
     assert_close("sum", &sum, &(&dy + out.to_cpu()?.to_dtype(DType::F64)?)?, SUMMED_IN_F32);
     add::copy(&stream, &out)?;
     assert_eq!(values(&out), values(&stream), "these numbers need no rounding");
-    let mask =
-        dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 2, sites: 4, site: 1, rate: 0.25 };
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 2, sites: 4, site: 1, rate: 0.25 };
     dropout::apply_to(&engine(), &stream, &out, &mask)?;
     dropout::apply(&engine(), &stream, &mask)?;
     assert_close("dropout", &out, &stream.to_cpu()?, ROUNDED_ONCE);

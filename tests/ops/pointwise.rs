@@ -81,7 +81,7 @@ fn embedding_equals_its_reference() -> Outcome {
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
         let out = zeros(&[18, width], dtype);
         let (ids, at) = (column(&ids), column(&at));
-        let [tokens_on, places_on, dy_on] = [&tokens, &places, &dy].map(|tensor| on(tensor));
+        let [tokens_on, places_on, dy_on] = [&tokens, &places, &dy].map(on);
         embedding::forward(&engine(), &ids, &tokens_on, Some((&at, &places_on)), &out)?;
         assert_close("out", &out, &expected);
         let (dtokens, dplaces) = (zeros(&[vocab, width], dtype), zeros(&[context, width], dtype));

@@ -1,8 +1,8 @@
 //! No result depends on the number of threads.
 
 use super::{column, engine, on, shape, zeros};
-use candle_core::DType;
 use crate::device::device;
+use candle_core::DType;
 use trainyard::ops::attention::{self, Shape};
 use trainyard::ops::gelu::{self, Gelu};
 use trainyard::ops::rotary::{self, Table};

@@ -3,9 +3,10 @@
 use super::source::{Source, end_of_item};
 
 /// A crate that only one part of the code may name.
-const ONLY_IN: [(&str, &[&str], &str); 4] = [
+const ONLY_IN: [(&str, &[&str], &str); 5] = [
     ("wasmtime", &["host/src/plugin/", "tests/"], "use `crate::plugin::Plugin`"),
-    ("libloading", &["host/src/plugin/", "tests/"], "use `crate::plugin::Plugin`"),
+    ("libloading", &["host/src/plugin/", "host/src/ops/cuda/libraries.rs", "tests/"], "use `crate::plugin::Plugin`"),
+    ("cudarc", &["host/src/ops/cuda/"], "use `crate::ops::Gpu`"),
     ("clap", &["host/src/cli/", "tests/"], "take plain arguments and let `cli` read the command line"),
     ("indicatif", &["host/src/report/", "tests/"], "use `crate::report::Progress`"),
 ];

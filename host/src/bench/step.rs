@@ -115,6 +115,7 @@ fn time(
     let busy = |before: Duration| Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64());
     let cores_busy = processor.and_then(busy);
     progress.finish();
+    let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
     // Whatever else runs on the machine can only lower it.
     let peak = peak.max(measure_peak(trainer.model.engine())?);
     let groups = match device {
@@ -148,7 +149,7 @@ fn time(
         flops_per_token: model.flops_per_token(),
         share_of_peak: tokens_per_second * model.flops_per_token() / peak,
         cores_busy,
-        peak_memory: device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?,
+        peak_memory,
         predicted_memory: predicted.total() as u64,
         groups,
     })

@@ -5,7 +5,7 @@ use super::{Evaluator, continue_text};
 use crate::config::{self, RunConfig};
 use crate::data::{self, Dataset};
 use crate::model::Transformer;
-use crate::ops::{Device, Engine};
+use crate::ops::{Device, DeviceChoice, Engine};
 use crate::report::{EvalSummary, FinalReport};
 use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
@@ -46,7 +46,11 @@ impl OpenRun {
         }
         // Without a backward there is nothing to keep: all blocks share one set of activations.
         let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
-        let (device, _) = Device::open(train.device)?;
+        // A run is read wherever it was trained: where its GPU is not, on the CPU.
+        let (device, _) = Device::open(train.device).or_else(|error| {
+            tracing::warn!("{error}; reading the run on the CPU");
+            Device::open(DeviceChoice::Cpu)
+        })?;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let model = Transformer::new(&config.model, vocab, engine, config.run.seed, true)?;
         restore_model(&reader, &model)?;

@@ -12,8 +12,8 @@ mod llama;
 mod memory;
 mod norm;
 mod params;
-mod placed;
 mod parts;
+mod placed;
 mod transformer;
 
 pub use config::{Architecture, ModelConfig};

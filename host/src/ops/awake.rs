@@ -47,7 +47,8 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let sum = pool.install(|| keep_awake(&Device::Cpu, || (0..100_000_u64).into_par_iter().sum::<u64>()));
         assert_eq!(sum, 4_999_950_000);
-        let panics = std::panic::AssertUnwindSafe(|| pool.install(|| keep_awake(&Device::Cpu, || panic!("on purpose"))));
+        let panics =
+            std::panic::AssertUnwindSafe(|| pool.install(|| keep_awake(&Device::Cpu, || panic!("on purpose"))));
         assert!(std::panic::catch_unwind(panics).is_err());
         assert_eq!(pool.install(|| keep_awake(&Device::Cpu, || 1)), 1);
     }

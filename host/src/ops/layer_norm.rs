@@ -1,8 +1,8 @@
 //! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
 use super::cuda::{Grid, arguments};
+use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
 use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
 use rayon::prelude::*;

@@ -1,8 +1,8 @@
 //! y = x W + b, with W stored as GPT-2 stores it, `[in, out]`, or as Llama does, `[out, in]`.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::reduce::{add_partials, sum_in_order};
 use super::cuda::{Gpu, Grid, Operand, Product, arguments};
+use super::reduce::{add_partials, sum_in_order};
 use super::{Engine, Float, Matrix, OpGroup, Tensor, Threads, Write, check_gpu, matmul};
 use crate::Result;
 use rayon::prelude::*;

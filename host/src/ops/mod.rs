@@ -31,7 +31,7 @@ pub mod update;
 pub use awake::keep_awake;
 pub use column::Column;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
-pub use cuda::{Gpu, Inbox, Replay};
+pub use cuda::{Gpu, GpuMemory, Inbox, Replay};
 pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;

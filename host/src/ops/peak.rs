@@ -6,7 +6,7 @@ use crate::Result;
 use std::time::{Duration, Instant};
 
 /// Floating-point operations per second of a matrix product: on the CPU in f32 on all threads, on a GPU in the engine's
-/// precision; the best of several within 60 ms. What a training step reaches is given as a share of this.
+/// precision; the best of several within about 60 ms. What a training step reaches is given as a share of this.
 pub fn measure_peak(engine: &Engine) -> Result<f64> {
     match engine.device() {
         Device::Cpu => Ok(of_cpu(engine)),
@@ -28,22 +28,31 @@ fn of_cpu(engine: &Engine) -> f64 {
 }
 
 fn of_gpu(engine: &Engine, gpu: &Gpu) -> Result<f64> {
-    const N: usize = 4096;
-    // Numbers other than zeros, which would be multiplied faster; that they are all the same does not matter.
-    let ones = candle_core::Tensor::full(1.5_f64, (N, N), &candle_core::Device::Cpu)?;
-    let factor = Tensor::copied(&ones, engine.activations(), engine.device())?;
-    let out = factor.zeros_like()?;
-    let a = Operand { pointer: factor.pointer(), dtype: factor.dtype(), stride: N, transposed: false };
-    let (out, out_dtype) = (out.pointer(), out.dtype());
-    let product = Product { m: N, n: N, k: N, a, b: a, out, out_dtype, out_stride: N, add: false, residual: None, bias: None };
-    let (started, mut best) = (Instant::now(), f64::INFINITY);
-    while started.elapsed() < Duration::from_millis(60) {
-        gpu.synchronize()?;
-        let begun = Instant::now();
-        // Several at a time: one is over too soon to be timed from here.
-        (0..8).try_for_each(|_| gpu.matmul(&product))?;
-        gpu.synchronize()?;
-        best = best.min(begun.elapsed().as_secs_f64() / 8.0);
+    let (mut n, mut best) = (256, 0.0_f64);
+    loop {
+        // Numbers other than zeros, which would be multiplied faster; that they are all the same does not matter.
+        let numbers = candle_core::Tensor::full(1.5_f64, (n, n), &candle_core::Device::Cpu)?;
+        let factor = Tensor::copied(&numbers, engine.activations(), engine.device())?;
+        let result = factor.zeros_like()?;
+        let a = Operand { pointer: factor.pointer(), dtype: factor.dtype(), stride: n, transposed: false };
+        let (out, out_dtype) = (result.pointer(), result.dtype());
+        let (add, residual, bias) = (false, None, None);
+        let product = Product { m: n, n, k: n, a, b: a, out, out_dtype, out_stride: n, add, residual, bias };
+        gpu.matmul(&product)?; // chooses an algorithm
+        let (started, mut rounds, mut seconds) = (Instant::now(), 0, f64::INFINITY);
+        while rounds == 0 || started.elapsed() < Duration::from_millis(10) {
+            gpu.synchronize()?;
+            let begun = Instant::now();
+            // Several at a time: one is over too soon to be timed from here.
+            (0..8).try_for_each(|_| gpu.matmul(&product))?;
+            gpu.synchronize()?;
+            (rounds, seconds) = (rounds + 1, seconds.min(begun.elapsed().as_secs_f64()));
+        }
+        best = best.max(16.0 * (n as f64).powi(3) / seconds);
+        // Larger ones come nearer to the peak, until they take their time.
+        if seconds > 1e-3 || n == 4096 {
+            return Ok(best);
+        }
+        n *= 2;
     }
-    Ok(2.0 * (N as f64).powi(3) / best)
 }

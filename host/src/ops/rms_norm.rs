@@ -1,8 +1,8 @@
 //! Root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467): y = x / √(mean(x²) + ε) · weight, per row.
 
 use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
 use super::cuda::{Grid, arguments};
+use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
 use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
 use rayon::prelude::*;

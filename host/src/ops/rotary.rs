@@ -41,13 +41,7 @@ impl Table {
 
 /// Rotates queries and keys of `qkv` `[rows, (heads + 2 · kv_heads) · d]` in place; row i is at `positions[i]`, which
 /// must be below the table's context.
-pub fn forward(
-    engine: &Engine,
-    qkv: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    table: &Table,
-) -> Result<()> {
+pub fn forward(engine: &Engine, qkv: &Tensor, positions: &Column<'_, u32>, shape: Shape, table: &Table) -> Result<()> {
     rotate(engine, qkv, positions, shape, table, 1.0)
 }
 
@@ -82,11 +76,13 @@ fn rotate(
     let (row, rotated) = (shape.qkv_width(), (heads + kv_heads) * head_width);
     if let Some(gpu) = engine.gpu() {
         let rows = positions.host().len();
-        check_gpu("rotary positions", &[(qkv, qkv.dtype(), rows * row), (&table.cosines, table.cosines.dtype(), context * half)])?;
+        check_gpu(
+            "rotary positions",
+            &[(qkv, qkv.dtype(), rows * row), (&table.cosines, table.cosines.dtype(), context * half)],
+        )?;
         let heads = heads + kv_heads;
-        let words = arguments![
-            qkv, positions.pointer(), &table.cosines, &table.sines, direction, rows, row, heads, head_width
-        ];
+        let words =
+            arguments![qkv, positions.pointer(), &table.cosines, &table.sines, direction, rows, row, heads, head_width];
         return gpu.launch_flat("rotary", qkv.dtype(), rows * heads * half, words);
     }
     let positions = positions.host();

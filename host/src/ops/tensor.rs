@@ -210,6 +210,8 @@ fn bytes_of(storage: &candle_core::CpuStorage) -> Result<&[u8]> {
         CpuStorage::F64(values) => Ok(bytemuck::cast_slice(values)),
         CpuStorage::U32(values) => Ok(bytemuck::cast_slice(values)),
         CpuStorage::BF16(values) => Ok(bytemuck::cast_slice(values)),
-        other => Err(Error::run(format!("no tensors of {:?} on a GPU", candle_core::backend::BackendStorage::dtype(other)))),
+        other => {
+            Err(Error::run(format!("no tensors of {:?} on a GPU", candle_core::backend::BackendStorage::dtype(other))))
+        }
     }
 }

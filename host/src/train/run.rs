@@ -13,7 +13,7 @@ use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
 use crate::ops::{Device, Precision, has_bf16, keep_awake, measure_peak};
-use crate::report::{MetricsLog, Progress, StepLine, TrainSummary};
+use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -132,6 +132,14 @@ impl<'c> Run<'c> {
             self.steps(data, &mut batches, started)
         })?;
         self.progress.finish();
+        if let Device::Gpu(gpu) = &self.device {
+            let (peak, predicted) = (gpu.peak_memory()? as f64, self.memory.total());
+            self.progress.message(&format!(
+                "memory of the GPU: {} at most, {} predicted",
+                bytes(peak),
+                bytes(predicted)
+            ));
+        }
         let seconds = started.elapsed().as_secs_f64();
         if let (Some(best), true) = (self.state.best, self.stopped_early()) {
             let folder = self.folder.checkpoints().join(checkpoint::folder_name(best.step));
@@ -220,13 +228,13 @@ impl<'c> Run<'c> {
         ));
         self.why_cpu.iter().for_each(|why| self.progress.message(why));
         if let Device::Gpu(gpu) = &self.device {
-            let gib = |bytes: f64| bytes / f64::from(1 << 30);
+            let total = gpu.memory().map_or(0.0, |memory| memory.total as f64);
+            let needed = bytes(self.memory.total());
             self.progress.message(&format!(
-                "device: {} ({}), about {:.1} of {:.1} GiB needed",
+                "device: {} ({}), about {needed} of its {} needed",
                 gpu.place(),
                 gpu.name(),
-                gib(self.memory.total()),
-                gib(gpu.memory().map_or(0.0, |memory| memory.total as f64))
+                bytes(total)
             ));
         } else if config.train.precision == Precision::Bf16 && !has_bf16() {
             self.progress.message(

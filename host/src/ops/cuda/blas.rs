@@ -167,7 +167,8 @@ impl Gpu {
                 plan
             }
         };
-        let (one, beta) = (Scalar::new(product.out_dtype, 1.0), Scalar::new(product.out_dtype, f64::from(summand.is_some())));
+        let (one, beta) =
+            (Scalar::new(product.out_dtype, 1.0), Scalar::new(product.out_dtype, f64::from(summand.is_some())));
         let workspace = self.blas.workspace(self)?;
         let pointer = |address: u64| address as *mut c_void;
         // SAFETY: the descriptors belong to `plan`, which lives; the pointer of the bias is set under the lock. The
@@ -287,7 +288,9 @@ unsafe fn choose(
     let workspace = Attribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
     // SAFETY: the preference was just made; sizes are those of the values.
     unsafe {
-        let set = |attribute, value: *const c_void, size| result::set_matmul_pref_attribute(preference, attribute, value, size);
+        let set = |attribute, value: *const c_void, size| {
+            result::set_matmul_pref_attribute(preference, attribute, value, size)
+        };
         let mut done = set(workspace, (&raw const WORKSPACE_BYTES).cast(), size_of::<usize>());
         for (attribute, alignment) in attributes.into_iter().zip(&shape.alignment) {
             done = done.and_then(|()| set(attribute, std::ptr::from_ref(alignment).cast(), size_of::<u32>()));
@@ -310,8 +313,9 @@ unsafe fn set<T>(
     value: &T,
 ) -> Result<()> {
     // SAFETY: as above.
-    let result =
-        unsafe { result::set_matmul_desc_attribute(product, attribute, std::ptr::from_ref(value).cast(), size_of::<T>()) };
+    let result = unsafe {
+        result::set_matmul_desc_attribute(product, attribute, std::ptr::from_ref(value).cast(), size_of::<T>())
+    };
     result.map_err(|error| blas_error("describe a product", error))
 }
 

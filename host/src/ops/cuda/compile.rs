@@ -46,7 +46,9 @@ impl Gpu {
 fn cache_file(source: &str, architecture: &str) -> Result<Option<PathBuf>> {
     let (mut major, mut minor) = (0, 0);
     // SAFETY: writes two numbers.
-    unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().map_err(|error| nvrtc_error("start", &error))?;
+    unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }
+        .result()
+        .map_err(|error| nvrtc_error("start", &error))?;
     let Some(folder) = crate::dirs::cache() else { return Ok(None) };
     let mut digest = Sha256::new();
     for part in [architecture, &format!("{major}.{minor}"), source] {
@@ -67,9 +69,8 @@ fn read_cached(file: &Path) -> Option<Vec<u8>> {
 /// Complete or not at all. A cache that cannot be written is no reason to fail.
 fn keep(file: &Path, image: &[u8]) {
     let Some(folder) = file.parent() else { return };
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-        .and_then(|temporary| {
+    let written =
+        std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).and_then(|temporary| {
             std::fs::write(temporary.path(), [Sha256::digest(image).as_slice(), image].concat())?;
             temporary.persist(file).map_err(|error| error.error)
         });

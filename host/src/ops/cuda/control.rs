@@ -1,8 +1,8 @@
 //! Numbers that change from one micro-batch to the next and that kernels read from memory, so that a captured graph of
 //! launches can be run again.
 
-use super::memory::Memory;
 use super::Gpu;
+use super::memory::Memory;
 use crate::Result;
 use std::sync::{Mutex, PoisonError};
 

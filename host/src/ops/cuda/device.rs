@@ -234,7 +234,10 @@ impl Gpu {
     /// Lets launches of `kernel` ask for this much shared memory.
     pub(crate) fn allow_shared(&self, kernel: &Kernel, bytes: u32) -> Result<()> {
         let limit = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        kernel.0.set_attribute(limit, bytes as i32).map_err(|error| driver_error("raise the limit of shared memory", error))
+        kernel
+            .0
+            .set_attribute(limit, bytes as i32)
+            .map_err(|error| driver_error("raise the limit of shared memory", error))
     }
 
     fn function(&self, kernel: &Kernel) -> sys::CUfunction {

@@ -40,7 +40,12 @@ impl Inbox {
             // SAFETY: `send` writes all of it before it is read.
             let host = unsafe { gpu.context.alloc_pinned::<u32>(columns * capacity) }.map_err(fail)?;
             let event = || gpu.context.new_event(None).map_err(fail);
-            Result::Ok(Slot { host, device: Memory::new(gpu, 4 * columns * capacity)?, arrived: event()?, taken: event()? })
+            Result::Ok(Slot {
+                host,
+                device: Memory::new(gpu, 4 * columns * capacity)?,
+                arrived: event()?,
+                taken: event()?,
+            })
         };
         let slots = [slot()?, slot()?];
         // The other stream may write as soon as the memory exists.

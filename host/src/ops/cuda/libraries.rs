@@ -94,11 +94,13 @@ fn folders() -> Vec<PathBuf> {
     let pythons = std::env::split_paths(&of_path).filter(|folder| folder.join("python3").exists());
     // The program in PATH may be a link into the folder of an installation.
     let prefixes = pythons.flat_map(|folder| {
-        let real = folder.join("python3").canonicalize().ok().and_then(|path| Some(path.parent()?.parent()?.to_owned()));
+        let real =
+            folder.join("python3").canonicalize().ok().and_then(|path| Some(path.parent()?.parent()?.to_owned()));
         folder.parent().map(PathBuf::from).into_iter().chain(real)
     });
     for prefix in ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).chain(prefixes) {
-        for packages in ["lib/python3*/site-packages", "lib/python3*/dist-packages", "local/lib/python3*/dist-packages"] {
+        for packages in ["lib/python3*/site-packages", "lib/python3*/dist-packages", "local/lib/python3*/dist-packages"]
+        {
             let pattern = prefix.join(packages).join("nvidia/*/lib");
             let Some(pattern) = pattern.to_str() else { continue };
             folders.extend(glob::glob(pattern).into_iter().flatten().flatten());

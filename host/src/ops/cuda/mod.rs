@@ -20,7 +20,6 @@ mod memory;
 mod transfer;
 
 pub(crate) use blas::{Operand, Product};
-pub(crate) use compile::Module;
 pub use device::Gpu;
 pub(crate) use device::{Argument, Grid, Kernel, arguments, suffix};
 pub use graph::Replay;

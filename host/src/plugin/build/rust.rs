@@ -1,8 +1,8 @@
 //! Rust plugins: through cargo.
 
-use crate::dirs;
 use super::tool::output;
 use super::{Forms, component, install, read};
+use crate::dirs;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::ffi::OsString;
