@@ -111,9 +111,7 @@ fn time(
             data_wait: 0.0,
         });
     }
-    let wall = begun.elapsed();
-    let busy = |before: Duration| Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64());
-    let cores_busy = processor.and_then(busy);
+    let cores_busy = processor.and_then(|before| cores_busy(before, begun.elapsed()));
     progress.finish();
     let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
     // Whatever else runs on the machine can only lower it.
@@ -121,11 +119,8 @@ fn time(
     let groups = match device {
         Device::Cpu => group_times(&trainer, &seconds),
         Device::Gpu(_) => {
-            let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
-            trainer.model.engine().wait_for_each(true);
-            let begun = Instant::now();
-            trainer.step(total, &micro_batches)?;
-            group_times(&trainer, &[begun.elapsed().as_secs_f64()])
+            let micro_batches: Vec<Batch> = batches.take(config.train.accumulate).collect();
+            group_times_of_one(&mut trainer, total, &micro_batches)?
         }
     };
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
@@ -153,6 +148,20 @@ fn time(
         predicted_memory: predicted.total() as u64,
         groups,
     })
+}
+
+/// Processor time since it was `before`, over the time since then.
+fn cores_busy(before: Duration, wall: Duration) -> Option<f64> {
+    Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64())
+}
+
+/// Of one step more on a GPU, in which each operation is waited for.
+fn group_times_of_one(trainer: &mut Trainer, step: u64, micro_batches: &[Batch]) -> Result<Vec<GroupTime>> {
+    trainer.model.engine().wait_for_each(true);
+    trainer.model.engine().take_times();
+    let begun = Instant::now();
+    trainer.step(step, micro_batches)?;
+    Ok(group_times(trainer, &[begun.elapsed().as_secs_f64()]))
 }
 
 /// Means over the timed steps, whose times are `seconds`.

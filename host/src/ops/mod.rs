@@ -1,8 +1,9 @@
 //! The operations of training, each with a forward and a backward.
 //!
 //! The functions take tensors that lie on a device, the CPU's as candle tensors; nothing above this module knows which.
-//! Results are written into tensors that the caller keeps from step to step, so a step allocates next to nothing. A backward either
-//! overwrites its result or adds to it; each function says which. No result depends on the number of threads.
+//! Results are written into tensors that the caller keeps from step to step, so a step allocates next to nothing. A
+//! backward either overwrites its result or adds to it; each function says which. No result depends on the number of
+//! threads.
 
 pub mod add;
 pub mod attention;

@@ -223,7 +223,7 @@ impl Gpu {
         let [x, y, z] = grid.blocks;
         self.bind()?;
         // SAFETY: the words outlive the call, which copies them. Their number and meaning are the kernel's: each op
-        // launches its own kernel with tensors whose sizes it knows, and the tests run every kernel over guarded memory.
+        // launches its own kernel with tensors whose sizes it knows; the tests run every kernel over guarded memory.
         unsafe {
             let (function, stream) = (self.function(kernel), self.stream.cu_stream());
             result::launch_kernel(function, (x, y, z), (grid.threads, 1, 1), grid.shared, stream, &mut pointers)

@@ -66,8 +66,7 @@ impl Inbox {
         self.columns == columns && rows <= self.capacity
     }
 
-    /// Puts a batch on its way: the bits of `[rows]` numbers per column, as many as fit. At most two are on their way at
-    /// a time.
+    /// Puts a batch on its way: the bits of `[rows]` numbers per column. At most two are on their way at a time.
     pub fn send(&mut self, columns: &[&[u32]]) -> Result<()> {
         let fail = |error| driver_error("copy a batch to the GPU", error);
         let slot = &mut self.slots[self.next];

@@ -28,8 +28,8 @@ pub struct Slot {
 /// How a step updates.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
-    /// m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and v̂ the moments
-    /// divided by 1 - βᵗ (Loshchilov & Hutter, arXiv 1711.05101; the order of PyTorch's AdamW).
+    /// m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; p = p (1 - lr · decay) - lr m̂ / (√v̂ + ε), with m̂ and v̂ the
+    /// moments divided by 1 - βᵗ (Loshchilov & Hutter, arXiv 1711.05101; the order of PyTorch's AdamW).
     AdamW {
         /// Decay of the first moment.
         beta1: f64,
