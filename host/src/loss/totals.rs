@@ -3,7 +3,7 @@
 use super::Ratio;
 use crate::Result;
 use crate::ops::update::LossTotal;
-use crate::ops::{Engine, Tensor};
+use crate::ops::{Device, Engine, Tensor, add};
 use candle_core::DType;
 
 /// Sums and weights of a program's outputs, where they are computed: batches are added without waiting for a GPU.
@@ -17,16 +17,17 @@ pub struct Totals {
 impl Totals {
     /// Zeros for `n` outputs.
     pub fn new(engine: &Engine, n: usize) -> Result<Self> {
-        let zeros = |gpu: &std::sync::Arc<_>| {
-            Tensor::zeros((n, 2), DType::F64, &crate::ops::Device::Gpu(std::sync::Arc::clone(gpu)))
+        let device = match engine.device() {
+            Device::Cpu => None,
+            gpu @ Device::Gpu(_) => Some(Tensor::zeros((n, 2), DType::F64, gpu)?),
         };
-        Ok(Self { host: vec![Ratio::default(); n], device: engine.gpu().map(zeros).transpose()? })
+        Ok(Self { host: vec![Ratio::default(); n], device })
     }
 
     /// Back to zero.
     pub fn clear(&mut self) -> Result<()> {
         self.host.fill(Ratio::default());
-        self.device.as_ref().map_or(Ok(()), crate::ops::add::zero)
+        self.device.as_ref().map_or(Ok(()), add::zero)
     }
 
     /// Adds a batch that was computed on the CPU.

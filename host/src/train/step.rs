@@ -114,7 +114,7 @@ impl Trainer {
         gpu.step(step)?;
         let mut replay = std::mem::take(&mut self.replay);
         for (i, batch) in micro_batches.iter().enumerate() {
-            inbox.receive(1)?;
+            inbox.receive()?;
             if let Some(next) = micro_batches.get(i + 1) {
                 inbox.send(&PlacedBatch::bits(next))?;
             }

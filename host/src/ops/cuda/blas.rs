@@ -11,7 +11,7 @@ use cudarc::cublaslt::{result, sys};
 use cudarc::driver::CudaStream;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Scratch memory of the library: what NVIDIA recommends for Hopper.
 const WORKSPACE: usize = 32 << 20;
@@ -72,8 +72,8 @@ struct Shape {
 
 /// The library, and the algorithms chosen so far.
 pub(super) struct Blas {
-    handle: OnceLock<Handle>,
-    workspace: OnceLock<Memory>,
+    handle: Handle,
+    workspace: Memory,
     plans: Mutex<HashMap<Shape, Arc<Plan>>>,
     stream: Arc<CudaStream>,
 }
@@ -118,27 +118,12 @@ impl Drop for Plan {
 
 impl Blas {
     pub fn new(stream: &Arc<CudaStream>) -> Result<Self> {
-        let handle = Handle(result::create_handle().map_err(|error| blas_error("start", error))?);
-        let blas = Self {
-            handle: OnceLock::new(),
-            workspace: OnceLock::new(),
+        Ok(Self {
+            handle: Handle(result::create_handle().map_err(|error| blas_error("start", error))?),
+            workspace: Memory::new(stream, WORKSPACE)?,
             plans: Mutex::default(),
             stream: stream.clone(),
-        };
-        blas.handle.get_or_init(|| handle);
-        Ok(blas)
-    }
-
-    fn handle(&self) -> Result<sys::cublasLtHandle_t> {
-        self.handle.get().map(|handle| handle.0).ok_or_else(|| Error::run("cuda: cublasLt is not open"))
-    }
-
-    fn workspace(&self, gpu: &Gpu) -> Result<u64> {
-        if let Some(memory) = self.workspace.get() {
-            return Ok(memory.pointer());
-        }
-        let memory = Memory::new(gpu, WORKSPACE)?;
-        Ok(self.workspace.get_or_init(|| memory).pointer())
+        })
     }
 }
 
@@ -162,14 +147,14 @@ impl Gpu {
         let plan = match plans.get(&shape) {
             Some(plan) => plan.clone(),
             None => {
-                let plan = Arc::new(Plan::new(self.blas.handle()?, &shape)?);
+                let plan = Arc::new(Plan::new(self.blas.handle.0, &shape)?);
                 plans.insert(shape, plan.clone());
                 plan
             }
         };
         let (one, beta) =
             (Scalar::new(product.out_dtype, 1.0), Scalar::new(product.out_dtype, f64::from(summand.is_some())));
-        let workspace = self.blas.workspace(self)?;
+        let workspace = self.blas.workspace.pointer();
         let pointer = |address: u64| address as *mut c_void;
         // SAFETY: the descriptors belong to `plan`, which lives; the pointer of the bias is set under the lock. The
         // addresses are those of tensors with the sizes of `product`, which each op checks.
@@ -180,7 +165,7 @@ impl Gpu {
             let [layout_a, layout_b, layout_out] = plan.layouts;
             // The library is column-major: it computes outᵀ = bᵀ aᵀ.
             result::matmul(
-                self.blas.handle()?,
+                self.blas.handle.0,
                 plan.product,
                 one.pointer(),
                 beta.pointer(),

@@ -4,40 +4,41 @@
 use super::Gpu;
 use super::memory::Memory;
 use crate::Result;
-use std::sync::{Mutex, PoisonError};
+use cudarc::driver::CudaStream;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the GPU's run is.
-pub(crate) struct Control {
+pub(super) struct Control {
     /// Micro-batch (u64), then step (f64).
     memory: Memory,
-    /// What the memory holds: bits of both.
-    holds: Mutex<[u64; 2]>,
+    /// What the memory holds: bits of both, once they were set.
+    holds: Mutex<[Option<u64>; 2]>,
 }
 
 impl Control {
-    pub fn new(gpu: &Gpu) -> Result<Self> {
-        let memory = Memory::new(gpu, 16)?;
-        gpu.zero(memory.pointer(), 16)?;
-        Ok(Self { memory, holds: Mutex::new([0; 2]) })
-    }
-
-    /// Address of the number of the micro-batch, set to `value` first.
-    pub fn micro_batch(&self, gpu: &Gpu, value: u64) -> Result<u64> {
-        self.set(gpu, 0, value)
-    }
-
-    /// Address of the step, set to `value` first.
-    pub fn step(&self, gpu: &Gpu, value: f64) -> Result<u64> {
-        self.set(gpu, 1, value.to_bits())
+    pub fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+        Ok(Self { memory: Memory::new(stream, 16)?, holds: Mutex::default() })
     }
 
     fn set(&self, gpu: &Gpu, index: usize, bits: u64) -> Result<u64> {
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
         let pointer = self.memory.pointer() + 8 * index as u64;
-        if holds[index] != bits {
+        if holds[index] != Some(bits) {
             gpu.upload(pointer, &[bits])?;
-            holds[index] = bits;
+            holds[index] = Some(bits);
         }
         Ok(pointer)
+    }
+}
+
+impl Gpu {
+    /// Address of the number of the micro-batch, which is `value` from here on in the stream.
+    pub(crate) fn micro_batch(&self, value: u64) -> Result<u64> {
+        self.control.set(self, 0, value)
+    }
+
+    /// Address of the step, an f64, which is `value` from here on in the stream.
+    pub(crate) fn step(&self, value: u64) -> Result<u64> {
+        self.control.set(self, 1, (value as f64).to_bits())
     }
 }

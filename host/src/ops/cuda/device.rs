@@ -11,7 +11,7 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, result, 
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The oldest compute capability that the kernels are compiled for, and the newest: what is newer still is compiled by
 /// the driver.
@@ -23,7 +23,7 @@ pub struct Gpu {
     pub(super) stream: Arc<CudaStream>,
     pub(super) free: Mutex<Vec<Memory>>,
     pub(super) blas: Blas,
-    control: OnceLock<Control>,
+    pub(super) control: Control,
     modules: Vec<Arc<CudaModule>>,
     known: Mutex<HashMap<String, Kernel>>,
     ordinal: usize,
@@ -132,7 +132,7 @@ impl Gpu {
         let multiprocessors = context.attribute(count).map_err(fail("count the multiprocessors"))? as u32;
         let gpu = Self {
             blas: Blas::new(&stream)?,
-            control: OnceLock::new(),
+            control: Control::new(&stream)?,
             free: Mutex::default(),
             known: Mutex::default(),
             modules,
@@ -144,19 +144,7 @@ impl Gpu {
             context,
         };
         gpu.keep_memory()?;
-        let control = Control::new(&gpu)?;
-        gpu.control.get_or_init(|| control);
         Ok(Arc::new(gpu))
-    }
-
-    /// Address of the number of the micro-batch, which is `value` from here on in the stream.
-    pub(crate) fn micro_batch(&self, value: u64) -> Result<u64> {
-        self.control.get().ok_or_else(|| Error::run("cuda: not open"))?.micro_batch(self, value)
-    }
-
-    /// Address of the step, an f64, which is `value` from here on in the stream.
-    pub(crate) fn step(&self, value: u64) -> Result<u64> {
-        self.control.get().ok_or_else(|| Error::run("cuda: not open"))?.step(self, value as f64)
     }
 
     /// Whether this program has kernels, so that a device could be opened.

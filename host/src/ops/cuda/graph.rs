@@ -17,6 +17,8 @@ enum State {
     /// Ran once as single launches: what it needs has been allocated and chosen.
     Ran(Vec<u64>),
     Captured(Vec<u64>, Graph),
+    /// Cannot be captured: each launch is started by itself.
+    Refused(Vec<u64>),
 }
 
 struct Graph(CudaGraph);
@@ -31,6 +33,7 @@ impl Replay {
     pub fn run(&mut self, gpu: &Gpu, key: &[u64], mut launches: impl FnMut() -> Result<()>) -> Result<()> {
         match &self.state {
             State::Captured(known, graph) if known == key => return graph.launch(),
+            State::Refused(known) if known == key => return launches(),
             State::Ran(known) if known == key => {}
             _ => {
                 self.state = State::New;
@@ -47,6 +50,7 @@ impl Replay {
             }
             Err(error) => {
                 tracing::warn!("launches are not captured, each is started by itself: {error}");
+                self.state = State::Refused(key.to_vec());
                 launches()
             }
         }

@@ -8,8 +8,8 @@ use candle_core::DType;
 use cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice, result};
 use std::sync::Arc;
 
-/// Columns of a batch, four bytes a row each. Two batches may be on their way; the one that is computed with lies in
-/// tensors that never move, so that a captured graph of launches finds every batch in the same place.
+/// Columns of a batch, four bytes a row each. The next batch is on its way while one is computed with, which lies in
+/// tensors that never move: a captured graph of launches finds every batch in the same place.
 pub struct Inbox {
     gpu: Arc<Gpu>,
     copies: Arc<CudaStream>,
@@ -42,7 +42,7 @@ impl Inbox {
             let event = || gpu.context.new_event(None).map_err(fail);
             Result::Ok(Slot {
                 host,
-                device: Memory::new(gpu, 4 * columns * capacity)?,
+                device: Memory::new(&gpu.stream, 4 * columns * capacity)?,
                 arrived: event()?,
                 taken: event()?,
             })
@@ -66,7 +66,7 @@ impl Inbox {
         self.columns == columns && rows <= self.capacity
     }
 
-    /// Puts a batch on its way: the bits of `[rows]` numbers per column. At most two are on their way at a time.
+    /// Puts a batch on its way: the bits of `[rows]` numbers per column. It is received before the next is sent.
     pub fn send(&mut self, columns: &[&[u32]]) -> Result<()> {
         let fail = |error| driver_error("copy a batch to the GPU", error);
         let slot = &mut self.slots[self.next];
@@ -83,10 +83,10 @@ impl Inbox {
         slot.arrived.record(&self.copies).map_err(fail)
     }
 
-    /// The batch that was sent first becomes the current one, in the order of the GPU's stream.
-    pub fn receive(&mut self, on_their_way: usize) -> Result<()> {
+    /// The batch that was sent becomes the current one, in the order of the GPU's stream.
+    pub fn receive(&mut self) -> Result<()> {
         let fail = |error| driver_error("take over a batch", error);
-        let slot = &self.slots[(self.next + 2 - on_their_way) % 2];
+        let slot = &self.slots[1 - self.next];
         self.gpu.stream.wait(&slot.arrived).map_err(fail)?;
         self.gpu.copy(slot.device.pointer(), self.current.pointer(), 4 * self.columns * self.capacity)?;
         slot.taken.record(&self.gpu.stream).map_err(fail)

@@ -3,7 +3,7 @@
 use super::{Gpu, driver_error};
 use crate::Result;
 use candle_core::{DType, Shape};
-use cudarc::driver::{CudaSlice, DevicePtr};
+use cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
@@ -15,11 +15,11 @@ pub(super) struct Memory {
 
 impl Memory {
     /// `bytes` with arbitrary contents, aligned to 256 bytes.
-    pub fn new(gpu: &Gpu, bytes: usize) -> Result<Self> {
+    pub fn new(stream: &Arc<CudaStream>, bytes: usize) -> Result<Self> {
         // SAFETY: whoever reads the memory writes it first; zeros are asked for where that is not so.
-        let slice = unsafe { gpu.stream.alloc::<u8>(bytes.max(16)) };
+        let slice = unsafe { stream.alloc::<u8>(bytes.max(16)) };
         let slice = slice.map_err(|error| driver_error(&format!("take {bytes} bytes of the GPU's memory"), error))?;
-        let pointer = slice.device_ptr(&gpu.stream).0;
+        let pointer = slice.device_ptr(stream).0;
         Ok(Self { slice, pointer })
     }
 
@@ -48,7 +48,7 @@ impl Array {
     /// Zeros.
     pub fn zeros(gpu: &Arc<Gpu>, shape: Shape, dtype: DType) -> Result<Self> {
         let bytes = shape.elem_count() * dtype.size_in_bytes();
-        let memory = Arc::new(Memory::new(gpu, bytes)?);
+        let memory = Arc::new(Memory::new(&gpu.stream, bytes)?);
         gpu.zero(memory.pointer, bytes)?;
         Ok(Self { gpu: gpu.clone(), memory, start: 0, shape, dtype })
     }
@@ -96,7 +96,7 @@ impl<'g> Scratch<'g> {
         let fitting = (0..free.len()).filter(|&i| free[i].bytes() >= bytes).min_by_key(|&i| free[i].bytes());
         let memory = match fitting {
             Some(i) => free.swap_remove(i),
-            None => Memory::new(gpu, bytes.next_multiple_of(256))?,
+            None => Memory::new(&gpu.stream, bytes.next_multiple_of(256))?,
         };
         Ok(Self { gpu, memory: Some(memory) })
     }

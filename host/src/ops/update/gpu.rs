@@ -29,8 +29,8 @@ pub(super) struct Table {
     partial: Tensor,
     /// `[CONTROL]` f64
     control: Tensor,
-    /// Keeps alive what the addresses lead to.
-    _tensors: Vec<Slot>,
+    /// What the addresses lead to.
+    tensors: Vec<Slot>,
 }
 
 impl Table {
@@ -64,7 +64,7 @@ impl Table {
             control: Tensor::zeros(CONTROL, DType::F64, &device)?,
             owners,
             gpu: gpu.clone(),
-            _tensors: slots.to_vec(),
+            tensors: slots.to_vec(),
         })
     }
 
@@ -76,7 +76,7 @@ impl Table {
         self.launch("squares", arguments![&self.partial])?;
         let mut partial = vec![0.0; self.owners.len()];
         self.gpu.download(self.partial.pointer(), &mut partial)?;
-        let mut sums = vec![0.0; self._tensors.len()];
+        let mut sums = vec![0.0; self.tensors.len()];
         self.owners.iter().zip(partial).for_each(|(&slot, sum)| sums[slot] += sum);
         Ok(sums)
     }
