@@ -80,8 +80,7 @@ fn time(
     mut batches: impl Iterator<Item = Batch>,
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
-    let predicted = Memory::of(config, vocab, &device)?;
-    predicted.check(&device)?;
+    let predicted = checked_memory(config, vocab, &device)?;
     let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
     let total = options.warmup + options.steps;
     let progress = Progress::new(total, 0, options.quiet);
@@ -116,13 +115,8 @@ fn time(
     let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
     // Whatever else runs on the machine can only lower it.
     let peak = peak.max(measure_peak(trainer.model.engine())?);
-    let groups = match device {
-        Device::Cpu => group_times(&trainer, &seconds),
-        Device::Gpu(_) => {
-            let micro_batches: Vec<Batch> = batches.take(config.train.accumulate).collect();
-            group_times_of_one(&mut trainer, total, &micro_batches)?
-        }
-    };
+    let more: Vec<Batch> = batches.take(config.train.accumulate).collect();
+    let groups = groups(&mut trainer, &seconds, total, &more)?;
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
     let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;
     let model = &trainer.model;
@@ -150,13 +144,23 @@ fn time(
     })
 }
 
+/// What the steps will need, which there is.
+fn checked_memory(config: &RunConfig, vocab: usize, device: &Device) -> Result<Memory> {
+    let memory = Memory::of(config, vocab, device)?;
+    memory.check(device)?;
+    Ok(memory)
+}
+
 /// Processor time since it was `before`, over the time since then.
 fn cores_busy(before: Duration, wall: Duration) -> Option<f64> {
     Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64())
 }
 
-/// Of one step more on a GPU, in which each operation is waited for.
-fn group_times_of_one(trainer: &mut Trainer, step: u64, micro_batches: &[Batch]) -> Result<Vec<GroupTime>> {
+/// Of the timed steps on the CPU; on a GPU of one step more, in which each operation is waited for.
+fn groups(trainer: &mut Trainer, seconds: &[f64], step: u64, micro_batches: &[Batch]) -> Result<Vec<GroupTime>> {
+    if trainer.model.engine().device().gpu().is_none() {
+        return Ok(group_times(trainer, seconds));
+    }
     trainer.model.engine().wait_for_each(true);
     trainer.model.engine().take_times();
     let begun = Instant::now();
