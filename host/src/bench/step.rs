@@ -113,8 +113,7 @@ fn time(
     let cores_busy = processor.and_then(|before| cores_busy(before, begun.elapsed()));
     progress.finish();
     let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
-    // Whatever else runs on the machine can only lower it.
-    let peak = peak.max(measure_peak(trainer.model.engine())?);
+    let peak = peak.max(measure_peak(trainer.model.engine())?); // whatever else runs can only lower it
     let more: Vec<Batch> = batches.take(config.train.accumulate).collect();
     let groups = groups(&mut trainer, &seconds, total, &more)?;
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
