@@ -155,7 +155,8 @@ impl Trainer {
         let norms = self.optimizer.gradient_norms(self.model.engine())?;
         match norms.iter().find(|(_, norm)| *norm == 0.0) {
             Some((name, _)) => Err(Error::plugin(format!(
-                "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on the                  logits of every row?"
+                "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on the \
+                 logits of every row?"
             ))),
             None => Ok(()),
         }
@@ -171,6 +172,7 @@ fn check_finite(step: u64, outcome: &Outcome) -> Result<()> {
         return Ok(());
     }
     Err(Error::run(format!(
-        "step {step}: loss is {loss} and the norm of the gradient {grad_norm}, expected finite numbers; nothing was updated;          lower optimizer.lr or train.clip, or look for the cause in the loss plugin"
+        "step {step}: loss is {loss} and the norm of the gradient {grad_norm}, expected finite numbers; nothing was updated; \
+         lower optimizer.lr or train.clip, or look for the cause in the loss plugin"
     )))
 }
