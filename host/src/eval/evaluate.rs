@@ -40,7 +40,6 @@ impl Evaluator {
     ) -> Result<Vec<MetricValue>> {
         let mut totals = Totals::new(model.engine(), self.metrics.len())?;
         for batch in batches {
-            self.program.check(&batch, model.vocab())?;
             let placed = PlacedBatch::new(model.engine(), &batch)?;
             let hidden = model.forward(&placed.tokens(), None)?;
             self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;

@@ -66,6 +66,7 @@ impl Program {
     fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &Totals, arguments: Arguments<'_>) -> Result<()> {
         let _timer = engine.time(OpGroup::Loss);
         let totals = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
+        self.check(arguments.batch.batch, arguments.head.value.dim(0)?)?;
         let plan = if arguments.dhidden.is_some() { &self.training } else { &self.forward };
         plan.compiled.run(gpu, plan, totals, &arguments)
     }

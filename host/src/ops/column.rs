@@ -1,9 +1,8 @@
 //! Numbers that belong to the rows of a batch.
 
-use super::cuda::Gpu;
 use super::{Device, Engine, Tensor};
 use crate::Result;
-use candle_core::{DType, WithDType};
+use candle_core::WithDType;
 
 /// One number per row: on the host and, for a model on a GPU, there too.
 #[derive(Debug, Clone)]
@@ -19,7 +18,7 @@ impl<'a, T: WithDType + bytemuck::Pod> Column<'a, T> {
             Device::Cpu => None,
             Device::Gpu(gpu) => {
                 let tensor = Tensor::zeros(host.len(), T::DTYPE, engine.device())?;
-                upload(gpu, host, &tensor)?;
+                gpu.upload(tensor.pointer(), host)?;
                 Some(tensor)
             }
         };
@@ -46,9 +45,4 @@ impl<'a, T> From<&'a [T]> for Column<'a, T> {
     fn from(host: &'a [T]) -> Self {
         Self { host, device: None }
     }
-}
-
-fn upload<T: WithDType + bytemuck::Pod>(gpu: &Gpu, host: &[T], tensor: &Tensor) -> Result<()> {
-    debug_assert!(tensor.dtype() == DType::U32 || tensor.dtype() == DType::F32);
-    gpu.upload(tensor.pointer(), host)
 }

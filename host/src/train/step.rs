@@ -68,9 +68,6 @@ impl Trainer {
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
     /// are cut. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
     pub fn step(&mut self, step: u64, micro_batches: &[Batch]) -> Result<StepReport> {
-        for batch in micro_batches {
-            self.loss.check(batch, self.model.vocab())?;
-        }
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;
         let first = step * micro_batches.len() as u64;
@@ -119,7 +116,9 @@ impl Trainer {
                 inbox.send(&PlacedBatch::bits(next))?;
             }
             let placed = PlacedBatch::received(&inbox, batch);
+            // Repeated launches check nothing.
             self.model.check(&placed.tokens())?;
+            self.loss.check(batch, self.model.vocab())?;
             let micro_batch = first + i as u64;
             gpu.micro_batch(micro_batch)?;
             let rows = batch.targets.len();
