@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help train test lint build cuda plugins wasm-target language-tools clean
+.PHONY: help train test test-all lint build cuda plugins wasm-target language-tools clean
 
 CONFIG ?= configs/austen.toml
 # Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
@@ -23,6 +23,10 @@ train: plugins ## train a small GPT on real text, with every plugin as a WASM co
 
 test: plugins lint ## all tests, with every plugin in all its forms
 	cargo test --release --workspace
+
+test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (about two hours)
+	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_
+	scripts/fuzz.sh
 
 lint: ## formatting and clippy
 	cargo fmt --all --check

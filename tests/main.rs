@@ -14,9 +14,11 @@ mod develop; // list and dev
 mod device; // where the suite computes
 mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
+mod drill; // runs that are killed, starved and damaged resume to the same bytes
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod fuzz; // nonsense as input
 mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate

@@ -3,6 +3,7 @@
 //! All files are read once. Each check has its own small test on a snippet that breaks the rule, so that it is known to
 //! be able to fail.
 
+mod dependencies;
 mod layers;
 mod source;
 mod style;

@@ -6,6 +6,7 @@ pub mod config;
 pub mod data;
 pub mod dev;
 mod dirs;
+pub mod drill;
 mod error;
 pub mod eval;
 pub mod loss;

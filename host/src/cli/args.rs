@@ -2,6 +2,7 @@
 
 use super::bench_args::BenchCommand;
 use super::data_args::DataCommand;
+use super::drill::DrillArgs;
 use super::plugin_args::PluginCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub enum Command {
     Plugin(PluginCommand),
     #[command(subcommand)]
     Bench(BenchCommand),
+    Drill(DrillArgs),
     /// What `isolation = "process"` runs a plugin in; only for trainyard itself
     #[command(hide = true)]
     PluginWorker,

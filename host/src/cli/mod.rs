@@ -8,6 +8,7 @@ mod bench_args;
 mod data;
 mod data_args;
 mod dev;
+mod drill;
 mod explain;
 mod explain_args;
 mod filter;
@@ -71,6 +72,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Data(command) => data::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::Drill(args) => drill::run(&args),
         Command::PluginWorker => worker::run(),
     }
 }

@@ -1,0 +1,96 @@
+//! One start of the program, and what is done to it.
+
+use super::points::Operation;
+use super::tracer;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// What is done to a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Act {
+    /// It is left alone.
+    Nothing,
+    /// Its file operations are listed.
+    Watch,
+    /// It is killed before this file operation.
+    KillBefore(usize),
+    /// It is killed after this time.
+    KillAfter(Duration),
+    /// From this write on, its disk is full.
+    FullFrom(usize),
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stderr.
+    pub stderr: String,
+    /// Its file operations below the root. Empty if they were not watched, or cannot be.
+    pub operations: Vec<Operation>,
+}
+
+/// No run of a drill takes longer: it hangs.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+impl Ended {
+    /// The last line on stderr.
+    pub fn last_line(&self) -> &str {
+        self.stderr.lines().last().unwrap_or("no message")
+    }
+
+    /// Whether the run ended with one error of one line.
+    pub fn is_one_error(&self) -> bool {
+        self.last_line().starts_with("error: ") && self.stderr.matches("error: ").count() == 1
+    }
+}
+
+/// Starts the command and does `act` to it. `root` holds the files whose operations count.
+///
+/// # Errors
+/// The command cannot be started.
+pub fn start(command: &mut Command, root: &Path, act: Act) -> io::Result<Ended> {
+    let mut stderr = tempfile::tempfile()?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+    let (code, operations) = match act {
+        Act::Nothing => (wait(command.spawn()?, LIMIT)?.code(), Vec::new()),
+        Act::KillAfter(time) => (wait(command.spawn()?, time)?.code(), Vec::new()),
+        Act::Watch | Act::KillBefore(_) | Act::FullFrom(_) => match tracer::trace(command, root, act)? {
+            Some(traced) => traced,
+            None => {
+                cut(&stderr)?;
+                (wait(command.spawn()?, LIMIT)?.code(), Vec::new())
+            }
+        },
+    };
+    let mut text = Vec::new();
+    stderr.rewind()?;
+    stderr.read_to_end(&mut text)?;
+    Ok(Ended { code, stderr: String::from_utf8_lossy(&text).into_owned(), operations })
+}
+
+fn cut(file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    (&mut &*file).rewind()
+}
+
+/// Waits for the end of the process, which is killed after `limit`.
+fn wait(mut child: Child, limit: Duration) -> io::Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        match limit.checked_sub(begun.elapsed()) {
+            Some(left) => std::thread::sleep(left.min(Duration::from_millis(2))),
+            None => {
+                child.kill()?;
+                return child.wait();
+            }
+        }
+    }
+}

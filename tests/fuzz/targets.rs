@@ -1,0 +1,144 @@
+//! What is fuzzed: plain functions over bytes. Each may refuse its input with an error; it must not panic, hang or take
+//! more than a gigabyte.
+//!
+//! Used twice: by the ordinary test in `tests/fuzz.rs`, and by the coverage-guided fuzzer in `tests/fuzz/guided/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use trainyard::data::{Shard, documents};
+use trainyard::loss::Program;
+use trainyard::plugin::{Plugin, PluginConfig, inspect};
+use trainyard::train::checkpoint::Reader;
+use trainyard_plugin::graph::ops::OPS;
+use trainyard_plugin::{Graph, Kind, Node, Output};
+
+/// A function over bytes; the folder is its own, for files that it needs.
+pub type Target = fn(&[u8], &Path);
+
+/// Every target by its name.
+pub const TARGETS: [(&str, Target); 7] = [
+    ("config", config),
+    ("tokenizer", tokenizer),
+    ("shard", shard),
+    ("manifest", manifest),
+    ("identity", identity),
+    ("graph", graph),
+    ("parquet", parquet),
+];
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).expect("the folder is writable");
+    path
+}
+
+/// A run's config.
+pub fn config(bytes: &[u8], folder: &Path) {
+    let path = write(folder, "config.toml", bytes);
+    if let Ok(config) = trainyard::config::load(&path, &[]) {
+        config.to_toml().expect("what was read can be written");
+    }
+}
+
+/// A Hugging Face tokenizer file, read by each tokenizer that reads them. The first byte chooses the tokenizer.
+pub fn tokenizer(bytes: &[u8], folder: &Path) {
+    let Some((first, model)) = bytes.split_first() else { return };
+    let name = ["bpe", "hf-tokenizer", "wordpiece", "unigram"][usize::from(*first) % 4];
+    let mut config = PluginConfig::new(name);
+    if name == "hf-tokenizer" {
+        let path = write(folder, "tokenizer.json", model).display().to_string();
+        config.config.insert("path".into(), path.into());
+    }
+    let Ok(plugin) = Plugin::open(&config, Kind::Tokenizer) else { return };
+    let Ok(mut tokenizer) = plugin.tokenizer() else { return };
+    if tokenizer.load(model).is_err() {
+        return;
+    }
+    let _ = tokenizer.vocabulary();
+    if let Ok(batch) = tokenizer.encode(&["Hello, wörld 日本 🦀\n\n  x", "", "<|endoftext|>"]) {
+        let _ = tokenizer.decode(&batch);
+    }
+}
+
+/// A shard whose checksum is right, whatever its bytes say.
+pub fn shard(bytes: &[u8], folder: &Path) {
+    const HEADER: usize = 128;
+    if bytes.len() < HEADER {
+        return drop(Shard::open(&write(folder, "short", bytes)));
+    }
+    let (header, body) = bytes.split_at(HEADER);
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    hasher.update(body);
+    hasher.update(header);
+    let file = [bytes, &hasher.digest128().to_le_bytes()].concat();
+    let Ok(shard) = Shard::open(&write(folder, "shard", &file)) else { return };
+    // Read in pieces that a hostile count cannot make large.
+    let n = shard.n_tokens().min(1000);
+    let _ = shard.tokens(0..n).map(u64::from).sum::<u64>();
+    for document in 0..shard.n_documents().min(100) {
+        let _ = shard.rows(document);
+        let _ = shard.document(document);
+    }
+}
+
+/// A checkpoint's manifest, beside files that it may name.
+pub fn manifest(bytes: &[u8], folder: &Path) {
+    let checkpoint = folder.join("step-1");
+    fs::create_dir_all(checkpoint.join("trainyard")).expect("the folder is writable");
+    write(&checkpoint, "trainyard/manifest.json", bytes);
+    write(&checkpoint, "model.safetensors", &bytes[..bytes.len() / 2]);
+    if let Ok(reader) = Reader::open(&checkpoint) {
+        let _ = reader.json::<serde_json::Value>("trainyard/state.json");
+        let _ = reader.tensors("model.safetensors");
+    }
+}
+
+/// A plugin file: who it is, without running it.
+pub fn identity(bytes: &[u8], folder: &Path) {
+    for name in ["plugin.wasm", "libplugin.so"] {
+        if let Ok(inspection) = inspect(&write(folder, name, bytes)) {
+            let _ = inspection.to_string();
+        }
+    }
+}
+
+/// A graph: each byte chooses an op, an input or a constant.
+pub fn graph(bytes: &[u8], _: &Path) {
+    let mut bytes = bytes.iter().copied();
+    let mut next = || bytes.next();
+    let mut nodes: Vec<Node> = Vec::new();
+    while let Some(byte) = next() {
+        let op = &OPS[usize::from(byte) % OPS.len()];
+        let near = |byte: u8, n: usize| (n as u32).wrapping_sub(u32::from(byte));
+        let n = nodes.len();
+        let Some(n_inputs) = next() else { break };
+        let inputs = (0..n_inputs % 4).map_while(|_| next()).map(|byte| near(byte, n)).collect();
+        let n_attributes = n_inputs / 4 % 3;
+        let attributes =
+            (0..n_attributes).map_while(|_| next()).map(|byte| CONSTANTS[usize::from(byte) % CONSTANTS.len()]);
+        nodes.push(Node { op: op.name.to_owned(), inputs, attributes: attributes.collect() });
+    }
+    let last = (nodes.len() as u32).wrapping_sub(1);
+    let outputs = vec![Output { name: "loss".into(), sum: last, weight: last.wrapping_sub(1) }];
+    let graph = Graph { op_set: 1, nodes, outputs };
+    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
+    if let Ok(program) = Program::compile(&[&graph], &inputs) {
+        let _ = program.explain();
+    }
+}
+
+const CONSTANTS: [f64; 8] = [0.0, 1.0, -1.0, 0.5, 1e300, -1e-300, f64::NAN, f64::INFINITY];
+
+/// A Parquet file.
+pub fn parquet(bytes: &[u8], folder: &Path) {
+    let data = write(folder, "data.parquet", bytes);
+    let text = format!(
+        "[data]\nsource = [{{ path = {:?} }}]\n[tokenizer]\nplugin = \"byte\"\n[loss]\nplugin = \"cross-entropy\"\n",
+        data.display().to_string()
+    );
+    let config = trainyard::config::load(&write(folder, "config.toml", text.as_bytes()), &[]).expect("a right config");
+    if let Ok(documents) = documents(&config.data) {
+        // An error ends the file; a lie about the number of rows must not go on for ever.
+        let _ = documents.take(10_000).take_while(Result::is_ok).count();
+    }
+}
