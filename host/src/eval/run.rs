@@ -8,9 +8,7 @@ use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FinalReport};
-use crate::train::{
-    OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, checkpoint, describe, restore_model,
-};
+use crate::train::{OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
 use std::path::Path;
 use trainyard_plugin::Kind;

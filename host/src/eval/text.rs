@@ -9,12 +9,7 @@ use crate::train::SampleConfig;
 use trainyard_plugin::TokenBatch;
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
-pub fn continue_text(
-    plugin: &Plugin,
-    data: &Dataset,
-    model: &Transformer,
-    sample: &SampleConfig,
-) -> Result<String> {
+pub fn continue_text(plugin: &Plugin, data: &Dataset, model: &Transformer, sample: &SampleConfig) -> Result<String> {
     let mut tokenizer = plugin.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     // As in training, a text begins after the token that ends the one before.

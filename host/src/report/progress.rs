@@ -1,7 +1,7 @@
 //! Progress on stderr: a bar on a terminal, a line every few seconds elsewhere.
 
-use super::{Extent, MetricValue};
 use super::text::{count, duration};
+use super::{Extent, MetricValue};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};

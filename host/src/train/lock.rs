@@ -3,7 +3,7 @@
 use super::folder::RunFolder;
 use super::plugins::{RunPlugins, describe};
 use crate::config::RunConfig;
-use crate::plugin::Stamp;
+use crate::plugin::{Grant, Stamp};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -84,17 +84,12 @@ impl Lock {
     ///
     /// # Errors
     /// The first change that is not in `allowed`, with the override.
-    pub fn compare(
-        &self,
-        places: &[&str],
-        opened: &[(&str, &Stamp)],
-        allowed: &[String],
-    ) -> Result<Vec<PluginChange>> {
+    pub fn compare(&self, places: &[&str], opened: &[(&str, &Stamp)], allowed: &[String]) -> Result<Vec<PluginChange>> {
         let mut changes = Vec::new();
         for &place in places {
             let now: Vec<_> = opened.iter().filter(|(of, _)| *of == place).map(|(_, stamp)| *stamp).collect();
             let then: Vec<_> = self.of(place).map(|entry| &entry.stamp).collect();
-            if now != then {
+            if now.len() != then.len() || !now.iter().zip(&then).all(|(now, then)| is_same(now, then)) {
                 changes.push(PluginChange { place: place.to_owned(), then: text(&then), now: text(&now) });
             }
         }
@@ -107,6 +102,13 @@ impl Lock {
             ))),
         }
     }
+}
+
+/// Whether two stamps are of one plugin with one set of settings and rights.
+fn is_same(a: &Stamp, b: &Stamp) -> bool {
+    let seen =
+        |stamp: &Stamp| Stamp { allow: stamp.allow.iter().map(|text| Grant::seen(text)).collect(), ..stamp.clone() };
+    seen(a) == seen(b)
 }
 
 /// Plugins in one line.

@@ -19,7 +19,7 @@ mod step;
 pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
-pub use identity::{Class, RunIdentity, class, keys};
+pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
 pub use lock::PluginChange;
 pub use memory::Memory;
 pub use model::{RunModel, Which};

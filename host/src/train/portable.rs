@@ -4,7 +4,7 @@
 use super::folder::RunFolder;
 use crate::Result;
 use crate::config::RunConfig;
-use crate::plugin::PluginConfig;
+use crate::plugin::{Grant, PluginConfig};
 use std::path::{Component, Path, PathBuf};
 
 /// The config in TOML, its paths relative to `folder` where they lie within the project: the current folder, if the run
@@ -30,6 +30,12 @@ pub fn to_toml(config: &RunConfig, folder: &RunFolder) -> Result<String> {
             && let Some(path) = path.to_str()
         {
             plugin.plugin = path.to_owned();
+        }
+        for grant in &mut plugin.allow {
+            match grant {
+                Grant::Dir { host, .. } if host.starts_with(&project) => *host = relative(host, &root),
+                _ => {}
+            }
         }
     }
     config.to_toml()

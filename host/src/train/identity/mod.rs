@@ -68,8 +68,8 @@ impl RunIdentity {
     }
 }
 
-/// Compares a run with the checkpoint that it resumes from. `recorded` is the config in the run's folder: it tells what
-/// a checkpoint of an older version had where that version did not know a key.
+/// Compares a run with the checkpoint that it resumes from. A key that the checkpoint does not know counts unless it has
+/// its default. `recorded` is the config in the run's folder, for checkpoints from before the derived identity.
 ///
 /// # Errors
 /// The first change that is not in `allowed` names its place and the override; a place in `allowed` that does not
@@ -81,11 +81,10 @@ pub fn compare(
     allowed: &[String],
 ) -> Result<Changes> {
     let Some(now) = identity.keys() else { return Err(Error::run("expected a derived identity of the run")) };
-    let recorded = config::load(recorded, &[]).and_then(|config| keys::identifying(&config)).ok();
-    let mut changes = match &saved.0 {
+    let mut changes: Vec<_> = match &saved.0 {
         Form::Legacy(lines) => {
             let mut changes = legacy::changes(config, plugins, or_nothing(now.get(keys::SOURCES)), lines)?;
-            if let Some(recorded) = &recorded {
+            if let Ok(recorded) = config::load(recorded, &[]).and_then(|config| keys::identifying(&config)) {
                 let all = now.keys().chain(recorded.keys()).filter(|key| !keys::is_content(key));
                 let of_data = all.filter(|key| class(key).0 == Class::Data && !legacy::knows(key));
                 changes.extend(of_data.filter_map(|key| Change::between(key, recorded.get(key), now.get(key))));
@@ -93,8 +92,10 @@ pub fn compare(
             changes
         }
         Form::Derived { keys: then } => {
-            let known = |key: &String| then.get(key).or_else(|| recorded.as_ref()?.get(key));
+            let is_new = now.keys().any(|key| !then.contains_key(key));
+            let defaults = if is_new { keys::with_defaults(config, then).unwrap_or_default() } else { Keys::new() };
             let all = now.keys().chain(then.keys().filter(|key| !now.contains_key(*key)));
+            let known = |key: &String| then.get(key).or_else(|| defaults.get(key));
             all.filter_map(|key| Change::between(key, known(key), now.get(key))).collect()
         }
     };
