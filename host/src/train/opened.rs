@@ -22,7 +22,8 @@ pub struct OpenedRun {
 impl OpenedRun {
     /// Opens the run in `root`, its config changed by the overrides `set`. The files of the plugins of some `places`
     /// (`tokenizer`, `filter`, `loss`, `metric`) are looked for: where the config says, where they were when the run
-    /// was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock` decides.
+    /// was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock`
+    /// decides.
     ///
     /// # Errors
     /// No run, a config with mistakes, a plugin that is nowhere.

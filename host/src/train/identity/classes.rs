@@ -99,14 +99,10 @@ const PLUGIN_KEYS: &[(&str, bool)] = &[
 /// What a change of `key` means, and what `--allow-changed` calls it.
 pub fn class(key: &str) -> (Class, String) {
     let parts: Vec<_> = key.split('.').collect();
-    for (table, class, place) in PLUGINS {
-        let n_parts = table.split('.').count();
-        if parts.len() <= n_parts || !fits(table, &parts[..n_parts]) {
-            continue;
-        }
-        if let Some((_, counts)) = PLUGIN_KEYS.iter().find(|(pattern, _)| fits(pattern, &parts[n_parts..])) {
-            return (if *counts { *class } else { Free }, (*place).to_owned());
-        }
+    if let Some((class, place, rest)) = of_plugin(&parts)
+        && let Some((_, counts)) = PLUGIN_KEYS.iter().find(|(pattern, _)| fits(pattern, rest))
+    {
+        return (if *counts { class } else { Free }, place.to_owned());
     }
     let own_place = || parts[..parts.len().min(2)].join(".");
     match KEYS.iter().find(|(pattern, ..)| fits(pattern, &parts)) {
@@ -114,6 +110,21 @@ pub fn class(key: &str) -> (Class, String) {
         Some((_, class, place)) => (*class, (*place).to_owned()),
         None => (Fixed, own_place()),
     }
+}
+
+/// Whether the key names a plugin, whose file counts.
+pub fn names_plugin(key: &str) -> bool {
+    let parts: Vec<_> = key.split('.').collect();
+    of_plugin(&parts).is_some_and(|(.., rest)| rest == ["plugin"])
+}
+
+/// Of a key in the table of a plugin, what a change means, what `--allow-changed` calls it, and the parts within the
+/// table.
+fn of_plugin<'a>(parts: &'a [&'a str]) -> Option<(Class, &'static str, &'a [&'a str])> {
+    PLUGINS.iter().find_map(|(table, class, place)| {
+        let (start, rest) = parts.split_at_checked(table.split('.').count())?;
+        fits(table, start).then_some((*class, *place, rest))
+    })
 }
 
 /// Everything that `--allow-changed` may name besides a key.
@@ -155,10 +166,12 @@ mod tests {
             ("tokenizer.config.vocab_size", Data, "tokenizer"),
             ("tokenizer.allow", Data, "tokenizer"),
             ("metric.1.trust", Free, "metric"),
+            ("loss.config.plugin", May, "loss"),
             ("train.something_new", Fixed, "train.something_new"),
             ("data.something_new", Data, "data.something_new"),
         ] {
             assert_eq!(class(key), (expected, place.to_owned()), "{key}");
         }
+        assert!(names_plugin("metric.0.plugin") && !names_plugin("loss.config.plugin"));
     }
 }

@@ -1,6 +1,6 @@
 //! A config as a flat list of keys and values.
 
-use super::classes::{Class, class};
+use super::classes::{Class, class, names_plugin};
 use crate::config::{self, RunConfig};
 use crate::plugin::Grant;
 use crate::train::checkpoint::sha256;
@@ -63,11 +63,11 @@ pub fn identifying(config: &RunConfig) -> Result<Keys> {
 
 /// Whether the content of a file stands for the key's value.
 pub fn is_content(key: &str) -> bool {
-    [SOURCES, MODEL, REFERENCES].contains(&key) || key.ends_with(".plugin")
+    [SOURCES, MODEL, REFERENCES].contains(&key) || names_plugin(key)
 }
 
-/// The keys that are compared, of the config without those that `known` does not have: with their defaults, as a version
-/// that did not know them went by. A table of which nothing is known is not there at all.
+/// The keys that are compared, those that `known` does not have with their defaults: what a version that did not know
+/// them went by. A table of which nothing is known is not there at all.
 ///
 /// # Errors
 /// A config that cannot do without these keys.

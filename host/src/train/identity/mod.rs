@@ -68,8 +68,8 @@ impl RunIdentity {
     }
 }
 
-/// Compares a run with the checkpoint that it resumes from. A key that the checkpoint does not know counts unless it has
-/// its default. `recorded` is the config in the run's folder, for checkpoints from before the derived identity.
+/// Compares a run with the checkpoint that it resumes from. A key that the checkpoint does not know counts unless it
+/// has its default. `recorded` is the config in the run's folder, for checkpoints from before the derived identity.
 ///
 /// # Errors
 /// The first change that is not in `allowed` names its place and the override; a place in `allowed` that does not
