@@ -3,10 +3,10 @@
 use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
 use std::path::Path;
-use trainyard::config::{self, RunConfig};
+use trainyard::config::RunConfig;
 use trainyard::data::explain::{self, Prepared};
 use trainyard::plugin::Plugin;
-use trainyard::train::{OpenedRun, RunFolder, config_of, named_filters, open_filters};
+use trainyard::train::{OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
 
 pub fn why(args: &WhyArgs) -> Outcome {
@@ -80,7 +80,7 @@ impl PreparedArgs {
                 Err(_) => Ok(Opened { prepared: Prepared::open(&self.input)?, set, from: Origin::Dataset }),
             };
         }
-        let config = config::load(&self.input, set)?;
+        let config = load(&self.input, set)?;
         let run = config.run.dir.join(&config.run.name);
         let prepared = Prepared::newest(&config.data, &config.store(), &run)?;
         Ok(Opened { prepared, set, from: Origin::Config(Box::new(config)) })

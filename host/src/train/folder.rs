@@ -1,8 +1,8 @@
 //! `runs/<name>/`: where everything of a run lies.
 
 use super::checkpoint;
-use super::lock::Lock;
 use super::plugins::RunPlugins;
+use super::plugins_lock::Lock;
 use super::portable;
 use crate::config::RunConfig;
 use crate::{Error, Result};

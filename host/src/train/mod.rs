@@ -5,11 +5,12 @@ pub mod checkpoint;
 mod config;
 mod folder;
 mod identity;
-mod lock;
+
 mod memory;
 mod model;
 mod opened;
 mod plugins;
+mod plugins_lock;
 mod portable;
 mod prepared;
 mod run;
@@ -20,11 +21,12 @@ pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
-pub use lock::PluginChange;
+
 pub use memory::Memory;
 pub use model::{RunModel, Which};
 pub use opened::{OpenedRun, config_of, load};
 pub use plugins::{DataPlugins, RunPlugins, describe, named_filters, open_filters};
+pub use plugins_lock::PluginChange;
 pub use run::{TrainOptions, run};
 pub use state::{Best, RunState, restore_model};
 pub use step::{StepReport, Trainer};

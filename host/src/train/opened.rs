@@ -2,8 +2,8 @@
 
 use super::checkpoint::sha256;
 use super::folder::RunFolder;
-use super::lock::{Lock, Locked};
 use super::plugins::filter_keys;
+use super::plugins_lock::{Lock, Locked};
 use crate::config::{self, RunConfig};
 use crate::plugin::{PluginConfig, search_path};
 use crate::{Error, Result};
