@@ -94,11 +94,12 @@ fn every_key_counts(text: &str) {
     let run = Run::new(&path, &[]).unwrap();
     let before = keys(&run.config).unwrap();
     assert!(before.len() > 70, "{}", before.len());
+    let resolved = folder.path().join("resolved.toml");
+    fs::write(&resolved, run.config.to_toml().unwrap()).unwrap();
+    assert_eq!(config::load(&resolved, &[]).unwrap(), run.config);
     for (key, value) in &before {
         // a relative path in an override starts at the current folder
-        let place = |other: String| {
-            if other.ends_with(".jsonl") { folder.path().join(other).display().to_string() } else { other }
-        };
+        let place = |other: String| other.replace("two.jsonl", &folder.path().join("two.jsonl").display().to_string());
         let tried = others(value).into_iter().map(place).find_map(|other| {
             let other = Run::new(&path, &[format!("{key}={other}")]).ok()?;
             let now = keys(&other.config).ok()?;

@@ -5,8 +5,7 @@ use super::output::{Outcome, print};
 use std::path::Path;
 use trainyard::config::RunConfig;
 use trainyard::data::explain::{self, Prepared};
-use trainyard::plugin::Plugin;
-use trainyard::train::{OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
+use trainyard::train::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
 
 pub fn why(args: &WhyArgs) -> Outcome {
@@ -58,7 +57,7 @@ enum Origin<'a> {
 
 impl Opened<'_> {
     /// The filters, loaded; none of a dataset without a config.
-    fn filters(&self) -> Result<Option<Vec<(Option<u16>, Plugin)>>> {
+    fn filters(&self) -> Result<Option<Filters>> {
         match &self.from {
             Origin::Dataset => Ok(None),
             Origin::Run(root) => open_filters(&OpenedRun::open(root, self.set, &["filter"])?.config.data).map(Some),

@@ -5,7 +5,6 @@ pub mod checkpoint;
 mod config;
 mod folder;
 mod identity;
-
 mod memory;
 mod model;
 mod opened;
@@ -21,11 +20,10 @@ pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
-
 pub use memory::Memory;
 pub use model::{RunModel, Which};
 pub use opened::{OpenedRun, config_of, load};
-pub use plugins::{DataPlugins, RunPlugins, describe, named_filters, open_filters};
+pub use plugins::{DataPlugins, Filters, RunPlugins, describe, named_filters, open_filters};
 pub use plugins_lock::PluginChange;
 pub use run::{TrainOptions, run};
 pub use state::{Best, RunState, restore_model};

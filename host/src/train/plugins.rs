@@ -15,7 +15,7 @@ pub struct DataPlugins {
     /// Text to tokens.
     pub tokenizer: Plugin,
     /// Which documents stay, in order: those of single sources first, each with the source's number.
-    pub filters: Vec<(Option<u16>, Plugin)>,
+    pub filters: Filters,
 }
 
 /// Every plugin that a run's config names, loaded.
@@ -138,8 +138,11 @@ impl DataPlugins {
     }
 }
 
-/// Loads the filters alone, each with the source that it is for.
-pub fn open_filters(data: &DataConfig) -> Result<Vec<(Option<u16>, Plugin)>> {
+/// Filters, each with the number of the source that it is for, if it is for one.
+pub type Filters = Vec<(Option<u16>, Plugin)>;
+
+/// Loads the filters alone.
+pub fn open_filters(data: &DataConfig) -> Result<Filters> {
     data.filters().map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?))).collect()
 }
 
