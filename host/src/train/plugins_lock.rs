@@ -115,7 +115,7 @@ fn is_same(a: &Stamp, b: &Stamp) -> bool {
 fn text(stamps: &[&Stamp]) -> String {
     let one = |stamp: &&Stamp| {
         let allow = if stamp.allow.is_empty() { String::new() } else { format!(" allow {}", stamp.allow.join(", ")) };
-        describe(stamp) + &allow
+        describe(stamp).trim_end().to_owned() + &allow
     };
     let each: Vec<_> = stamps.iter().map(one).collect();
     if each.is_empty() { "(nothing)".to_owned() } else { each.join("; ") }

@@ -40,6 +40,8 @@ const KEYS: &[(&str, Class, &str)] = &[
     // which tokens there are: what is new in [data] is so until it has another line
     ("data.validation", Data, "data.split"),
     ("data.test", Data, "data.split"),
+    ("data.held_out.path", Free, ""),
+    ("data.held_out.**", Data, "data.held_out"),
     ("data.dedup.**", Data, "data.dedup"),
     ("data.decontaminate.**", Data, "data.decontaminate"),
     ("data.group", Data, "data.group"),
@@ -47,6 +49,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("data.tokens.**", Data, "data.tokens"),
     ("data.**", Data, ""),
     ("tokenizer.model", Data, "tokenizer"),
+    ("tokenizer.end_of_text", Data, "tokenizer"),
     // the shape of the tensors
     ("model.**", Fixed, "model"),
     ("train.precision", Fixed, "train.precision"),
@@ -86,6 +89,7 @@ const PLUGINS: &[(&str, Class, &str)] = &[
 /// The keys of such a table, and whether they count. Consent and limits decide whether a plugin runs, not what it says.
 const PLUGIN_KEYS: &[(&str, bool)] = &[
     ("plugin", true),
+    ("name", true),
     ("config.**", true),
     ("allow.**", true),
     ("on_error", true),
