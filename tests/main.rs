@@ -23,12 +23,14 @@ mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
+mod identity; // what a run is
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
 mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod opening; // runs as other commands find them
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program

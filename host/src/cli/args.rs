@@ -6,6 +6,7 @@ use super::drill::DrillArgs;
 use super::plugin_args::PluginCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use trainyard::eval::OpenOptions;
 use trainyard::train::SampleConfig;
 
 /// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
@@ -109,7 +110,8 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
     #[arg(long)]
     pub resume: bool,
-    /// Resume although this part of the config has changed, such as loss or data; may be given several times
+    /// Resume although this part of the config has changed, such as loss, data or optimizer.lr; may be given several
+    /// times. The change is recorded in the checkpoints; where it decides the tokens, the data are prepared again
     #[arg(long, value_name = "PART", requires = "resume")]
     pub allow_changed: Vec<String>,
     /// Replace a run of the same name
@@ -120,18 +122,46 @@ pub struct TrainArgs {
     pub json: bool,
 }
 
+/// What `eval` and `generate` have in common.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// A checkpoint of the run: step-N, best or last. Without it the run's model, which its summary reports: the best
+    /// one of a run with train.patience, the last one of any other
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub checkpoint: Option<String>,
+    /// Change a setting of the run's config, such as train.device=cpu; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Go ahead although this plugin is not the one that the run was trained with: tokenizer, loss or metric; the
+    /// result says so
+    #[arg(long, value_name = "PART")]
+    pub allow_changed: Vec<String>,
+}
+
+impl OpenArgs {
+    /// As the library takes it.
+    pub fn options(&self) -> OpenOptions {
+        let Self { checkpoint, set, allow_changed } = self;
+        OpenOptions { checkpoint: checkpoint.clone(), set: set.clone(), allow_changed: allow_changed.clone() }
+    }
+}
+
 /// Evaluate a checkpoint on the held-out test text
+///
+/// Measures the run's model: with train.patience the checkpoint of the best validation, otherwise the last one. The run
+/// may have been moved: its plugins are found by their digests, where they were, beside the run or in its folder
+/// `plugins`. With another loss, metric or tokenizer than it was trained with it is not evaluated.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard eval runs/austen
-  trainyard eval runs/austen --checkpoint step-400 --json")]
+  trainyard eval runs/austen --checkpoint step-400 --json
+  trainyard eval runs/austen --set loss.plugin=focal --allow-changed loss")]
 pub struct EvalArgs {
     /// The run's folder
     pub run: PathBuf,
-    /// A checkpoint of the run; the last one if not given
-    #[arg(long, value_name = "step-N")]
-    pub checkpoint: Option<String>,
+    #[command(flatten)]
+    pub open: OpenArgs,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -167,9 +197,8 @@ pub struct GenerateArgs {
     /// The same seed writes the same text
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
-    /// A checkpoint of the run; the last one if not given
-    #[arg(long, value_name = "step-N")]
-    pub checkpoint: Option<String>,
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 impl GenerateArgs {

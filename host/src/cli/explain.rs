@@ -2,24 +2,25 @@
 
 use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
-use trainyard::config::{self, RunConfig};
+use std::path::Path;
+use trainyard::config::RunConfig;
 use trainyard::data::explain::{self, Prepared};
-use trainyard::train::DataPlugins;
+use trainyard::train::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
 
-/// The config of a run, in its folder.
-const CONFIG: &str = "config.toml";
-
 pub fn why(args: &WhyArgs) -> Outcome {
-    let (prepared, config) = args.prepared.open()?;
-    let plugins = config.as_ref().map(DataPlugins::open).transpose()?;
-    let filters = plugins.as_ref().map(DataPlugins::named_filters);
-    print(&explain::why(&prepared, &args.id, filters.as_deref())?, args.json)
+    let opened = args.prepared.open()?;
+    // Without its filters a document's spans are not known, everything else is stored.
+    let plugins = opened.filters().unwrap_or_else(|error| {
+        tracing::warn!("{error}; the filters are not asked again");
+        None
+    });
+    let filters = plugins.as_deref().map(named_filters);
+    print(&explain::why(&opened.prepared, &args.id, filters.as_deref())?, args.json)
 }
 
 pub fn drops(args: &DropsArgs) -> Outcome {
-    let (prepared, _) = args.prepared.open()?;
-    let table = explain::drops(&prepared, args.samples)?;
+    let table = explain::drops(&args.prepared.open()?.prepared, args.samples)?;
     if let Some(path) = &args.html {
         let page = explain::page(&args.prepared.input.display().to_string(), &table);
         std::fs::write(path, page).map_err(|error| Error::io(path, "write", &error))?;
@@ -28,27 +29,59 @@ pub fn drops(args: &DropsArgs) -> Outcome {
 }
 
 pub fn rethreshold(args: &RethresholdArgs) -> Outcome {
-    let (prepared, config) = args.prepared.open()?;
-    let Some(config) = config else {
+    let opened = args.prepared.open()?;
+    let Some(plugins) = opened.filters()? else {
         let input = args.prepared.input.display();
         return Err(
             Error::usage(format!("{input}: expected a config, or a run with one, got a dataset without")).into()
         );
     };
-    let plugins = DataPlugins::open(&config)?;
-    print(&explain::rethreshold(&prepared, &plugins.named_filters(), args.list)?, args.json)
+    print(&explain::rethreshold(&opened.prepared, &named_filters(&plugins), args.list)?, args.json)
+}
+
+/// Prepared data, and where its filters are.
+struct Opened<'a> {
+    prepared: Prepared,
+    set: &'a [String],
+    from: Origin<'a>,
+}
+
+/// What names the filters.
+enum Origin<'a> {
+    /// A dataset: nothing.
+    Dataset,
+    /// A run, which may have been moved.
+    Run(&'a Path),
+    Config(Box<RunConfig>),
+}
+
+impl Opened<'_> {
+    /// The filters, loaded; none of a dataset without a config.
+    fn filters(&self) -> Result<Option<Filters>> {
+        match &self.from {
+            Origin::Dataset => Ok(None),
+            Origin::Run(root) => open_filters(&OpenedRun::open(root, self.set, &["filter"])?.config.data).map(Some),
+            Origin::Config(config) => open_filters(&config.data).map(Some),
+        }
+    }
 }
 
 impl PreparedArgs {
-    /// The prepared data, and the config where there is one.
-    fn open(&self) -> Result<(Prepared, Option<RunConfig>)> {
+    fn open(&self) -> Result<Opened<'_>> {
+        let set = &self.set;
         if self.input.is_dir() {
-            let path = self.input.join(CONFIG);
-            let config = path.is_file().then(|| config::load(&path, &self.set)).transpose()?;
-            return Ok((Prepared::open(&self.input)?, config));
+            return match RunFolder::open(&self.input) {
+                Ok(folder) => {
+                    let store = config_of(&folder, set)?.store();
+                    let prepared = Prepared::open_with(&self.input, Some(&store))?;
+                    Ok(Opened { prepared, set, from: Origin::Run(&self.input) })
+                }
+                Err(_) => Ok(Opened { prepared: Prepared::open(&self.input)?, set, from: Origin::Dataset }),
+            };
         }
-        let config = config::load(&self.input, &self.set)?;
+        let config = load(&self.input, set)?;
         let run = config.run.dir.join(&config.run.name);
-        Ok((Prepared::newest(&config.data, &config.store(), &run)?, Some(config)))
+        let prepared = Prepared::newest(&config.data, &config.store(), &run)?;
+        Ok(Opened { prepared, set, from: Origin::Config(Box::new(config)) })
     }
 }

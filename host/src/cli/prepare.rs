@@ -5,10 +5,10 @@ use super::output::{Outcome, write};
 use trainyard::data::Preparation;
 use trainyard::report::Detail;
 use trainyard::train::DataPlugins;
-use trainyard::{Error, config};
+use trainyard::{Error, train};
 
 pub fn run(args: &PrepareArgs) -> Outcome {
-    let config = config::load(&args.config, &args.set)?;
+    let config = train::load(&args.config, &args.set)?;
     if config.data.tokens.is_some() {
         return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
     }

@@ -2,11 +2,11 @@
 
 use super::args::{EvalArgs, GenerateArgs, TrainArgs};
 use super::output::{self, Outcome, print};
-use trainyard::train::TrainOptions;
-use trainyard::{config, eval, train};
+use trainyard::train::{PluginChange, TrainOptions};
+use trainyard::{eval, train};
 
 pub fn train(args: &TrainArgs) -> Outcome {
-    let config = config::load(&args.config, &args.set)?;
+    let config = train::load(&args.config, &args.set)?;
     let options = TrainOptions {
         resume: args.resume,
         overwrite: args.overwrite,
@@ -17,12 +17,15 @@ pub fn train(args: &TrainArgs) -> Outcome {
 }
 
 pub fn evaluate(args: &EvalArgs) -> Outcome {
-    print(&eval::evaluate(&args.run, args.checkpoint.as_deref())?, args.json)
+    print(&eval::evaluate(&args.run, &args.open.options())?, args.json)
 }
 
 pub fn generate(args: &GenerateArgs) -> Outcome {
-    let run = eval::OpenRun::open(&args.run, args.checkpoint.as_deref())?;
-    let sample = args.apply(run.config.sample.clone());
+    let run = eval::OpenRun::open(&args.run, &args.open.options())?;
+    for PluginChange { place, then, now } in &run.changed {
+        tracing::warn!("not the run's {place}: trained with {then}, now it is {now}");
+    }
+    let sample = args.apply(run.config().sample.clone());
     let text = sample.prompt.clone() + &run.continue_text(&sample)? + "\n";
     output::write(text.as_bytes())
 }

@@ -38,5 +38,8 @@ pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 pub use tokens::{TokenFormat, TokensConfig, import};
 
+pub(crate) use load::MANIFEST;
+pub(crate) use prepare::remove_stale;
+
 /// Where a dataset came from: a file beside its manifest.
 pub(crate) const LINEAGE: &str = "lineage.json";

@@ -31,7 +31,7 @@ pub fn final_report(
         sizes.map(|sizes| Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes });
     let sample = match config.sample.tokens {
         0 => String::new(),
-        _ => config.sample.prompt.clone() + &continue_text(plugins, data, model, &config.sample)?,
+        _ => config.sample.prompt.clone() + &continue_text(&plugins.data.tokenizer, data, model, &config.sample)?,
     };
     Ok(FinalReport { validation, test, baseline, sample })
 }

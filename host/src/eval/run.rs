@@ -2,87 +2,130 @@
 
 use super::report::final_report;
 use super::{Evaluator, continue_text};
-use crate::config::{self, RunConfig};
+use crate::config::RunConfig;
 use crate::data::{self, Dataset};
 use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
+use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FinalReport};
-use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
+use crate::train::{OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use trainyard_plugin::Kind;
 
-/// A run opened for reading.
+/// How a run is opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The checkpoint `best`, `last` or `step-N`; the run's model if none is named.
+    pub checkpoint: Option<String>,
+    /// Settings that differ from the run's config, each `section.key=value`.
+    pub set: Vec<String>,
+    /// Places whose plugins may differ from those that the run was trained with.
+    pub allow_changed: Vec<String>,
+}
+
+/// A run opened for reading, as far as writing text needs it.
 pub struct OpenRun {
-    /// Its resolved config.
-    pub config: RunConfig,
-    /// Its plugins.
-    pub plugins: RunPlugins,
+    /// Its folder, config and recorded plugins.
+    pub run: OpenedRun,
+    /// Text to tokens.
+    pub tokenizer: Plugin,
     /// Its data.
     pub data: Dataset,
     /// The checkpoint's network.
     pub model: Transformer,
     /// The checkpoint.
-    pub checkpoint: PathBuf,
-    /// Steps that the checkpoint has seen.
-    pub step: u64,
+    pub checkpoint: RunModel,
+    /// Plugins that are not those that the run was trained with, all of them allowed.
+    pub changed: Vec<PluginChange>,
 }
 
 impl OpenRun {
-    /// Opens the run in `root` at the checkpoint `step-N`, or at its newest.
-    pub fn open(root: &Path, checkpoint: Option<&str>) -> Result<Self> {
-        let folder = RunFolder::open(root)?;
-        let config = config::load(&folder.config(), &[])?;
-        let (step, path) = find_checkpoint(&folder, checkpoint)?;
-        let reader = checkpoint::Reader::open(&path)?;
-        let plugins = RunPlugins::open(&config)?;
-        let data = data::open(&folder.data())?;
-        let stamp = describe(plugins.data.tokenizer.stamp());
-        let recorded = &data.manifest.tokenizer.digest;
-        if *recorded != stamp {
-            return Err(Error::usage(format!(
-                "{}: the tokenizer changed: the run was made with {recorded}, now it is {stamp}; restore the file",
-                root.display()
-            )));
+    /// Opens the run in `root`: its tokenizer, its data and a checkpoint.
+    ///
+    /// # Errors
+    /// No run or no checkpoint, damaged files, another tokenizer than the run's.
+    pub fn open(root: &Path, options: &OpenOptions) -> Result<Self> {
+        Self::open_with(root, options, &["tokenizer"])
+    }
+
+    /// The same, and the plugins of `places` are looked for.
+    fn open_with(root: &Path, options: &OpenOptions, places: &[&str]) -> Result<Self> {
+        let run = OpenedRun::open(root, &options.set, places)?;
+        check_places(&options.allow_changed)?;
+        let config = &run.config;
+        let checkpoint = RunModel::choose(&run.folder, config.train.patience, options.checkpoint.as_deref())?;
+        let reader = checkpoint::Reader::open(&checkpoint.folder)?;
+        let tokenizer = Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?;
+        let stamps = [("tokenizer", tokenizer.stamp())];
+        let mut changed = run.lock.compare(&["tokenizer"], &stamps, &options.allow_changed)?;
+        let data = data::open(&run.folder.data())?;
+        let (recorded, stamp) = (&data.manifest.tokenizer.digest, describe(tokenizer.stamp()));
+        if *recorded != stamp && changed.is_empty() {
+            if !options.allow_changed.iter().any(|place| place == "tokenizer") {
+                return Err(Error::usage(format!(
+                    "{}: the tokenizer changed: the run was made with {recorded}, now it is {stamp}; restore the file",
+                    root.display()
+                )));
+            }
+            changed.push(PluginChange { place: "tokenizer".to_owned(), then: recorded.clone(), now: stamp });
         }
-        // Without a backward there is nothing to keep: all blocks share one set of activations.
-        let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
-        // A run is read wherever it was trained: where its GPU is not, on the CPU.
-        let (device, _) = Device::open(train.device).or_else(|error| {
-            tracing::warn!("{error}; reading the run on the CPU");
-            Device::open(DeviceChoice::Cpu)
-        })?;
-        let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-        let model = Transformer::new(&config.model, vocab, engine, config.run.seed, true)?;
+        let model = network(config, &data)?;
         restore_model(&reader, &model)?;
-        Ok(Self { config, plugins, data, model, checkpoint: path, step })
+        Ok(Self { run, tokenizer, data, model, checkpoint, changed })
+    }
+
+    /// Its resolved config.
+    pub fn config(&self) -> &RunConfig {
+        &self.run.config
     }
 
     /// The text that the model writes after `sample.prompt`.
     pub fn continue_text(&self, sample: &SampleConfig) -> Result<String> {
-        continue_text(&self.plugins, &self.data, &self.model, sample)
+        continue_text(&self.tokenizer, &self.data, &self.model, sample)
     }
 }
 
-/// Measures a run's checkpoint on its held-out text.
-pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
-    let mut run = OpenRun::open(root, checkpoint)?;
-    let loss = run.plugins.loss.loss()?.describe()?;
-    let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
-    let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
-    Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
+/// The run's network, without a backward: all blocks share one set of activations.
+fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
+    let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
+    // A run is read wherever it was trained: where its GPU is not, on the CPU.
+    let (device, _) = Device::open(train.device).or_else(|error| {
+        tracing::warn!("{error}; reading the run on the CPU");
+        Device::open(DeviceChoice::Cpu)
+    })?;
+    let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
+    Transformer::new(&config.model, vocab, engine, config.run.seed, true)
 }
 
-fn find_checkpoint(folder: &RunFolder, name: Option<&str>) -> Result<(u64, PathBuf)> {
-    let checkpoints = folder.checkpoints();
-    let steps = checkpoint::steps(&checkpoints)?;
-    let known = || steps.iter().map(|&step| checkpoint::folder_name(step)).collect::<Vec<_>>().join(", ");
-    let step = match name {
-        Some(name) => steps.iter().copied().find(|&step| checkpoint::folder_name(step) == name).ok_or_else(|| {
-            Error::usage(format!("{}: no checkpoint {name:?}, there are: {}", checkpoints.display(), known()))
-        })?,
-        None => steps.last().copied().ok_or_else(|| {
-            Error::usage(format!("{}: no checkpoint yet, train the run first", checkpoints.display()))
-        })?,
-    };
-    Ok((step, checkpoints.join(checkpoint::folder_name(step))))
+/// Measures a run's checkpoint on its held-out text.
+///
+/// # Errors
+/// As [`OpenRun::open`], and another loss or metric than the run was trained with.
+pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<EvalSummary> {
+    let opened = OpenRun::open_with(root, options, &["tokenizer", "loss", "metric"])?;
+    let OpenRun { run, tokenizer, data, mut model, checkpoint, mut changed } = opened;
+    let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
+    changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
+    let loss = plugins.loss.loss()?.describe()?;
+    let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+    let report: FinalReport = final_report(&run.config, &plugins, &data, &mut model, &evaluator, checkpoint.step)?;
+    Ok(EvalSummary {
+        run: root.to_owned(),
+        checkpoint: checkpoint.folder,
+        step: checkpoint.step,
+        model: checkpoint.which.name(),
+        changed: changed.into_iter().map(|change| (change.place, [change.then, change.now])).collect(),
+        report,
+    })
+}
+
+/// Refuses a place that no plugin has: it would allow nothing.
+fn check_places(allowed: &[String]) -> Result<()> {
+    match allowed.iter().find(|place| !["tokenizer", "loss", "metric"].contains(&place.as_str())) {
+        None => Ok(()),
+        Some(place) => {
+            Err(Error::usage(format!("--allow-changed {place}: expected \"tokenizer\", \"loss\" or \"metric\"")))
+        }
+    }
 }

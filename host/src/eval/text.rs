@@ -4,17 +4,13 @@ use super::continue_tokens;
 use crate::Result;
 use crate::data::Dataset;
 use crate::model::Transformer;
-use crate::train::{RunPlugins, SampleConfig};
+use crate::plugin::Plugin;
+use crate::train::SampleConfig;
 use trainyard_plugin::TokenBatch;
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`].
-pub fn continue_text(
-    plugins: &RunPlugins,
-    data: &Dataset,
-    model: &Transformer,
-    sample: &SampleConfig,
-) -> Result<String> {
-    let mut tokenizer = plugins.data.tokenizer.tokenizer()?;
+pub fn continue_text(plugin: &Plugin, data: &Dataset, model: &Transformer, sample: &SampleConfig) -> Result<String> {
+    let mut tokenizer = plugin.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
     // As in training, a text begins after the token that ends the one before.
     let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();

@@ -51,6 +51,17 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// A grant in text as the plugin sees it: without the place of a folder on this machine, which changes when a
+    /// project is moved. A folder that has no name of its own keeps its path.
+    pub fn seen(text: &str) -> String {
+        match (text.strip_prefix("dir:"), text.split_once("::")) {
+            (Some(_), Some((_, seen))) => format!("dir:{seen}"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,7 +11,7 @@ mod work;
 
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
-pub use summary::{Baseline, EvalSummary, FinalReport, MetricValue, SourceReport, TrainSummary};
+pub use summary::{Baseline, EvalSummary, Extent, FinalReport, MetricValue, SourceReport, TrainSummary};
 pub use text::{bytes, count};
 pub use usage::PluginReport;
 pub use work::{Detail, StageProgress, WorkProgress};

@@ -1,7 +1,7 @@
 //! Progress on stderr: a bar on a terminal, a line every few seconds elsewhere.
 
-use super::MetricValue;
 use super::text::{count, duration};
+use super::{Extent, MetricValue};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
@@ -75,10 +75,10 @@ impl Progress {
         }
     }
 
-    /// The held-out text was measured after step `step`.
-    pub fn validation(&self, step: u64, values: &[MetricValue]) {
+    /// The part `extent` of the validation text was measured after step `step`.
+    pub fn validation(&self, step: u64, extent: Extent, values: &[MetricValue]) {
         let values: Vec<_> = values.iter().map(|value| format!("{} {:.4}", value.name, value.value)).collect();
-        self.message(&format!("validation after step {step}: {}", values.join(", ")));
+        self.message(&format!("validation ({extent}) after step {step}: {}", values.join(", ")));
     }
 
     /// A line of its own, above the bar.

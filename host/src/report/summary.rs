@@ -58,13 +58,38 @@ pub struct SourceReport {
     pub epochs: f64,
 }
 
+/// The part of the validation text that a validation reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// Batches that it reads, from the beginning.
+    pub batches: u64,
+    /// Batches of the whole text.
+    pub of: u64,
+}
+
+impl Display for Extent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.batches < self.of {
+            true => write!(f, "first {} of {} batches", self.batches, self.of),
+            false => write!(f, "whole text"),
+        }
+    }
+}
+
 /// What `train` came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainSummary {
     /// The run's folder.
     pub run: PathBuf,
-    /// The last checkpoint's folder.
+    /// The folder of the run's model, the checkpoint that `report` is of: the best one of a run with patience, the last
+    /// one of any other.
     pub checkpoint: PathBuf,
+    /// `best` or `last`.
+    pub model: &'static str,
+    /// Steps that this checkpoint has seen.
+    pub model_step: u64,
+    /// What validations read while training.
+    pub validation_while_training: Option<Extent>,
     /// Optimizer steps since the beginning of the run.
     pub steps: u64,
     /// Whether validation stopped improving before the last step.
@@ -97,6 +122,11 @@ pub struct EvalSummary {
     pub checkpoint: PathBuf,
     /// Steps that the checkpoint has seen.
     pub step: u64,
+    /// `best`, `last` or `step`: which checkpoint of the run it is.
+    pub model: &'static str,
+    /// Plugins that are not those of the run, by place: what it was trained with, and what is used here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed: BTreeMap<String, [String; 2]>,
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
@@ -105,6 +135,9 @@ pub struct EvalSummary {
 impl Display for TrainSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.report)?;
+        if let Some(extent) = self.validation_while_training.filter(|extent| extent.batches < extent.of) {
+            writeln!(f, "held-out text is measured as a whole; validations while training read the {extent}\n")?;
+        }
         let early = if self.stopped_early { ", stopped early: validation no longer improves" } else { "" };
         let (speed, parameters) = (count(self.tokens_per_second), count(self.parameters as f64));
         let time = duration(self.seconds);
@@ -119,7 +152,13 @@ impl Display for TrainSummary {
         for (what, file) in [("config", "config.toml"), ("plugins", "plugins.lock"), ("metrics", "metrics.jsonl")] {
             writeln!(f, "{what:<11} {}", short(&self.run.join(file)))?;
         }
-        writeln!(f, "checkpoint  {}", short(&self.checkpoint))
+        let which = match self.model {
+            "best" if self.model_step < self.steps => {
+                format!("  (step {}, the best on validation: the model that is measured above)", self.model_step)
+            }
+            _ => String::new(),
+        };
+        writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))
     }
 }
 
@@ -139,8 +178,12 @@ impl TrainSummary {
 impl Display for EvalSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.report)?;
+        for (place, [then, now]) in &self.changed {
+            writeln!(f, "not the run's {place}: trained with {then}, measured with {now}")?;
+        }
         writeln!(f, "run         {}", short(&self.run))?;
-        writeln!(f, "checkpoint  {}", short(&self.checkpoint))
+        let which = if self.model == "best" { "  (the best on validation)" } else { "" };
+        writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))
     }
 }
 
@@ -197,6 +240,9 @@ mod tests {
         TrainSummary {
             run: "/r/austen".into(),
             checkpoint: "/r/austen/checkpoints/step-400".into(),
+            model: "last",
+            model_step: 400,
+            validation_while_training: Some(Extent { batches: 20, of: 20 }),
             steps: 400,
             stopped_early: false,
             train_loss: 3.25,
@@ -248,6 +294,22 @@ metrics     /r/austen/metrics.jsonl
 checkpoint  /r/austen/checkpoints/step-400
 ";
         assert_eq!(summary().to_string(), expected);
+    }
+
+    #[test]
+    fn the_end_of_a_run_with_patience_names_its_model() {
+        let summary = TrainSummary {
+            checkpoint: "/r/austen/checkpoints/step-300".into(),
+            model: "best",
+            model_step: 300,
+            validation_while_training: Some(Extent { batches: 20, of: 57 }),
+            ..summary()
+        };
+        let text = summary.to_string();
+        let line = "held-out text is measured as a whole; validations while training read the first 20 of 57 batches\n";
+        assert!(text.contains(line), "{text}");
+        let line = "step-300  (step 300, the best on validation: the model that is measured above)\n";
+        assert!(text.ends_with(line), "{text}");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split};
-use crate::report::SourceReport;
+use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split, packed_eval_batches};
+use crate::report::{Extent, SourceReport};
 
 /// The batches of a run from `position` on.
 ///
@@ -17,6 +17,15 @@ pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> 
     let recipe = Recipe::new(config.model.context, train.batch, config.run.seed);
     let recipe = recipe.with(&config.data, spans, train.steps, per_step)?;
     Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
+}
+
+/// What validations while training read of the validation text; none without one.
+pub(super) fn validation_extent(config: &RunConfig, data: &Dataset) -> Result<Option<Extent>> {
+    let Some(shard) = &data.validation else { return Ok(None) };
+    let (context, batch, token_bytes) = (config.model.context, config.train.batch, &data.tokenizer.token_bytes);
+    let of = packed_eval_batches(shard, config.data.packing, context, batch, token_bytes, 0)?.size_hint().0 as u64;
+    let limit = config.train.validate_batches as u64;
+    Ok(Some(Extent { batches: if limit == 0 { of } else { of.min(limit) }, of }))
 }
 
 /// Before the first step: how many sequences there are, and what of them is padding; nothing of a plain stream.

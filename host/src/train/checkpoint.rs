@@ -186,7 +186,8 @@ fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::io(path, "make durable", &error))
 }
 
-fn sha256(path: &Path) -> Result<String> {
+/// SHA-256 of a file, in lower-case hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
     let mut hasher = Sha256::new();
     io::copy(&mut file, &mut hasher).map_err(|error| Error::io(path, "read", &error))?;

@@ -2,10 +2,10 @@
 
 use super::checkpoint;
 use super::plugins::RunPlugins;
+use super::plugins_lock::Lock;
+use super::portable;
 use crate::config::RunConfig;
-use crate::plugin::Stamp;
 use crate::{Error, Result};
-use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     root: PathBuf,
-}
-
-/// One entry of `plugins.lock`.
-#[derive(Serialize)]
-struct Locked<'a> {
-    place: &'a str,
-    #[serde(flatten)]
-    stamp: &'a Stamp,
 }
 
 impl RunFolder {
@@ -59,11 +51,8 @@ impl RunFolder {
 
     /// Writes the resolved config and the plugins' stamps.
     pub fn describe(&self, config: &RunConfig, plugins: &RunPlugins) -> Result<()> {
-        let stamps = plugins.stamps();
-        let locked: Vec<_> = stamps.iter().map(|(place, stamp)| Locked { place, stamp }).collect();
-        let lock =
-            serde_json::to_string_pretty(&locked).map_err(|error| Error::run(format!("plugins.lock: {error}")))?;
-        for (path, text) in [(self.config(), config.to_toml()?), (self.root.join("plugins.lock"), lock + "\n")] {
+        let (text, lock) = (portable::to_toml(config, self)?, Lock::text(config, plugins)?);
+        for (path, text) in [(self.config(), text), (self.root.join("plugins.lock"), lock)] {
             fs::write(&path, text).map_err(|error| Error::io(&path, "write", &error))?;
         }
         Ok(())

@@ -1,10 +1,11 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{self, Dataset, NamedFilter, NamedTokenizer, Preparation};
-use crate::plugin::{Plugin, Stamp, Usage};
+use crate::data::{self, DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::plugin::{Plugin, PluginConfig, Stamp, Usage};
 use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use trainyard_plugin::Kind;
@@ -14,7 +15,7 @@ pub struct DataPlugins {
     /// Text to tokens.
     pub tokenizer: Plugin,
     /// Which documents stay, in order: those of single sources first, each with the source's number.
-    pub filters: Vec<(Option<u16>, Plugin)>,
+    pub filters: Filters,
 }
 
 /// Every plugin that a run's config names, loaded.
@@ -27,21 +28,32 @@ pub struct RunPlugins {
     pub metrics: Vec<Plugin>,
     /// Numbers over generated text.
     pub text_metrics: Vec<Plugin>,
+    /// Of each metric of the config, whether it is one over text.
+    is_text: Vec<bool>,
 }
 
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
     pub fn open(config: &RunConfig) -> Result<Self> {
-        let data = DataPlugins::open(config)?;
-        let (mut metrics, mut text_metrics) = (Vec::new(), Vec::new());
+        Self::with(config, DataPlugins::open(config)?)
+    }
+
+    /// Loads those that measure a finished model, beside its `tokenizer`: no filters.
+    pub fn measuring(config: &RunConfig, tokenizer: Plugin) -> Result<Self> {
+        Self::with(config, DataPlugins { tokenizer, filters: Vec::new() })
+    }
+
+    fn with(config: &RunConfig, data: DataPlugins) -> Result<Self> {
+        let (mut metrics, mut text_metrics, mut is_text) = (Vec::new(), Vec::new(), Vec::new());
         for metric in &config.metric {
             let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
+            is_text.push(plugin.identity().kind == Kind::TextMetric);
             match plugin.identity().kind {
                 Kind::TextMetric => text_metrics.push(plugin),
                 _ => metrics.push(plugin),
             }
         }
-        Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics })
+        Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics, is_text })
     }
 
     /// Each plugin with its place in the config.
@@ -55,6 +67,27 @@ impl RunPlugins {
     /// Each plugin's place in the config and its stamp.
     pub fn stamps(&self) -> Vec<(&'static str, &Stamp)> {
         self.all().map(|(place, plugin)| (place, plugin.stamp())).collect()
+    }
+
+    /// Each plugin with its key in the config, such as `metric.0`, and what the config says of it.
+    pub(super) fn in_config<'a>(&'a self, config: &'a RunConfig) -> Vec<(String, &'a Plugin, &'a PluginConfig)> {
+        let (mut metrics, mut text_metrics) = (self.metrics.iter(), self.text_metrics.iter());
+        let next = |is_text: &bool| if *is_text { text_metrics.next() } else { metrics.next() };
+        let metrics: Vec<_> = self.is_text.iter().filter_map(next).collect();
+        let keys = (0..).map(|index: usize| format!("metric.{index}"));
+        let metrics = keys.zip(metrics).zip(&config.metric).map(|((key, plugin), config)| (key, plugin, config));
+        let filters = self.data.filters.iter().zip(config.data.filters());
+        let filters = filter_keys(&config.data).into_iter().zip(filters);
+        let filters = filters.map(|(key, ((_, plugin), (_, config)))| (key, plugin, config));
+        let tokenizer = ("tokenizer".to_owned(), &self.data.tokenizer, &config.tokenizer.plugin);
+        let single = [tokenizer, ("loss".to_owned(), &self.loss, &config.loss)];
+        single.into_iter().chain(filters).chain(metrics).collect()
+    }
+
+    /// The key that names each plugin, such as `metric.0.plugin`, with name, version and file, for the identity.
+    pub(super) fn files(&self, config: &RunConfig) -> BTreeMap<String, String> {
+        let all = self.in_config(config).into_iter();
+        all.map(|(key, plugin, _)| (key + ".plugin", file(plugin.stamp()))).collect()
     }
 
     /// What each did and cost so far.
@@ -71,10 +104,8 @@ impl RunPlugins {
 impl DataPlugins {
     /// Loads them.
     pub fn open(config: &RunConfig) -> Result<Self> {
-        let filters = config.data.filters();
-        let filters = filters.map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?)));
         Ok(Self {
-            filters: filters.collect::<Result<_>>()?,
+            filters: open_filters(&config.data)?,
             tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
         })
     }
@@ -92,7 +123,7 @@ impl DataPlugins {
 
     /// The filters, for the data path.
     pub fn named_filters(&self) -> Vec<NamedFilter<'_>> {
-        self.filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
+        named_filters(&self.filters)
     }
 
     /// The tokenizer, and its model if the config names one.
@@ -105,6 +136,27 @@ impl DataPlugins {
             make: Box::new(|| self.tokenizer.tokenizer()),
         })
     }
+}
+
+/// Filters, each with the number of the source that it is for, if it is for one.
+pub type Filters = Vec<(Option<u16>, Plugin)>;
+
+/// Loads the filters alone.
+pub fn open_filters(data: &DataConfig) -> Result<Filters> {
+    data.filters().map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?))).collect()
+}
+
+/// Filters for the data path.
+pub fn named_filters(filters: &[(Option<u16>, Plugin)]) -> Vec<NamedFilter<'_>> {
+    filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
+}
+
+/// The key of each filter's table, in the order of [`DataConfig::filters`].
+pub(super) fn filter_keys(data: &DataConfig) -> Vec<String> {
+    let of = |table: String, n: usize| (0..n).map(move |index| format!("{table}.{index}"));
+    let sources = data.source.iter().enumerate();
+    let of_sources = sources.flat_map(|(index, source)| of(format!("data.source.{index}.filter"), source.filter.len()));
+    of_sources.chain(of("data.filter".to_owned(), data.filter.len())).collect()
 }
 
 fn named_filter(source: Option<u16>, plugin: &Plugin) -> NamedFilter<'_> {

@@ -1,11 +1,13 @@
 //! A whole run: config → plugins → data → steps → summary.
 
-use super::batches::{loader, packing_line, source_reports};
+use super::batches::{loader, packing_line, source_reports, validation_extent};
 use super::folder::RunFolder;
-use super::identity::RunIdentity;
+use super::identity::{Changes, RunIdentity, compare};
 use super::memory::Memory;
+use super::model::RunModel;
 use super::plugins::RunPlugins;
-use super::state::{self, Best, RunState};
+use super::prepared;
+use super::state::{self, Best, Changed, RunState};
 use super::step::{StepReport, Trainer};
 use super::{AVAILABLE_INPUTS, checkpoint};
 use crate::config::RunConfig;
@@ -13,7 +15,7 @@ use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
 use crate::loss::Program;
 use crate::ops::{Device, Precision, has_bf16, keep_awake, measure_peak};
-use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes};
+use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -62,6 +64,8 @@ struct Run<'c> {
     memory: Memory,
     trainer: Trainer,
     evaluator: Evaluator,
+    /// What validations read.
+    validation: Option<Extent>,
     state: RunState,
     log: MetricsLog,
     progress: Progress,
@@ -87,20 +91,18 @@ impl<'c> Run<'c> {
         let reader = reader.transpose()?;
         let saved = reader.as_ref().map(state::read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
-        let data = match &saved {
+        let changes = match &saved {
             Some(saved) => {
-                identity.check(&saved.identity, &options.allow_changed)?;
-                if identity.same_data(&saved.identity) {
-                    data::open(&folder.data())?
-                } else {
-                    plugins.data.prepare(config, &folder.data())?
-                }
+                let run = (config, &plugins, &identity);
+                compare(run, &saved.identity, &folder.config(), &options.allow_changed)?
             }
             None => {
                 folder.create(options.overwrite || options.resume)?;
-                plugins.data.prepare(config, &folder.data())?
+                Changes::default()
             }
         };
+        let same_data = saved.is_some() && changes.same_data();
+        let data = prepared::open_or_prepare(config, &plugins.data, &folder, &identity, same_data)?;
         folder.describe(config, &plugins)?;
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
@@ -108,6 +110,7 @@ impl<'c> Run<'c> {
         let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
+        state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         let log = match &reader {
             Some(reader) => {
                 state::restore(reader, &mut trainer)?;
@@ -116,7 +119,22 @@ impl<'c> Run<'c> {
             None => MetricsLog::create(&folder.metrics())?,
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
-        let run = Self { config, folder, plugins, device, why_cpu, memory, trainer, evaluator, state, log, progress };
+        changes.line().iter().for_each(|line| progress.message(line));
+        let validation = validation_extent(config, &data)?;
+        let run = Self {
+            config,
+            folder,
+            plugins,
+            device,
+            why_cpu,
+            memory,
+            trainer,
+            evaluator,
+            validation,
+            state,
+            log,
+            progress,
+        };
         Ok((run, data))
     }
 
@@ -141,13 +159,13 @@ impl<'c> Run<'c> {
             ));
         }
         let seconds = started.elapsed().as_secs_f64();
-        if let (Some(best), true) = (self.state.best, self.stopped_early()) {
-            let folder = self.folder.checkpoints().join(checkpoint::folder_name(best.step));
-            state::restore_model(&checkpoint::Reader::open(&folder)?, &self.trainer.model)?;
+        let model = RunModel::of_run(&self.folder, self.config.train.patience)?;
+        if model.step != self.state.step {
+            state::restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
         }
         let report =
-            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, self.state.step)?;
-        self.log.write(&json!({ "step": self.state.step, "final": report }))?;
+            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)?;
+        self.log.write(&json!({ "step": self.state.step, "model_step": model.step, "final": report }))?;
         let plugins = self.plugins.report();
         self.log.write(&json!({ "step": self.state.step, "plugins": plugins }))?;
         let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
@@ -161,7 +179,10 @@ impl<'c> Run<'c> {
             sources: source_reports(&loader, self.state.position),
             tokens_per_second: tokens / seconds.max(1e-9),
             parameters: self.trainer.model.params().n_values(),
-            checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
+            checkpoint: model.folder,
+            model: model.which.name(),
+            model_step: model.step,
+            validation_while_training: self.validation,
             report,
             plugins,
         })
@@ -262,7 +283,7 @@ impl<'c> Run<'c> {
 
     /// Measures the validation split; says whether it is the best so far.
     fn validate(&mut self, data: &Dataset) -> Result<bool> {
-        let Some(shard) = &data.validation else { return Ok(false) };
+        let (Some(shard), Some(extent)) = (&data.validation, self.validation) else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
         let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
@@ -270,8 +291,9 @@ impl<'c> Run<'c> {
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
         let named: serde_json::Map<_, _> =
             values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
-        self.log.write(&json!({ "step": step, "validation": named }))?;
-        self.progress.validation(step, &values);
+        let batches = [extent.batches, extent.of];
+        self.log.write(&json!({ "step": step, "validation": named, "validation_batches": batches }))?;
+        self.progress.validation(step, extent, &values);
         let loss = values[0].value;
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
         self.state.best = match self.state.best {

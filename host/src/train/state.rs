@@ -8,7 +8,7 @@ use crate::data::{Position, TokenizerFiles};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-const STATE: &str = "trainyard/state.json";
+pub(super) const STATE: &str = "trainyard/state.json";
 const OPTIMIZER: &str = "trainyard/optimizer.safetensors";
 const MODEL: &str = "model.safetensors";
 
@@ -23,12 +23,24 @@ pub struct RunState {
     pub best: Option<Best>,
     /// What the run's result depends on.
     pub identity: RunIdentity,
+    /// What `--allow-changed` let change at resumes, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Changed>,
+}
+
+/// What changed when the run was resumed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Steps done at that time.
+    pub step: u64,
+    /// Each key with its value before and after.
+    pub changed: serde_json::Value,
 }
 
 impl RunState {
     /// Before the first step.
     pub fn new(identity: RunIdentity) -> Self {
-        Self { step: 0, position: Position::default(), best: None, identity }
+        Self { step: 0, position: Position::default(), best: None, identity, changes: Vec::new() }
     }
 }
 

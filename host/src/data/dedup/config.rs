@@ -1,7 +1,8 @@
 //! `[data.dedup]`.
 
 use crate::config::Section;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use trainyard_text::Words;
 
 /// `[data.dedup]`: which documents, paragraphs and lines count as repetitions, and what becomes of them.
@@ -67,6 +68,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MinHashConfig {
     /// What a document is cut into.
+    #[serde(flatten)]
     pub shingle: Shingle,
     /// Parts of a signature; documents that agree in one are candidates.
     pub bands: usize,
@@ -81,15 +83,13 @@ pub struct MinHashConfig {
 }
 
 /// What a document is cut into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shingle {
     /// So many words in a row.
     Words {
         /// Words per shingle.
         n: usize,
         /// How text is split into words; marks of punctuation are none.
-        #[serde(serialize_with = "words_name")]
         words: Words,
     },
     /// So many characters in a row, white space collapsed.
@@ -97,6 +97,21 @@ pub enum Shingle {
         /// Characters per shingle.
         n: usize,
     },
+}
+
+/// As the keys that [`MinHashConfig::read`] reads: the config of a run is read again by `eval`.
+impl Serialize for Shingle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Words { n, words } => {
+                map.serialize_entry("shingle_words", n)?;
+                map.serialize_entry("words", name(*words))?;
+            }
+            Self::Chars { n } => map.serialize_entry("shingle_chars", n)?,
+        }
+        map.end()
+    }
 }
 
 /// Writes the name of a splitter.

@@ -24,6 +24,14 @@ impl Prepared {
     /// # Errors
     /// A folder without a dataset, or with one of another version.
     pub fn open(folder: &Path) -> Result<Self> {
+        Self::open_with(folder, None)
+    }
+
+    /// The same, where its store may be `store`. A store that was moved is also found beside the dataset and the run.
+    ///
+    /// # Errors
+    /// As [`Prepared::open`].
+    pub fn open_with(folder: &Path, store: Option<&Path>) -> Result<Self> {
         let within = [folder.to_owned(), folder.join("data")];
         let Some(folder) = within.into_iter().find(|folder| folder.join(LINEAGE).is_file()) else {
             return Err(Error::usage(format!(
@@ -33,10 +41,13 @@ impl Prepared {
         };
         let path = folder.join(LINEAGE);
         let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
-        let lineage: Lineage = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut lineage: Lineage = serde_json::from_slice(&bytes).map_err(|error| {
             Error::run(format!("{}: cannot read ({error}); prepare the data again", path.display()))
         })?;
         let limits = Limits::new(lineage.filters.clone());
+        if let Some(moved) = moved_store(&lineage, &folder, store) {
+            lineage.store = moved;
+        }
         Ok(Self { folder, lineage, limits })
     }
 
@@ -54,7 +65,8 @@ impl Prepared {
             |prepared: &Self| prepared.lineage.sources.iter().eq(config.source.iter().map(|source| &source.name));
         let is_from =
             |prepared: &Self| prepared.lineage.paths.iter().eq(config.source.iter().map(|source| &source.path));
-        let found = folders.iter().map(|(_, folder)| Self::open(folder)).filter_map(Result::ok).filter(is_of);
+        let found =
+            folders.iter().map(|(_, folder)| Self::open_with(folder, Some(store))).filter_map(Result::ok).filter(is_of);
         match found.max_by_key(is_from) {
             Some(prepared) => Ok(prepared),
             None => Err(Error::usage(format!(
@@ -78,4 +90,17 @@ impl Prepared {
             DataConfig { validation: *validation, test: *test, group: group.clone(), ..DataConfig::new(Vec::new()) };
         judged.split(&config)
     }
+}
+
+/// The store that has the dataset's documents, if it is not where the lineage says: that of the config, that around a
+/// dataset (`store/datasets/KEY`), that beside the run of a dataset (`runs/NAME/data`).
+fn moved_store(lineage: &Lineage, folder: &Path, store: Option<&Path>) -> Option<PathBuf> {
+    let has_all = |store: &PathBuf| {
+        let store = Store::new(store);
+        lineage.units.iter().all(|unit| store.stage(&unit.key).is_dir())
+    };
+    let folder = folder.canonicalize().ok()?;
+    let around = folder.ancestors().nth(2)?;
+    let places = [store.map(Path::to_owned), Some(around.to_owned()), Some(around.join("store"))];
+    (!has_all(&lineage.store)).then(|| places.into_iter().flatten().find(has_all)).flatten()
 }

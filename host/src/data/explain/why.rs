@@ -3,7 +3,7 @@
 use super::judgement::Judgement;
 use super::prepared::Prepared;
 use super::sample::{clip, excerpts, line};
-use crate::data::{Judged, NamedFilter, Split};
+use crate::data::{FilterRules, Judged, NamedFilter, Split};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -97,7 +97,12 @@ fn judge_again(why: &mut Why, prepared: &Prepared, judged: &Judged, plugins: &[N
     let mut text = judged.original.clone().unwrap_or_else(|| judged.document.text.clone());
     let asked = prepared.limits.outcomes(judged).map(|(index, ..)| index);
     for (judgement, index) in why.filters.iter_mut().zip(asked).filter(|(judgement, _)| judgement.asked) {
-        let Some(plugin) = plugins.get(index).filter(|plugin| plugin.name == judgement.filter) else { continue };
+        let Some(plugin) = plugins.get(index) else { continue };
+        let FilterRules { name, plugin: judged_by, settings, .. } = &prepared.limits.filters[index];
+        if plugin.name != *name || plugin.plugin != *judged_by || plugin.settings != *settings {
+            tracing::warn!("filter {name:?}: judged by {judged_by}, now it is {}: not asked again", plugin.plugin);
+            continue;
+        }
         let mut filter: Box<dyn Filter> = (plugin.make)()?;
         if filter.two_pass() {
             continue;
