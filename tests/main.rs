@@ -17,6 +17,7 @@ mod docs; // what the documentation shows
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod folder; // of a run: whose files, who writes
 mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate

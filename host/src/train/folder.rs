@@ -1,8 +1,9 @@
 //! `runs/<name>/`: where everything of a run lies.
 
-use super::checkpoint;
+use super::claim::recover_to_read;
 use super::plugins::RunPlugins;
 use crate::config::RunConfig;
+use crate::data::write_file;
 use crate::plugin::Stamp;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -32,39 +33,26 @@ impl RunFolder {
     /// The folder of an existing run.
     pub fn open(root: &Path) -> Result<Self> {
         let folder = Self { root: root.to_owned() };
+        recover_to_read(&folder)?;
         if folder.config().is_file() {
             return Ok(folder);
         }
         Err(Error::usage(format!("{}: not a run, expected a folder with config.toml in it", root.display())))
     }
 
-    /// Makes an empty run folder. One that has checkpoints is only replaced when `overwrite` says so.
-    pub fn create(&self, overwrite: bool) -> Result<()> {
-        if !overwrite && !checkpoint::steps(&self.checkpoints())?.is_empty() {
-            return Err(Error::usage(format!(
-                "{}: this run exists; pass --resume to go on with it, --overwrite to replace it, or --set run.name=…",
-                self.root.display()
-            )));
-        }
-        for part in [self.data(), self.checkpoints()] {
-            match fs::remove_dir_all(&part) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io(&part, "remove", &error));
-                }
-                _ => {}
-            }
-        }
-        fs::create_dir_all(self.checkpoints()).map_err(|error| Error::io(&self.root, "create", &error))
-    }
-
-    /// Writes the resolved config and the plugins' stamps.
+    /// Writes the resolved config and the plugins' stamps, each whole or not at all.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn describe(&self, config: &RunConfig, plugins: &RunPlugins) -> Result<()> {
         let stamps = plugins.stamps();
         let locked: Vec<_> = stamps.iter().map(|(place, stamp)| Locked { place, stamp }).collect();
         let lock =
             serde_json::to_string_pretty(&locked).map_err(|error| Error::run(format!("plugins.lock: {error}")))?;
         for (path, text) in [(self.config(), config.to_toml()?), (self.root.join("plugins.lock"), lock + "\n")] {
-            fs::write(&path, text).map_err(|error| Error::io(&path, "write", &error))?;
+            if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+                write_file(&path, text.as_bytes())?;
+            }
         }
         Ok(())
     }

@@ -2,12 +2,19 @@
 
 mod batches;
 pub mod checkpoint;
+mod claim;
 mod config;
 mod folder;
 mod identity;
+mod lock;
 mod memory;
+mod owned;
 mod plugins;
+mod pruning;
+mod removal;
+mod replace;
 mod run;
+mod saved_data;
 mod state;
 mod step;
 

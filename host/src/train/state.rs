@@ -23,12 +23,15 @@ pub struct RunState {
     pub best: Option<Best>,
     /// What the run's result depends on.
     pub identity: RunIdentity,
+    /// [`crate::data::Manifest::digest`] of the data; earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 impl RunState {
     /// Before the first step.
     pub fn new(identity: RunIdentity) -> Self {
-        Self { step: 0, position: Position::default(), best: None, identity }
+        Self { step: 0, position: Position::default(), best: None, identity, data: None }
     }
 }
 
@@ -43,9 +46,18 @@ pub struct Best {
     pub since: u64,
 }
 
-/// Writes `checkpoints/step-N`, complete or not at all; returns the folder.
-pub fn save(checkpoints: &Path, state: &RunState, trainer: &Trainer, tokenizer: &TokenizerFiles) -> Result<PathBuf> {
-    let mut writer = Writer::begin(checkpoints, state.step)?;
+/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn save(
+    checkpoints: &Path,
+    name: &str,
+    state: &RunState,
+    trainer: &Trainer,
+    tokenizer: &TokenizerFiles,
+) -> Result<PathBuf> {
+    let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &trainer.model.hugging_face_config(tokenizer.end_of_text))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
     // A model that is a Hugging Face file keeps its name, so that other programs find it.
