@@ -16,7 +16,8 @@ fn resuming_what_is_finished_adds_nothing() {
         assert!(snapshot(&run(folder.path())) == before, "{}", text(folder.path()));
     }
     // longer: the end is said for the last time only, what plugins did by each process
-    let longer = ["--resume", "--set", "train.steps=10", "--allow-changed", "train.steps", "--allow-changed", "schedule"];
+    let longer =
+        ["--resume", "--set", "train.steps=10", "--allow-changed", "train.steps", "--allow-changed", "schedule"];
     trained(folder.path(), &longer);
     let records = log(folder.path());
     let steps = |key: &str| -> Vec<u64> {

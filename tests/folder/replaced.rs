@@ -98,7 +98,10 @@ fn one_process_trains_in_a_folder() {
     first.kill().unwrap();
     first.wait().unwrap();
     // the lock has ended with its holder
-    trained(folder.path(), &["--resume", "--set", "train.steps=8", "--allow-changed", "train.steps", "--allow-changed", "schedule"]);
+    trained(
+        folder.path(),
+        &["--resume", "--set", "train.steps=8", "--allow-changed", "train.steps", "--allow-changed", "schedule"],
+    );
 }
 
 /// The same steps again from an earlier checkpoint: the same bytes, and a log that says so.

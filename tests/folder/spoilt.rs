@@ -22,7 +22,8 @@ fn a_failed_step_costs_no_checkpoint() {
         let line = refused(folder.path(), &[&["--resume"], &ALLOWED[..], &SPOILING, &keep].concat(), 1);
         let start = "error: state kept in replay-5, --from replay-5 repeats the step: step 5: loss is ";
         assert!(line.starts_with(start), "{line}");
-        let end = "; to resume before it with another setting: --from step-4 --allow-changed optimizer --set optimizer.lr=…";
+        let end =
+            "; to resume before it with another setting: --from step-4 --allow-changed optimizer --set optimizer.lr=…";
         assert!(line.ends_with(end), "{line}");
         assert_eq!(names(&checkpoints(folder.path())), ["replay-5", "step-4"]);
     }
@@ -50,7 +51,7 @@ fn a_spoilt_checkpoint_does_not_cost_the_one_before() {
     let line = refused(folder.path(), &[&["--resume"], &ALLOWED[..], &SPOILING, &keep].concat(), 1);
     assert!(line.contains("to resume before it with another setting: --from step-4 "), "{line}");
     assert_eq!(names(&checkpoints(folder.path())), ["replay-5", "step-4", "step-5"]);
-    trained(folder.path(), &[&["--from", "step-4", "--set", "train.keep_checkpoints=1"]].concat());
+    trained(folder.path(), &["--from", "step-4", "--set", "train.keep_checkpoints=1"]);
     assert_eq!(names(&checkpoints(folder.path())), ["replay-5", "step-8"]);
 }
 

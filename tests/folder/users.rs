@@ -59,7 +59,15 @@ fn links_are_emptied_and_stay() {
     assert!(names(&folder.path().join("disk/data")).contains(&"train.shard".to_owned()));
     assert_eq!(
         names(&run(folder.path())),
-        [".trainyard-lock", ".trainyard-run.json", "checkpoints", "config.toml", "data", "metrics.jsonl", "plugins.lock"]
+        [
+            ".trainyard-lock",
+            ".trainyard-run.json",
+            "checkpoints",
+            "config.toml",
+            "data",
+            "metrics.jsonl",
+            "plugins.lock"
+        ]
     );
 }
 

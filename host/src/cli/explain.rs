@@ -4,7 +4,7 @@ use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
 use trainyard::config::{self, RunConfig};
 use trainyard::data::explain::{self, Prepared};
-use trainyard::train::DataPlugins;
+use trainyard::train::{DataPlugins, RunFolder};
 use trainyard::{Error, Result};
 
 /// The config of a run, in its folder.
@@ -43,12 +43,14 @@ impl PreparedArgs {
     /// The prepared data, and the config where there is one.
     fn open(&self) -> Result<(Prepared, Option<RunConfig>)> {
         if self.input.is_dir() {
+            RunFolder::recover(&self.input)?;
             let path = self.input.join(CONFIG);
             let config = path.is_file().then(|| config::load(&path, &self.set)).transpose()?;
             return Ok((Prepared::open(&self.input)?, config));
         }
         let config = config::load(&self.input, &self.set)?;
         let run = config.run.dir.join(&config.run.name);
+        RunFolder::recover(&run)?;
         Ok((Prepared::newest(&config.data, &config.store(), &run)?, Some(config)))
     }
 }

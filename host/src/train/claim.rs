@@ -61,9 +61,9 @@ impl Claim {
     /// `--from` names none that is there.
     pub fn base(&self, options: &TrainOptions) -> Result<Option<PathBuf>> {
         let checkpoints = self.folder.checkpoints();
-        let steps = steps(&checkpoints)?.into_iter().map(folder_name);
+        let mut steps = steps(&checkpoints)?.into_iter().map(folder_name);
         let Some(name) = &options.from else {
-            return Ok(steps.last().filter(|_| options.resume).map(|name| checkpoints.join(name)));
+            return Ok(steps.next_back().filter(|_| options.resume).map(|name| checkpoints.join(name)));
         };
         let mut known: Vec<_> = steps.chain(replays(&checkpoints)?.into_iter().map(replay_name)).collect();
         if known.contains(name) {

@@ -30,10 +30,22 @@ impl RunFolder {
         Self { root: config.run.dir.join(&config.run.name) }
     }
 
-    /// The folder of an existing run.
-    pub fn open(root: &Path) -> Result<Self> {
+    /// A folder in which the replacement of a run, where one was cut short, is ended or undone.
+    ///
+    /// # Errors
+    /// A file that cannot be moved.
+    pub fn recover(root: &Path) -> Result<Self> {
         let folder = Self { root: root.to_owned() };
         recover_to_read(&folder)?;
+        Ok(folder)
+    }
+
+    /// The folder of an existing run.
+    ///
+    /// # Errors
+    /// A folder without a run.
+    pub fn open(root: &Path) -> Result<Self> {
+        let folder = Self::recover(root)?;
         if folder.config().is_file() {
             return Ok(folder);
         }

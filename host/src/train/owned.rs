@@ -89,8 +89,8 @@ pub(super) fn remove_temporary(folder: &RunFolder) -> Result<()> {
         remove_file(&folder.root().join(name))?;
     }
     let prepared = prepared_files(&folder.data());
-    let abandoned = prepared.iter().filter(|name| temporary_of(name).is_some());
-    abandoned.map(|name| remove_file(&folder.data().join(name))).collect()
+    let mut abandoned = prepared.iter().filter(|name| temporary_of(name).is_some());
+    abandoned.try_for_each(|name| remove_file(&folder.data().join(name)))
 }
 
 fn is_marked(root: &Path) -> Result<bool> {
@@ -121,7 +121,10 @@ fn is_earlier(folder: &RunFolder) -> Result<bool> {
 
 /// The first entry that no run of an earlier version wrote, as a path within the folder.
 fn foreign(folder: &RunFolder) -> Result<Option<String>> {
-    let is_known = |name: &str| is_ours_anywhere(name) || RECORDS.contains(&name) || FOLDERS.contains(&name);
+    // what a log was called while it was cut
+    let is_cut = |name: &str| name.len() == 10 && name.starts_with(".tmp") && folder.root().join(name).is_file();
+    let is_known =
+        |name: &str| is_ours_anywhere(name) || RECORDS.contains(&name) || FOLDERS.contains(&name) || is_cut(name);
     if let Some(entry) = first_other(folder.root(), is_known)? {
         return Ok(Some(entry));
     }
@@ -157,10 +160,7 @@ fn first_other(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Option<Str
 /// Names that only this program gives.
 fn is_ours_anywhere(name: &str) -> bool {
     let is_record = |name: &str| RECORDS.contains(&name) || [MARKER, JOURNAL].contains(&name);
-    // the last is what earlier versions called a log that they were cutting
-    [LOCK, JOURNAL, OLD, NEW].contains(&name)
-        || temporary_of(name).is_some_and(is_record)
-        || name.len() == 10 && name.starts_with(".tmp")
+    [LOCK, JOURNAL, OLD, NEW].contains(&name) || temporary_of(name).is_some_and(is_record)
 }
 
 /// Whether this is an empty folder, or a link to one.

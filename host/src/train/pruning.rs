@@ -24,8 +24,8 @@ const EARLIER: [&str; 7] = [
 pub(super) fn prune(checkpoints: &Path, keep: usize, protect: Option<u64>) -> Result<()> {
     let steps = steps(checkpoints)?;
     let excess = if keep == 0 { 0 } else { steps.len().saturating_sub(keep) };
-    let excess = steps[..excess].iter().filter(|&&step| Some(step) != protect);
-    excess.map(|&step| remove(&checkpoints.join(folder_name(step)))).collect()
+    let mut excess = steps[..excess].iter().filter(|&&step| Some(step) != protect);
+    excess.try_for_each(|&step| remove(&checkpoints.join(folder_name(step))))
 }
 
 /// Removes the states before failed steps, but for that of step `keep`.
@@ -33,8 +33,8 @@ pub(super) fn prune(checkpoints: &Path, keep: usize, protect: Option<u64>) -> Re
 /// # Errors
 /// A file that cannot be removed.
 pub(super) fn prune_replays(checkpoints: &Path, keep: Option<u64>) -> Result<()> {
-    let others = replays(checkpoints)?.into_iter().filter(|&step| Some(step) != keep);
-    others.map(|step| remove(&checkpoints.join(replay_name(step)))).collect()
+    let mut others = replays(checkpoints)?.into_iter().filter(|&step| Some(step) != keep);
+    others.try_for_each(|step| remove(&checkpoints.join(replay_name(step))))
 }
 
 /// Removes what killed processes left half-written or half-removed.

@@ -163,7 +163,7 @@ pub(super) fn recover(folder: &RunFolder) -> Result<()> {
 pub(super) fn pending(folder: &RunFolder) -> Result<Option<Replacement>> {
     let path = folder.root().join(JOURNAL);
     let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         read => read.map_err(|error| Error::io(&path, "read", &error))?,
     };
     let read = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
