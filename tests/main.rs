@@ -18,6 +18,7 @@ mod drill; // runs that are killed, starved and damaged resume to the same bytes
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod folder; // of a run: whose files, who writes
 mod fuzz; // nonsense as input
 mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs

@@ -49,6 +49,15 @@ impl Error {
         }
     }
 
+    /// The same error with `; cure` behind.
+    pub fn followed_by(self, cure: &str) -> Self {
+        match self {
+            Self::Usage(message) => Self::Usage(format!("{message}; {cure}")),
+            Self::Plugin(message) => Self::Plugin(format!("{message}; {cure}")),
+            Self::Run(message) => Self::Run(format!("{message}; {cure}")),
+        }
+    }
+
     /// The program's exit code: 2 for usage and config, 3 for a plugin's fault, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {

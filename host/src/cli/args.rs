@@ -4,7 +4,7 @@ use super::bench_args::BenchCommand;
 use super::data_args::DataCommand;
 use super::drill::DrillArgs;
 use super::plugin_args::PluginCommand;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::eval::OpenOptions;
 use trainyard::train::SampleConfig;
@@ -89,14 +89,18 @@ fn part(text: &str) -> Result<(usize, usize), String> {
 /// Train a model as a config says
 ///
 /// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
-/// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints.
+/// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
+/// is refused, and one process at a time trains in it.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("continued").args(["resume", "from"]).multiple(true)))]
 #[command(after_help = "\
 Examples:
   trainyard train configs/austen.toml
   trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
   trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
   trainyard train configs/austen.toml --resume          go on after Ctrl-C, a crash or a kill
+  trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
+                                                        go back, with another setting
 
 A setting is written as in the config, with dots between the parts and numbers into lists. The
 value is TOML; a word needs no quotes. A relative path starts at the current folder here, and at
@@ -110,12 +114,16 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
     #[arg(long)]
     pub resume: bool,
+    /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
+    /// replay-N repeats a step that failed
+    #[arg(long, value_name = "step-N")]
+    pub from: Option<String>,
     /// Resume although this part of the config has changed, such as loss, data or optimizer.lr; may be given several
     /// times. The change is recorded in the checkpoints; where it decides the tokens, the data are prepared again
-    #[arg(long, value_name = "PART", requires = "resume")]
+    #[arg(long, value_name = "PART", requires = "continued")]
     pub allow_changed: Vec<String>,
-    /// Replace a run of the same name
-    #[arg(long, conflicts_with = "resume")]
+    /// Replace a run of the same name, once the new one has saved its first checkpoint
+    #[arg(long, conflicts_with = "continued")]
     pub overwrite: bool,
     /// Print the summary as one JSON object on stdout
     #[arg(long)]

@@ -70,6 +70,7 @@ impl PreparedArgs {
     fn open(&self) -> Result<Opened<'_>> {
         let set = &self.set;
         if self.input.is_dir() {
+            RunFolder::recover(&self.input)?;
             return match RunFolder::open(&self.input) {
                 Ok(folder) => {
                     let store = config_of(&folder, set)?.store();
@@ -81,6 +82,7 @@ impl PreparedArgs {
         }
         let config = load(&self.input, set)?;
         let run = config.run.dir.join(&config.run.name);
+        RunFolder::recover(&run)?;
         let prepared = Prepared::newest(&config.data, &config.store(), &run)?;
         Ok(Opened { prepared, set, from: Origin::Config(Box::new(config)) })
     }

@@ -9,6 +9,7 @@ pub fn train(args: &TrainArgs) -> Outcome {
     let config = train::load(&args.config, &args.set)?;
     let options = TrainOptions {
         resume: args.resume,
+        from: args.from.clone(),
         overwrite: args.overwrite,
         allow_changed: args.allow_changed.clone(),
         quiet: false,

@@ -29,6 +29,15 @@ pub struct Manifest {
     pub report: DataReport,
 }
 
+impl Manifest {
+    /// XXH3-128 of the names, lengths and checksums of the files: what a run reads is the same if this is.
+    pub fn digest(&self) -> String {
+        let lines: String =
+            self.files.iter().map(|(name, entry)| format!("{name} {} {}\n", entry.bytes, entry.xxh3)).collect();
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(lines.as_bytes()))
+    }
+}
+
 /// The tokenizer that made the tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenizerReport {

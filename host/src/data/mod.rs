@@ -12,6 +12,7 @@ mod hashed;
 mod lines;
 mod load;
 mod manifest;
+mod owned;
 mod prepare;
 mod read;
 mod rules;
@@ -38,8 +39,9 @@ pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 pub use tokens::{TokenFormat, TokensConfig, import};
 
-pub(crate) use load::MANIFEST;
-pub(crate) use prepare::remove_stale;
+pub(crate) use load::CURE;
+pub(crate) use owned::{prepared_files, temporary_of};
+pub(crate) use write::write_file;
 
 /// Where a dataset came from: a file beside its manifest.
 pub(crate) const LINEAGE: &str = "lineage.json";

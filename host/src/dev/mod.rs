@@ -122,7 +122,8 @@ fn put_back(path: &Path, bytes: &[u8]) -> Result<()> {
     if std::fs::read(path).is_ok_and(|now| now == bytes) {
         return Ok(());
     }
-    let new = path.with_extension("old");
+    // no name that somebody else may have given
+    let new = path.with_added_extension(format!("{}.tmp", std::process::id()));
     let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, path));
     written.map_err(|error| Error::io(path, "put back", &error))
 }

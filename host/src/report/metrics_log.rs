@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,67 +12,162 @@ use std::path::{Path, PathBuf};
 pub struct MetricsLog {
     path: PathBuf,
     file: File,
+    gap: Option<String>,
+    /// What a finished run's log already says of its end.
+    end: Vec<Value>,
 }
 
 impl MetricsLog {
     /// An empty log; what was there is lost.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|error| Error::io(path, "create", &error))?;
-        Ok(Self { path: path.to_owned(), file })
+        replace(path, b"")?;
+        Self::append(path)
     }
 
     /// Goes on with a log after step `step`: what was recorded of later steps will be computed and recorded again, and
-    /// a last line that a crash cut short is dropped. The file is replaced as a whole or not at all.
+    /// a last line that a crash cut short is dropped. The file is replaced as a whole or not at all. What a run that
+    /// `is_finished` says of its end stays.
     ///
     /// # Errors
     /// A line other than the last that is not a record: the log is not ours to mend.
-    pub fn resume(path: &Path, step: u64) -> Result<Self> {
+    pub fn resume(path: &Path, step: u64, is_finished: bool) -> Result<Self> {
         let text = match fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Self::create(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|error| Error::io(path, "read", &error))?,
         };
-        let kept = records_until(&text, step).map_err(|error| error.context(path.display()))?;
-        if kept.len() < text.len() {
-            replace(path, &kept)?;
+        let kept = records_until(&text, step, is_finished).map_err(|error| error.context(path.display()))?;
+        if kept.text.len() < text.len() || text.is_empty() {
+            replace(path, &kept.text)?;
         }
+        let gap = gap(&kept.steps, step).map(|gap| format!("{}: {gap}", path.display()));
+        Ok(Self { gap, end: kept.end, ..Self::append(path)? })
+    }
+
+    /// Opened for appending: whatever else may write to it, no record is written over.
+    fn append(path: &Path) -> Result<Self> {
         let file = File::options().append(true).open(path).map_err(|error| Error::io(path, "open", &error))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, gap: None, end: Vec::new() })
+    }
+
+    /// Says which steps have no record although they are done, such as after a loss of power.
+    pub fn gap(&self) -> Option<&str> {
+        self.gap.as_deref()
     }
 
     /// Adds a record, an object with a `step`, in one write: no buffer holds it back when the process is killed.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write(&mut self, record: &Value) -> Result<()> {
         self.file.write_all(format!("{record}\n").as_bytes()).map_err(|error| Error::io(&self.path, "write", &error))
     }
+
+    /// Adds a record with the key `kind` that a run has once, at its end: not if the run was finished before, unless it
+    /// says something else now.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_once(&mut self, kind: &str, record: &Value) -> Result<()> {
+        let Some(old) = self.end.iter().position(|old| is_set(old, kind)) else { return self.write(record) };
+        let old = self.end.swap_remove(old);
+        // what the plugins did is told by the process that did it
+        if old == *record || kind == "plugins" {
+            return Ok(());
+        }
+        let text = fs::read_to_string(&self.path).map_err(|error| Error::io(&self.path, "read", &error))?;
+        let is_old = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line == old);
+        let kept: String = text.split_inclusive('\n').filter(|line| !is_old(line)).collect();
+        replace(&self.path, format!("{kept}{record}\n").as_bytes())?;
+        self.file = Self::append(&self.path)?.file;
+        Ok(())
+    }
+
+    /// Makes all records durable.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|error| Error::io(&self.path, "sync", &error))
+    }
+}
+
+/// What of a log stays.
+#[derive(Default)]
+struct Kept {
+    text: Vec<u8>,
+    /// The steps that were recorded, in the order of the records.
+    steps: Vec<u64>,
+    /// The records of a finished run's end.
+    end: Vec<Value>,
 }
 
 /// The lines of `text` whose step is at most `step`.
-fn records_until(text: &[u8], step: u64) -> Result<Vec<u8>> {
-    let mut kept = Vec::with_capacity(text.len());
+fn records_until(text: &[u8], step: u64, is_finished: bool) -> Result<Kept> {
+    let mut kept = Kept::default();
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let Some(complete) = line.strip_suffix(b"\n") else { break };
         let record: Option<Value> = serde_json::from_slice(complete).ok();
-        let recorded = record.as_ref().and_then(|record| record["step"].as_u64()).ok_or_else(|| {
-            let cure = "mend or delete the line";
-            Error::run(format!("line {}: expected a JSON object with a step, {cure}", index + 1))
+        let stepped = record.and_then(|record| Some((record["step"].as_u64()?, record)));
+        let (recorded, record) = stepped.ok_or_else(|| {
+            Error::run(format!("line {}: expected a JSON object with a step, fix or delete the line", index + 1))
         })?;
+        let is_end = is_set(&record, "final") || is_set(&record, "plugins");
+        let ends_here = is_finished && recorded == step;
         // The final report is written again by the run that goes on.
-        let is_final = record.is_some_and(|record| !record["final"].is_null());
-        if recorded <= step && !is_final {
-            kept.extend_from_slice(line);
+        if recorded > step || is_set(&record, "final") && !ends_here {
+            continue;
+        }
+        kept.text.extend_from_slice(line);
+        if is_set(&record, "lr") {
+            kept.steps.push(recorded);
+        }
+        if is_end && ends_here {
+            kept.end.push(record);
         }
     }
     Ok(kept)
 }
 
+fn is_set(record: &Value, key: &str) -> bool {
+    !record[key].is_null()
+}
+
+/// Says which of the steps 1 to `step` are not among `recorded`.
+fn gap(recorded: &[u64], step: u64) -> Option<String> {
+    let recorded: BTreeSet<_> = recorded.iter().filter(|&&recorded| (1..=step).contains(&recorded)).collect();
+    let is_missing = |step: &u64| !recorded.contains(step);
+    let (first, last) = ((1..=step).find(is_missing)?, (1..=step).rev().find(is_missing)?);
+    let what = match step - recorded.len() as u64 {
+        1 => format!("step {first} has no record"),
+        n => format!("{n} steps have no record, from {first} to {last}"),
+    };
+    Some(format!("{what}; the model has them, the log goes on without"))
+}
+
+/// Puts a whole file in the place of `path`, durable before it has the name.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.as_file().set_permissions(fs::metadata(path)?.permissions())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)
-    });
-    written.map(drop).map_err(|error| Error::io(path, "replace", &error))
+        if let Ok(metadata) = fs::metadata(path) {
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| {
+        // nothing half-written stays on a disk that may be full
+        drop(fs::remove_file(&temporary));
+        Error::io(path, "replace", &error)
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +179,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("metrics.jsonl");
         fs::write(&path, text).expect("writable");
-        MetricsLog::resume(&path, step)?.write(&json!({ "step": 99 }))?;
+        MetricsLog::resume(&path, step, false)?.write(&json!({ "step": 99 }))?;
         Ok(fs::read_to_string(&path).expect("readable"))
     }
 
@@ -109,7 +205,7 @@ mod tests {
     #[test]
     fn resuming_refuses_what_is_no_log() {
         let error = resumed("{\"step\":1}\nloss 3.0\n{\"step\":2}\n", 9).expect_err("no record").to_string();
-        let expected = "metrics.jsonl: line 2: expected a JSON object with a step, mend or delete the line";
+        let expected = "metrics.jsonl: line 2: expected a JSON object with a step, fix or delete the line";
         assert!(error.ends_with(expected), "{error}");
     }
 
@@ -117,7 +213,33 @@ mod tests {
     fn a_missing_log_begins_empty() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("metrics.jsonl");
-        MetricsLog::resume(&path, 7).and_then(|mut log| log.write(&json!({ "step": 8 }))).expect("writable");
+        MetricsLog::resume(&path, 7, false).and_then(|mut log| log.write(&json!({ "step": 8 }))).expect("writable");
         assert_eq!(fs::read_to_string(&path).expect("readable"), "{\"step\":8}\n");
+    }
+
+    #[test]
+    fn a_finished_log_says_its_end_once() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("metrics.jsonl");
+        let text = "{\"lr\":1,\"step\":1}\n{\"final\":{\"a\":1},\"step\":1}\n{\"plugins\":[1],\"step\":1}\n";
+        fs::write(&path, text).expect("writable");
+        let end = |is_finished, value: u64, used: u64| {
+            let mut log = MetricsLog::resume(&path, 1, is_finished)?;
+            log.write_once("final", &json!({ "step": 1, "final": { "a": value } }))?;
+            log.write_once("plugins", &json!({ "step": 1, "plugins": [used] }))?;
+            Ok::<_, Error>(fs::read_to_string(&path).expect("readable"))
+        };
+        assert_eq!(end(true, 1, 0).expect("a good log"), text);
+        let other = "{\"lr\":1,\"step\":1}\n{\"plugins\":[1],\"step\":1}\n{\"final\":{\"a\":2},\"step\":1}\n";
+        assert_eq!(end(true, 2, 0).expect("a good log"), other);
+    }
+
+    #[test]
+    fn steps_without_a_record_are_counted() {
+        assert_eq!(gap(&[1, 2, 3], 3), None);
+        assert_eq!(gap(&[], 0), None);
+        let said = |recorded: &[u64], step| gap(recorded, step).unwrap_or_default();
+        assert!(said(&[1, 3], 3).starts_with("step 2 has no record;"), "{}", said(&[1, 3], 3));
+        assert!(said(&[1, 4], 6).starts_with("4 steps have no record, from 2 to 6;"), "{}", said(&[1, 4], 6));
     }
 }

@@ -1,6 +1,8 @@
 //! Checkpoints: a Hugging Face folder plus what a run needs to go on, written so that a crash leaves the old or the new
 //! one.
 
+use super::pruning::{dispose, retire};
+use super::removal::{list, remove_file, sync};
 use crate::ops::Tensor;
 use crate::{Error, Result};
 use safetensors::tensor::serialize_to_file;
@@ -8,38 +10,48 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = "trainyard/manifest.json";
+pub(super) const MANIFEST: &str = "trainyard/manifest.json";
+/// The names of a checkpoint that is being written: what of it may be removed if it is never finished.
+pub(super) const NAMES: &str = "trainyard/.files";
 const FORMAT: u32 = 1;
 
 /// The checksums of all other files. Written last: a folder without it is no checkpoint.
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     format: u32,
-    sha256: BTreeMap<String, String>,
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// The files of a checkpoint, each with its path inside the folder.
 pub struct Writer {
     temporary: PathBuf,
     target: PathBuf,
+    names: File,
     sha256: BTreeMap<String, String>,
 }
 
 impl Writer {
-    /// Begins `checkpoints/step-N`; nothing of that name exists until [`Writer::finish`].
-    pub fn begin(checkpoints: &Path, step: u64) -> Result<Self> {
-        let temporary = checkpoints.join(format!(".step-{step}.partial"));
-        remove_folder(&temporary)?;
+    /// Begins the folder `name` of `checkpoints`; it is not changed until [`Writer::finish`].
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn begin(checkpoints: &Path, name: &str) -> Result<Self> {
+        let temporary = checkpoints.join(format!(".{name}.{}.partial", std::process::id()));
+        let target = checkpoints.join(name);
+        dispose(&temporary, &target)?;
         let folder = temporary.join("trainyard");
         fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, "create", &error))?;
-        Ok(Self { temporary, target: checkpoints.join(folder_name(step)), sha256: BTreeMap::new() })
+        let path = temporary.join(NAMES);
+        let names = File::create(&path).map_err(|error| Error::io(&path, "create", &error))?;
+        Ok(Self { temporary, target, names, sha256: BTreeMap::new() })
     }
 
     /// Writes bytes.
     pub fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.announce(name)?;
         let path = self.temporary.join(name);
         fs::write(&path, bytes).map_err(|error| Error::io(&path, "write", &error))?;
         self.seal(name)
@@ -53,6 +65,7 @@ impl Writer {
 
     /// Writes tensors in the safetensors format.
     pub fn tensors<'a>(&mut self, name: &str, tensors: impl Iterator<Item = (&'a str, &'a Tensor)>) -> Result<()> {
+        self.announce(name)?;
         let path = self.temporary.join(name);
         let tensors = tensors.map(|(name, tensor)| Ok((name, tensor.to_cpu()?))).collect::<Result<Vec<_>>>()?;
         // Readers of Hugging Face folders refuse files that do not say where they come from.
@@ -62,18 +75,29 @@ impl Writer {
         self.seal(name)
     }
 
-    /// Writes the manifest, makes everything durable, and gives the folder its name.
+    /// Writes the manifest, makes everything durable, and gives the folder its name. A checkpoint of that name is
+    /// replaced; files in it that are not its own stay.
+    ///
+    /// # Errors
+    /// A file that cannot be written or renamed.
     pub fn finish(mut self) -> Result<PathBuf> {
         let manifest = Manifest { format: FORMAT, sha256: std::mem::take(&mut self.sha256) };
         self.json(MANIFEST, &manifest)?;
+        remove_file(&self.temporary.join(NAMES))?;
         sync(&self.temporary.join("trainyard"))?;
         sync(&self.temporary)?;
-        remove_folder(&self.target)?;
+        let retired = retire(&self.target)?;
         fs::rename(&self.temporary, &self.target).map_err(|error| Error::io(&self.target, "rename", &error))?;
         if let Some(parent) = self.target.parent() {
             sync(parent)?;
         }
+        retired.iter().try_for_each(|retired| dispose(retired, &self.target))?;
         Ok(self.target)
+    }
+
+    /// Notes that a file of this name is ours, before it is there.
+    fn announce(&mut self, name: &str) -> Result<()> {
+        writeln!(self.names, "{name}").map_err(|error| Error::io(&self.temporary.join(NAMES), "write", &error))
     }
 
     fn seal(&mut self, name: &str) -> Result<()> {
@@ -147,43 +171,33 @@ pub fn folder_name(step: u64) -> String {
     format!("step-{step}")
 }
 
-/// The steps that have a checkpoint, rising. Unfinished ones are not among them.
+/// The folder of the state before a step that failed: not a checkpoint, nothing goes on from it unless told to.
+pub(super) fn replay_name(step: u64) -> String {
+    format!("replay-{step}")
+}
+
+/// The steps that have a checkpoint, rising. Unfinished ones, which have no manifest, are not among them.
+///
+/// # Errors
+/// A folder that cannot be read.
 pub fn steps(checkpoints: &Path) -> Result<Vec<u64>> {
-    let entries = match fs::read_dir(checkpoints) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(checkpoints, "read", &error)),
+    numbered(checkpoints, "step-")
+}
+
+/// The steps that have a [`replay_name`], rising.
+pub(super) fn replays(checkpoints: &Path) -> Result<Vec<u64>> {
+    numbered(checkpoints, "replay-")
+}
+
+fn numbered(checkpoints: &Path, prefix: &str) -> Result<Vec<u64>> {
+    let number = |name: &str| {
+        let number: u64 = name.strip_prefix(prefix)?.parse().ok()?;
+        // "step-007" is none of ours
+        (name == format!("{prefix}{number}") && checkpoints.join(name).join(MANIFEST).exists()).then_some(number)
     };
-    let mut steps = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(|error| Error::io(checkpoints, "read", &error))?.file_name();
-        steps.extend(name.to_str().and_then(|name| name.strip_prefix("step-")?.parse::<u64>().ok()));
-    }
+    let mut steps: Vec<_> = list(checkpoints)?.iter().filter_map(|name| number(name.to_str()?)).collect();
     steps.sort_unstable();
     Ok(steps)
-}
-
-/// Removes all but the `keep` newest checkpoints and `protect`; `keep` 0 keeps all.
-pub fn prune(checkpoints: &Path, keep: usize, protect: Option<u64>) -> Result<()> {
-    let steps = steps(checkpoints)?;
-    let excess = if keep == 0 { 0 } else { steps.len().saturating_sub(keep) };
-    for step in &steps[..excess] {
-        if Some(*step) != protect {
-            remove_folder(&checkpoints.join(folder_name(*step)))?;
-        }
-    }
-    Ok(())
-}
-
-fn remove_folder(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, "remove", &error)),
-        _ => Ok(()),
-    }
-}
-
-fn sync(path: &Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::io(path, "make durable", &error))
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.

@@ -1,10 +1,11 @@
 //! `runs/<name>/`: where everything of a run lies.
 
-use super::checkpoint;
+use super::claim::recover_to_read;
 use super::plugins::RunPlugins;
 use super::plugins_lock::Lock;
 use super::portable;
 use crate::config::RunConfig;
+use crate::data::write_file;
 use crate::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,39 +22,38 @@ impl RunFolder {
         Self { root: config.run.dir.join(&config.run.name) }
     }
 
-    /// The folder of an existing run.
-    pub fn open(root: &Path) -> Result<Self> {
+    /// A folder in which the replacement of a run, where one was cut short, is ended or undone.
+    ///
+    /// # Errors
+    /// A file that cannot be moved.
+    pub fn recover(root: &Path) -> Result<Self> {
         let folder = Self { root: root.to_owned() };
+        recover_to_read(&folder)?;
+        Ok(folder)
+    }
+
+    /// The folder of an existing run.
+    ///
+    /// # Errors
+    /// A folder without a run.
+    pub fn open(root: &Path) -> Result<Self> {
+        let folder = Self::recover(root)?;
         if folder.config().is_file() {
             return Ok(folder);
         }
         Err(Error::usage(format!("{}: not a run, expected a folder with config.toml in it", root.display())))
     }
 
-    /// Makes an empty run folder. One that has checkpoints is only replaced when `overwrite` says so.
-    pub fn create(&self, overwrite: bool) -> Result<()> {
-        if !overwrite && !checkpoint::steps(&self.checkpoints())?.is_empty() {
-            return Err(Error::usage(format!(
-                "{}: this run exists; pass --resume to go on with it, --overwrite to replace it, or --set run.name=…",
-                self.root.display()
-            )));
-        }
-        for part in [self.data(), self.checkpoints()] {
-            match fs::remove_dir_all(&part) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io(&part, "remove", &error));
-                }
-                _ => {}
-            }
-        }
-        fs::create_dir_all(self.checkpoints()).map_err(|error| Error::io(&self.root, "create", &error))
-    }
-
-    /// Writes the resolved config and the plugins' stamps.
+    /// Writes the resolved config and the plugins' stamps, each whole or not at all.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn describe(&self, config: &RunConfig, plugins: &RunPlugins) -> Result<()> {
         let (text, lock) = (portable::to_toml(config, self)?, Lock::text(config, plugins)?);
         for (path, text) in [(self.config(), text), (self.root.join("plugins.lock"), lock)] {
-            fs::write(&path, text).map_err(|error| Error::io(&path, "write", &error))?;
+            if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+                write_file(&path, text.as_bytes())?;
+            }
         }
         Ok(())
     }

@@ -2,17 +2,23 @@
 
 mod batches;
 pub mod checkpoint;
+mod claim;
 mod config;
 mod folder;
 mod identity;
+mod lock;
 mod memory;
 mod model;
 mod opened;
+mod owned;
 mod plugins;
 mod plugins_lock;
 mod portable;
-mod prepared;
+mod pruning;
+mod removal;
+mod replace;
 mod run;
+mod saved_data;
 mod state;
 mod step;
 

@@ -1,15 +1,17 @@
 //! A whole run: config → plugins → data → steps → summary.
 
+mod keep;
+
 use super::batches::{loader, packing_line, source_reports, validation_extent};
+use super::claim::Claim;
 use super::folder::RunFolder;
 use super::identity::{Changes, RunIdentity, compare};
 use super::memory::Memory;
 use super::model::RunModel;
 use super::plugins::RunPlugins;
-use super::prepared;
 use super::state::{self, Best, Changed, RunState};
 use super::step::{StepReport, Trainer};
-use super::{AVAILABLE_INPUTS, checkpoint};
+use super::{AVAILABLE_INPUTS, checkpoint, saved_data};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
@@ -25,6 +27,8 @@ use std::time::{Duration, Instant};
 pub struct TrainOptions {
     /// Go on from the newest checkpoint.
     pub resume: bool,
+    /// Go on from this checkpoint, `step-N`, or repeat from the state before a failed step, `replay-N`.
+    pub from: Option<String>,
     /// Replace a run of this name.
     pub overwrite: bool,
     /// Places of the config that may differ from the checkpoint's.
@@ -57,6 +61,7 @@ struct Trained {
 struct Run<'c> {
     config: &'c RunConfig,
     folder: RunFolder,
+    claim: Claim,
     plugins: RunPlugins,
     device: Device,
     /// Why it is the CPU, where a GPU was wanted if possible.
@@ -69,6 +74,8 @@ struct Run<'c> {
     state: RunState,
     log: MetricsLog,
     progress: Progress,
+    /// Whether checkpoints may be more than are kept. They go when a step has shown that the newest one is not spoilt.
+    prune_due: bool,
 }
 
 impl<'c> Run<'c> {
@@ -85,10 +92,8 @@ impl<'c> Run<'c> {
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
-        let newest = checkpoint::steps(&folder.checkpoints())?.last().copied().filter(|_| options.resume);
-        let reader =
-            newest.map(|step| checkpoint::Reader::open(&folder.checkpoints().join(checkpoint::folder_name(step))));
-        let reader = reader.transpose()?;
+        let mut claim = Claim::enter(folder.clone(), options)?;
+        let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(state::read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let changes = match &saved {
@@ -96,14 +101,12 @@ impl<'c> Run<'c> {
                 let run = (config, &plugins, &identity);
                 compare(run, &saved.identity, &folder.config(), &options.allow_changed)?
             }
-            None => {
-                folder.create(options.overwrite || options.resume)?;
-                Changes::default()
-            }
+            None => Changes::default(),
         };
-        let same_data = saved.is_some() && changes.same_data();
-        let data = prepared::open_or_prepare(config, &plugins.data, &folder, &identity, same_data)?;
-        folder.describe(config, &plugins)?;
+        let mut data = match &saved {
+            Some(saved) if changes.same_data() => saved_data::open(config, &plugins, &folder, &claim, saved)?,
+            _ => plugins.data.prepare(config, &claim.data_to_prepare()?)?,
+        };
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
         memory.check(&device)?;
@@ -111,19 +114,23 @@ impl<'c> Run<'c> {
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
+        reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
+        // all that can be wrong was tried: the folder is this run's from here on
+        let later = claim.take_over(reader.is_some().then_some(state.step))?;
+        data.relocate(&folder.data());
+        state.data = Some(data.manifest.digest());
+        folder.describe(config, &plugins)?;
         let log = match &reader {
-            Some(reader) => {
-                state::restore(reader, &mut trainer)?;
-                MetricsLog::resume(&folder.metrics(), state.step)?
-            }
+            Some(_) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, &state))?,
             None => MetricsLog::create(&folder.metrics())?,
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
         let validation = validation_extent(config, &data)?;
-        let run = Self {
+        let mut run = Self {
             config,
             folder,
+            claim,
             plugins,
             device,
             why_cpu,
@@ -134,7 +141,10 @@ impl<'c> Run<'c> {
             state,
             log,
             progress,
+            // a kill may have come between a save and this
+            prune_due: true,
         };
+        run.note_start(options, &later)?;
         Ok((run, data))
     }
 
@@ -165,9 +175,13 @@ impl<'c> Run<'c> {
         }
         let report =
             final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)?;
-        self.log.write(&json!({ "step": self.state.step, "model_step": model.step, "final": report }))?;
+        let last = json!({ "step": self.state.step, "model_step": model.step, "final": report });
+        self.log.write_once("final", &last)?;
         let plugins = self.plugins.report();
-        self.log.write(&json!({ "step": self.state.step, "plugins": plugins }))?;
+        self.log.write_once("plugins", &json!({ "step": self.state.step, "plugins": plugins }))?;
+        self.log.sync()?;
+        self.claim.settle()?;
+        self.prune()?;
         let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
         Ok(TrainSummary {
             run: self.folder.root().to_owned(),
@@ -210,6 +224,7 @@ impl<'c> Run<'c> {
             self.state.step += 1;
             self.state.position = batches.position();
             trained.loss = report.outputs[0];
+            self.prune()?;
             // log
             self.log_step(&report, rate, data_wait)?;
             self.progress.step(&StepLine {
@@ -303,30 +318,23 @@ impl<'c> Run<'c> {
         Ok(improved)
     }
 
-    fn save(&self, data: &Dataset) -> Result<()> {
-        let checkpoints = self.folder.checkpoints();
-        state::save(&checkpoints, &self.state, &self.trainer, &data.tokenizer)?;
-        let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
-        checkpoint::prune(&checkpoints, self.config.train.keep_checkpoints, protect)
-    }
-
-    /// The state before a step that failed is a checkpoint: `--resume` repeats the step exactly.
-    fn keep_for_replay(&self, data: &Dataset, error: Error) -> Error {
-        self.progress.finish();
-        match self.save(data) {
-            Ok(()) => error.context(format!("state kept in step-{}, --resume repeats the step", self.state.step)),
-            Err(second) => error.context(format!("and the state could not be saved ({second})")),
-        }
-    }
-
     fn stopped_early(&self) -> bool {
-        let patience = self.config.train.patience;
-        patience > 0 && self.state.best.is_some_and(|best| best.since >= patience)
+        stopped_early(self.config, &self.state)
     }
 
     fn tokens_per_step(&self) -> f64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as f64
     }
+}
+
+fn stopped_early(config: &RunConfig, state: &RunState) -> bool {
+    let patience = config.train.patience;
+    patience > 0 && state.best.is_some_and(|best| best.since >= patience)
+}
+
+/// Whether nothing is left to train.
+fn is_finished(config: &RunConfig, state: &RunState) -> bool {
+    state.step >= config.train.steps || stopped_early(config, state)
 }
 
 fn due(step: u64, every: u64) -> bool {

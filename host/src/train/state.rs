@@ -26,6 +26,9 @@ pub struct RunState {
     /// What `--allow-changed` let change at resumes, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Changed>,
+    /// [`crate::data::Manifest::digest`] of the data; earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// What changed when the run was resumed.
@@ -40,7 +43,7 @@ pub struct Changed {
 impl RunState {
     /// Before the first step.
     pub fn new(identity: RunIdentity) -> Self {
-        Self { step: 0, position: Position::default(), best: None, identity, changes: Vec::new() }
+        Self { step: 0, position: Position::default(), best: None, identity, changes: Vec::new(), data: None }
     }
 }
 
@@ -55,9 +58,18 @@ pub struct Best {
     pub since: u64,
 }
 
-/// Writes `checkpoints/step-N`, complete or not at all; returns the folder.
-pub fn save(checkpoints: &Path, state: &RunState, trainer: &Trainer, tokenizer: &TokenizerFiles) -> Result<PathBuf> {
-    let mut writer = Writer::begin(checkpoints, state.step)?;
+/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn save(
+    checkpoints: &Path,
+    name: &str,
+    state: &RunState,
+    trainer: &Trainer,
+    tokenizer: &TokenizerFiles,
+) -> Result<PathBuf> {
+    let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &trainer.model.hugging_face_config(tokenizer.end_of_text))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
     // A model that is a Hugging Face file keeps its name, so that other programs find it.

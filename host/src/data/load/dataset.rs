@@ -34,6 +34,14 @@ pub struct Dataset {
     pub manifest: Manifest,
 }
 
+impl Dataset {
+    /// Says that the folder was moved to `dir`.
+    pub(crate) fn relocate(&mut self, dir: &Path) {
+        let shards = [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()];
+        shards.into_iter().flatten().for_each(|shard| shard.relocate(dir));
+    }
+}
+
 /// What is needed of the tokenizer besides the plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenizerFiles {

@@ -117,6 +117,11 @@ impl Shard {
         &self.path
     }
 
+    /// Says that the file was moved to `dir`.
+    pub(super) fn relocate(&mut self, dir: &Path) {
+        self.path = dir.join(self.path.file_name().unwrap_or_default());
+    }
+
     /// What the tokens mean.
     pub fn info(&self) -> &ShardInfo {
         &self.info

@@ -6,10 +6,10 @@ use super::filter::{Filters, NamedFilter};
 use super::link::{link, remove_stale};
 use super::pool::{Work, in_order};
 use super::stages::{Stages, pieces, program_digest};
-use super::store::{Lock, Store, create_dir, key};
+use super::store::{Lock, Store, create_dir, key, read_sealed, write_sealed};
 use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
-use crate::data::load::{Dataset, MANIFEST, ShardInfo, open, write};
+use crate::data::load::{CURE, Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, digest_files, digest_of, hex, list};
 use crate::data::split::Split;
@@ -70,6 +70,14 @@ struct Filtered<'a> {
     key: String,
 }
 
+/// A dataset of the store, which no other process changes meanwhile.
+struct Made<'a> {
+    filtered: Filtered<'a>,
+    key: String,
+    folder: PathBuf,
+    _lock: Lock,
+}
+
 impl<'a> Preparation<'a> {
     /// Prepares the data and puts it into `dir`: `train.shard`, `validation.shard`, `test.shard` (where their share is
     /// above 0), `tokenizer.model`, `vocabulary.json`, `lineage.json`, and at last `manifest.json`.
@@ -83,9 +91,13 @@ impl<'a> Preparation<'a> {
     /// Sources that cannot be read, filters that leave nothing, an empty split, whatever a plugin reports.
     pub fn prepare(&self, dir: &Path) -> Result<Dataset> {
         remove_stale(dir)?;
-        let (folder, _lock) = self.dataset(true)?;
-        link(&folder, dir)?;
-        open(dir)
+        let made = self.dataset(true)?;
+        link(&made.folder, dir)?;
+        open(dir).or_else(|error| {
+            self.make_again(&made, &error)?;
+            link(&made.folder, dir)?;
+            open(dir)
+        })
     }
 
     /// Prepares the data within the store and returns its folder there.
@@ -93,9 +105,12 @@ impl<'a> Preparation<'a> {
     /// # Errors
     /// As [`Preparation::prepare`], and when another process is preparing the same data.
     pub fn prepare_in_store(&self) -> Result<(PathBuf, Dataset)> {
-        let (folder, _lock) = self.dataset(false)?;
-        let dataset = open(&folder)?;
-        Ok((folder, dataset))
+        let made = self.dataset(false)?;
+        let dataset = open(&made.folder).or_else(|error| {
+            self.make_again(&made, &error)?;
+            open(&made.folder)
+        })?;
+        Ok((made.folder, dataset))
     }
 
     /// Filters one of `n_parts` parts of the corpus, 1 to `n_parts`, for the other machines' sake: a later preparation
@@ -178,7 +193,7 @@ impl<'a> Preparation<'a> {
     }
 
     /// The folder of the dataset in the store, made if it is not there. `wait` for another process that makes the same.
-    fn dataset(&self, wait: bool) -> Result<(PathBuf, Lock)> {
+    fn dataset(&self, wait: bool) -> Result<Made<'a>> {
         let filtered = self.filter(wait)?;
         let model = match &self.tokenizer.model {
             Some(model) => hex(&Sha256::digest(model)),
@@ -190,7 +205,15 @@ impl<'a> Preparation<'a> {
         if !folder.join(MANIFEST).exists() {
             self.encode(&filtered, &key, &folder)?;
         }
-        Ok((folder, lock))
+        Ok(Made { filtered, key, folder, _lock: lock })
+    }
+
+    /// Makes a dataset of the store again that turned out to be damaged. Runs that it was put into keep their files.
+    fn make_again(&self, made: &Made<'_>, error: &Error) -> Result<()> {
+        let why = error.to_string().replace(&format!("; {CURE}"), "");
+        tracing::warn!("{why}: {} in the store is made again", made.folder.display());
+        remove_stale(&made.folder)?;
+        self.encode(&made.filtered, &made.key, &made.folder)
     }
 
     fn encode(&self, filtered: &Filtered<'_>, key: &str, folder: &Path) -> Result<()> {
@@ -236,7 +259,7 @@ impl<'a> Preparation<'a> {
             return Ok(model.clone());
         }
         let path = filtered.corpus.store.model(key);
-        if let Ok(model) = fs::read(&path) {
+        if let Some(model) = read_sealed(&path) {
             return Ok(model);
         }
         let progress = self.progress().stage("train tokenizer", filtered.text_bytes());
@@ -252,7 +275,7 @@ impl<'a> Preparation<'a> {
         let model = instance.train()?;
         progress.finish();
         create_dir(path.parent().unwrap_or(&path))?;
-        write_file(&path, &model)?;
+        write_sealed(&path, &model)?;
         Ok(model)
     }
 

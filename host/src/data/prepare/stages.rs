@@ -5,10 +5,12 @@ use super::chain::Chain;
 use super::filter::Filters;
 use super::judged::Judged;
 use super::pool::{Work, in_order};
-use super::store::{Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key, remove_abandoned};
+use super::store::{
+    Lock, PieceReader, PieceWriter, Store, create_dir, finished_pieces, key, read_sealed, remove_abandoned,
+    write_sealed,
+};
 use super::units::{Batch, Piece, SourceBatches, Unit, text_bytes};
 use crate::data::DataConfig;
-use crate::data::write::write_file;
 use crate::report::WorkProgress;
 use crate::{Error, Result};
 use std::fs;
@@ -110,7 +112,7 @@ impl Stages<'_> {
     /// What the two-pass filter `index` makes of all documents that are kept so far.
     fn observe(&self, index: usize, pieces: &[Piece], state_key: &str) -> Result<Vec<u8>> {
         let path = self.store.state(state_key);
-        if let Ok(state) = fs::read(&path) {
+        if let Some(state) = read_sealed(&path) {
             return Ok(state);
         }
         let filter = &self.filters.all[index];
@@ -123,7 +125,7 @@ impl Stages<'_> {
         }
         let state = first.instance.state()?;
         create_dir(path.parent().unwrap_or(&path))?;
-        write_file(&path, &state)?;
+        write_sealed(&path, &state)?;
         Ok(state)
     }
 

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Fast, and a third of the text.
 const ZSTD_LEVEL: i32 = 1;
@@ -144,6 +145,23 @@ fn open_lock(folder: &Path) -> Result<File> {
 
 pub(crate) fn create_dir(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))
+}
+
+/// Writes a file and beside it, last, its checksum: `KEY.xxh3`.
+pub(crate) fn write_sealed(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file(path, bytes)?;
+    write_file(&path.with_added_extension("xxh3"), format!("{:032x}\n", xxh3_128(bytes)).as_bytes())
+}
+
+/// Reads what [`write_sealed`] wrote; none where it is not there or damaged, and is to be made again.
+pub(crate) fn read_sealed(path: &Path) -> Option<Vec<u8>> {
+    let bytes = fs::read(path).ok()?;
+    let checksum = fs::read_to_string(path.with_added_extension("xxh3")).ok();
+    let is_whole = checksum.is_some_and(|checksum| checksum.trim() == format!("{:032x}", xxh3_128(&bytes)));
+    if !is_whole {
+        tracing::warn!("{}: damaged or cut short: made again", path.display());
+    }
+    is_whole.then_some(bytes)
 }
 
 /// The finished pieces of a unit, without gaps.

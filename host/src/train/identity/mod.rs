@@ -48,18 +48,6 @@ impl RunIdentity {
         Ok(Self(Form::Derived { keys }))
     }
 
-    /// The part that decides which tokens the run is trained on.
-    pub fn of_data(&self) -> Self {
-        match &self.0 {
-            Form::Derived { keys } => {
-                let of_data = keys.iter().filter(|(key, _)| class(key).0 == Class::Data);
-                let keys = of_data.map(|(key, value)| (key.clone(), value.clone())).collect();
-                Self(Form::Derived { keys })
-            }
-            Form::Legacy(lines) => Self(Form::Legacy(lines.clone())),
-        }
-    }
-
     fn keys(&self) -> Option<&Keys> {
         match &self.0 {
             Form::Derived { keys } => Some(keys),

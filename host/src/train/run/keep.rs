@@ -1,0 +1,59 @@
+//! What a run keeps on the way: checkpoints, and the state before a step that failed.
+
+use super::{Run, TrainOptions};
+use crate::data::Dataset;
+use crate::train::pruning::{prune, prune_replays};
+use crate::train::{checkpoint, state};
+use crate::{Error, Result};
+use serde_json::json;
+
+impl Run<'_> {
+    /// Says what is odd about where the run begins.
+    pub(super) fn note_start(&mut self, options: &TrainOptions, later: &[u64]) -> Result<()> {
+        self.log.gap().iter().for_each(|gap| self.progress.message(gap));
+        match &options.from {
+            Some(from) => self.log.write(&json!({ "step": self.state.step, "from": from, "later": later })),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn save(&mut self, data: &Dataset) -> Result<()> {
+        // a checkpoint never knows of steps that the log has lost
+        self.log.sync()?;
+        let name = checkpoint::folder_name(self.state.step);
+        state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, &data.tokenizer)?;
+        self.prune_due = true;
+        self.claim.settle()
+    }
+
+    pub(super) fn prune(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.prune_due) {
+            return Ok(());
+        }
+        let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
+        prune(&self.folder.checkpoints(), self.config.train.keep_checkpoints, protect)
+    }
+
+    /// The state before a step that failed is kept beside the checkpoints, which stay: it may be spoilt already.
+    pub(super) fn keep_for_replay(&self, data: &Dataset, error: Error) -> Error {
+        self.progress.finish();
+        let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
+        let name = checkpoint::replay_name(step);
+        let saved = state::save(&checkpoints, &name, &self.state, &self.trainer, &data.tokenizer);
+        let context = match saved.and_then(|_| prune_replays(&checkpoints, Some(step))) {
+            Ok(()) => format!("state kept in {name}, --from {name} repeats the step"),
+            Err(second) => format!("and the state could not be saved ({second})"),
+        };
+        // a checkpoint of this very step is as spoilt as the state
+        let good = checkpoint::steps(&checkpoints).ok().and_then(|steps| steps.into_iter().rfind(|&good| good < step));
+        let cure = match good.map(checkpoint::folder_name) {
+            Some(good) => format!(
+                "to resume before it with another setting: --from {good} --allow-changed optimizer --set optimizer.lr=…"
+            ),
+            None => {
+                "there is no earlier checkpoint: start again with another setting, such as --set optimizer.lr=…".into()
+            }
+        };
+        error.context(context).followed_by(&cure)
+    }
+}

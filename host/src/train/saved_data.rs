@@ -1,0 +1,39 @@
+//! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
+
+use super::claim::Claim;
+use super::folder::RunFolder;
+use super::plugins::RunPlugins;
+use super::state::RunState;
+use crate::config::RunConfig;
+use crate::data::{self, CURE, Dataset};
+use crate::{Error, Result};
+
+/// Opens the data that a checkpoint was trained on.
+///
+/// # Errors
+/// Damaged data that cannot be made again, or is not the same then.
+pub(super) fn open(
+    config: &RunConfig,
+    plugins: &RunPlugins,
+    folder: &RunFolder,
+    claim: &Claim,
+    saved: &RunState,
+) -> Result<Dataset> {
+    let is_same = |dataset: &Dataset| saved.data.as_ref().is_none_or(|digest| *digest == dataset.manifest.digest());
+    let problem = match data::open(&folder.data()) {
+        Ok(dataset) if is_same(&dataset) => return Ok(dataset),
+        Ok(_) => format!("{}: not what the checkpoint was trained on", folder.data().display()),
+        // the cure is what happens now
+        Err(error) => error.to_string().replace(&format!("; {CURE}"), "").replace(&format!(" ({CURE})"), ""),
+    };
+    tracing::warn!("{problem}: the data is prepared again");
+    let dataset = plugins.data.prepare(config, &claim.data_to_prepare()?)?;
+    if is_same(&dataset) {
+        return Ok(dataset);
+    }
+    let cure = "restore the files of the run, or start a new one under another run.name";
+    Err(Error::run(format!(
+        "{}: prepared again it is not what the checkpoint was trained on; {cure}",
+        folder.data().display()
+    )))
+}
