@@ -50,11 +50,11 @@ pub fn config_of(folder: &RunFolder, set: &[String]) -> Result<RunConfig> {
     let mut config = config::load(&folder.config(), set)?;
     let root = folder.root().canonicalize().map_err(|error| Error::io(folder.root(), "resolve", &error))?;
     let is_set = |key: &str| set.iter().any(|text| is_of(text, key));
-    if let (Some(dir), Some(name)) = (root.parent(), root.file_name().and_then(|name| name.to_str()))
-        && !is_set("run.dir")
-        && !is_set("run.name")
-    {
-        (config.run.dir, config.run.name) = (dir.to_owned(), name.to_owned());
+    if let Some(dir) = root.parent().filter(|_| !is_set("run.dir")) {
+        dir.clone_into(&mut config.run.dir);
+    }
+    if let Some(name) = root.file_name().and_then(|name| name.to_str()).filter(|_| !is_set("run.name")) {
+        name.clone_into(&mut config.run.name);
     }
     Ok(config)
 }
