@@ -27,6 +27,7 @@ mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod numerics; // runs that were begun by an older program
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program

@@ -124,7 +124,7 @@ impl Operands {
             weight: &ones,
             target_bytes: &ones,
             position: &position,
-            rows_per_sequence: ROWS,
+            group: &[0; ROWS],
             step: 0,
         };
         // The program's gradient is that of the sum over rows.

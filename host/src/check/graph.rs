@@ -78,6 +78,8 @@ struct Case {
     target_bytes: Vec<f32>,
     /// `[rows]`
     position: Vec<u32>,
+    /// `[rows]`
+    group: Vec<u32>,
 }
 
 impl Case {
@@ -94,6 +96,7 @@ impl Case {
             weight: (0..rows).map(|row| if is_padding(row) { 0.0 } else { 1.0 }).collect(),
             target_bytes: (0..rows).map(|_| (1 + dice.below(9)) as f32).collect(),
             position: (0..rows).map(|row| (row % length) as u32).collect(),
+            group: (0..rows).map(|row| (row / length) as u32).collect(),
         }
     }
 
@@ -121,7 +124,7 @@ impl Case {
             weight: &self.weight,
             target_bytes: &self.target_bytes,
             position: &self.position,
-            rows_per_sequence: self.rows() / self.sequences,
+            group: &self.group,
             step: 3,
         }
     }
@@ -137,7 +140,8 @@ impl Case {
             target: self.target[rows.clone()].to_vec(),
             weight: self.weight[rows.clone()].to_vec(),
             target_bytes: self.target_bytes[rows.clone()].to_vec(),
-            position: self.position[rows].to_vec(),
+            position: self.position[rows.clone()].to_vec(),
+            group: self.group[rows].iter().map(|group| group - first as u32).collect(),
         }
     }
 }

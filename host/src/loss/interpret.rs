@@ -78,7 +78,7 @@ impl<'a, T: Float> Worker<'a, T> {
             // The driver refuses inputs that a batch does not carry; the others are no row values.
             Load::Input(Input::Absent(_) | Input::Logits | Input::Step | Input::Scale) => T::ZERO,
             Load::Saved(id) => self.values.rows(id)[row],
-            Load::Sequence(id) => T::of(self.values.sequences(id)[row / batch.rows_per_sequence]),
+            Load::Sequence(id) => T::of(self.values.sequences(id)[batch.group[row] as usize]),
         }
     }
 

@@ -41,7 +41,8 @@ pub(super) enum Size {
     Vocab,
     Rows,
     Sequences,
-    RowsPerSequence,
+    /// One number per sequence.
+    RowsOfSequence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,6 +182,7 @@ fn result_type(op: Op, inputs: impl Iterator<Item = Type>) -> Type {
         Op::Input(Input::Weight | Input::TargetBytes | Input::Position) => Type::Row,
         Op::Input(Input::Absent("input.teacher_logits")) => Type::Vocab,
         Op::Input(Input::Absent(_)) => Type::Row,
+        Op::Size(Size::RowsOfSequence) => Type::Sequence,
         Op::Input(Input::Step | Input::Scale) | Op::Constant(_) | Op::Size(_) => Type::Scalar,
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::StopGradient | Op::Softmax => {
             inputs.fold(Type::Scalar, |wide, ty| if width(ty) > width(wide) { ty } else { wide })

@@ -19,6 +19,7 @@ mod cuda;
 mod explain;
 mod formula;
 mod gradient;
+mod groups;
 mod head;
 mod import;
 mod interpret;
@@ -171,11 +172,7 @@ fn check_shapes<T>(head: &Head<'_, T>, batch: &LossBatch<'_>, gradient: Option<&
             return Err(Error::run(format!("loss: {name} has {got} elements, expected {expected}")));
         }
     }
-    if batch.rows_per_sequence == 0 || rows % batch.rows_per_sequence != 0 {
-        let per_sequence = batch.rows_per_sequence;
-        return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
-    }
-    Ok(())
+    groups::check(batch.group, rows)
 }
 
 fn check_inputs(plan: &Plan, vocab: usize, batch: &LossBatch<'_>) -> Result<()> {

@@ -4,6 +4,7 @@
 //! hidden states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output
 //! layer. Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
 
+use super::groups::Groups;
 use super::interpret::Worker;
 use super::ir::Id;
 use super::row_program::RowProgram;
@@ -55,19 +56,20 @@ pub struct LossBatch<'a> {
     pub weight: &'a [f32],
     /// Bytes of the target tokens.
     pub target_bytes: &'a [f32],
-    /// Position of the rows in their sequences.
+    /// Positions of the rows in their groups.
     pub position: &'a [u32],
-    /// Rows follow each other sequence by sequence; all sequences are equally long.
-    pub rows_per_sequence: usize,
+    /// Numbers of the rows' groups, which graphs call sequences: 0 for the first row, then the same as the row before
+    /// or one more.
+    pub group: &'a [u32],
     /// The optimizer step, from 0.
     pub step: u64,
 }
 
 /// A batch in numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub rows: usize,
-    pub rows_per_sequence: usize,
+    pub groups: Groups,
     pub vocab: usize,
     pub step: f64,
     pub scale: f64,
@@ -116,7 +118,7 @@ pub(super) fn run<T: Float>(
 ) -> Values<T> {
     let shape = Shape {
         rows: head.rows,
-        rows_per_sequence: batch.rows_per_sequence,
+        groups: Groups::new(batch.group),
         vocab: head.vocab,
         step: batch.step as f64,
         scale: gradient.as_ref().map_or(1.0, |gradient| gradient.scale.f64()),

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::plugins::RunPlugins;
 use super::state::{self, Best, RunState};
 use super::step::{StepReport, Trainer};
-use super::{AVAILABLE_INPUTS, checkpoint};
+use super::{AVAILABLE_INPUTS, checkpoint, numerics};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
@@ -90,6 +90,7 @@ impl<'c> Run<'c> {
         let data = match &saved {
             Some(saved) => {
                 identity.check(&saved.identity, &options.allow_changed)?;
+                numerics::check(saved.numerics, config, &plugins, &options.allow_changed)?;
                 if identity.same_data(&saved.identity) {
                     data::open(&folder.data())?
                 } else {
@@ -108,6 +109,7 @@ impl<'c> Run<'c> {
         let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
+        state.numerics = numerics::NUMERICS;
         let log = match &reader {
             Some(reader) => {
                 state::restore(reader, &mut trainer)?;

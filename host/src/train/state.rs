@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Reader, Writer};
 use super::identity::RunIdentity;
+use super::numerics;
 use super::step::Trainer;
 use crate::Result;
 use crate::data::{Position, TokenizerFiles};
@@ -21,6 +22,9 @@ pub struct RunState {
     pub position: Position,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// Version of the order of additions and of the addresses of random numbers.
+    #[serde(default = "numerics::unnamed")]
+    pub numerics: u32,
     /// What the run's result depends on.
     pub identity: RunIdentity,
 }
@@ -28,7 +32,7 @@ pub struct RunState {
 impl RunState {
     /// Before the first step.
     pub fn new(identity: RunIdentity) -> Self {
-        Self { step: 0, position: Position::default(), best: None, identity }
+        Self { step: 0, position: Position::default(), best: None, numerics: numerics::NUMERICS, identity }
     }
 }
 
