@@ -143,6 +143,7 @@ impl<T: Float> Case<T> {
             position: &self.position,
             group: &self.group,
             step: 0,
+            others: &[],
         };
         let gradient = HeadGradient { hidden: &mut self.dhidden, weight: &mut self.dweight, scale: T::ONE };
         let ratios = program.run(&self.engine, &head, &batch, self.backward.then_some(gradient))?;

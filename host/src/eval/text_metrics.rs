@@ -5,6 +5,7 @@ use crate::Result;
 use crate::data::{Dataset, Shard};
 use crate::model::Transformer;
 use crate::report::MetricValue;
+use std::collections::BTreeMap;
 use crate::train::{RunPlugins, SampleConfig};
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
 
@@ -59,6 +60,7 @@ pub fn text_metrics(
             value: metric.value()?,
             unit: info.unit,
             higher_is_better: info.direction == Direction::HigherIsBetter,
+            outputs: BTreeMap::new(),
         })
     };
     plugins.text_metrics.iter().map(measure).collect()

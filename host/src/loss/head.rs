@@ -93,5 +93,6 @@ fn rows(batch: &Batch, step: u64) -> LossBatch<'_> {
         position: &batch.position,
         group: &batch.group,
         step,
+        others: &[],
     }
 }

@@ -47,7 +47,7 @@ pub struct HeadGradient<'a, T> {
     pub scale: T,
 }
 
-/// What belongs to the rows; every slice has `rows` elements.
+/// What belongs to the rows; every slice but `others` has `rows` elements.
 #[derive(Debug, Clone, Copy)]
 pub struct LossBatch<'a> {
     /// Ids of the tokens to predict, each below the vocabulary size.
@@ -63,6 +63,23 @@ pub struct LossBatch<'a> {
     pub group: &'a [u32],
     /// The optimizer step, from 0.
     pub step: u64,
+    /// Further inputs, if there are any; on the CPU only.
+    pub others: &'a [Other<'a>],
+}
+
+/// An input that most batches do not carry.
+#[derive(Debug, Clone, Copy)]
+pub struct Other<'a> {
+    /// As in the op set, such as `input.advantage`.
+    pub name: &'a str,
+    /// `[rows]`, or of a vocabulary-wide input `[rows, vocab]`.
+    pub values: &'a [f64],
+}
+
+impl<'a> LossBatch<'a> {
+    pub(super) fn other(&self, name: &str) -> Option<&'a [f64]> {
+        self.others.iter().find(|other| other.name == name).map(|other| other.values)
+    }
 }
 
 /// A batch in numbers.

@@ -21,6 +21,9 @@ pub struct MetricValue {
     pub unit: String,
     /// Whether more is better.
     pub higher_is_better: bool,
+    /// The plugin's further outputs, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, f64>,
 }
 
 /// The size of the test text, plain and compressed: what its bits per byte stand beside.
@@ -86,6 +89,8 @@ pub struct TrainSummary {
     pub report: FinalReport,
     /// What the plugins did and cost.
     pub plugins: Vec<PluginReport>,
+    /// What is wrong with the loss or a metric, though the run went to its end.
+    pub warnings: Vec<String>,
 }
 
 /// What `eval` came to.
@@ -100,6 +105,8 @@ pub struct EvalSummary {
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
+    /// What is wrong with the loss or a metric.
+    pub warnings: Vec<String>,
 }
 
 impl Display for TrainSummary {
@@ -115,6 +122,7 @@ impl Display for TrainSummary {
         }
         writeln!(f)?;
         self.plugins.iter().try_for_each(|plugin| writeln!(f, "{plugin}"))?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         writeln!(f, "\nrun         {}", short(&self.run))?;
         for (what, file) in [("config", "config.toml"), ("plugins", "plugins.lock"), ("metrics", "metrics.jsonl")] {
             writeln!(f, "{what:<11} {}", short(&self.run.join(file)))?;
@@ -139,6 +147,7 @@ impl TrainSummary {
 impl Display for EvalSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.report)?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         writeln!(f, "run         {}", short(&self.run))?;
         writeln!(f, "checkpoint  {}", short(&self.checkpoint))
     }
@@ -190,7 +199,7 @@ mod tests {
     use super::*;
 
     fn metric(name: &str, value: f64, unit: &str, higher_is_better: bool) -> MetricValue {
-        MetricValue { name: name.into(), value, unit: unit.into(), higher_is_better }
+        MetricValue { name: name.into(), value, unit: unit.into(), higher_is_better, outputs: BTreeMap::new() }
     }
 
     fn summary() -> TrainSummary {
@@ -221,6 +230,7 @@ mod tests {
                 seconds: 2e-4,
                 ..PluginReport::default()
             }],
+            warnings: Vec::new(),
         }
     }
 

@@ -63,6 +63,8 @@ struct Run<'c> {
     trainer: Trainer,
     evaluator: Evaluator,
     state: RunState,
+    /// What is wrong with the loss or a metric and does not stop the run.
+    warnings: Vec<String>,
     log: MetricsLog,
     progress: Progress,
 }
@@ -77,7 +79,7 @@ impl<'c> Run<'c> {
         let loss = plugins.loss.loss()?.describe()?;
         let culprit = |error: Error| error.context(plugins.loss.culprit());
         let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
-        let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+        let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
@@ -118,13 +120,33 @@ impl<'c> Run<'c> {
             None => MetricsLog::create(&folder.metrics())?,
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
-        let run = Self { config, folder, plugins, device, why_cpu, memory, trainer, evaluator, state, log, progress };
+        let warnings = evaluator.warnings().to_vec();
+        let run = Self {
+            config,
+            folder,
+            plugins,
+            device,
+            why_cpu,
+            memory,
+            trainer,
+            evaluator,
+            state,
+            warnings,
+            log,
+            progress,
+        };
         Ok((run, data))
     }
 
     /// Steps to the end, then the final report.
     fn finish(mut self, data: &Dataset) -> Result<TrainSummary> {
         self.introduce(data);
+        for warning in &self.warnings {
+            self.progress.message(&format!("warning: {warning}"));
+            if self.state.step == 0 {
+                self.log.write(&json!({ "step": 0, "warning": warning }))?;
+            }
+        }
         let started = Instant::now();
         let first_step = self.state.step;
         let loader = loader(self.config, data, self.state.position)?;
@@ -166,6 +188,7 @@ impl<'c> Run<'c> {
             checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
             report,
             plugins,
+            warnings: self.warnings,
         })
     }
 
@@ -191,6 +214,7 @@ impl<'c> Run<'c> {
             self.state.step += 1;
             self.state.position = batches.position();
             trained.loss = report.outputs[0];
+            self.check_weight(&report);
             // log
             self.log_step(&report, rate, data_wait)?;
             self.progress.step(&StepLine {
@@ -248,6 +272,18 @@ impl<'c> Run<'c> {
         }
     }
 
+    /// Warns at the first step whose weight is negative: what is summed is minimised with the opposite sign.
+    fn check_weight(&mut self, report: &StepReport) {
+        let culprit = self.plugins.loss.culprit();
+        if report.weight >= 0.0 || self.warnings.iter().any(|warning| warning.starts_with(culprit)) {
+            return;
+        }
+        let (step, weight) = (self.state.step, report.weight);
+        let warning = format!("{culprit}: the weight of step {step} is negative ({weight}), expected 0 or more");
+        self.progress.message(&format!("warning: {warning}"));
+        self.warnings.push(warning);
+    }
+
     fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
         let mut record = json!({
             "step": self.state.step,
@@ -256,6 +292,9 @@ impl<'c> Run<'c> {
             "tokens_per_second": rate.round(),
             "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
         });
+        if report.weight < 0.0 {
+            record["negative_weight"] = json!(report.weight);
+        }
         for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
             record[name] = json!(value);
         }

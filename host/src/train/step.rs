@@ -39,6 +39,8 @@ pub struct StepReport {
     pub lr: f64,
     /// Tokens predicted.
     pub tokens: usize,
+    /// What the loss's sum was divided by.
+    pub weight: f64,
 }
 
 impl Trainer {
@@ -88,7 +90,7 @@ impl Trainer {
         check_finite(step, &outcome)?;
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
         let tokens = micro_batches.iter().map(|batch| batch.targets.len()).sum();
-        Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens })
+        Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
     fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
