@@ -126,6 +126,7 @@ impl Operands {
             position: &position,
             group: &[0; ROWS],
             step: 0,
+            others: &[],
         };
         // The program's gradient is that of the sum over rows.
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dhead, scale: 1.0 / ROWS as f32 };

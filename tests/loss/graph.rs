@@ -75,6 +75,7 @@ impl Case {
             position: &self.position,
             group: &self.group,
             step: STEP,
+            others: &[],
         }
     }
 
