@@ -54,7 +54,10 @@ fn expressions_of_another_builder_panic_at_the_line_that_mixes_them() {
     ];
     for (line, call) in mixing {
         let said = panic_of(call);
-        assert!(said.starts_with(&format!("tests/laws.rs:{line}:")) || said.contains(&format!("laws.rs:{line}:")), "{said}");
+        assert!(
+            said.starts_with(&format!("tests/laws.rs:{line}:")) || said.contains(&format!("laws.rs:{line}:")),
+            "{said}"
+        );
         assert!(said.ends_with("an expression of another builder; use one Builder for a graph"), "{said}");
     }
     assert!(panic_of(|| g.log_mean("y", y)).contains("another builder"));
@@ -74,7 +77,9 @@ fn what_is_logged_too_late_panics() {
 /// The SDK's panics are a plugin's errors, in every form, with the author's line.
 #[test]
 fn builders_in_plugins_fail_by_name() {
-    for (name, expected) in [("mixed", "an expression of another builder"), ("late-log", "log_mean(\"nll\") comes after")] {
+    for (name, expected) in
+        [("mixed", "an expression of another builder"), ("late-log", "log_mean(\"nll\") comes after")]
+    {
         let files = built(LOSS);
         for file in [files.wasm, files.native] {
             let plugin = Plugin::open(&config(file.display().to_string(), &behaviour(name)), Kind::Loss).unwrap();
@@ -100,9 +105,12 @@ fn graphs_of_other_languages_do_not_mix() {
     let code = "import { Graph } from './trainyard_plugin.mjs';\nconst [g, other] = [new Graph(), new Graph()];\n\
                 g.input('weight').add(other.input('position'));\n";
     std::fs::write(&javascript, code).unwrap();
-    let calls = [("python3", vec!["-c".into(), python], "<string>:4: "), ("node", vec![javascript.display().to_string()], "")];
+    let calls =
+        [("python3", vec!["-c".into(), python], "<string>:4: "), ("node", vec![javascript.display().to_string()], "")];
     for (program, arguments, line) in calls {
-        let Ok(output) = Command::new(program).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").output() else { continue };
+        let Ok(output) = Command::new(program).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").output() else {
+            continue;
+        };
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let expected = format!("{line}an expression of another Graph; use one Graph for a formula");
         assert!(!output.status.success() && said.contains(&expected), "{program}: {said}");
@@ -121,9 +129,9 @@ fn of_outcome(report: &CheckReport, outcome: Outcome) -> Vec<&'static str> {
 #[test]
 fn the_laws_of_the_weight() {
     for (guest, name, expected) in [
-        (LOSS, "negative-weight", Some("the weight of loss is negative (-2), expected 0 or more")),
+        (LOSS, "negative-weight", Some("the weight of loss is negative (-1), expected 0 or more")),
         (LOSS, "weight-of-logits", Some("the weight of loss depends on the logits")),
-        (METRIC, "negative-weight", Some("the weight of loss is negative (-2), expected 0 or more")),
+        (METRIC, "negative-weight", Some("the weight of loss is negative (-1), expected 0 or more")),
         // Among the tokens of which a model is sure, the share that is right: a metric may count what it likes.
         (METRIC, "weight-of-logits", None),
         (LOSS, "nothing", None),
@@ -150,7 +158,8 @@ fn every_input_is_fed() {
     assert_eq!(of_outcome(&report, Outcome::Fail), [""; 0], "{report}");
     assert_eq!(of_outcome(&report, Outcome::Skip), ["inputs"], "{report}");
     let inputs = report.checks.iter().find(|check| check.name == "inputs").unwrap();
-    let expected = "no run supplies input.reference_logp, input.advantage, input.teacher_logits yet: tried with random numbers";
+    let expected =
+        "no run supplies input.reference_logp, input.advantage, input.teacher_logits yet: tried with random numbers";
     assert_eq!(inputs.detail, expected);
 }
 
@@ -161,11 +170,11 @@ fn an_unavailable_input_names_the_plugin() {
     let graph = loss.loss().unwrap().describe().unwrap();
     let error = Evaluator::new((loss.culprit(), &graph), &[&metric]).err().unwrap().to_string();
     let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) is not available here";
-    assert!(error.starts_with(metric.culprit()) && error.contains(expected), "{error}");
+    assert!(error.starts_with(&format!("metric: {}: ", metric.culprit())) && error.contains(expected), "{error}");
     let (loss, metric) = (open(LOSS, Kind::Loss, "unavailable"), open(METRIC, Kind::Metric, "nothing"));
     let graph = loss.loss().unwrap().describe().unwrap();
     let error = Evaluator::new((loss.culprit(), &graph), &[&metric]).err().unwrap().to_string();
-    assert!(error.starts_with(loss.culprit()) && error.contains(expected), "{error}");
+    assert!(error.starts_with(&format!("loss: {}: ", loss.culprit())) && error.contains(expected), "{error}");
 }
 
 /// Three steps of a tiny run with this loss and metric.

@@ -215,25 +215,25 @@ fn accumulation_equals_the_big_batch() {
 }
 
 fn check_accumulation(config: &RunConfig, limit: f64) {
-        let run = |cuts: &[std::ops::Range<usize>]| {
-            let mut trainer = trainer(config);
-            (0..5)
-                .map(|step| {
-                    let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
-                    trainer.step(step as u64, &micro).unwrap()
-                })
-                .map(|report| (report.outputs[0], report.grad_norm))
-                .collect::<Vec<_>>()
-        };
-        let whole = run(std::slice::from_ref(&(0..4)));
-        for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
-            for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
-                assert_near("loss", loss, *whole_loss, limit);
-                // AdamW divides by tiny second moments at first, which multiplies rounding from step to step: in f32
-                // each of the two runs is up to 1.5e-5 away from that in f64.
-                assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
-            }
+    let run = |cuts: &[std::ops::Range<usize>]| {
+        let mut trainer = trainer(config);
+        (0..5)
+            .map(|step| {
+                let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
+                trainer.step(step as u64, &micro).unwrap()
+            })
+            .map(|report| (report.outputs[0], report.grad_norm))
+            .collect::<Vec<_>>()
+    };
+    let whole = run(std::slice::from_ref(&(0..4)));
+    for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
+        for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
+            assert_near("loss", loss, *whole_loss, limit);
+            // AdamW divides by tiny second moments at first, which multiplies rounding from step to step: in f32
+            // each of the two runs is up to 1.5e-5 away from that in f64.
+            assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
         }
+    }
 }
 
 #[test]

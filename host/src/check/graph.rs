@@ -73,10 +73,9 @@ fn inputs(report: &mut CheckReport, graph: &Graph) {
     let missing: Vec<_> = graph.nodes.iter().map(|node| node.op.as_str()).filter(missing).collect();
     match missing.is_empty() {
         true => report.add("inputs", Ok("every input that it asks for is in the batches of a run".into())),
-        false => report.skip(
-            "inputs",
-            &format!("no run supplies {} yet: tried with random numbers", missing.join(", ")),
-        ),
+        false => {
+            report.skip("inputs", &format!("no run supplies {} yet: tried with random numbers", missing.join(", ")))
+        }
     }
 }
 
@@ -200,7 +199,10 @@ fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
     let [sequences, length, vocab] = SPEED_SHAPE;
     let (rows, width) = (sequences * length, 16);
     let case = Probe::new(subject.options.seed, 0, [sequences, length, width], 1.0);
-    let others = case.others();
+    // Vocabulary-wide inputs are as wide as the logits will be.
+    let wide = vec![0.5; rows * vocab];
+    let mut others = case.others();
+    others.iter_mut().filter(|other| other.values.len() > rows).for_each(|other| other.values = &wide);
     let hidden: Vec<f32> = case.logits.iter().map(|&x| x as f32).collect();
     let mut dice = Dice::new(subject.options.seed, 1);
     let weight: Vec<f32> = (0..vocab * width).map(|_| dice.uniform() as f32 - 0.5).collect();

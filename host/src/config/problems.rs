@@ -44,7 +44,8 @@ impl<'a> Problems<'a> {
     pub fn check(&self) -> Result<()> {
         let mut found = self.found.borrow().clone();
         found.sort();
-        let lines: Vec<_> = found.iter().map(|(at, message)| one_line(format!("{}: {message}", self.place(*at)))).collect();
+        let lines: Vec<_> =
+            found.iter().map(|(at, message)| one_line(format!("{}: {message}", self.place(*at)))).collect();
         if lines.is_empty() { Ok(()) } else { Err(Error::Usage(lines.join("\n"))) }
     }
 

@@ -41,7 +41,8 @@ impl Evaluator {
         }
         let mut warnings = Vec::new();
         for (i, (culprit, graph)) in graphs.iter().enumerate() {
-            let named = |error: Error| error.context(culprit);
+            let place = if i == 0 { "loss" } else { "metric" };
+            let named = |error: Error| error.context(format!("{place}: {culprit}"));
             let alone = Program::compile(&[graph], AVAILABLE_INPUTS).map_err(named)?;
             warnings.extend(fault_of_weights(&alone, i == 0)?.map(|fault| format!("{culprit}: {fault}")));
         }

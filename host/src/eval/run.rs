@@ -67,7 +67,8 @@ impl OpenRun {
 pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     let mut run = OpenRun::open(root, checkpoint)?;
     let loss = run.plugins.loss.loss()?.describe()?;
-    let evaluator = Evaluator::new((run.plugins.loss.culprit(), &loss), &run.plugins.metrics.iter().collect::<Vec<_>>())?;
+    let evaluator =
+        Evaluator::new((run.plugins.loss.culprit(), &loss), &run.plugins.metrics.iter().collect::<Vec<_>>())?;
     let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
     let warnings = evaluator.warnings().to_vec();
     Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report, warnings })

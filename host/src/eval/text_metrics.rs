@@ -5,8 +5,8 @@ use crate::Result;
 use crate::data::{Dataset, Shard};
 use crate::model::Transformer;
 use crate::report::MetricValue;
-use std::collections::BTreeMap;
 use crate::train::{RunPlugins, SampleConfig};
+use std::collections::BTreeMap;
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
 
 /// Documents that are continued.

@@ -23,7 +23,8 @@ pub(super) fn hold(ir: &Ir, outputs: &[Output]) -> (Ir, Vec<Output>) {
         live.push(if node.op == Op::StopGradient { still } else { result.remake(node.op, &at(&live)) });
         held.push(still);
     }
-    let output = |output: &Output| Output { name: output.name.clone(), sum: live[output.sum], weight: live[output.weight] };
+    let output =
+        |output: &Output| Output { name: output.name.clone(), sum: live[output.sum], weight: live[output.weight] };
     let outputs = outputs.iter().map(output).collect();
     (result, outputs)
 }

@@ -7,9 +7,9 @@ use crate::Result;
 /// Windows, rows of each, vocabulary.
 const SHAPES: [[usize; 3]; 3] = [[1, 2, 3], [2, 5, 7], [3, 4, 17]];
 
-/// Finds what is wrong with the weights of `program`: one that is negative turns what is minimised into its opposite; in
-/// a loss, one that depends on the logits makes a mean that the model can lower without predicting better, since no
-/// gradient flows through it.
+/// Finds what is wrong with the weights of `program`: one that is negative turns what is minimised into its opposite;
+/// in a loss, one that depends on the logits makes a mean that is not what its gradient lowers, since none flows
+/// through a weight.
 ///
 /// # Errors
 /// An input that the op set does not have.

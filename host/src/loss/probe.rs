@@ -39,8 +39,8 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    /// Batch `number` of those of a seed, with logits of up to 2 · `scale`. The last row of each window is padding, where
-    /// there are several.
+    /// Batch `number` of those of a seed, with logits of up to 2 · `scale`. The last row of each window is padding,
+    /// where there are several.
     pub fn new(seed: u64, number: usize, [windows, length, vocab]: [usize; 3], scale: f64) -> Self {
         let rows = windows * length;
         let uniforms = |name: &str, n: usize| -> Vec<f64> {

@@ -47,7 +47,7 @@ impl Mask {
     }
 }
 
-/// `x`, equal parts of which are `sequences` sequences, is multiplied by the mask in place. The backward is the same call
+/// Multiplies `x`, equal parts of which are `sequences` sequences, by the mask in place. The backward is the same call
 /// on the gradient.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 //!
 //! * 1: masks of dropout are numbered by micro-batch; what a graph calls a sequence is a window, also where several
 //!   documents are packed into it.
-//! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a window
-//!   (`data.packing`).
+//! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a
+//!   window (`data.packing`).
 
 use super::plugins::RunPlugins;
 use crate::config::RunConfig;
@@ -49,7 +49,9 @@ pub(super) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowe
 fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
     let dropout = config.model.dropout;
     if dropout > 0.0 {
-        return Ok(Some(format!("model.dropout = {dropout} now draws its masks by sequence, no longer by micro-batch")));
+        return Ok(Some(format!(
+            "model.dropout = {dropout} now draws its masks by sequence, no longer by micro-batch"
+        )));
     }
     if config.data.packing != Packing::BestFit {
         return Ok(None);
@@ -59,7 +61,10 @@ fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
     let graphs = [Ok((&plugins.loss, loss))].into_iter().chain(metrics).collect::<Result<Vec<_>>>()?;
     let found = graphs.iter().find(|(_, graph)| has_sequences(graph));
     Ok(found.map(|(plugin, _)| {
-        format!("{} sums over sequences, which are documents now and were windows of packed documents", plugin.culprit())
+        format!(
+            "{} sums over sequences, which are documents now and were windows of packed documents",
+            plugin.culprit()
+        )
     }))
 }
 

@@ -77,7 +77,7 @@ impl<'c> Run<'c> {
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
-        let culprit = |error: Error| error.context(plugins.loss.culprit());
+        let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
         let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
         let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
         // where the run stands

@@ -101,7 +101,10 @@ impl Builder {
     pub fn log_mean(&self, name: &str, x: Expr<'_>) {
         self.own(x);
         if let Some(made) = self.made.get() {
-            panic!("{}: log_mean({name:?}) comes after the graph was made at {made}; move it before", Location::caller());
+            panic!(
+                "{}: log_mean({name:?}) comes after the graph was made at {made}; move it before",
+                Location::caller()
+            );
         }
         let weight = self.weight();
         let (sum, weight) = ((x * weight).sum_rows(), weight.sum_rows());

@@ -52,8 +52,8 @@ impl Batch {
     }
 
     /// Appends the sequence whose inputs are `parts` of the shard, each a document of its own, and padding up to the
-    /// context. Padding is read after the last part as if it went on, and belongs to its group: nothing that counts sees
-    /// it.
+    /// context. Padding is read after the last part as if it continued, and belongs to its group: nothing that counts
+    /// sees it.
     pub(super) fn push(&mut self, shard: &Shard, parts: impl Iterator<Item = Range<u64>>, token_bytes: &[u32]) {
         let start = self.inputs.len();
         let mut group = self.group.last().map_or(0, |last| last + 1);

@@ -46,9 +46,7 @@ pub(super) fn totals(plan: &Plan, layout: &Layout) -> String {
         }
     }
     lines.push("}".into());
-    lines.push(format!(
-        "KERNEL(add_totals, ({parameters}), add_totals_body(totals, values, rows, group, vocab))\n"
-    ));
+    lines.push(format!("KERNEL(add_totals, ({parameters}), add_totals_body(totals, values, rows, group, vocab))\n"));
     lines.join("\n")
 }
 
