@@ -3,7 +3,7 @@
 mod batches;
 mod dedup;
 mod mixture;
-mod packing;
+pub mod packing;
 mod prepare;
 mod reading;
 mod resume;

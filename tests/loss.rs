@@ -2,6 +2,7 @@
 
 mod bf16;
 pub mod graph;
+mod groups;
 pub mod random;
 mod wrong;
 
@@ -154,7 +155,8 @@ fn random_graphs_equal_their_reference() {
     let step = if device::is_cpu() { 1 } else { 60 };
     for seed in (0..1200).step_by(step) {
         let graph = random::graph(seed, 4 + seed as usize % 30);
-        let case = Case::new(seed, 6, 3, 7 + seed as usize % 5, [1, 2, 3, 6][seed as usize % 4]);
+        let groups: [&[usize]; 6] = [&[1; 6], &[2, 2, 2], &[3, 3], &[6], &[1, 3, 2], &[4, 1, 1]];
+        let case = Case::new(seed, 6, 3, 7 + seed as usize % 5, 6).in_groups_of(groups[seed as usize / 7 % 6]);
         let got = case.run::<f64>(&compile(&graph)).unwrap();
         let far = outcome_distance(&got, &case.reference(&graph).unwrap());
         assert!(far < 1e-9, "seed {seed}: relative difference {far:e}\n{}", compile(&graph).explain());

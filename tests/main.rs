@@ -27,10 +27,12 @@ mod hostile; // plugins that are broken or mean harm
 mod identity; // what a run is
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
+mod laws; // losses and metrics that are well typed and wrong
 mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod numerics; // runs that were begun by an older program
 mod opening; // runs as other commands find them
 mod ops;
 mod plugins; // builds plugins for the others

@@ -29,7 +29,7 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     let positions: Vec<u32> = (0..rows).map(|i| i % length).collect();
     let engine = device::engine(config.train.precision);
     let tokens = Tokens::new(&engine, &ids, &positions, length as usize).unwrap();
-    let dropout = Some(Dropout { stream: Stream::new(3, "dropout"), micro_batch: 5 });
+    let dropout = Some(Dropout { stream: Stream::new(3, "dropout"), first_sequence: 5 });
     let hidden = model.forward(&tokens, dropout).unwrap();
     let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
     let dhidden = like(&hidden, &dhidden);

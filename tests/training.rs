@@ -72,8 +72,10 @@ fn batch(step: usize, rows: std::ops::Range<usize>) -> Batch {
     }
     let n = inputs.len();
     let position = (0..n).map(|i| (i % CONTEXT) as u32).collect();
+    let group = (0..n).map(|i| (i / CONTEXT) as u32).collect();
     let (weight, target_bytes) = (vec![1.0; n], vec![1.0; n]);
-    Batch { inputs, targets, weight, target_bytes, position, sequences, context: CONTEXT, next: Position::default() }
+    let (context, next) = (CONTEXT, Position::default());
+    Batch { inputs, targets, weight, target_bytes, position, group, sequences, context, next }
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -202,28 +204,34 @@ fn set(tensor: &ops::Tensor, values: Vec<f64>) {
     tensor.write(&Tensor::from_vec(values, tensor.shape(), &Device::Cpu).unwrap()).unwrap();
 }
 
-/// One batch of 4 sequences and 4 batches of 1, or 1 batch of 3 and batches of 1 and 2, train the same model.
+/// One batch of 4 sequences and 4 batches of 1, or batches of 1 and 3, train the same model, with and without dropout.
 #[test]
 fn accumulation_equals_the_big_batch() {
     for (precision, limit) in [("train.precision=f64", 1e-12), ("train.precision=f32", 2e-5)] {
-        let run = |cuts: &[std::ops::Range<usize>]| {
-            let mut trainer = trainer(&golden_config(&[precision]));
-            (0..5)
-                .map(|step| {
-                    let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
-                    trainer.step(step as u64, &micro).unwrap()
-                })
-                .map(|report| (report.outputs[0], report.grad_norm))
-                .collect::<Vec<_>>()
-        };
-        let whole = run(std::slice::from_ref(&(0..4)));
-        for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
-            for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
-                assert_near("loss", loss, *whole_loss, limit);
-                // AdamW divides by tiny second moments at first, which multiplies rounding from step to step: in f32
-                // each of the two runs is up to 1.5e-5 away from that in f64.
-                assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
-            }
+        for dropout in ["model.dropout=0", "model.dropout=0.3"] {
+            MODELS.iter().for_each(|model| check_accumulation(&config_of(model, &ADAMW, &[precision, dropout]), limit));
+        }
+    }
+}
+
+fn check_accumulation(config: &RunConfig, limit: f64) {
+    let run = |cuts: &[std::ops::Range<usize>]| {
+        let mut trainer = trainer(config);
+        (0..5)
+            .map(|step| {
+                let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
+                trainer.step(step as u64, &micro).unwrap()
+            })
+            .map(|report| (report.outputs[0], report.grad_norm))
+            .collect::<Vec<_>>()
+    };
+    let whole = run(std::slice::from_ref(&(0..4)));
+    for cut in [vec![0..1, 1..2, 2..3, 3..4], vec![0..1, 1..4]] {
+        for ((loss, norm), (whole_loss, whole_norm)) in run(&cut).into_iter().zip(&whole) {
+            assert_near("loss", loss, *whole_loss, limit);
+            // AdamW divides by tiny second moments at first, which multiplies rounding from step to step: in f32
+            // each of the two runs is up to 1.5e-5 away from that in f64.
+            assert_near("gradient norm", norm, *whole_norm, limit * 2.0);
         }
     }
 }

@@ -76,7 +76,7 @@ __device__ void attention_forward(const T *qkv, const u32 *positions, T *out, wi
                 S exponential = seen[j] ? exp(scores[i][j] - above) : S(0);
                 part += exponential;
                 if (seen[j])
-                    exponential *= dropped<S>(shape, sequence * shape.heads + head, first + r, start, key + c);
+                    exponential *= dropped<S>(shape, sequence, head, first + r, start, key + c);
                 p[r * (N + 1) + c] = exponential;
             }
             S correction = exp(highest[i] - above);

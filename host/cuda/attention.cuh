@@ -14,8 +14,8 @@ constexpr float LOWEST = -3e38f;
 
 #define SHAPE_PARAMETERS \
     i64 sequences, i64 length, i64 heads, i64 kv_heads, i64 d, i64 causal, double rate, u64 key, \
-        const u64 *micro_batch, u64 sites, u64 site
-#define SHAPE make_shape(length, heads, kv_heads, d, causal, rate, key, micro_batch, sites, site)
+        const u64 *first_sequence, u64 sites, u64 site
+#define SHAPE make_shape(length, heads, kv_heads, d, causal, rate, key, first_sequence, sites, site)
 
 struct Shape {
     int length, heads, kv_heads, d;
@@ -29,9 +29,9 @@ struct Shape {
 };
 
 __device__ inline Shape make_shape(i64 length, i64 heads, i64 kv_heads, i64 d, i64 causal, double rate, u64 key,
-                                   const u64 *micro_batch, u64 sites, u64 site) {
+                                   const u64 *first_sequence, u64 sites, u64 site) {
     Shape shape = {(int)length, (int)heads, (int)kv_heads, (int)d, causal != 0, rate > 0, {}};
-    if (shape.drops) shape.dropout = dropout_mask(key, micro_batch, sites, site, rate);
+    if (shape.drops) shape.dropout = dropout_mask(key, first_sequence, sites, site, rate);
     return shape;
 }
 
@@ -59,10 +59,10 @@ __device__ inline bool sees(const Shape &shape, int query, int query_start, int 
 }
 
 // What dropout multiplies a probability by.
-template <typename S> __device__ S dropped(const Shape &shape, i64 head, int query, int start, int key) {
+template <typename S> __device__ S dropped(const Shape &shape, i64 sequence, i64 head, int query, int start, int key) {
     if (!shape.drops) return S(1);
     i64 stride = (shape.length + 3) / 4 * 4;
-    return shape.dropout.template factor<S>((u64)((head * shape.length + query) * stride + (key - start)));
+    return shape.dropout.template factor<S>(sequence, (u64)((head * shape.length + query) * stride + (key - start)));
 }
 
 // tile [N, stride()] = rows `first` on of x [length, width], zeros past the end.

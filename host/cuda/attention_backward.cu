@@ -49,9 +49,10 @@ template <typename S> struct Tiles {
     }
 
     // p = probabilities with dropout, ds = gradients of the unscaled scores, of queries `first` on and keys `key` on.
-    // `head` counts those of all sequences.
-    __device__ void gradients(const Shape &shape, i64 head, const S *log_sum_exp, const S *dot, int first, int key) {
+    __device__ void gradients(const Shape &shape, i64 sequence, i64 head, const S *log_sum_exp, const S *dot, int first,
+                              int key) {
         constexpr int N = TILE<S>, R = N / SIDE;
+        const i64 rows = (sequence * shape.heads + head) * shape.length;
         S scores[R][R], dp[R][R], scale = S(1) / sqrt(S(shape.d));
         multiply(shape, queries, keys, scores);
         multiply(shape, dout, values, dp);
@@ -60,9 +61,9 @@ template <typename S> struct Tiles {
                 int r = threadIdx.x / SIDE + i * SIDE, c = threadIdx.x % SIDE + j * SIDE, query = first + r;
                 S probability = 0, gradient = 0;
                 if (sees(shape, query, query_starts[r], key + c, key_starts[c])) {
-                    S factor = dropped<S>(shape, head, query, query_starts[r], key + c);
-                    probability = exp(scores[i][j] * scale - log_sum_exp[head * shape.length + query]);
-                    gradient = probability * (dp[i][j] * factor - dot[head * shape.length + query]) * scale;
+                    S factor = dropped<S>(shape, sequence, head, query, query_starts[r], key + c);
+                    probability = exp(scores[i][j] * scale - log_sum_exp[rows + query]);
+                    gradient = probability * (dp[i][j] * factor - dot[rows + query]) * scale;
                     probability *= factor;
                 }
                 p[r * (N + 1) + c] = probability;
@@ -104,7 +105,7 @@ __device__ void attention_backward_keys(const T *dout, const T *qkv, const wide<
             load_tile(shape, dout + head * d, out_width, first, tiles.dout);
             load_starts<N>(shape, positions, first, -1, tiles.query_starts);
             __syncthreads();
-            tiles.gradients(shape, sequence * shape.heads + head, log_sum_exp, dot, first, key);
+            tiles.gradients(shape, sequence, head, log_sum_exp, dot, first, key);
             __syncthreads();
             dkeys.add(shape, tiles.ds, 1, N + 1, tiles.queries);
             dvalues.add(shape, tiles.p, 1, N + 1, tiles.dout);
@@ -145,7 +146,7 @@ __device__ void attention_backward_queries(const T *dout, const T *qkv, const wi
         load_tile(shape, values, width, key, tiles.values);
         load_starts<N>(shape, positions, key, -2, tiles.key_starts);
         __syncthreads();
-        tiles.gradients(shape, sequence * shape.heads + head, log_sum_exp, dot, first, key);
+        tiles.gradients(shape, sequence, head, log_sum_exp, dot, first, key);
         __syncthreads();
         dqueries.add(shape, tiles.ds, N + 1, 1, tiles.keys);
     }

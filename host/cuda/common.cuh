@@ -100,23 +100,26 @@ __device__ inline Random4 philox(u32 key0, u32 key1, u64 lane, u64 index) {
     return {{c0, c1, c2, c3}};
 }
 
-// A dropout mask: values of `host/src/ops/dropout.rs`. `micro_batch` is in device memory, so that a captured graph of
-// launches can be run again for another micro-batch; the site is *micro_batch * sites + site.
+// A dropout mask: values of `host/src/ops/dropout.rs`. `first_sequence` is in device memory, so that a captured graph of
+// launches can be run again for another micro-batch; the lane of a sequence of the batch is
+// (*first_sequence + sequence) * sites + site.
 struct Dropout {
     u32 key0, key1;
-    u64 site;
+    u64 first_lane, sites;
     u32 threshold;
     double keep;
-    // Factor of element `index`.
-    template <typename S> __device__ S factor(u64 index) const {
-        u32 random = philox(key0, key1, site, index / 4).value[index % 4];
+    __device__ u64 lane(u64 sequence) const { return first_lane + sequence * sites; }
+    // Factor of element `index` of a sequence.
+    template <typename S> __device__ S factor(u64 sequence, u64 index) const {
+        u32 random = philox(key0, key1, lane(sequence), index / 4).value[index % 4];
         return random < threshold ? S(0) : S(keep);
     }
 };
 
 // `key` is key1 << 32 | key0; `rate` in [0, 1).
-__device__ inline Dropout dropout_mask(u64 key, const u64 *micro_batch, u64 sites, u64 site, double rate) {
-    return {(u32)key, (u32)(key >> 32), *micro_batch * sites + site, (u32)(rate * 4294967296.0), 1.0 / (1.0 - rate)};
+__device__ inline Dropout dropout_mask(u64 key, const u64 *first_sequence, u64 sites, u64 site, double rate) {
+    u64 first_lane = *first_sequence * sites + site;
+    return {(u32)key, (u32)(key >> 32), first_lane, sites, (u32)(rate * 4294967296.0), 1.0 / (1.0 - rate)};
 }
 
 // N neighbouring elements, which one instruction moves as far as 16 bytes go.

@@ -285,14 +285,34 @@ template <typename T> __device__ inline double sum_of(const T *x, i64 n) {
     return sum_over_block(sum);
 }
 
+// First row of a sequence, or the number of rows behind the last one: `group` [rows] holds the sequence of each row and
+// never falls.
+__device__ inline i64 first_row(const u32 *group, i64 rows, i64 sequence) {
+    i64 low = 0, high = rows;
+    while (low < high) {
+        i64 middle = (low + high) / 2;
+        if ((i64)group[middle] < sequence) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
 // Sum over the rows of each sequence: a warp takes one after the other.
-__device__ inline void sums_of_sequences(const S *x, i64 sequences, i64 rows_per_sequence, double *out) {
+__device__ inline void sums_of_sequences(const S *x, i64 sequences, const u32 *group, i64 rows, double *out) {
     int lane = threadIdx.x % 32;
     for (i64 sequence = threadIdx.x / 32; sequence < sequences; sequence += blockDim.x / 32) {
         double sum = 0;
-        for (i64 i = lane; i < rows_per_sequence; i += 32) sum += (double)x[sequence * rows_per_sequence + i];
+        const i64 end = first_row(group, rows, sequence + 1);
+        for (i64 i = first_row(group, rows, sequence) + lane; i < end; i += 32) sum += (double)x[i];
         for (int distance = 16; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
         if (lane == 0) out[sequence] = sum;
     }
+    __syncthreads();
+}
+
+// Number of rows of each sequence.
+__device__ inline void sizes_of_sequences(i64 sequences, const u32 *group, i64 rows, double *out) {
+    for (i64 i = threadIdx.x; i < sequences; i += blockDim.x)
+        out[i] = (double)(first_row(group, rows, i + 1) - first_row(group, rows, i));
     __syncthreads();
 }

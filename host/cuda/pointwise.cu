@@ -151,16 +151,19 @@ template <typename T> __device__ void swiglu_backward(const T *x, const T *dy, T
 FOR_ACTIVATIONS(K)
 #undef K
 
-// out = x times the mask's factors, four of which come from one block of random numbers. `out` may be x. Both [n].
-template <typename In, typename Out> __device__ void dropout(const In *x, Out *out, i64 n, Dropout mask) {
+// out = x times the mask's factors, four of which come from one block of random numbers. `out` may be x. Both [n], of
+// which `per_sequence` elements each belong to a sequence.
+template <typename In, typename Out>
+__device__ void dropout(const In *x, Out *out, i64 n, i64 per_sequence, Dropout mask) {
     typedef wide<In> S;
     constexpr int N = largest(4, 16 / largest(sizeof(In), sizeof(Out)));
-    i64 packs = aligned(x, out) ? n / N : 0;
+    i64 packs = aligned(x, out) && per_sequence % N == 0 ? n / N : 0;
     auto pack = [=](i64 i, Pack<In, N> x) {
         Pack<Out, N> out;
+        const u64 sequence = (u64)(i * N) / per_sequence, first = (u64)(i * N) % per_sequence;
 #pragma unroll
         for (int k = 0; k < N; k += 4) {
-            Random4 random = philox(mask.key0, mask.key1, mask.site, (i * N + k) / 4);
+            Random4 random = philox(mask.key0, mask.key1, mask.lane(sequence), (first + k) / 4);
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 S factor = random.value[j] < mask.threshold ? S(0) : S(mask.keep);
@@ -171,16 +174,17 @@ template <typename In, typename Out> __device__ void dropout(const In *x, Out *o
     };
     map_packs<N>(packs, pack, out, x);
     for (i64 i = N * packs + thread_index(); i < n; i += thread_count())
-        out[i] = narrow<Out>(widen(x[i]) * mask.factor<S>(i));
+        out[i] = narrow<Out>(widen(x[i]) * mask.factor<S>(i / per_sequence, i % per_sequence));
 }
 #define K(T, suffix) \
-    KERNEL(dropout_##suffix, (T *x, i64 n, u64 key, const u64 *micro_batch, u64 sites, u64 site, double rate), \
-           dropout(x, x, n, dropout_mask(key, micro_batch, sites, site, rate)))
+    KERNEL(dropout_##suffix, (T *x, i64 n, i64 per_sequence, u64 key, const u64 *first_sequence, u64 sites, u64 site, double rate), \
+           dropout(x, x, n, per_sequence, dropout_mask(key, first_sequence, sites, site, rate)))
 FOR_ACTIVATIONS(K)
 #undef K
 KERNEL(dropout_cast_f32_bf16, \
-       (const float *x, bf16 *out, i64 n, u64 key, const u64 *micro_batch, u64 sites, u64 site, double rate), \
-       dropout(x, out, n, dropout_mask(key, micro_batch, sites, site, rate)))
+       (const float *x, bf16 *out, i64 n, i64 per_sequence, u64 key, const u64 *first_sequence, u64 sites, u64 site, \
+        double rate), \
+       dropout(x, out, n, per_sequence, dropout_mask(key, first_sequence, sites, site, rate)))
 
 // out = residual + bias, what a product in f64 is added to; either may be null. bias [columns], the others
 // [rows, columns].

@@ -5,10 +5,10 @@ use std::fmt::{self, Display};
 use std::path::Path;
 use trainyard_plugin::{ErrorKind, PluginError};
 
-/// What went wrong, sorted by who can mend it.
+/// What went wrong, sorted by who can fix it. The functions below make a line of what a library says in several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The command line or the config is wrong.
+    /// The command line or the config is wrong. Of a config one line per problem.
     Usage(String),
     /// A plugin is at fault.
     Plugin(String),
@@ -22,22 +22,22 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// The command line or the config is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(message.into())
+        Self::Usage(one_line(message.into()))
     }
 
     /// A plugin is at fault.
     pub fn plugin(message: impl Into<String>) -> Self {
-        Self::Plugin(message.into())
+        Self::Plugin(one_line(message.into()))
     }
 
     /// Everything else.
     pub fn run(message: impl Into<String>) -> Self {
-        Self::Run(message.into())
+        Self::Run(one_line(message.into()))
     }
 
     /// A file operation failed: `path: cannot verb: reason`.
     pub fn io(path: &Path, verb: &str, error: &std::io::Error) -> Self {
-        Self::Run(format!("{}: cannot {verb}: {error}", path.display()))
+        Self::run(format!("{}: cannot {verb}: {error}", path.display()))
     }
 
     /// The same error with `context: ` in front.
@@ -68,6 +68,14 @@ impl Error {
     }
 }
 
+/// The lines of `message` one behind the other, without indentation and empty ones.
+pub(crate) fn one_line(message: String) -> String {
+    if !message.contains(['\n', '\r']) {
+        return message;
+    }
+    message.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Usage(message) | Self::Plugin(message) | Self::Run(message)) = self;
@@ -81,14 +89,39 @@ impl std::error::Error for Error {}
 impl From<PluginError> for Error {
     fn from(error: PluginError) -> Self {
         match error.kind {
-            ErrorKind::Config => Self::Usage(error.message),
-            _ => Self::Plugin(error.message),
+            ErrorKind::Config => Self::usage(error.message),
+            _ => Self::plugin(error.message),
         }
     }
 }
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Self::Run(format!("tensor operation failed: {error}"))
+        Self::run(format!("tensor operation failed: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line() {
+        let said = "cannot be parsed\r\n\nCaused by:\n    0: at offset 7\n    1: wrong magic\n";
+        let expected = "cannot be parsed Caused by: 0: at offset 7 1: wrong magic";
+        let io = std::io::Error::other(said);
+        for error in [
+            Error::usage(said),
+            Error::plugin(said),
+            Error::run(said),
+            PluginError::config(said).into(),
+            PluginError::internal(said).into(),
+            candle_core::Error::Msg(said.into()).into(),
+            Error::io(Path::new("a"), "read", &io),
+        ] {
+            let text = error.context("model.bin").to_string();
+            assert!(text.starts_with("model.bin: ") && text.ends_with(expected), "{text:?}");
+            assert!(!text.contains(['\n', '\r']), "{text:?}");
+        }
     }
 }

@@ -271,7 +271,7 @@ static inline trainyard_status trainyard_unknown(
 }
 
 /* A graph being built, of up to TRAINYARD_NODES nodes. Set it to zero, add nodes with `trainyard_op`, deliver it with
- * `trainyard_mean`. The ops are those of op set 1. */
+ * `trainyard_mean`. The ops are those of op set 1. Nodes are numbers, which mean nothing in another graph. */
 enum { TRAINYARD_NODES = 128, TRAINYARD_OUTPUTS = 8, TRAINYARD_OP_SET = 1 };
 typedef struct {
     size_t n, n_logged;
@@ -334,7 +334,8 @@ static inline void trainyard_output_mean(trainyard_graph *graph, size_t index, c
     output->weight = trainyard_op1(graph, "sum_rows", weight);
 }
 
-/* Logs the mean of `x` over the rows that count as `name`, beside the loss. */
+/* Logs the mean of `x` over the rows that count as `name`, beside the loss. It comes before `trainyard_mean`, which
+ * delivers the graph with all that is logged. */
 static inline void trainyard_log_mean(trainyard_graph *graph, const char *name, uint32_t x) {
     trainyard_output_mean(graph, ++graph->n_logged, name, x);
 }

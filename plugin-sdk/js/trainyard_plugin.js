@@ -129,27 +129,41 @@ export class Graph {
   }
   // Any op of the table. The same op of the same inputs is one node.
   op(op, inputs = [], attributes = []) {
-    const ids = inputs.map((x) => (x instanceof Node ? x : this.constant(x)).id);
+    const ids = inputs.map((x) => (x instanceof Node ? this.own(x) : this.constant(x).id));
     const node = { op, inputs: ids, attributes };
     let id = this.nodes.findIndex((known) => JSON.stringify(known) === JSON.stringify(node));
     if (id < 0) id = this.nodes.push(node) - 1;
     return new Node(this, id);
   }
+  // The number of a node of this graph; in another one it would name another node.
+  own(x) {
+    if (x.graph === this) return x.id;
+    throw new PluginError(`${authorLine()}an expression of another Graph; use one Graph for a formula`, "internal");
+  }
   // The value is the mean of x (one value per row) over the rows that count.
   mean(x) {
+    this.own(x);
     const weight = this.input("weight");
     return this.ratio(x.mul(weight).sum_rows(), weight.sum_rows());
   }
   // The value is sum / weight, both scalars; the host divides after adding up all micro-batches.
   ratio(sum, weight) {
-    this.outputs.unshift({ name: "loss", sum: sum.id, weight: weight.id });
+    this.outputs.unshift({ name: "loss", sum: this.own(sum), weight: this.own(weight) });
     return this;
   }
   // Logs the mean of x over the rows that count as name, beside the loss.
   log_mean(name, x) {
+    this.own(x);
     const weight = this.input("weight");
     this.outputs.push({ name, sum: x.mul(weight).sum_rows().id, weight: weight.sum_rows().id });
   }
+}
+
+// File and line of the nearest caller outside of this module, where the engine says.
+function authorLine() {
+  const frames = String(new Error().stack ?? "").match(/[^\s()]+\.js:\d+/g) ?? [];
+  const frame = frames.find((frame) => !frame.includes("trainyard_plugin.js"));
+  return frame ? `${frame}: ` : "";
 }
 
 // A node of a graph. Its methods are the ops.

@@ -5,6 +5,7 @@ a dict of all settings in plugin.toml, types checked and defaults filled in. Eve
 component, so that a plugin is tested like any module.
 """
 
+import sys
 from dataclasses import dataclass, field
 from typing import List, Optional, Tuple
 
@@ -151,11 +152,17 @@ class Graph:
 
     def op(self, name: str, inputs=(), attributes=()) -> "Node":
         """Any op of the table. The same op of the same inputs is one node."""
-        inputs = [x.id if isinstance(x, Node) else self.constant(x).id for x in inputs]
+        inputs = [self._own(x) if isinstance(x, Node) else self.constant(x).id for x in inputs]
         node = (name, inputs, [float(a) for a in attributes])
         if node not in self.nodes:
             self.nodes.append(node)
         return Node(self, self.nodes.index(node))
+
+    def _own(self, x: "Node") -> int:
+        """The number of a node of this graph; in another one it would name another node."""
+        if x.graph is not self:
+            raise PluginError(_author_line() + "an expression of another Graph; use one Graph for a formula", "internal")
+        return x.id
 
     def mean(self, x: "Node") -> "Graph":
         """The value is the mean of x (one value per row) over the rows that count."""
@@ -164,13 +171,21 @@ class Graph:
 
     def ratio(self, total: "Node", weight: "Node") -> "Graph":
         """The value is total / weight, both scalars; the host divides after adding up all micro-batches."""
-        self.outputs.insert(0, ("loss", total.id, weight.id))
+        self.outputs.insert(0, ("loss", self._own(total), self._own(weight)))
         return self
 
     def log_mean(self, name: str, x: "Node") -> None:
         """Logs the mean of x over the rows that count as name, beside the loss."""
         weight = self.input("weight")
-        self.outputs.append((name, (x * weight).sum_rows().id, weight.sum_rows().id))
+        self.outputs.append((name, self._own((x * weight).sum_rows()), weight.sum_rows().id))
+
+
+def _author_line() -> str:
+    """File and line of the nearest caller outside of this module."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}: "
 
 
 class Node:

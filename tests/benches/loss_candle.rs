@@ -124,8 +124,9 @@ impl Operands {
             weight: &ones,
             target_bytes: &ones,
             position: &position,
-            rows_per_sequence: ROWS,
+            group: &[0; ROWS],
             step: 0,
+            others: &[],
         };
         // The program's gradient is that of the sum over rows.
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dhead, scale: 1.0 / ROWS as f32 };

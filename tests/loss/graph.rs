@@ -18,13 +18,13 @@ pub struct Case {
     pub rows: usize,
     pub width: usize,
     pub vocab: usize,
-    pub rows_per_sequence: usize,
     pub hidden: Vec<f64>,
     pub head: Vec<f64>,
     pub target: Vec<u32>,
     pub weight: Vec<f32>,
     pub target_bytes: Vec<f32>,
     pub position: Vec<u32>,
+    pub group: Vec<u32>,
 }
 
 /// Outputs and gradients of one run.
@@ -48,14 +48,23 @@ impl Case {
             rows,
             width,
             vocab,
-            rows_per_sequence,
             hidden: hidden.normals(rows * width).collect(),
             head: head.normals(vocab * width).map(|x| x * 0.7).collect(),
             target: (0..rows).map(|i| (uniform("target", i) * vocab as f64) as u32).collect(),
             weight: (0..rows).map(|i| if uniform("weight", i) < 0.2 { 0.0 } else { 1.0 }).collect(),
             target_bytes: (0..rows).map(|i| (uniform("bytes", i) * 6.0).floor() as f32).collect(),
             position: (0..rows).map(|i| (i % rows_per_sequence) as u32).collect(),
+            group: (0..rows).map(|i| (i / rows_per_sequence) as u32).collect(),
         }
+    }
+
+    /// The same with groups of these many rows.
+    pub fn in_groups_of(mut self, lengths: &[usize]) -> Self {
+        assert_eq!(lengths.iter().sum::<usize>(), self.rows);
+        let groups = || lengths.iter().enumerate();
+        self.group = groups().flat_map(|(group, &n)| vec![group as u32; n]).collect();
+        self.position = groups().flat_map(|(_, &n)| 0..n as u32).collect();
+        self
     }
 
     pub fn batch(&self) -> LossBatch<'_> {
@@ -64,8 +73,9 @@ impl Case {
             weight: &self.weight,
             target_bytes: &self.target_bytes,
             position: &self.position,
-            rows_per_sequence: self.rows_per_sequence,
+            group: &self.group,
             step: STEP,
+            others: &[],
         }
     }
 
@@ -112,8 +122,9 @@ impl Case {
             weight: self.weight.clone(),
             target_bytes: self.target_bytes.clone(),
             position: self.position.clone(),
-            sequences: self.rows.checked_div(self.rows_per_sequence).unwrap_or(0),
-            context: self.rows_per_sequence,
+            group: self.group.clone(),
+            sequences: 1,
+            context: self.rows,
             next: Position::default(),
         };
         program.check(&batch, self.vocab)?;
@@ -173,18 +184,19 @@ impl Case {
         }
     }
 
+    /// `[groups, rows]`: 1 where the row is of the group.
+    fn membership(&self) -> Result<Tensor> {
+        let n = self.group.iter().max().map_or(0, |last| last + 1);
+        let row = |group: u32| self.group.iter().map(move |&other| f64::from(u8::from(other == group)));
+        Tensor::from_vec((0..n).flat_map(row).collect(), (n as usize, self.rows), &Device::Cpu)
+    }
+
     fn operation(&self, name: &str, inputs: &[&Tensor], a: &[f64]) -> Result<Tensor> {
         match (name, inputs) {
             ("constant", []) => constant(a[0]),
             ("sum_rows" | "sum_sequences", [x]) => x.sum_keepdim(0),
-            ("sum_sequence", [x]) => {
-                let sequences = self.rows / self.rows_per_sequence;
-                x.reshape((sequences, self.rows_per_sequence))?.sum_keepdim(1)
-            }
-            ("expand_sequence", [x]) => {
-                let sequences = self.rows / self.rows_per_sequence;
-                x.broadcast_as((sequences, self.rows_per_sequence))?.contiguous()?.reshape((self.rows, 1))
-            }
+            ("sum_sequence", [x]) => self.membership()?.matmul(x),
+            ("expand_sequence", [x]) => self.membership()?.t()?.contiguous()?.matmul(x),
             (_, &[x]) => one_input(name, x, a),
             ("gather", &[x, index]) => x.gather(&index.to_dtype(DType::U32)?, 1),
             ("index_equal", &[x, y]) => x.eq(y)?.to_dtype(DType::F64),

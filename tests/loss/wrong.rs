@@ -93,8 +93,11 @@ fn wrong_batches() {
     if device::is_cpu() {
         fails(|case| case.hidden.truncate(7), "hidden has 7 elements, expected 60");
     }
-    fails(|case| case.rows_per_sequence = 5, "12 rows are no whole number of sequences of 5 rows");
-    fails(|case| case.rows_per_sequence = 0, "12 rows are no whole number of sequences of 0 rows");
+    let apart = "expected groups 0, 1, … whose rows stand together";
+    fails(|case| case.group[0] = 1, &format!("row 0 is of group 1, {apart}"));
+    fails(|case| case.group[11] = 4, &format!("row 11 is of group 4, {apart}"));
+    fails(|case| case.group[11] = 0, &format!("row 11 is of group 0, {apart}"));
+    fails(|case| case.group.truncate(11), "group has 11 elements, expected 12");
 }
 
 #[test]

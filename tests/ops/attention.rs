@@ -119,7 +119,7 @@ fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
 fn dropout_gradient(shape: Shape, documents: [u32; 2]) -> Outcome {
     let positions: Vec<u32> = [documents, documents].concat().into_iter().flat_map(|length| 0..length).collect();
     let (rows, width, qkv_width) = (2 * shape.length, shape.out_width(), shape.qkv_width());
-    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 1, sites: 4, site: 1, rate: 0.3 };
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), first_sequence: 1, sites: 4, site: 1, rate: 0.3 };
     let dout = random("dout", &[rows, width], DType::F64);
     let (positions, dout_on) = (column(&positions), on(&dout));
     let value = |qkv: &Tensor| -> Result<(f64, ops::Tensor, ops::Tensor), Box<dyn std::error::Error>> {

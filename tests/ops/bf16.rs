@@ -142,12 +142,12 @@ fn activations_and_branches() -> Outcome {
     assert_close("sum", &sum, &(&dy + out.to_cpu()?.to_dtype(DType::F64)?)?, SUMMED_IN_F32);
     add::copy(&stream, &out)?;
     assert_eq!(values(&out), values(&stream), "these numbers need no rounding");
-    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 2, sites: 4, site: 1, rate: 0.25 };
-    dropout::apply_to(&engine(), &stream, &out, &mask)?;
-    dropout::apply(&engine(), &stream, &mask)?;
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), first_sequence: 2, sites: 4, site: 1, rate: 0.25 };
+    dropout::apply_to(&engine(), &stream, &out, 1, &mask)?;
+    dropout::apply(&engine(), &stream, 1, &mask)?;
     assert_close("dropout", &out, &stream.to_cpu()?, ROUNDED_ONCE);
     let on_cpu: ops::Tensor = dy.to_dtype(DType::F32)?.force_contiguous()?.into();
-    dropout::apply(&Engine::new(Precision::F32), &on_cpu, &mask)?;
+    dropout::apply(&Engine::new(Precision::F32), &on_cpu, 1, &mask)?;
     assert_eq!(values(&stream), values(&on_cpu), "the CPU has another mask");
     Ok(())
 }

@@ -103,13 +103,38 @@ fn embedding_equals_its_reference() -> Outcome {
     Ok(())
 }
 
+/// Six sequences of 35 elements at once, and the same in batches of 2 and 4.
+#[test]
+fn the_mask_of_a_sequence_does_not_depend_on_its_batch() -> Outcome {
+    let mask = |first_sequence| dropout::Mask {
+        stream: Stream::new(3, "dropout"),
+        first_sequence,
+        sites: 4,
+        site: 1,
+        rate: 0.25,
+    };
+    for length in [35, 64] {
+        let masked = |sequences: usize, first: u64| -> Result<Vec<f64>, Box<dyn std::error::Error>> {
+            let x = on(&Tensor::ones(sequences * length, DType::F32, &Device::Cpu)?.force_contiguous()?);
+            dropout::apply(&engine(), &x, sequences, &mask(first))?;
+            Ok(values(&x))
+        };
+        let whole = masked(6, 5)?;
+        assert_eq!(whole, [masked(2, 5)?, masked(4, 7)?].concat());
+        let sequences: std::collections::BTreeSet<String> =
+            whole.chunks(length).map(|values| format!("{values:?}")).collect();
+        assert_eq!(sequences.len(), 6, "sequences share a mask");
+    }
+    Ok(())
+}
+
 #[test]
 fn dropout_keeps_the_mean_and_repeats_its_mask() -> Outcome {
-    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), micro_batch: 0, sites: 4, site: 1, rate: 0.25 };
+    let mask = dropout::Mask { stream: Stream::new(3, "dropout"), first_sequence: 0, sites: 4, site: 1, rate: 0.25 };
     let ones = Tensor::ones(100_003, DType::F32, &Device::Cpu)?.force_contiguous()?;
     let (x, again) = (on(&ones), on(&ones));
-    dropout::apply(&engine(), &x, &mask)?;
-    dropout::apply(&engine(), &again, &mask)?;
+    dropout::apply(&engine(), &x, 1, &mask)?;
+    dropout::apply(&engine(), &again, 1, &mask)?;
     let values = values(&x);
     assert_eq!(values, again.to_vec()?);
     let zeros = values.iter().filter(|&&x| x == 0.0).count() as f64 / values.len() as f64;

@@ -80,6 +80,7 @@ struct Case<T> {
     ones: Vec<f32>,
     /// `[rows]`
     position: Vec<u32>,
+    group: Vec<u32>,
     /// `[CHUNK, vocab]`
     logits: Vec<T>,
     /// `[rows, width]`
@@ -107,6 +108,7 @@ impl<T: Float> Case<T> {
             target: (0..rows as u64).map(|row| (targets.uniform(row) * vocab as f64) as u32).collect(),
             ones: vec![1.0; rows],
             position: (0..rows as u32).collect(),
+            group: vec![0; rows],
             logits: vec![T::ZERO; CHUNK.min(rows) * vocab],
             dhidden: vec![T::ZERO; rows * width],
             dweight: vec![T::ZERO; vocab * width],
@@ -139,8 +141,9 @@ impl<T: Float> Case<T> {
             weight: &self.ones,
             target_bytes: &self.ones,
             position: &self.position,
-            rows_per_sequence: rows,
+            group: &self.group,
             step: 0,
+            others: &[],
         };
         let gradient = HeadGradient { hidden: &mut self.dhidden, weight: &mut self.dweight, scale: T::ONE };
         let ratios = program.run(&self.engine, &head, &batch, self.backward.then_some(gradient))?;

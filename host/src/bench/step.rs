@@ -66,6 +66,7 @@ fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Batch {
         weight: vec![1.0; n],
         target_bytes: vec![1.0; n],
         position: (0..n).map(|i| (i % context) as u32).collect(),
+        group: (0..n).map(|i| (i / context) as u32).collect(),
         sequences,
         context,
         next: Position::default(),

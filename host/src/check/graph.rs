@@ -2,11 +2,12 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
-use crate::loss::{Head, HeadGradient, LossBatch, Program, Ratio};
-use crate::ops::{Engine, Float, Precision};
+use crate::loss::{Head, HeadGradient, Probe, Program, Ratio, fault_of_weights};
+use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;
 use crate::train::AVAILABLE_INPUTS;
 use std::time::Instant;
+use trainyard_plugin::graph::ops;
 use trainyard_plugin::{Graph, Kind};
 
 /// Sequences, rows of each, vocabulary.
@@ -22,7 +23,7 @@ const SPEED_SHAPE: [usize; 3] = [4, 64, 8192];
 
 pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     let describe_here = describe(subject.plugin).and_then(|graph| {
-        let program = Program::compile(&[&graph], AVAILABLE_INPUTS)?;
+        let program = Program::compile(&[&graph], &every_input())?;
         Ok((graph, program))
     });
     let (graph, program) = match describe_here {
@@ -34,14 +35,13 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     report.add("describe", Ok(format!("{n_nodes} nodes, {n_outputs} outputs: {formula}")));
     report.add("deterministic", deterministic(subject, &graph));
     report.add("threads", subject.same_on_threads(describe));
+    inputs(report, &graph);
     report.add("finite", finite(subject, &program));
     report.add("padding", padding(subject, &program));
     report.add("adds-up", adds_up(subject, &program));
+    report.add("weight", weight(subject, &program));
     if subject.plugin.identity().kind == Kind::Loss {
-        match graph.nodes.iter().any(|node| node.op == "stop_gradient") {
-            true => report.skip("gradient", "it stops gradients, so that they are not slopes by intention"),
-            false => report.add("gradient", gradient(subject, &program)),
-        }
+        report.add("gradient", gradient(subject, &graph, &program));
     }
     report.add("speed", speed(subject, &program));
     subject.same_in_other_form(report, describe);
@@ -63,88 +63,25 @@ fn deterministic(subject: &Subject<'_>, graph: &Graph) -> Found<String> {
     Ok("two instances describe one graph".into())
 }
 
-/// A batch whose logits are given: the hidden states are the logits, and the output layer is the unit matrix.
-#[derive(Clone)]
-struct Case {
-    sequences: usize,
-    vocab: usize,
-    /// `[rows, vocab]`
-    logits: Vec<f64>,
-    /// `[rows]`
-    target: Vec<u32>,
-    /// `[rows]`
-    weight: Vec<f32>,
-    /// `[rows]`
-    target_bytes: Vec<f32>,
-    /// `[rows]`
-    position: Vec<u32>,
+fn every_input() -> Vec<&'static str> {
+    ops::OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect()
 }
 
-impl Case {
-    /// Logits of about `scale`; the last row of each sequence is padding, where there are several.
-    fn new(seed: u64, case: usize, [sequences, length, vocab]: [usize; 3], scale: f64) -> Self {
-        let mut dice = Dice::new(seed, case);
-        let rows = sequences * length;
-        let is_padding = |row: usize| length > 1 && row % length == length - 1;
-        Self {
-            sequences,
-            vocab,
-            logits: (0..rows * vocab).map(|_| scale * 4.0 * (dice.uniform() - 0.5)).collect(),
-            target: (0..rows).map(|_| dice.below(vocab) as u32).collect(),
-            weight: (0..rows).map(|row| if is_padding(row) { 0.0 } else { 1.0 }).collect(),
-            target_bytes: (0..rows).map(|_| (1 + dice.below(9)) as f32).collect(),
-            position: (0..rows).map(|row| (row % length) as u32).collect(),
-        }
-    }
-
-    fn rows(&self) -> usize {
-        self.target.len()
-    }
-
-    /// The outputs, and the gradient of the first sum by the logits (`[rows, vocab]`) if it is asked for.
-    fn run<T: Float>(&self, program: &Program, with_gradient: bool) -> Found<(Vec<Ratio>, Vec<f64>)> {
-        let (rows, vocab) = (self.rows(), self.vocab);
-        let hidden: Vec<T> = self.logits.iter().map(|&x| T::of(x)).collect();
-        let mut unit = vec![T::ZERO; vocab * vocab];
-        unit.iter_mut().step_by(vocab + 1).for_each(|x| *x = T::ONE);
-        let head = Head { hidden: &hidden, weight: &unit, rows, width: vocab, vocab };
-        let (mut dlogits, mut dunit) = (vec![T::ZERO; rows * vocab], vec![T::ZERO; vocab * vocab]);
-        let gradient = HeadGradient { hidden: &mut dlogits, weight: &mut dunit, scale: T::ONE };
-        let engine = Engine::new(Precision::F64);
-        let ratios = program.run(&engine, &head, &self.batch(), with_gradient.then_some(gradient))?;
-        Ok((ratios, dlogits.iter().map(|x| x.f64()).collect()))
-    }
-
-    fn batch(&self) -> LossBatch<'_> {
-        LossBatch {
-            target: &self.target,
-            weight: &self.weight,
-            target_bytes: &self.target_bytes,
-            position: &self.position,
-            rows_per_sequence: self.rows() / self.sequences,
-            step: 3,
-        }
-    }
-
-    /// Its sequences `first..first + n`.
-    fn part(&self, first: usize, n: usize) -> Self {
-        let length = self.rows() / self.sequences;
-        let rows = first * length..(first + n) * length;
-        Self {
-            sequences: n,
-            vocab: self.vocab,
-            logits: self.logits[rows.start * self.vocab..rows.end * self.vocab].to_vec(),
-            target: self.target[rows.clone()].to_vec(),
-            weight: self.weight[rows.clone()].to_vec(),
-            target_bytes: self.target_bytes[rows.clone()].to_vec(),
-            position: self.position[rows].to_vec(),
+/// Names what a run does not supply; the other checks feed random numbers.
+fn inputs(report: &mut CheckReport, graph: &Graph) {
+    let missing = |name: &&str| name.starts_with("input.") && !AVAILABLE_INPUTS.contains(name);
+    let missing: Vec<_> = graph.nodes.iter().map(|node| node.op.as_str()).filter(missing).collect();
+    match missing.is_empty() {
+        true => report.add("inputs", Ok("every input that it asks for is in the batches of a run".into())),
+        false => {
+            report.skip("inputs", &format!("no run supplies {} yet: tried with random numbers", missing.join(", ")))
         }
     }
 }
 
-fn cases(subject: &Subject<'_>, scale: f64) -> impl Iterator<Item = Case> {
+fn cases(subject: &Subject<'_>, scale: f64) -> impl Iterator<Item = Probe> {
     let seed = subject.options.seed;
-    SHAPES.into_iter().enumerate().map(move |(i, shape)| Case::new(seed, i, shape, scale))
+    SHAPES.into_iter().enumerate().map(move |(i, shape)| Probe::new(seed, i, shape, scale))
 }
 
 /// Small logits, large ones, and equal ones make finite numbers.
@@ -190,9 +127,9 @@ fn padding(subject: &Subject<'_>, program: &Program) -> Found<String> {
 
 /// Sum and weight of a batch are those of its parts, added: gradient accumulation and evaluation rely on it.
 fn adds_up(subject: &Subject<'_>, program: &Program) -> Found<String> {
-    for case in cases(subject, 1.0).filter(|case| case.sequences > 1) {
+    for case in cases(subject, 1.0).filter(|case| case.windows > 1) {
         let whole = case.run::<f64>(program, false)?.0;
-        let (left, right) = (case.part(0, 1), case.part(1, case.sequences - 1));
+        let (left, right) = (case.part(0, 1), case.part(1, case.windows - 1));
         let (left, right) = (left.run::<f64>(program, false)?.0, right.run::<f64>(program, false)?.0);
         for (i, name) in program.outputs().iter().enumerate() {
             let (sum, weight) = (left[i].sum + right[i].sum, left[i].weight + right[i].weight);
@@ -212,8 +149,18 @@ fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
 }
 
-/// Gradients equal central differences of the loss, in f64.
-fn gradient(subject: &Subject<'_>, program: &Program) -> Found<String> {
+/// Weights are 0 or more; that of a loss depends on the batch alone.
+fn weight(subject: &Subject<'_>, program: &Program) -> Found<String> {
+    let is_loss = subject.plugin.identity().kind == Kind::Loss;
+    match fault_of_weights(program, is_loss)? {
+        Some(fault) => Err(Defect(fault)),
+        None => Ok(if is_loss { "0 or more, and the same for all logits" } else { "0 or more" }.into()),
+    }
+}
+
+/// Gradients equal central differences of the loss, in f64; what stands under `stop_gradient` is held.
+fn gradient(subject: &Subject<'_>, graph: &Graph, program: &Program) -> Found<String> {
+    let held = Program::compile_held(graph, &every_input())?;
     let (mut worst, mut n_compared) = (0.0_f64, 0);
     let mut any = false;
     for (i, case) in cases(subject, 1.0).enumerate() {
@@ -226,7 +173,7 @@ fn gradient(subject: &Subject<'_>, program: &Program) -> Found<String> {
             let value = |shift: f64| -> Found<f64> {
                 let mut moved = case.clone();
                 moved.logits[at] += shift;
-                Ok(moved.run::<f64>(program, false)?.0[0].sum)
+                Ok(moved.run::<f64>(&held, false)?.0[0].sum)
             };
             let slope = (value(SHIFT)? - value(-SHIFT)?) / (2.0 * SHIFT);
             let far = (slope - gradient[at]).abs() / scale;
@@ -251,7 +198,11 @@ fn gradient(subject: &Subject<'_>, program: &Program) -> Found<String> {
 fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
     let [sequences, length, vocab] = SPEED_SHAPE;
     let (rows, width) = (sequences * length, 16);
-    let case = Case::new(subject.options.seed, 0, [sequences, length, width], 1.0);
+    let case = Probe::new(subject.options.seed, 0, [sequences, length, width], 1.0);
+    // Vocabulary-wide inputs are as wide as the logits will be.
+    let wide = vec![0.5; rows * vocab];
+    let mut others = case.others();
+    others.iter_mut().filter(|other| other.values.len() > rows).for_each(|other| other.values = &wide);
     let hidden: Vec<f32> = case.logits.iter().map(|&x| x as f32).collect();
     let mut dice = Dice::new(subject.options.seed, 1);
     let weight: Vec<f32> = (0..vocab * width).map(|_| dice.uniform() as f32 - 0.5).collect();
@@ -264,7 +215,7 @@ fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
         program.run(
             &engine,
             &head,
-            &case.batch(),
+            &case.batch(&others),
             (subject.plugin.identity().kind == Kind::Loss).then_some(gradient),
         )?;
         Ok(begun.elapsed().as_secs_f64())

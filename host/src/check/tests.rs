@@ -135,6 +135,8 @@ impl Loss for Outlaw {
             "deterministic" => g.mean(-logp * (1.0 + SHARED.fetch_add(1, SeqCst) as f64)),
             "finite" => g.mean(g.logits().square().sum_vocab().log() - logp),
             "padding" => g.ratio((-logp).sum_rows(), g.weight().sum_rows()),
+            "negative" => g.ratio((-logp * g.weight()).sum_rows(), -g.weight().sum_rows()),
+            "weight" => g.ratio((-logp * g.weight()).sum_rows(), (logp.exp() * g.weight()).sum_rows()),
             "adds-up" => g.ratio((-logp * g.weight()).sum_rows().square(), g.weight().sum_rows()),
             "gradient" => g.mean(g.weight()),
             _ => g.mean(-logp),
@@ -258,6 +260,8 @@ fn losses() {
             ("finite", &["finite"]),
             ("padding", &["padding"]),
             ("adds-up", &["adds-up"]),
+            ("negative", &["weight"]),
+            ("weight", &["weight"]),
             ("gradient", &["gradient"]),
         ],
     );

@@ -107,5 +107,6 @@ fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<Stri
         }
     };
     let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    Ok(Program::compile(&[&graph], &inputs)?.explain())
+    let program = Program::compile(&[&graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
+    Ok(program.explain())
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a config: collected, so that one look at the output mends everything.
 
+use crate::error::one_line;
 use crate::{Error, Result};
 use std::cell::RefCell;
 use std::path::Path;
@@ -43,8 +44,9 @@ impl<'a> Problems<'a> {
     pub fn check(&self) -> Result<()> {
         let mut found = self.found.borrow().clone();
         found.sort();
-        let lines: Vec<_> = found.iter().map(|(at, message)| format!("{}: {message}", self.place(*at))).collect();
-        if lines.is_empty() { Ok(()) } else { Err(Error::usage(lines.join("\n"))) }
+        let lines: Vec<_> =
+            found.iter().map(|(at, message)| one_line(format!("{}: {message}", self.place(*at)))).collect();
+        if lines.is_empty() { Ok(()) } else { Err(Error::Usage(lines.join("\n"))) }
     }
 
     /// `file`, `file:line:column` or `--set key=value`. Columns count characters, from 1.

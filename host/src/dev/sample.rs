@@ -18,8 +18,8 @@ pub fn run(config: &PluginConfig, kinds: &[Kind], documents: &[String]) -> Resul
         Kind::Filter => filter(plugin.filter()?.as_mut(), &texts),
         Kind::Tokenizer => tokenizer(plugin.tokenizer()?.as_mut(), &texts),
         Kind::TextMetric => text_metric(plugin.text_metric()?.as_mut(), &texts),
-        Kind::Loss => formula(&plugin.loss()?.describe()?),
-        Kind::Metric => formula(&plugin.metric()?.describe()?),
+        Kind::Loss => formula(&plugin, &plugin.loss()?.describe()?),
+        Kind::Metric => formula(&plugin, &plugin.metric()?.describe()?),
     }
 }
 
@@ -78,9 +78,10 @@ fn text_metric(metric: &mut dyn TextMetric, texts: &[&str]) -> Result<Vec<String
 }
 
 /// The formula, without the program that computes it.
-fn formula(graph: &Graph) -> Result<Vec<String>> {
+fn formula(plugin: &Plugin, graph: &Graph) -> Result<Vec<String>> {
     let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    let explained = Program::compile(&[graph], &inputs)?.explain();
+    let program = Program::compile(&[graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
+    let explained = program.explain();
     Ok(explained.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 

@@ -108,7 +108,7 @@ pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<EvalSummary> {
     let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
     changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
     let loss = plugins.loss.loss()?.describe()?;
-    let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+    let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
     let report: FinalReport = final_report(&run.config, &plugins, &data, &mut model, &evaluator, checkpoint.step)?;
     Ok(EvalSummary {
         run: root.to_owned(),
@@ -117,6 +117,7 @@ pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<EvalSummary> {
         model: checkpoint.which.name(),
         changed: changed.into_iter().map(|change| (change.place, [change.then, change.now])).collect(),
         report,
+        warnings: evaluator.warnings().to_vec(),
     })
 }
 

@@ -6,6 +6,7 @@ use crate::data::{Dataset, Shard};
 use crate::model::Transformer;
 use crate::report::MetricValue;
 use crate::train::{RunPlugins, SampleConfig};
+use std::collections::BTreeMap;
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
 
 /// Documents that are continued.
@@ -59,6 +60,7 @@ pub fn text_metrics(
             value: metric.value()?,
             unit: info.unit,
             higher_is_better: info.direction == Direction::HigherIsBetter,
+            outputs: BTreeMap::new(),
         })
     };
     plugins.text_metrics.iter().map(measure).collect()

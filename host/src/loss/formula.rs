@@ -95,7 +95,7 @@ pub(super) fn leaf_text(op: Op) -> Text {
         Op::Size(Size::Vocab) => "n_vocab".into(),
         Op::Size(Size::Rows) => "n_rows".into(),
         Op::Size(Size::Sequences) => "n_sequences".into(),
-        Op::Size(Size::RowsPerSequence) => "rows_per_sequence".into(),
+        Op::Size(Size::RowsOfSequence) => "rows_of_sequence".into(),
         Op::Input(input) => input_name(input).into(),
         _ => String::new(),
     })

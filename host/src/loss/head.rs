@@ -1,7 +1,7 @@
 //! Runs a compiled program on the last hidden states and the output layer of a model.
 
 use super::cuda::Arguments;
-use super::{Head, HeadGradient, LossBatch, Program, Totals};
+use super::{Head, HeadGradient, LossBatch, Program, Totals, groups};
 use crate::data::Batch;
 use crate::model::{Param, PlacedBatch};
 use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slices, with_type};
@@ -73,7 +73,9 @@ impl Program {
 
     /// An error for a batch that the program cannot compute with: kernels index rows of logits with its targets.
     pub fn check(&self, batch: &Batch, vocab: usize) -> Result<()> {
-        super::check_inputs(&self.training, vocab, &rows(batch, 0))
+        let rows = rows(batch, 0);
+        groups::check(rows.group, rows.target.len())?;
+        super::check_inputs(&self.training, vocab, &rows)
     }
 }
 
@@ -89,7 +91,8 @@ fn rows(batch: &Batch, step: u64) -> LossBatch<'_> {
         weight: &batch.weight,
         target_bytes: &batch.target_bytes,
         position: &batch.position,
-        rows_per_sequence: batch.context,
+        group: &batch.group,
         step,
+        others: &[],
     }
 }

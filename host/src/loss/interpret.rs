@@ -14,6 +14,9 @@ pub(super) struct Worker<'a, T> {
     program: &'a RowProgram,
     values: &'a Values<T>,
     batch: &'a LossBatch<'a>,
+    vocab: usize,
+    /// Buffers that are loaded for each row, `[rows, vocab]`.
+    wide_loads: Vec<(usize, &'a [f64])>,
     registers: Vec<T>,
     pieces: Vec<Vec<T>>,
     /// Number 0 stays empty: it is the row of logits.
@@ -41,6 +44,9 @@ impl<'a, T: Float> Worker<'a, T> {
             program,
             values,
             batch,
+            vocab,
+            // The driver refuses batches without them.
+            wide_loads: program.wide_loads.iter().map(|&(i, name)| (i, batch.other(name).unwrap_or(&[]))).collect(),
             registers,
             pieces: vec![vec![T::ZERO; PIECE.min(vocab)]; program.n_pieces],
             buffers: (0..program.n_buffers).map(buffer).collect(),
@@ -53,6 +59,10 @@ impl<'a, T: Float> Worker<'a, T> {
         let program = self.program;
         for &(register, load) in &program.loads {
             self.registers[register] = self.load(load, row);
+        }
+        for &(buffer, values) in &self.wide_loads {
+            let values = &values[row * self.vocab..][..self.vocab];
+            self.buffers[buffer].iter_mut().zip(values).for_each(|(to, &value)| *to = T::of(value));
         }
         for step in &program.steps {
             match step {
@@ -75,10 +85,11 @@ impl<'a, T: Float> Worker<'a, T> {
             Load::Input(Input::Weight) => T::of(batch.weight[row].into()),
             Load::Input(Input::TargetBytes) => T::of(batch.target_bytes[row].into()),
             Load::Input(Input::Position) => T::of(batch.position[row].into()),
-            // The driver refuses inputs that a batch does not carry; the others are no row values.
-            Load::Input(Input::Absent(_) | Input::Logits | Input::Step | Input::Scale) => T::ZERO,
+            Load::Input(Input::Absent(name)) => batch.other(name).map_or(T::ZERO, |values| T::of(values[row])),
+            // These are no row values.
+            Load::Input(Input::Logits | Input::Step | Input::Scale) => T::ZERO,
             Load::Saved(id) => self.values.rows(id)[row],
-            Load::Sequence(id) => T::of(self.values.sequences(id)[row / batch.rows_per_sequence]),
+            Load::Sequence(id) => T::of(self.values.sequences(id)[batch.group[row] as usize]),
         }
     }
 

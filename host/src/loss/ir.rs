@@ -1,5 +1,6 @@
 //! The compiler's own form of a graph: typed nodes, each distinct expression once.
 
+use super::held::HELD_LOGITS;
 use std::collections::{HashMap, HashSet};
 use trainyard_plugin::graph::Type;
 
@@ -29,7 +30,7 @@ pub(super) enum Input {
     TargetBytes,
     Position,
     Step,
-    /// Known by name, so that a graph can be checked and explained; no batch of this host carries it yet.
+    /// Known by name, so that a graph can be checked and explained; no batch of a run carries it yet.
     Absent(&'static str),
     /// The caller's factor of the gradient.
     Scale,
@@ -41,7 +42,8 @@ pub(super) enum Size {
     Vocab,
     Rows,
     Sequences,
-    RowsPerSequence,
+    /// One number per sequence.
+    RowsOfSequence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,8 +181,9 @@ fn result_type(op: Op, inputs: impl Iterator<Item = Type>) -> Type {
         Op::Input(Input::Logits) => Type::Vocab,
         Op::Input(Input::Target) | Op::Argmax => Type::Index,
         Op::Input(Input::Weight | Input::TargetBytes | Input::Position) => Type::Row,
-        Op::Input(Input::Absent("input.teacher_logits")) => Type::Vocab,
+        Op::Input(Input::Absent("input.teacher_logits" | HELD_LOGITS)) => Type::Vocab,
         Op::Input(Input::Absent(_)) => Type::Row,
+        Op::Size(Size::RowsOfSequence) => Type::Sequence,
         Op::Input(Input::Step | Input::Scale) | Op::Constant(_) | Op::Size(_) => Type::Scalar,
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::StopGradient | Op::Softmax => {
             inputs.fold(Type::Scalar, |wide, ty| if width(ty) > width(wide) { ty } else { wide })

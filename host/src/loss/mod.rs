@@ -19,13 +19,17 @@ mod cuda;
 mod explain;
 mod formula;
 mod gradient;
+mod groups;
 mod head;
+mod held;
 mod import;
 mod interpret;
 mod ir;
 mod kernels;
+mod laws;
 mod lower;
 mod math;
+mod probe;
 mod row_program;
 mod run;
 mod schedule;
@@ -35,7 +39,10 @@ mod split;
 mod totals;
 
 pub(crate) use cuda::bytes_on_gpu;
-pub use run::{Head, HeadGradient, LossBatch};
+pub(crate) use held::HELD_LOGITS;
+pub(crate) use laws::fault_of_weights;
+pub(crate) use probe::Probe;
+pub use run::{Head, HeadGradient, LossBatch, Other};
 pub use totals::Totals;
 
 use crate::ops::{Engine, Float, OpGroup};
@@ -46,6 +53,7 @@ use lower::{Roots, lower};
 use split::{Plan, split};
 use std::ops::AddAssign;
 use trainyard_plugin::Graph;
+use trainyard_plugin::graph::Type;
 
 /// Row indices are held in `f32` registers, exact below this.
 const VOCAB_MAX: usize = 1 << 24;
@@ -97,6 +105,22 @@ impl Program {
         for graph in graphs {
             outputs.extend(import::import(&mut ir, graph, available)?);
         }
+        Self::from_ir(ir, outputs)
+    }
+
+    /// The same of one graph, in which what stands under `stop_gradient` is computed from other logits, the input
+    /// [`HELD_LOGITS`].
+    ///
+    /// # Errors
+    /// As [`Program::compile`].
+    pub(crate) fn compile_held(graph: &Graph, available: &[&str]) -> Result<Self> {
+        let mut ir = Ir::default();
+        let outputs = import::import(&mut ir, graph, available)?;
+        let (ir, outputs) = held::hold(&ir, &outputs);
+        Self::from_ir(ir, outputs)
+    }
+
+    fn from_ir(mut ir: Ir, outputs: Vec<import::Output>) -> Result<Self> {
         let names = outputs.iter().map(|output| output.name.clone()).collect();
         let Some(first) = outputs.first().map(|output| output.sum) else {
             return Err(Error::plugin("no graph to compile, expected at least one"));
@@ -171,20 +195,23 @@ fn check_shapes<T>(head: &Head<'_, T>, batch: &LossBatch<'_>, gradient: Option<&
             return Err(Error::run(format!("loss: {name} has {got} elements, expected {expected}")));
         }
     }
-    if batch.rows_per_sequence == 0 || rows % batch.rows_per_sequence != 0 {
-        let per_sequence = batch.rows_per_sequence;
-        return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
-    }
-    Ok(())
+    groups::check(batch.group, rows)
 }
 
 fn check_inputs(plan: &Plan, vocab: usize, batch: &LossBatch<'_>) -> Result<()> {
     for id in 0..plan.ir.len() {
         match plan.ir.node(id).op {
             Op::Input(Input::Absent(name)) => {
-                return Err(Error::run(format!(
-                    "loss: input {name:?} is in no batch; use a loss that does not need it"
-                )));
+                let Some(values) = batch.other(name) else {
+                    return Err(Error::run(format!(
+                        "loss: input {name:?} is in no batch; use a loss that does not need it"
+                    )));
+                };
+                let width = if plan.ir.ty(id) == Type::Vocab { vocab } else { 1 };
+                let (got, expected) = (values.len(), batch.target.len() * width);
+                if got != expected {
+                    return Err(Error::run(format!("loss: {name:?} has {got} elements, expected {expected}")));
+                }
             }
             Op::Input(Input::Target) => {
                 let outside = batch.target.iter().enumerate().find(|&(_, &id)| id as usize >= vocab);

@@ -4,6 +4,7 @@
 //! hidden states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output
 //! layer. Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
 
+use super::groups::Groups;
 use super::interpret::Worker;
 use super::ir::Id;
 use super::row_program::RowProgram;
@@ -46,7 +47,7 @@ pub struct HeadGradient<'a, T> {
     pub scale: T,
 }
 
-/// What belongs to the rows; every slice has `rows` elements.
+/// What belongs to the rows; every slice but `others` has `rows` elements.
 #[derive(Debug, Clone, Copy)]
 pub struct LossBatch<'a> {
     /// Ids of the tokens to predict, each below the vocabulary size.
@@ -55,19 +56,37 @@ pub struct LossBatch<'a> {
     pub weight: &'a [f32],
     /// Bytes of the target tokens.
     pub target_bytes: &'a [f32],
-    /// Position of the rows in their sequences.
+    /// Positions of the rows in their groups.
     pub position: &'a [u32],
-    /// Rows follow each other sequence by sequence; all sequences are equally long.
-    pub rows_per_sequence: usize,
+    /// Numbers of the rows' groups, which graphs call sequences: 0 for the first row, then the same as the row before
+    /// or one more.
+    pub group: &'a [u32],
     /// The optimizer step, from 0.
     pub step: u64,
+    /// Further inputs, if there are any; on the CPU only.
+    pub others: &'a [Other<'a>],
+}
+
+/// An input that most batches do not carry.
+#[derive(Debug, Clone, Copy)]
+pub struct Other<'a> {
+    /// As in the op set, such as `input.advantage`.
+    pub name: &'a str,
+    /// `[rows]`, or of a vocabulary-wide input `[rows, vocab]`.
+    pub values: &'a [f64],
+}
+
+impl<'a> LossBatch<'a> {
+    pub(super) fn other(&self, name: &str) -> Option<&'a [f64]> {
+        self.others.iter().find(|other| other.name == name).map(|other| other.values)
+    }
 }
 
 /// A batch in numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub rows: usize,
-    pub rows_per_sequence: usize,
+    pub groups: Groups,
     pub vocab: usize,
     pub step: f64,
     pub scale: f64,
@@ -116,7 +135,7 @@ pub(super) fn run<T: Float>(
 ) -> Values<T> {
     let shape = Shape {
         rows: head.rows,
-        rows_per_sequence: batch.rows_per_sequence,
+        groups: Groups::new(batch.group),
         vocab: head.vocab,
         step: batch.step as f64,
         scale: gradient.as_ref().map_or(1.0, |gradient| gradient.scale.f64()),

@@ -141,7 +141,11 @@ impl<'a> Schedule<'a> {
                     let is_logits = input == Input::Logits;
                     self.program.n_buffers += usize::from(!is_logits);
                     self.place[id] = Some(if is_logits { LOGITS } else { Place::Buffer(self.program.n_buffers - 1) });
-                    self.program.needs_logits |= is_logits;
+                    if let Input::Absent(name) = input {
+                        self.program.wide_loads.push((self.program.n_buffers - 1, name));
+                    }
+                    // Sweeps run over the logits, also where they read another input alone.
+                    self.program.needs_logits = true;
                 }
                 continue;
             }

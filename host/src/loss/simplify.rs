@@ -162,7 +162,7 @@ impl Ir {
 
     /// Sum over the rows of each sequence.
     pub fn sum_sequence(&mut self, x: Id) -> Id {
-        self.sum_or_multiply(Op::SumSequence, x, Type::Row, Size::RowsPerSequence)
+        self.sum_or_multiply(Op::SumSequence, x, Type::Row, Size::RowsOfSequence)
     }
 
     /// Sum over all sequences.

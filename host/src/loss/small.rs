@@ -32,17 +32,15 @@ pub(super) fn evaluate<T: Float>(ir: &Ir, id: Id, shape: &Shape, values: &Values
         Op::Input(Input::Scale) => Small::Scalar(shape.scale),
         // Of the inputs only the step and the scale are small.
         Op::Input(_) => Small::Scalar(shape.step),
-        Op::Size(size) => Small::Scalar(match size {
-            Size::Vocab => shape.vocab,
-            Size::Rows => shape.rows,
-            Size::RowsPerSequence => shape.rows_per_sequence,
-            Size::Sequences => shape.rows / shape.rows_per_sequence,
-        } as f64),
+        Op::Size(Size::Vocab) => Small::Scalar(shape.vocab as f64),
+        Op::Size(Size::Rows) => Small::Scalar(shape.rows as f64),
+        Op::Size(Size::Sequences) => Small::Scalar(shape.groups.n() as f64),
+        Op::Size(Size::RowsOfSequence) => Small::Sequence(shape.groups.rows().map(|rows| rows.len() as f64).collect()),
         Op::SumRows => Small::Scalar(rows(0).sum()),
-        Op::SumSequences => Small::Scalar((0..shape.rows / shape.rows_per_sequence).map(|i| input(0).at(i)).sum()),
+        Op::SumSequences => Small::Scalar((0..shape.groups.n()).map(|i| input(0).at(i)).sum()),
         Op::SumSequence => {
             let values: Vec<f64> = rows(0).collect();
-            Small::Sequence(values.chunks(shape.rows_per_sequence).map(|values| values.iter().sum()).collect())
+            Small::Sequence(shape.groups.rows().map(|rows| values[rows].iter().sum()).collect())
         }
         Op::Unary(op) => map(&[input(0)], |x| math::unary(op, x[0])),
         Op::Binary(op) => map(&[input(0), input(1)], |x| math::binary(op, x[0], x[1])),

@@ -9,8 +9,8 @@ use crate::random::Stream;
 pub struct Dropout {
     /// The run's dropout stream.
     pub stream: Stream,
-    /// Number of the micro-batch since the start of the run.
-    pub micro_batch: u64,
+    /// Number of the first sequence since the start of the run.
+    pub first_sequence: u64,
 }
 
 /// A place of a block at which dropout acts; `AfterEmbedding` is before the first block and counts to block 0.
@@ -32,20 +32,22 @@ pub(super) struct Masks<'a> {
     pub rate: f64,
     /// Number of blocks.
     pub layers: usize,
+    /// Number of sequences.
+    pub sequences: usize,
     /// `[rows, C]`, scratch: a residual branch before it is added.
     pub branch: &'a Tensor,
 }
 
 impl Masks<'_> {
     pub fn mask(&self, layer: usize, site: Site) -> Mask {
-        let Dropout { stream, micro_batch } = self.dropout;
+        let Dropout { stream, first_sequence } = self.dropout;
         let (sites, site) = (self.layers as u64 * SITES, layer as u64 * SITES + site as u64);
-        Mask { stream, micro_batch, sites, site, rate: self.rate }
+        Mask { stream, first_sequence, sites, site, rate: self.rate }
     }
 
     /// `x` is multiplied by the mask of its place.
     pub fn apply(&self, engine: &Engine, layer: usize, site: Site, x: &Tensor) -> Result<()> {
-        dropout::apply(engine, x, &self.mask(layer, site))
+        dropout::apply(engine, x, self.sequences, &self.mask(layer, site))
     }
 
     /// `dbranch` = `dstream` times the mask: the gradient of a residual branch.
@@ -57,6 +59,6 @@ impl Masks<'_> {
         dstream: &Tensor,
         dbranch: &Tensor,
     ) -> Result<()> {
-        dropout::apply_to(engine, dstream, dbranch, &self.mask(layer, site))
+        dropout::apply_to(engine, dstream, dbranch, self.sequences, &self.mask(layer, site))
     }
 }

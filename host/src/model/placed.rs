@@ -6,7 +6,7 @@ use crate::data::Batch;
 use crate::ops::{Column, Engine, Inbox};
 
 /// Columns of a batch that are sent to a GPU.
-pub const COLUMNS: usize = 5;
+pub const COLUMNS: usize = 6;
 
 /// A batch, and on a GPU copies of its columns there.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct PlacedBatch<'a> {
     pub weight: Column<'a, f32>,
     /// `[rows]`: bytes of the target tokens.
     pub target_bytes: Column<'a, f32>,
+    /// `[rows]`: numbers of their groups.
+    pub group: Column<'a, u32>,
 }
 
 impl<'a> PlacedBatch<'a> {
@@ -35,13 +37,14 @@ impl<'a> PlacedBatch<'a> {
             targets: Column::new(engine, &batch.targets)?,
             weight: Column::new(engine, &batch.weight)?,
             target_bytes: Column::new(engine, &batch.target_bytes)?,
+            group: Column::new(engine, &batch.group)?,
         })
     }
 
     /// The bits of the columns, as they are sent.
     pub fn bits(batch: &Batch) -> [&[u32]; COLUMNS] {
         let (weight, target_bytes) = (bytemuck::cast_slice(&batch.weight), bytemuck::cast_slice(&batch.target_bytes));
-        [&batch.inputs, &batch.position, &batch.targets, weight, target_bytes]
+        [&batch.inputs, &batch.position, &batch.targets, weight, target_bytes, &batch.group]
     }
 
     /// `batch`, which is the current one of `inbox`.
@@ -53,6 +56,7 @@ impl<'a> PlacedBatch<'a> {
             targets: Column::held_by(&batch.targets, inbox.column(2)),
             weight: Column::held_by(&batch.weight, inbox.column(3)),
             target_bytes: Column::held_by(&batch.target_bytes, inbox.column(4)),
+            group: Column::held_by(&batch.group, inbox.column(5)),
         }
     }
 

@@ -222,13 +222,13 @@ impl Transformer {
         dropout: Option<Dropout>,
         branch: Option<&'a Tensor>,
     ) -> Pass<'a> {
-        let (rate, layers) = (self.config.dropout, self.config.layers);
+        let (rate, layers, sequences) = (self.config.dropout, self.config.layers, tokens.sequences());
         Pass {
             engine: &self.engine,
             shape: self.config.attention(tokens.length),
             positions: &tokens.positions,
             rotary: self.rotary.as_ref(),
-            dropout: dropout.zip(branch).map(|(dropout, branch)| Masks { dropout, rate, layers, branch }),
+            dropout: dropout.zip(branch).map(|(dropout, branch)| Masks { dropout, rate, layers, sequences, branch }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Dropout (Srivastava et al. 2014): each value is zeroed with probability `rate`, the others are divided by 1 - rate.
-//! The mask is a function of (stream, site, index): the backward computes it again instead of keeping it.
+//! The mask is a function of (stream, sequence, site, index): the backward computes it again instead of keeping it, and
+//! how sequences are cut into batches changes nothing.
 
 use super::cpu::{TASK, with_slices, with_type};
 use super::cuda::arguments;
@@ -14,8 +15,8 @@ use rayon::prelude::*;
 pub struct Mask {
     /// The run's dropout stream.
     pub stream: Stream,
-    /// Number of the micro-batch since the start of the run.
-    pub micro_batch: u64,
+    /// Number of the tensor's first sequence since the start of the run.
+    pub first_sequence: u64,
     /// Number of places in the model that have masks.
     pub sites: u64,
     /// The place, below `sites`.
@@ -25,53 +26,71 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// A number that no other mask of the run has.
-    fn lane(&self) -> u64 {
-        self.micro_batch * self.sites + self.site
+    /// A number that no other sequence's mask of the run has, for sequence `sequence` of the tensor.
+    fn lane(&self, sequence: usize) -> u64 {
+        (self.first_sequence + sequence as u64) * self.sites + self.site
     }
 
-    /// Calls `f(i, factor)` for the values from `start` (a multiple of 4) on; the factor is 0 or 1 / (1 - rate).
+    /// Calls `f(i, factor)` for `n` values of a sequence from `start` (a multiple of 4) on; the factor is 0 or
+    /// 1 / (1 - rate).
     #[inline(always)]
-    pub(super) fn for_each<T: Float>(&self, start: usize, n: usize, mut f: impl FnMut(usize, T)) {
+    pub(super) fn for_each<T: Float>(&self, sequence: usize, start: usize, n: usize, mut f: impl FnMut(usize, T)) {
         let threshold = (self.rate * 4_294_967_296.0) as u32;
         let keep = T::of(1.0 / (1.0 - self.rate));
+        let lane = self.lane(sequence);
         for block in 0..n.div_ceil(4) {
-            let random = self.stream.block(self.lane(), (start / 4 + block) as u64);
-            for (lane, &random) in random.iter().enumerate().take(n - block * 4) {
-                f(block * 4 + lane, if random < threshold { T::ZERO } else { keep });
+            let random = self.stream.block(lane, (start / 4 + block) as u64);
+            for (i, &random) in random.iter().enumerate().take(n - block * 4) {
+                f(block * 4 + i, if random < threshold { T::ZERO } else { keep });
             }
         }
     }
 }
 
-/// `x` is multiplied by the mask in place. The backward is the same call on the gradient.
-pub fn apply(engine: &Engine, x: &Tensor, mask: &Mask) -> Result<()> {
+/// Multiplies `x`, equal parts of which are `sequences` sequences, by the mask in place. The backward is the same call
+/// on the gradient.
+///
+/// # Errors
+/// A GPU that fails, or a tensor of another device.
+pub fn apply(engine: &Engine, x: &Tensor, sequences: usize, mask: &Mask) -> Result<()> {
     let _timer = engine.time(OpGroup::Residual);
     if let Some(gpu) = engine.gpu() {
         let (dtype, n) = (x.dtype(), x.elem_count());
         check_gpu("dropout", &[(x, dtype, n)])?;
-        let micro_batch = gpu.micro_batch(mask.micro_batch)?;
-        let words = arguments![x, n, mask.stream.key(), micro_batch, mask.sites, mask.site, mask.rate];
+        let first = gpu.first_sequence(mask.first_sequence)?;
+        let per_sequence = per_sequence(n, sequences);
+        let words = arguments![x, n, per_sequence, mask.stream.key(), first, mask.sites, mask.site, mask.rate];
         return gpu.launch_flat("dropout", dtype, n, words);
     }
     with_type!(x, T => with_slices::<T, 0, 1>([], [x], |[], [x]| {
-        x.par_chunks_mut(TASK).enumerate().for_each(|(i, x)| {
-            mask.for_each(i * TASK, x.len(), |i, factor: T| x[i] *= factor);
+        x.par_chunks_mut(per_sequence(x.len(), sequences)).enumerate().for_each(|(sequence, x)| {
+            x.par_chunks_mut(TASK).enumerate().for_each(|(i, x)| {
+                mask.for_each(sequence, i * TASK, x.len(), |i, factor: T| x[i] *= factor);
+            });
         });
         Ok(())
     }))
 }
 
-/// `out` = `x` times the mask; on a GPU the types may differ.
-pub fn apply_to(engine: &Engine, x: &Tensor, out: &Tensor, mask: &Mask) -> Result<()> {
+/// `out` = `x` times the mask, as [`apply`] has it; on a GPU the types may differ.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_to(engine: &Engine, x: &Tensor, out: &Tensor, sequences: usize, mask: &Mask) -> Result<()> {
     let Some(gpu) = engine.gpu().filter(|_| x.dtype() != out.dtype()) else {
         add::copy(x, out)?;
-        return apply(engine, out, mask);
+        return apply(engine, out, sequences, mask);
     };
     let _timer = engine.time(OpGroup::Residual);
     let n = x.elem_count();
     check_gpu("dropout", &[(x, DType::F32, n), (out, DType::BF16, n)])?;
-    let micro_batch = gpu.micro_batch(mask.micro_batch)?;
-    let words = arguments![x, out, n, mask.stream.key(), micro_batch, mask.sites, mask.site, mask.rate];
+    let first = gpu.first_sequence(mask.first_sequence)?;
+    let per_sequence = per_sequence(n, sequences);
+    let words = arguments![x, out, n, per_sequence, mask.stream.key(), first, mask.sites, mask.site, mask.rate];
     gpu.launch_flat("dropout_cast_f32", DType::BF16, n, words)
+}
+
+/// Elements of one of `sequences` sequences of `n` elements; at least 1.
+fn per_sequence(n: usize, sequences: usize) -> usize {
+    (n / sequences.max(1)).max(1)
 }

@@ -21,6 +21,9 @@ pub struct MetricValue {
     pub unit: String,
     /// Whether more is better.
     pub higher_is_better: bool,
+    /// The plugin's further outputs, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, f64>,
 }
 
 /// The size of the test text, plain and compressed: what its bits per byte stand beside.
@@ -111,6 +114,8 @@ pub struct TrainSummary {
     pub report: FinalReport,
     /// What the plugins did and cost.
     pub plugins: Vec<PluginReport>,
+    /// What is wrong with the loss or a metric, though the run went to its end.
+    pub warnings: Vec<String>,
 }
 
 /// What `eval` came to.
@@ -130,6 +135,8 @@ pub struct EvalSummary {
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
+    /// What is wrong with the loss or a metric.
+    pub warnings: Vec<String>,
 }
 
 impl Display for TrainSummary {
@@ -148,6 +155,7 @@ impl Display for TrainSummary {
         }
         writeln!(f)?;
         self.plugins.iter().try_for_each(|plugin| writeln!(f, "{plugin}"))?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         writeln!(f, "\nrun         {}", short(&self.run))?;
         for (what, file) in [("config", "config.toml"), ("plugins", "plugins.lock"), ("metrics", "metrics.jsonl")] {
             writeln!(f, "{what:<11} {}", short(&self.run.join(file)))?;
@@ -181,6 +189,7 @@ impl Display for EvalSummary {
         for (place, [then, now]) in &self.changed {
             writeln!(f, "not the run's {place}: trained with {then}, measured with {now}")?;
         }
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         writeln!(f, "run         {}", short(&self.run))?;
         let which = if self.model == "best" { "  (the best on validation)" } else { "" };
         writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))
@@ -233,7 +242,7 @@ mod tests {
     use super::*;
 
     fn metric(name: &str, value: f64, unit: &str, higher_is_better: bool) -> MetricValue {
-        MetricValue { name: name.into(), value, unit: unit.into(), higher_is_better }
+        MetricValue { name: name.into(), value, unit: unit.into(), higher_is_better, outputs: BTreeMap::new() }
     }
 
     fn summary() -> TrainSummary {
@@ -267,6 +276,7 @@ mod tests {
                 seconds: 2e-4,
                 ..PluginReport::default()
             }],
+            warnings: Vec::new(),
         }
     }
 

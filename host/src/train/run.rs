@@ -11,7 +11,7 @@ use super::model::RunModel;
 use super::plugins::RunPlugins;
 use super::state::{self, Best, Changed, RunState};
 use super::step::{StepReport, Trainer};
-use super::{AVAILABLE_INPUTS, checkpoint, saved_data};
+use super::{AVAILABLE_INPUTS, checkpoint, numerics, saved_data};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report};
@@ -72,6 +72,8 @@ struct Run<'c> {
     /// What validations read.
     validation: Option<Extent>,
     state: RunState,
+    /// What is wrong with the loss or a metric and does not stop the run.
+    warnings: Vec<String>,
     log: MetricsLog,
     progress: Progress,
     /// Whether checkpoints may be more than are kept. They go when a step has shown that the newest one is not spoilt.
@@ -86,9 +88,9 @@ impl<'c> Run<'c> {
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
-        let culprit = |error: Error| error.context(plugins.loss.culprit());
+        let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
         let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
-        let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+        let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
@@ -98,6 +100,7 @@ impl<'c> Run<'c> {
         // data: a resumed run uses what it has, unless a change of it was allowed
         let changes = match &saved {
             Some(saved) => {
+                numerics::check(saved.numerics, config, &plugins, &options.allow_changed)?;
                 let run = (config, &plugins, &identity);
                 compare(run, &saved.identity, &folder.config(), &options.allow_changed)?
             }
@@ -120,6 +123,7 @@ impl<'c> Run<'c> {
         data.relocate(&folder.data());
         state.data = Some(data.manifest.digest());
         folder.describe(config, &plugins)?;
+        state.numerics = numerics::NUMERICS;
         let log = match &reader {
             Some(_) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, &state))?,
             None => MetricsLog::create(&folder.metrics())?,
@@ -127,6 +131,7 @@ impl<'c> Run<'c> {
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
         let validation = validation_extent(config, &data)?;
+        let warnings = evaluator.warnings().to_vec();
         let mut run = Self {
             config,
             folder,
@@ -139,6 +144,7 @@ impl<'c> Run<'c> {
             evaluator,
             validation,
             state,
+            warnings,
             log,
             progress,
             // a kill may have come between a save and this
@@ -151,6 +157,12 @@ impl<'c> Run<'c> {
     /// Steps to the end, then the final report.
     fn finish(mut self, data: &Dataset) -> Result<TrainSummary> {
         self.introduce(data);
+        for warning in &self.warnings {
+            self.progress.message(&format!("warning: {warning}"));
+            if self.state.step == 0 {
+                self.log.write(&json!({ "step": 0, "warning": warning }))?;
+            }
+        }
         let started = Instant::now();
         let first_step = self.state.step;
         let loader = loader(self.config, data, self.state.position)?;
@@ -199,6 +211,7 @@ impl<'c> Run<'c> {
             validation_while_training: self.validation,
             report,
             plugins,
+            warnings: self.warnings,
         })
     }
 
@@ -224,6 +237,7 @@ impl<'c> Run<'c> {
             self.state.step += 1;
             self.state.position = batches.position();
             trained.loss = report.outputs[0];
+            self.check_weight(&report);
             self.prune()?;
             // log
             self.log_step(&report, rate, data_wait)?;
@@ -282,6 +296,18 @@ impl<'c> Run<'c> {
         }
     }
 
+    /// Warns at the first step whose weight is negative: what is summed is minimised with the opposite sign.
+    fn check_weight(&mut self, report: &StepReport) {
+        let culprit = self.plugins.loss.culprit();
+        if report.weight >= 0.0 || self.warnings.iter().any(|warning| warning.starts_with(culprit)) {
+            return;
+        }
+        let (step, weight) = (self.state.step, report.weight);
+        let warning = format!("{culprit}: the weight of step {step} is negative ({weight}), expected 0 or more");
+        self.progress.message(&format!("warning: {warning}"));
+        self.warnings.push(warning);
+    }
+
     fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
         let mut record = json!({
             "step": self.state.step,
@@ -290,6 +316,9 @@ impl<'c> Run<'c> {
             "tokens_per_second": rate.round(),
             "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
         });
+        if report.weight < 0.0 {
+            record["negative_weight"] = json!(report.weight);
+        }
         for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
             record[name] = json!(value);
         }

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Reader, Writer};
 use super::identity::RunIdentity;
+use super::numerics;
 use super::step::Trainer;
 use crate::Result;
 use crate::data::{Position, TokenizerFiles};
@@ -21,6 +22,9 @@ pub struct RunState {
     pub position: Position,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// Version of the order of additions and of the addresses of random numbers.
+    #[serde(default = "numerics::unnamed")]
+    pub numerics: u32,
     /// What the run's result depends on.
     pub identity: RunIdentity,
     /// What `--allow-changed` let change at resumes, in order.
@@ -43,7 +47,15 @@ pub struct Changed {
 impl RunState {
     /// Before the first step.
     pub fn new(identity: RunIdentity) -> Self {
-        Self { step: 0, position: Position::default(), best: None, identity, changes: Vec::new(), data: None }
+        Self {
+            step: 0,
+            position: Position::default(),
+            best: None,
+            numerics: numerics::NUMERICS,
+            identity,
+            changes: Vec::new(),
+            data: None,
+        }
     }
 }
 

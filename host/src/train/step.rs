@@ -39,6 +39,8 @@ pub struct StepReport {
     pub lr: f64,
     /// Tokens predicted.
     pub tokens: usize,
+    /// What the loss's sum was divided by.
+    pub weight: f64,
 }
 
 impl Trainer {
@@ -70,7 +72,7 @@ impl Trainer {
     pub fn step(&mut self, step: u64, micro_batches: &[Batch]) -> Result<StepReport> {
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;
-        let first = step * micro_batches.len() as u64;
+        let first = step * micro_batches.iter().map(|batch| batch.sequences as u64).sum::<u64>();
         match self.model.engine().device().clone() {
             Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches)?,
             Device::Gpu(gpu) => self.accumulate_on_gpu(&gpu, step, first, micro_batches)?,
@@ -88,13 +90,13 @@ impl Trainer {
         check_finite(step, &outcome)?;
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
         let tokens = micro_batches.iter().map(|batch| batch.targets.len()).sum();
-        Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens })
+        Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
     fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
-        for (batch, micro_batch) in micro_batches.iter().zip(first..) {
+        for (batch, first) in micro_batches.iter().zip(first_sequences(first, micro_batches)) {
             let placed = PlacedBatch::new(self.model.engine(), batch)?;
-            self.accumulate(step, micro_batch, &placed)?;
+            self.accumulate(step, first, &placed)?;
         }
         Ok(())
     }
@@ -110,7 +112,8 @@ impl Trainer {
         inbox.send(&PlacedBatch::bits(&micro_batches[0]))?;
         gpu.step(step)?;
         let mut replay = std::mem::take(&mut self.replay);
-        for (i, batch) in micro_batches.iter().enumerate() {
+        let firsts = first_sequences(first, micro_batches);
+        for ((i, batch), first) in micro_batches.iter().enumerate().zip(firsts) {
             inbox.receive()?;
             if let Some(next) = micro_batches.get(i + 1) {
                 inbox.send(&PlacedBatch::bits(next))?;
@@ -119,13 +122,12 @@ impl Trainer {
             // Repeated launches check nothing.
             self.model.check(&placed.tokens())?;
             self.loss.check(batch, self.model.vocab())?;
-            let micro_batch = first + i as u64;
-            gpu.micro_batch(micro_batch)?;
+            gpu.first_sequence(first)?;
             let rows = batch.targets.len();
             let key = [self.model.generation(), rows as u64, batch.context as u64, inbox.column(0).pointer()];
             match self.model.engine().waits() {
-                true => self.accumulate(step, micro_batch, &placed)?,
-                false => replay.run(gpu, &key, || self.accumulate(step, micro_batch, &placed))?,
+                true => self.accumulate(step, first, &placed)?,
+                false => replay.run(gpu, &key, || self.accumulate(step, first, &placed))?,
             }
         }
         self.replay = replay;
@@ -133,10 +135,11 @@ impl Trainer {
         Ok(())
     }
 
-    /// Adds the gradients of one micro-batch, and the sums and weights of the loss's outputs.
-    fn accumulate(&mut self, step: u64, micro_batch: u64, placed: &PlacedBatch<'_>) -> Result<()> {
+    /// Adds the gradients of one micro-batch, and the sums and weights of the loss's outputs. `first_sequence` counts
+    /// from the start of the run.
+    fn accumulate(&mut self, step: u64, first_sequence: u64, placed: &PlacedBatch<'_>) -> Result<()> {
         let tokens = placed.tokens();
-        let dropout = Some(Dropout { stream: self.dropout, micro_batch });
+        let dropout = Some(Dropout { stream: self.dropout, first_sequence });
         let hidden = self.model.forward(&tokens, dropout)?;
         let dhidden = match self.dhidden.take() {
             Some(kept) if kept.shape() == hidden.shape() => kept,
@@ -160,6 +163,15 @@ impl Trainer {
             None => Ok(()),
         }
     }
+}
+
+/// The number of each micro-batch's first sequence, where `first` is that of the first micro-batch.
+fn first_sequences(first: u64, micro_batches: &[Batch]) -> impl Iterator<Item = u64> {
+    micro_batches.iter().scan(first, |next, batch| {
+        let first = *next;
+        *next += batch.sequences as u64;
+        Some(first)
+    })
 }
 
 fn check_finite(step: u64, outcome: &Outcome) -> Result<()> {

@@ -1,10 +1,16 @@
 //! Builds a graph by writing its formula.
 
 use super::{Graph, Node, Output, ops::OP_SET};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::panic::Location;
 
 /// Collects the nodes of a graph. Its functions give the inputs; [`Expr`] has the operations.
+///
+/// # Panics
+/// An expression belongs to the builder that made it. Every function and operation panics at its caller's line when it
+/// is given one of another builder, whose numbers would name other nodes here; [`Builder::log_mean`] panics when the
+/// graph was already made. A host hears of it as of any error of `describe`.
 ///
 /// ```
 /// # use trainyard_plugin::Builder;
@@ -17,6 +23,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 pub struct Builder {
     nodes: RefCell<Vec<Node>>,
     extras: RefCell<Vec<Output>>,
+    /// Where the graph was made first.
+    made: Cell<Option<&'static Location<'static>>>,
 }
 
 /// A node of the graph that its [`Builder`] collects. Copied freely: using one twice computes it once.
@@ -69,23 +77,46 @@ impl Builder {
     }
 
     /// A graph whose value is the mean of `x` (`[row]`) over the rows that count.
+    #[track_caller]
     pub fn mean(&self, x: Expr<'_>) -> Graph {
+        self.own(x);
         let weight = self.weight();
         self.ratio((x * weight).sum_rows(), weight.sum_rows())
     }
 
     /// A graph whose value is `sum` / `weight`, both scalars. The host divides once, after adding up all micro-batches.
+    #[track_caller]
     pub fn ratio(&self, sum: Expr<'_>, weight: Expr<'_>) -> Graph {
+        self.own(sum);
+        self.own(weight);
+        self.made.set(self.made.get().or(Some(Location::caller())));
         let mut outputs = vec![Output { name: "loss".into(), sum: sum.id, weight: weight.id }];
         outputs.extend(self.extras.borrow().iter().cloned());
         Graph { op_set: OP_SET, nodes: self.nodes.borrow().clone(), outputs }
     }
 
-    /// Logs the mean of `x` (`[row]`) over the rows that count as `name`, beside the loss.
+    /// Logs the mean of `x` (`[row]`) over the rows that count as `name`, beside the loss. It comes before
+    /// [`Builder::mean`] or [`Builder::ratio`], which return the graph with everything that is logged.
+    #[track_caller]
     pub fn log_mean(&self, name: &str, x: Expr<'_>) {
+        self.own(x);
+        if let Some(made) = self.made.get() {
+            panic!(
+                "{}: log_mean({name:?}) comes after the graph was made at {made}; move it before",
+                Location::caller()
+            );
+        }
         let weight = self.weight();
         let (sum, weight) = ((x * weight).sum_rows(), weight.sum_rows());
         self.extras.borrow_mut().push(Output { name: name.into(), sum: sum.id, weight: weight.id });
+    }
+
+    /// Refuses an expression of another builder.
+    #[track_caller]
+    fn own(&self, x: Expr<'_>) {
+        if !std::ptr::eq(self, x.builder) {
+            panic!("{}: an expression of another builder; use one Builder for a graph", Location::caller());
+        }
     }
 
     fn input(&self, op: &str) -> Expr<'_> {
@@ -178,48 +209,62 @@ impl<'g> Expr<'g> {
     }
 
     /// The smaller of both.
+    #[track_caller]
     pub fn minimum(self, other: impl Operand<'g>) -> Self {
         self.binary("minimum", other)
     }
 
     /// The larger of both.
+    #[track_caller]
     pub fn maximum(self, other: impl Operand<'g>) -> Self {
         self.binary("maximum", other)
     }
 
     /// 1 where self < other, else 0.
+    #[track_caller]
     pub fn less(self, other: impl Operand<'g>) -> Self {
         self.binary("less", other)
     }
 
     /// 1 where self <= other, else 0.
+    #[track_caller]
     pub fn less_equal(self, other: impl Operand<'g>) -> Self {
         self.binary("less_equal", other)
     }
 
     /// 1 where both are equal, else 0.
+    #[track_caller]
     pub fn equal(self, other: impl Operand<'g>) -> Self {
         self.binary("equal", other)
     }
 
     /// Where self is not 0 the first value, else the second.
+    #[track_caller]
     pub fn select(self, if_true: impl Operand<'g>, if_false: impl Operand<'g>) -> Self {
         let (if_true, if_false) = (if_true.expr(self.builder), if_false.expr(self.builder));
+        self.builder.own(if_true);
+        self.builder.own(if_false);
         self.builder.push("select", &[self.id, if_true.id, if_false.id], &[])
     }
 
     /// `[row, vocab]`, index `[row]` → `[row]`: the value at the index.
+    #[track_caller]
     pub fn gather(self, index: Expr<'g>) -> Self {
+        self.builder.own(index);
         self.builder.push("gather", &[self.id, index.id], &[])
     }
 
     /// index `[row]`, index `[row]` → `[row]`: 1 where both are equal, else 0.
+    #[track_caller]
     pub fn index_equal(self, other: Expr<'g>) -> Self {
+        self.builder.own(other);
         self.builder.push("index_equal", &[self.id, other.id], &[])
     }
 
+    #[track_caller]
     fn binary(self, op: &str, other: impl Operand<'g>) -> Self {
         let other = other.expr(self.builder);
+        self.builder.own(other);
         self.builder.push(op, &[self.id, other.id], &[])
     }
 }
@@ -256,6 +301,7 @@ macro_rules! operators {
             impl<'g, T: Operand<'g>> $trait<T> for Expr<'g> {
                 type Output = Expr<'g>;
 
+                #[track_caller]
                 fn $method(self, other: T) -> Expr<'g> {
                     self.binary(stringify!($method), other)
                 }

@@ -24,6 +24,9 @@ pub struct Batch {
     pub target_bytes: Vec<f32>,
     /// Index of each input in its document, or part of a document; where documents are concatenated, in its sequence.
     pub position: Vec<u32>,
+    /// Number of the group that each row belongs to, from 0; rows of a group stand together. What the op set calls a
+    /// sequence: a document or part of one, or where documents are concatenated a window of the stream.
+    pub group: Vec<u32>,
     /// Number of sequences.
     pub sequences: usize,
     /// Tokens per sequence.
@@ -41,6 +44,7 @@ impl Batch {
             weight: Vec::with_capacity(n),
             target_bytes: Vec::with_capacity(n),
             position: Vec::with_capacity(n),
+            group: Vec::with_capacity(n),
             sequences: 0,
             context,
             next: Position::default(),
@@ -48,20 +52,27 @@ impl Batch {
     }
 
     /// Appends the sequence whose inputs are `parts` of the shard, each a document of its own, and padding up to the
-    /// context. Padding is read after the last part as if it went on: nothing that counts sees it.
+    /// context. Padding is read after the last part as if it continued, and belongs to its group: nothing that counts
+    /// sees it.
     pub(super) fn push(&mut self, shard: &Shard, parts: impl Iterator<Item = Range<u64>>, token_bytes: &[u32]) {
         let start = self.inputs.len();
+        let mut group = self.group.last().map_or(0, |last| last + 1);
         for Range { start, end } in parts {
             self.inputs.extend(shard.tokens(start..end));
             self.targets.extend(shard.tokens(start + 1..end + 1));
             self.position.extend(0..(end - start) as u32);
+            self.group.resize(self.inputs.len(), group);
+            group += 1;
         }
+        // A sequence of nothing but padding is a group of its own.
+        let last = if self.inputs.len() > start { group - 1 } else { group };
         self.target_bytes.extend(self.targets[start..].iter().map(|&id| token_bytes[id as usize] as f32));
         self.weight.resize(self.inputs.len(), 1.0);
         self.sequences += 1;
         let n = self.sequences * self.context;
         let next = self.position[start..].last().map_or(0, |last| last + 1);
         self.position.extend(next..next + (n - self.inputs.len()) as u32);
+        self.group.resize(n, last);
         for list in [&mut self.inputs, &mut self.targets] {
             list.resize(n, 0);
         }

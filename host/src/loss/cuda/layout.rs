@@ -6,7 +6,7 @@ use crate::loss::split::Plan;
 use trainyard_plugin::graph::Type;
 
 /// What is computed between passes is held in `values`, an array of f64: first the scalars, then for each sequence node
-/// one number per sequence. What leaves a pass is held in `exports`, `[exports, rows]`.
+/// one number per sequence, in room for one per row. What leaves a pass is held in `exports`, `[exports, rows]`.
 #[derive(Debug)]
 pub(super) struct Layout {
     scalars: Vec<Id>,
@@ -49,7 +49,7 @@ impl Layout {
 
     /// Pointer to the numbers of a sequence node.
     pub fn sequence(&self, id: Id) -> String {
-        format!("values + {} + {} * sequences", self.scalars.len(), position(&self.sequences, id))
+        format!("values + {} + {} * rows", self.scalars.len(), position(&self.sequences, id))
     }
 
     /// Pointer to an exported value, `[rows]`.
@@ -60,7 +60,7 @@ impl Layout {
 
 /// Whether a scalar is written where it is used.
 pub(super) fn is_inline(ir: &Ir, id: Id) -> bool {
-    matches!(ir.node(id).op, Op::Constant(_) | Op::Size(_))
+    matches!(ir.node(id).op, Op::Constant(_) | Op::Size(_)) && ir.ty(id) == Type::Scalar
 }
 
 fn size_name(size: Size) -> &'static str {
@@ -68,7 +68,8 @@ fn size_name(size: Size) -> &'static str {
         Size::Vocab => "vocab",
         Size::Rows => "rows",
         Size::Sequences => "sequences",
-        Size::RowsPerSequence => "rows_per_sequence",
+        // One number per sequence: never written where it is used.
+        Size::RowsOfSequence => "0",
     }
 }
 

@@ -8,9 +8,9 @@ use crate::loss::row_program::{Load, Reduction, RowProgram};
 use crate::loss::split::Plan;
 
 const PARAMETERS: &str = "S *logits, G *gradient, S *stored, i64 stride, i64 first, i64 count, i64 rows, \
-                          i64 rows_per_sequence, i64 vocab, const u32 *target, const float *weight, \
+                          const u32 *group, i64 vocab, const u32 *target, const float *weight, \
                           const float *target_bytes, const u32 *position, const double *values, S *exports";
-const ARGUMENTS: &str = "logits, gradient, stored, stride, first, count, rows, rows_per_sequence, vocab, target, \
+const ARGUMENTS: &str = "logits, gradient, stored, stride, first, count, rows, group, vocab, target, \
                          weight, target_bytes, position, values, exports";
 
 /// Vectors that a thread loads before it computes, for a sweep of at most so many operations: enough loads under way to
@@ -54,14 +54,14 @@ pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowP
 
 /// Which row a block or thread has, and where its arrays begin.
 fn head(flow: &Flow) -> Vec<String> {
-    let mut lines = vec!["const i64 sequences = rows / rows_per_sequence;".into()];
+    let mut lines = Vec::new();
     if flow.sweeps.is_empty() {
         lines.push("const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;".into());
         lines.push("if (i >= count) return;".into());
     } else {
         lines.push("const i64 i = blockIdx.x;".into());
     }
-    lines.push("const i64 row = first + i, sequence = row / rows_per_sequence;".into());
+    lines.push("const i64 row = first + i, sequence = group[row];".into());
     lines.push("logits += i * stride;".into());
     lines.push("gradient += i * stride;".into());
     lines.push(format!("stored += i * stride * {};", flow.n_slots));

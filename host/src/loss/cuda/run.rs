@@ -151,10 +151,9 @@ struct Run<'r> {
     kernels: &'r Kernels,
     arguments: &'r Arguments<'r>,
     rows: usize,
-    rows_per_sequence: usize,
     width: usize,
     vocab: usize,
-    /// f64: scalars, then sequences.
+    /// f64: scalars, then sequences, of which there are at most as many as rows.
     values: Scratch<'r>,
     /// `[exports, rows]`
     exports: Scratch<'r>,
@@ -166,17 +165,14 @@ impl<'r> Run<'r> {
         let (gpu, sizes) = (&kernels.gpu, &kernels.sizes);
         let (rows, width) = (arguments.batch.batch.targets.len(), arguments.hidden.row_width());
         let vocab = arguments.head.value.elem_count() / width.max(1);
-        let rows_per_sequence = arguments.batch.batch.context;
         check(arguments, rows, width, vocab)?;
-        let sequences = rows / rows_per_sequence;
         Ok(Self {
-            values: gpu.scratch(8 * (sizes.n_scalars + sizes.n_sequences * sequences))?,
+            values: gpu.scratch(8 * (sizes.n_scalars + sizes.n_sequences * rows))?,
             exports: gpu.scratch(kernels.format.logit_bytes() * sizes.n_exports * rows)?,
             step: gpu.step(arguments.step)?,
             kernels,
             arguments,
             rows,
-            rows_per_sequence,
             width,
             vocab,
         })
@@ -186,12 +182,12 @@ impl<'r> Run<'r> {
         // The gradients have no factor: what they are divided by is known when the step is complete.
         let scale = 0_u64;
         let (values, exports) = (self.values.pointer(), self.exports.pointer());
-        let words = arguments![values, exports, self.rows, self.rows_per_sequence, self.vocab, self.step, scale];
+        let words = arguments![values, exports, self.rows, self.group(), self.vocab, self.step, scale];
         self.kernels.gpu.launch_kernel(kernel, Grid::new(1, SMALL_THREADS), words)
     }
 
     fn add_totals(&self, totals: &Tensor) -> Result<()> {
-        let words = arguments![totals, self.values.pointer(), self.rows, self.rows_per_sequence, self.vocab];
+        let words = arguments![totals, self.values.pointer(), self.rows, self.group(), self.vocab];
         self.kernels.gpu.launch_kernel(&self.kernels.add_totals, Grid::new(1, 32), words)
     }
 
@@ -223,7 +219,7 @@ impl<'r> Run<'r> {
                 chunk.first,
                 chunk.n,
                 self.rows,
-                self.rows_per_sequence,
+                self.group(),
                 self.vocab,
                 batch.targets.pointer(),
                 batch.weight.pointer(),
@@ -238,6 +234,10 @@ impl<'r> Run<'r> {
             }
         }
         Ok(())
+    }
+
+    fn group(&self) -> u64 {
+        self.arguments.batch.group.pointer()
     }
 
     /// logits `[n, vocab]` = hidden · weightᵀ
@@ -333,15 +333,12 @@ fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> 
         ("weight", batch.batch.weight.len()),
         ("target_bytes", batch.batch.target_bytes.len()),
         ("position", batch.batch.position.len()),
+        ("group", batch.batch.group.len()),
     ];
     for (name, got) in columns {
         if got != rows {
             return Err(Error::run(format!("loss: {name} has {got} elements, expected {rows}")));
         }
-    }
-    let per_sequence = batch.batch.context;
-    if per_sequence == 0 || !rows.is_multiple_of(per_sequence) {
-        return Err(Error::run(format!("loss: {rows} rows are no whole number of sequences of {per_sequence} rows")));
     }
     if !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!(

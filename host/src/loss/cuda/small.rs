@@ -2,13 +2,13 @@
 
 use super::layout::{Layout, is_inline};
 use super::text;
-use crate::loss::ir::{Id, Input, Op};
+use crate::loss::ir::{Id, Input, Op, Size};
 use crate::loss::split::{Plan, Stage};
 use trainyard_plugin::graph::Type;
 
-const PARAMETERS: &str = "double *values, const S *exports, i64 rows, i64 rows_per_sequence, i64 vocab, \
+const PARAMETERS: &str = "double *values, const S *exports, i64 rows, const u32 *group, i64 vocab, \
                           const double *step, const double *scale";
-const ARGUMENTS: &str = "values, exports, rows, rows_per_sequence, vocab, step, scale";
+const ARGUMENTS: &str = "values, exports, rows, group, vocab, step, scale";
 
 /// Whether anything is to be computed before the pass of `stage`.
 pub(super) fn has_kernel(plan: &Plan, stage: &Stage) -> bool {
@@ -19,7 +19,7 @@ pub(super) fn has_kernel(plan: &Plan, stage: &Stage) -> bool {
 pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize) -> String {
     let mut lines = vec![
         format!("__device__ void small_{number}_body({PARAMETERS}) {{"),
-        "    const i64 sequences = rows / rows_per_sequence;".into(),
+        "    const i64 sequences = group[rows - 1] + 1;".into(),
     ];
     for &id in plan.stages[number].small.iter().filter(|&&id| !is_inline(&plan.ir, id)) {
         match plan.ir.ty(id) {
@@ -34,10 +34,10 @@ pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize) -> String {
 
 /// The kernel `add_totals`: sums and weights of the outputs are added to `[outputs, 2]`.
 pub(super) fn totals(plan: &Plan, layout: &Layout) -> String {
-    let parameters = "double *totals, const double *values, i64 rows, i64 rows_per_sequence, i64 vocab";
+    let parameters = "double *totals, const double *values, i64 rows, const u32 *group, i64 vocab";
     let mut lines = vec![
         format!("__device__ void add_totals_body({parameters}) {{"),
-        "    const i64 sequences = rows / rows_per_sequence;".into(),
+        "    const i64 sequences = group[rows - 1] + 1;".into(),
         "    if (threadIdx.x != 0) return;".into(),
     ];
     for (i, output) in plan.outputs.iter().enumerate() {
@@ -46,9 +46,7 @@ pub(super) fn totals(plan: &Plan, layout: &Layout) -> String {
         }
     }
     lines.push("}".into());
-    lines.push(format!(
-        "KERNEL(add_totals, ({parameters}), add_totals_body(totals, values, rows, rows_per_sequence, vocab))\n"
-    ));
+    lines.push(format!("KERNEL(add_totals, ({parameters}), add_totals_body(totals, values, rows, group, vocab))\n"));
     lines.join("\n")
 }
 
@@ -72,7 +70,10 @@ fn sequence(plan: &Plan, layout: &Layout, id: Id) -> Vec<String> {
     let out = layout.sequence(id);
     if node.op == Op::SumSequence {
         let from = layout.export(node.inputs[0]);
-        return vec![format!("    sums_of_sequences({from}, sequences, rows_per_sequence, {out});")];
+        return vec![format!("    sums_of_sequences({from}, sequences, group, rows, {out});")];
+    }
+    if node.op == Op::Size(Size::RowsOfSequence) {
+        return vec![format!("    sizes_of_sequences(sequences, group, rows, {out});")];
     }
     let input = |&input: &Id| match plan.ir.ty(input) {
         Type::Sequence => format!("({})[i]", layout.sequence(input)),

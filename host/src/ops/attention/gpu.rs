@@ -94,8 +94,8 @@ impl<'a> Attention<'a> {
         let mask = match self.dropout {
             None => [0; 5],
             Some(mask) => {
-                let micro_batch = self.gpu.micro_batch(mask.micro_batch)?;
-                *arguments![mask.rate, mask.stream.key(), micro_batch, mask.sites, mask.site]
+                let first = self.gpu.first_sequence(mask.first_sequence)?;
+                *arguments![mask.rate, mask.stream.key(), first, mask.sites, mask.site]
             }
         };
         let dtype = self.qkv.dtype();

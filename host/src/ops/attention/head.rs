@@ -16,9 +16,11 @@ pub(super) struct Head<'a> {
     pub dropout: Option<HeadMask<'a>>,
 }
 
-/// A head's part of the dropout mask of all heads of all sequences.
+/// A head's part of the dropout mask of all heads of its sequence.
 pub(super) struct HeadMask<'a> {
     pub mask: &'a Mask,
+    /// The sequence's number in the batch.
+    pub sequence: usize,
     /// Element of the first query's first key.
     pub first: usize,
     /// Elements from one query to the next.
@@ -166,8 +168,8 @@ impl Head<'_> {
 
     /// Multiplies the probabilities of one row by the dropout mask.
     fn drop<T: Float>(&self, row: usize, values: &mut [T]) {
-        if let Some(HeadMask { mask, first, stride }) = &self.dropout {
-            mask.for_each(first + row * stride, values.len(), |i, factor| values[i] *= factor);
+        if let Some(HeadMask { mask, sequence, first, stride }) = &self.dropout {
+            mask.for_each(*sequence, first + row * stride, values.len(), |i, factor| values[i] *= factor);
         }
     }
 }

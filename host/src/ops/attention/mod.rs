@@ -83,8 +83,9 @@ impl Shape {
     /// sequence.
     fn head<'a>(self, engine: &'a Engine, index: usize, rows: &Range<usize>, dropout: Option<&'a Mask>) -> Head<'a> {
         let stride = self.length.next_multiple_of(4);
-        let first = (index * self.length + rows.start) * stride;
-        let dropout = dropout.map(|mask| HeadMask { mask, first, stride });
+        let (sequence, head) = (index / self.heads, index % self.heads);
+        let first = (head * self.length + rows.start) * stride;
+        let dropout = dropout.map(|mask| HeadMask { mask, sequence, first, stride });
         Head { engine, shape: Shape { length: rows.len(), ..self }, dropout }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the GPU's run is.
 pub(super) struct Control {
-    /// Micro-batch (u64), then step (f64).
+    /// First sequence of the micro-batch (u64), then step (f64).
     memory: Memory,
     /// What the memory holds: bits of both, once they were set.
     holds: Mutex<[Option<u64>; 2]>,
@@ -32,8 +32,8 @@ impl Control {
 }
 
 impl Gpu {
-    /// Address of the number of the micro-batch, which is `value` from here on in the stream.
-    pub(crate) fn micro_batch(&self, value: u64) -> Result<u64> {
+    /// Address of the number of the micro-batch's first sequence, which is `value` from here on in the stream.
+    pub(crate) fn first_sequence(&self, value: u64) -> Result<u64> {
         self.control.set(self, 0, value)
     }
 

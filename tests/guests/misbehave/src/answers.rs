@@ -5,6 +5,9 @@ use trainyard_plugin::{Builder, Graph, MetricInfo, Node, Output};
 
 /// A good graph with what `behaviour` names changed.
 pub fn graph(behaviour: &str) -> Graph {
+    if let Some(graph) = lawless(behaviour) {
+        return graph;
+    }
     let g = Builder::new();
     let mut graph = g.mean(-g.logits().log_softmax().gather(g.target()));
     let node = |op: &str, inputs: &[u32]| Node { op: op.into(), inputs: inputs.into(), attributes: vec![] };
@@ -42,6 +45,34 @@ pub fn graph(behaviour: &str) -> Graph {
         _ => {}
     }
     graph
+}
+
+/// Well typed graphs that keep or break the laws of losses and metrics.
+fn lawless(behaviour: &str) -> Option<Graph> {
+    let (g, other) = (Builder::new(), Builder::new());
+    let nll = -g.logits().log_softmax().gather(g.target());
+    let weight = g.weight().sum_rows();
+    let sum = (nll * g.weight()).sum_rows();
+    Some(match behaviour {
+        "sequences" => g.mean((nll * g.weight()).sum_sequence().expand_sequence()),
+        "extras" => {
+            g.log_mean("confidence", (-nll).exp());
+            g.log_mean("nll", nll);
+            g.mean(nll)
+        }
+        "negative-weight" => g.ratio(sum, -weight),
+        "weight-of-logits" => g.ratio(sum, ((-nll).exp() * g.weight()).sum_rows()),
+        "unavailable" => g.mean(g.teacher_logits().log_softmax().gather(g.target())),
+        "stopped" => g.mean((1.0 - (-nll).exp()).square().stop_gradient() * nll),
+        "preference" => g.mean((-nll - g.reference_logp()) * g.advantage() - g.teacher_logits().softmax().sum_vocab()),
+        "mixed" => g.mean(nll + other.weight()),
+        "late-log" => {
+            let graph = g.mean(nll);
+            g.log_mean("nll", nll);
+            graph
+        }
+        _ => return None,
+    })
 }
 
 /// A good description with what `behaviour` names changed.
