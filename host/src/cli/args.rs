@@ -118,11 +118,15 @@ pub struct TrainArgs {
     pub json: bool,
 }
 
-/// Evaluate a checkpoint on the held-out test text
+/// Evaluate a checkpoint on the held-out text of its run, or on any text
+///
+/// The run's own text is measured as its data were prepared. The text of --data is measured as it is: the run's
+/// tokenizer sees it, its filters do not.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard eval runs/austen
+  trainyard eval runs/austen --data other.txt        the same text for runs with other filters
   trainyard eval runs/austen --checkpoint step-400 --json")]
 pub struct EvalArgs {
     /// The run's folder
@@ -130,6 +134,13 @@ pub struct EvalArgs {
     /// A checkpoint of the run; the last one if not given
     #[arg(long, value_name = "step-N")]
     pub checkpoint: Option<String>,
+    /// Measure this text, as it is: a file, folder or pattern that data.source.path could name; may be given several
+    /// times
+    #[arg(long, value_name = "PATH")]
+    pub data: Vec<PathBuf>,
+    /// The field or column of --data that holds the text; that of the run's data if not given
+    #[arg(long, value_name = "FIELD", requires = "data")]
+    pub text_field: Option<String>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,

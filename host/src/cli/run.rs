@@ -17,7 +17,12 @@ pub fn train(args: &TrainArgs) -> Outcome {
 }
 
 pub fn evaluate(args: &EvalArgs) -> Outcome {
-    print(&eval::evaluate(&args.run, args.checkpoint.as_deref())?, args.json)
+    let checkpoint = args.checkpoint.as_deref();
+    let summary = match args.data.is_empty() {
+        true => eval::evaluate(&args.run, checkpoint)?,
+        false => eval::evaluate_files(&args.run, checkpoint, &args.data, args.text_field.as_deref())?,
+    };
+    print(&summary, args.json)
 }
 
 pub fn generate(args: &GenerateArgs) -> Outcome {

@@ -1,58 +1,157 @@
-//! Loss and metrics over held-out tokens, in one pass.
+//! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
 use crate::data::Batch;
 use crate::loss::{Program, Ratio, Totals};
 use crate::model::{PlacedBatch, Transformer};
 use crate::plugin::Plugin;
-use crate::report::MetricValue;
-use crate::train::AVAILABLE_INPUTS;
+use crate::report::{Comparable, MetricValue, distinct};
+use crate::train::{AVAILABLE_INPUTS, RunPlugins};
 use crate::{Error, Result};
-use trainyard_plugin::{Direction, EXP_MEAN, Graph, MetricInfo};
+use std::collections::BTreeMap;
+use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
 
-/// The loss and all metrics over tokens, compiled into one program: logits are computed once.
+/// The name of the number that is the same for every loss: nats per token.
+pub const CROSS_ENTROPY: &str = "cross-entropy";
+
+/// The name of the number that is minimised.
+pub const LOSS: &str = "loss";
+
+/// The input that makes a number one per byte rather than per token.
+const TARGET_BYTES: &str = "input.target_bytes";
+
+/// Plain cross-entropy, the loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {
     program: Program,
-    metrics: Vec<(String, MetricInfo)>,
+    measures: Vec<Measure>,
+}
+
+/// One graph of the program, and how its outputs become numbers.
+struct Measure {
+    name: String,
+    plugin: String,
+    info: MetricInfo,
+    comparable: Comparable,
+    /// Names of the outputs behind the first.
+    extras: Vec<String>,
+}
+
+impl Measure {
+    fn new(name: &str, plugin: &str, info: MetricInfo, graph: &Graph) -> Self {
+        let per_byte = graph.nodes.iter().any(|node| node.op == TARGET_BYTES);
+        let extras = graph.outputs.iter().skip(1).map(|output| output.name.as_str());
+        Self {
+            name: name.into(),
+            plugin: plugin.into(),
+            info,
+            comparable: if per_byte { Comparable::Text } else { Comparable::Tokenizer },
+            extras: distinct(extras, &[]),
+        }
+    }
+
+    /// The number that `totals`, one per output, come to.
+    fn value(&self, totals: &[Ratio]) -> MetricValue {
+        let value = totals.first().map_or(f64::NAN, |total| aggregate(&self.info, total));
+        let outputs = self.extras.iter().cloned().zip(totals.iter().skip(1).map(Ratio::value));
+        MetricValue {
+            name: self.name.clone(),
+            plugin: self.plugin.clone(),
+            value,
+            unit: self.info.unit.clone(),
+            higher_is_better: self.info.direction == Direction::HigherIsBetter,
+            comparable: self.comparable,
+            outputs: outputs.collect(),
+        }
+    }
 }
 
 impl Evaluator {
-    /// `loss` is the graph of the run's loss; `metrics` are plugins of kind `metric`.
-    pub fn new(loss: &Graph, metrics: &[&Plugin]) -> Result<Self> {
-        let loss_info = MetricInfo::lower_is_better("");
-        let mut graphs = vec![first_output_only(loss.clone(), "loss")?];
-        let mut named = vec![("loss".to_owned(), loss_info)];
-        for plugin in metrics {
-            let name = plugin.identity().name.clone();
-            let metric = plugin.metric()?;
-            graphs.push(first_output_only(metric.describe()?, &name)?);
-            named.push((name, metric.info()?));
+    /// Of the run's plugins; `loss` is the graph of its loss.
+    ///
+    /// # Errors
+    /// Of a plugin: a graph that breaks a rule, or needs an input that no batch has.
+    pub fn new(loss: &Graph, plugins: &RunPlugins) -> Result<Self> {
+        let plain = cross_entropy();
+        let of_loss = &plugins.loss;
+        let nats = MetricInfo::lower_is_better("nats/token");
+        let mut measures = vec![
+            Measure::new(CROSS_ENTROPY, "", nats, &plain),
+            Measure::new(LOSS, &of_loss.identity().name, MetricInfo::lower_is_better(""), loss),
+        ];
+        let mut graphs = vec![("cross-entropy".to_owned(), plain), (of_loss.culprit().to_owned(), loss.clone())];
+        for (plugin, name) in plugins.metrics.iter().zip(plugins.metric_names().tokens) {
+            let (info, graph) = described(plugin)?;
+            measures.push(Measure::new(&name, &plugin.identity().name, info, &graph));
+            graphs.push((plugin.culprit().to_owned(), graph));
         }
-        let program = Program::compile(&graphs.iter().collect::<Vec<_>>(), AVAILABLE_INPUTS)?;
-        Ok(Self { program, metrics: named })
+        let program = compile(&graphs)?;
+        let is_plain = program.same_output(0, measures[0].extras.len() + 1);
+        measures[1].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
+        Ok(Self { program, measures })
     }
 
-    /// The values over all batches. `step` is what the graphs see as `input.step`.
+    /// The values over all batches: plain cross-entropy, the loss, the metrics. `step` is what the graphs see as
+    /// `input.step`.
+    ///
+    /// # Errors
+    /// A batch that does not fit the model.
     pub fn evaluate(
         &self,
         model: &mut Transformer,
         batches: impl Iterator<Item = Batch>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {
-        let mut totals = Totals::new(model.engine(), self.metrics.len())?;
+        let mut totals = Totals::new(model.engine(), self.program.outputs().len())?;
         for batch in batches {
             let placed = PlacedBatch::new(model.engine(), &batch)?;
             let hidden = model.forward(&placed.tokens(), None)?;
             self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
         }
         let totals = totals.read()?;
-        let value = |((name, info), total): (&(String, MetricInfo), &Ratio)| MetricValue {
-            name: name.clone(),
-            value: aggregate(info, total),
-            unit: info.unit.clone(),
-            higher_is_better: info.direction == Direction::HigherIsBetter,
+        let mut rest = totals.as_slice();
+        let value = |measure: &Measure| {
+            let (of_measure, behind) = rest.split_at((measure.extras.len() + 1).min(rest.len()));
+            rest = behind;
+            measure.value(of_measure)
         };
-        Ok(self.metrics.iter().zip(&totals).map(value).collect())
+        Ok(self.measures.iter().map(value).collect())
     }
+}
+
+/// The number that is minimised, among those of [`Evaluator::evaluate`].
+pub fn loss_of(values: &[MetricValue]) -> f64 {
+    values.iter().find(|value| value.name == LOSS).map_or(f64::NAN, |value| value.value)
+}
+
+/// Further outputs of each plugin, by the name of its number; those without are left out.
+pub fn outputs_of(values: &[MetricValue]) -> BTreeMap<&str, &BTreeMap<String, f64>> {
+    let with_outputs = values.iter().filter(|value| !value.outputs.is_empty());
+    with_outputs.map(|value| (value.name.as_str(), &value.outputs)).collect()
+}
+
+fn described(plugin: &Plugin) -> Result<(MetricInfo, Graph)> {
+    let metric = plugin.metric()?;
+    let graph = metric.describe()?;
+    match graph.outputs.is_empty() {
+        true => Err(Error::plugin("the graph has no outputs, expected at least one").context(plugin.culprit())),
+        false => Ok((metric.info()?, graph)),
+    }
+}
+
+/// Negative log-likelihood of the target token, in nats, over the tokens that count.
+fn cross_entropy() -> Graph {
+    let g = Builder::new();
+    g.mean(-g.logits().log_softmax().gather(g.target()))
+}
+
+/// All graphs in one program; an error names the first whose graph is at fault alone.
+fn compile(graphs: &[(String, Graph)]) -> Result<Program> {
+    let all: Vec<_> = graphs.iter().map(|(_, graph)| graph).collect();
+    Program::compile(&all, AVAILABLE_INPUTS).map_err(|together| {
+        let alone = graphs.iter().find_map(|(culprit, graph)| {
+            Program::compile(&[graph], AVAILABLE_INPUTS).err().map(|error| error.context(culprit))
+        });
+        alone.unwrap_or_else(|| together.context("loss and metrics together"))
+    })
 }
 
 /// The number that sum and weight are, as the metric says.
@@ -62,14 +161,4 @@ fn aggregate(info: &MetricInfo, total: &Ratio) -> f64 {
         // the other that `Checked` lets pass is the mean
         _ => total.value(),
     }
-}
-
-/// Extra outputs of a loss are for the training log; an evaluation has one number per graph.
-fn first_output_only(mut graph: Graph, name: &str) -> Result<Graph> {
-    graph.outputs.truncate(1);
-    match graph.outputs.first_mut() {
-        Some(output) => output.name = name.to_owned(),
-        None => return Err(Error::plugin(format!("{name}: the graph has no outputs, expected at least one"))),
-    }
-    Ok(graph)
 }

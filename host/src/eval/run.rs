@@ -67,9 +67,10 @@ impl OpenRun {
 pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
     let mut run = OpenRun::open(root, checkpoint)?;
     let loss = run.plugins.loss.loss()?.describe()?;
-    let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
+    let evaluator = Evaluator::new(&loss, &run.plugins)?;
     let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
-    Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
+    let data = Vec::new();
+    Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, data, report })
 }
 
 fn find_checkpoint(folder: &RunFolder, name: Option<&str>) -> Result<(u64, PathBuf)> {

@@ -47,13 +47,15 @@ impl MetricsLog {
 /// The lines of `text` whose step is at most `step`.
 fn records_until(text: &[u8], step: u64) -> Result<Vec<u8>> {
     let mut kept = Vec::with_capacity(text.len());
+    let mut previous = 0;
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let Some(complete) = line.strip_suffix(b"\n") else { break };
         let record: Option<Value> = serde_json::from_slice(complete).ok();
-        let recorded = record.as_ref().and_then(|record| record["step"].as_u64()).ok_or_else(|| {
+        let recorded = record.as_ref().and_then(|record| step_of(record, previous)).ok_or_else(|| {
             let cure = "mend or delete the line";
             Error::run(format!("line {}: expected a JSON object with a step, {cure}", index + 1))
         })?;
+        previous = recorded;
         // The final report is written again by the run that goes on.
         let is_final = record.is_some_and(|record| !record["final"].is_null());
         if recorded <= step && !is_final {
@@ -61,6 +63,13 @@ fn records_until(text: &[u8], step: u64) -> Result<Vec<u8>> {
         }
     }
     Ok(kept)
+}
+
+/// The step of a record that follows one of step `previous`. Before outputs had an object of their own, a loss's output
+/// named `step` took the place of the number: such a record is the next step's.
+fn step_of(record: &Value, previous: u64) -> Option<u64> {
+    let is_overwritten = record["step"].is_number() && !record["lr"].is_null();
+    record["step"].as_u64().or_else(|| is_overwritten.then_some(previous + 1))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -94,6 +103,14 @@ mod tests {
         assert_eq!(resumed(text, 2).expect("a good log"), expected);
         assert_eq!(resumed(text, 0).expect("a good log"), "{\"step\":99}\n");
         assert_eq!(resumed(text, 50).expect("a good log"), format!("{text}{{\"step\":99}}\n"));
+    }
+
+    /// As trainyard 0.1 wrote it for a loss with an output named `step`.
+    #[test]
+    fn a_step_that_an_output_overwrote_is_counted() {
+        let text = "{\"lr\":0.1,\"step\":0.004}\n{\"lr\":0.1,\"step\":0.003}\n{\"lr\":0.1,\"step\":0.0}\n";
+        let expected = "{\"lr\":0.1,\"step\":0.004}\n{\"lr\":0.1,\"step\":0.003}\n{\"step\":99}\n";
+        assert_eq!(resumed(text, 2).expect("a log of the older form"), expected);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::RunIdentity;
 pub use memory::Memory;
-pub use plugins::{DataPlugins, RunPlugins, describe};
+pub use plugins::{DataPlugins, MetricNames, RunPlugins, describe};
 pub use run::{TrainOptions, run};
 pub use state::{Best, RunState, restore_model};
 pub use step::{StepReport, Trainer};

@@ -10,10 +10,10 @@ use super::step::{StepReport, Trainer};
 use super::{AVAILABLE_INPUTS, checkpoint};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
-use crate::eval::{Evaluator, final_report};
+use crate::eval::{Evaluator, final_report, loss_of, outputs_of};
 use crate::loss::Program;
-use crate::ops::{Device, Precision, has_bf16, keep_awake, measure_peak};
-use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes};
+use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
+use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes, distinct};
 use crate::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ impl<'c> Run<'c> {
         let loss = plugins.loss.loss()?.describe()?;
         let culprit = |error: Error| error.context(plugins.loss.culprit());
         let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
-        let evaluator = Evaluator::new(&loss, &plugins.metrics.iter().collect::<Vec<_>>())?;
+        let evaluator = Evaluator::new(&loss, &plugins)?;
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
@@ -161,6 +161,7 @@ impl<'c> Run<'c> {
             sources: source_reports(&loader, self.state.position),
             tokens_per_second: tokens / seconds.max(1e-9),
             parameters: self.trainer.model.params().n_values(),
+            vocabulary: self.plugins.data.vocabulary(self.config, data.tokenizer.n_tokens),
             checkpoint: self.folder.checkpoints().join(checkpoint::folder_name(self.state.step)),
             report,
             plugins,
@@ -171,7 +172,7 @@ impl<'c> Run<'c> {
     fn steps(&mut self, data: &Dataset, batches: &mut Ahead<'_, '_>, started: Instant) -> Result<Trained> {
         let train = &self.config.train;
         let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
-        let peak = measure_peak(self.trainer.model.engine())?;
+        let mut peak = Peak::measure(self.trainer.model.engine())?;
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let asked = Instant::now();
@@ -196,7 +197,8 @@ impl<'c> Run<'c> {
                 loss: trained.loss,
                 lr: report.lr,
                 tokens_per_second: rate,
-                share_of_peak: rate * self.trainer.model.flops_per_token() / peak,
+                share_of_peak: peak
+                    .share_checked(rate * self.trainer.model.flops_per_token(), self.trainer.model.engine()),
                 seconds: started.elapsed().as_secs_f64(),
                 data_wait: trained.data_wait.as_secs_f64(),
             });
@@ -226,6 +228,9 @@ impl<'c> Run<'c> {
             self.tokens_per_step(),
             config.train.steps,
         ));
+        let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
+        vocabulary.line().iter().for_each(|line| self.progress.message(line));
+        self.plugins.metric_names().lines().for_each(|line| self.progress.message(&line));
         self.why_cpu.iter().for_each(|why| self.progress.message(why));
         if let Device::Gpu(gpu) = &self.device {
             let total = gpu.memory().map_or(0.0, |memory| memory.total as f64);
@@ -249,13 +254,17 @@ impl<'c> Run<'c> {
     fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
         let mut record = json!({
             "step": self.state.step,
+            "loss": report.outputs.first(),
             "lr": report.lr,
             "grad_norm": report.grad_norm,
             "tokens_per_second": rate.round(),
             "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
         });
-        for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
-            record[name] = json!(value);
+        // The plugin chooses these names: an object of their own keeps them from the host's.
+        let names = distinct(self.trainer.output_names().iter().skip(1).map(String::as_str), &[]);
+        if !names.is_empty() {
+            let values = report.outputs.iter().skip(1).map(|&value| json!(value));
+            record["outputs"] = names.into_iter().zip(values).collect::<serde_json::Map<_, _>>().into();
         }
         self.log.write(&record)
     }
@@ -270,9 +279,14 @@ impl<'c> Run<'c> {
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
         let named: serde_json::Map<_, _> =
             values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
-        self.log.write(&json!({ "step": step, "validation": named }))?;
+        let mut record = json!({ "step": step, "validation": named });
+        let outputs = outputs_of(&values);
+        if !outputs.is_empty() {
+            record["validation_outputs"] = json!(outputs);
+        }
+        self.log.write(&record)?;
         self.progress.validation(step, &values);
-        let loss = values[0].value;
+        let loss = loss_of(&values);
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
         self.state.best = match self.state.best {
             Some(best) if !improved => Some(Best { since: best.since + 1, ..best }),
