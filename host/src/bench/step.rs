@@ -146,7 +146,7 @@ fn time(
 /// What the steps will need, which there is.
 fn checked_memory(config: &RunConfig, vocab: usize, device: &Device) -> Result<Memory> {
     let memory = Memory::of(config, vocab, device)?;
-    memory.check(device)?;
+    memory.check(config, vocab, device)?;
     Ok(memory)
 }
 

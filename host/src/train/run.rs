@@ -5,15 +5,16 @@ use super::folder::RunFolder;
 use super::identity::RunIdentity;
 use super::memory::Memory;
 use super::plugins::RunPlugins;
+use super::record::{step_record, validation_record};
 use super::state::{self, Best, RunState};
 use super::step::{StepReport, Trainer};
 use super::{AVAILABLE_INPUTS, checkpoint};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
-use crate::eval::{Evaluator, final_report, loss_of, outputs_of};
+use crate::eval::{Evaluator, final_report, loss_of};
 use crate::loss::Program;
 use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
-use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes, distinct};
+use crate::report::{MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -71,7 +72,7 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
         let (device, why_cpu) = Device::open(config.train.device)?;
         // A run that is too large for any vocabulary ends before its data are read.
-        Memory::of(config, 1, &device)?.check(&device)?;
+        Memory::of(config, 1, &device)?.check(config, 1, &device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
@@ -104,7 +105,7 @@ impl<'c> Run<'c> {
         folder.describe(config, &plugins)?;
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
-        memory.check(&device)?;
+        memory.check(config, data.tokenizer.n_tokens, &device)?;
         let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
@@ -252,20 +253,7 @@ impl<'c> Run<'c> {
     }
 
     fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
-        let mut record = json!({
-            "step": self.state.step,
-            "loss": report.outputs.first(),
-            "lr": report.lr,
-            "grad_norm": report.grad_norm,
-            "tokens_per_second": rate.round(),
-            "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
-        });
-        // The plugin chooses these names: an object of their own keeps them from the host's.
-        let names = distinct(self.trainer.output_names().iter().skip(1).map(String::as_str), &[]);
-        if !names.is_empty() {
-            let values = report.outputs.iter().skip(1).map(|&value| json!(value));
-            record["outputs"] = names.into_iter().zip(values).collect::<serde_json::Map<_, _>>().into();
-        }
+        let record = step_record(self.state.step, report, self.trainer.output_names(), rate, data_wait);
         self.log.write(&record)
     }
 
@@ -277,14 +265,7 @@ impl<'c> Run<'c> {
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
         let batches = packed_eval_batches(shard, packing, context, batch, token_bytes, limit)?;
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
-        let named: serde_json::Map<_, _> =
-            values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
-        let mut record = json!({ "step": step, "validation": named });
-        let outputs = outputs_of(&values);
-        if !outputs.is_empty() {
-            record["validation_outputs"] = json!(outputs);
-        }
-        self.log.write(&record)?;
+        self.log.write(&validation_record(step, &values))?;
         self.progress.validation(step, &values);
         let loss = loss_of(&values);
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
