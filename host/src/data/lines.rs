@@ -44,7 +44,8 @@ impl DataReport {
 impl SplitReport {
     /// What there is to say of a held-out share of so few documents that its numbers mean little.
     fn too_small(&self) -> Option<String> {
-        let is_given = self.held_out.as_ref().is_some_and(|text| text.source.is_some());
+        // Of files that a user names, and of tokens, the documents are none of the splitting's.
+        let is_given = self.held_out.as_ref().map_or(self.documents > 0, |text| text.source.is_some());
         if self.split == Split::Train || is_given || self.documents > 1 {
             return None;
         }
