@@ -78,7 +78,7 @@ pub struct StepBench {
     pub peak_gflops: f64,
     /// Floating-point operations of forward and backward per token, by the model's formula.
     pub flops_per_token: f64,
-    /// These operations as a share of the peak; none when they are more, so that the peak is wrong.
+    /// Share of the peak that these operations are; none when they are more, so that the peak is wrong.
     pub share_of_peak: Option<f64>,
     /// Processor time over wall time; none where the system does not say.
     pub cores_busy: Option<f64>,

@@ -208,7 +208,7 @@ impl DataConfig {
         self.tokens.as_ref().map_or(share, |tokens| tokens.validation.is_some())
     }
 
-    /// Whether the documents of `split` are those of `[data.held_out]`.
+    /// Says whether `[data.held_out]` gives the documents of `split`.
     pub fn is_given(&self, split: Split) -> bool {
         self.held_out.as_ref().is_some_and(|held_out| held_out.gives(split))
     }

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 /// deduplication sees it, so that runs with other filters are measured on the same text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeldOutConfig {
-    /// Where it is and how it is read, as a `[[data.source]]` says it.
+    /// Place of the text and how it is read, as a `[[data.source]]` says it.
     #[serde(flatten, serialize_with = "as_read")]
     pub source: SourceConfig,
     /// Share of its documents that validation takes, 0 to below 1. At 0 validation is a share of the sources.
@@ -44,7 +44,7 @@ impl HeldOutConfig {
         Self { source, validation: section.number("validation", 0.0..1.0, 0.0) }
     }
 
-    /// Whether the documents of `split` are from here.
+    /// Says whether the documents of `split` are from here.
     pub fn gives(&self, split: Split) -> bool {
         match split {
             Split::Train => false,

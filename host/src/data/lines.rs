@@ -42,7 +42,7 @@ impl DataReport {
 }
 
 impl SplitReport {
-    /// What there is to say of a held-out share of so few documents that its numbers mean little.
+    /// Line about a held-out share of so few documents that its numbers mean little.
     fn too_small(&self) -> Option<String> {
         // Of files that a user names, and of tokens, the documents are none of the splitting's.
         let is_given = self.held_out.as_ref().map_or(self.documents > 0, |text| text.source.is_some());

@@ -207,7 +207,7 @@ pub struct HeldOutText {
     pub source: Option<String>,
     /// SHA-256 over each document's length in bytes (u64, little-endian) and its text, in order.
     pub sha256: String,
-    /// Whether it is known which documents come back from their tokens.
+    /// True when every document was decoded again; otherwise the two counts are not known.
     pub decoded: bool,
     /// Documents that do not come back as they are from their tokens.
     pub lossy_documents: u64,

@@ -65,10 +65,10 @@ impl Measure {
 }
 
 impl Evaluator {
-    /// Of the run's plugins; `loss` is the graph of its loss.
+    /// Compiles the graphs of the run's plugins; `loss` is that of its loss.
     ///
     /// # Errors
-    /// Of a plugin: a graph that breaks a rule, or needs an input that no batch has.
+    /// A plugin's graph that breaks a rule, or needs an input that no batch has.
     pub fn new(loss: &Graph, plugins: &RunPlugins) -> Result<Self> {
         let plain = cross_entropy();
         let of_loss = &plugins.loss;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Measurements after the first that a run may take of a machine that turned out to be faster.
 const MORE_MEASUREMENTS: u32 = 5;
 
-/// By how much a step may seem to beat the peak before the peak is not believed: what timing is uncertain by.
+/// Factor by which a step may seem to beat the peak before the peak is not believed: the uncertainty of timing.
 const NOISE: f64 = 1.05;
 
 /// The most that this machine was seen to do, in floating-point operations per second. A measurement while other

@@ -12,13 +12,13 @@ const DIGEST_SHOWN: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Comparable {
-    /// All runs on this text.
+    /// Comparable with all runs on this text.
     Text,
-    /// Those with the same tokenizer: a mean over tokens.
+    /// Comparable with runs of the same tokenizer: a mean over tokens.
     Tokenizer,
-    /// Those with the same loss and the same tokenizer.
+    /// Comparable with runs of the same loss and the same tokenizer.
     Loss,
-    /// None: the tokenizer loses part of the text, and what is lost costs no bits.
+    /// Comparable with none: the tokenizer loses part of the text, and what is lost costs no bits.
     #[serde(rename = "no")]
     Nothing,
 }
@@ -42,9 +42,9 @@ pub struct TextReport {
     pub source: Option<String>,
     /// `raw` as read, `filtered` when filters or deduplication had a say in it, `tokens` when there was no text.
     pub text: &'static str,
-    /// Its documents.
+    /// Number of documents.
     pub documents: u64,
-    /// Its bytes in UTF-8.
+    /// Length in UTF-8.
     pub bytes: u64,
     /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where nobody recorded it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub struct TextReport {
     /// Bytes of characters that are missing from what comes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lossy_bytes: Option<u64>,
-    /// Whether the tokenizer loses part of this text, or says that it may lose some of any.
+    /// True when the tokenizer loses part of this text, or when nobody looked and it says that it may.
     pub lossy: bool,
 }
 

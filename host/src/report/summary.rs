@@ -33,12 +33,12 @@ pub struct MetricValue {
 }
 
 impl MetricValue {
-    /// Whether it is the plugin's own loss and that is the plain cross-entropy, which has a number of its own.
+    /// Says whether this is the plugin's own loss and that is plain cross-entropy, which has a number of its own.
     pub fn is_repeated(&self) -> bool {
         self.name == "loss" && self.comparable != Comparable::Loss
     }
 
-    /// How people read it: `loss (focal)`, or its name.
+    /// Name for people: `loss (focal)`, or the plain name.
     pub fn label(&self) -> String {
         match (self.name.as_str(), self.plugin.as_str()) {
             ("loss", plugin) if !plugin.is_empty() => format!("loss ({plugin})"),
@@ -63,7 +63,7 @@ pub struct Baseline {
 pub struct FinalReport {
     /// Plain cross-entropy, loss and metrics on the validation text; empty when there is none.
     pub validation: Vec<MetricValue>,
-    /// The same on the test text; empty when there is none.
+    /// Plain cross-entropy, loss and metrics on the test text; empty when there is none.
     pub test: Vec<MetricValue>,
     /// What was measured, by split.
     pub texts: BTreeMap<&'static str, TextReport>,
@@ -95,7 +95,7 @@ pub struct VocabularyReport {
 }
 
 impl VocabularyReport {
-    /// What there is to say when the text did not give what was asked for.
+    /// Line for people when the text did not give what was asked for.
     pub fn line(&self) -> Option<String> {
         let (tokens, asked) = (self.tokens, self.asked?);
         Some(format!(
@@ -139,7 +139,7 @@ pub struct TrainSummary {
 /// A file that was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileReport {
-    /// Where it lies.
+    /// Place as it was named or found.
     pub path: PathBuf,
     /// SHA-256 of its bytes.
     pub sha256: String,

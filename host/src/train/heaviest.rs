@@ -46,7 +46,7 @@ impl Size {
         }
     }
 
-    /// Its place in the config.
+    /// Place in the config.
     fn key(self, config: &RunConfig) -> String {
         match self {
             Self::Batch => "train.batch".into(),
@@ -125,7 +125,10 @@ pub(super) fn too_large(
     let now = |size: &Size| format!("{} (now {})", size.key(config), size.of(config, vocab));
     let lower = sizes.iter().map(now).collect::<Vec<_>>().join(" or ");
     let first = sizes.first().map_or_else(String::new, |size| size.key(config));
-    let recompute = if mostly_activations && !memory.recompute { ", or set train.recompute = true" } else { "" };
+    let mut again = config.clone();
+    again.train.recompute = true;
+    let fits = Memory::of(&again, vocab, device)?.total() <= available;
+    let recompute = if fits && !memory.recompute { ", or set train.recompute = true" } else { "" };
     let message = format!("{first}: {}; lower {lower}{recompute}", memory.needs(available));
     Ok(Error::usage(message))
 }

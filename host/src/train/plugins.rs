@@ -35,16 +35,16 @@ pub struct RunPlugins {
 /// How results name the metrics of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricNames {
-    /// Those of [`RunPlugins::metrics`], in order.
+    /// Names of [`RunPlugins::metrics`], in order.
     pub tokens: Vec<String>,
-    /// Those of [`RunPlugins::text_metrics`], in order.
+    /// Names of [`RunPlugins::text_metrics`], in order.
     pub text: Vec<String>,
     /// Names that others have too, and what they became.
     pub renamed: Vec<(String, String)>,
 }
 
 impl MetricNames {
-    /// What there is to say about those that were renamed.
+    /// A line for each that was renamed.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let line = |(name, own): &(String, String)| {
             format!(

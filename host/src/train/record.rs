@@ -7,7 +7,7 @@ use crate::report::{MetricValue, distinct};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Of a step, the `step`-th of the run. `names` are those of the loss's outputs, `rate` is in tokens per second.
+/// Record of a step, the `step`-th of the run. `names` are those of the loss's outputs, `rate` is in tokens per second.
 pub(super) fn step_record(step: u64, report: &StepReport, names: &[String], rate: f64, data_wait: Duration) -> Value {
     let mut record = json!({
         "step": step,
@@ -25,7 +25,7 @@ pub(super) fn step_record(step: u64, report: &StepReport, names: &[String], rate
     record
 }
 
-/// Of a validation after step `step`.
+/// Record of a validation after step `step`.
 pub(super) fn validation_record(step: u64, values: &[MetricValue]) -> Value {
     let named: Map<_, _> = values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
     let mut record = json!({ "step": step, "validation": named });

@@ -36,7 +36,7 @@ impl<'a> Encoder<'a> {
         Self::of(Split::ALL.into_iter().filter(has_documents), dir, info, vocabulary)
     }
 
-    /// Of these splits, train first.
+    /// Makes the shards of these splits, train first.
     pub fn of(
         splits: impl IntoIterator<Item = Split>,
         dir: &Path,

@@ -1,4 +1,4 @@
-//! Whether documents come back from their tokens: bits per byte of text that was lost cost nothing.
+//! Comparison of documents with what comes back from their tokens: text that is lost costs no bits.
 
 use crate::Result;
 use crate::data::manifest::HeldOutText;
@@ -11,14 +11,14 @@ use trainyard_plugin::{TokenBatch, Tokenizer};
 /// What comes back of one document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Fidelity {
-    /// Whether it is another text.
+    /// True when another text comes back.
     pub altered: bool,
-    /// Bytes of characters of which it has fewer.
+    /// Bytes of characters of which fewer come back.
     pub lost_bytes: u64,
 }
 
 impl Fidelity {
-    /// Of `text`, of which `decoded` comes back.
+    /// Compares `text` with what comes back of it.
     pub fn of(text: &str, decoded: &[u8]) -> Self {
         if text.as_bytes() == decoded {
             return Self::default();

@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 /// Text to be measured, tokenized.
 #[derive(Debug)]
 pub struct RawText {
-    /// Its tokens.
+    /// Tokens of all documents.
     pub shard: Shard,
-    /// Its size and digest, and what of it does not come back from the tokens.
+    /// Size and digest, and what does not come back from the tokens.
     pub report: SplitReport,
-    /// What compressors make of it.
+    /// Sizes under general-purpose compressors.
     pub baseline: Option<Baseline>,
-    /// Its files, each with its SHA-256.
+    /// Files that were read, each with its SHA-256.
     pub files: Vec<(PathBuf, String)>,
 }
 
