@@ -166,15 +166,12 @@ fn every_input_is_fed() {
 /// Every graph that cannot be compiled is named by its plugin.
 #[test]
 fn an_unavailable_input_names_the_plugin() {
-    let (loss, metric) = (open(LOSS, Kind::Loss, "nothing"), open(METRIC, Kind::Metric, "unavailable"));
-    let graph = loss.loss().unwrap().describe().unwrap();
-    let error = Evaluator::new((loss.culprit(), &graph), &[&metric]).err().unwrap().to_string();
     let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) is not available here";
-    assert!(error.starts_with(&format!("metric: {}: ", metric.culprit())) && error.contains(expected), "{error}");
-    let (loss, metric) = (open(LOSS, Kind::Loss, "unavailable"), open(METRIC, Kind::Metric, "nothing"));
-    let graph = loss.loss().unwrap().describe().unwrap();
-    let error = Evaluator::new((loss.culprit(), &graph), &[&metric]).err().unwrap().to_string();
-    assert!(error.starts_with(&format!("loss: {}: ", loss.culprit())) && error.contains(expected), "{error}");
+    for (loss, metric, place) in [("nothing", "unavailable", "metric"), ("unavailable", "nothing", "loss")] {
+        let (_, outcome) = run(loss, metric);
+        let begin = format!("error: {place}: plugin \"hostile-{place}\"");
+        assert!(outcome.stderr.starts_with(&begin) && outcome.stderr.contains(expected), "{}", outcome.stderr);
+    }
 }
 
 /// Three steps of a tiny run with this loss and metric.

@@ -38,6 +38,7 @@ mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod reference;
+mod results; // numbers that can be compared
 mod resume;
 mod subwords; // wordpiece and unigram
 mod tidy;

@@ -154,7 +154,7 @@ fn what_is_missing_is_one_line() {
     let text = fails(&emulated(("TRAINYARD_EMULATOR_CAPABILITY", "7.5")), "train.device=cuda:0");
     assert!(text.contains("has compute capability 7.5, the kernels are built for 8.0 to 9.0"), "{text}");
     let text = fails(&emulated(("TRAINYARD_EMULATOR_MEMORY", "40000000")), "train.device=cuda:0");
-    assert!(text.contains("train.batch: this run needs about"), "{text}");
+    assert!(text.contains(": this run needs about"), "{text}");
     let text = fails(&[], "train.device=gpu");
     assert!(text.contains("expected \"auto\", \"cpu\" or \"cuda:N\", got \"gpu\""), "{text}");
 }

@@ -78,8 +78,8 @@ pub struct StepBench {
     pub peak_gflops: f64,
     /// Floating-point operations of forward and backward per token, by the model's formula.
     pub flops_per_token: f64,
-    /// These operations as a share of the peak.
-    pub share_of_peak: f64,
+    /// Share of the peak that these operations are; none when they are more, so that the peak is wrong.
+    pub share_of_peak: Option<f64>,
     /// Processor time over wall time; none where the system does not say.
     pub cores_busy: Option<f64>,
     /// The most memory in bytes that the process held, on a GPU of its memory; none where the system does not say.
@@ -254,8 +254,13 @@ impl Display for StepBench {
             self.device, self.loss
         )?;
         writeln!(f, "time       {}", self.milliseconds)?;
-        let (rate, share) = (count(self.tokens_per_second), 100.0 * self.share_of_peak);
-        writeln!(f, "speed      {rate} tokens/s, {share:.0}% of {:.0} GFLOP/s, a matrix product's", self.peak_gflops)?;
+        let (rate, peak) = (count(self.tokens_per_second), self.peak_gflops);
+        match self.share_of_peak.map(|share| 100.0 * share) {
+            Some(share) => {
+                writeln!(f, "speed      {rate} tokens/s, {share:.0}% of {peak:.0} GFLOP/s, a matrix product's")?
+            }
+            None => writeln!(f, "speed      {rate} tokens/s; the peak of the machine could not be measured")?,
+        }
         if let Some(cores) = self.cores_busy {
             writeln!(f, "processor  {cores:.2} cores busy")?;
         }

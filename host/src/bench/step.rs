@@ -6,7 +6,7 @@ use super::{check_above_zero, compile, on_threads};
 use crate::config::RunConfig;
 use crate::data::{Batch, Position};
 use crate::loss::Program;
-use crate::ops::{Device, OpGroup, keep_awake, measure_peak};
+use crate::ops::{Device, OpGroup, Peak, keep_awake};
 use crate::plugin::Plugin;
 use crate::random::Stream;
 use crate::report::{Progress, StepLine};
@@ -85,7 +85,7 @@ fn time(
     let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
     let total = options.warmup + options.steps;
     let progress = Progress::new(total, 0, options.quiet);
-    let peak = measure_peak(trainer.model.engine())?;
+    let mut peak = Peak::measure(trainer.model.engine())?;
     let mut seconds = Vec::new();
     let (mut begun, mut processor) = (Instant::now(), processor_time());
     let (started, mut loss, mut tokens) = (Instant::now(), f64::NAN, 0);
@@ -106,7 +106,7 @@ fn time(
             loss,
             lr: report.lr,
             tokens_per_second,
-            share_of_peak: tokens_per_second * trainer.model.flops_per_token() / peak,
+            share_of_peak: peak.share(tokens_per_second * trainer.model.flops_per_token()),
             seconds: started.elapsed().as_secs_f64(),
             data_wait: 0.0,
         });
@@ -114,7 +114,7 @@ fn time(
     let cores_busy = processor.and_then(|before| cores_busy(before, begun.elapsed()));
     progress.finish();
     let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
-    let peak = peak.max(measure_peak(trainer.model.engine())?); // whatever else runs can only lower it
+    peak.measure_again(trainer.model.engine())?;
     let more: Vec<Batch> = batches.take(config.train.accumulate).collect();
     let groups = groups(&mut trainer, &seconds, total, &more)?;
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
@@ -134,9 +134,9 @@ fn time(
         loss,
         milliseconds,
         tokens_per_second,
-        peak_gflops: peak / 1e9,
+        peak_gflops: peak.flops() / 1e9,
         flops_per_token: model.flops_per_token(),
-        share_of_peak: tokens_per_second * model.flops_per_token() / peak,
+        share_of_peak: peak.share(tokens_per_second * model.flops_per_token()),
         cores_busy,
         peak_memory,
         predicted_memory: predicted.total() as u64,
@@ -147,7 +147,7 @@ fn time(
 /// What the steps will need, which there is.
 fn checked_memory(config: &RunConfig, vocab: usize, device: &Device) -> Result<Memory> {
     let memory = Memory::of(config, vocab, device)?;
-    memory.check(device)?;
+    memory.check(config, vocab, device)?;
     Ok(memory)
 }
 

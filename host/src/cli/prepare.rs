@@ -23,9 +23,13 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     }
     let (folder, dataset) = preparation.prepare_in_store()?;
     let report = &dataset.manifest.report;
+    let vocabulary = plugins.vocabulary(&config, dataset.tokenizer.n_tokens);
     let text = match args.json {
-        true => serde_json::json!({ "dataset": folder, "report": report }).to_string(),
-        false => report.lines().join("\n") + &format!("\ndataset: {}", folder.display()),
+        true => serde_json::json!({ "dataset": folder, "report": report, "vocabulary": vocabulary }).to_string(),
+        false => {
+            let lines = report.lines().into_iter().chain(vocabulary.line());
+            lines.collect::<Vec<_>>().join("\n") + &format!("\ndataset: {}", folder.display())
+        }
     };
     write((text + "\n").as_bytes())
 }

@@ -18,7 +18,12 @@ pub fn train(args: &TrainArgs) -> Outcome {
 }
 
 pub fn evaluate(args: &EvalArgs) -> Outcome {
-    print(&eval::evaluate(&args.run, &args.open.options())?, args.json)
+    let options = args.open.options();
+    let summary = match args.data.is_empty() {
+        true => eval::evaluate(&args.run, &options)?,
+        false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref())?,
+    };
+    print(&summary, args.json)
 }
 
 pub fn generate(args: &GenerateArgs) -> Outcome {

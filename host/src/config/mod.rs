@@ -106,6 +106,7 @@ impl RunConfig {
 
     fn read(root: &mut Section<'_>, default_name: &str) -> Self {
         let train = root.section("train", TrainConfig::read);
+        let mut metric_names = Vec::new();
         let config = Self {
             run: root.section("run", |section| RunSection::read(section, default_name)),
             data: root.section("data", DataConfig::read),
@@ -113,7 +114,7 @@ impl RunConfig {
             model: root.section("model", ModelConfig::read),
             loss: root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy"))),
             metric: root
-                .sections("metric", |section| PluginConfig::read(section, None))
+                .sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names))
                 .unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into()),
             optimizer: root.section("optimizer", OptimizerConfig::read),
             schedule: root.section("schedule", |section| ScheduleConfig::read(section, train.steps)),

@@ -1,7 +1,9 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
 use super::dedup::{DecontaminateConfig, DedupConfig};
+use super::held_out::HeldOutConfig;
 use super::load::{CurriculumConfig, Packing};
+use super::split::Split;
 use super::tokens::TokensConfig;
 use crate::config::Section;
 use crate::plugin::PluginConfig;
@@ -30,6 +32,9 @@ pub struct DataConfig {
     /// `[data.dedup]`: repetitions, which go after all filters; none are looked for without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<DedupConfig>,
+    /// `[data.held_out]`: text of its own for test, and for validation, that nothing filters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOutConfig>,
     /// `[data.decontaminate]`: training text that evaluations know, which goes last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decontaminate: Option<DecontaminateConfig>,
@@ -128,6 +133,7 @@ impl DataConfig {
             packing: Packing::default(),
             store: None,
             dedup: None,
+            held_out: None,
             decontaminate: None,
             tokens: None,
             curriculum: Vec::new(),
@@ -162,16 +168,20 @@ impl DataConfig {
             // the split needs it
             source.metadata.extend(group.clone().filter(|group| !source.metadata.contains(group)));
         }
+        let held_out = section.optional("held_out", |section| HeldOutConfig::read(section, group.as_ref()));
+        let share = |split| if held_out.as_ref().is_some_and(|text| text.gives(split)) { 0.0 } else { 0.05 };
+        let (validation, test) = (share(Split::Validation), share(Split::Test));
         let config = Self {
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
-            validation: section.number("validation", 0.0..1.0, 0.05),
-            test: section.number("test", 0.0..1.0, 0.05),
+            validation: section.number("validation", 0.0..1.0, validation),
+            test: section.number("test", 0.0..1.0, test),
             group,
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
             packing: Packing::read(section),
             store: section.path("store"),
             dedup: section.optional("dedup", DedupConfig::read),
+            held_out,
             decontaminate: section.optional("decontaminate", DecontaminateConfig::read),
             curriculum: CurriculumConfig::read(section, &source),
             tokens,
@@ -181,6 +191,7 @@ impl DataConfig {
             section
                 .conflict(&["filter", "tokens"], "filters judge text, and data.tokens has none: remove one of the two");
         }
+        config.check_held_out(section);
         if config.validation + config.test >= 1.0 {
             let message =
                 format!("expected less than 1 together with data.test, got {} + {}", config.validation, config.test);
@@ -193,7 +204,37 @@ impl DataConfig {
 impl DataConfig {
     /// Whether anything is held out for validation.
     pub fn has_validation(&self) -> bool {
-        self.tokens.as_ref().map_or(self.validation > 0.0, |tokens| tokens.validation.is_some())
+        let share = self.validation > 0.0 || self.is_given(Split::Validation);
+        self.tokens.as_ref().map_or(share, |tokens| tokens.validation.is_some())
+    }
+
+    /// Says whether `[data.held_out]` gives the documents of `split`.
+    pub fn is_given(&self, split: Split) -> bool {
+        self.held_out.as_ref().is_some_and(|held_out| held_out.gives(split))
+    }
+
+    /// Whether filters or deduplication may change the text of a share that is held out.
+    pub fn is_filtered(&self) -> bool {
+        self.dedup.is_some() || self.filters().next().is_some()
+    }
+
+    fn check_held_out(&self, section: &Section<'_>) {
+        if self.held_out.is_none() {
+            return;
+        }
+        if self.tokens.is_some() {
+            let message = "data.tokens has files of its own for validation and test: remove one of the two";
+            return section.conflict(&["held_out", "tokens"], message);
+        }
+        for (key, share, split) in
+            [("test", self.test, Split::Test), ("validation", self.validation, Split::Validation)]
+        {
+            if share > 0.0 && self.is_given(split) {
+                let message =
+                    format!("expected 0, the {key} text is that of data.held_out, got {share}; remove the key");
+                section.conflict(&[key, "held_out"], message);
+            }
+        }
     }
 
     /// Whether some source is met more often than another, at some time.
@@ -255,7 +296,7 @@ impl SourceConfig {
         self.max_document_mb as usize * 1_000_000
     }
 
-    fn read(section: &mut Section<'_>) -> Self {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
         use InvalidUtf8::{Drop, Error, Replace};
         let default = Self::new(section.required_path("path"));
         let is_regex = |text: &str| regex::bytes::Regex::new(text).is_ok();

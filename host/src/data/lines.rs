@@ -1,6 +1,7 @@
 //! The data report for people.
 
-use super::manifest::DataReport;
+use super::manifest::{DataReport, SplitReport};
+use super::split::Split;
 
 impl DataReport {
     /// A line per stage: what came in, what each filter dropped and why, what each split holds.
@@ -35,6 +36,24 @@ impl DataReport {
                 split.bytes_per_token
             )
         }));
+        lines.extend(self.splits.iter().filter_map(SplitReport::too_small));
         lines
+    }
+}
+
+impl SplitReport {
+    /// Line about a held-out share of so few documents that its numbers mean little.
+    fn too_small(&self) -> Option<String> {
+        // Of files that a user names, and of tokens, the documents are none of the splitting's.
+        let is_given = self.held_out.as_ref().map_or(self.documents > 0, |text| text.source.is_some());
+        if self.split == Split::Train || is_given || self.documents > 1 {
+            return None;
+        }
+        let (name, n) = (self.split.name(), self.documents);
+        let plural = if n == 1 { "" } else { "s" };
+        Some(format!(
+            "{name}: only {n} document{plural}, so its numbers say little; raise data.{name}, cut the text into more documents \
+             (data.source.document), or name a text of its own in [data.held_out]"
+        ))
     }
 }

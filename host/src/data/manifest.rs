@@ -203,6 +203,25 @@ pub struct SplitReport {
     /// Where each source's documents are; those of one source are neighbours.
     #[serde(default)]
     pub sources: Vec<SourceSpan>,
+    /// What is known of a held-out text; none for train, for tokens without text, and for data of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOutText>,
+}
+
+/// What is known of the text of a held-out split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOutText {
+    /// The name of `[data.held_out]`, where the text is from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// SHA-256 over each document's length in bytes (u64, little-endian) and its text, in order.
+    pub sha256: String,
+    /// True when every document was decoded again; otherwise the two counts are not known.
+    pub decoded: bool,
+    /// Documents that do not come back as they are from their tokens.
+    pub lossy_documents: u64,
+    /// Bytes of characters that are missing from what comes back.
+    pub lossy_bytes: u64,
 }
 
 /// One source's documents within a split.

@@ -9,6 +9,7 @@ pub mod dedup;
 pub mod explain;
 pub mod features;
 mod hashed;
+mod held_out;
 mod lines;
 mod load;
 mod manifest;
@@ -23,16 +24,18 @@ mod tokens;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
+pub use held_out::HeldOutConfig;
 pub use load::{
     Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,
     ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
 pub use manifest::{
-    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport,
-    UnitReport,
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, HeldOutText, Lineage, Manifest, SourceSpan, SplitReport,
+    TokenizerReport, UnitReport,
 };
 pub use prepare::{
-    Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, batches, compression_baseline, texts,
+    Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, RawText, batches, compression_baseline,
+    raw_source, raw_text, texts,
 };
 pub use read::{Document, documents, source_digest};
 pub use rules::{BoundReport, FilterRules, RuleReport};

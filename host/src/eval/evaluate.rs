@@ -1,59 +1,97 @@
-//! Loss and metrics over held-out tokens, in one pass.
+//! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
 use crate::data::Batch;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
 use crate::model::{PlacedBatch, Transformer};
 use crate::plugin::Plugin;
-use crate::report::MetricValue;
-use crate::train::AVAILABLE_INPUTS;
+use crate::report::{Comparable, MetricValue, distinct};
+use crate::train::{AVAILABLE_INPUTS, RunPlugins};
 use crate::{Error, Result};
-use trainyard_plugin::{Direction, EXP_MEAN, Graph, MetricInfo};
+use std::collections::BTreeMap;
+use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
 
-/// The loss and all metrics over tokens, compiled into one program: logits are computed once.
+/// The name of the number that is the same for every loss: nats per token.
+pub const CROSS_ENTROPY: &str = "cross-entropy";
+
+/// The name of the number that is minimised.
+pub const LOSS: &str = "loss";
+
+/// The input that makes a number one per byte rather than per token.
+const TARGET_BYTES: &str = "input.target_bytes";
+
+/// Plain cross-entropy, the loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {
     program: Program,
-    measured: Vec<Measured>,
+    measures: Vec<Measure>,
     warnings: Vec<String>,
 }
 
-/// A loss or a metric in the program.
-struct Measured {
+/// One graph of the program, and how its outputs become numbers.
+struct Measure {
     name: String,
+    plugin: String,
     info: MetricInfo,
-    /// Names of the outputs after the first.
-    others: Vec<String>,
+    comparable: Comparable,
+    /// Names of the outputs behind the first.
+    extras: Vec<String>,
+}
+
+impl Measure {
+    fn new(name: &str, plugin: &str, info: MetricInfo, graph: &Graph) -> Self {
+        let per_byte = graph.nodes.iter().any(|node| node.op == TARGET_BYTES);
+        let extras = graph.outputs.iter().skip(1).map(|output| output.name.as_str());
+        Self {
+            name: name.into(),
+            plugin: plugin.into(),
+            info,
+            comparable: if per_byte { Comparable::Text } else { Comparable::Tokenizer },
+            extras: distinct(extras, &[]),
+        }
+    }
+
+    /// The number that `totals`, one per output, come to.
+    fn value(&self, totals: &[Ratio]) -> MetricValue {
+        let value = totals.first().map_or(f64::NAN, |total| aggregate(&self.info, total));
+        let outputs = self.extras.iter().cloned().zip(totals.iter().skip(1).map(Ratio::value));
+        MetricValue {
+            name: self.name.clone(),
+            plugin: self.plugin.clone(),
+            value,
+            unit: self.info.unit.clone(),
+            higher_is_better: self.info.direction == Direction::HigherIsBetter,
+            comparable: self.comparable,
+            outputs: outputs.collect(),
+        }
+    }
 }
 
 impl Evaluator {
-    /// `loss` is the graph of the run's loss, behind the name of its plugin in errors; `metrics` are plugins of kind
-    /// `metric`.
+    /// Compiles the graphs of the run's plugins; `loss` is that of its loss.
     ///
     /// # Errors
     /// A plugin that fails, and a graph that breaks a rule of the op set, needs an input that no run has, or costs too
     /// much: the error names the plugin.
-    pub fn new((culprit, loss): (&str, &Graph), metrics: &[&Plugin]) -> Result<Self> {
-        let mut graphs = vec![(culprit, loss.clone())];
-        let mut infos = vec![("loss".to_owned(), MetricInfo::lower_is_better(""))];
-        for plugin in metrics {
-            let metric = plugin.metric()?;
-            graphs.push((plugin.culprit(), metric.describe()?));
-            infos.push((plugin.identity().name.clone(), metric.info()?));
+    pub fn new(loss: &Graph, plugins: &RunPlugins) -> Result<Self> {
+        let plain = cross_entropy();
+        let of_loss = &plugins.loss;
+        let nats = MetricInfo::lower_is_better("nats/token");
+        let mut measures = vec![
+            Measure::new(CROSS_ENTROPY, "", nats, &plain),
+            Measure::new(LOSS, &of_loss.identity().name, MetricInfo::lower_is_better(""), loss),
+        ];
+        let mut graphs = vec![("", CROSS_ENTROPY, plain), (LOSS, of_loss.culprit(), loss.clone())];
+        for (plugin, name) in plugins.metrics.iter().zip(plugins.metric_names().tokens) {
+            let (info, graph) = described(plugin)?;
+            measures.push(Measure::new(&name, &plugin.identity().name, info, &graph));
+            graphs.push(("metric", plugin.culprit(), graph));
         }
-        let mut warnings = Vec::new();
-        for (i, (culprit, graph)) in graphs.iter().enumerate() {
-            let place = if i == 0 { "loss" } else { "metric" };
-            let named = |error: Error| error.context(format!("{place}: {culprit}"));
-            let alone = Program::compile(&[graph], AVAILABLE_INPUTS).map_err(named)?;
-            warnings.extend(fault_of_weights(&alone, i == 0)?.map(|fault| format!("{culprit}: {fault}")));
-        }
-        let all: Vec<_> = graphs.iter().map(|(_, graph)| graph).collect();
+        let warnings = warnings(&graphs)?;
+        let all: Vec<_> = graphs.iter().map(|(_, _, graph)| graph).collect();
         let together = |error: Error| error.context("the loss and all metrics in one pass");
         let program = Program::compile(&all, AVAILABLE_INPUTS).map_err(together)?;
-        let measured = infos.into_iter().zip(&graphs).map(|((name, info), (_, graph))| {
-            let others = graph.outputs.iter().skip(1).map(|output| output.name.clone()).collect();
-            Measured { name, info, others }
-        });
-        Ok(Self { program, measured: measured.collect(), warnings })
+        let is_plain = program.same_output(0, measures[0].extras.len() + 1);
+        measures[1].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
+        Ok(Self { program, measures, warnings })
     }
 
     /// What is wrong with the loss and the metrics and does not stop a run, each with the plugin's name in front.
@@ -61,10 +99,11 @@ impl Evaluator {
         &self.warnings
     }
 
-    /// The values over all batches. `step` is what the graphs see as `input.step`.
+    /// The values over all batches: plain cross-entropy, the loss, the metrics. `step` is what the graphs see as
+    /// `input.step`.
     ///
     /// # Errors
-    /// A batch that the model or a graph cannot compute with.
+    /// A batch that does not fit the model.
     pub fn evaluate(
         &self,
         model: &mut Transformer,
@@ -77,16 +116,53 @@ impl Evaluator {
             let hidden = model.forward(&placed.tokens(), None)?;
             self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
         }
-        let mut totals = totals.read()?.into_iter();
-        let value = |Measured { name, info, others }: &Measured| MetricValue {
-            name: name.clone(),
-            value: aggregate(info, &totals.next().unwrap_or_default()),
-            unit: info.unit.clone(),
-            higher_is_better: info.direction == Direction::HigherIsBetter,
-            outputs: others.iter().cloned().zip(totals.by_ref().map(|total| total.value())).collect(),
+        let totals = totals.read()?;
+        let mut rest = totals.as_slice();
+        let value = |measure: &Measure| {
+            let (of_measure, behind) = rest.split_at((measure.extras.len() + 1).min(rest.len()));
+            rest = behind;
+            measure.value(of_measure)
         };
-        Ok(self.measured.iter().map(value).collect())
+        Ok(self.measures.iter().map(value).collect())
     }
+}
+
+/// The number that is minimised, among those of [`Evaluator::evaluate`].
+pub fn loss_of(values: &[MetricValue]) -> f64 {
+    values.iter().find(|value| value.name == LOSS).map_or(f64::NAN, |value| value.value)
+}
+
+/// Further outputs of each plugin, by the name of its number; those without are left out.
+pub fn outputs_of(values: &[MetricValue]) -> BTreeMap<&str, &BTreeMap<String, f64>> {
+    let with_outputs = values.iter().filter(|value| !value.outputs.is_empty());
+    with_outputs.map(|value| (value.name.as_str(), &value.outputs)).collect()
+}
+
+fn described(plugin: &Plugin) -> Result<(MetricInfo, Graph)> {
+    let metric = plugin.metric()?;
+    let graph = metric.describe()?;
+    match graph.outputs.is_empty() {
+        true => Err(Error::plugin("the graph has no outputs, expected at least one").context(plugin.culprit())),
+        false => Ok((metric.info()?, graph)),
+    }
+}
+
+/// Negative log-likelihood of the target token, in nats, over the tokens that count.
+fn cross_entropy() -> Graph {
+    let g = Builder::new();
+    g.mean(-g.logits().log_softmax().gather(g.target()))
+}
+
+/// Faults of weights, each behind its culprit. An error names the first graph that is at fault alone.
+fn warnings(graphs: &[(&str, &str, Graph)]) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for (place, culprit, graph) in graphs {
+        let named = |error: Error| error.context(format!("{place}: {culprit}"));
+        let alone = Program::compile(&[graph], AVAILABLE_INPUTS).map_err(named)?;
+        let fault = fault_of_weights(&alone, *place == LOSS)?;
+        warnings.extend(fault.map(|fault| format!("{culprit}: {fault}")));
+    }
+    Ok(warnings)
 }
 
 /// The number that sum and weight are, as the metric says.

@@ -1,13 +1,15 @@
 //! How good a model is, and what it writes.
 
 mod evaluate;
+mod file;
 mod report;
 mod run;
 mod sample;
 mod text;
 mod text_metrics;
 
-pub use evaluate::Evaluator;
+pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of, outputs_of};
+pub use file::evaluate_files;
 pub use report::final_report;
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};

@@ -3,12 +3,17 @@
 use super::{Evaluator, continue_text, text_metrics};
 use crate::Result;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Shard, packed_eval_batches};
+use crate::data::{self, Dataset, Shard, Split, SplitReport, packed_eval_batches};
 use crate::model::Transformer;
-use crate::report::{Baseline, FinalReport, MetricValue};
+use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport};
 use crate::train::RunPlugins;
+use std::collections::BTreeMap;
+use trainyard_plugin::LOSSY;
 
 /// Evaluates whole splits, without the limit that validations while training have.
+///
+/// # Errors
+/// Whatever a plugin reports.
 pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
@@ -17,21 +22,78 @@ pub fn final_report(
     evaluator: &Evaluator,
     step: u64,
 ) -> Result<FinalReport> {
-    let mut measure = |shard: &Option<Shard>| -> Result<Vec<MetricValue>> {
+    let mut texts = BTreeMap::new();
+    let mut measure = |split: Split, shard: &Option<Shard>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
-        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
-        let batches = packed_eval_batches(shard, config.data.packing, context, config.train.batch, token_bytes, 0)?;
-        let mut values = evaluator.evaluate(model, batches, step)?;
-        values.extend(text_metrics(plugins, data, model, shard, &config.sample)?);
+        let mut values = measure(config, plugins, data, model, evaluator, (shard, step))?;
+        let report = data.manifest.report.splits.iter().find(|report| report.split == split);
+        if let Some(report) = report {
+            let text = text_report(report, treatment(config, split), plugins);
+            mark(&mut values, &text);
+            texts.insert(split.name(), text);
+        }
         Ok(values)
     };
-    let (validation, test) = (measure(&data.validation)?, measure(&data.test)?);
-    let sizes = data.manifest.report.held_out.map(|held_out| held_out.baseline);
-    let baseline =
-        sizes.map(|sizes| Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes });
+    let validation = measure(Split::Validation, &data.validation)?;
+    let test = measure(Split::Test, &data.test)?;
+    let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
     let sample = match config.sample.tokens {
         0 => String::new(),
         _ => config.sample.prompt.clone() + &continue_text(&plugins.data.tokenizer, data, model, &config.sample)?,
     };
-    Ok(FinalReport { validation, test, baseline, sample })
+    Ok(FinalReport { validation, test, texts, baseline, sample })
+}
+
+/// All numbers of the tokens of a shard; `step` is what the graphs see.
+pub(super) fn measure(
+    config: &RunConfig,
+    plugins: &RunPlugins,
+    data: &Dataset,
+    model: &mut Transformer,
+    evaluator: &Evaluator,
+    (shard, step): (&Shard, u64),
+) -> Result<Vec<MetricValue>> {
+    let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+    let batches = packed_eval_batches(shard, config.data.packing, context, config.train.batch, token_bytes, 0)?;
+    let mut values = evaluator.evaluate(model, batches, step)?;
+    values.extend(text_metrics(plugins, data, model, shard, &config.sample)?);
+    Ok(values)
+}
+
+/// What became of a split's text before it was measured.
+fn treatment(config: &RunConfig, split: Split) -> &'static str {
+    match (&config.data.tokens, config.data.is_given(split) || !config.data.is_filtered()) {
+        (Some(_), _) => "tokens",
+        (None, true) => "raw",
+        (None, false) => "filtered",
+    }
+}
+
+/// What is known of a text that was measured.
+pub(super) fn text_report(report: &SplitReport, text: &'static str, plugins: &RunPlugins) -> TextReport {
+    let known = report.held_out.as_ref();
+    let decoded = known.filter(|known| known.decoded);
+    // Where nobody looked, the tokenizer is believed.
+    let may_lose = || plugins.data.tokenizer.identity().has(LOSSY);
+    TextReport {
+        source: known.and_then(|known| known.source.clone()),
+        text,
+        documents: report.documents,
+        bytes: report.bytes,
+        digest: known.map(|known| known.sha256.clone()),
+        lossy_documents: decoded.map(|known| known.lossy_documents),
+        lossy_bytes: decoded.map(|known| known.lossy_bytes),
+        lossy: decoded.map_or_else(may_lose, |known| known.lossy_documents > 0),
+    }
+}
+
+/// Numbers per byte of a text that was lost are no longer comparable with any.
+pub(super) fn mark(values: &mut [MetricValue], text: &TextReport) {
+    for value in values.iter_mut().filter(|value| text.lossy && value.comparable == Comparable::Text) {
+        value.comparable = Comparable::Nothing;
+    }
+}
+
+pub(super) fn baseline(sizes: data::Baseline) -> Baseline {
+    Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes }
 }

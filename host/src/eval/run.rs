@@ -7,10 +7,10 @@ use crate::data::{self, Dataset};
 use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
-use crate::report::{EvalSummary, FinalReport};
+use crate::report::{EvalSummary, FileReport, FinalReport};
 use crate::train::{OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
 use crate::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard_plugin::Kind;
 
 /// How a run is opened.
@@ -103,22 +103,53 @@ fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
 /// # Errors
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
 pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<EvalSummary> {
-    let opened = OpenRun::open_with(root, options, &["tokenizer", "loss", "metric"])?;
-    let OpenRun { run, tokenizer, data, mut model, checkpoint, mut changed } = opened;
-    let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
-    changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
-    let loss = plugins.loss.loss()?.describe()?;
-    let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
-    let report: FinalReport = final_report(&run.config, &plugins, &data, &mut model, &evaluator, checkpoint.step)?;
-    Ok(EvalSummary {
-        run: root.to_owned(),
-        checkpoint: checkpoint.folder,
-        step: checkpoint.step,
-        model: checkpoint.which.name(),
-        changed: changed.into_iter().map(|change| (change.place, [change.then, change.now])).collect(),
-        report,
-        warnings: evaluator.warnings().to_vec(),
-    })
+    let mut run = MeasuredRun::open(root, options)?;
+    let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
+    let report = final_report(config, plugins, data, model, evaluator, checkpoint.step)?;
+    Ok(run.summary(Vec::new(), report))
+}
+
+/// A run opened with the plugins that measure it.
+pub(super) struct MeasuredRun {
+    root: PathBuf,
+    pub config: RunConfig,
+    pub plugins: RunPlugins,
+    pub data: Dataset,
+    pub model: Transformer,
+    pub evaluator: Evaluator,
+    pub checkpoint: RunModel,
+    changed: Vec<PluginChange>,
+}
+
+impl MeasuredRun {
+    /// Opens the run in `root` with its tokenizer, loss and metrics.
+    ///
+    /// # Errors
+    /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
+    pub fn open(root: &Path, options: &OpenOptions) -> Result<Self> {
+        let opened = OpenRun::open_with(root, options, &["tokenizer", "loss", "metric"])?;
+        let OpenRun { run, tokenizer, data, model, checkpoint, mut changed } = opened;
+        let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
+        changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
+        let evaluator = Evaluator::new(&plugins.loss.loss()?.describe()?, &plugins)?;
+        let OpenedRun { config, .. } = run;
+        Ok(Self { root: root.to_owned(), config, plugins, data, model, evaluator, checkpoint, changed })
+    }
+
+    /// What it came to, on these files if not on its own text.
+    pub fn summary(self, data: Vec<FileReport>, report: FinalReport) -> EvalSummary {
+        let changed = self.changed.into_iter();
+        EvalSummary {
+            run: self.root,
+            checkpoint: self.checkpoint.folder,
+            step: self.checkpoint.step,
+            model: self.checkpoint.which.name(),
+            changed: changed.map(|change| (change.place, [change.then, change.now])).collect(),
+            data,
+            report,
+            warnings: self.evaluator.warnings().to_vec(),
+        }
+    }
 }
 
 /// Refuses a place that no plugin has: it would allow nothing.

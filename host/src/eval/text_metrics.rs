@@ -4,7 +4,7 @@ use super::continue_tokens;
 use crate::Result;
 use crate::data::{Dataset, Shard};
 use crate::model::Transformer;
-use crate::report::MetricValue;
+use crate::report::{Comparable, MetricValue};
 use crate::train::{RunPlugins, SampleConfig};
 use std::collections::BTreeMap;
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
@@ -51,17 +51,20 @@ pub fn text_metrics(
         .zip(&expected)
         .map(|(hypothesis, reference)| TextPair { hypothesis, references: vec![reference] })
         .collect();
-    let measure = |plugin: &crate::plugin::Plugin| {
+    let measure = |(plugin, name): (&crate::plugin::Plugin, String)| {
         let mut metric = plugin.text_metric()?;
         metric.update(&pairs)?;
         let info = metric.info()?;
         Ok(MetricValue {
-            name: plugin.identity().name.clone(),
+            name,
+            plugin: plugin.identity().name.clone(),
             value: metric.value()?,
             unit: info.unit,
             higher_is_better: info.direction == Direction::HigherIsBetter,
+            // how much text is given and written is counted in tokens
+            comparable: Comparable::Tokenizer,
             outputs: BTreeMap::new(),
         })
     };
-    plugins.text_metrics.iter().map(measure).collect()
+    plugins.text_metrics.iter().zip(plugins.metric_names().text).map(measure).collect()
 }

@@ -140,6 +140,12 @@ impl Program {
         &self.outputs
     }
 
+    /// Whether two outputs are one formula, as far as simplification sees.
+    pub fn same_output(&self, first: usize, second: usize) -> bool {
+        let root = |index: usize| self.forward.outputs.get(index).map(|output| (output.sum, output.weight));
+        root(first) == root(second)
+    }
+
     /// The formulas, and how they are computed.
     pub fn explain(&self) -> String {
         self.explanation.clone()

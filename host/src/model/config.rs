@@ -150,8 +150,8 @@ impl Architecture {
 
 fn default_hidden(kind: Kind, width: usize) -> usize {
     match kind {
-        Kind::Gpt => 4 * width,
+        Kind::Gpt => width.saturating_mul(4),
         // Three matrices of this size hold as many numbers as GPT's two.
-        Kind::Llama => (8 * width).div_ceil(3).next_multiple_of(32),
+        Kind::Llama => width.saturating_mul(8).div_ceil(3).next_multiple_of(32),
     }
 }

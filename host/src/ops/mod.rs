@@ -37,6 +37,6 @@ pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
 pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
-pub use peak::measure_peak;
+pub use peak::Peak;
 pub use tensor::Tensor;
 pub(crate) use tensor::check_gpu;

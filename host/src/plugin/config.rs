@@ -7,12 +7,21 @@ use crate::config::Section;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Names of numbers that the host computes for every run: no metric has one of them.
+pub const RESERVED_NAMES: [&str; 2] = ["cross-entropy", "loss"];
+
+/// The longest name of a metric.
+const NAME_BYTES_MAX: usize = 64;
+
 /// One plugin of a run: `plugin = "focal"` (built-in), `"path/focal.wasm"` or `"path/libfocal.so"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginConfig {
     /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the
     /// config file as written, absolute after loading.
     pub plugin: String,
+    /// How results name it, of a metric: the plugin's name if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What the user trusts it with beyond the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
@@ -72,6 +81,7 @@ impl PluginConfig {
     pub fn new(plugin: impl Into<String>) -> Self {
         Self {
             plugin: plugin.into(),
+            name: None,
             trust: None,
             sha256: None,
             isolation: None,
@@ -86,6 +96,22 @@ impl PluginConfig {
     /// The file that holds it; none for a built-in.
     pub fn file(&self) -> Option<&Path> {
         is_file(&self.plugin).then(|| Path::new(&self.plugin))
+    }
+
+    /// What `[[metric]]` may contain. `taken` are the names that the ones before it have.
+    pub(crate) fn read_metric(section: &mut Section<'_>, taken: &mut Vec<String>) -> Self {
+        let letter = |char: char| char.is_alphanumeric() || "-_.".contains(char);
+        let is_name = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(letter);
+        let name = section.text_that("name", "a name of letters, digits, '-', '_' and '.'", is_name);
+        if let Some(name) = &name {
+            if RESERVED_NAMES.contains(&name.as_str()) {
+                section.problem("name", format!("{name:?} is the host's own number, expected another name"));
+            } else if taken.contains(name) {
+                section.problem("name", format!("another metric is named {name:?}, expected a name of its own"));
+            }
+            taken.push(name.clone());
+        }
+        Self { name, ..Self::read(section, None) }
     }
 
     /// What a section that names a plugin may contain. Without a default, the key `plugin` must be there.

@@ -27,7 +27,7 @@ mod wasm;
 
 pub use build::{Forms, build};
 pub use builtin::names as builtin_names;
-pub use config::{Isolation, OnError, PluginConfig, Trust};
+pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};
 pub use grant::Grant;
 pub(crate) use guard::PLUGIN_ERROR;
 pub use guard::Usage;
@@ -134,6 +134,11 @@ impl Plugin {
         };
         let config = PluginConfig { config: settings.clone(), ..self.source.config.clone() };
         Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
+    }
+
+    /// How results name it: as the config says, or as it names itself.
+    pub fn result_name(&self) -> &str {
+        self.source.config.name.as_deref().unwrap_or(&self.identity.name)
     }
 
     /// Its settings, as the config gives them.

@@ -107,13 +107,15 @@ struct Kept {
 /// The lines of `text` whose step is at most `step`.
 fn records_until(text: &[u8], step: u64, is_finished: bool) -> Result<Kept> {
     let mut kept = Kept::default();
+    let mut previous = 0;
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let Some(complete) = line.strip_suffix(b"\n") else { break };
         let record: Option<Value> = serde_json::from_slice(complete).ok();
-        let stepped = record.and_then(|record| Some((record["step"].as_u64()?, record)));
+        let stepped = record.and_then(|record| Some((step_of(&record, previous)?, record)));
         let (recorded, record) = stepped.ok_or_else(|| {
             Error::run(format!("line {}: expected a JSON object with a step, fix or delete the line", index + 1))
         })?;
+        previous = recorded;
         let is_end = is_set(&record, "final") || is_set(&record, "plugins");
         let ends_here = is_finished && recorded == step;
         // The final report is written again by the run that goes on.
@@ -129,6 +131,13 @@ fn records_until(text: &[u8], step: u64, is_finished: bool) -> Result<Kept> {
         }
     }
     Ok(kept)
+}
+
+/// The step of a record that follows one of step `previous`. Before outputs had an object of their own, a loss's output
+/// named `step` took the place of the number: such a record is the next step's.
+fn step_of(record: &Value, previous: u64) -> Option<u64> {
+    let is_overwritten = record["step"].is_number() && !record["lr"].is_null();
+    record["step"].as_u64().or_else(|| is_overwritten.then_some(previous + 1))
 }
 
 fn is_set(record: &Value, key: &str) -> bool {
@@ -241,5 +250,13 @@ mod tests {
         let said = |recorded: &[u64], step| gap(recorded, step).unwrap_or_default();
         assert!(said(&[1, 3], 3).starts_with("step 2 has no record;"), "{}", said(&[1, 3], 3));
         assert!(said(&[1, 4], 6).starts_with("4 steps have no record, from 2 to 6;"), "{}", said(&[1, 4], 6));
+    }
+
+    /// As trainyard 0.1 wrote it for a loss with an output named `step`.
+    #[test]
+    fn a_step_that_an_output_overwrote_is_counted() {
+        let text = "{\"lr\":0.1,\"step\":0.004}\n{\"lr\":0.1,\"step\":0.003}\n{\"lr\":0.1,\"step\":0.0}\n";
+        let expected = "{\"lr\":0.1,\"step\":0.004}\n{\"lr\":0.1,\"step\":0.003}\n{\"step\":99}\n";
+        assert_eq!(resumed(text, 2).expect("a log of the older form"), expected);
     }
 }

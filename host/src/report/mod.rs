@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows how the numbers came about; who has them fills the plain structs of this module.
 
+mod compare;
 mod metrics_log;
 mod progress;
 mod summary;
@@ -9,9 +10,12 @@ mod text;
 mod usage;
 mod work;
 
+pub use compare::{Comparable, TextReport, distinct};
 pub use metrics_log::MetricsLog;
 pub use progress::{Progress, StepLine};
-pub use summary::{Baseline, EvalSummary, Extent, FinalReport, MetricValue, SourceReport, TrainSummary};
+pub use summary::{
+    Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TrainSummary, VocabularyReport,
+};
 pub use text::{bytes, count};
 pub use usage::PluginReport;
 pub use work::{Detail, StageProgress, WorkProgress};

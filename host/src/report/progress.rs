@@ -20,8 +20,8 @@ pub struct StepLine {
     pub lr: f64,
     /// Speed of the step.
     pub tokens_per_second: f64,
-    /// Speed as a share of the fastest that the machine can multiply, 0 to 1.
-    pub share_of_peak: f64,
+    /// Speed as a share of the fastest that the machine can multiply, 0 to 1; none while that is not known.
+    pub share_of_peak: Option<f64>,
     /// Since this process began to train.
     pub seconds: f64,
     /// Of these seconds, those that the trainer waited for batches.
@@ -77,7 +77,8 @@ impl Progress {
 
     /// The part `extent` of the validation text was measured after step `step`.
     pub fn validation(&self, step: u64, extent: Extent, values: &[MetricValue]) {
-        let values: Vec<_> = values.iter().map(|value| format!("{} {:.4}", value.name, value.value)).collect();
+        let values = values.iter().filter(|value| !value.is_repeated());
+        let values: Vec<_> = values.map(|value| format!("{} {:.4}", value.label(), value.value)).collect();
         self.message(&format!("validation ({extent}) after step {step}: {}", values.join(", ")));
     }
 
@@ -103,10 +104,10 @@ impl Progress {
         let seconds_left = line.seconds / n_done as f64 * self.steps.saturating_sub(line.step) as f64;
         let data_wait = 100.0 * line.data_wait / line.seconds.max(1e-9);
         format!(
-            "loss {:.4}  {} tokens/s  {:.0}% of peak  {}{} left",
+            "loss {:.4}  {} tokens/s  {}{}{} left",
             line.loss,
             count(line.tokens_per_second),
-            100.0 * line.share_of_peak,
+            line.share_of_peak.map_or(String::new(), |share| format!("{:.0}% of peak  ", 100.0 * share)),
             if data_wait < 1.0 { String::new() } else { format!("{data_wait:.0}% data wait  ") },
             duration(seconds_left)
         )
@@ -139,7 +140,7 @@ mod tests {
             loss: 3.21987,
             lr: 5e-4,
             tokens_per_second: 12_345.0,
-            share_of_peak: 0.414,
+            share_of_peak: Some(0.414),
             seconds: 20.0,
             data_wait: 0.1,
         };
@@ -148,5 +149,7 @@ mod tests {
         let line = StepLine { data_wait: 5.0, ..line };
         let expected = "loss 3.2199  12.3k tokens/s  41% of peak  25% data wait  2m 20s left";
         assert_eq!(progress.describe(&line), expected);
+        let line = StepLine { share_of_peak: None, ..line };
+        assert_eq!(progress.describe(&line), "loss 3.2199  12.3k tokens/s  25% data wait  2m 20s left");
     }
 }

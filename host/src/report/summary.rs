@@ -1,5 +1,6 @@
 //! What a run came to, for `--json` and for people.
 
+use super::compare::{Comparable, TextReport};
 use super::text::{count, duration, short, wrap};
 use super::usage::PluginReport;
 use serde::Serialize;
@@ -13,17 +14,37 @@ const TEXT_COLUMNS: usize = 80;
 /// One measured number.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricValue {
-    /// `loss`, or the name of the metric's plugin.
+    /// `cross-entropy`, `loss`, or the metric's name: each of its own.
     pub name: String,
+    /// The plugin that computes it; empty for what the host computes itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub plugin: String,
     /// The number.
     pub value: f64,
     /// For example `bits/byte`; empty when it has none.
     pub unit: String,
     /// Whether more is better.
     pub higher_is_better: bool,
-    /// The plugin's further outputs, by name.
+    /// Which other runs' numbers it may be compared with.
+    pub comparable: Comparable,
+    /// Further outputs of the plugin, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, f64>,
+}
+
+impl MetricValue {
+    /// Says whether this is the plugin's own loss and that is plain cross-entropy, which has a number of its own.
+    pub fn is_repeated(&self) -> bool {
+        self.name == "loss" && self.comparable != Comparable::Loss
+    }
+
+    /// Name for people: `loss (focal)`, or the plain name.
+    pub fn label(&self) -> String {
+        match (self.name.as_str(), self.plugin.as_str()) {
+            ("loss", plugin) if !plugin.is_empty() => format!("loss ({plugin})"),
+            (name, _) => name.to_owned(),
+        }
+    }
 }
 
 /// The size of the test text, plain and compressed: what its bits per byte stand beside.
@@ -40,10 +61,12 @@ pub struct Baseline {
 /// A model on held-out text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FinalReport {
-    /// Loss and metrics on the validation text; empty when there is none.
+    /// Plain cross-entropy, loss and metrics on the validation text; empty when there is none.
     pub validation: Vec<MetricValue>,
-    /// Loss and metrics on the test text; empty when there is none.
+    /// Plain cross-entropy, loss and metrics on the test text; empty when there is none.
     pub test: Vec<MetricValue>,
+    /// What was measured, by split.
+    pub texts: BTreeMap<&'static str, TextReport>,
     /// What compressors make of the test text; none when there is none.
     pub baseline: Option<Baseline>,
     /// The prompt and how the model goes on; empty when no text was asked for.
@@ -79,6 +102,26 @@ impl Display for Extent {
     }
 }
 
+/// The size of the vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct VocabularyReport {
+    /// Tokens that there are.
+    pub tokens: u64,
+    /// Tokens that the tokenizer was asked to learn, where it learned fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
+}
+
+impl VocabularyReport {
+    /// Line for people when the text did not give what was asked for.
+    pub fn line(&self) -> Option<String> {
+        let (tokens, asked) = (self.tokens, self.asked?);
+        Some(format!(
+            "tokenizer: asked for {asked} tokens, learned {tokens}: the training text has no more; the model has {tokens}"
+        ))
+    }
+}
+
 /// What `train` came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainSummary {
@@ -109,6 +152,8 @@ pub struct TrainSummary {
     pub sources: Vec<SourceReport>,
     /// Numbers that were trained.
     pub parameters: usize,
+    /// Tokens that the model knows.
+    pub vocabulary: VocabularyReport,
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
@@ -116,6 +161,15 @@ pub struct TrainSummary {
     pub plugins: Vec<PluginReport>,
     /// What is wrong with the loss or a metric, though the run went to its end.
     pub warnings: Vec<String>,
+}
+
+/// A file that was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    /// Place as it was named or found.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
 }
 
 /// What `eval` came to.
@@ -132,6 +186,9 @@ pub struct EvalSummary {
     /// Plugins that are not those of the run, by place: what it was trained with, and what is used here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub changed: BTreeMap<String, [String; 2]>,
+    /// The files that were measured in place of the run's own text; empty when there were none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<FileReport>,
     /// On held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
@@ -150,6 +207,7 @@ impl Display for TrainSummary {
         let time = duration(self.seconds);
         writeln!(f, "{} steps in {time}, {speed} tokens/s, {parameters} parameters{early}", self.steps)?;
         self.data(f)?;
+        self.vocabulary.line().iter().try_for_each(|line| writeln!(f, "{line}"))?;
         if self.train_loss.is_finite() {
             writeln!(f, "loss of the last training step: {:.4}", self.train_loss)?;
         }
@@ -190,6 +248,9 @@ impl Display for EvalSummary {
             writeln!(f, "not the run's {place}: trained with {then}, measured with {now}")?;
         }
         self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
+        for file in &self.data {
+            writeln!(f, "data        {} (sha256 {})", short(&file.path), file.sha256)?;
+        }
         writeln!(f, "run         {}", short(&self.run))?;
         let which = if self.model == "best" { "  (the best on validation)" } else { "" };
         writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))
@@ -212,18 +273,27 @@ impl FinalReport {
     /// A line per metric, a column per text, and the compressors below.
     fn table(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let metrics = if self.test.is_empty() { &self.validation } else { &self.test };
-        let width = metrics.iter().map(|metric| metric.name.chars().count()).max().unwrap_or(0).max(14);
+        let metrics = || metrics.iter().filter(|metric| !metric.is_repeated());
+        let width = metrics().map(|metric| metric.label().chars().count()).max().unwrap_or(0).max(14);
         let by_name = |values: &[MetricValue]| -> BTreeMap<String, f64> {
             values.iter().map(|value| (value.name.clone(), value.value)).collect()
         };
         let (validation, test) = (by_name(&self.validation), by_name(&self.test));
         writeln!(f, "{:width$}  {:>10}  {:>10}", "held-out text", "validation", "test")?;
-        for MetricValue { name, unit, higher_is_better, .. } in metrics {
+        for metric in metrics() {
+            let MetricValue { name, unit, higher_is_better, comparable, .. } = metric;
             let direction = if *higher_is_better { "higher is better" } else { "lower is better" };
             let unit = if unit.is_empty() { String::new() } else { format!("{unit}, ") };
             let (validation, test) = (cell(validation.get(name)), cell(test.get(name)));
-            writeln!(f, "{name:width$}  {validation:>10}  {test:>10}  {unit}{direction}")?;
+            let (label, mark) = (metric.label(), comparable.mark());
+            writeln!(f, "{label:width$}  {validation:>10}  {test:>10}  {unit}{direction}{mark}")?;
         }
+        self.compressors(f, width)?;
+        self.texts.iter().rev().try_for_each(|(split, text)| writeln!(f, "{split:width$}  {text}"))
+    }
+
+    /// What the model's bits per byte stand beside.
+    fn compressors(&self, f: &mut Formatter<'_>, width: usize) -> fmt::Result {
         let Some(baseline) = self.baseline else { return Ok(()) };
         for (name, bytes) in [("gzip -9", baseline.gzip_bytes), ("xz -9", baseline.xz_bytes)] {
             let bits_per_byte = 8.0 * bytes as f64 / baseline.bytes.max(1) as f64;
@@ -242,7 +312,9 @@ mod tests {
     use super::*;
 
     fn metric(name: &str, value: f64, unit: &str, higher_is_better: bool) -> MetricValue {
-        MetricValue { name: name.into(), value, unit: unit.into(), higher_is_better, outputs: BTreeMap::new() }
+        let comparable = if name == "loss" { Comparable::Loss } else { Comparable::Text };
+        let (name, plugin) = (name.into(), "focal".into());
+        MetricValue { name, plugin, value, unit: unit.into(), higher_is_better, comparable, outputs: BTreeMap::new() }
     }
 
     fn summary() -> TrainSummary {
@@ -262,9 +334,14 @@ mod tests {
                 .map(|(name, epochs)| SourceReport { name: name.into(), sequences: 1, epochs })
                 .into(),
             parameters: 3_745_000,
+            vocabulary: VocabularyReport { tokens: 4283, asked: Some(100_000) },
             report: FinalReport {
                 validation: vec![metric("loss", 3.5, "", false), metric("bits-per-byte", 2.1, "bits/byte", false)],
                 test: vec![metric("loss", 3.6, "", false), metric("bits-per-byte", 2.2, "bits/byte", false)],
+                texts: BTreeMap::from([
+                    ("test", TextReport { text: "raw", documents: 2, bytes: 1000, ..TextReport::default() }),
+                    ("validation", TextReport { text: "filtered", documents: 1, bytes: 900, ..TextReport::default() }),
+                ]),
                 baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
                 sample: "It is a truth".into(),
             },
@@ -284,15 +361,18 @@ mod tests {
     fn the_end_of_a_run_reads_well() {
         let expected = "\
 held-out text   validation        test
-loss                3.5000      3.6000  lower is better
+loss (focal)        3.5000      3.6000  lower is better, training loss: not comparable with other losses
 bits-per-byte       2.1000      2.2000  bits/byte, lower is better
 gzip -9                         3.0000  bits/byte
 xz -9                           2.0000  bits/byte
+validation      1 document, 900 B, filtered
+test            2 documents, 1000 B, raw
 
 It is a truth
 
 400 steps in 1m 53s, 14.5k tokens/s, 3.75M parameters
 data: 0.50 epochs of web, 2.25 epochs of books, waited for 0.20% of the time
+tokenizer: asked for 100000 tokens, learned 4283: the training text has no more; the model has 4283
 loss of the last training step: 3.2500
 
 loss       focal (wasm)                 1 call in 0.2 ms

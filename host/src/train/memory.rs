@@ -1,7 +1,8 @@
 //! How much memory a run will need, said before it takes any: a run that cannot fit ends before step 1, not in it.
 
+use super::heaviest::too_large;
 use crate::config::RunConfig;
-use crate::model::Transformer;
+use crate::model::{ModelConfig, Transformer};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerConfig;
 use crate::{Error, Result};
@@ -18,6 +19,12 @@ const ON_GPU: f64 = (96 << 20) as f64;
 const LOGITS: f64 = (16 << 20) as f64;
 
 const GIBIBYTE: f64 = (1 << 30) as f64;
+
+/// The largest width and vocabulary that are counted with.
+const DIMENSION_MAX: usize = 1 << 24;
+
+/// The largest product of two sizes that is counted with: its bytes are a petabyte and more.
+const PRODUCT_MAX: usize = 1 << 50;
 
 /// Bytes that training will need at the same time. Held as `f64`: a wrong config may ask for more than exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,11 +47,18 @@ impl Memory {
     /// What training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`. Nothing of that
     /// size is allocated.
     pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
-        let (model, train) = (&config.model, &config.train);
+        let (model, train) = (&bounded(&config.model), &config.train);
+        let vocab = vocab.min(DIMENSION_MAX);
         let element = train.precision.dtype().size_in_bytes() as f64;
-        let bytes = |sequences| {
+        let bytes_of = |layers, sequences| {
             let (size, formats) = ((sequences, model.context), (train.precision, device));
-            Transformer::bytes(model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
+            let model = ModelConfig { layers, ..model.clone() };
+            Transformer::bytes(&model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
+        };
+        // Blocks are alike: two of them tell what a million would take.
+        let bytes = |sequences| {
+            let (one, two) = (bytes_of(1, sequences)?, bytes_of(2, sequences)?);
+            Ok::<_, Error>(one + (model.layers as f64 - 1.0) * (two - one))
         };
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);
@@ -57,9 +71,9 @@ impl Memory {
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
         // The gradient of the last hidden states is the trainer's.
-        let dhidden = activation * (model.context * model.width) as f64;
+        let dhidden = activation * model.context as f64 * model.width as f64;
         if device.gpu().is_some() {
-            let rows = train.batch * model.context;
+            let rows = train.batch.saturating_mul(model.context);
             return Ok(Self {
                 parameters,
                 optimizer: states_per_value * element * parameters / per_value,
@@ -93,29 +107,43 @@ impl Memory {
     }
 
     /// An error when this is more than what `device`, or for the CPU the system, says it can give. Where it says
-    /// nothing, nothing is checked.
-    pub fn check(&self, device: &Device) -> Result<()> {
-        self.check_within(match device.gpu() {
+    /// nothing, nothing is checked. `config` and `vocab` are those that it is of.
+    ///
+    /// # Errors
+    /// Too little memory; the message begins with the key that is best lowered.
+    pub fn check(&self, config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+        let available = match device.gpu() {
             Some(gpu) => Some(gpu.memory()?.free as f64),
             None => available(),
-        })
+        };
+        match available.filter(|available| self.total() > *available) {
+            Some(available) => Err(too_large(self, config, vocab, device, available)?),
+            None => Ok(()),
+        }
     }
 
-    fn check_within(&self, available: Option<f64>) -> Result<()> {
-        let Some(available) = available.filter(|available| self.total() > *available) else { return Ok(()) };
-        let recompute = if self.recompute { "" } else { ", or set train.recompute = true" };
+    /// What it is made of, beside what there is.
+    pub(super) fn needs(&self, available: f64) -> String {
         let gib = |bytes: f64| format!("{:.1}", bytes / GIBIBYTE);
-        Err(Error::usage(format!(
-            "train.batch: this run needs about {} GiB (parameters and gradients {}, optimizer {}, activations {}, loss {}), \
-             {} GiB are available; lower train.batch, model.context or the model{recompute}",
+        format!(
+            "this run needs about {} GiB (parameters and gradients {}, optimizer {}, activations {}, loss {}), {} GiB are \
+             available",
             gib(self.total()),
             gib(self.parameters),
             gib(self.optimizer),
             gib(self.activations),
             gib(self.loss),
             gib(available)
-        )))
+        )
     }
+}
+
+/// The model with sizes whose products can be computed. What is larger needs more memory than there is in any case.
+fn bounded(model: &ModelConfig) -> ModelConfig {
+    let width = model.width.min(DIMENSION_MAX);
+    let hidden = model.hidden.min(PRODUCT_MAX / width);
+    let context = model.context.min(PRODUCT_MAX / width.max(hidden));
+    ModelConfig { width, hidden, context, heads: model.heads.min(width), ..model.clone() }
 }
 
 /// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
@@ -145,14 +173,11 @@ mod tests {
             program: PROGRAM,
             recompute: false,
         };
-        let message = memory.check_within(Some(22.8 * GIBIBYTE)).expect_err("too little").to_string();
         assert_eq!(
-            message,
-            "train.batch: this run needs about 41.3 GiB (parameters and gradients 1.2, optimizer 2.4, activations 37.6, loss \
-             0.1), 22.8 GiB are available; lower train.batch, model.context or the model, or set train.recompute = true"
+            memory.needs(22.8 * GIBIBYTE),
+            "this run needs about 41.3 GiB (parameters and gradients 1.2, optimizer 2.4, activations 37.6, loss 0.1), \
+             22.8 GiB are available"
         );
-        memory.check_within(Some(42.0 * GIBIBYTE)).expect("enough");
-        memory.check_within(None).expect("nothing is known");
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 use crate::config::RunConfig;
 use crate::data::{self, DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation};
-use crate::plugin::{Plugin, PluginConfig, Stamp, Usage};
-use crate::report::{Detail, PluginReport};
+use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
+use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use trainyard_plugin::Kind;
+
+/// The setting by which tokenizers are asked for a number of tokens.
+pub(super) const VOCAB_SIZE: &str = "vocab_size";
 
 /// The plugins that make a run's data, loaded.
 pub struct DataPlugins {
@@ -30,6 +33,29 @@ pub struct RunPlugins {
     pub text_metrics: Vec<Plugin>,
     /// Of each metric of the config, whether it is one over text.
     is_text: Vec<bool>,
+}
+
+/// How results name the metrics of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricNames {
+    /// Names of [`RunPlugins::metrics`], in order.
+    pub tokens: Vec<String>,
+    /// Names of [`RunPlugins::text_metrics`], in order.
+    pub text: Vec<String>,
+    /// Names that others have too, and what they became.
+    pub renamed: Vec<(String, String)>,
+}
+
+impl MetricNames {
+    /// A line for each that was renamed.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |(name, own): &(String, String)| {
+            format!(
+                "metric: the name {name:?} is taken, this one is recorded as {own:?}; give it a `name` in [[metric]]"
+            )
+        };
+        self.renamed.iter().map(line)
+    }
 }
 
 impl RunPlugins {
@@ -54,6 +80,16 @@ impl RunPlugins {
             }
         }
         Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics, is_text })
+    }
+
+    /// The name of every metric's number: each of its own, so that none hides another in a record.
+    pub fn metric_names(&self) -> MetricNames {
+        let all = self.metrics.iter().chain(&self.text_metrics).map(Plugin::result_name);
+        let mut tokens = distinct(all.clone(), &RESERVED_NAMES);
+        let renamed = all.zip(&tokens).filter(|(name, own)| name != own);
+        let renamed = renamed.map(|(name, own)| (name.to_owned(), own.clone())).collect();
+        let text = tokens.split_off(self.metrics.len());
+        MetricNames { tokens, text, renamed }
     }
 
     /// Each plugin with its place in the config.
@@ -130,11 +166,31 @@ impl DataPlugins {
     pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
         let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
         Ok(NamedTokenizer {
+            model: config.tokenizer.model.as_deref().map(read).transpose()?,
+            ..self.trained_tokenizer()
+        })
+    }
+
+    /// The tokenizer, for whoever has its model.
+    pub fn trained_tokenizer(&self) -> NamedTokenizer<'_> {
+        NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),
             digest: describe(self.tokenizer.stamp()),
-            model: config.tokenizer.model.as_deref().map(read).transpose()?,
+            model: None,
             make: Box::new(|| self.tokenizer.tokenizer()),
-        })
+        }
+    }
+
+    /// The size of a vocabulary of `n_tokens` tokens, beside what a tokenizer that was trained was asked for.
+    pub fn vocabulary(&self, config: &RunConfig, n_tokens: usize) -> VocabularyReport {
+        let given = self.tokenizer.settings().find(|(key, _)| key == VOCAB_SIZE).map(|(_, value)| value);
+        let default = || self.tokenizer.identity().settings.iter().find(|setting| setting.name == VOCAB_SIZE);
+        let asked = given.or_else(|| default().map(|setting| setting.default.clone()));
+        let digits = asked.map(|text| text.chars().take_while(|c| c.is_ascii_digit() || *c == '_').collect::<String>());
+        let asked = digits.and_then(|digits| digits.replace('_', "").parse().ok());
+        let tokens = n_tokens as u64;
+        let is_trained = config.tokenizer.model.is_none() && config.data.tokens.is_none();
+        VocabularyReport { tokens, asked: asked.filter(|&asked| is_trained && asked > tokens) }
     }
 }
 

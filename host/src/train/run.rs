@@ -9,14 +9,15 @@ use super::identity::{Changes, RunIdentity, compare};
 use super::memory::Memory;
 use super::model::RunModel;
 use super::plugins::RunPlugins;
+use super::record::{step_record, validation_record};
 use super::state::{self, Best, Changed, RunState};
 use super::step::{StepReport, Trainer};
 use super::{AVAILABLE_INPUTS, checkpoint, numerics, saved_data};
 use crate::config::RunConfig;
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
-use crate::eval::{Evaluator, final_report};
+use crate::eval::{Evaluator, final_report, loss_of};
 use crate::loss::Program;
-use crate::ops::{Device, Precision, has_bf16, keep_awake, measure_peak};
+use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::{Error, Result};
 use serde_json::json;
@@ -84,13 +85,13 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
         let (device, why_cpu) = Device::open(config.train.device)?;
         // A run that is too large for any vocabulary ends before its data are read.
-        Memory::of(config, 1, &device)?.check(&device)?;
+        Memory::of(config, 1, &device)?.check(config, 1, &device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
         let loss = plugins.loss.loss()?.describe()?;
         let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
         let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
-        let evaluator = Evaluator::new((plugins.loss.culprit(), &loss), &plugins.metrics.iter().collect::<Vec<_>>())?;
+        let evaluator = Evaluator::new(&loss, &plugins)?;
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
@@ -112,7 +113,7 @@ impl<'c> Run<'c> {
         };
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
-        memory.check(&device)?;
+        memory.check(config, data.tokenizer.n_tokens, &device)?;
         let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
@@ -205,6 +206,7 @@ impl<'c> Run<'c> {
             sources: source_reports(&loader, self.state.position),
             tokens_per_second: tokens / seconds.max(1e-9),
             parameters: self.trainer.model.params().n_values(),
+            vocabulary: self.plugins.data.vocabulary(self.config, data.tokenizer.n_tokens),
             checkpoint: model.folder,
             model: model.which.name(),
             model_step: model.step,
@@ -219,7 +221,7 @@ impl<'c> Run<'c> {
     fn steps(&mut self, data: &Dataset, batches: &mut Ahead<'_, '_>, started: Instant) -> Result<Trained> {
         let train = &self.config.train;
         let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
-        let peak = measure_peak(self.trainer.model.engine())?;
+        let mut peak = Peak::measure(self.trainer.model.engine())?;
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let asked = Instant::now();
@@ -246,7 +248,8 @@ impl<'c> Run<'c> {
                 loss: trained.loss,
                 lr: report.lr,
                 tokens_per_second: rate,
-                share_of_peak: rate * self.trainer.model.flops_per_token() / peak,
+                share_of_peak: peak
+                    .share_checked(rate * self.trainer.model.flops_per_token(), self.trainer.model.engine()),
                 seconds: started.elapsed().as_secs_f64(),
                 data_wait: trained.data_wait.as_secs_f64(),
             });
@@ -276,6 +279,9 @@ impl<'c> Run<'c> {
             self.tokens_per_step(),
             config.train.steps,
         ));
+        let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
+        vocabulary.line().iter().for_each(|line| self.progress.message(line));
+        self.plugins.metric_names().lines().for_each(|line| self.progress.message(&line));
         self.why_cpu.iter().for_each(|why| self.progress.message(why));
         if let Device::Gpu(gpu) = &self.device {
             let total = gpu.memory().map_or(0.0, |memory| memory.total as f64);
@@ -309,19 +315,7 @@ impl<'c> Run<'c> {
     }
 
     fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
-        let mut record = json!({
-            "step": self.state.step,
-            "lr": report.lr,
-            "grad_norm": report.grad_norm,
-            "tokens_per_second": rate.round(),
-            "data_wait_ms": (data_wait.as_secs_f64() * 1e6).round() / 1e3,
-        });
-        if report.weight < 0.0 {
-            record["negative_weight"] = json!(report.weight);
-        }
-        for (name, value) in self.trainer.output_names().iter().zip(&report.outputs) {
-            record[name] = json!(value);
-        }
+        let record = step_record(self.state.step, report, self.trainer.output_names(), rate, data_wait);
         self.log.write(&record)
     }
 
@@ -333,12 +327,9 @@ impl<'c> Run<'c> {
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
         let batches = packed_eval_batches(shard, packing, context, batch, token_bytes, limit)?;
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
-        let named: serde_json::Map<_, _> =
-            values.iter().map(|value| (value.name.clone(), json!(value.value))).collect();
-        let batches = [extent.batches, extent.of];
-        self.log.write(&json!({ "step": step, "validation": named, "validation_batches": batches }))?;
+        self.log.write(&validation_record(step, extent, &values))?;
         self.progress.validation(step, extent, &values);
-        let loss = values[0].value;
+        let loss = loss_of(&values);
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
         self.state.best = match self.state.best {
             Some(best) if !improved => Some(Best { since: best.since + 1, ..best }),

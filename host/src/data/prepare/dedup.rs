@@ -42,7 +42,10 @@ impl Stages<'_> {
             false => source_digest(&DataConfig::new(benchmarks))?,
         };
         let (validation, test) = (self.config.validation, self.config.test);
-        let what = format!("{} {digest} {validation} {test} {:?}", to_json(config)?, self.config.group);
+        let mut what = format!("{} {digest} {validation} {test} {:?}", to_json(config)?, self.config.group);
+        if let Some(held_out) = self.config.held_out.as_ref().filter(|_| config.held_out) {
+            what += &held_out.identity()?;
+        }
         let stage_key = self.stage_key("decontaminate", &what, keys);
         let new_keys = self.new_keys(&stage_key, keys);
         if new_keys.iter().all(|key| self.is_finished(key)) {
@@ -101,6 +104,12 @@ impl Stages<'_> {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             for document in documents(&DataConfig::new(vec![SourceConfig::new(file)]))? {
                 decontaminator.add_reference(&name, &document?.text);
+            }
+        }
+        if let Some(held_out) = self.config.held_out.as_ref().filter(|_| config.held_out) {
+            let reading = held_out.reading();
+            for document in held_out.documents(&reading, self.config.group.as_ref())? {
+                decontaminator.add_reference(&held_out.source.name, &document?.1.text);
             }
         }
         if !config.held_out || (self.config.validation == 0.0 && self.config.test == 0.0) {

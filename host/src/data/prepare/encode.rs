@@ -1,6 +1,7 @@
 //! Documents into the shards of their splits, in one pass.
 
 use super::compress::compression_baseline;
+use super::fidelity::{Fidelity, Measured};
 use crate::Result;
 use crate::data::DataConfig;
 use crate::data::load::{ShardInfo, ShardWriter};
@@ -19,6 +20,8 @@ pub(crate) struct Encoder<'a> {
     vocabulary: &'a Vocabulary,
     /// With what each source has put into it.
     shards: Vec<(Split, ShardWriter, Vec<SourceSpan>)>,
+    /// What is known of the text of each held-out split.
+    texts: BTreeMap<Split, Measured>,
     held_out: Option<Split>,
     held_out_text: Vec<u8>,
     /// Bytes that the tokens stand for, to be compared with the text's.
@@ -29,20 +32,38 @@ pub(crate) struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     pub fn new(config: &DataConfig, dir: &Path, info: ShardInfo, vocabulary: &'a Vocabulary) -> Result<Self> {
-        let splits = Split::ALL.into_iter().filter(|split| split.share(config) != Some(0.0));
+        let has_documents = |split: &Split| split.share(config) != Some(0.0) || config.is_given(*split);
+        Self::of(Split::ALL.into_iter().filter(has_documents), dir, info, vocabulary)
+    }
+
+    /// Makes the shards of these splits, train first.
+    pub fn of(
+        splits: impl IntoIterator<Item = Split>,
+        dir: &Path,
+        info: ShardInfo,
+        vocabulary: &'a Vocabulary,
+    ) -> Result<Self> {
         let shards: Vec<_> = splits
+            .into_iter()
             .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, Vec::new())))
             .collect::<Result<_>>()?;
         let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
-        Ok(Self { vocabulary, shards, held_out, held_out_text: Vec::new(), decoded_bytes: 0, not_encoded: 0 })
+        let (texts, held_out_text) = (BTreeMap::new(), Vec::new());
+        Ok(Self { vocabulary, shards, texts, held_out, held_out_text, decoded_bytes: 0, not_encoded: 0 })
     }
 
-    /// Adds documents and their tokens.
-    pub fn push(&mut self, config: &DataConfig, batch: &[(Split, Document)], encoded: &TokenBatch) -> Result<()> {
+    /// Adds documents, their tokens, and what comes back from these.
+    pub fn push(
+        &mut self,
+        config: &DataConfig,
+        batch: &[(Split, Document)],
+        encoded: &TokenBatch,
+        fidelity: &[Option<Fidelity>],
+    ) -> Result<()> {
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
         self.decoded_bytes +=
             encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
-        for ((split, document), tokens) in batch.iter().zip(encoded.sequences()) {
+        for (((split, document), tokens), fidelity) in batch.iter().zip(encoded.sequences()).zip(fidelity) {
             if tokens.is_empty() {
                 // no document of the corpus is empty: the tokenizer could not encode it and the config skips errors
                 self.not_encoded += 1;
@@ -53,7 +74,13 @@ impl<'a> Encoder<'a> {
                 let room = BASELINE_BYTES - self.held_out_text.len();
                 self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);
             }
-            let source = config.source.get(usize::from(document.source)).map_or("", |source| &source.name);
+            let given = config.held_out.as_ref().filter(|held_out| held_out.gives(split)).map(|text| &text.source);
+            let source = given.or(config.source.get(usize::from(document.source))).map_or("", |source| &source.name);
+            if split != Split::Train {
+                let text = self.texts.entry(split).or_default();
+                text.add(&document.text, *fidelity);
+                text.source = given.map(|source| source.name.clone());
+            }
             for (_, shard, spans) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
                 let first_token = shard.n_tokens();
                 shard.push(tokens)?;
@@ -65,7 +92,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Completes the shards, and the report with what is in them.
-    pub fn finish(self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
+    pub fn finish(mut self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
         let mut files = BTreeMap::new();
         for (split, writer, sources) in self.shards {
             let shard = writer.finish()?;
@@ -73,7 +100,8 @@ impl<'a> Encoder<'a> {
             let (documents, tokens) = (shard.n_documents(), shard.n_tokens());
             let bytes = sources.iter().map(|source| source.bytes).sum();
             let bytes_per_token = bytes as f64 / tokens as f64;
-            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources });
+            let held_out = self.texts.remove(&split).map(Measured::finish);
+            report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources, held_out });
         }
         report.not_encoded = self.not_encoded;
         let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();

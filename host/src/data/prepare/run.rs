@@ -2,6 +2,7 @@
 
 use super::batch::{documents_of, grouped};
 use super::encode::Encoder;
+use super::fidelity::{Fidelity, fidelity};
 use super::filter::{Filters, NamedFilter};
 use super::link::{link, remove_stale};
 use super::pool::{Work, in_order};
@@ -14,7 +15,7 @@ use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, digest_files, digest_of, hex, list};
 use crate::data::split::Split;
 use crate::data::write::write_file;
-use crate::data::{DataConfig, LINEAGE};
+use crate::data::{DataConfig, HeldOutConfig, LINEAGE};
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -199,7 +200,11 @@ impl<'a> Preparation<'a> {
             Some(model) => hex(&Sha256::digest(model)),
             None => "trained".to_owned(),
         };
-        let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, &filtered.corpus.program]);
+        let held_out = self.config.held_out.as_ref();
+        let name = held_out.map_or("", |held_out| &held_out.source.name);
+        let held_out = held_out.map(HeldOutConfig::identity).transpose()?.unwrap_or_default();
+        let program = &filtered.corpus.program;
+        let key = key([filtered.key.as_str(), &self.tokenizer.digest, &model, program, name, &held_out]);
         let folder = filtered.corpus.store.dataset(&key);
         let lock = Lock::new(&folder, wait)?;
         if !folder.join(MANIFEST).exists() {
@@ -220,6 +225,9 @@ impl<'a> Preparation<'a> {
         let Filtered { corpus, pieces, units, .. } = filtered;
         let survey = survey(self.config, &corpus.filters, pieces, self.threads(), self.progress())?;
         check_splits(self.config, &survey)?;
+        if let Some(held_out) = &self.config.held_out {
+            held_out.check(self.config.group.as_ref())?;
+        }
         let mut report = report(survey);
         tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
@@ -292,9 +300,18 @@ impl<'a> Preparation<'a> {
         let mut encoder = Encoder::new(self.config, folder, info, vocabulary)?;
         let n_tokens = vocabulary.tokens.len();
         let mut workers: Vec<_> = tokenizers.into_iter().map(|instance| Encode { instance, n_tokens }).collect();
-        in_order(filtered.kept(self.config), &mut workers, |(batch, encoded): (KeptBatch, TokenBatch)| {
-            progress.advance(n_bytes(&batch));
-            encoder.push(self.config, &batch, &encoded)
+        let reading = self.config.held_out.as_ref().map(HeldOutConfig::reading);
+        let held_out = match (&self.config.held_out, &reading) {
+            (Some(held_out), Some(reading)) => Some(held_out.documents(reading, self.config.group.as_ref())?),
+            _ => None,
+        };
+        let held_out = grouped(held_out.into_iter().flatten(), |(_, document)| document.text.len());
+        let all = filtered.kept(self.config).chain(held_out);
+        in_order(all, &mut workers, |Encoded { batch, tokens, fidelity }| {
+            if batch.first().is_some_and(|(split, _)| !self.config.is_given(*split)) {
+                progress.advance(n_bytes(&batch));
+            }
+            encoder.push(self.config, &batch, &tokens, &fidelity)
         })?;
         progress.finish();
         encoder.finish(report)
@@ -319,7 +336,7 @@ impl Filtered<'_> {
 }
 
 /// Documents that stay, each with its split.
-type KeptBatch = Vec<(Split, Document)>;
+pub(super) type KeptBatch = Vec<(Split, Document)>;
 
 fn split_texts(batch: &[(Split, Document)]) -> Vec<&str> {
     batch.iter().map(|(_, document)| document.text.as_str()).collect()
@@ -330,18 +347,26 @@ fn n_bytes(batch: &[(Split, Document)]) -> u64 {
 }
 
 /// One worker's tokenizer.
-struct Encode {
-    instance: Box<dyn Tokenizer>,
-    n_tokens: usize,
+pub(super) struct Encode {
+    pub instance: Box<dyn Tokenizer>,
+    pub n_tokens: usize,
+}
+
+/// Documents, their tokens, and what comes back from these.
+pub(super) struct Encoded {
+    pub batch: KeptBatch,
+    pub tokens: TokenBatch,
+    pub fidelity: Vec<Option<Fidelity>>,
 }
 
 impl Work<KeptBatch> for Encode {
-    type Output = (KeptBatch, TokenBatch);
+    type Output = Encoded;
 
-    fn work(&mut self, batch: KeptBatch) -> Result<Self::Output> {
-        let encoded = self.instance.encode(&split_texts(&batch))?;
-        encoded.check(batch.len(), self.n_tokens)?;
-        Ok((batch, encoded))
+    fn work(&mut self, batch: KeptBatch) -> Result<Encoded> {
+        let tokens = self.instance.encode(&split_texts(&batch))?;
+        tokens.check(batch.len(), self.n_tokens)?;
+        let fidelity = fidelity(self.instance.as_mut(), &batch, &tokens)?;
+        Ok(Encoded { batch, tokens, fidelity })
     }
 }
 

@@ -82,7 +82,8 @@ pub fn import(config: &TokensConfig, tokenizer: &NamedTokenizer<'_>, dir: &Path)
         let bytes = shard.tokens(0..tokens).map(length).sum();
         let bytes_per_token = bytes as f64 / tokens as f64;
         report.kept += documents;
-        report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources: Vec::new() });
+        let (sources, held_out) = (Vec::new(), None);
+        report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources, held_out });
         files.insert(split.file(), FileEntry::of(&shard));
     }
     report.read = report.kept + report.empty;

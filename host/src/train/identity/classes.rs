@@ -41,6 +41,8 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("data.validation", Data, "data.split"),
     ("data.test", Data, "data.split"),
     ("data.held_out.path", Free, ""),
+    ("data.held_out", Data, "data.held_out"),
+    ("data.held_out.name", Free, ""),
     ("data.held_out.**", Data, "data.held_out"),
     ("data.dedup.**", Data, "data.dedup"),
     ("data.decontaminate.**", Data, "data.decontaminate"),

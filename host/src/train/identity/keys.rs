@@ -20,6 +20,8 @@ pub const SOURCES: &str = "data";
 const MODEL: &str = "tokenizer.model";
 /// The key of the references of `[data.decontaminate]`.
 const REFERENCES: &str = "data.decontaminate.files";
+/// The key of the held-out files' contents.
+const HELD_OUT: &str = "data.held_out";
 
 /// Every key of a resolved config. A table without entries and a key without a value have none.
 ///
@@ -63,7 +65,7 @@ pub fn identifying(config: &RunConfig) -> Result<Keys> {
 
 /// Whether the content of a file stands for the key's value.
 pub fn is_content(key: &str) -> bool {
-    [SOURCES, MODEL, REFERENCES].contains(&key) || names_plugin(key)
+    [SOURCES, MODEL, REFERENCES, HELD_OUT].contains(&key) || names_plugin(key)
 }
 
 /// The keys that are compared, those that `known` does not have with their defaults: what a version that did not know
@@ -114,6 +116,9 @@ pub fn contents(config: &RunConfig) -> Result<Keys> {
         && !decontaminate.files.is_empty()
     {
         keys.insert(REFERENCES.to_owned(), digest(decontaminate.files.iter().map(AsRef::as_ref))?);
+    }
+    if let Some(held_out) = &config.data.held_out {
+        keys.insert(HELD_OUT.to_owned(), held_out.digest()?);
     }
     Ok(keys)
 }

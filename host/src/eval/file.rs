@@ -1,0 +1,52 @@
+//! `eval RUN --data FILE`: a run's model on any text.
+
+use super::report::{baseline, mark, measure, text_report};
+use super::run::{MeasuredRun, OpenOptions};
+use crate::data::{SourceConfig, raw_source, raw_text};
+use crate::report::{EvalSummary, FileReport, FinalReport};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Measures a run's checkpoint on the text of `files` (files, folders or patterns), all of it as it is: the run's
+/// tokenizer sees it, its filters do not. `text_field` names the text in JSON lines and Parquet, where it is not named
+/// as in the run's data.
+///
+/// # Errors
+/// Files that cannot be read, whatever a plugin reports.
+pub fn evaluate_files(
+    root: &Path,
+    options: &OpenOptions,
+    files: &[PathBuf],
+    text_field: Option<&str>,
+) -> Result<EvalSummary> {
+    let mut run = MeasuredRun::open(root, options)?;
+    let data = &run.config.data;
+    let mut like = match (&data.held_out, data.source.first()) {
+        (Some(held_out), _) => held_out.source.clone(),
+        (None, Some(source)) => source.clone(),
+        (None, None) => SourceConfig::new(PathBuf::new()),
+    };
+    if let Some(field) = text_field {
+        like.text_field = field.to_owned();
+    }
+    let sources = files.iter().map(|file| raw_source(file, &like)).collect::<Result<_>>()?;
+    let scratch =
+        tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
+    let model = run.data.tokenizer.model.clone();
+    let text = raw_text(sources, &run.plugins.data.trained_tokenizer(), &model, scratch.path())?;
+    let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
+    let mut values = measure(config, plugins, data, model, evaluator, (&text.shard, checkpoint.step))?;
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    let mut report = text_report(&text.report, "raw", plugins);
+    report.source = Some(names.join(", "));
+    mark(&mut values, &report);
+    let data = text.files.into_iter().map(|(path, sha256)| FileReport { path, sha256 }).collect();
+    let report = FinalReport {
+        test: values,
+        texts: BTreeMap::from([("test", report)]),
+        baseline: text.baseline.map(baseline),
+        ..FinalReport::default()
+    };
+    Ok(run.summary(data, report))
+}
