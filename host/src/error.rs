@@ -1,6 +1,7 @@
 //! The one error type of the host. A message is one line, lower case: culprit, what was expected, what came, what to
 //! do.
 
+use crate::clean;
 use std::fmt::{self, Display};
 use std::path::Path;
 use trainyard_plugin::{ErrorKind, PluginError};
@@ -60,9 +61,12 @@ impl Error {
 }
 
 impl Display for Error {
+    /// A line, or one for each mistake of a config. What a file wrote into it is cleaned here, once for all messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(message) | Self::Plugin(message) | Self::Run(message)) = self;
-        f.write_str(message)
+        match self {
+            Self::Usage(message) => f.write_str(&clean::message(message)),
+            Self::Plugin(message) | Self::Run(message) => f.write_str(&clean::message(&clean::line(message))),
+        }
     }
 }
 

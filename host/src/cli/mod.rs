@@ -35,7 +35,11 @@ pub fn run() -> ExitCode {
     if !matches!(args.command, Command::PluginWorker) {
         log_to_stderr(args.verbose);
     }
-    match dispatch(args.command) {
+    let reserved = match args.command {
+        Command::PluginWorker => Ok(()), // it has its own way with stdout
+        _ => output::reserve(),
+    };
+    match reserved.map_err(Stop::from).and_then(|()| dispatch(args.command)) {
         // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {

@@ -5,7 +5,7 @@ use super::output::{Outcome, write};
 use trainyard::data::Preparation;
 use trainyard::report::Detail;
 use trainyard::train::DataPlugins;
-use trainyard::{Error, config};
+use trainyard::{Error, clean, config};
 
 pub fn run(args: &PrepareArgs) -> Outcome {
     let config = config::load(&args.config, &args.set)?;
@@ -25,7 +25,7 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     let report = &dataset.manifest.report;
     let text = match args.json {
         true => serde_json::json!({ "dataset": folder, "report": report }).to_string(),
-        false => report.lines().join("\n") + &format!("\ndataset: {}", folder.display()),
+        false => clean::text(&report.lines().join("\n")).into_owned() + &format!("\ndataset: {}", folder.display()),
     };
     write((text + "\n").as_bytes())
 }

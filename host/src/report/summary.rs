@@ -1,7 +1,8 @@
 //! What a run came to, for `--json` and for people.
 
-use super::text::{count, duration, short, wrap};
+use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
+use crate::clean;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -160,17 +161,18 @@ impl FinalReport {
     /// A line per metric, a column per text, and the compressors below.
     fn table(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let metrics = if self.test.is_empty() { &self.validation } else { &self.test };
-        let width = metrics.iter().map(|metric| metric.name.chars().count()).max().unwrap_or(0).max(14);
+        let shown = |metric: &MetricValue| clean::clip(&metric.name, NAME_CHARS).into_owned();
+        let width = metrics.iter().map(|metric| shown(metric).chars().count()).max().unwrap_or(0).max(14);
         let by_name = |values: &[MetricValue]| -> BTreeMap<String, f64> {
             values.iter().map(|value| (value.name.clone(), value.value)).collect()
         };
         let (validation, test) = (by_name(&self.validation), by_name(&self.test));
         writeln!(f, "{:width$}  {:>10}  {:>10}", "held-out text", "validation", "test")?;
-        for MetricValue { name, unit, higher_is_better, .. } in metrics {
+        for metric @ MetricValue { name, unit, higher_is_better, .. } in metrics {
             let direction = if *higher_is_better { "higher is better" } else { "lower is better" };
             let unit = if unit.is_empty() { String::new() } else { format!("{unit}, ") };
             let (validation, test) = (cell(validation.get(name)), cell(test.get(name)));
-            writeln!(f, "{name:width$}  {validation:>10}  {test:>10}  {unit}{direction}")?;
+            writeln!(f, "{:width$}  {validation:>10}  {test:>10}  {unit}{direction}", shown(metric))?;
         }
         let Some(baseline) = self.baseline else { return Ok(()) };
         for (name, bytes) in [("gzip -9", baseline.gzip_bytes), ("xz -9", baseline.xz_bytes)] {

@@ -9,9 +9,10 @@ use trainyard_plugin::sdk;
 /// The component, without its identity.
 pub fn component(project: &Project) -> Result<Vec<u8>> {
     project.source("plugin.py")?;
+    // a text in JSON is the same text in Python
+    let settings = serde_json::Value::from(project.manifest.settings_json());
     let settings = format!(
-        "# Made by `trainyard plugin build` of plugin.toml.\nimport json\n\nSETTINGS = json.loads({:?})\n",
-        project.manifest.settings_json()
+        "# Made by `trainyard plugin build` of plugin.toml.\nimport json\n\nSETTINGS = json.loads({settings})\n",
     );
     let sdk = project.write_sdk(&[
         ("wit/plugin.wit", sdk::WIT),
