@@ -8,6 +8,7 @@ mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
+mod damaged; // contents that are nonsense under checksums that are right
 mod data;
 mod dedup;
 mod develop; // list and dev
@@ -27,11 +28,13 @@ mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod native_state; // what native code does to its process
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod reference;
 mod resume;
 mod subwords; // wordpiece and unigram
+mod terminal; // what files say of themselves
 mod tidy;
 mod training;

@@ -2,6 +2,7 @@
 //! do.
 
 use crate::clean;
+use std::any::Any;
 use std::fmt::{self, Display};
 use std::path::Path;
 use trainyard_plugin::{ErrorKind, PluginError};
@@ -39,6 +40,12 @@ impl Error {
     /// A file operation failed: `path: cannot verb: reason`.
     pub fn io(path: &Path, verb: &str, error: &std::io::Error) -> Self {
         Self::Run(format!("{}: cannot {verb}: {error}", path.display()))
+    }
+
+    /// A thread that did `what` ended in a panic, which is a defect of this program or of a library in it.
+    pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Self::Run(format!("{what} panicked: {}", text.unwrap_or("without saying why")))
     }
 
     /// The same error with `context: ` in front.

@@ -2,8 +2,11 @@
 
 use super::args::{EvalArgs, GenerateArgs, TrainArgs};
 use super::output::{self, Outcome, print};
+use serde::Serialize;
+use std::fmt::Display;
+use trainyard::report::FinalReport;
 use trainyard::train::TrainOptions;
-use trainyard::{config, eval, train};
+use trainyard::{Error, config, eval, train};
 
 pub fn train(args: &TrainArgs) -> Outcome {
     let config = config::load(&args.config, &args.set)?;
@@ -13,11 +16,26 @@ pub fn train(args: &TrainArgs) -> Outcome {
         allow_changed: args.allow_changed.clone(),
         quiet: false,
     };
-    print(&train::run(&config, &options)?, args.json)
+    let (summary, plugins) = train::run_open(&config, &options)?;
+    let shown = show(&summary, &summary.report, args.json);
+    drop(plugins);
+    shown
 }
 
 pub fn evaluate(args: &EvalArgs) -> Outcome {
-    print(&eval::evaluate(&args.run, args.checkpoint.as_deref())?, args.json)
+    let (summary, run) = eval::evaluate_open(&args.run, args.checkpoint.as_deref())?;
+    let shown = show(&summary, &summary.report, args.json);
+    drop(run);
+    shown
+}
+
+/// Shows a summary; after that, what plugins failed at is an error.
+fn show(summary: &(impl Serialize + Display), report: &FinalReport, json: bool) -> Outcome {
+    print(summary, json)?;
+    match report.faults.as_slice() {
+        [] => Ok(()),
+        faults => Err(Error::plugin(format!("the report lacks what plugins failed at: {}", faults.join("; "))).into()),
+    }
 }
 
 pub fn generate(args: &GenerateArgs) -> Outcome {

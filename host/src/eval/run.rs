@@ -7,7 +7,7 @@ use crate::data::{self, Dataset};
 use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::report::{EvalSummary, FinalReport};
-use crate::train::{RunFolder, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
+use crate::train::{RunFolder, RunPlugins, SampleConfig, check_reading, checkpoint, describe, restore_model};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,7 @@ impl OpenRun {
             tracing::warn!("{error}; reading the run on the CPU");
             Device::open(DeviceChoice::Cpu)
         })?;
+        check_reading(&config, vocab, &device)?;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let model = Transformer::new(&config.model, vocab, engine, config.run.seed, true)?;
         restore_model(&reader, &model)?;
@@ -64,12 +65,24 @@ impl OpenRun {
 }
 
 /// Measures a run's checkpoint on its held-out text.
+///
+/// # Errors
+/// A run that cannot be read, or not by this program.
 pub fn evaluate(root: &Path, checkpoint: Option<&str>) -> Result<EvalSummary> {
+    evaluate_open(root, checkpoint).map(|(summary, _)| summary)
+}
+
+/// As [`evaluate`], with the run still open, to be closed when the summary was shown.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_open(root: &Path, checkpoint: Option<&str>) -> Result<(EvalSummary, OpenRun)> {
     let mut run = OpenRun::open(root, checkpoint)?;
     let loss = run.plugins.loss.loss()?.describe()?;
     let evaluator = Evaluator::new(&loss, &run.plugins.metrics.iter().collect::<Vec<_>>())?;
     let report: FinalReport = final_report(&run.config, &run.plugins, &run.data, &mut run.model, &evaluator, run.step)?;
-    Ok(EvalSummary { run: root.to_owned(), checkpoint: run.checkpoint, step: run.step, report })
+    let checkpoint = run.checkpoint.clone();
+    Ok((EvalSummary { run: root.to_owned(), checkpoint, step: run.step, report }, run))
 }
 
 fn find_checkpoint(folder: &RunFolder, name: Option<&str>) -> Result<(u64, PathBuf)> {

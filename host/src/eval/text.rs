@@ -23,5 +23,6 @@ pub fn continue_text(
     let mut batch = TokenBatch { ids, ends: Vec::new() };
     batch.end_sequence()?;
     let bytes = tokenizer.decode(&batch)?.concat();
+    plugins.keep(tokenizer);
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -15,14 +15,14 @@ const PROMPT_TOKENS: usize = 32;
 /// Tokens that it writes.
 const NEW_TOKENS: usize = 64;
 
-/// The values of the run's text metrics on the first documents of `shard`; nothing is generated when there are none.
+/// The values of the run's text metrics, each or why there is none, on the first documents of `shard`; nothing is generated when there are none.
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,
     model: &Transformer,
     shard: &Shard,
     sample: &SampleConfig,
-) -> Result<Vec<MetricValue>> {
+) -> Result<Vec<Result<MetricValue>>> {
     if plugins.text_metrics.is_empty() {
         return Ok(Vec::new());
     }
@@ -45,6 +45,7 @@ pub fn text_metrics(
         Ok(tokenizer.decode(batch)?.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect())
     };
     let (written, expected) = (texts(&written)?, texts(&expected)?);
+    plugins.keep(tokenizer);
     let pairs: Vec<_> = written
         .iter()
         .zip(&expected)
@@ -54,12 +55,14 @@ pub fn text_metrics(
         let mut metric = plugin.text_metric()?;
         metric.update(&pairs)?;
         let info = metric.info()?;
+        let value = metric.value()?;
+        plugins.keep(metric);
         Ok(MetricValue {
             name: plugin.identity().name.clone(),
-            value: metric.value()?,
+            value,
             unit: info.unit,
             higher_is_better: info.direction == Direction::HigherIsBetter,
         })
     };
-    plugins.text_metrics.iter().map(measure).collect()
+    Ok(plugins.text_metrics.iter().map(measure).collect())
 }

@@ -46,6 +46,9 @@ pub struct FinalReport {
     pub baseline: Option<Baseline>,
     /// The prompt and how the model goes on; empty when no text was asked for.
     pub sample: String,
+    /// What plugins failed at, so that it is missing here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// What training has read of one source.
@@ -214,6 +217,7 @@ mod tests {
                 test: vec![metric("loss", 3.6, "", false), metric("bits-per-byte", 2.2, "bits/byte", false)],
                 baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
                 sample: "It is a truth".into(),
+                faults: Vec::new(),
             },
             plugins: vec![PluginReport {
                 place: "loss",

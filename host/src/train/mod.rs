@@ -15,9 +15,9 @@ pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::RunIdentity;
-pub use memory::Memory;
+pub use memory::{Memory, check_reading};
 pub use plugins::{DataPlugins, RunPlugins, describe};
-pub use run::{TrainOptions, run};
+pub use run::{TrainOptions, run, run_open};
 pub use state::{Best, RunState, restore_model};
 pub use step::{StepReport, Trainer};
 

@@ -7,6 +7,7 @@ use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use trainyard_plugin::Kind;
 
 /// The plugins that make a run's data, loaded.
@@ -27,7 +28,14 @@ pub struct RunPlugins {
     pub metrics: Vec<Plugin>,
     /// Numbers over generated text.
     pub text_metrics: Vec<Plugin>,
+    /// See [`RunPlugins::keep`].
+    kept: Mutex<Vec<Box<dyn Kept>>>,
 }
+
+/// An instance of a plugin, of which nothing more is asked.
+trait Kept: Send {}
+
+impl<T: Send> Kept for T {}
 
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
@@ -41,7 +49,14 @@ impl RunPlugins {
                 _ => metrics.push(plugin),
             }
         }
-        Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics })
+        let loss = Plugin::open(&config.loss, Kind::Loss)?;
+        Ok(Self { data, loss, metrics, text_metrics, kept: Mutex::default() })
+    }
+
+    /// Takes an instance that has done its work. It is destroyed with the plugins, after the report was shown: closing
+    /// a plugin can go wrong, and must not cost what was measured.
+    pub fn keep(&self, instance: impl Send + 'static) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(instance));
     }
 
     /// Each plugin with its place in the config.

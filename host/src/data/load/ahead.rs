@@ -72,15 +72,14 @@ impl Ahead<'_, '_> {
 
     /// Ends all workers and says why one of them did so before.
     fn stop(&mut self) -> Error {
-        let mut cause = "it ended too early".to_owned();
+        let mut cause = Error::run("a worker that makes batches panicked: it ended too early");
         for Worker { queue, thread } in self.workers.drain(..) {
             drop(queue);
             if let Err(panic) = thread.join() {
-                let text = panic.downcast_ref::<String>().cloned();
-                cause = text.or(panic.downcast_ref::<&str>().map(|&text| text.into())).unwrap_or(cause);
+                cause = Error::panicked("a worker that makes batches", &*panic);
             }
         }
-        Error::run(format!("a worker that makes batches panicked: {cause}"))
+        cause
     }
 }
 

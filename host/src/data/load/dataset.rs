@@ -107,12 +107,15 @@ impl Dataset {
             let Some(shard) = shard else { continue };
             let info = shard.info();
             if (info.n_vocabulary as usize, info.end_of_text) != (n_tokens, end_of_text) {
+                let vocabulary = |n_tokens: usize, end: Option<u32>| match end {
+                    Some(id) => format!("{n_tokens} tokens with {id} as end of text"),
+                    None => format!("{n_tokens} tokens without an end of text"),
+                };
                 return Err(Error::run(format!(
-                    "{}: has a vocabulary of {} with end of text {:?}, {VOCABULARY} one of {n_tokens} with {:?}; {CURE}",
+                    "{}: is of {}, {VOCABULARY} of {}; {CURE}",
                     shard.path().display(),
-                    info.n_vocabulary,
-                    info.end_of_text,
-                    end_of_text
+                    vocabulary(info.n_vocabulary as usize, info.end_of_text),
+                    vocabulary(n_tokens, end_of_text)
                 )));
             }
             let spans = self.manifest.report.splits.iter().filter(|report| report.split == split);
