@@ -62,7 +62,8 @@ fn nothing_of_a_file_reaches_the_terminal_as_it_is() {
     let listed = trainyard(&["plugin", "list", "."]).in_folder(dir.path()).run();
     assert_eq!((listed.code, unseen(&listed.stdout)), (0, vec![]), "{}", listed.stdout);
     // As the culprit of an error, and in a line of a config that is wrong.
-    let config = "[run]\nname = \"x\"\n[[data.source]]\npath = \"a.wasm\"\n[loss]\nplugin = \"a.wasm\"\n";
+    let config = "[run]\nname = \"x\"\n[[data.source]]\npath = \"a.wasm\"\n[tokenizer]\nplugin = \"byte\"\n\
+                  [loss]\nplugin = \"a.wasm\"\n";
     fs::write(dir.path().join("run.toml"), config).unwrap();
     let ran = trainyard(&["train", "run.toml"]).in_folder(dir.path()).run();
     assert_eq!((ran.code, unseen(&ran.stderr)), (3, vec![]), "{}", ran.stderr);

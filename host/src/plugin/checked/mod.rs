@@ -55,9 +55,12 @@ pub fn blame(culprit: &str, function: &str, error: PluginError) -> PluginError {
 /// the length is bounded.
 pub fn one_line(text: &str) -> String {
     let space = |char| if matches!(char, '\n' | '\r' | '\t') { ' ' } else { char };
-    let start: String = text.trim().chars().map(space).take(MAX_MESSAGE_CHARS).collect();
-    let more = if text.trim().chars().nth(MAX_MESSAGE_CHARS).is_some() { "…" } else { "" };
-    format!("{}{more}", clean::line(&start))
+    let start: String = text.trim().chars().map(space).take(MAX_MESSAGE_CHARS + 1).collect();
+    let clean = clean::line(&start);
+    match clean.char_indices().nth(MAX_MESSAGE_CHARS) {
+        None => clean.into_owned(),
+        Some((end, _)) => format!("{}…", &clean[..end]),
+    }
 }
 
 impl Tokenizer for Checked<dyn Tokenizer> {

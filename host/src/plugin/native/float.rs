@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn what_a_call_changes_is_put_back() {
-        let before = probe();
+        let (before, changed) = (probe(), CHANGED);
         let during = kept(|| {
             // SAFETY: nothing is computed under this state but the probe, and `kept` puts the former one back
-            unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const CHANGED, options(nostack)) };
+            unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const changed, options(nostack)) };
             probe()
         });
         // 2/3 is rounded up, half of the least normal number is 2⁻¹²⁷

@@ -54,6 +54,9 @@ impl Worker {
         let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
         let open = Call::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
         worker.call_within::<()>(&open, open_time, limits.call_ms)?;
+        // nothing that comes is as long as a plugin
+        worker.message = Vec::new();
+        worker.link.forget();
         worker.call::<()>(&Call::Create)?;
         Ok(worker)
     }

@@ -66,6 +66,7 @@ fn serve(link: &mut Link) -> io::Result<()> {
     opened.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
     let Ok((plugin, memory)) = opened else { return Ok(()) };
+    message = Vec::new(); // nothing that comes is as long as a plugin
 
     let (_, Call::Create) = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -97,10 +98,11 @@ fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<(usize, Cal
 fn open(is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
     let config: PluginConfig = serde_json::from_str(config)
         .map_err(|error| PluginError::internal(format!("the worker cannot read its config: {error}")))?;
+    let file = file.to_vec();
     let memory = match is_wasm {
         true => MemoryLimit::none(),
         false => MemoryLimit::beyond_now(config.limits.memory_mb.saturating_mul(1 << 20)),
     };
-    let plugin = memory.hold(0, || Plugin::open_bytes(&config, file.to_vec(), &KINDS));
+    let plugin = memory.hold(0, || Plugin::open_bytes(&config, file, &KINDS));
     plugin.map(|plugin| (plugin, memory)).map_err(|error| PluginError::internal(error.to_string()))
 }
