@@ -167,7 +167,7 @@ fn a_run_ends_well_when_its_files_are_replaced() {
     run.env_remove("TRAINYARD_PROGRAM").stdout(std::process::Stdio::piped());
     let run = run.stderr(std::process::Stdio::null()).spawn().unwrap();
     let log = dir.path().join("runs/run/metrics.jsonl");
-    while fs::read_to_string(&log).is_ok_and(|log| log.lines().count() > 2) == false {
+    while !fs::read_to_string(&log).is_ok_and(|log| log.lines().count() > 2) {
         std::thread::sleep(Duration::from_millis(20));
     }
     for name in ["text.so", "nats.so"] {
