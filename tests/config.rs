@@ -152,7 +152,7 @@ fn values_that_do_not_go_together() {
         "x.toml:8:9: model.width: rotary positions turn pairs: expected an even width per head, got 20 / 4 = 5",
     );
     // A value that is wrong by itself is not blamed a second time.
-    check("[model]\nwidth = 0\nheads = 3", "x.toml:6:9: model.width: expected a whole number, 1 or more, got 0");
+    check("[model]\nwidth = 0\nheads = 3", "x.toml:6:9: model.width: expected a whole number, 1 to 16777216, got 0");
 }
 
 #[test]

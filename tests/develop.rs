@@ -97,3 +97,74 @@ fn dev_rebuilds_on_save_and_keeps_the_version_that_works() {
     let ran = trainyard(&["plugin", "dev", text(&config), "--plugin", text(dir.path())]).run();
     assert!(ran.code == 2 && ran.stderr.contains("the config names no file that this folder makes"), "{}", ran.stderr);
 }
+
+#[test]
+fn flags_for_the_machine_are_not_for_wasm() {
+    let length = built("plugins/length").wasm;
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/length");
+    // as of a user whose programs are linked by a faster linker: the one for WASM does not know it
+    let flags = "-C link-arg=-Wl,--as-needed";
+    for name in ["RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        let flags = if name.contains("ENCODED") { flags.replace(' ', "\x1f") } else { flags.into() };
+        let ran = trainyard(&["plugin", "build", text(&crate_dir), "--wasm"]).env(name, flags).run();
+        assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
+        assert_eq!(Path::new(ran.stdout.trim()).canonicalize().ok(), length.canonicalize().ok());
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_built_is_refused_at_once() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let new = ["plugin", "new", "trainyard-plugin", "--kind", "filter"];
+    let ran = trainyard(&new).in_folder(dir.path()).run();
+    let expected = "error: plugin name: \"trainyard-plugin\" is the crate that every plugin in Rust depends on, and cargo \
+                    cannot build two of a name; choose another name, such as \"my-filter\"\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, expected));
+    assert!(!dir.path().join("trainyard-plugin").exists());
+    // in C, where nothing of it is a crate, it is a name like any other
+    let ran = trainyard(&[&new[..], &["--lang", "c"]].concat()).in_folder(dir.path()).run();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn sandboxes_fit_where_address_space_is_limited() {
+    let (dir, length) = (tempfile::tempdir().expect("a temporary folder"), built("plugins/length").wasm);
+    let config = format!(
+        "[run]\nname = \"run\"\n[data]\nvalidation = 0.0\ntest = 0.0\n[[data.source]]\npath = \"text.txt\"\n\
+         [[data.filter]]\nplugin = {length:?}\n[tokenizer]\nplugin = \"byte\"\n\
+         [model]\nlayers = 1\nheads = 1\nwidth = 16\ncontext = 16\n[train]\nsteps = 2\nbatch = 2\n[sample]\ntokens = 0\n"
+    );
+    fs::write(dir.path().join("run.toml"), config).expect("writable");
+    fs::write(dir.path().join("text.txt"), "some words of text\n".repeat(20)).expect("writable");
+    let program = trainyard(&[]).program().to_owned();
+    let limited = |kib: u32, program: &Path| {
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -v {kib}; exec \"$0\" train run.toml --overwrite")).arg(program);
+        shell.current_dir(dir.path()).output().expect("sh")
+    };
+    // one memory of a sandbox alone reserves more than 4 GiB where there is no limit
+    let ran = limited(3_000_000, &program);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn a_grant_that_opens_nothing_is_told() {
+    let (dir, length) = (tempfile::tempdir().expect("a temporary folder"), built("plugins/length"));
+    fs::write(dir.path().join("text.txt"), "some words of text\n").expect("writable");
+    for (plugin, trust, why) in [
+        ("length".into(), "", "it is a part of this program and opens what it needs itself"),
+        (length.wasm, "", "it imports nothing of WASI, through which it would see it"),
+        (length.native, "trust = \"native\"\n", "it is native code, which runs with all your rights"),
+    ] as [(PathBuf, _, _); 3]
+    {
+        let config = format!(
+            "[run]\nname = \"run\"\n[data]\nvalidation = 0.0\ntest = 0.0\n[[data.source]]\npath = \"text.txt\"\n\
+             [[data.filter]]\nplugin = {plugin:?}\n{trust}allow = [\"env:LANG\"]\n[tokenizer]\nplugin = \"byte\"\n"
+        );
+        fs::write(dir.path().join("run.toml"), config).expect("writable");
+        let ran = trainyard(&["prepare", "run.toml"]).in_folder(dir.path()).run();
+        let expected = format!("plugin \"length\": allow has no effect: {why}; remove the line");
+        assert!(ran.code == 0 && ran.stderr.contains(&expected), "{}", ran.stderr);
+    }
+}

@@ -8,6 +8,7 @@ mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
+mod damaged; // contents that are nonsense under checksums that are right
 mod data;
 mod dedup;
 mod develop; // list and dev
@@ -32,6 +33,7 @@ mod loading; // the cache of compiled code, limits, WASI
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod native_state; // what native code does to its process
 mod numerics; // runs that were begun by an older program
 mod opening; // runs as other commands find them
 mod ops;
@@ -41,5 +43,6 @@ mod reference;
 mod results; // numbers that can be compared
 mod resume;
 mod subwords; // wordpiece and unigram
+mod terminal; // what files say of themselves
 mod tidy;
 mod training;

@@ -1,6 +1,8 @@
 //! The one error type of the host. A message is one line, lower case: culprit, what was expected, what came, what to
 //! do.
 
+use crate::clean;
+use std::any::Any;
 use std::fmt::{self, Display};
 use std::path::Path;
 use trainyard_plugin::{ErrorKind, PluginError};
@@ -40,6 +42,12 @@ impl Error {
         Self::run(format!("{}: cannot {verb}: {error}", path.display()))
     }
 
+    /// A thread that did `what` ended in a panic, which is a defect of this program or of a library in it.
+    pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Self::Run(format!("{what} panicked: {}", text.unwrap_or("without saying why")))
+    }
+
     /// The same error with `context: ` in front.
     pub fn context(self, context: impl Display) -> Self {
         match self {
@@ -77,9 +85,12 @@ pub(crate) fn one_line(message: String) -> String {
 }
 
 impl Display for Error {
+    /// A line, or one for each mistake of a config. What a file wrote into it is cleaned here, once for all messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(message) | Self::Plugin(message) | Self::Run(message)) = self;
-        f.write_str(message)
+        match self {
+            Self::Usage(message) => f.write_str(&clean::message(message)),
+            Self::Plugin(message) | Self::Run(message) => f.write_str(&clean::message(&clean::line(message))),
+        }
     }
 }
 

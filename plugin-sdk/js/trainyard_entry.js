@@ -47,7 +47,10 @@ function batch(sequences) {
   return { ids, ends };
 }
 
-const sequences = ({ ids, ends }) => Array.from(ends, (end, i) => Array.from(ids).slice(i > 0 ? ends[i - 1] : 0, end));
+function sequences({ ids, ends }) {
+  const all = Array.from(ids);
+  return Array.from(ends, (end, i) => all.slice(i > 0 ? ends[i - 1] : 0, end));
+}
 
 export const create = (settings) =>
   answer(() => {

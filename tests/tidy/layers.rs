@@ -28,7 +28,7 @@ const WITHOUT_BACKWARD: [&str; 7] =
     ["LayerNorm::forward", "RmsNorm::forward", "softmax_last_dim", "rms_norm_slow", "rotary_emb", "rope_i", "sdpa"];
 
 /// What `report` may name of the host.
-const SEEN_BY_REPORT: [&str; 4] = ["config", "error", "Error", "Result"];
+const SEEN_BY_REPORT: [&str; 5] = ["clean", "config", "error", "Error", "Result"];
 
 pub fn check(source: &Source) -> Vec<String> {
     let mut found = Vec::new();

@@ -2,8 +2,8 @@
 
 use super::output::{Outcome, write};
 use super::plugin_args::DevArgs;
-use trainyard::config;
 use trainyard::dev::{Report, Session};
+use trainyard::{clean, config};
 
 pub fn run(args: &DevArgs) -> Outcome {
     let config = config::load(&args.config, &args.set)?;
@@ -28,7 +28,7 @@ fn show(report: &Report) -> Outcome {
     match outcome {
         Ok(lines) => {
             text += &format!("built in {build_seconds:.2} s, loaded and tried in {try_seconds:.2} s\n");
-            lines.iter().for_each(|line| text += &format!("  {line}\n"));
+            lines.iter().for_each(|line| text += &format!("  {}\n", clean::text(line)));
         }
         Err(error) => {
             text += if *kept_old { "failed, the version before is kept\n" } else { "failed\n" };

@@ -1,7 +1,7 @@
 //! `trainyard filter`: JSON lines in, verdicts out, in the same order and as they come.
 
 use super::args::FilterArgs;
-use super::output::{Outcome, Stop};
+use super::output::{Outcome, Stop, stdout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{self, BufRead, BufWriter, Write};
@@ -36,7 +36,7 @@ struct Line<'a> {
 pub fn run(args: &FilterArgs) -> Outcome {
     let mut filter = Plugin::open(&args.plugin.to_config()?, Kind::Filter)?.filter()?;
     let mut input = Input { lines: io::stdin().lock(), n_lines: 0 };
-    let mut output = BufWriter::new(io::stdout().lock());
+    let mut output = BufWriter::new(stdout());
     if filter.two_pass() {
         // Such a filter sees the whole corpus before its first verdict, so that stdin must fit in memory.
         let mut batches = Vec::new();

@@ -26,6 +26,7 @@ use args::{Cli, Command};
 use clap::Parser;
 use output::{Outcome, Stop};
 use std::io::{IsTerminal, stderr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tracing::Level;
 use trainyard::Error;
@@ -36,7 +37,11 @@ pub fn run() -> ExitCode {
     if !matches!(args.command, Command::PluginWorker) {
         log_to_stderr(args.verbose);
     }
-    match dispatch(args.command) {
+    let reserved = match args.command {
+        Command::PluginWorker => Ok(()), // it has its own way with stdout
+        _ => output::reserve(),
+    };
+    match reserved.map_err(Stop::from).and_then(|()| caught(args.command)) {
         // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
@@ -59,6 +64,14 @@ fn log_to_stderr(verbose: u8) {
         .without_time()
         .with_target(false)
         .init();
+}
+
+/// A panic is a defect, of this program or of a library in it. Where it is stands on stderr already; the program ends
+/// as after any other error.
+fn caught(command: Command) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| dispatch(command))).unwrap_or_else(|panic| {
+        Err(Error::panicked("this is a defect of trainyard, please report it: it", &*panic).into())
+    })
 }
 
 fn dispatch(command: Command) -> Outcome {

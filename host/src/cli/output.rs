@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use trainyard::Error;
+use std::sync::OnceLock;
+use trainyard::{Error, clean};
 
 /// How a command ends.
 pub type Outcome = Result<(), Stop>;
@@ -33,9 +35,38 @@ impl Stop {
     }
 }
 
+/// What stdout was when the program began, where [`reserve`] took it from everybody else.
+static RESERVED: OnceLock<File> = OnceLock::new();
+
+/// Takes stdout for what the program itself says: what else writes to it in this process, as a native plugin that
+/// prints, writes to stderr from here on. So a result is never mixed with anything.
+#[cfg(unix)]
+pub fn reserve() -> Result<(), Error> {
+    use std::os::fd::AsFd;
+    let failed = |error: io::Error| Error::run(format!("stdout: cannot be taken for results: {error}"));
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(failed)?;
+    rustix::stdio::dup2_stdout(io::stderr()).map_err(|error| failed(error.into()))?;
+    RESERVED.get_or_init(|| File::from(stdout));
+    Ok(())
+}
+
+/// Elsewhere stdout stays everybody's.
+#[cfg(not(unix))]
+pub fn reserve() -> Result<(), Error> {
+    Ok(())
+}
+
+/// Where results go.
+pub fn stdout() -> Box<dyn Write> {
+    match RESERVED.get() {
+        Some(file) => Box::new(file),
+        None => Box::new(io::stdout().lock()),
+    }
+}
+
 /// Writes `bytes` to stdout.
 pub fn write(bytes: &[u8]) -> Outcome {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Stop::output)
 }
 
@@ -52,7 +83,7 @@ pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
     let text = if json {
         serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
     } else {
-        format!("\n{result}")
+        clean::text(&format!("\n{result}")).into_owned()
     };
     write(text.as_bytes())
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
 use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
-use trainyard::{Error, Result};
+use trainyard::{Error, Result, clean};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
 
@@ -90,7 +90,7 @@ fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {
             }
             format!("{object}\n")
         }
-        (false, Some(formula)) => format!("{inspection}\n{formula}\n"),
+        (false, Some(formula)) => format!("{inspection}\n{}\n", clean::text(&formula)),
         (false, None) => inspection.to_string(),
     };
     write(text.as_bytes())

@@ -5,7 +5,7 @@ use super::output::{Outcome, write};
 use trainyard::data::Preparation;
 use trainyard::report::Detail;
 use trainyard::train::DataPlugins;
-use trainyard::{Error, train};
+use trainyard::{Error, clean, train};
 
 pub fn run(args: &PrepareArgs) -> Outcome {
     let config = train::load(&args.config, &args.set)?;
@@ -28,7 +28,8 @@ pub fn run(args: &PrepareArgs) -> Outcome {
         true => serde_json::json!({ "dataset": folder, "report": report, "vocabulary": vocabulary }).to_string(),
         false => {
             let lines = report.lines().into_iter().chain(vocabulary.line());
-            lines.collect::<Vec<_>>().join("\n") + &format!("\ndataset: {}", folder.display())
+            let lines = lines.collect::<Vec<_>>().join("\n");
+            clean::text(&lines).into_owned() + &format!("\ndataset: {}", folder.display())
         }
     };
     write((text + "\n").as_bytes())

@@ -4,6 +4,7 @@ use super::report::{baseline, mark, measure, text_report};
 use super::run::{MeasuredRun, OpenOptions};
 use crate::data::{SourceConfig, raw_source, raw_text};
 use crate::report::{EvalSummary, FileReport, FinalReport};
+use crate::train::RunPlugins;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub fn evaluate_files(
     options: &OpenOptions,
     files: &[PathBuf],
     text_field: Option<&str>,
-) -> Result<EvalSummary> {
+) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
     let data = &run.config.data;
     let mut like = match (&data.held_out, data.source.first()) {
@@ -36,7 +37,8 @@ pub fn evaluate_files(
     let model = run.data.tokenizer.model.clone();
     let text = raw_text(sources, &run.plugins.data.trained_tokenizer(), &model, scratch.path())?;
     let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
-    let mut values = measure(config, plugins, data, model, evaluator, (&text.shard, checkpoint.step))?;
+    let mut faults = Vec::new();
+    let mut values = measure(config, plugins, data, model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, "raw", plugins);
     report.source = Some(names.join(", "));
@@ -46,6 +48,7 @@ pub fn evaluate_files(
         test: values,
         texts: BTreeMap::from([("test", report)]),
         baseline: text.baseline.map(baseline),
+        faults,
         ..FinalReport::default()
     };
     Ok(run.summary(data, report))

@@ -1,12 +1,12 @@
 //! What is said of a model at the end: held-out numbers, compressors beside them, a text.
 
 use super::{Evaluator, continue_text, text_metrics};
-use crate::Result;
 use crate::config::RunConfig;
 use crate::data::{self, Dataset, Shard, Split, SplitReport, packed_eval_batches};
 use crate::model::Transformer;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport};
 use crate::train::RunPlugins;
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trainyard_plugin::LOSSY;
 
@@ -23,9 +23,10 @@ pub fn final_report(
     step: u64,
 ) -> Result<FinalReport> {
     let mut texts = BTreeMap::new();
-    let mut measure = |split: Split, shard: &Option<Shard>| -> Result<Vec<MetricValue>> {
+    let mut faults = Vec::new();
+    let mut measure = |split: Split, shard: &Option<Shard>, faults: &mut Vec<String>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
-        let mut values = measure(config, plugins, data, model, evaluator, (shard, step))?;
+        let mut values = measure(config, plugins, data, model, evaluator, (shard, step), faults)?;
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
             let text = text_report(report, treatment(config, split), plugins);
@@ -34,17 +35,22 @@ pub fn final_report(
         }
         Ok(values)
     };
-    let validation = measure(Split::Validation, &data.validation)?;
-    let test = measure(Split::Test, &data.test)?;
+    let validation = measure(Split::Validation, &data.validation, &mut faults)?;
+    let test = measure(Split::Test, &data.test, &mut faults)?;
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
-    let sample = match config.sample.tokens {
-        0 => String::new(),
-        _ => config.sample.prompt.clone() + &continue_text(&plugins.data.tokenizer, data, model, &config.sample)?,
-    };
-    Ok(FinalReport { validation, test, texts, baseline, sample })
+    let sample =
+        match config.sample.tokens {
+            0 => String::new(),
+            _ => without_fault(continue_text(&plugins.data.tokenizer, data, model, &config.sample), &mut faults)?
+                .map_or(String::new(), |(text, tokenizer)| {
+                    plugins.keep(tokenizer);
+                    config.sample.prompt.clone() + &text
+                }),
+        };
+    Ok(FinalReport { validation, test, texts, baseline, sample, faults })
 }
 
-/// All numbers of the tokens of a shard; `step` is what the graphs see.
+/// All numbers of the tokens of a shard; `step` is what the graphs see. What a text metric fails at goes to `faults`.
 pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
@@ -52,11 +58,15 @@ pub(super) fn measure(
     model: &mut Transformer,
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
+    faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
     let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
     let batches = packed_eval_batches(shard, config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let mut values = evaluator.evaluate(model, batches, step)?;
-    values.extend(text_metrics(plugins, data, model, shard, &config.sample)?);
+    let written = text_metrics(plugins, data, model, shard, &config.sample);
+    for value in written.unwrap_or_else(|error| vec![Err(error)]) {
+        values.extend(without_fault(value, faults)?);
+    }
     Ok(values)
 }
 
@@ -96,4 +106,16 @@ pub(super) fn mark(values: &mut [MetricValue], text: &TextReport) {
 
 pub(super) fn baseline(sizes: data::Baseline) -> Baseline {
     Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes }
+}
+
+/// What a plugin made; none when it failed, which is remembered: what others made is not lost for it.
+fn without_fault<T>(made: Result<T>, faults: &mut Vec<String>) -> Result<Option<T>> {
+    match made {
+        Ok(made) => Ok(Some(made)),
+        Err(Error::Plugin(why)) => {
+            faults.push(why);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

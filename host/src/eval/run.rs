@@ -8,10 +8,12 @@ use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
-use crate::train::{OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, checkpoint, describe, restore_model};
+use crate::train::{
+    OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, describe, restore_model,
+};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Kind, Tokenizer};
 
 /// How a run is opened.
 #[derive(Debug, Clone, Default)]
@@ -80,8 +82,11 @@ impl OpenRun {
         &self.run.config
     }
 
-    /// The text that the model writes after `sample.prompt`.
-    pub fn continue_text(&self, sample: &SampleConfig) -> Result<String> {
+    /// The text that the model writes after `sample.prompt`, and the tokenizer, to be closed when the text was shown.
+    ///
+    /// # Errors
+    /// Whatever the tokenizer reports.
+    pub fn continue_text(&self, sample: &SampleConfig) -> Result<(String, Box<dyn Tokenizer>)> {
         continue_text(&self.tokenizer, &self.data, &self.model, sample)
     }
 }
@@ -94,15 +99,16 @@ fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
         tracing::warn!("{error}; reading the run on the CPU");
         Device::open(DeviceChoice::Cpu)
     })?;
+    check_reading(config, vocab, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
     Transformer::new(&config.model, vocab, engine, config.run.seed, true)
 }
 
-/// Measures a run's checkpoint on its held-out text.
+/// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was shown.
 ///
 /// # Errors
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
-pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<EvalSummary> {
+pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
     let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
     let report = final_report(config, plugins, data, model, evaluator, checkpoint.step)?;
@@ -137,9 +143,9 @@ impl MeasuredRun {
     }
 
     /// What it came to, on these files if not on its own text.
-    pub fn summary(self, data: Vec<FileReport>, report: FinalReport) -> EvalSummary {
+    pub fn summary(self, data: Vec<FileReport>, report: FinalReport) -> (EvalSummary, RunPlugins) {
         let changed = self.changed.into_iter();
-        EvalSummary {
+        let summary = EvalSummary {
             run: self.root,
             checkpoint: self.checkpoint.folder,
             step: self.checkpoint.step,
@@ -148,7 +154,8 @@ impl MeasuredRun {
             data,
             report,
             warnings: self.evaluator.warnings().to_vec(),
-        }
+        };
+        (summary, self.plugins)
     }
 }
 

@@ -16,14 +16,14 @@ const PROMPT_TOKENS: usize = 32;
 /// Tokens that it writes.
 const NEW_TOKENS: usize = 64;
 
-/// The values of the run's text metrics on the first documents of `shard`; nothing is generated when there are none.
+/// The values of the run's text metrics, each or why there is none, on the first documents of `shard`; nothing is generated when there are none.
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,
     model: &Transformer,
     shard: &Shard,
     sample: &SampleConfig,
-) -> Result<Vec<MetricValue>> {
+) -> Result<Vec<Result<MetricValue>>> {
     if plugins.text_metrics.is_empty() {
         return Ok(Vec::new());
     }
@@ -46,6 +46,7 @@ pub fn text_metrics(
         Ok(tokenizer.decode(batch)?.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect())
     };
     let (written, expected) = (texts(&written)?, texts(&expected)?);
+    plugins.keep(tokenizer);
     let pairs: Vec<_> = written
         .iter()
         .zip(&expected)
@@ -55,10 +56,12 @@ pub fn text_metrics(
         let mut metric = plugin.text_metric()?;
         metric.update(&pairs)?;
         let info = metric.info()?;
+        let value = metric.value()?;
+        plugins.keep(metric);
         Ok(MetricValue {
             name,
             plugin: plugin.identity().name.clone(),
-            value: metric.value()?,
+            value,
             unit: info.unit,
             higher_is_better: info.direction == Direction::HigherIsBetter,
             // how much text is given and written is counted in tokens
@@ -66,5 +69,5 @@ pub fn text_metrics(
             outputs: BTreeMap::new(),
         })
     };
-    plugins.text_metrics.iter().zip(plugins.metric_names().text).map(measure).collect()
+    Ok(plugins.text_metrics.iter().zip(plugins.metric_names().text).map(measure).collect())
 }

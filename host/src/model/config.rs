@@ -55,6 +55,11 @@ enum Kind {
     Llama,
 }
 
+/// More than any model has: with it, sizes can be multiplied before they are compared with the memory that there is.
+const SIZE_MAX: i64 = 1 << 24;
+/// The same of blocks, each of which takes some kilobytes before it has a number.
+const LAYERS_MAX: i64 = 10_000;
+
 const KINDS: [(&str, Kind); 2] = [("gpt", Kind::Gpt), ("llama", Kind::Llama)];
 const GELUS: [(&str, Gelu); 2] = [("tanh", Gelu::Tanh), ("erf", Gelu::Erf)];
 
@@ -62,14 +67,14 @@ impl ModelConfig {
     /// What `[model]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let kind = section.choice("kind", &KINDS, Kind::Gpt);
-        let (heads, width) = (section.integer("heads", 1.., 4), section.integer("width", 1.., 256));
+        let (heads, width) = (section.integer("heads", 1..=SIZE_MAX, 4), section.integer("width", 1..=SIZE_MAX, 256));
         let config = Self {
             architecture: Architecture::read(section, kind, heads),
-            layers: section.integer("layers", 1.., 4),
+            layers: section.integer("layers", 1..=LAYERS_MAX, 4),
             heads,
             width,
-            hidden: section.integer("hidden", 1.., default_hidden(kind, width)),
-            context: section.integer("context", 1.., 256),
+            hidden: section.integer("hidden", 1..=SIZE_MAX, default_hidden(kind, width)),
+            context: section.integer("context", 1..=SIZE_MAX, 256),
             dropout: section.number("dropout", 0.0..1.0, 0.0),
             tied: section.boolean("tied", true),
             norm_epsilon: section.number("norm_epsilon", (Bound::Excluded(0.0), Bound::Unbounded), 1e-5),
@@ -140,7 +145,7 @@ impl Architecture {
             Kind::Llama => {
                 section.misplaced("gelu", "belongs to kind = \"gpt\", this model is \"llama\"");
                 Self::Llama {
-                    kv_heads: section.integer("kv_heads", 1.., heads),
+                    kv_heads: section.integer("kv_heads", 1..=SIZE_MAX, heads),
                     rope_theta: section.number("rope_theta", 1.0.., 10_000.0),
                 }
             }

@@ -64,7 +64,9 @@ impl Allocator {
 
     /// The tensor that `fill` makes; `fill` is not called when only shapes are wanted.
     pub fn make(&self, shape: Shape, dtype: DType, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Tensor> {
-        self.bytes.set(self.bytes.get() + (shape.elem_count() * dtype.size_in_bytes()) as u64);
+        // a wrong config may ask for more than there are numbers for
+        let bytes = (shape.elem_count() as u64).saturating_mul(dtype.size_in_bytes() as u64);
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
         match self.only_shapes {
             true => Ok(candle_core::Tensor::zeros((), dtype, &candle_core::Device::Cpu)?.broadcast_as(shape)?.into()),
             false => fill(&shape),

@@ -2,8 +2,9 @@
 
 use super::file::{Form, PluginFile};
 use super::{Limits, builtin, open};
-use crate::{Error, Result};
+use crate::{Error, Result, clean};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use trainyard_plugin::Identity;
@@ -111,19 +112,42 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
     }
 }
 
+/// Characters that are shown of a name, a version or the like.
+const NAME_CHARS: usize = 100;
+/// Characters that are shown of a sentence.
+const TEXT_CHARS: usize = 500;
+/// Settings, imports and abilities that are shown, of each.
+const ITEMS_MAX: usize = 200;
+
+fn name(text: &str) -> Cow<'_, str> {
+    clean::clip(text, NAME_CHARS)
+}
+
+fn text(text: &str) -> Cow<'_, str> {
+    clean::clip(text, TEXT_CHARS)
+}
+
+fn names(all: &[String]) -> String {
+    let shown: Vec<_> = all.iter().take(ITEMS_MAX).map(|item| name(item)).collect();
+    let more = all.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
+}
+
 impl fmt::Display for Inspection {
+    /// For a terminal: everything that the file says is cleaned and cut.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {} ({}, {})", self.name, self.version, self.kind, self.backend)?;
-        let stated = |text: &str, missing: &str| if text.is_empty() { missing.to_owned() } else { text.to_owned() };
+        writeln!(f, "{} {} ({}, {})", name(&self.name), name(&self.version), self.kind, self.backend)?;
+        let stated = |said: &str, missing: &str| if said.is_empty() { missing.into() } else { text(said).into_owned() };
         writeln!(f, "  {}", stated(&self.description, "(no description)"))?;
         writeln!(f, "  license   {}", stated(&self.license, "not stated"))?;
-        writeln!(f, "  contract  {} (SDK {})", self.contract, self.sdk)?;
+        writeln!(f, "  contract  {} (SDK {})", self.contract, name(&self.sdk))?;
         if !self.sha256.is_empty() {
-            writeln!(f, "  file      {} ({} bytes)", self.plugin, self.size_bytes)?;
+            writeln!(f, "  file      {} ({} bytes)", clean::line(&self.plugin), self.size_bytes)?;
             writeln!(f, "  sha256    {}", self.sha256)?;
         }
         if !self.imports.is_empty() {
-            writeln!(f, "  imports   {}", self.imports.join(", "))?;
+            writeln!(f, "  imports   {}", names(&self.imports))?;
         }
         if let Some(limits) = &self.limits {
             let Limits { call_ms, memory_mb, output_mb, table_elements, instances, graph_nodes, log_lines } = limits;
@@ -134,11 +158,14 @@ impl fmt::Display for Inspection {
             )?;
         }
         if !self.abilities.is_empty() {
-            writeln!(f, "  abilities {}", self.abilities.join(", "))?;
+            writeln!(f, "  abilities {}", names(&self.abilities))?;
         }
-        for setting in &self.settings {
-            writeln!(f, "  {}: {} = {}   {}", setting.name, setting.value_type, setting.default, setting.doc)?;
+        for InspectedSetting { name: key, value_type, default, doc } in self.settings.iter().take(ITEMS_MAX) {
+            writeln!(f, "  {}: {} = {}   {}", name(key), name(value_type), text(default), text(doc))?;
         }
-        Ok(())
+        match self.settings.len().saturating_sub(ITEMS_MAX) {
+            0 => Ok(()),
+            more => writeln!(f, "  and {more} more settings"),
+        }
     }
 }

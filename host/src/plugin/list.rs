@@ -3,7 +3,7 @@
 use super::file::{PluginFile, check_contract};
 use super::inspect::Inspection;
 use super::{builtin, inspect};
-use crate::{Error, Result};
+use crate::{Error, Result, clean};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -85,16 +85,20 @@ fn listed(inspection: Inspection) -> Listed {
     Listed { plugin, name, version, kind, backend, description, problem: None }
 }
 
+/// Characters that are shown of a name or a version.
+const NAME_CHARS: usize = 60;
+
 impl fmt::Display for Listed {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.name.is_empty() { "?" } else { &self.name };
-        let Self { version, kind, backend, .. } = self;
+        let name = if self.name.is_empty() { "?".into() } else { clean::clip(&self.name, NAME_CHARS) };
+        let (version, plugin) = (clean::clip(&self.version, NAME_CHARS), clean::line(&self.plugin));
+        let Self { kind, backend, .. } = self;
         write!(f, "{kind:<12} {name:<20} {version:<8} {backend:<8} ")?;
         match (&self.problem, *backend) {
-            (Some(problem), _) => write!(f, "{}: {problem}", self.plugin),
-            (None, "builtin") => f.write_str(&self.description),
-            (None, _) => f.write_str(&self.plugin),
+            (Some(problem), _) => write!(f, "{plugin}: {}", clean::message(&clean::line(problem))),
+            (None, "builtin") => f.write_str(&clean::line(&self.description)),
+            (None, _) => f.write_str(&plugin),
         }
     }
 }

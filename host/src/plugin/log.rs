@@ -2,9 +2,13 @@
 
 use super::checked::one_line;
 use super::limits::Limits;
+use crate::clean;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trainyard_plugin::log::Level;
+
+/// Characters of the plugin's name before each line.
+const NAME_CHARS: usize = 60;
 
 /// The log of one instance.
 pub struct Log {
@@ -17,6 +21,7 @@ pub struct Log {
 impl Log {
     /// `plugin` is the name before each line.
     pub fn new(plugin: Arc<str>, limits: &Limits) -> Self {
+        let plugin = clean::clip(&plugin, NAME_CHARS).into();
         Self { plugin, lines_per_second: limits.log_lines, second: Instant::now(), n_lines: 0 }
     }
 

@@ -41,7 +41,7 @@ pub use open::is_file;
 pub use process::work;
 pub(crate) use wasm::Cache;
 
-use crate::Result;
+use crate::{Result, clean};
 use checked::Checked;
 use guard::{Counters, Guarded, Source};
 use log::Log;
@@ -55,6 +55,9 @@ pub struct Plugin {
     stamp: Stamp,
     source: Arc<Source>,
 }
+
+/// Characters of a plugin's name or version in messages.
+const NAME_CHARS: usize = 60;
 
 /// One plugin serves all worker threads, each with an instance of its own.
 const _: fn(&Plugin) -> &(dyn Send + Sync) = |plugin| plugin;
@@ -103,7 +106,8 @@ impl Plugin {
     fn new(identity: Identity, sha256: String, backend: Arc<Backend>, config: &PluginConfig) -> Result<Self> {
         let settings = settings::from_toml(&identity.name, &config.config)?;
         let digest = sha256.get(..4).map(|start| format!(", {start}…")).unwrap_or_default();
-        let culprit = format!("plugin {:?} {} ({}{digest})", identity.name, identity.version, backend.name());
+        let (name, version) = (clean::clip(&identity.name, NAME_CHARS), clean::clip(&identity.version, NAME_CHARS));
+        let culprit = format!("plugin \"{name}\" {version} ({}{digest})", backend.name());
         let stamp = Stamp {
             name: identity.name.clone(),
             version: identity.version.clone(),

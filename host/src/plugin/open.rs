@@ -16,6 +16,9 @@ impl Plugin {
         let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
         let identity = Identity::parse(builtin.identity).map_err(wrong)?;
         check_policy(&identity, config)?;
+        if !config.allow.is_empty() {
+            warn_of_grants(&identity, "it is a part of this program and opens what it needs itself");
+        }
         Self::new(identity, String::new(), Arc::new(Backend::Builtin(builtin)), config)
     }
 
@@ -30,10 +33,21 @@ impl Plugin {
         Self::open_with(config, kinds, &Cache::user())
     }
 
+    /// The same with the bytes of the file, which were checked before.
+    #[cfg(unix)]
+    pub(super) fn open_bytes(config: &PluginConfig, bytes: Vec<u8>, kinds: &[Kind]) -> Result<Self> {
+        let file = PluginFile::parse(Path::new(&config.plugin), bytes)?;
+        open_file(config, file, kinds, &Cache::user())
+    }
+
     /// The same with another cache of compiled components than the user's.
     pub(crate) fn open_with(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Self> {
         match is_file(&config.plugin) {
-            true => open_file(config, kinds, cache),
+            true => {
+                let file = PluginFile::read(Path::new(&config.plugin))?;
+                check_grants(&file, config);
+                open_file(config, file, kinds, cache)
+            }
             false => open_builtin(config, kinds),
         }
     }
@@ -89,9 +103,8 @@ fn either(kinds: &[Kind]) -> String {
     kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plugin> {
+fn open_file(config: &PluginConfig, file: PluginFile, kinds: &[Kind], cache: &Cache) -> Result<Plugin> {
     let path = Path::new(&config.plugin);
-    let file = PluginFile::read(path)?;
     check_contract(path, &file.identity)?;
     if !kinds.contains(&file.identity.kind) {
         return Err(Error::usage(format!(
@@ -129,11 +142,26 @@ fn open_file(config: &PluginConfig, kinds: &[Kind], cache: &Cache) -> Result<Plu
         }
         _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
         Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
-        Form::Library { symbol, .. } => {
-            Backend::Native(native::Library::load(path, symbol, &file.identity, config.limits)?)
-        }
+        Form::Library { symbol, .. } => Backend::Native(native::Library::load(path, symbol, &file, config.limits)?),
     };
     Plugin::new(file.identity, file.sha256, Arc::new(backend), config)
+}
+
+/// Says when what the config opens is seen by nobody.
+fn check_grants(file: &PluginFile, config: &PluginConfig) {
+    let why = match &file.form {
+        _ if config.allow.is_empty() => return,
+        Form::Component { imports } if wasm::imports_wasi(imports) => return,
+        Form::Component { .. } => "it imports nothing of WASI, through which it would see it",
+        // a process of its own may be closed where this one is open
+        Form::Library { .. } if config.isolation.is_some() => return,
+        Form::Library { .. } => "it is native code, which runs with all your rights",
+    };
+    warn_of_grants(&file.identity, why);
+}
+
+fn warn_of_grants(identity: &Identity, why: &str) {
+    tracing::warn!("plugin {:?}: allow has no effect: {why}; remove the line", identity.name);
 }
 
 #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use super::text::{count, duration};
 use super::{Extent, MetricValue};
+use crate::clean;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
@@ -84,9 +85,10 @@ impl Progress {
 
     /// A line of its own, above the bar.
     pub fn message(&self, text: &str) {
+        let text = clean::text(text);
         match &self.target {
             Target::Bar(bar) => bar.println(text),
-            Target::Lines(_) => print(text),
+            Target::Lines(_) => print(&text),
             Target::Silent => {}
         }
     }

@@ -1,8 +1,9 @@
 //! What a run came to, for `--json` and for people.
 
 use super::compare::{Comparable, TextReport};
-use super::text::{count, duration, short, wrap};
+use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
+use crate::clean;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -71,6 +72,9 @@ pub struct FinalReport {
     pub baseline: Option<Baseline>,
     /// The prompt and how the model goes on; empty when no text was asked for.
     pub sample: String,
+    /// What plugins failed at, so that it is missing here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// What training has read of one source.
@@ -274,7 +278,8 @@ impl FinalReport {
     fn table(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let metrics = if self.test.is_empty() { &self.validation } else { &self.test };
         let metrics = || metrics.iter().filter(|metric| !metric.is_repeated());
-        let width = metrics().map(|metric| metric.label().chars().count()).max().unwrap_or(0).max(14);
+        let shown = |metric: &MetricValue| clean::clip(&metric.label(), NAME_CHARS).into_owned();
+        let width = metrics().map(|metric| shown(metric).chars().count()).max().unwrap_or(0).max(14);
         let by_name = |values: &[MetricValue]| -> BTreeMap<String, f64> {
             values.iter().map(|value| (value.name.clone(), value.value)).collect()
         };
@@ -285,7 +290,7 @@ impl FinalReport {
             let direction = if *higher_is_better { "higher is better" } else { "lower is better" };
             let unit = if unit.is_empty() { String::new() } else { format!("{unit}, ") };
             let (validation, test) = (cell(validation.get(name)), cell(test.get(name)));
-            let (label, mark) = (metric.label(), comparable.mark());
+            let (label, mark) = (shown(metric), comparable.mark());
             writeln!(f, "{label:width$}  {validation:>10}  {test:>10}  {unit}{direction}{mark}")?;
         }
         self.compressors(f, width)?;
@@ -344,6 +349,7 @@ mod tests {
                 ]),
                 baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
                 sample: "It is a truth".into(),
+                faults: Vec::new(),
             },
             plugins: vec![PluginReport {
                 place: "loss",

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+/// Characters that are shown of a plugin's name.
+pub const NAME_CHARS: usize = 60;
+
 /// `950`, `12.3k`, `4.56M`: three significant digits.
 pub fn count(value: f64) -> String {
     let (scaled, unit) = match value.abs() {

@@ -1,6 +1,7 @@
 //! What plugins did and cost, a line for each.
 
-use super::text::{bytes, count, duration};
+use super::text::{NAME_CHARS, bytes, count, duration};
+use crate::clean;
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 
@@ -32,7 +33,7 @@ pub struct PluginReport {
 impl Display for PluginReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let plural = |n: u64, what: &str| format!("{} {what}{}", count(n as f64), if n == 1 { "" } else { "s" });
-        let name = format!("{} ({})", self.name, self.backend);
+        let name = format!("{} ({})", clean::clip(&self.name, NAME_CHARS), self.backend);
         write!(f, "{:<10} {name:<28} {}", self.place, plural(self.calls, "call"))?;
         if self.items > 0 {
             write!(f, ", {}, {}", plural(self.items, "item"), bytes(self.bytes as f64))?;

@@ -146,6 +146,27 @@ fn bounded(model: &ModelConfig) -> ModelConfig {
     ModelConfig { width, hidden, context, heads: model.heads.min(width), ..model.clone() }
 }
 
+/// An error when a model of a run that is read, of `vocab` tokens, does not fit in the memory of `device`.
+///
+/// # Errors
+/// That it does not fit, or a device that cannot be asked.
+pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+    let (size, formats) = ((1, config.model.context), (config.train.precision, device));
+    let needed = Transformer::bytes(&config.model, vocab, formats, size, false, true)? as f64;
+    let available = match device.gpu() {
+        Some(gpu) => Some(gpu.memory()?.free as f64),
+        None => available(),
+    };
+    match available.filter(|available| needed > *available) {
+        None => Ok(()),
+        Some(available) => Err(Error::run(format!(
+            "model: reading this run needs about {:.1} GiB, {:.1} GiB are available; read it where there is more",
+            needed / GIBIBYTE,
+            available / GIBIBYTE
+        ))),
+    }
+}
+
 /// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
 /// does not say.
 fn available() -> Option<f64> {

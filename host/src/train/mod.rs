@@ -29,13 +29,13 @@ pub use batches::loader;
 pub use config::{SampleConfig, TrainConfig};
 pub use folder::RunFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
-pub use memory::Memory;
+pub use memory::{Memory, check_reading};
 pub use model::{RunModel, Which};
 pub use numerics::NUMERICS;
 pub use opened::{OpenedRun, config_of, load};
 pub use plugins::{DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters};
 pub use plugins_lock::PluginChange;
-pub use run::{TrainOptions, run};
+pub use run::{TrainOptions, run, run_open};
 pub use state::{Best, RunState, restore_model};
 pub use step::{StepReport, Trainer};
 

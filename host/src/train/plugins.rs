@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use trainyard_plugin::Kind;
 
 /// The setting by which tokenizers are asked for a number of tokens.
@@ -33,6 +34,8 @@ pub struct RunPlugins {
     pub text_metrics: Vec<Plugin>,
     /// Of each metric of the config, whether it is one over text.
     is_text: Vec<bool>,
+    /// See [`RunPlugins::keep`].
+    kept: Mutex<Vec<Box<dyn Kept>>>,
 }
 
 /// How results name the metrics of a run.
@@ -58,6 +61,11 @@ impl MetricNames {
     }
 }
 
+/// An instance of a plugin, of which nothing more is asked.
+trait Kept: Send {}
+
+impl<T: Send> Kept for T {}
+
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
     pub fn open(config: &RunConfig) -> Result<Self> {
@@ -79,7 +87,8 @@ impl RunPlugins {
                 _ => metrics.push(plugin),
             }
         }
-        Ok(Self { data, loss: Plugin::open(&config.loss, Kind::Loss)?, metrics, text_metrics, is_text })
+        let loss = Plugin::open(&config.loss, Kind::Loss)?;
+        Ok(Self { data, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
     }
 
     /// The name of every metric's number: each of its own, so that none hides another in a record.
@@ -90,6 +99,12 @@ impl RunPlugins {
         let renamed = renamed.map(|(name, own)| (name.to_owned(), own.clone())).collect();
         let text = tokens.split_off(self.metrics.len());
         MetricNames { tokens, text, renamed }
+    }
+
+    /// Takes an instance that has done its work. It is destroyed with the plugins, after the report was shown: closing
+    /// a plugin can go wrong, and must not cost what was measured.
+    pub fn keep(&self, instance: impl Send + 'static) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(instance));
     }
 
     /// Each plugin with its place in the config.

@@ -39,7 +39,18 @@ pub struct TrainOptions {
 }
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
+///
+/// # Errors
+/// Whatever keeps the run from its end.
 pub fn run(config: &RunConfig, options: &TrainOptions) -> Result<TrainSummary> {
+    run_open(config, options).map(|(summary, _)| summary)
+}
+
+/// As [`run`], with the run's plugins still open, to be closed when the summary was shown.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_open(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.train.threads)
         .build()
@@ -156,7 +167,7 @@ impl<'c> Run<'c> {
     }
 
     /// Steps to the end, then the final report.
-    fn finish(mut self, data: &Dataset) -> Result<TrainSummary> {
+    fn finish(mut self, data: &Dataset) -> Result<(TrainSummary, RunPlugins)> {
         self.introduce(data);
         for warning in &self.warnings {
             self.progress.message(&format!("warning: {warning}"));
@@ -196,7 +207,7 @@ impl<'c> Run<'c> {
         self.claim.settle()?;
         self.prune()?;
         let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
-        Ok(TrainSummary {
+        let summary = TrainSummary {
             run: self.folder.root().to_owned(),
             steps: self.state.step,
             stopped_early: self.stopped_early(),
@@ -214,7 +225,8 @@ impl<'c> Run<'c> {
             report,
             plugins,
             warnings: self.warnings,
-        })
+        };
+        Ok((summary, self.plugins))
     }
 
     /// The loop.

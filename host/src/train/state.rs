@@ -1,11 +1,11 @@
 //! What a checkpoint holds beside parameters, and how it is saved and taken back.
 
-use super::checkpoint::{Reader, Writer};
+use super::checkpoint::{Reader, Writer, folder_name};
 use super::identity::RunIdentity;
 use super::numerics;
 use super::step::Trainer;
-use crate::Result;
 use crate::data::{Position, TokenizerFiles};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,17 @@ pub fn save(
 
 /// The state of an opened checkpoint.
 pub fn read_state(reader: &Reader) -> Result<RunState> {
-    reader.json(STATE)
+    let state: RunState = reader.json(STATE)?;
+    let folder = reader.folder();
+    if folder.file_name().is_some_and(|name| *name != *folder_name(state.step)) {
+        return Err(Error::run(format!(
+            "{}: is of step {}, expected that of its folder; delete {} to go on from the checkpoint before it",
+            folder.join(STATE).display(),
+            state.step,
+            folder.display()
+        )));
+    }
+    Ok(state)
 }
 
 /// Takes back parameters and optimizer.

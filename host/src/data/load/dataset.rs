@@ -101,7 +101,47 @@ pub fn open(dir: &Path) -> Result<Dataset> {
         end_of_text: vocabulary.end_of_text,
         token_bytes: vocabulary.token_bytes,
     };
-    Ok(Dataset { train, validation, test, tokenizer, manifest })
+    let dataset = Dataset { train, validation, test, tokenizer, manifest };
+    dataset.check(&path)?;
+    Ok(dataset)
+}
+
+impl Dataset {
+    /// What the files say of each other; `manifest` is the file of the manifest.
+    fn check(&self, manifest: &Path) -> Result<()> {
+        let TokenizerFiles { n_tokens, end_of_text, .. } = self.tokenizer;
+        let shards = [(Split::Train, Some(&self.train)), (Split::Validation, self.validation.as_ref())];
+        for (split, shard) in shards.into_iter().chain([(Split::Test, self.test.as_ref())]) {
+            let Some(shard) = shard else { continue };
+            let info = shard.info();
+            if (info.n_vocabulary as usize, info.end_of_text) != (n_tokens, end_of_text) {
+                let vocabulary = |n_tokens: usize, end: Option<u32>| match end {
+                    Some(id) => format!("{n_tokens} tokens with {id} as end of text"),
+                    None => format!("{n_tokens} tokens without an end of text"),
+                };
+                return Err(Error::run(format!(
+                    "{}: is of {}, {VOCABULARY} of {}; {CURE}",
+                    shard.path().display(),
+                    vocabulary(info.n_vocabulary as usize, info.end_of_text),
+                    vocabulary(n_tokens, end_of_text)
+                )));
+            }
+            let spans = self.manifest.report.splits.iter().filter(|report| report.split == split);
+            for span in spans.flat_map(|report| &report.sources) {
+                let end = span.first_document.checked_add(span.documents);
+                if end.is_none_or(|end| end > shard.n_documents()) {
+                    return Err(Error::run(format!(
+                        "{}: source {:?} ends after the last of {} documents of {}; {CURE}",
+                        manifest.display(),
+                        span.name,
+                        shard.n_documents(),
+                        split.file()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Completes a prepared folder whose shards are `files`: writes the tokenizer's model, the vocabulary and, last of all,

@@ -10,6 +10,7 @@ mod order;
 mod packed;
 mod permutation;
 mod recipe;
+mod scan;
 mod shard;
 
 pub use ahead::Ahead;

@@ -20,6 +20,7 @@
 //! The stream is: end of text, document, end of text, document, end of text … so every token of a document has one
 //! before it and is predicted exactly once.
 
+use super::scan::scan;
 use crate::data::write::TemporaryFile;
 use crate::{Error, Result};
 use memmap2::Mmap;
@@ -91,8 +92,9 @@ impl Shard {
         if expected != map.len() as u128 || !matches!(token_bytes, 2 | 4) {
             return Err(broken(format!("expected {expected} bytes, got {}: cut off or altered", map.len())));
         }
-        let body = map.len() - CHECKSUM_BYTES;
-        if checksum(&map[..HEADER_BYTES], &map[HEADER_BYTES..body]).to_le_bytes() != map[body..] {
+        let (body, tokens_bytes) = (map.len() - CHECKSUM_BYTES, n_tokens as usize * token_bytes);
+        let scanned = scan(&map[..HEADER_BYTES], &map[HEADER_BYTES..body], tokens_bytes, token_bytes);
+        if scanned.checksum.to_le_bytes() != map[body..] {
             return Err(broken("checksum does not match: altered after it was written".into()));
         }
         let end_of_text = u32_at(&map, 36);
@@ -104,12 +106,33 @@ impl Shard {
         };
         // The file's length bounds `ends`, so it fits.
         let shard = Self { map, info, token_bytes, n_tokens, n_documents, ends: ends as usize, path };
-        let rising = (1..n_documents).all(|i| shard.end(i - 1) <= shard.end(i));
-        if !rising || (n_documents > 0 && shard.end(n_documents - 1) > n_tokens) {
-            let what = "ends of documents are not rising";
-            return Err(Error::run(format!("{}: {what}; {CURE}", shard.path.display())));
+        match shard.nonsense(scanned.largest) {
+            Some(what) => Err(Error::run(format!("{}: {what}; {CURE}", shard.path.display()))),
+            None => Ok(shard),
         }
-        Ok(shard)
+    }
+
+    /// What no writer of shards makes, whatever the checksum says; `largest` is the largest id.
+    fn nonsense(&self, largest: u32) -> Option<String> {
+        let ShardInfo { n_vocabulary, end_of_text, .. } = self.info;
+        if let Some(id) = end_of_text.filter(|&id| id >= n_vocabulary) {
+            return Some(format!("its end of text, {id}, is outside its vocabulary of {n_vocabulary}"));
+        }
+        let outside = |largest| (largest >= n_vocabulary).then(|| self.tokens(0..self.n_tokens).enumerate());
+        if let Some((index, id)) = outside(largest).and_then(|mut tokens| tokens.find(|(_, id)| *id >= n_vocabulary)) {
+            return Some(format!("token {index} is {id}, which is outside the vocabulary of {n_vocabulary}"));
+        }
+        // each document has its end of text, and the first one is before the first document
+        let separator = u64::from(end_of_text.is_some());
+        let ends = (0..self.n_documents).map(|index| self.end(index));
+        let mut last = separator;
+        for end in ends {
+            if end < last + separator {
+                return Some("ends of documents are not rising".into());
+            }
+            last = end;
+        }
+        (last > self.n_tokens).then(|| format!("its documents end at token {last} of {}", self.n_tokens))
     }
 
     /// The file.
@@ -182,6 +205,13 @@ impl Shard {
         let separator = u64::from(self.info.end_of_text.is_some());
         let start = if documents.start == 0 { 0 } else { self.end(documents.start - 1) - separator };
         start..self.end(documents.end - 1).saturating_sub(1).max(start)
+    }
+
+    /// The same tokens, said to be of another vocabulary: what no file can hold.
+    #[cfg(test)]
+    pub(super) fn with_vocabulary(mut self, n_vocabulary: u32) -> Self {
+        self.info.n_vocabulary = n_vocabulary;
+        self
     }
 
     fn end(&self, index: u64) -> u64 {
@@ -292,13 +322,6 @@ impl ShardWriter {
         header[72..104].copy_from_slice(&self.info.source);
         header
     }
-}
-
-fn checksum(header: &[u8], body: &[u8]) -> u128 {
-    let mut hash = Xxh3::new();
-    hash.update(body);
-    hash.update(header);
-    hash.digest128()
 }
 
 fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

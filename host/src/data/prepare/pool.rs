@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -88,7 +89,10 @@ fn serve<T, W: Work<T>>(
             Err(_) => return, // another worker panicked; the scope passes its panic on
         };
         let Ok((number, item)) = next else { return };
-        if results.send((number, worker.work(item))).is_err() {
+        // an error like any other, in its turn: the others' work is not lost with it
+        let worked = catch_unwind(AssertUnwindSafe(|| worker.work(item)));
+        let worked = worked.unwrap_or_else(|panic| Err(Error::panicked("a thread that prepares data", &*panic)));
+        if results.send((number, worked)).is_err() {
             return;
         }
     }
@@ -128,6 +132,7 @@ mod tests {
         fn work(&mut self, item: u64) -> Result<u64> {
             // later items overtake earlier ones
             thread::sleep(Duration::from_micros(item % 7 * 50));
+            assert_ne!(item, 7000, "a defect");
             if item == 700 { Err(Error::run("item 700")) } else { Ok(item * 2) }
         }
     }
@@ -150,6 +155,13 @@ mod tests {
             assert_eq!(taken, (0..500).map(|item| item * 2).collect::<Vec<_>>());
             let (taken, result) = run((0..2000).map(Ok), n_workers);
             assert_eq!((taken.len(), result.unwrap_err().to_string().as_str()), (700, "item 700"));
+            let (taken, result) = run((6990..7010).map(Ok), n_workers);
+            let error = result.unwrap_err().to_string();
+            assert_eq!(taken.len(), 10);
+            assert!(
+                error.starts_with("a thread that prepares data panicked: ") && error.contains("a defect"),
+                "{error}"
+            );
             let items = (0..300).map(|item| if item < 250 { Ok(item) } else { Err(Error::run("unreadable")) });
             let (taken, result) = run(items, n_workers);
             assert_eq!((taken.len(), result.unwrap_err().to_string().as_str()), (250, "unreadable"));

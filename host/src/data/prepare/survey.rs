@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// Documents of a piece for which room is made at once.
+const RESERVED_DOCUMENTS: u64 = 1 << 16;
+
 /// What is known of the corpus after its filters.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -88,7 +91,8 @@ impl Work<&Piece> for Surveyor<'_> {
     fn work(&mut self, piece: &Piece) -> Result<Self::Output> {
         let mut part =
             Survey { read: piece.info.read, filters: reports(self.config, self.filters), ..Survey::default() };
-        let mut ids = Vec::with_capacity(piece.info.documents as usize);
+        // what the piece says of itself is only a guess before its documents are there
+        let mut ids = Vec::with_capacity(piece.info.documents.min(RESERVED_DOCUMENTS) as usize);
         for judged in piece.read()? {
             let judged = judged?;
             ids.push(xxh3_128(judged.document.id.as_bytes()));

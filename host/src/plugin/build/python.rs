@@ -9,10 +9,7 @@ use trainyard_plugin::sdk;
 /// The component, without its identity.
 pub fn component(project: &Project) -> Result<Vec<u8>> {
     project.source("plugin.py")?;
-    let settings = format!(
-        "# Made by `trainyard plugin build` of plugin.toml.\nimport json\n\nSETTINGS = json.loads({:?})\n",
-        project.manifest.settings_json()
-    );
+    let settings = settings_module(&project.manifest.settings_json());
     let sdk = project.write_sdk(&[
         ("wit/plugin.wit", sdk::WIT),
         ("trainyard_plugin.py", sdk::PYTHON),
@@ -27,4 +24,25 @@ pub fn component(project: &Project) -> Result<Vec<u8>> {
     tool.arg("--python-path").arg(&sdk).arg("--output").arg(&component).current_dir(&project.dir);
     quietly(&mut tool, "run `pip install componentize-py` in an active venv")?;
     read(&component)
+}
+
+/// The module that holds the plugin's settings, which are given as JSON.
+fn settings_module(json: &str) -> String {
+    // a text in JSON is the same text in Python, which Rust's own notation is not
+    let json = serde_json::Value::from(json);
+    format!("# Made by `trainyard plugin build` of plugin.toml.\nimport json\n\nSETTINGS = json.loads({json})\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_python() {
+        // a combining character, which Rust would write as `\u{301}`, and what has a meaning in a text
+        let module = settings_module("[[\"marks\",\"texts\",[\"e\u{301}\",\"\\\"\\\\\"]]]");
+        let expected =
+            "SETTINGS = json.loads(\"[[\\\"marks\\\",\\\"texts\\\",[\\\"e\u{301}\\\",\\\"\\\\\\\"\\\\\\\\\\\"]]]\")";
+        assert_eq!(module.lines().last(), Some(expected));
+    }
 }

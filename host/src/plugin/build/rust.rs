@@ -12,6 +12,9 @@ use std::process::Command;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Of the compiler for that target; what the user sets is left as it is.
 const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
+/// Flags for whatever is built, which users set for their own machine: its linker, its processor. They would take the
+/// place of [`FLAGS`], and mean nothing to the compiler for WASM, or break it.
+const FLAGS_OF_THE_MACHINE: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
 const CURE: &str = "is Rust installed?";
 
 /// Builds the plugin whose crate is in `dir`, a canonical path.
@@ -22,6 +25,10 @@ pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
         let toolchain = wasm_toolchain(&project.dir)?;
         let mut cargo = project.cargo_build();
         cargo.args(["--target", TARGET, "--target-dir"]).arg(project.target.join("wasm")).envs(toolchain);
+        for name in FLAGS_OF_THE_MACHINE {
+            cargo.env_remove(name);
+        }
+        // set, it also takes the place of `build.rustflags` of a config
         if std::env::var_os(FLAGS).is_none() {
             // every host has the vectors of WASM: 3 to 10 % of the time of a filter
             cargo.env(FLAGS, "-C target-feature=+simd128");

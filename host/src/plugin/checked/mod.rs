@@ -3,6 +3,7 @@
 
 mod filter;
 
+use crate::clean;
 use std::sync::Arc;
 use trainyard_plugin::{
     EXP_MEAN, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Rule, TextMetric, TextPair,
@@ -50,14 +51,16 @@ pub fn blame(culprit: &str, function: &str, error: PluginError) -> PluginError {
     PluginError { kind: error.kind, message: format!("{culprit}: {function}: {message}") }
 }
 
-/// A plugin's text as part of one line: no control characters, bounded length.
+/// A plugin's text as part of one line: line breaks and tabs are spaces, what else cannot be seen is spelled out, and
+/// the length is bounded.
 pub fn one_line(text: &str) -> String {
-    let mut line: String =
-        text.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_MESSAGE_CHARS).collect();
-    if text.trim().chars().nth(MAX_MESSAGE_CHARS).is_some() {
-        line.push('…');
+    let space = |char| if matches!(char, '\n' | '\r' | '\t') { ' ' } else { char };
+    let start: String = text.trim().chars().map(space).take(MAX_MESSAGE_CHARS + 1).collect();
+    let clean = clean::line(&start);
+    match clean.char_indices().nth(MAX_MESSAGE_CHARS) {
+        None => clean.into_owned(),
+        Some((end, _)) => format!("{}…", &clean[..end]),
     }
-    line
 }
 
 impl Tokenizer for Checked<dyn Tokenizer> {

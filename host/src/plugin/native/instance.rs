@@ -1,6 +1,7 @@
 //! One instance of a native plugin: made, called and destroyed.
 
 use super::answer::Answer;
+use super::float;
 use std::cell::RefCell;
 use trainyard_plugin::abi::{self, FAILED, Header, Host, List, OK, PANICKED, Status, Str};
 use trainyard_plugin::{PluginError, Result, Setting, Value};
@@ -28,7 +29,7 @@ impl Live {
         let mut instance = std::ptr::null_mut();
         let host = answer.host();
         // SAFETY: host and settings live until the call returns, `instance` is a place for the pointer
-        let status = unsafe { create(&host, List::new(&settings), &mut instance) };
+        let status = float::kept(|| unsafe { create(&host, List::new(&settings), &mut instance) });
         finish(status, &mut answer)?;
         Ok(Self { instance, header, answer: RefCell::new(answer), ended: RefCell::new(None) })
     }
@@ -48,7 +49,7 @@ impl Live {
         let answer = &mut *self.answer.borrow_mut();
         answer.clear();
         let host = answer.host();
-        let status = call(function, self.instance, &host);
+        let status = float::kept(|| call(function, self.instance, &host));
         let result = finish(status, answer);
         if let (PANICKED, Err(error)) = (status, &result) {
             *self.ended.borrow_mut() = Some(error.message.clone());
@@ -61,7 +62,7 @@ impl Drop for Live {
     fn drop(&mut self) {
         if let Some(destroy) = self.header.destroy {
             // SAFETY: `create` made the instance, and nobody uses it after this
-            unsafe { destroy(self.instance) };
+            float::kept(|| unsafe { destroy(self.instance) });
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Native plugins: dynamic libraries that run in this process with all its rights. See [`trainyard_plugin::abi`].
 
 mod answer;
+mod float;
 mod instance;
 mod kinds;
+mod private;
 
-use super::file::other_version;
+use super::file::{PluginFile, other_version};
 use super::instance::Instance;
 use super::limits::Limits;
 use super::log::Log;
@@ -12,8 +14,10 @@ use crate::{Error, Result};
 use answer::Answer;
 use instance::Live;
 use libloading::Symbol;
+use private::PrivateCopy;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use trainyard_plugin::{Identity, Kind, MEASURES, Setting, abi};
 
 /// A loaded library's table. A library is never unloaded, so it lives as long as the process.
@@ -35,20 +39,22 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the library and finds its table. From here on its code runs: initialisers first, and nothing holds it
-    /// back.
-    pub fn load(path: &Path, symbol: &str, identity: &Identity, limits: Limits) -> Result<Self> {
+    /// Loads the library, from the bytes that were checked, and finds its table. From here on its code runs:
+    /// initialisers first, and nothing holds it back.
+    ///
+    /// # Errors
+    /// A library that cannot be loaded, or whose table is not the one that its section announces.
+    pub fn load(path: &Path, symbol: &str, file: &PluginFile, limits: Limits) -> Result<Self> {
+        let identity = &file.identity;
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
-        let address = load_symbol(path, symbol).map_err(|error| wrong(format!("cannot be loaded: {error}")))?;
+        let address = load_once(path, symbol, file).map_err(|why| wrong(format!("cannot be loaded: {why}")))?;
         // SAFETY: the symbol's name says that it is a table of this version, and every table begins with a header
         let header: &'static abi::Header = unsafe { &*address.cast() };
         check_header(header, identity).map_err(wrong)?;
         // SAFETY: the static's identity is as constant as the table
         let loaded = unsafe { header.identity.as_slice() };
         if std::str::from_utf8(loaded).ok().and_then(|text| Identity::parse(text).ok()).as_ref() != Some(identity) {
-            return Err(wrong(
-                "is not what is in memory under its name: it was replaced while in use, start again".into(),
-            ));
+            return Err(wrong("its table has another identity than its section; build it again".into()));
         }
         // SAFETY: `check_header` compared kind and size
         let table = unsafe {
@@ -71,9 +77,51 @@ impl Library {
     }
 }
 
+/// Where the table of a loaded library is.
+#[derive(Clone, Copy)]
+struct Address(*const u8);
+
+// SAFETY: it points to a constant of a library that is never unloaded
+unsafe impl Send for Address {}
+
+/// Loads a library, unless one of the same bytes was loaded before: as with the system's own loader, a library is in a
+/// process once, however often it is opened.
+fn load_once(path: &Path, symbol: &str, file: &PluginFile) -> std::result::Result<*const u8, String> {
+    static LOADED: Mutex<BTreeMap<String, Address>> = Mutex::new(BTreeMap::new());
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&Address(address)) = loaded.get(&file.sha256) {
+        return Ok(address);
+    }
+    let mut why = String::new();
+    for &way in PrivateCopy::ways(&file.bytes) {
+        let copy = match PrivateCopy::new(way, path, &file.bytes) {
+            Ok(copy) => copy,
+            Err(error) => {
+                why = format!("no copy of it can be made: {error}");
+                continue;
+            }
+        };
+        // the user knows the file, not the copy
+        let known = |why: String| why.replace(&*copy.path().to_string_lossy(), &path.to_string_lossy());
+        let address = match load_symbol(copy.path(), symbol) {
+            Ok(address) => address,
+            Err(error) => {
+                why = known(error.to_string());
+                continue;
+            }
+        };
+        if !copy.keep(&file.bytes) {
+            return Err("the file was replaced while it was loaded; start again".into());
+        }
+        loaded.insert(file.sha256.clone(), Address(address));
+        return Ok(address);
+    }
+    Err(why)
+}
+
 fn load_symbol(path: &Path, symbol: &str) -> std::result::Result<*const u8, libloading::Error> {
     // SAFETY: the config trusts this file (`trust = "native"`), so running its initialisers is what the user asked for
-    let library = unsafe { open(path)? };
+    let library = float::kept(|| unsafe { open(path) })?;
     // SAFETY: only the address is taken; what lies there is checked before use
     let address = unsafe {
         let symbol: Symbol<'_, *const u8> = library.get(symbol)?;
@@ -112,7 +160,7 @@ fn measures_table(
     }
     let name = abi::List::new(MEASURES.as_bytes());
     // SAFETY: the contract of `Header::ability`; the name lives until the call returns
-    let table = header.ability.map(|ability| unsafe { ability(name) }).unwrap_or(std::ptr::null());
+    let table = header.ability.map(|ability| float::kept(|| unsafe { ability(name) })).unwrap_or(std::ptr::null());
     // SAFETY: what is handed out for this name is such a table, as constant as the one that it belongs to
     let Some(table) = (unsafe { table.cast::<abi::MeasuresTable>().as_ref() }) else {
         return Err(format!("its identity lists the ability {MEASURES}, but it hands out no functions for it"));

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use template::Template;
 use trainyard_plugin::{Kind, sdk};
 
+/// The SDK's crate: with it a plugin shares its lock file.
+const SDK_CRATE: &str = "trainyard-plugin";
+
 /// A plugin's folder to be made.
 #[derive(Debug, Clone)]
 pub struct NewPlugin {
@@ -29,6 +32,13 @@ impl NewPlugin {
     /// Writes the folder.
     pub fn write(&self) -> Result<()> {
         check_name(&self.name).map_err(|why| Error::usage(format!("plugin {why}")))?;
+        if self.language == Language::Rust && self.name == SDK_CRATE {
+            return Err(Error::usage(format!(
+                "plugin name: {SDK_CRATE:?} is the crate that every plugin in Rust depends on, and cargo cannot build \
+                 two of a name; choose another name, such as \"my-{}\"",
+                self.kind
+            )));
+        }
         if self.dir.symlink_metadata().is_ok() {
             return Err(Error::usage(format!(
                 "{}: exists already, expected a new folder; choose another name or --dir",

@@ -8,8 +8,9 @@ use trainyard_plugin::{PluginError, TextPair, TokenBatch};
 /// One call, with its arguments lent by whoever made it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call<'a> {
-    /// Loads the plugin, which is sandboxed or not, that this config names, as JSON; comes first.
-    Open(bool, &'a str),
+    /// Loads the plugin, which is sandboxed or not, from the bytes that its host checked, as this config says, which is
+    /// JSON; comes first.
+    Open(bool, &'a str, &'a [u8]),
     /// Makes the instance; comes second. All others belong to the instance.
     Create,
     Observe(Cow<'a, [&'a str]>),
@@ -35,7 +36,7 @@ pub enum Call<'a> {
 impl Encode for Call<'_> {
     fn encode(&self, to: &mut Vec<u8>) {
         match self {
-            Call::Open(is_wasm, config) => (0u8, (is_wasm, config)).encode(to),
+            Call::Open(is_wasm, config, file) => (0u8, (is_wasm, (config, file))).encode(to),
             Call::Create => 1u8.encode(to),
             Call::Observe(texts) => (2u8, texts).encode(to),
             Call::Train => 3u8.encode(to),
@@ -61,7 +62,7 @@ impl Encode for Call<'_> {
 impl<'a> Decode<'a> for Call<'a> {
     fn decode(from: &mut Reader<'a>) -> Option<Self> {
         Some(match u8::decode(from)? {
-            0 => Call::Open(Decode::decode(from)?, Decode::decode(from)?),
+            0 => Call::Open(Decode::decode(from)?, Decode::decode(from)?, Decode::decode(from)?),
             1 => Call::Create,
             2 => Call::Observe(Decode::decode(from)?),
             3 => Call::Train,

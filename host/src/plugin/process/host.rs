@@ -9,6 +9,7 @@ use super::link::{Link, empty};
 use super::worker::VERSION;
 use super::{Isolated, SUBCOMMAND, WORKER_VARIABLE, name_the_program};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
@@ -51,7 +52,11 @@ impl Worker {
         worker.expect_version(program)?;
         // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
         let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
-        worker.call_within::<()>(&Call::Open(plugin.is_wasm, &plugin.config_text), open_time, limits.call_ms)?;
+        let open = Call::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
+        worker.call_within::<()>(&open, open_time, limits.call_ms)?;
+        // nothing that comes is as long as a plugin
+        worker.message = Vec::new();
+        worker.link.forget();
         worker.call::<()>(&Call::Create)?;
         Ok(worker)
     }
@@ -184,6 +189,7 @@ fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
     let (link, file, socket) = Link::pair()?;
     let (reads, writes) = io::pipe()?;
     let process = Command::new(program)
+        .arg0("trainyard")
         .arg(SUBCOMMAND)
         .env(WORKER_VARIABLE, "1")
         .stdin(file)

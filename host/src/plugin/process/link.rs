@@ -66,6 +66,12 @@ impl Link {
         Ok(())
     }
 
+    /// Gives the memory of the last message back. Only for the end whose turn it is to send.
+    pub fn forget(&mut self) {
+        // it only takes memory where it stays as long
+        let _ = self.file.set_len(0);
+    }
+
     /// Waits until the socket or `other` has something to say, or for `time`. Whether each has.
     pub fn wait(&self, other: Option<BorrowedFd<'_>>, time: Option<Duration>) -> io::Result<(bool, bool)> {
         let mut fds = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];

@@ -40,7 +40,9 @@ pub struct Isolated {
     measures: bool,
     name: Arc<str>,
     is_wasm: bool,
-    /// What a worker opens; it pins the digest of the file that was identified here.
+    /// What workers open: the bytes that were checked here, whatever becomes of the file.
+    file: Arc<[u8]>,
+    /// How they open it.
     config: PluginConfig,
     /// The same, as the worker is told.
     config_text: String,
@@ -54,7 +56,7 @@ impl Isolated {
         let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
         let (kind, measures) = (file.identity.kind, file.identity.has(MEASURES));
-        Ok(Self { kind, measures, name, is_wasm, config, config_text })
+        Ok(Self { kind, measures, name, is_wasm, file: file.bytes.as_slice().into(), config, config_text })
     }
 
     /// The same with other settings of the plugin's own.
@@ -62,7 +64,8 @@ impl Isolated {
         let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
         let config_text = config_text(&self.name, &config)?;
         let Self { kind, measures, is_wasm, .. } = *self;
-        Ok(Self { kind, measures, name: self.name.clone(), is_wasm, config, config_text })
+        let (name, file) = (self.name.clone(), self.file.clone());
+        Ok(Self { kind, measures, name, is_wasm, file, config, config_text })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
@@ -83,7 +86,7 @@ fn config_text(name: &str, config: &PluginConfig) -> Result<String> {
         .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))
 }
 
-/// The program to start as a worker.
+/// The program to start as a worker: the one that runs, even when its file was replaced meanwhile.
 fn program() -> trainyard_plugin::Result<PathBuf> {
     let cure = name_the_program();
     if std::env::var_os(WORKER_VARIABLE).is_some() {
@@ -91,7 +94,7 @@ fn program() -> trainyard_plugin::Result<PathBuf> {
     }
     match std::env::var_os(PROGRAM_VARIABLE) {
         Some(program) => Ok(program.into()),
-        None => std::env::current_exe()
+        None => crate::dirs::program()
             .map_err(|error| PluginError::internal(format!("cannot find the running program: {error}; {cure}"))),
     }
 }

@@ -15,7 +15,7 @@ use std::thread;
 use trainyard_plugin::{Kind, PluginError};
 
 /// What a worker says first. Host and worker must be of one build: nothing else fixes the form of their messages.
-pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 2");
+pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 3");
 
 /// Any kind: the host has checked what the file is.
 const KINDS: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
@@ -59,13 +59,14 @@ fn end_with_host(socket: &OwnedFd) {
 
 fn serve(link: &mut Link) -> io::Result<()> {
     let (mut message, mut reply) = (Vec::new(), Vec::new());
-    let (_, Call::Open(is_wasm, config)) = next(link, &mut message)? else {
+    let (_, Call::Open(is_wasm, config, file)) = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let opened = open(is_wasm, config);
+    let opened = open(is_wasm, config, file);
     opened.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
     let Ok((plugin, memory)) = opened else { return Ok(()) };
+    message = Vec::new(); // nothing that comes is as long as a plugin
 
     let (_, Call::Create) = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -93,14 +94,15 @@ fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<(usize, Cal
     decode(message).map(|call| (length, call)).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Opens the plugin as the host would, within the limits that it has from now on.
-fn open(is_wasm: bool, config: &str) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
+/// Opens the plugin in these bytes as the host would, within the limits that it has from now on.
+fn open(is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
     let config: PluginConfig = serde_json::from_str(config)
         .map_err(|error| PluginError::internal(format!("the worker cannot read its config: {error}")))?;
+    let file = file.to_vec();
     let memory = match is_wasm {
         true => MemoryLimit::none(),
         false => MemoryLimit::beyond_now(config.limits.memory_mb.saturating_mul(1 << 20)),
     };
-    let plugin = memory.hold(0, || Plugin::open_any(&config, &KINDS));
+    let plugin = memory.hold(0, || Plugin::open_bytes(&config, file, &KINDS));
     plugin.map(|plugin| (plugin, memory)).map_err(|error| PluginError::internal(error.to_string()))
 }

@@ -1,5 +1,6 @@
 //! The compilers that all sandboxes share, one with and one without deadlines, and the clock of those with.
 
+use super::address_space;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
@@ -113,6 +114,7 @@ fn start(deadlines: bool) -> std::result::Result<Shared, Box<dyn std::error::Err
     config.wasm_component_model(true).epoch_interruption(deadlines);
     // the same plugin must give the same bits on every machine
     config.wasm_simd(true).wasm_relaxed_simd(false).cranelift_nan_canonicalization(true);
+    address_space::fit(&mut config);
     let engine = Engine::new(&config)?;
     if !deadlines {
         return Ok(Shared { engine, clock: None });

@@ -2,6 +2,7 @@
 
 use super::super::checked::one_line;
 use super::super::limits::Limits;
+use super::address_space;
 use super::engine::{Deadline, Shared};
 use super::{state::State, types};
 use trainyard_plugin::{PluginError, Result, Setting};
@@ -126,6 +127,9 @@ fn explain(error: &wasmtime::Error, state: &mut State, limits: Limits) -> Plugin
     }
     // wasmtime has no types for these
     let text = error.root_cause().to_string();
+    if let Some(why) = address_space::exhausted(&one_line(&format!("{error:#}"))) {
+        return PluginError::config(why);
+    }
     if text.contains("fuel allocated for hostcalls") {
         return PluginError::internal(format!("returned more than {} MiB (limits.output_mb)", limits.output_mb));
     }

@@ -3,6 +3,7 @@
 //! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five
 //! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
+mod address_space;
 mod cache;
 mod engine;
 mod guest;
@@ -59,9 +60,13 @@ impl Module {
         let shared = engine::shared(limits.call_ms > 0)?;
         let component = cache
             .component(&shared.engine, &file.sha256, &file.bytes)
-            .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
+            .map_err(|error| one_line(&format!("{error:#}")))
+            .map_err(|why| match address_space::exhausted(&why) {
+                Some(why) => Error::usage(format!("{}: {why}", path.display())),
+                None => wrong(format!("is no valid component: {why}")),
+            })?;
         let mut linker = Linker::new(&shared.engine);
-        let grants = imports.iter().any(|name| wasi::is_known(name)).then(|| config.allow.clone());
+        let grants = imports_wasi(imports).then(|| config.allow.clone());
         let pre = state::add_to_linker(&mut linker)
             .and_then(|()| if grants.is_some() { wasi::add_to_linker(&mut linker) } else { Ok(()) })
             .and_then(|()| linker.instantiate_pre(&component))
@@ -77,6 +82,11 @@ impl Module {
         let guest = Guest::create(self.shared, &self.pre, state, self.limits, settings)?;
         kinds::instance(self.kind, self.measures, guest)
     }
+}
+
+/// Whether a component that imports this sees what a config grants.
+pub fn imports_wasi(imports: &[String]) -> bool {
+    imports.iter().any(|name| wasi::is_known(name))
 }
 
 fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
