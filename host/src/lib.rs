@@ -8,6 +8,7 @@ pub mod dev;
 mod dirs;
 mod error;
 pub mod eval;
+pub mod files;
 pub mod loss;
 pub mod model;
 pub mod ops;

@@ -2,10 +2,10 @@
 
 use crate::config::RunConfig;
 use crate::data::{self, Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::files::{MAX_BINARY_BYTES, read_file};
 use crate::plugin::{Plugin, Stamp, Usage};
 use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
-use std::fs;
 use std::path::Path;
 use trainyard_plugin::Kind;
 
@@ -97,7 +97,8 @@ impl DataPlugins {
 
     /// The tokenizer, and its model if the config names one.
     pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
-        let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
+        let wrong = |path, error| Error::io(path, "read the tokenizer's model", &error);
+        let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| wrong(path, error));
         Ok(NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),
             digest: describe(self.tokenizer.stamp()),

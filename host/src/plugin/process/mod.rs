@@ -3,18 +3,27 @@
 //!
 //! A worker is this same program, started with the hidden subcommand `plugin-worker`; it opens the plugin as its host
 //! would and answers calls ([`call`], in bytes by [`codec`], over a [`link`]). It ends with its host. A worker that
-//! crashes, hangs or takes too much memory is an error of the call that was under way.
+//! crashes, hangs or takes too much memory is an error of the call that was under way. What the worker of a native
+//! plugin may ask of the system is said in [`confine`].
 
+mod budget;
 mod call;
 mod chatter;
 mod codec;
+mod compile;
+mod confine;
 mod death;
+mod environment;
 mod host;
 mod kinds;
 mod link;
 mod memory;
+mod starter;
 mod worker;
 
+pub use budget::within;
+pub use compile::{compile, is_worker, serve_as_worker};
+pub use death::Limited;
 pub use worker::work;
 
 use super::PluginConfig;
@@ -24,6 +33,7 @@ use crate::{Error, Result};
 use host::Worker;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use trainyard_plugin::{Kind, MEASURES, PluginError};
 
 /// The subcommand that makes the program a worker.
@@ -44,6 +54,8 @@ pub struct Isolated {
     config: PluginConfig,
     /// The same, as the worker is told.
     config_text: String,
+    /// Whether it was said what is missing here.
+    said: AtomicBool,
 }
 
 impl Isolated {
@@ -54,7 +66,7 @@ impl Isolated {
         let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
         let (kind, measures) = (file.identity.kind, file.identity.has(MEASURES));
-        Ok(Self { kind, measures, name, is_wasm, config, config_text })
+        Ok(Self { kind, measures, name, is_wasm, config, config_text, said: AtomicBool::new(false) })
     }
 
     /// The same with other settings of the plugin's own.
@@ -62,12 +74,20 @@ impl Isolated {
         let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
         let config_text = config_text(&self.name, &config)?;
         let Self { kind, measures, is_wasm, .. } = *self;
-        Ok(Self { kind, measures, name: self.name.clone(), is_wasm, config, config_text })
+        let said = AtomicBool::new(self.said.load(Ordering::Relaxed));
+        Ok(Self { kind, measures, name: self.name.clone(), is_wasm, config, config_text, said })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
     pub fn backend(&self) -> &'static str {
         if self.is_wasm { "wasm" } else { "native" }
+    }
+
+    /// Says once what this system does not keep from the plugin.
+    fn say_missing(&self, missing: &[String]) {
+        if !missing.is_empty() && !self.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!("plugin {:?}: isolation holds less here: {}", self.name, missing.join("; "));
+        }
     }
 
     /// A new instance, in a new process.
@@ -83,7 +103,7 @@ fn config_text(name: &str, config: &PluginConfig) -> Result<String> {
         .map_err(|error| Error::run(format!("plugin {name:?}: cannot pass on its config: {error}")))
 }
 
-/// The program to start as a worker.
+/// The program to start as a worker: the one that runs, even when its file was replaced meanwhile.
 fn program() -> trainyard_plugin::Result<PathBuf> {
     let cure = name_the_program();
     if std::env::var_os(WORKER_VARIABLE).is_some() {
@@ -91,7 +111,7 @@ fn program() -> trainyard_plugin::Result<PathBuf> {
     }
     match std::env::var_os(PROGRAM_VARIABLE) {
         Some(program) => Ok(program.into()),
-        None => std::env::current_exe()
+        None => crate::dirs::program()
             .map_err(|error| PluginError::internal(format!("cannot find the running program: {error}; {cure}"))),
     }
 }

@@ -4,14 +4,18 @@
 //! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
 mod cache;
+mod compile;
 mod engine;
 mod guest;
 mod kinds;
+mod size;
 mod state;
 mod types;
 mod wasi;
 
 pub use cache::Cache;
+#[cfg(unix)]
+pub use compile::code;
 
 use super::checked::one_line;
 use super::config::PluginConfig;
@@ -58,8 +62,8 @@ impl Module {
         check_imports(imports).map_err(wrong)?;
         let shared = engine::shared(limits.call_ms > 0)?;
         let component = cache
-            .component(&shared.engine, &file.sha256, &file.bytes)
-            .map_err(|error| wrong(format!("is no valid component: {}", one_line(&format!("{error:#}")))))?;
+            .component(&shared.engine, limits.call_ms > 0, &file.sha256, &file.bytes)
+            .map_err(wrong)?;
         let mut linker = Linker::new(&shared.engine);
         let grants = imports.iter().any(|name| wasi::is_known(name)).then(|| config.allow.clone());
         let pre = state::add_to_linker(&mut linker)
