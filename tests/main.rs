@@ -8,6 +8,7 @@ mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
+mod confined; // what a plugin in a process of its own cannot do
 mod data;
 mod dedup;
 mod develop; // list and dev

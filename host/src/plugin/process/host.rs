@@ -65,16 +65,20 @@ impl Worker {
     /// Starts `program` as a worker, and has it open the plugin and make the instance.
     pub fn start(program: &Path, plugin: &Isolated) -> Result<Self> {
         let (is_wasm, limits) = (plugin.is_wasm, plugin.config.limits);
+        let too_much = |what: &str| format!("compiling it took more {what} than any plugin needs");
         let limited = match is_wasm {
-            true => "compiling it took more than any plugin needs".to_owned(),
-            false => format!("memory limit of {} MiB reached (limits.memory_mb)", limits.memory_mb),
+            true => Limited { memory: too_much("memory"), time: too_much("processor time") },
+            false => Limited {
+                memory: format!("memory limit of {} MiB reached (limits.memory_mb)", limits.memory_mb),
+                time: "killed by signal 24 (SIGXCPU)".into(),
+            },
         };
         let setup = Setup {
             name: plugin.name.clone(),
             limits,
             grace: if is_wasm { SANDBOX_GRACE } else { Duration::ZERO },
             variables: of_plugin(is_wasm, &plugin.config.allow)?,
-            limited: Limited { memory: limited.clone(), time: limited },
+            limited,
         };
         let mut worker = Self::begin(program, setup)?;
         if !is_wasm {

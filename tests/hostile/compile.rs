@@ -1,0 +1,164 @@
+//! Small components that a compiler would be at for minutes and gigabytes: each is refused, or compiled within its
+//! limits of processor time and memory.
+
+use super::components::identified;
+use crate::plugins::{config, use_program};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use trainyard::plugin::{Plugin, inspect};
+use trainyard_plugin::Kind;
+
+/// A number as WASM writes it.
+fn leb(mut n: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = (n & 0x7f) as u8;
+        n >>= 7;
+        bytes.push(if n == 0 { byte } else { byte | 0x80 });
+        if n == 0 {
+            return bytes;
+        }
+    }
+}
+
+/// Bytes after their length.
+fn sized(bytes: &[u8]) -> Vec<u8> {
+    [&leb(bytes.len() as u64), bytes].concat()
+}
+
+fn section(id: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[id][..], &sized(bytes)].concat()
+}
+
+fn list(count: u64, item: &[u8]) -> Vec<u8> {
+    [leb(count), item.repeat(count as usize)].concat()
+}
+
+/// A component around one core module with these sections.
+fn around(sections: &[Vec<u8>]) -> Vec<u8> {
+    let module = [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+}
+
+/// One with a function type `() -> ()` and functions of these bodies, each without its locals' length and end.
+fn functions(count: u64, locals: &[u8], body: &[u8]) -> Vec<u8> {
+    let body = sized(&[locals, body, &[0x0b]].concat());
+    around(&[section(1, &[1, 0x60, 0, 0]), section(3, &list(count, &[0])), section(10, &list(count, &body))])
+}
+
+/// One function without locals.
+fn function(body: &[u8]) -> Vec<u8> {
+    functions(1, &[0], body)
+}
+
+/// Components that instantiate the one before them twice, beside each other.
+fn doubling(levels: usize) -> Vec<u8> {
+    let mut text = "(component (component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
+    for level in 1..=levels {
+        let one = format!("(instance (instantiate $c{}))", level - 1);
+        text += &format!("(component $c{level} {one}{one})");
+    }
+    wat::parse_str(text + &format!("(instance (instantiate $c{levels})))")).expect("valid")
+}
+
+/// The same inside of each other.
+fn nested(levels: usize) -> Vec<u8> {
+    let text = (0..levels).fold("(core module)".to_owned(), |inner, _| {
+        format!("(component $c {inner}) (instance (instantiate $c)) (instance (instantiate $c))")
+    });
+    wat::parse_str(format!("(component {text})")).expect("valid")
+}
+
+/// A component that is passed to another, which makes an instance of whatever it is.
+fn passed() -> Vec<u8> {
+    let text = "(component (component $a) (component $b (import \"x\" (component $x)) (instance (instantiate $x)))
+                (instance (instantiate $b (with \"x\" (component $a)))))";
+    wat::parse_str(text).expect("valid")
+}
+
+/// Types of instances inside of each other, which whoever reads them by recursion does not survive.
+fn deep_types(levels: usize) -> Vec<u8> {
+    let types = [vec![1], [0x42, 1, 0x01].repeat(levels), vec![0x42, 0]].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(7, &types)].concat()
+}
+
+/// Tuples of tuples: each twice as large as the one before.
+fn wide_types(levels: u8) -> Vec<u8> {
+    let types: Vec<u8> = (0..levels).flat_map(|level| [0x6f, 2, level, level]).collect();
+    let types = [leb(u64::from(levels) + 1), vec![0x6f, 2, 0x79, 0x79], types].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(7, &types)].concat()
+}
+
+/// What is expected of a component: a text in the error, or that it is compiled or refused.
+type Case = (&'static str, Vec<u8>, Option<&'static str>);
+
+fn cases() -> Vec<Case> {
+    let constants = |count: usize| function(&[0x41, 7, 0x1a].repeat(count));
+    let summed = |count: usize| function(&[[0x41, 7].repeat(count), [0x6a].repeat(count - 1), vec![0x1a]].concat());
+    let blocks = |count: usize, kind: u8| function(&[[kind, 0x40].repeat(count), [0x0b].repeat(count)].concat());
+    let table = [vec![0x41, 0, 0x0e], list(400_000, &[0]), vec![0]].concat();
+    let table = function(&[vec![0x02, 0x40], table, vec![0x0b]].concat());
+    let locals = |count: u64| [vec![1], leb(count), vec![0x7f]].concat();
+    // every local is read in the innermost loop and written in it, so that each is a parameter of every loop
+    let touched: Vec<u8> = (0..10_000).flat_map(|n| [vec![0x20], leb(n), vec![0x21], leb((n + 1) % 10_000)].concat()).collect();
+    let branches = [0x41, 1, 0x0d, 0].to_vec();
+    let loops = [[0x03, 0x40].repeat(1000), touched, [branches, vec![0x0b]].concat().repeat(1000)].concat();
+    let tables = |count: u64, elements: u64| around(&[section(4, &list(count, &[vec![0x70, 0], leb(elements)].concat()))]);
+    let far = [vec![0, 0x41], vec![0xc0, 0x84, 0x3d], vec![0x0b, 1, 0]].concat();
+    let filled = [section(4, &list(90, &[vec![0x70, 0], leb(1_100_000)].concat())), section(9, &list(1, &far))];
+    vec![
+        ("components that double", doubling(40), Some("parts once all is instantiated")),
+        ("components that double inside", nested(25), Some("parts once all is instantiated")),
+        ("components too deep", nested(40), Some("components inside of each other")),
+        ("a component that is passed in", passed(), Some("instantiates a component that it is passed")),
+        ("many functions", functions(900_000, &[0], &[]), Some("has 900000 functions, at most")),
+        ("a long function", constants(900_000), Some("bytes of code in one function")),
+        ("many constants", constants(340_000), None),
+        ("many constants at once", summed(300_000), None),
+        ("deep blocks", blocks(340_000, 0x02), None),
+        ("deep loops", blocks(340_000, 0x03), None),
+        ("a giant table of branches", table, None),
+        ("many locals", functions(1, &locals(60_000), &[]), Some("local variables in one function")),
+        ("many locals in many loops", functions(1, &locals(10_000), &loops), None),
+        ("many functions of many locals", functions(10_000, &locals(40_000), &[]), None),
+        ("large tables", tables(50, 1_000_000), Some("table elements to begin with")),
+        ("a table with holes", around(&filled), Some("table elements to begin with")),
+        ("many tables", tables(5000, 1), Some("memories, tables and tags")),
+        ("many types", around(&[section(1, &list(300_000, &[0x60, 0, 0]))]), Some("types, at most")),
+        ("many globals", around(&[section(6, &list(300_000, &[0x7f, 0, 0x41, 0, 0x0b]))]), Some("global variables")),
+        ("deep types", deep_types(100_000), Some("types more than 100 deep")),
+        ("wide types", wide_types(60), Some("is no valid component")),
+    ]
+}
+
+fn outcome(dir: &Path, name: &str, bytes: Vec<u8>) -> Result<(), String> {
+    let path = dir.join("c.wasm");
+    std::fs::write(&path, identified(bytes, Kind::Loss)).expect("write");
+    assert_eq!(inspect(&path).expect("it says who it is").name, "raw", "{name}");
+    let opened = Plugin::open(&config(path.display().to_string(), ""), Kind::Loss);
+    opened.map(drop).map_err(|error| error.to_string().replace(&format!("{}/", dir.display()), ""))
+}
+
+/// Refused or compiled: none takes the host's memory, or its time.
+#[test]
+fn every_case_ends_within_its_limits() {
+    use_program();
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let mut wrong = Vec::new();
+    for (name, bytes, expected) in cases() {
+        let start = Instant::now();
+        let got = outcome(dir.path(), name, bytes);
+        // ten seconds of a processor that others use too
+        let in_time = start.elapsed() < Duration::from_secs(300);
+        let is_right = match (&got, expected) {
+            (Err(error), Some(expected)) => error.starts_with("c.wasm: ") && error.contains(expected),
+            (Err(error), None) => error.starts_with("c.wasm: compiling it took more than"),
+            (Ok(()), expected) => expected.is_none(),
+        };
+        println!("{name}: {:.1} s, {got:?}", start.elapsed().as_secs_f64());
+        if !(is_right && in_time) {
+            wrong.push(format!("{name}: {:?}: {got:?}", start.elapsed()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
