@@ -34,7 +34,8 @@ pub fn read_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// It cannot be read, is too long, or is not UTF-8; the error says so without the path.
 pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     let bytes = read_all(File::open(path)?, max_bytes, 0)?;
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
 }
 
 /// All of `file`, which says that it holds `length` bytes.

@@ -96,31 +96,33 @@ fn cases() -> Vec<Case> {
     let constants = |count: usize| function(&[0x41, 7, 0x1a].repeat(count));
     let summed = |count: usize| function(&[[0x41, 7].repeat(count), [0x6a].repeat(count - 1), vec![0x1a]].concat());
     let blocks = |count: usize, kind: u8| function(&[[kind, 0x40].repeat(count), [0x0b].repeat(count)].concat());
-    let table = [vec![0x41, 0, 0x0e], list(400_000, &[0]), vec![0]].concat();
+    let table = [vec![0x41, 0, 0x0e], list(1_900_000, &[0]), vec![0]].concat();
     let table = function(&[vec![0x02, 0x40], table, vec![0x0b]].concat());
     let locals = |count: u64| [vec![1], leb(count), vec![0x7f]].concat();
     // every local is read in the innermost loop and written in it, so that each is a parameter of every loop
-    let touched: Vec<u8> = (0..10_000).flat_map(|n| [vec![0x20], leb(n), vec![0x21], leb((n + 1) % 10_000)].concat()).collect();
+    let touched: Vec<u8> =
+        (0..10_000).flat_map(|n| [vec![0x20], leb(n), vec![0x21], leb((n + 1) % 10_000)].concat()).collect();
     let branches = [0x41, 1, 0x0d, 0].to_vec();
     let loops = [[0x03, 0x40].repeat(1000), touched, [branches, vec![0x0b]].concat().repeat(1000)].concat();
-    let tables = |count: u64, elements: u64| around(&[section(4, &list(count, &[vec![0x70, 0], leb(elements)].concat()))]);
+    let tables =
+        |count: u64, elements: u64| around(&[section(4, &list(count, &[vec![0x70, 0], leb(elements)].concat()))]);
     let far = [vec![0, 0x41], vec![0xc0, 0x84, 0x3d], vec![0x0b, 1, 0]].concat();
     let filled = [section(4, &list(90, &[vec![0x70, 0], leb(1_100_000)].concat())), section(9, &list(1, &far))];
     vec![
         ("components that double", doubling(40), Some("parts once all is instantiated")),
-        ("components that double inside", nested(25), Some("parts once all is instantiated")),
-        ("components too deep", nested(40), Some("components inside of each other")),
+        ("components that double inside", nested(16), Some("parts once all is instantiated")),
+        ("components too deep", nested(40), Some("modules and components inside of each other")),
         ("a component that is passed in", passed(), Some("instantiates a component that it is passed")),
         ("many functions", functions(900_000, &[0], &[]), Some("has 900000 functions, at most")),
         ("a long function", constants(900_000), Some("bytes of code in one function")),
-        ("many constants", constants(340_000), None),
-        ("many constants at once", summed(300_000), None),
-        ("deep blocks", blocks(340_000, 0x02), None),
-        ("deep loops", blocks(340_000, 0x03), None),
+        ("many constants", constants(690_000), None),
+        ("many constants at once", summed(690_000), None),
+        ("deep blocks", blocks(690_000, 0x02), None),
+        ("deep loops", blocks(690_000, 0x03), None),
         ("a giant table of branches", table, None),
         ("many locals", functions(1, &locals(60_000), &[]), Some("local variables in one function")),
         ("many locals in many loops", functions(1, &locals(10_000), &loops), None),
-        ("many functions of many locals", functions(10_000, &locals(40_000), &[]), None),
+        ("many functions of many locals", functions(10_000, &locals(20_000), &[]), None),
         ("large tables", tables(50, 1_000_000), Some("table elements to begin with")),
         ("a table with holes", around(&filled), Some("table elements to begin with")),
         ("many tables", tables(5000, 1), Some("memories, tables and tags")),

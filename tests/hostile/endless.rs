@@ -27,7 +27,10 @@ fn files_without_end_are_refused() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (2, expected));
     let model = ["tokenizer", "encode", "--plugin", "bpe", "--model", "/dev/zero"];
     let outcome = trainyard(&model).input("x").run();
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (1, "error: /dev/zero: cannot read: is a device, expected a file\n"));
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (1, "error: /dev/zero: cannot read: is a device, expected a file\n")
+    );
 }
 
 /// Every key is unknown: the first problems are shown, and the others counted.

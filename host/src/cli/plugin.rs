@@ -34,7 +34,8 @@ pub fn run(command: &PluginCommand) -> Outcome {
         PluginCommand::Dev(args) => dev::run(args),
         PluginCommand::Check { file, config, trust, seed, cases, model, other, json } => {
             let seed = seed.unwrap_or_else(fresh_seed);
-            let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| Error::io(path, "read the model", &error));
+            let read =
+                |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| Error::io(path, "read the model", &error));
             let form = |file: &String| plugin_config(file, config.as_deref(), trust);
             let options = CheckOptions {
                 seed,

@@ -56,13 +56,7 @@ impl Cache {
     ///
     /// # Errors
     /// Why it cannot be compiled, to be said after its name.
-    pub fn component(
-        &self,
-        engine: &Engine,
-        deadlines: bool,
-        sha256: &str,
-        bytes: &[u8],
-    ) -> Result<Component, String> {
+    pub fn component(&self, engine: &Engine, deadlines: bool, sha256: &str, bytes: &[u8]) -> Result<Component, String> {
         let dir = self.dir.as_deref().filter(|dir| is_usable(dir));
         let entry = dir.map(|dir| (dir, dir.join(key(engine, sha256))));
         if let Some(component) = entry.as_ref().and_then(|(_, path)| load(engine, path)) {

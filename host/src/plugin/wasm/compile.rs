@@ -7,14 +7,15 @@ use super::size::{Size, What};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Seconds of processor time for anything.
-const BASE_S: u64 = 10;
-/// More of them for each MiB of code.
-const S_PER_MIB: u64 = 16;
+/// Seconds of processor time for anything. A filter in Rust took a tenth of one when this was written, on a core of a
+/// server.
+const BASE_S: u64 = 8;
+/// More of them for each MiB of code. A Python interpreter took 1.6.
+const S_PER_MIB: u64 = 8;
 /// Mebibytes of memory for anything.
-const BASE_MB: u64 = 768;
-/// More of them for each MiB of code.
-const MB_PER_MIB: u64 = 64;
+const BASE_MB: u64 = 640;
+/// More of them for each MiB of code. A Python interpreter took 60.
+const MB_PER_MIB: u64 = 96;
 
 /// What was compiled: here, or in another process, which gives bytes.
 pub enum Code {
@@ -35,11 +36,10 @@ impl Budget {
     /// For a component of so many bytes.
     fn of(size: &Size, n_bytes: usize) -> Self {
         let code_bytes = size.get(What::CodeBytes);
-        let (code_mib, file_mib) = (code_bytes.div_ceil(1 << 20), (n_bytes as u64).div_ceil(1 << 20));
         Self {
-            cpu_s: BASE_S + S_PER_MIB * code_mib,
+            cpu_s: BASE_S + (S_PER_MIB * code_bytes >> 20),
             // the file itself is there several times
-            memory_mb: BASE_MB + MB_PER_MIB * code_mib + 8 * file_mib,
+            memory_mb: BASE_MB + (MB_PER_MIB * code_bytes >> 20) + (8 * n_bytes as u64 >> 20),
             code_kib: code_bytes.div_ceil(1 << 10),
         }
     }

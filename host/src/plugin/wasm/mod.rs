@@ -61,9 +61,8 @@ impl Module {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
         let shared = engine::shared(limits.call_ms > 0)?;
-        let component = cache
-            .component(&shared.engine, limits.call_ms > 0, &file.sha256, &file.bytes)
-            .map_err(wrong)?;
+        let component =
+            cache.component(&shared.engine, limits.call_ms > 0, &file.sha256, &file.bytes).map_err(wrong)?;
         let mut linker = Linker::new(&shared.engine);
         let grants = imports.iter().any(|name| wasi::is_known(name)).then(|| config.allow.clone());
         let pre = state::add_to_linker(&mut linker)

@@ -7,8 +7,8 @@
 use super::super::checked::one_line;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
-    ComponentType, ComponentTypeDeclaration, ComponentTypeRef, CoreType, ElementItems, Encoding, FunctionBody, Instance, ModuleTypeDeclaration,
-    Parser, Payload,
+    ComponentType, ComponentTypeDeclaration, ComponentTypeRef, CoreType, ElementItems, Encoding, FunctionBody,
+    Instance, ModuleTypeDeclaration, Parser, Payload,
 };
 
 /// What is counted.
@@ -33,21 +33,22 @@ pub enum What {
 
 /// The name of each count, its limit, and what the largest guest of `tests/languages` has of it, a Python interpreter.
 const LIMITS: [(What, &str, u64, u64); 15] = [
-    (What::Functions, "functions", 200_000, 0),
-    (What::CodeBytes, "bytes of code", 128 << 20, 0),
-    (What::LargestFunction, "bytes of code in one function", 1 << 20, 0),
-    (What::MostLocals, "local variables in one function", 50_000, 0),
-    (What::Types, "types", 100_000, 0),
-    (What::Names, "imports, exports and aliases", 200_000, 0),
-    (What::Globals, "global variables", 100_000, 0),
-    (What::Stores, "memories, tables and tags", 1000, 0),
-    (What::TableElements, "table elements to begin with", 1_000_000, 0),
-    (What::Segments, "data and element segments", 100_000, 0),
-    (What::SegmentItems, "items of element segments", 1_000_000, 0),
-    (What::Modules, "core modules", 1000, 0),
-    (What::Components, "components", 1000, 0),
-    (What::Depth, "components inside of each other", 32, 0),
-    (What::Instantiated, "parts once all is instantiated", 200_000, 0),
+    (What::Functions, "functions", 100_000, 13_490),
+    (What::CodeBytes, "bytes of code", 32 << 20, 6_548_282),
+    (What::LargestFunction, "bytes of code in one function", 2 << 20, 426_843),
+    (What::MostLocals, "local variables in one function", 20_000, 271),
+    (What::Types, "types", 20_000, 1_728),
+    (What::Names, "imports, exports and aliases", 50_000, 8_343),
+    (What::Globals, "global variables", 20_000, 871),
+    (What::Stores, "memories, tables and tags", 1_000, 3),
+    // the most that `limits.table_elements` can be raised to
+    (What::TableElements, "table elements to begin with", 10_000_000, 5_788),
+    (What::Segments, "data and element segments", 20_000, 2_063),
+    (What::SegmentItems, "items of element segments", 1_000_000, 5_787),
+    (What::Modules, "core modules", 400, 38),
+    (What::Components, "components", 100, 2),
+    (What::Depth, "modules and components inside of each other", 20, 2),
+    (What::Instantiated, "parts once all is instantiated", 100_000, 10_000),
 ];
 
 /// As deep as the validator lets types be.
@@ -135,9 +136,9 @@ impl Counter<'_> {
             Payload::DataSection(section) => self.size.add(What::Segments, section.count().into()),
             Payload::TableSection(section) => {
                 self.size.add(What::Stores, section.count().into())?;
-                section.into_iter().try_for_each(|table| {
-                    self.size.add(What::TableElements, table.map_err(damaged)?.ty.initial)
-                })
+                section
+                    .into_iter()
+                    .try_for_each(|table| self.size.add(What::TableElements, table.map_err(damaged)?.ty.initial))
             }
             Payload::ElementSection(section) => {
                 self.size.add(What::Segments, section.count().into())?;
@@ -323,5 +324,18 @@ fn declared(declaration: &ModuleTypeDeclaration<'_>) -> usize {
     match declaration {
         ModuleTypeDeclaration::Type(group) => group.types().len(),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_far_above_the_largest_guest() {
+        for (at, (what, name, limit, largest)) in LIMITS.into_iter().enumerate() {
+            assert_eq!(what as usize, at, "{name}");
+            assert!(limit >= 4 * largest, "{name}");
+        }
     }
 }

@@ -39,7 +39,8 @@ pub fn separate() -> Result<(), String> {
 
 /// Refuses every system call that is neither needed always nor for what is allowed.
 pub fn filter(allowed: Allowed) -> Result<(), String> {
-    let refused = |why: String| format!("this kernel takes no filter ({why}), so that the plugin may do all that you may");
+    let refused =
+        |why: String| format!("this kernel takes no filter ({why}), so that the plugin may do all that you may");
     let program = program(allowed).map_err(|error| refused(error.to_string()))?;
     apply_filter_all_threads(&program).map_err(|error| refused(error.to_string()))
 }
@@ -85,23 +86,36 @@ fn conditional(allowed: Allowed) -> Vec<(i64, Vec<Vec<Condition>>)> {
         (libc::SYS_sched_setaffinity, one_of(0, &[0])),
         // a socket that is connected, and none that is yet to be
         (libc::SYS_sendto, vec![vec![(4, MaskedEq(u64::MAX), 0)]]),
-        (libc::SYS_mmap, vec![
-            vec![mask(3, MAP_SHARED | MAP_GROWSDOWN, 0)],
-            vec![mask(3, MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN, MAP_SHARED), mask(2, PROT_WRITE, 0)],
-        ]),
+        (
+            libc::SYS_mmap,
+            vec![
+                vec![mask(3, MAP_SHARED | MAP_GROWSDOWN, 0)],
+                vec![mask(3, MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN, MAP_SHARED), mask(2, PROT_WRITE, 0)],
+            ],
+        ),
         // signals to whoever is named, and buffers of any size
-        (libc::SYS_fcntl, vec![
-            [F_SETOWN as u64, F_SETSIG, F_SETOWN_EX, F_SETPIPE_SZ as u64].map(|command| (1, Ne, command)).into(),
-        ]),
-        (libc::SYS_ioctl, one_of(1, &[TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX].map(|code| code as u64))),
-        (libc::SYS_prctl, one_of(0, &[
-            PR_SET_NAME as u64,
-            PR_GET_NAME as u64,
-            PR_GET_DUMPABLE as u64,
-            PR_SET_NO_NEW_PRIVS as u64,
-            PR_SET_TIMERSLACK as u64,
-            PR_SET_VMA,
-        ])),
+        (
+            libc::SYS_fcntl,
+            vec![[F_SETOWN as u64, F_SETSIG, F_SETOWN_EX, F_SETPIPE_SZ as u64].map(|command| (1, Ne, command)).into()],
+        ),
+        (
+            libc::SYS_ioctl,
+            one_of(1, &[TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX].map(|code| code as u64)),
+        ),
+        (
+            libc::SYS_prctl,
+            one_of(
+                0,
+                &[
+                    PR_SET_NAME as u64,
+                    PR_GET_NAME as u64,
+                    PR_GET_DUMPABLE as u64,
+                    PR_SET_NO_NEW_PRIVS as u64,
+                    PR_SET_TIMERSLACK as u64,
+                    PR_SET_VMA,
+                ],
+            ),
+        ),
     ];
     if allowed == Allowed::Reading {
         let writes = O_ACCMODE | O_CREAT | O_TRUNC;
