@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 /// Signals that a plugin's defect sends, with the names that debuggers show.
-const SIGNALS: [(Signal, &str); 10] = [
+const SIGNALS: [(Signal, &str); 11] = [
     (Signal::SEGV, "SIGSEGV"),
     (Signal::ABORT, "SIGABRT"),
     (Signal::BUS, "SIGBUS"),
@@ -17,6 +17,7 @@ const SIGNALS: [(Signal, &str); 10] = [
     (Signal::TERM, "SIGTERM"),
     (Signal::SYS, "SIGSYS"),
     (Signal::PIPE, "SIGPIPE"),
+    (Signal::XFSZ, "SIGXFSZ"),
 ];
 
 /// What is said of a worker that went beyond a limit.

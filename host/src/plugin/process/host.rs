@@ -249,9 +249,10 @@ impl Drop for Worker {
         }
         self.message.clear();
         Call::End.encode(&mut self.message);
-        let has_ended = self.link.send(&self.message).is_ok()
-            && self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);
-        let status = if has_ended { self.status() } else { None };
+        // one that could not open the plugin may be gone already
+        let is_closed = self.link.send(&self.message).is_err()
+            || self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);
+        let status = if is_closed { self.status() } else { None };
         self.chatter.drain(&self.link);
         // there is no call that could fail, and the run does not depend on it any more
         if !status.is_some_and(|status| status.success()) {

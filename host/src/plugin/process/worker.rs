@@ -75,7 +75,9 @@ fn serve(link: &mut Link) -> io::Result<()> {
             watch_host(link)?;
             let code = within(cpu_s, memory_mb, || code(deadlines, component)).map_err(PluginError::internal);
             code.encode(&mut reply);
-            return link.send(&reply);
+            link.send(&reply)?;
+            // that it is enough
+            return next(link, &mut message).map(drop);
         }
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };

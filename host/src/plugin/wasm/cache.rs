@@ -82,8 +82,8 @@ impl Cache {
 
 /// What a worker compiled.
 fn revived(engine: &Engine, code: &[u8]) -> Result<Component, String> {
-    // SAFETY: a worker is this program, which runs nothing of the plugin while it compiles, and these are the bytes that
-    // its `serialize` returned: they came through a file that only the two have open, and the worker has ended its work
+    // SAFETY: a worker is this program, which runs nothing of the plugin while it compiles, and these are the bytes
+    // that its `serialize` returned: they came through a file that only the two have open
     unsafe { Component::deserialize(engine, code) }
         .map_err(|error| format!("the code that its worker compiled is of another program: {error:#}"))
 }
