@@ -77,7 +77,7 @@ fn serve(link: &mut Link) -> io::Result<()> {
             code.encode(&mut reply);
             link.send(&reply)?;
             // that it is enough
-            return next(link, &mut message).map(drop);
+            return link.receive_length().map(drop);
         }
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
