@@ -4,6 +4,7 @@
 use super::super::checked::one_line;
 use super::engine;
 use super::size::{Size, What};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -91,7 +92,10 @@ pub fn code(deadlines: bool, component: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn here(engine: &Engine, component: &[u8]) -> Result<Component, String> {
-    Component::new(engine, component).map_err(|error| invalid(&error))
+    let compiled = catch_unwind(AssertUnwindSafe(|| Component::new(engine, component)));
+    // the compiler's own limits are not all errors
+    let compiled = compiled.map_err(|_| "the compiler panicked at it; make the plugin smaller".to_owned())?;
+    compiled.map_err(|error| invalid(&error))
 }
 
 fn invalid(error: &wasmtime::Error) -> String {

@@ -2,7 +2,10 @@
 
 use super::Allowed;
 use super::calls::{ALWAYS, LOADING, OLD_ALWAYS, OLD_WRITING, WRITING};
-use landlock::{AccessFs, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{
+    AccessFs, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope,
+};
 use libc::{
     CLONE_THREAD, F_SETOWN, F_SETPIPE_SZ, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, MAP_ANONYMOUS, MAP_GROWSDOWN,
     MAP_SHARED, MAP_TYPE, O_ACCMODE, O_CREAT, O_RDONLY, O_TRUNC, PR_GET_DUMPABLE, PR_GET_NAME, PR_SET_NAME,
@@ -13,6 +16,8 @@ use seccompiler::SeccompCmpOp::{self, Eq, MaskedEq, Ne};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, apply_filter_all_threads};
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// `PR_SET_VMA`, with which allocators name their memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
@@ -25,16 +30,34 @@ type Condition = (u8, SeccompCmpOp, u64);
 
 /// Puts this thread, and all that it starts, where they can neither look into other processes nor send them signals.
 pub fn separate() -> Result<(), String> {
-    let entered = Ruleset::default()
-        // something must be named, and this is nothing that a plugin does
-        .handle_access(AccessFs::MakeBlock)
-        .and_then(|ruleset| ruleset.scope(Scope::Signal | Scope::AbstractUnixSocket))
-        .and_then(Ruleset::create)
-        .and_then(|created| created.restrict_self());
-    match entered {
+    match landlocked() {
         Ok(status) if status.ruleset != RulesetStatus::NotEnforced => Ok(()),
         _ => Err("this kernel has no Landlock, so that the plugin can read the environment of your processes".into()),
     }
+}
+
+fn landlocked() -> Result<RestrictionStatus, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .handle_access(AccessFs::ReadFile)?
+        .scope(Scope::Signal | Scope::AbstractUnixSocket)?
+        .create()?;
+    for path in readable() {
+        // what went meanwhile is not read either
+        if let Ok(opened) = PathFd::new(&path) {
+            ruleset = ruleset.add_rule(PathBeneath::new(opened, AccessFs::ReadFile))?;
+        }
+    }
+    ruleset.restrict_self()
+}
+
+/// All files, but for those that tell of other processes: a user with the right to measure, such as root, is asked
+/// nothing else before they are opened.
+fn readable() -> Vec<PathBuf> {
+    let within = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_process = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    let system = within("/proc").filter(|path| !is_process(path));
+    // `/proc/self` is a link to this one's own
+    within("/").filter(|path| path != Path::new("/proc")).chain(system).collect()
 }
 
 /// Refuses every system call that is neither needed always nor for what is allowed.
