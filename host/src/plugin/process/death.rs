@@ -22,9 +22,9 @@ const SIGNALS: [(Signal, &str); 11] = [
 
 /// What is said of a worker that went beyond a limit.
 pub struct Limited {
-    /// Of its memory.
+    /// The line for its memory.
     pub memory: String,
-    /// Of its processor time, which only compiling has.
+    /// The line for its processor time, which only compiling has a limit of.
     pub time: String,
 }
 

@@ -34,12 +34,12 @@ const SANDBOX_GRACE: Duration = Duration::from_secs(2);
 
 /// What a worker is started with.
 pub struct Setup {
-    /// Before each line that it writes.
+    /// The name before each line that it writes.
     pub name: Arc<str>,
     pub limits: Limits,
-    /// What a call may take beyond `limits.call_ms`.
+    /// The time that a call may take beyond `limits.call_ms`.
     pub grace: Duration,
-    /// Its environment.
+    /// The variables of its environment.
     pub variables: Variables,
     pub limited: Limited,
 }

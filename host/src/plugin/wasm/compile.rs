@@ -38,9 +38,9 @@ impl Budget {
     fn of(size: &Size, n_bytes: usize) -> Self {
         let code_bytes = size.get(What::CodeBytes);
         Self {
-            cpu_s: BASE_S + (S_PER_MIB * code_bytes >> 20),
+            cpu_s: BASE_S + ((S_PER_MIB * code_bytes) >> 20),
             // the file itself is there several times
-            memory_mb: BASE_MB + (MB_PER_MIB * code_bytes >> 20) + (8 * n_bytes as u64 >> 20),
+            memory_mb: BASE_MB + ((MB_PER_MIB * code_bytes) >> 20) + ((8 * n_bytes as u64) >> 20),
             code_kib: code_bytes.div_ceil(1 << 10),
         }
     }

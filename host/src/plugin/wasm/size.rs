@@ -51,7 +51,7 @@ const LIMITS: [(What, &str, u64, u64); 15] = [
     (What::Instantiated, "parts once all is instantiated", 100_000, 10_000),
 ];
 
-/// As deep as the validator lets types be.
+/// The depth of types that the validator allows.
 const MAX_TYPE_DEPTH: u32 = 100;
 /// The first byte of the type of a component, of that of an instance, and of a type that is declared in them.
 const COMPONENT_TYPE: u8 = 0x41;
