@@ -2,7 +2,9 @@
 //! to do. The host survives them all.
 
 mod cases; // the table
+mod compile; // what takes a compiler for ever
 mod components; // what no Rust guest can do
+mod endless; // files without an end
 mod files; // what is no plugin, or not the one that it says
 mod leaks;
 mod libraries; // what no Rust guest can do

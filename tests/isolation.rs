@@ -242,7 +242,7 @@ pub fn alone(test: &str) -> Alone {
     alone_with(test, &[])
 }
 
-fn alone_with(test: &str, variables: &[(&str, &str)]) -> Alone {
+pub fn alone_with(test: &str, variables: &[(&str, &str)]) -> Alone {
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command.args([test, "--exact", "--ignored", "--test-threads=1", "--nocapture"]).envs(variables.iter().copied());
     Alone(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("this test runs"))
@@ -252,6 +252,14 @@ fn alone_with(test: &str, variables: &[(&str, &str)]) -> Alone {
 pub struct Alone(Child);
 
 impl Alone {
+    pub fn wait(self) -> std::process::Output {
+        self.0.wait_with_output().expect("it ends")
+    }
+
+    pub fn into_child(self) -> Child {
+        self.0
+    }
+
     pub fn wait_for_success(self) {
         let output = self.0.wait_with_output().expect("it ends");
         let (said, shouted) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -8,6 +8,7 @@ mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
 mod config;
+mod confined; // what a plugin in a process of its own cannot do
 mod damaged; // contents that are nonsense under checksums that are right
 mod data;
 mod dedup;

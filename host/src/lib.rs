@@ -10,6 +10,7 @@ mod dirs;
 pub mod drill;
 mod error;
 pub mod eval;
+pub mod files;
 pub mod loss;
 pub mod model;
 pub mod ops;

@@ -21,7 +21,7 @@ fn component(world: &str, wat: &str) -> Vec<u8> {
 }
 
 /// The component with the identity of a plugin of that kind.
-fn identified(mut component: Vec<u8>, kind: Kind) -> Vec<u8> {
+pub fn identified(mut component: Vec<u8>, kind: Kind) -> Vec<u8> {
     let identity = format!(
         "trainyard-plugin\t1\nkind\t{kind}\nname\traw\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n\
          setting\tname\tString\t\"\"\tis passed in\n"

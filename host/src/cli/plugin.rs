@@ -8,6 +8,7 @@ use super::settings::plugin_config;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
+use trainyard::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::loss::Program;
 use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
 use trainyard::{Error, Result, clean};
@@ -33,7 +34,8 @@ pub fn run(command: &PluginCommand) -> Outcome {
         PluginCommand::Dev(args) => dev::run(args),
         PluginCommand::Check { file, config, trust, seed, cases, model, other, json } => {
             let seed = seed.unwrap_or_else(fresh_seed);
-            let read = |path| std::fs::read(path).map_err(|error| Error::io(path, "read the model", &error));
+            let read =
+                |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| Error::io(path, "read the model", &error));
             let form = |file: &String| plugin_config(file, config.as_deref(), trust);
             let options = CheckOptions {
                 seed,

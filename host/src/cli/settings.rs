@@ -2,6 +2,7 @@
 
 use super::args::{PluginArgs, TrustArgs};
 use std::path::Path;
+use trainyard::files::{MAX_TEXT_BYTES, read_text};
 use trainyard::plugin::{PluginConfig, Trust};
 use trainyard::{Error, Result};
 
@@ -27,7 +28,7 @@ fn parse(settings: &str) -> Result<toml::Table> {
     let (name, text) = match settings.contains('=') {
         true => ("--config", settings.to_owned()),
         false => {
-            let text = std::fs::read_to_string(Path::new(settings)).map_err(|error| {
+            let text = read_text(Path::new(settings), MAX_TEXT_BYTES).map_err(|error| {
                 Error::usage(format!("--config {settings}: expected a TOML file or settings, such as 'n = 5': {error}"))
             })?;
             (settings, text)

@@ -5,6 +5,7 @@ use super::output::{Outcome, print, read_text, write};
 use super::vocabulary::{Report, show};
 use std::path::{Path, PathBuf};
 use trainyard::data::{DataConfig, SourceConfig, batches, documents, texts};
+use trainyard::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Kind, TokenBatch, Tokenizer};
@@ -77,7 +78,7 @@ fn decode(args: &TokenizerArgs) -> Outcome {
 fn load(args: &TokenizerArgs) -> Result<Box<dyn Tokenizer>> {
     let mut tokenizer = Plugin::open(&args.plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
     let model = match &args.model {
-        Some(path) => std::fs::read(path).map_err(|error| Error::io(path, "read", &error))?,
+        Some(path) => read_file(path, MAX_BINARY_BYTES).map_err(|error| Error::io(path, "read", &error))?,
         None => Vec::new(),
     };
     tokenizer.load(&model)?;

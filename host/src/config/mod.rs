@@ -16,6 +16,7 @@ pub use settings::plugin_settings;
 pub use suggest::did_you_mean;
 
 use crate::data::{DataConfig, TokenizerConfig};
+use crate::files::{MAX_TEXT_BYTES, read_text};
 use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
@@ -70,7 +71,7 @@ pub struct RunSection {
 /// # Errors
 /// All problems of file and overrides, one line each: `configs/x.toml:12:5: train.batch: expected 1 or more, got 0`.
 pub fn load(path: &Path, overrides: &[String]) -> Result<RunConfig> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path, MAX_TEXT_BYTES)
         .map_err(|error| Error::usage(format!("{}: cannot read the config: {error}", path.display())))?;
     let current_dir = std::env::current_dir()
         .and_then(|dir| dir.canonicalize())

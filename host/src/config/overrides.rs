@@ -3,6 +3,9 @@
 use super::document::{Entry, Item, Table, Value, parse_value};
 use super::problems::{At, Problems};
 
+/// Names between dots: many more than any section lies deep. Tables are walked by recursion.
+const MAX_DEPTH: usize = 32;
+
 /// Applies all overrides in order. A key that no section knows is found when the section is read, as in a file.
 pub fn apply(document: &mut Table, overrides: &[String], problems: &Problems<'_>) {
     for (index, text) in overrides.iter().enumerate() {
@@ -14,6 +17,11 @@ pub fn apply(document: &mut Table, overrides: &[String], problems: &Problems<'_>
         let keys: Vec<_> = path.trim().split('.').map(str::trim).collect();
         if keys.iter().any(|key| key.is_empty()) {
             problems.add(at, "the key has an empty part, expected names between dots, for example train.batch");
+            continue;
+        }
+        if keys.len() > MAX_DEPTH {
+            let message = format!("expected at most {MAX_DEPTH} names between dots, got {}", keys.len());
+            problems.add(at, message);
             continue;
         }
         if let Err(message) = set(document, "", &keys, parse_value(value, at)) {

@@ -3,7 +3,11 @@
 use crate::error::one_line;
 use crate::{Error, Result};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Problems that are shown; of a file that is wrong throughout, more would tell nobody anything.
+const SHOWN: usize = 20;
 
 /// Where a value was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +25,7 @@ pub struct Problems<'a> {
     path: &'a Path,
     text: &'a str,
     overrides: &'a [String],
-    found: RefCell<Vec<(At, String)>>,
+    found: RefCell<BTreeMap<At, Vec<String>>>,
 }
 
 impl<'a> Problems<'a> {
@@ -32,20 +36,27 @@ impl<'a> Problems<'a> {
 
     /// One more.
     pub fn add(&self, at: At, message: impl Into<String>) {
-        self.found.borrow_mut().push((at, message.into()));
+        self.found.borrow_mut().entry(at).or_default().push(message.into());
     }
 
     /// Whether there is one at this place.
     pub fn any_at(&self, at: At) -> bool {
-        self.found.borrow().iter().any(|(place, _)| *place == at)
+        self.found.borrow().contains_key(&at)
     }
 
-    /// All of them as one error, a line each, in the order of their places.
+    /// All of them as one error, a line each, in the order of their places. The first [`SHOWN`], when there are more,
+    /// and the number of the rest.
     pub fn check(&self) -> Result<()> {
-        let mut found = self.found.borrow().clone();
-        found.sort();
-        let lines: Vec<_> =
-            found.iter().map(|(at, message)| one_line(format!("{}: {message}", self.place(*at)))).collect();
+        let mut found = self.found.borrow_mut();
+        found.values_mut().for_each(|messages| messages.sort());
+        let n_found: usize = found.values().map(Vec::len).sum();
+        let each = found.iter().flat_map(|(at, messages)| messages.iter().map(move |message| (*at, message)));
+        let mut lines: Vec<_> =
+            each.take(SHOWN).map(|(at, message)| one_line(format!("{}: {message}", self.place(at)))).collect();
+        if n_found > SHOWN {
+            let rest = n_found - SHOWN;
+            lines.push(format!("{}: {rest} more problems are not shown; fix these first", self.path.display()));
+        }
         if lines.is_empty() { Ok(()) } else { Err(Error::Usage(lines.join("\n"))) }
     }
 

@@ -11,6 +11,9 @@ use std::fmt::Display;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 
+/// Characters of an unknown key that a message shows.
+const KEY_CHARS: usize = 60;
+
 /// One table, and what was asked of it.
 pub struct Section<'a> {
     /// For messages: `data.source.0`; empty for the whole file.
@@ -49,7 +52,7 @@ impl<'a> Section<'a> {
         let value = read(&mut self);
         for (key, entry) in &self.table {
             let (hint, thing) = (did_you_mean(key, &self.asked), self.thing(&entry.item.value));
-            let message = self.message("", format!("unknown {thing} {key:?}, {hint}"));
+            let message = self.message("", format!("unknown {thing} {:?}, {hint}", shortened(key)));
             self.scope.problems.add(entry.key_at, message);
         }
         value
@@ -305,6 +308,14 @@ impl<'a> Section<'a> {
             "" => message.to_string(),
             path => format!("{path}: {message}"),
         }
+    }
+}
+
+/// A key in a message: the beginning of one that is longer than any that is known.
+fn shortened(key: &str) -> String {
+    match key.char_indices().nth(KEY_CHARS) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
     }
 }
 

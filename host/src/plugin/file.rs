@@ -1,5 +1,6 @@
 //! A plugin's file: what it is and who made it, read without running any of it.
 
+use crate::files::{MAX_BINARY_BYTES, read_file};
 use crate::{Error, Result};
 use object::{Object, ObjectSection};
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ type Found = std::result::Result<(Form, String), String>;
 impl PluginFile {
     /// Reads and identifies the file. The contract is not checked yet, see [`check_contract`].
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path)
+        let bytes = read_file(path, MAX_BINARY_BYTES)
             .map_err(|error| Error::usage(format!("{}: cannot read plugin: {error}", path.display())))?;
         Self::parse(path, bytes)
     }

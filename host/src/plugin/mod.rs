@@ -38,7 +38,7 @@ pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
 #[cfg(unix)]
-pub use process::work;
+pub use process::{serve_as_worker, work};
 pub(crate) use wasm::Cache;
 
 use crate::{Result, clean};

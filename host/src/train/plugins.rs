@@ -2,11 +2,11 @@
 
 use crate::config::RunConfig;
 use crate::data::{self, DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::files::{MAX_BINARY_BYTES, read_file};
 use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use trainyard_plugin::Kind;
@@ -179,7 +179,8 @@ impl DataPlugins {
 
     /// The tokenizer, and its model if the config names one.
     pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
-        let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
+        let wrong = |path, error| Error::io(path, "read the tokenizer's model", &error);
+        let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| wrong(path, error));
         Ok(NamedTokenizer {
             model: config.tokenizer.model.as_deref().map(read).transpose()?,
             ..self.trained_tokenizer()

@@ -31,6 +31,9 @@ pub enum Call<'a> {
     Measure(Cow<'a, [&'a str]>),
     /// Destroys the instance and ends the worker; has no answer.
     End,
+    /// Compiles a component, with deadlines or without, within seconds of processor time and mebibytes of memory, and
+    /// answers with its code; comes first and last.
+    Compile(bool, u64, u64, &'a [u8]),
 }
 
 impl Encode for Call<'_> {
@@ -55,6 +58,9 @@ impl Encode for Call<'_> {
             Call::Rules => 16u8.encode(to),
             Call::Measure(documents) => (17u8, documents).encode(to),
             Call::End => 18u8.encode(to),
+            Call::Compile(deadlines, cpu_s, memory_mb, component) => {
+                (19u8, (deadlines, (cpu_s, (memory_mb, component)))).encode(to);
+            }
         }
     }
 }
@@ -81,6 +87,12 @@ impl<'a> Decode<'a> for Call<'a> {
             16 => Call::Rules,
             17 => Call::Measure(Decode::decode(from)?),
             18 => Call::End,
+            19 => Call::Compile(
+                Decode::decode(from)?,
+                Decode::decode(from)?,
+                Decode::decode(from)?,
+                Decode::decode(from)?,
+            ),
             _ => return None,
         })
     }

@@ -33,6 +33,8 @@ pub trait Decode<'a>: Sized {
     fn decode_items(count: usize, from: &mut Reader<'a>) -> Option<Vec<Self>> {
         let mut items = Vec::with_capacity(count.min(MAX_RESERVED_ITEMS));
         for _ in 0..count {
+            // an item may take far more memory than bytes of the message: an empty text three times as much
+            from.room = from.room.checked_sub(size_of::<Self>())?;
             items.push(Self::decode(from)?);
         }
         Some(items)
@@ -40,20 +42,24 @@ pub trait Decode<'a>: Sized {
 }
 
 /// The bytes that were not read yet.
-pub struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    /// Bytes of memory that the items of lists may still take.
+    room: usize,
+}
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
+        let (taken, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
         Some(taken)
     }
 }
 
-/// The value that `bytes` are, if they are one and nothing else.
-pub fn decode<'a, T: Decode<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let mut reader = Reader(bytes);
-    T::decode(&mut reader).filter(|_| reader.0.is_empty())
+/// The value that `bytes` are, if they are one and nothing else, and its lists take at most `room` bytes of memory.
+pub fn decode<'a, T: Decode<'a>>(bytes: &'a [u8], room: usize) -> Option<T> {
+    let mut reader = Reader { bytes, room };
+    T::decode(&mut reader).filter(|_| reader.bytes.is_empty())
 }
 
 macro_rules! numbers {

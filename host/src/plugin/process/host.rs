@@ -4,14 +4,19 @@ use super::super::log::Log;
 use super::call::Call;
 use super::chatter::Chatter;
 use super::codec::{Decode, Encode, decode};
-use super::death::describe;
+use super::death::{Limited, describe};
+use super::environment::{Variables, of_plugin};
 use super::link::{Link, empty};
+use super::memory::MemoryLimit;
 use super::worker::VERSION;
-use super::{Isolated, SUBCOMMAND, WORKER_VARIABLE, name_the_program};
+use super::{Isolated, SUBCOMMAND, WORKER_VARIABLE, name_the_program, starter};
+use crate::plugin::limits::Limits;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use trainyard_plugin::{PluginError, Result};
@@ -22,10 +27,22 @@ const START: Duration = Duration::from_secs(30);
 const END: Duration = Duration::from_secs(1);
 /// How often it is looked whether the worker still lives: a process that it forked may hold its socket open.
 const LOOK: Duration = Duration::from_secs(1);
-/// A message may be so many times as long as the texts and numbers in it.
-const OVERHEAD: u64 = 4;
+/// What a message may have beside the texts and numbers in it, which the worker counts as `limits.output_mb` does.
+const OVERHEAD: u64 = 1 << 20;
 /// A sandbox stops a call itself. The host only kills a worker whose sandbox did not.
 const SANDBOX_GRACE: Duration = Duration::from_secs(2);
+
+/// What a worker is started with.
+pub struct Setup {
+    /// The name before each line that it writes.
+    pub name: Arc<str>,
+    pub limits: Limits,
+    /// The time that a call may take beyond `limits.call_ms`.
+    pub grace: Duration,
+    /// The variables of its environment.
+    pub variables: Variables,
+    pub limited: Limited,
+}
 
 /// A process with one instance in it.
 pub struct Worker {
@@ -34,49 +51,86 @@ pub struct Worker {
     chatter: Chatter,
     /// What one call may take; none when there is no deadline.
     call_time: Option<Duration>,
-    call_ms: u64,
-    memory_mb: u64,
-    output_mb: u64,
+    limits: Limits,
+    memory: MemoryLimit,
+    limited: Limited,
     message: Vec<u8>,
     /// Why there is no process any more.
     ended: Option<String>,
+    /// Whether the process was waited for, so that its number may be another's.
+    is_gone: bool,
 }
 
 impl Worker {
     /// Starts `program` as a worker, and has it open the plugin and make the instance.
     pub fn start(program: &Path, plugin: &Isolated) -> Result<Self> {
-        let limits = plugin.config.limits;
-        let mut worker = spawn(program, plugin).map_err(|error| {
+        let (is_wasm, limits) = (plugin.is_wasm, plugin.config.limits);
+        let too_much = |what: &str| format!("compiling it took more {what} than any plugin needs");
+        let limited = match is_wasm {
+            true => Limited { memory: too_much("memory"), time: too_much("processor time") },
+            false => Limited {
+                memory: format!("memory limit of {} MiB reached (limits.memory_mb)", limits.memory_mb),
+                time: "killed by signal 24 (SIGXCPU)".into(),
+            },
+        };
+        let setup = Setup {
+            name: plugin.name.clone(),
+            limits,
+            grace: if is_wasm { SANDBOX_GRACE } else { Duration::ZERO },
+            variables: of_plugin(is_wasm, &plugin.config.allow)?,
+            limited,
+        };
+        let mut worker = Self::begin(program, setup)?;
+        if !is_wasm {
+            worker.memory = MemoryLimit::beyond_now(&worker.process, limits.memory_mb.saturating_mul(1 << 20));
+        }
+        // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
+        let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
+        let late = || format!("no answer within {} ms (limits.call_ms)", limits.call_ms);
+        let open = Call::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
+        let missing: Vec<String> = worker.call_within(&open, open_time, late)?;
+        // no message after this is as long as a plugin
+        worker.message = Vec::new();
+        worker.link.forget();
+        plugin.say_missing(&missing);
+        worker.call::<()>(&Call::Create)?;
+        Ok(worker)
+    }
+
+    /// Starts `program` as a worker that was not told yet what for.
+    pub fn begin(program: &Path, setup: Setup) -> Result<Self> {
+        let mut worker = spawn(program, setup).map_err(|error| {
             PluginError::internal(format!("cannot start {}: {error}; {}", program.display(), name_the_program()))
         })?;
         worker.expect_version(program)?;
-        // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
-        let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
-        let open = Call::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
-        worker.call_within::<()>(&open, open_time, limits.call_ms)?;
-        // nothing that comes is as long as a plugin
-        worker.message = Vec::new();
-        worker.link.forget();
-        worker.call::<()>(&Call::Create)?;
         Ok(worker)
     }
 
     /// Makes one call and waits for its answer.
     pub fn call<T: for<'a> Decode<'a>>(&mut self, call: &Call<'_>) -> Result<T> {
-        self.call_within(call, self.call_time, self.call_ms)
+        let ms = self.limits.call_ms;
+        self.call_within(call, self.call_time, || format!("no answer within {ms} ms (limits.call_ms)"))
     }
 
-    fn call_within<T: for<'a> Decode<'a>>(&mut self, call: &Call<'_>, time: Option<Duration>, ms: u64) -> Result<T> {
+    /// Makes one call and waits so long for its answer; what is said when there is none.
+    pub fn call_within<T: for<'a> Decode<'a>>(
+        &mut self,
+        call: &Call<'_>,
+        time: Option<Duration>,
+        too_late: impl FnOnce() -> String,
+    ) -> Result<T> {
         if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
         empty(&mut self.message);
         call.encode(&mut self.message);
+        self.memory.begin(self.message.len());
         if self.link.send(&self.message).is_err() {
             return Err(self.died());
         }
-        self.receive(time, || format!("no answer within {ms} ms (limits.call_ms)"))?;
-        match decode::<Result<T>>(&self.message) {
+        self.receive(time, too_late)?;
+        // nor may the worker make the host hold more than that, whatever lists it says there are
+        match decode::<Result<T>>(&self.message, usize::try_from(2 * self.max_message()).unwrap_or(usize::MAX)) {
             Some(answer) => answer,
             None => Err(self.end("sent an answer that cannot be read".into())),
         }
@@ -111,7 +165,7 @@ impl Worker {
             if end.is_some_and(|end| Instant::now() >= end) {
                 return Err(self.end(too_late()));
             }
-            if !says && !matches!(self.process.try_wait(), Ok(None)) {
+            if !says && self.has_ended() {
                 return Err(self.died());
             }
         }
@@ -119,8 +173,8 @@ impl Worker {
             return Err(self.died());
         };
         // the worker holds the plugin to the limit; this holds the worker to it
-        if length > self.output_mb.saturating_mul(OVERHEAD << 20) {
-            return Err(self.end(format!("returned more than {} MiB (limits.output_mb)", self.output_mb)));
+        if length > self.max_message() {
+            return Err(self.end(format!("returned more than {} MiB (limits.output_mb)", self.limits.output_mb)));
         }
         match self.link.receive(length as usize, &mut self.message) {
             Ok(()) => Ok(()),
@@ -128,23 +182,50 @@ impl Worker {
         }
     }
 
+    /// The longest message that an honest worker sends, in bytes.
+    fn max_message(&self) -> u64 {
+        max_message(&self.limits)
+    }
+
     /// The socket is closed, or the process gone: finds out how.
     fn died(&mut self) -> PluginError {
         let status = self.status();
         self.chatter.drain(&self.link);
-        let why = describe(status, &self.chatter, self.memory_mb);
+        let why = describe(status, &self.chatter, &self.limited);
         self.end(why)
     }
 
     /// How the process ended, which it may be about to.
     fn status(&mut self) -> Option<ExitStatus> {
         let end = Instant::now() + END;
-        let mut status = self.process.try_wait();
-        while matches!(status, Ok(None)) && Instant::now() < end {
+        while !self.has_ended() && Instant::now() < end {
             sleep(Duration::from_millis(1));
-            status = self.process.try_wait();
         }
-        status.ok().flatten()
+        match self.has_ended() {
+            true => {
+                self.kill_group();
+                self.is_gone = true;
+                self.process.wait().ok()
+            }
+            false => None,
+        }
+    }
+
+    /// Whether the process ended. It is not waited for, so that its number stays its own.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(self.id().map(|id| waitid(WaitId::Pid(id), options)), Some(Ok(None)))
+    }
+
+    fn id(&self) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.process.id()).ok()?)
+    }
+
+    /// Kills all that the worker may have left: it began a group of processes of its own.
+    fn kill_group(&self) {
+        if let Some(group) = self.id().filter(|_| !self.is_gone) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 
     /// Kills the process if it still lives, and takes its place in the table of processes away.
@@ -156,9 +237,11 @@ impl Worker {
     }
 
     fn kill(&mut self) {
-        // both fail only when it is gone and was waited for
+        // all of these fail only when it is gone and was waited for
+        self.kill_group();
         let _ = self.process.kill();
         let _ = self.process.wait();
+        self.is_gone = true;
     }
 }
 
@@ -169,14 +252,15 @@ impl Drop for Worker {
         }
         self.message.clear();
         Call::End.encode(&mut self.message);
-        let has_ended = self.link.send(&self.message).is_ok()
-            && self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);
-        let status = if has_ended { self.status() } else { None };
+        // one that could not open the plugin may be gone already
+        let is_closed = self.link.send(&self.message).is_err()
+            || self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);
+        let status = if is_closed { self.status() } else { None };
         self.chatter.drain(&self.link);
         // there is no call that could fail, and the run does not depend on it any more
         if !status.is_some_and(|status| status.success()) {
             let why = match status {
-                Some(_) => describe(status, &self.chatter, self.memory_mb),
+                Some(_) => describe(status, &self.chatter, &self.limited),
                 None => format!("did not end within {} s and was killed", END.as_secs()),
             };
             self.chatter.warn(&format!("destroy: {why}"));
@@ -185,28 +269,37 @@ impl Drop for Worker {
     }
 }
 
-fn spawn(program: &Path, plugin: &Isolated) -> io::Result<Worker> {
+/// The longest message that an honest worker sends, in bytes.
+pub fn max_message(limits: &Limits) -> u64 {
+    limits.output_mb.saturating_mul(1 << 20).saturating_add(OVERHEAD)
+}
+
+fn spawn(program: &Path, setup: Setup) -> io::Result<Worker> {
     let (link, file, socket) = Link::pair()?;
     let (reads, writes) = io::pipe()?;
-    let process = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg0("trainyard")
         .arg(SUBCOMMAND)
+        .env_clear()
+        .envs(setup.variables)
         .env(WORKER_VARIABLE, "1")
+        // whatever it starts is killed with it, and the terminal's Ctrl-C is for its host
+        .process_group(0)
         .stdin(file)
         .stdout(socket)
-        .stderr(writes)
-        .spawn()?;
-    let limits = plugin.config.limits;
-    let grace = if plugin.is_wasm { SANDBOX_GRACE } else { Duration::ZERO };
+        .stderr(writes);
+    let Setup { name, limits, grace, limited, .. } = setup;
     Ok(Worker {
-        process,
+        process: starter::start(command)?,
         link,
-        chatter: Chatter::new(Log::new(plugin.name.clone(), &limits), reads),
+        chatter: Chatter::new(Log::new(name, &limits), reads),
         call_time: (limits.call_ms > 0).then(|| Duration::from_millis(limits.call_ms).saturating_add(grace)),
-        call_ms: limits.call_ms,
-        memory_mb: limits.memory_mb,
-        output_mb: limits.output_mb,
+        limits,
+        memory: MemoryLimit::none(),
+        limited,
         message: Vec::new(),
         ended: None,
+        is_gone: false,
     })
 }

@@ -1,50 +1,58 @@
-//! `limits.memory_mb` for a native plugin: the system refuses more memory while a call is under way.
+//! `limits.memory_mb` for a native plugin: the system refuses its process more memory.
+//!
+//! The host sets the limit, and the worker cannot lift it: see [`super::confine`].
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Pid;
+use std::process::Child;
 
 /// What the worker itself may need during a call, beside the copies of arguments and answer.
 const SLACK_BYTES: u64 = 16 << 20;
 
-/// The limit on the data of this process. Without effect where the system does not know its own size, as outside of
-/// Linux, or in a sandbox, which has a limit of its own.
+/// The limit on the data of a worker. Without effect where the system does not know the size of a process, as outside
+/// of Linux, or for a sandbox, which has a limit of its own.
 pub struct MemoryLimit {
+    worker: Option<Pid>,
     /// Bytes that the process may have; none when there is no limit.
     bytes: Option<u64>,
 }
 
 impl MemoryLimit {
-    /// `limit_bytes` more than this process has now.
-    pub fn beyond_now(limit_bytes: u64) -> Self {
-        Self { bytes: data_bytes().map(|now| now.saturating_add(limit_bytes).saturating_add(SLACK_BYTES)) }
+    /// `limit_bytes` more than the worker has now.
+    pub fn beyond_now(worker: &Child, limit_bytes: u64) -> Self {
+        let now = data_bytes(&worker.id().to_string());
+        let bytes = now.map(|now| now.saturating_add(limit_bytes).saturating_add(SLACK_BYTES));
+        Self { worker: Pid::from_raw(worker.id() as i32), bytes }
     }
 
     /// No limit.
     pub fn none() -> Self {
-        Self { bytes: None }
+        Self { worker: None, bytes: None }
     }
 
-    /// Runs `call`, whose arguments take `argument_bytes`, within the limit.
-    pub fn hold<T>(&self, argument_bytes: usize, call: impl FnOnce() -> T) -> T {
-        let Some(bytes) = self.bytes else { return call() };
+    /// Limits the worker from now on, for a call whose message has so many bytes.
+    pub fn begin(&self, message_bytes: usize) {
+        let (Some(worker), Some(bytes)) = (self.worker, self.bytes) else { return };
         // once as they came and once as the plugin is given them
-        let bytes = bytes.saturating_add(2 * argument_bytes as u64);
-        set(Some(bytes));
-        let answer = call();
-        set(None);
-        answer
+        set(worker, bytes.saturating_add(2 * message_bytes as u64));
     }
 }
 
-/// Lowers or lifts the soft limit. What cannot be limited is not: the call goes on.
-fn set(bytes: Option<u64>) {
+/// Sets the soft limit. What cannot be limited is not: the call goes on.
+#[cfg(target_os = "linux")]
+fn set(worker: Pid, bytes: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    // the worker's hard limit is this process's own
     let hard = getrlimit(Resource::Data).maximum;
-    let bytes = bytes.map_or(hard, |bytes| Some(hard.map_or(bytes, |hard| bytes.min(hard))));
-    let _ = setrlimit(Resource::Data, Rlimit { current: bytes, maximum: hard });
+    let soft = hard.map_or(bytes, |hard| bytes.min(hard));
+    let _ = prlimit(Some(worker), Resource::Data, Rlimit { current: Some(soft), maximum: hard });
 }
 
-/// What this process has of what `RLIMIT_DATA` counts: private memory that it can write to.
-fn data_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+#[cfg(not(target_os = "linux"))]
+fn set(_worker: Pid, _bytes: u64) {}
+
+/// What a process has of what `RLIMIT_DATA` counts: private memory that it can write to.
+pub fn data_bytes(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmData:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -3,18 +3,27 @@
 //!
 //! A worker is this same program, started with the hidden subcommand `plugin-worker`; it opens the plugin as its host
 //! would and answers calls ([`call`], in bytes by [`codec`], over a [`link`]). It ends with its host. A worker that
-//! crashes, hangs or takes too much memory is an error of the call that was under way.
+//! crashes, hangs or takes too much memory is an error of the call that was under way. What the worker of a native
+//! plugin may ask of the system is said in [`confine`].
 
+mod budget;
 mod call;
 mod chatter;
 mod codec;
+mod compile;
+mod confine;
 mod death;
+mod environment;
 mod host;
 mod kinds;
 mod link;
 mod memory;
+mod starter;
 mod worker;
 
+pub use budget::within;
+pub use compile::{compile, is_worker, serve_as_worker};
+pub use death::Limited;
 pub use worker::work;
 
 use super::PluginConfig;
@@ -24,6 +33,7 @@ use crate::{Error, Result};
 use host::Worker;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use trainyard_plugin::{Kind, MEASURES, PluginError};
 
 /// The subcommand that makes the program a worker.
@@ -46,6 +56,8 @@ pub struct Isolated {
     config: PluginConfig,
     /// The same, as the worker is told.
     config_text: String,
+    /// Whether it was said what is missing here.
+    said: AtomicBool,
 }
 
 impl Isolated {
@@ -56,7 +68,8 @@ impl Isolated {
         let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
         let (kind, measures) = (file.identity.kind, file.identity.has(MEASURES));
-        Ok(Self { kind, measures, name, is_wasm, file: file.bytes.as_slice().into(), config, config_text })
+        let (file, said) = (file.bytes.as_slice().into(), AtomicBool::new(false));
+        Ok(Self { kind, measures, name, is_wasm, file, config, config_text, said })
     }
 
     /// The same with other settings of the plugin's own.
@@ -65,12 +78,20 @@ impl Isolated {
         let config_text = config_text(&self.name, &config)?;
         let Self { kind, measures, is_wasm, .. } = *self;
         let (name, file) = (self.name.clone(), self.file.clone());
-        Ok(Self { kind, measures, name, is_wasm, file, config, config_text })
+        let said = AtomicBool::new(self.said.load(Ordering::Relaxed));
+        Ok(Self { kind, measures, name, is_wasm, file, config, config_text, said })
     }
 
     /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
     pub fn backend(&self) -> &'static str {
         if self.is_wasm { "wasm" } else { "native" }
+    }
+
+    /// Says once what this system does not keep from the plugin.
+    fn say_missing(&self, missing: &[String]) {
+        if !missing.is_empty() && !self.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!("plugin {:?}: isolation holds less here: {}", self.name, missing.join("; "));
+        }
     }
 
     /// A new instance, in a new process.

@@ -1,10 +1,13 @@
 //! The worker's side: opens the plugin, makes one instance, answers calls, and ends with its host.
 
+use super::super::wasm::code;
 use super::super::{Plugin, PluginConfig};
 use super::call::{Call, answer};
 use super::codec::{Encode, decode};
+use super::confine;
+use super::host::max_message;
 use super::link::{Link, empty};
-use super::memory::MemoryLimit;
+use super::within;
 use crate::{Error, Result};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 use rustix::stdio::{dup2_stdin, dup2_stdout};
@@ -42,15 +45,22 @@ fn connect() -> io::Result<Link> {
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(stderr())?;
     let mut link = Link::new(file, socket);
-    let watched = link.socket()?;
-    thread::Builder::new().name("host-watch".into()).stack_size(64 << 10).spawn(move || end_with_host(&watched))?;
     // a crash is an error message, not a file of gigabytes in the current folder
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // the thread of the host that started this process lives as long as the host
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     link.send(VERSION.as_bytes())?;
     Ok(link)
 }
 
 /// Ends this process at once when the host is gone, even in the middle of a call that never returns.
+fn watch_host(link: &Link) -> io::Result<()> {
+    let watched = link.socket()?;
+    thread::Builder::new().name("host-watch".into()).stack_size(64 << 10).spawn(move || end_with_host(&watched))?;
+    Ok(())
+}
+
 fn end_with_host(socket: &OwnedFd) {
     if Link::wait_closed(socket, None).is_ok() {
         let _ = kill_process(getpid(), Signal::KILL);
@@ -59,19 +69,27 @@ fn end_with_host(socket: &OwnedFd) {
 
 fn serve(link: &mut Link) -> io::Result<()> {
     let (mut message, mut reply) = (Vec::new(), Vec::new());
-    let (_, Call::Open(is_wasm, config, file)) = next(link, &mut message)? else {
-        return Err(io::ErrorKind::InvalidData.into());
+    let opened = match next(link, &mut message)? {
+        Call::Open(is_wasm, config, file) => open(link, is_wasm, config, file),
+        Call::Compile(deadlines, cpu_s, memory_mb, component) => {
+            watch_host(link)?;
+            let code = within(cpu_s, memory_mb, || code(deadlines, component)).map_err(PluginError::internal);
+            code.encode(&mut reply);
+            link.send(&reply)?;
+            // that it is enough
+            return link.receive_length().map(drop);
+        }
+        _ => return Err(io::ErrorKind::InvalidData.into()),
     };
-    let opened = open(is_wasm, config, file);
-    opened.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
+    opened.as_ref().map(|(_, missing)| missing).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
-    let Ok((plugin, memory)) = opened else { return Ok(()) };
-    message = Vec::new(); // nothing that comes is as long as a plugin
+    let Ok((plugin, _)) = opened else { return Ok(()) };
+    message = Vec::new(); // no message after this is as long as a plugin
 
-    let (_, Call::Create) = next(link, &mut message)? else {
+    let Call::Create = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let created = memory.hold(0, || plugin.source.instance());
+    let created = plugin.source.instance();
     reply.clear();
     created.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
@@ -80,29 +98,34 @@ fn serve(link: &mut Link) -> io::Result<()> {
     loop {
         empty(&mut reply);
         match next(link, &mut message)? {
-            (_, Call::End) => return Ok(()),
-            (n_bytes, call) => memory.hold(n_bytes, || answer(&mut instance, call, &mut reply)),
+            Call::End => return Ok(()),
+            call => answer(&mut instance, call, &mut reply),
         }
         link.send(&reply)?;
     }
 }
 
-/// The next call and its length in bytes.
-fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<(usize, Call<'m>)> {
+/// The next call.
+fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<Call<'m>> {
     let length = usize::try_from(link.receive_length()?).map_err(io::Error::other)?;
     link.receive(length, message)?;
-    decode(message).map(|call| (length, call)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    // the host is trusted
+    decode(message, usize::MAX).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Opens the plugin in these bytes as the host would, within the limits that it has from now on.
-fn open(is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plugin::Result<(Plugin, MemoryLimit)> {
+/// Opens the plugin in the bytes `file` as the host would, and says what this system does not keep from it. From here on a native one can
+/// do no more than [`confine`] lets it: its first code runs when it is loaded.
+fn open(link: &Link, is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plugin::Result<(Plugin, Vec<String>)> {
     let config: PluginConfig = serde_json::from_str(config)
         .map_err(|error| PluginError::internal(format!("the worker cannot read its config: {error}")))?;
-    let file = file.to_vec();
-    let memory = match is_wasm {
-        true => MemoryLimit::none(),
-        false => MemoryLimit::beyond_now(config.limits.memory_mb.saturating_mul(1 << 20)),
-    };
-    let plugin = memory.hold(0, || Plugin::open_bytes(&config, file, &KINDS));
-    plugin.map(|plugin| (plugin, memory)).map_err(|error| PluginError::internal(error.to_string()))
+    // a component has no system to ask
+    let mut missing =
+        if is_wasm { Vec::new() } else { confine::begin(max_message(&config.limits).max(file.len() as u64)) };
+    watch_host(link).map_err(|error| PluginError::internal(format!("cannot watch the host: {error}")))?;
+    let plugin =
+        Plugin::open_bytes(&config, file.to_vec(), &KINDS).map_err(|error| PluginError::internal(error.to_string()))?;
+    if !is_wasm && missing.is_empty() {
+        missing.extend(confine::end(&config.allow).err());
+    }
+    Ok((plugin, missing))
 }

@@ -5,14 +5,18 @@
 
 mod address_space;
 mod cache;
+mod compile;
 mod engine;
 mod guest;
 mod kinds;
+mod size;
 mod state;
 mod types;
 mod wasi;
 
 pub use cache::Cache;
+#[cfg(unix)]
+pub use compile::code;
 
 use super::checked::one_line;
 use super::config::PluginConfig;
@@ -58,12 +62,12 @@ impl Module {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         check_imports(imports).map_err(wrong)?;
         let shared = engine::shared(limits.call_ms > 0)?;
-        let component = cache
-            .component(&shared.engine, &file.sha256, &file.bytes)
-            .map_err(|error| one_line(&format!("{error:#}")))
-            .map_err(|why| match address_space::exhausted(&why) {
-                Some(why) => Error::usage(format!("{}: {why}", path.display())),
-                None => wrong(format!("is no valid component: {why}")),
+        let component =
+            cache.component(&shared.engine, limits.call_ms > 0, &file.sha256, &file.bytes).map_err(|why| {
+                match address_space::exhausted(&why) {
+                    Some(why) => Error::usage(format!("{}: {why}", path.display())),
+                    None => wrong(why),
+                }
             })?;
         let mut linker = Linker::new(&shared.engine);
         let grants = imports_wasi(imports).then(|| config.allow.clone());

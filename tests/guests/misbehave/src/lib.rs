@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, reason = "that is one of them")]
 
 mod answers;
+#[cfg(target_os = "linux")]
+mod attack;
 
 pub use answers::{graph, info};
 
@@ -13,6 +15,10 @@ pub fn misbehave(behaviour: &str, function: &str) -> Result<()> {
     let Some((what, place)) = behaviour.split_once(" in ") else { return Ok(()) };
     if place != function {
         return Ok(());
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(found) = attack::attack(what) {
+        return Err(PluginError::internal(found));
     }
     match what {
         "spin" => spin(),
