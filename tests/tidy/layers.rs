@@ -96,7 +96,7 @@ fn manifest(source: &Source) -> Vec<String> {
     }
     let allowed: &[&str] = match source.path.as_str() {
         "plugins/bpe/Cargo.toml" => &["trainyard-plugin", "base64", "serde", "serde_json", "unicode-normalization"],
-        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers", "serde_json"],
+        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "base64", "tokenizers", "serde_json"],
         "plugins/wordpiece/Cargo.toml" | "plugins/unigram/Cargo.toml" => {
             &["trainyard-plugin", "trainyard-hf-tokenizer", "tokenizers", "rayon"]
         }

@@ -20,6 +20,7 @@ mod log;
 mod native;
 mod new;
 mod open;
+mod panics;
 #[cfg(unix)]
 mod process;
 mod settings;
@@ -27,6 +28,7 @@ mod wasm;
 
 pub use build::{Forms, build};
 pub use builtin::names as builtin_names;
+pub(crate) use checked::Specials;
 pub use config::{Isolation, OnError, PluginConfig, Trust};
 pub use grant::Grant;
 pub(crate) use guard::PLUGIN_ERROR;
@@ -37,6 +39,7 @@ pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
+pub use panics::silence_caught_panics;
 #[cfg(unix)]
 pub use process::work;
 pub(crate) use wasm::Cache;
@@ -46,6 +49,7 @@ use checked::Checked;
 use guard::{Counters, Guarded, Source};
 use log::Log;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use trainyard_plugin::{Builtin, Filter, Identity, Loss, MEASURES, Metric, TextMetric, Tokenizer};
 
@@ -120,6 +124,8 @@ impl Plugin {
             config: config.clone(),
             measures: identity.has(MEASURES),
             counters: Counters::default(),
+            is_special_reported: AtomicBool::new(false),
+            is_loaded: AtomicBool::new(false),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })

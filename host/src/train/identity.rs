@@ -35,6 +35,9 @@ impl RunIdentity {
         let mut lines: BTreeMap<String, String> =
             sections.into_iter().map(|(place, line)| (place.to_owned(), line)).collect();
         lines.extend(loading(&config.data)?);
+        if let Some(name) = &config.tokenizer.end_of_text {
+            lines.insert("tokenizer.end_of_text".to_owned(), name.clone());
+        }
         for (place, stamp) in plugins.stamps() {
             let line = lines.entry(place.to_owned()).or_default();
             if !line.is_empty() {
@@ -47,7 +50,7 @@ impl RunIdentity {
 
     /// Whether the tokens would be the same.
     pub fn same_data(&self, saved: &Self) -> bool {
-        ["data", "data.split", "data.source", "filter", "tokenizer"]
+        ["data", "data.split", "data.source", "filter", "tokenizer", "tokenizer.end_of_text"]
             .iter()
             .all(|place| self.0.get(*place) == saved.0.get(*place))
     }

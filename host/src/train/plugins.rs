@@ -1,13 +1,13 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{self, Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::data::{self, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation};
 use crate::plugin::{Plugin, Stamp, Usage};
 use crate::report::{Detail, PluginReport};
 use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Kind, NO_END_OF_TEXT};
 
 /// The plugins that make a run's data, loaded.
 pub struct DataPlugins {
@@ -73,10 +73,7 @@ impl DataPlugins {
     pub fn open(config: &RunConfig) -> Result<Self> {
         let filters = config.data.filters();
         let filters = filters.map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?)));
-        Ok(Self {
-            filters: filters.collect::<Result<_>>()?,
-            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
-        })
+        Ok(Self { filters: filters.collect::<Result<_>>()?, tokenizer: open_tokenizer(config)? })
     }
 
     /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
@@ -98,12 +95,45 @@ impl DataPlugins {
     /// The tokenizer, and its model if the config names one.
     pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
         let read = |path| fs::read(path).map_err(|error| Error::io(path, "read the tokenizer's model", &error));
+        let mut digest = describe(self.tokenizer.stamp());
+        let told = self.tokenizer.settings_given().get(END_OF_TEXT).and_then(toml::Value::as_str).unwrap_or_default();
+        let end_of_text = match &config.tokenizer.end_of_text {
+            // its settings are in the digest
+            _ if told == NO_END_OF_TEXT => EndOfText::Named(told.to_owned()),
+            _ if can_be_told(&self.tokenizer) => EndOfText::Required,
+            Some(name) => {
+                digest.push_str(&format!(" end of text {name:?}"));
+                EndOfText::Named(name.clone())
+            }
+            None => EndOfText::Own,
+        };
         Ok(NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),
-            digest: describe(self.tokenizer.stamp()),
+            digest,
             model: config.tokenizer.model.as_deref().map(read).transpose()?,
+            end_of_text,
             make: Box::new(|| self.tokenizer.tokenizer()),
         })
+    }
+}
+
+/// The setting of a tokenizer that can be told which of its tokens ends a document.
+const END_OF_TEXT: &str = "end_of_text";
+
+fn can_be_told(tokenizer: &Plugin) -> bool {
+    tokenizer.identity().settings.iter().any(|setting| setting.name == END_OF_TEXT)
+}
+
+/// The tokenizer, told which token ends a document if the config says so and it can be told.
+fn open_tokenizer(config: &RunConfig) -> Result<Plugin> {
+    let tokenizer = Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?;
+    match &config.tokenizer.end_of_text {
+        Some(name) if can_be_told(&tokenizer) => {
+            let mut settings = config.tokenizer.plugin.config.clone();
+            settings.insert(END_OF_TEXT.into(), name.clone().into());
+            tokenizer.with_settings(&settings)
+        }
+        _ => Ok(tokenizer),
     }
 }
 
