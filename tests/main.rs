@@ -34,4 +34,5 @@ mod reference;
 mod resume;
 mod subwords; // wordpiece and unigram
 mod tidy;
+mod tokenizer_files; // as the world writes them
 mod training;

@@ -104,7 +104,9 @@ fn manifest(source: &Source) -> Vec<String> {
         "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
         "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
         _ if is_plugin => &["trainyard-plugin", "trainyard-text", "memchr"],
-        "plugin-sdk/text/Cargo.toml" => &["memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"],
+        "plugin-sdk/text/Cargo.toml" => {
+            &["icu_segmenter", "memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"]
+        }
         _ => &["wit-bindgen"],
     };
     let table: toml::Table = source.text.parse().expect("cargo reads the same file");

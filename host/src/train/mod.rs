@@ -4,6 +4,7 @@ mod batches;
 pub mod checkpoint;
 mod config;
 mod folder;
+mod hugging_face;
 mod identity;
 mod memory;
 mod plugins;

@@ -2,6 +2,7 @@
 
 use super::batches::{loader, packing_line, source_reports};
 use super::folder::RunFolder;
+use super::hugging_face::TokenizerFolder;
 use super::identity::RunIdentity;
 use super::memory::Memory;
 use super::plugins::RunPlugins;
@@ -56,6 +57,7 @@ struct Run<'c> {
     config: &'c RunConfig,
     folder: RunFolder,
     plugins: RunPlugins,
+    tokenizer: TokenizerFolder,
     device: Device,
     /// Why it is the CPU, where a GPU was wanted if possible.
     why_cpu: Option<String>,
@@ -116,7 +118,21 @@ impl<'c> Run<'c> {
             None => MetricsLog::create(&folder.metrics())?,
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
-        let run = Self { config, folder, plugins, device, why_cpu, memory, trainer, evaluator, state, log, progress };
+        let tokenizer = TokenizerFolder::new(config, &data)?;
+        let run = Self {
+            config,
+            folder,
+            plugins,
+            tokenizer,
+            device,
+            why_cpu,
+            memory,
+            trainer,
+            evaluator,
+            state,
+            log,
+            progress,
+        };
         Ok((run, data))
     }
 
@@ -283,7 +299,7 @@ impl<'c> Run<'c> {
 
     fn save(&self, data: &Dataset) -> Result<()> {
         let checkpoints = self.folder.checkpoints();
-        state::save(&checkpoints, &self.state, &self.trainer, &data.tokenizer)?;
+        state::save(&checkpoints, &self.state, &self.trainer, &data.tokenizer, &self.tokenizer)?;
         let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
         checkpoint::prune(&checkpoints, self.config.train.keep_checkpoints, protect)
     }

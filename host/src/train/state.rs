@@ -1,6 +1,7 @@
 //! What a checkpoint holds beside parameters, and how it is saved and taken back.
 
 use super::checkpoint::{Reader, Writer};
+use super::hugging_face::TokenizerFolder;
 use super::identity::RunIdentity;
 use super::step::Trainer;
 use crate::Result;
@@ -44,13 +45,17 @@ pub struct Best {
 }
 
 /// Writes `checkpoints/step-N`, complete or not at all; returns the folder.
-pub fn save(checkpoints: &Path, state: &RunState, trainer: &Trainer, tokenizer: &TokenizerFiles) -> Result<PathBuf> {
+pub fn save(
+    checkpoints: &Path,
+    state: &RunState,
+    trainer: &Trainer,
+    tokenizer: &TokenizerFiles,
+    folder: &TokenizerFolder,
+) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, state.step)?;
     writer.json("config.json", &trainer.model.hugging_face_config(tokenizer.end_of_text))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
-    // A model that is a Hugging Face file keeps its name, so that other programs find it.
-    let is_json = serde_json::from_slice::<serde_json::Map<_, _>>(&tokenizer.model).is_ok();
-    writer.bytes(if is_json { "tokenizer.json" } else { "trainyard/tokenizer.model" }, &tokenizer.model)?;
+    folder.write(&mut writer)?;
     let optimizer = trainer.optimizer.state();
     writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     writer.json(STATE, state)?;

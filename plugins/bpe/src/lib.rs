@@ -98,6 +98,18 @@ fn check_special_tokens(names: &[String]) -> Result<()> {
     Ok(())
 }
 
+impl Bpe {
+    /// The loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not special are
+    /// left out: only files that are a `tokenizer.json` themselves have them.
+    ///
+    /// # Errors
+    /// A `state` error before a model was loaded.
+    pub fn to_tokenizer_json(&self) -> Result<Vec<u8>> {
+        let (model, _) = self.loaded.as_ref().ok_or_else(no_model)?;
+        format::export(model)
+    }
+}
+
 impl Tokenizer for Bpe {
     fn observe(&mut self, texts: &[&str]) -> Result<()> {
         texts.iter().for_each(|text| self.counts.add(text, self.split));

@@ -27,6 +27,46 @@ pub fn check_all(normalizer: &Value) -> Result<()> {
     check(&table)
 }
 
+/// A table that was checked.
+pub struct Charsmap {
+    units: Vec<u32>,
+    replacements: String,
+}
+
+impl Charsmap {
+    /// Reads a table; none if [`check`] would not let it pass.
+    pub fn new(table: &[u8]) -> Option<Self> {
+        let (length, rest) = table.split_first_chunk::<4>()?;
+        let units = units(rest.get(..u32::from_le_bytes(*length) as usize)?);
+        let replacements = str::from_utf8(rest.get(4 * units.len()..)?).ok()?.to_owned();
+        Some(Self { units, replacements })
+    }
+
+    /// What the longest beginning of a text that is in the table becomes, and how many bytes it has.
+    pub fn longest(&self, text: &str) -> Option<(&str, usize)> {
+        let mut node = offset(*self.units.first()?);
+        let mut found = None;
+        for (&byte, length) in text.as_bytes().iter().zip(1..) {
+            let at = node ^ usize::from(byte);
+            let Some(&unit) = self.units.get(at).filter(|unit| **unit & LABEL == u32::from(byte)) else { break };
+            node = at ^ offset(unit);
+            if unit >> 8 & 1 == 1 {
+                found = self.units.get(node).map(|leaf| ((leaf & (u32::MAX >> 1)) as usize, length));
+            }
+        }
+        let (start, length) = found?;
+        let rest = self.replacements.get(start..)?;
+        Some((&rest[..rest.find('\0').unwrap_or(rest.len())], length))
+    }
+}
+
+/// The bits of a unit that hold the byte that leads to it.
+const LABEL: u32 = 1 << 31 | 0xff;
+
+fn units(trie: &[u8]) -> Vec<u32> {
+    trie.chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]])).collect()
+}
+
 /// Whether no text can lead the crate out of the table.
 pub fn check(table: &[u8]) -> Result<()> {
     let (length, rest) = table.split_first_chunk::<4>().ok_or_else(|| damaged("it is empty"))?;
@@ -34,8 +74,7 @@ pub fn check(table: &[u8]) -> Result<()> {
     let trie = rest
         .get(..length)
         .ok_or_else(|| damaged(format!("the trie takes {length} bytes, but {} are left", rest.len())))?;
-    let units: Vec<u32> =
-        trie.chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]])).collect();
+    let units = units(trie);
     // a unit's fourth part of a number is not read, and is the beginning of the replacements to the crate
     let replacements = rest.get(4 * units.len()..).unwrap_or_default();
     let replacements = str::from_utf8(replacements).map_err(|_| damaged("the replacements are no UTF-8"))?;
@@ -47,7 +86,7 @@ pub fn check(table: &[u8]) -> Result<()> {
         for byte in 1..=u8::MAX {
             let at = node ^ usize::from(byte);
             let unit = *units.get(at).ok_or_else(|| damaged(format!("unit {at} of {} is missing", units.len())))?;
-            if unit & (1 << 31 | 0xff) != u32::from(byte) || std::mem::replace(&mut is_seen[at], true) {
+            if unit & LABEL != u32::from(byte) || std::mem::replace(&mut is_seen[at], true) {
                 continue;
             }
             let next = at ^ offset(unit);

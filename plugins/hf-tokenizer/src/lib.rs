@@ -14,12 +14,14 @@ mod charsmap;
 mod file;
 mod ids;
 mod loaded;
+mod sentence_piece;
 mod spelling;
 mod words;
 
 pub use words::Words;
 
 use loaded::Loaded;
+use sentence_piece::SentencePiece;
 use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
@@ -33,7 +35,22 @@ config! {
 /// The tokenizer.
 pub struct JsonTokenizer {
     settings: Settings,
-    loaded: Option<Loaded>,
+    loaded: Option<File>,
+}
+
+/// A file that was read.
+enum File {
+    Json(Box<Loaded>),
+    SentencePiece(Box<SentencePiece>),
+}
+
+impl File {
+    fn vocabulary(&self) -> &Vocabulary {
+        match self {
+            Self::Json(loaded) => loaded.vocabulary(),
+            Self::SentencePiece(loaded) => loaded.vocabulary(),
+        }
+    }
 }
 
 impl Create for JsonTokenizer {
@@ -45,7 +62,7 @@ impl Create for JsonTokenizer {
 }
 
 impl JsonTokenizer {
-    fn loaded(&self) -> Result<&Loaded> {
+    fn loaded(&self) -> Result<&File> {
         self.loaded.as_ref().ok_or_else(|| PluginError::state("no model, call load first"))
     }
 }
@@ -60,7 +77,11 @@ impl Tokenizer for JsonTokenizer {
     }
 
     fn load(&mut self, model: &[u8]) -> Result<()> {
-        self.loaded = Some(Loaded::new(model, &self.settings.end_of_text)?);
+        let end_of_text = &self.settings.end_of_text;
+        self.loaded = Some(match sentence_piece::is_here(model) {
+            true => File::SentencePiece(Box::new(SentencePiece::new(model, end_of_text)?)),
+            false => File::Json(Box::new(Loaded::new(model, end_of_text)?)),
+        });
         Ok(())
     }
 
@@ -73,9 +94,12 @@ impl Tokenizer for JsonTokenizer {
         let mut batch = TokenBatch::default();
         for text in texts {
             // one text after the other: the host has a thread for each instance
-            loaded.encode(text, &mut batch.ids).map_err(|error| {
-                PluginError::input(format!("text {:?} cannot be encoded: {error}", batch.ends.len()))
-            })?;
+            match loaded {
+                File::Json(loaded) => loaded.encode(text, &mut batch.ids).map_err(|error| {
+                    PluginError::input(format!("text {:?} cannot be encoded: {error}", batch.ends.len()))
+                })?,
+                File::SentencePiece(loaded) => loaded.encode(text, &mut batch.ids),
+            }
             batch.end_sequence()?;
         }
         Ok(batch)
@@ -85,7 +109,11 @@ impl Tokenizer for JsonTokenizer {
         let loaded = self.loaded()?;
         let n_tokens = loaded.vocabulary().tokens.len();
         batch.check(batch.ends.len(), n_tokens).map_err(|error| PluginError::input(error.message))?;
-        batch.sequences().map(|ids| loaded.decode(ids)).collect()
+        let decode = |ids: &[u32]| match loaded {
+            File::Json(loaded) => loaded.decode(ids),
+            File::SentencePiece(loaded) => Ok(loaded.decode(ids)),
+        };
+        batch.sequences().map(decode).collect()
     }
 }
 

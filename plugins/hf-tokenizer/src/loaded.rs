@@ -8,7 +8,7 @@ use tokenizers::{Model, ModelWrapper, Tokenizer as HfTokenizer};
 use trainyard_plugin::{PluginError, Result, SpecialToken, Vocabulary};
 
 /// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
-const MAX_TOKENS: u32 = 1 << 20;
+pub const MAX_TOKENS: u32 = 1 << 20;
 
 /// A character that no vocabulary holds, to find out what becomes of one.
 const UNKNOWN: &str = "\u{10ffff}";

@@ -6,6 +6,7 @@
 //! | ranks of tiktoken | a line `base64 rank` | [`ranks`] |
 //! | trainyard's own, until 0.1 | `trainyard-bpe 1` | [`first`] |
 
+mod export;
 mod first;
 mod json;
 mod patterns;
@@ -13,6 +14,7 @@ mod ranks;
 mod spelling;
 mod write;
 
+pub use export::export;
 pub use write::to_json;
 
 use crate::Settings;
