@@ -8,7 +8,7 @@ mod trie;
 
 pub use proto::is_here;
 
-use cut::{Part, Pieces};
+use cut::Pieces;
 use normal::{Normalizer, SPACE};
 use proto::{Kind, Proto, damaged};
 use trainyard_plugin::{END_OF_TEXT, PluginError, Result, SpecialToken, Vocabulary};
