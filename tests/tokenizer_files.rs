@@ -144,7 +144,8 @@ fn dropout_is_switched_off() {
     assert_eq!(both(&changed), both(&file));
 }
 
-/// Each field of files of four kinds is taken out or becomes something else: never a panic, and no defect of the plugin.
+/// Each field of files of four kinds is taken out or becomes something else: never a panic, and no defect of the
+/// plugin.
 #[test]
 fn damaged_fields_are_refused_or_read() {
     let mut files = vec![("bpe", byte_level()), ("hf-tokenizer", byte_level())];

@@ -89,7 +89,8 @@ for kind in ["gpt", "llama"]:
         loaded = AutoTokenizer.from_pretrained(checkpoint)
         plugin = tokenizer.split('"')[1]
         arguments = ["--model", "runs/r/data/tokenizer.model"] if plugin != "byte" else []
-        wrong = [text for text in TEXTS if loaded.encode(text, add_special_tokens=False) != encode(plugin, arguments, text)]
+        same = lambda text: loaded.encode(text, add_special_tokens=False) == encode(plugin, arguments, text)
+        wrong = [text for text in TEXTS if not same(text)]
         config = json.load(open(checkpoint + "/config.json"))
         same_end = loaded.eos_token_id == config["eos_token_id"]
         written = "no torch"

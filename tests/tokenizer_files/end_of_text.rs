@@ -77,7 +77,8 @@ fn a_run_stops_and_says_how_to_name_it() {
     let outcome = prepare(&[]);
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
     let expected = "tokenizer \"hf-tokenizer\": no special token is known to end a document (\"<pad>\", \"<fin>\"): set \
-                    tokenizer.end_of_text to the one that does, or to \"none\" to let documents follow one another unmarked";
+                    tokenizer.end_of_text to the one that does, or to \"none\" to let documents follow one another \
+                    unmarked";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
 
     let end_of = |outcome: crate::program::Outcome| {

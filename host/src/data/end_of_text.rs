@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use trainyard_plugin::{END_OF_TEXT, NO_END_OF_TEXT, Vocabulary};
+use trainyard_plugin::{END_OF_TEXT, NO_END_OF_TEXT, SpecialToken, Vocabulary};
 
 /// Special tokens that an error names.
 const NAMED_MAX: usize = 10;
@@ -19,13 +19,16 @@ struct TokenizerFile {
 
 #[derive(Deserialize)]
 struct AddedToken {
-    id: u64,
+    id: u32,
     content: String,
+    #[serde(default)]
+    special: bool,
 }
 
 /// The name of the end of a text that the files of Hugging Face beside `model` declare: `eos_token` of
 /// `tokenizer_config.json` and `special_tokens_map.json`, `eos_token_id` of `generation_config.json` and `config.json`.
-/// None when `model` is no `tokenizer.json`, when it has [`END_OF_TEXT`] itself, and when it lacks what is declared.
+/// None when `model` is no `tokenizer.json`, when it has [`END_OF_TEXT`] itself, when it lacks what is declared, and
+/// when that is what its tokenizer would take anyway.
 pub fn declared_end_of_text(model: &Path) -> Option<String> {
     let folder = model.parent()?;
     let json = |name: &str| -> Option<Value> { serde_json::from_slice(&fs::read(folder.join(name)).ok()?).ok() };
@@ -47,10 +50,16 @@ pub fn declared_end_of_text(model: &Path) -> Option<String> {
     let numbered = |config: Value| {
         let id = &config["eos_token_id"];
         let id = id.as_u64().or(id[0].as_u64())?;
-        tokens.iter().find(|token| token.id == id).map(|token| token.content.clone())
+        tokens.iter().find(|token| u64::from(token.id) == id).map(|token| token.content.clone())
     };
     let by_name = configs.into_iter().flatten().find_map(named);
-    by_name.or_else(|| ids.into_iter().flatten().find_map(numbered))
+    let declared = by_name.or_else(|| ids.into_iter().flatten().find_map(numbered))?;
+    let special = |token: &AddedToken| SpecialToken { name: token.content.clone(), id: token.id };
+    let specials = tokens.iter().filter(|token| token.special).map(special).collect();
+    let mut guess = Vocabulary { tokens: Vec::new(), specials };
+    guess.name_end_of_text();
+    let guessed = tokens.iter().find(|token| guess.special(END_OF_TEXT) == Some(token.id));
+    (guessed.map(|token| &token.content) != Some(&declared)).then_some(declared)
 }
 
 /// How a tokenizer's token that ends a document is known.
@@ -104,7 +113,6 @@ impl EndOfText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trainyard_plugin::SpecialToken;
 
     fn vocabulary(names: &[&str]) -> Vocabulary {
         let specials = names.iter().zip(0..).map(|(&name, id)| SpecialToken { name: name.into(), id }).collect();
@@ -153,6 +161,10 @@ mod tests {
             "tokenizer.json",
             r#"{"added_tokens": [{"id": 0, "content": "<|endoftext|>"}, {"id": 7, "content": "<x>"}]}"#,
         );
+        assert_eq!(declared_end_of_text(&model), None);
+        // what is found by its name need not be told
+        write("tokenizer_config.json", r#"{"eos_token": "</s>"}"#);
+        write("tokenizer.json", r#"{"added_tokens": [{"id": 0, "content": "</s>", "special": true}]}"#);
         assert_eq!(declared_end_of_text(&model), None);
         write("tokenizer.json", "YQ== 0\n");
         assert_eq!(declared_end_of_text(&model), None);

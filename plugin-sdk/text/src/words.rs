@@ -13,12 +13,12 @@ pub enum Words {
     /// "the". For languages with spaces; Chinese text is one word to the next space.
     #[default]
     Whitespace,
-    /// `unicode`: words by Unicode's rules (UAX-29), for languages with spaces. What white space separates is cut further:
-    /// each mark of punctuation is a piece of its own, as it is to spaCy, and so is each character of scripts without
-    /// spaces: Chinese, hiragana, Thai, Lao, Khmer, Burmese.
+    /// `unicode`: words by Unicode's rules (UAX-29), for languages with spaces. What white space separates is cut
+    /// further: each mark of punctuation is a piece of its own, as it is to spaCy, and so is each character of scripts
+    /// without spaces: Chinese, hiragana, Thai, Lao, Khmer, Burmese.
     Unicode,
-    /// `dictionary`: as [`Words::Unicode`], but Chinese, Japanese, Thai, Lao, Khmer and Burmese text is cut into words by
-    /// the dictionaries of ICU4X. Their tables take 3 MB, and are not in sandboxed plugins.
+    /// `dictionary`: as [`Words::Unicode`], but Chinese, Japanese, Thai, Lao, Khmer and Burmese text is cut into words
+    /// by the dictionaries of ICU4X. Their tables take 3 MB, and are not in sandboxed plugins.
     Dictionary,
     /// `zh`: each Chinese character is a word, all other text is split as by [`Words::Unicode`]. UAX-29 without a
     /// dictionary does so already, so both split alike; the name says that characters are meant.

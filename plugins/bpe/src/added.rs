@@ -12,11 +12,14 @@ pub struct Added {
     pub normalized: Literals,
 }
 
+/// Texts with their ids; without an id it is a special token: text, that hides what overlaps it.
+type Ids = FastMap<Vec<u8>, Option<u32>>;
+
 /// Texts to find. Where several begin at one place the longest counts.
 #[derive(Debug, Default)]
 pub struct Literals {
-    /// By their length in bytes, longest first. Without an id it is a special token: text, that hides what overlaps it.
-    by_length: Vec<(usize, FastMap<Vec<u8>, Option<u32>>)>,
+    /// By their length in bytes, longest first.
+    by_length: Vec<(usize, Ids)>,
     /// Bytes that texts begin with.
     is_first: Vec<bool>,
     /// Whether any has an id: else there is nothing to look for.
@@ -78,9 +81,7 @@ impl Literals {
 
     /// The longest token at the beginning of a text: its length and its id.
     fn at(&self, bytes: &[u8]) -> Option<(usize, Option<u32>)> {
-        let token = |(length, tokens): &(usize, FastMap<Vec<u8>, Option<u32>>)| {
-            Some((*length, *tokens.get(bytes.get(..*length)?)?))
-        };
+        let token = |(length, ids): &(usize, Ids)| Some((*length, *ids.get(bytes.get(..*length)?)?));
         self.by_length.iter().find_map(token)
     }
 }

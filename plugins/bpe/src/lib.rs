@@ -31,8 +31,8 @@ use model::{Model, N_BYTES, TOKENS_MAX};
 use trainyard_plugin::{Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log};
 
 config! {
-    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split; all
-    /// files follow `end_of_text`.
+    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split;
+    /// `end_of_text` is for all files.
     pub struct Settings {
         /// number of tokens, 257 to 1048576: 256 bytes, merges, and special tokens
         vocab_size: u32 = 2048u32,

@@ -10,8 +10,8 @@
 //! Chinese character counts as much as three letters, and the greater part decides, so that a Chinese page about code
 //! is Chinese.
 //!
-//! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; where that is code,
-//! more around it. Pages on the web begin and end with menus, books with licences.
+//! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; where that is
+//! code, more around it. Pages on the web begin and end with menus, books with licences.
 //!
 //! Languages are named as in ISO 639-3 (`eng`, `cmn`) or 639-1 (`en`, `zh`). Reasons: `language_other` when the
 //! document is in another language or in none, `language_uncertain` when the confidence is below `min_confidence`; the

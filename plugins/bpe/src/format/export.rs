@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use trainyard_plugin::{PluginError, Result};
 
-/// The file. Special tokens stand in the model's vocabulary too, where they keep their ids even if there is a gap before
-/// them.
+/// The file. Special tokens stand in the model's vocabulary too, where they keep their ids even if there is a gap
+/// before them.
 pub fn export(model: &Model) -> Result<Vec<u8>> {
     let (alphabet, tokens) = (spelling::alphabet(), &model.vocabulary.tokens);
     let mut written: Vec<String> = tokens.iter().map(|token| spelling::text(token, &alphabet)).collect();
