@@ -9,7 +9,7 @@ const TEXTS = [
   ["lo", "ຂ້ອຍຮຽນພາສາລາວ"],
   ["my", "ကျွန်တော်မြန်မာစာသင်တယ်"],
   ["zh", "我们在北京学习。"],
-  ["ja", "東京に住んでいます"],
+  ["ja", "日本語の本を読む"],
 ];
 console.log(`ICU ${process.versions.icu}`);
 for (const [language, text] of TEXTS) {

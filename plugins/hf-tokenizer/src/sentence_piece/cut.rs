@@ -68,7 +68,10 @@ impl Pieces {
                 let score = match self.kind(id) {
                     Kind::Unused => continue,
                     // always taken
-                    Kind::UserDefined => f64::from(length as f32 * self.most) - 0.1,
+                    Kind::UserDefined => {
+                        let n_chars = text[start..start + length].chars().count();
+                        f64::from(n_chars as f32 * self.most) - 0.1
+                    }
                     _ => f64::from(self.scores[id as usize]),
                 };
                 reach(&mut ends[start + length], here + score, start, Some(id));
