@@ -166,6 +166,11 @@ fn damaged_fields_are_refused_or_read() {
     let expected = "model: normalizer: precompiled_charsmap: the trie is empty; the file is damaged, fetch it again";
     assert!(error.message.ends_with(expected), "{}", error.message);
     files.push(("hf-tokenizer", table));
+    let mut decoders = byte_level();
+    decoders["decoder"] = json!({"type": "Sequence", "decoders": [{"type": "Strip", "content": " ", "start": 1, "stop": 0},
+        {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": true}]});
+    decoders["pre_tokenizer"] = json!({"type": "FixedLength", "length": 5});
+    files.push(("hf-tokenizer", decoders));
     let values = [
         Value::Null,
         json!(""),

@@ -22,6 +22,7 @@ pub use words::Words;
 
 use loaded::Loaded;
 use sentence_piece::SentencePiece;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
@@ -80,7 +81,7 @@ impl Tokenizer for JsonTokenizer {
         let end_of_text = &self.settings.end_of_text;
         self.loaded = Some(match sentence_piece::is_here(model) {
             true => File::SentencePiece(Box::new(SentencePiece::new(model, end_of_text)?)),
-            false => File::Json(Box::new(Loaded::new(model, end_of_text)?)),
+            false => File::Json(Box::new(caught(|| Loaded::new(model, end_of_text))?)),
         });
         Ok(())
     }
@@ -95,7 +96,7 @@ impl Tokenizer for JsonTokenizer {
         for text in texts {
             // one text after the other: the host has a thread for each instance
             match loaded {
-                File::Json(loaded) => loaded.encode(text, &mut batch.ids).map_err(|error| {
+                File::Json(loaded) => caught(|| Ok(loaded.encode(text, &mut batch.ids)))?.map_err(|error| {
                     PluginError::input(format!("text {:?} cannot be encoded: {error}", batch.ends.len()))
                 })?,
                 File::SentencePiece(loaded) => loaded.encode(text, &mut batch.ids),
@@ -110,11 +111,20 @@ impl Tokenizer for JsonTokenizer {
         let n_tokens = loaded.vocabulary().tokens.len();
         batch.check(batch.ends.len(), n_tokens).map_err(|error| PluginError::input(error.message))?;
         let decode = |ids: &[u32]| match loaded {
-            File::Json(loaded) => loaded.decode(ids),
+            File::Json(loaded) => caught(|| loaded.decode(ids)),
             File::SentencePiece(loaded) => Ok(loaded.decode(ids)),
         };
         batch.sequences().map(decode).collect()
     }
+}
+
+/// The result of a call of the crate, which panics at some files that it should refuse.
+fn caught<R>(call: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(PluginError::input(format!("the crate tokenizers cannot use this tokenizer.json, it panicked: {text}")))
+    })
 }
 
 fn not_trained() -> PluginError {
