@@ -7,7 +7,7 @@
 //! how far the best language is ahead of the second; a script that only one language uses, such as Chinese, has 1.
 //!
 //! A text in another script than Latin often has Latin letters in it: code, commands, names. Code is left out there, a
-//! Chinese character counts as much as three letters, and the greater part decides, so that a Chinese page about code
+//! Chinese character counts as much as four letters, and the greater part decides, so that a Chinese page about code
 //! is Chinese.
 //!
 //! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; where that is
@@ -202,6 +202,23 @@ mod tests {
                 }
             }
         }
+        // other languages, and few words of the text's own
+        for document in [
+            "查询示例：\nSELECT name, age FROM users WHERE age > 18 ORDER BY name;\nINSERT INTO users VALUES (1, 'a');\n说明：\
+             上面的语句查询成年用户。",
+            "类的定义如下所示\npublic class Foo extends Bar {\n    private static final String NAME = \"foo\";\n    public \
+             void run() throws Exception {\n        System.out.println(NAME);\n    }\n}\n这样就完成了继承。",
+            "def add(a, b):\n    # 计算两个数的和\n    return a + b\n\ndef mul(a, b):\n    # 计算两个数的积\n    return a * b\n",
+            "首先安装依赖。\n```bash\npip install torch transformers\ngit clone https://example.com/foo/bar.git\ncd bar && \
+             python train.py --lr 1e-3\n```\n然后运行脚本。",
+            "<div class=\"a\"><p>这是一个段落，介绍网页的基本结构。</p><ul><li>第一项</li></ul></div>",
+            "我们使用 Transformer 模型，结合 attention 机制，在 ImageNet 数据集上 fine-tune，最终 accuracy 达到最好的结果。",
+        ] {
+            assert_eq!(reason(&["zh"], document), "", "{document}");
+        }
+        let english = "The Chinese word 你好 means hello, and 谢谢 means thank you. Learners often confuse the tones when \
+                       they begin to study the language, but practice makes it easier over the years.";
+        assert_eq!(reason(&["en"], english), "");
         // where the sample is code, more is looked at
         let long = format!("{}{}{}", CHINESE.repeat(3), code.repeat(6), CHINESE.repeat(3));
         assert!(language(&["zh"], "middle", 500).judge(&[&long]).unwrap()[0].keep);

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-/// Latin letters that a Chinese character is worth: English text has 4 to 5 letters a word, Chinese 1.5 characters.
-const HAN_WEIGHT: usize = 3;
+/// Latin letters that a Chinese character is worth. English text has 4 to 5 letters a word, Chinese 1.5 characters; and
+/// the foreign words in a text are its long ones.
+const HAN_WEIGHT: usize = 4;
 
 /// Latin letters that a syllable of kana or Hangul is worth.
 const SYLLABLE_WEIGHT: usize = 2;
@@ -77,15 +78,16 @@ fn is_other(char: char) -> bool {
     !char.is_ascii() && char.is_alphabetic() && !is_latin(char)
 }
 
-/// The text without what is no prose in Latin letters: all of a line a third of whose words are code, and single words
-/// with signs in them. What is not ASCII stays.
+/// The text without what is no prose in Latin letters: all of a line a third of whose words are code, that ends as code
+/// does, or that has an option of a command, and single words with signs in them. What is not ASCII stays.
 fn without_code(text: &str) -> String {
     let mut prose = String::with_capacity(text.len());
     for line in text.lines() {
         let words = || ascii_runs(line).filter(|(_, is_ascii)| *is_ascii).flat_map(|(run, _)| run.split_whitespace());
         let (n_words, n_code) = (words().count(), words().filter(|word| is_code_word(word)).count());
         // a keyword or two are left of most lines of code
-        let is_code_line = n_code > 0 && 3 * n_code >= n_words;
+        let has_much = n_code > 0 && 3 * n_code >= n_words;
+        let is_code_line = has_much || line.trim_end().ends_with([';', '{', '}']) || words().any(is_option);
         for (run, is_ascii) in ascii_runs(line) {
             match is_ascii {
                 false => prose.push_str(run),
@@ -126,6 +128,11 @@ fn is_code_word(word: &str) -> bool {
     has_sign || has_digits || is_camel || bytes.windows(3).any(is_inner_dot)
 }
 
+/// Whether a word is an option of a command, such as `--save`.
+fn is_option(word: &str) -> bool {
+    word.strip_prefix("--").is_some_and(|name| name.starts_with(|char: char| char.is_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +145,10 @@ mod tests {
         assert_eq!(prose("def train(model, data):\n    return model.fit(data, epochs=3)"), "");
         assert_eq!(prose("先调用 train_model() 函数，再看 loss"), "先调用 函数，再看");
         assert_eq!(prose("the function json.loads reads one of many lines"), "the function reads one of many lines");
+        assert_eq!(
+            prose("SELECT name FROM users WHERE old;\npublic class Foo extends Bar {\nnpm install --dev a b c d"),
+            ""
+        );
         assert!(is_code("for i in range(10):\n    print(i, end=\"\")") && !is_code(english) && !is_code(""));
     }
 
