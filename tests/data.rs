@@ -17,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation, SourceConfig};
+use trainyard::data::{DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation, SourceConfig};
 use trainyard::report::Detail;
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
 
@@ -70,7 +70,7 @@ impl Tokenizer for Bytes {
 
 fn byte_tokenizer() -> NamedTokenizer<'static> {
     let make = Box::new(|| Ok(Box::<Bytes>::default() as Box<dyn Tokenizer>));
-    NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, make }
+    NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, end_of_text: EndOfText::Own, make }
 }
 
 /// A filter out of a function of one document.

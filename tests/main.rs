@@ -4,6 +4,7 @@
 mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
+mod checkpoint_folder; // what other programs load
 mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
 mod compat; // what was published stays
@@ -46,4 +47,5 @@ mod resume;
 mod subwords; // wordpiece and unigram
 mod terminal; // what files say of themselves
 mod tidy;
+mod tokenizer_files; // as the world writes them
 mod training;

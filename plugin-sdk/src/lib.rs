@@ -71,4 +71,4 @@ pub use loss::Loss;
 pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
 pub use rewrite::{Rewrite, SPANS_MAX};
 pub use settings::{Config, Create, NoConfig, Setting, Value};
-pub use tokenizer::{END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};
+pub use tokenizer::{END_OF_TEXT, NO_END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};

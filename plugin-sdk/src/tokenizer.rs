@@ -99,14 +99,48 @@ pub struct SpecialToken {
 /// The name under which the host looks for the token that ends a document.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// Names that other tokenizers have for [`END_OF_TEXT`], the likelier ones first.
-const END_OF_TEXT_NAMES: [&str; 5] = ["<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]"];
+/// Names that other tokenizers have for [`END_OF_TEXT`], the likelier ones first. Those that end a turn of a chat come
+/// last: a file with both kinds means the other one.
+const END_OF_TEXT_NAMES: [&str; 28] = [
+    "<|end_of_text|>",
+    "</s>",
+    "<eos>",
+    "<|im_end|>",
+    "[SEP]",
+    "<｜end▁of▁sentence｜>",
+    "<|end▁of▁sentence|>",
+    "<EOT>",
+    "<EOS>",
+    "<EOS_TOKEN>",
+    "<|EOS|>",
+    "<|eos|>",
+    "[EOS]",
+    "[eos]",
+    "<|endofdocument|>",
+    "<|end_of_document|>",
+    "<|eod|>",
+    "<eod>",
+    "<|EOD|>",
+    "<|eot|>",
+    "<end_of_text>",
+    "<endoftext>",
+    "[EOT]",
+    "<|EOT|>",
+    "<|end|>",
+    "<|eot_id|>",
+    "<|return|>",
+    "<end_of_turn>",
+];
+
+/// The value of a tokenizer's setting `end_of_text` that says that no token ends a document.
+pub const NO_END_OF_TEXT: &str = "none";
 
 impl Vocabulary {
     /// The id of a special token.
     pub fn special(&self, name: &str) -> Option<u32> {
         self.specials.iter().find(|special| special.name == name).map(|special| special.id)
     }
+
     /// Gives the token that ends a document the name under which the host looks for it, where a file has one of its
     /// usual names instead.
     pub fn name_end_of_text(&mut self) {
@@ -117,5 +151,72 @@ impl Vocabulary {
         if let Some(found) = END_OF_TEXT_NAMES.iter().find_map(named) {
             self.specials[found].name = END_OF_TEXT.into();
         }
+    }
+
+    /// Gives the special token `name` the name under which the host looks for the one that ends a document;
+    /// [`NO_END_OF_TEXT`] takes that name from whichever has it.
+    ///
+    /// # Errors
+    /// A `config` error when no special token has this name.
+    pub fn set_end_of_text(&mut self, name: &str) -> Result<()> {
+        let named = |name: &str| self.specials.iter().position(|special| special.name == name);
+        let (former, found) = (named(END_OF_TEXT), named(name));
+        if name != NO_END_OF_TEXT && found.is_none() {
+            let mut names: Vec<_> =
+                self.specials.iter().take(20).map(|special| format!("{:?}", special.name)).collect();
+            names.extend((self.specials.len() > names.len()).then(|| "…".to_owned()));
+            let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+            let what =
+                format!("end_of_text: expected the name of a special token of the model ({known}), got {name:?}");
+            return Err(PluginError::config(what));
+        }
+        if let Some(former) = former.filter(|former| found != Some(*former)) {
+            self.specials[former].name = format!("{END_OF_TEXT} (unused)");
+        }
+        if let Some(found) = found {
+            self.specials[found].name = END_OF_TEXT.into();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vocabulary(names: &[&str]) -> Vocabulary {
+        let specials = names.iter().zip(0..).map(|(&name, id)| SpecialToken { name: name.into(), id }).collect();
+        Vocabulary { tokens: vec![Vec::new(); names.len()], specials }
+    }
+
+    #[test]
+    fn end_of_text_has_many_names() {
+        for name in END_OF_TEXT_NAMES {
+            let mut vocabulary = vocabulary(&["<pad>", name]);
+            vocabulary.name_end_of_text();
+            assert_eq!(vocabulary.special(END_OF_TEXT), Some(1), "{name}");
+        }
+        // the end of a text before the end of a turn
+        let mut both = vocabulary(&["<end_of_turn>", "<eos>"]);
+        both.name_end_of_text();
+        assert_eq!(both.special(END_OF_TEXT), Some(1));
+        let mut none = vocabulary(&["<fin>"]);
+        none.name_end_of_text();
+        assert_eq!(none, vocabulary(&["<fin>"]));
+    }
+
+    #[test]
+    fn end_of_text_can_be_set() {
+        let mut own = vocabulary(&["<fin>", END_OF_TEXT]);
+        own.set_end_of_text("<fin>").unwrap();
+        assert_eq!((own.special(END_OF_TEXT), own.special("<|endoftext|> (unused)")), (Some(0), Some(1)));
+        own.set_end_of_text(END_OF_TEXT).unwrap();
+        assert_eq!(own.special(END_OF_TEXT), Some(0));
+        own.set_end_of_text(NO_END_OF_TEXT).unwrap();
+        assert_eq!(own.special(END_OF_TEXT), None);
+        let message = |names: &[&str]| vocabulary(names).set_end_of_text("<end>").unwrap_err().message;
+        let expected = "end_of_text: expected the name of a special token of the model";
+        assert_eq!(message(&["<fin>", "<a>"]), format!("{expected} (it has \"<fin>\", \"<a>\"), got \"<end>\""));
+        assert_eq!(message(&[]), format!("{expected} (it has none), got \"<end>\""));
     }
 }

@@ -96,7 +96,7 @@ fn manifest(source: &Source) -> Vec<String> {
     }
     let allowed: &[&str] = match source.path.as_str() {
         "plugins/bpe/Cargo.toml" => &["trainyard-plugin", "base64", "serde", "serde_json", "unicode-normalization"],
-        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "tokenizers", "serde_json"],
+        "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "base64", "tokenizers", "serde_json"],
         "plugins/wordpiece/Cargo.toml" | "plugins/unigram/Cargo.toml" => {
             &["trainyard-plugin", "trainyard-hf-tokenizer", "tokenizers", "rayon"]
         }
@@ -104,7 +104,9 @@ fn manifest(source: &Source) -> Vec<String> {
         "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
         "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
         _ if is_plugin => &["trainyard-plugin", "trainyard-text", "memchr"],
-        "plugin-sdk/text/Cargo.toml" => &["memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"],
+        "plugin-sdk/text/Cargo.toml" => {
+            &["icu_segmenter", "memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"]
+        }
         _ => &["wit-bindgen"],
     };
     let table: toml::Table = source.text.parse().expect("cargo reads the same file");

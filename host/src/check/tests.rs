@@ -4,8 +4,8 @@ use super::{CheckOptions, CheckReport, Outcome, Subject, check, filter, graph, i
 use crate::plugin::{Plugin, PluginConfig, builtin_names};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use trainyard_plugin::{
-    Builder, Builtin, Constructor, Create, Filter, Graph, Kind, Loss, MetricInfo, PluginError, Result, TextMetric,
-    TextPair, TokenBatch, Tokenizer, Verdict, Vocabulary, config,
+    Builder, Builtin, Constructor, Create, Filter, Graph, Kind, Loss, MetricInfo, PluginError, Result, SpecialToken,
+    TextMetric, TextPair, TokenBatch, Tokenizer, Verdict, Vocabulary, config,
 };
 
 config! {
@@ -98,13 +98,15 @@ impl Tokenizer for Outlaw {
     }
 
     fn vocabulary(&self) -> Result<Vocabulary> {
-        Ok(Vocabulary { tokens: (0..=255).map(|byte| vec![byte]).collect(), specials: Vec::new() })
+        let tokens = (0..=255).map(|byte| vec![byte]).chain([Vec::new()]).collect();
+        Ok(Vocabulary { tokens, specials: vec![SpecialToken { name: "<|outlaw|>".into(), id: 256 }] })
     }
 
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
         let mut batch = TokenBatch::default();
         for text in texts {
             match self.breaks.as_str() {
+                "special-tokens" if text.contains("<|outlaw|>") => batch.ids.push(256),
                 "round-trip" => batch.ids.extend(text.to_lowercase().bytes().map(u32::from)),
                 "deterministic" => batch.ids.push(SHARED.fetch_add(1, SeqCst) as u32 % 256),
                 "batches" => batch.ids.push(texts.len() as u32 % 256),
@@ -116,7 +118,8 @@ impl Tokenizer for Outlaw {
     }
 
     fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>> {
-        let texts: Vec<Vec<u8>> = batch.sequences().map(|ids| ids.iter().map(|&id| id as u8).collect()).collect();
+        let texts: Vec<Vec<u8>> =
+            batch.sequences().map(|ids| ids.iter().filter(|&&id| id < 256).map(|&id| id as u8).collect()).collect();
         match self.breaks.as_str() {
             "any-ids" if texts.iter().any(|text| std::str::from_utf8(text).is_err()) => {
                 Err(PluginError::input("not UTF-8"))
@@ -243,6 +246,7 @@ fn tokenizers() {
             ("round-trip", &["round-trip"]),
             ("deterministic", &["round-trip", "deterministic", "batches", "threads"]),
             ("batches", &["round-trip", "batches"]),
+            ("special-tokens", &["special-tokens"]),
             ("any-ids", &["any-ids"]),
             ("bad-models", &["bad-models"]),
         ],

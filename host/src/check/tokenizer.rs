@@ -2,12 +2,15 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal, short};
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, Specials};
 use std::time::Instant;
 use trainyard_plugin::{ErrorKind, LOSSY, TokenBatch, Tokenizer};
 
 /// Damaged models to load.
 const DAMAGED: usize = 30;
+
+/// Special tokens whose names are tried as text.
+const NAMES_MAX: usize = 1000;
 
 pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     let model = match &subject.options.model {
@@ -31,6 +34,7 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     report.add("deterministic", deterministic(subject, &model));
     report.add("batches", batches(subject, &model));
     report.add("threads", subject.same_on_threads(|plugin| encode_all(plugin, &model, &subject.inputs.texts())));
+    report.add("special-tokens", special_tokens(subject, &model));
     report.add("any-ids", any_ids(subject, &model));
     report.add("bad-models", bad_models(subject, &model));
     report.add("speed", speed(subject, &model));
@@ -107,6 +111,20 @@ fn batches(subject: &Subject<'_>, model: &[u8]) -> Found<String> {
     }
     equal(&tokenizer.encode(&[])?, &TokenBatch::default(), || "an empty batch".into())?;
     Ok(format!("{} texts alone, in reverse order, and an empty batch", texts.len()))
+}
+
+/// Text never produces a special token, not even text that spells the name of one.
+fn special_tokens(subject: &Subject<'_>, model: &[u8]) -> Found<String> {
+    let mut tokenizer = loaded(subject.plugin, model)?;
+    let vocabulary = tokenizer.vocabulary()?;
+    let names: Vec<&str> = vocabulary.specials.iter().take(NAMES_MAX).map(|special| special.name.as_str()).collect();
+    let spelled: Vec<String> =
+        names.iter().flat_map(|name| [(*name).into(), format!("a {name} b"), format!("a{name}{name}b")]).collect();
+    let texts = subject.inputs.texts();
+    let texts: Vec<&str> = texts.iter().copied().chain(spelled.iter().map(String::as_str)).collect();
+    let batch = tokenizer.encode(&texts)?;
+    Specials::new(&vocabulary).check(&batch).map_err(|error| Defect(error.message))?;
+    Ok(format!("{} texts, {} of them with the names of special tokens, produce none", texts.len(), spelled.len()))
 }
 
 /// Models sample any ids.

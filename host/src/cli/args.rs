@@ -321,8 +321,8 @@ pub enum TokenizerCommand {
 pub struct TokenizerArgs {
     #[command(flatten)]
     pub plugin: PluginArgs,
-    /// What `tokenizer train` wrote, a tokenizer.json of Hugging Face (bpe, hf-tokenizer), or a rank file of tiktoken
-    /// (bpe); byte needs none
+    /// What `tokenizer train` wrote, a tokenizer.json (bpe, hf-tokenizer), a rank file of tiktoken or Whisper (bpe), or
+    /// a .model of SentencePiece (hf-tokenizer); byte needs none
     #[arg(long)]
     pub model: Option<PathBuf>,
 }

@@ -79,7 +79,7 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub columns: u32,
-    /// How text is split into words: pattern (two or more letters, digits or _ in a row), whitespace, unicode or zh
+    /// How text is split into words: pattern (two or more letters, digits or _), whitespace, unicode, dictionary or zh
     #[arg(long, default_value = "pattern")]
     pub words: Tokens,
     /// Keep upper and lower case apart

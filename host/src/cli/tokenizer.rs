@@ -4,7 +4,7 @@ use super::args::{PluginArgs, TokenizerArgs, TokenizerCommand};
 use super::output::{Outcome, print, read_text, write};
 use super::vocabulary::{Report, show};
 use std::path::{Path, PathBuf};
-use trainyard::data::{DataConfig, SourceConfig, batches, documents, texts};
+use trainyard::data::{DataConfig, SourceConfig, batches, declared_end_of_text, documents, texts};
 use trainyard::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
@@ -76,7 +76,14 @@ fn decode(args: &TokenizerArgs) -> Outcome {
 }
 
 fn load(args: &TokenizerArgs) -> Result<Box<dyn Tokenizer>> {
-    let mut tokenizer = Plugin::open(&args.plugin.to_config()?, Kind::Tokenizer)?.tokenizer()?;
+    let mut config = args.plugin.to_config()?;
+    // as a run does: what files beside a tokenizer.json say counts, unless the settings say otherwise
+    if let (None, Some(model)) = (config.file(), args.model.as_ref().filter(|_| config.plugin != "byte"))
+        && let Some(name) = declared_end_of_text(model)
+    {
+        config.config.entry("end_of_text").or_insert(name.into());
+    }
+    let mut tokenizer = Plugin::open(&config, Kind::Tokenizer)?.tokenizer()?;
     let model = match &args.model {
         Some(path) => read_file(path, MAX_BINARY_BYTES).map_err(|error| Error::io(path, "read", &error))?,
         None => Vec::new(),

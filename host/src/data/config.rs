@@ -1,6 +1,7 @@
 //! `[data]` and `[tokenizer]` of a run's config.
 
 use super::dedup::{DecontaminateConfig, DedupConfig};
+use super::end_of_text::declared_end_of_text;
 use super::held_out::HeldOutConfig;
 use super::load::{CurriculumConfig, Packing};
 use super::split::Split;
@@ -119,6 +120,9 @@ pub struct TokenizerConfig {
     /// A trained model, for example a `tokenizer.json`; without it the tokenizer is trained on the training split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
+    /// Name of the token that ends a document, or `none`; without it the tokenizer says which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_text: Option<String>,
 }
 
 impl DataConfig {
@@ -327,6 +331,11 @@ impl SourceConfig {
 impl TokenizerConfig {
     /// What `[tokenizer]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        Self { plugin: PluginConfig::read(section, None), model: section.path("model") }
+        let (plugin, model) = (PluginConfig::read(section, None), section.path("model"));
+        let given = section.text_that("end_of_text", "the name of a token, or \"none\"", |name| !name.is_empty());
+        // only built-ins read files of Hugging Face, beside which others declare more
+        let declared = || model.as_deref().filter(|_| plugin.file().is_none()).and_then(declared_end_of_text);
+        let end_of_text = given.or_else(declared);
+        Self { plugin, model, end_of_text }
     }
 }

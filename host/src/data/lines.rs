@@ -26,6 +26,12 @@ impl DataReport {
         if self.not_encoded > 0 {
             lines.push(format!("tokenizer: {} documents could not be encoded", self.not_encoded));
         }
+        if self.special_tokens > 0 {
+            lines.push(format!(
+                "tokenizer: text became a special token {} times, its bytes are lost",
+                self.special_tokens
+            ));
+        }
         lines.extend(self.splits.iter().map(|split| {
             format!(
                 "{}: {} documents, {} bytes, {} tokens ({:.2} bytes per token)",

@@ -118,10 +118,17 @@ pub struct DataReport {
     /// Of these, documents that the tokenizer made no tokens of; left out.
     #[serde(default)]
     pub not_encoded: u64,
+    /// Special tokens that the tokenizer made of text, which no tokenizer should.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub special_tokens: u64,
     /// The splits that have documents, train first.
     pub splits: Vec<SplitReport>,
     /// The held-out text (test, else validation) under general-purpose compressors; at most its first 64 MiB.
     pub held_out: Option<HeldOut>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What one filter did.

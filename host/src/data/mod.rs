@@ -6,6 +6,7 @@
 
 mod config;
 pub mod dedup;
+mod end_of_text;
 pub mod explain;
 pub mod features;
 mod hashed;
@@ -24,6 +25,7 @@ mod tokens;
 mod write;
 
 pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
+pub use end_of_text::{EndOfText, declared_end_of_text};
 pub use held_out::HeldOutConfig;
 pub use load::{
     Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,

@@ -9,11 +9,12 @@ use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
 use crate::train::{
-    OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, describe, restore_model,
+    OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, open_tokenizer,
+    restore_model, tokenizer_digest,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use trainyard_plugin::{Kind, Tokenizer};
+use trainyard_plugin::Tokenizer;
 
 /// How a run is opened.
 #[derive(Debug, Clone, Default)]
@@ -58,11 +59,11 @@ impl OpenRun {
         let config = &run.config;
         let checkpoint = RunModel::choose(&run.folder, config.train.patience, options.checkpoint.as_deref())?;
         let reader = checkpoint::Reader::open(&checkpoint.folder)?;
-        let tokenizer = Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?;
+        let tokenizer = open_tokenizer(config)?;
         let stamps = [("tokenizer", tokenizer.stamp())];
         let mut changed = run.lock.compare(&["tokenizer"], &stamps, &options.allow_changed)?;
         let data = data::open(&run.folder.data())?;
-        let (recorded, stamp) = (&data.manifest.tokenizer.digest, describe(tokenizer.stamp()));
+        let (recorded, stamp) = (&data.manifest.tokenizer.digest, tokenizer_digest(config, &tokenizer));
         if *recorded != stamp && changed.is_empty() {
             if !options.allow_changed.iter().any(|place| place == "tokenizer") {
                 return Err(Error::usage(format!(

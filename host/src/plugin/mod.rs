@@ -11,6 +11,7 @@ mod config;
 mod file;
 mod grant;
 mod guard;
+mod hugging_face;
 mod inspect;
 mod instance;
 mod language;
@@ -20,6 +21,7 @@ mod log;
 mod native;
 mod new;
 mod open;
+mod panics;
 #[cfg(unix)]
 mod process;
 mod settings;
@@ -27,16 +29,19 @@ mod wasm;
 
 pub use build::{Forms, build};
 pub use builtin::names as builtin_names;
+pub(crate) use checked::Specials;
 pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};
 pub use grant::Grant;
 pub(crate) use guard::PLUGIN_ERROR;
 pub use guard::Usage;
+pub(crate) use hugging_face::hugging_face_tokenizer;
 pub use inspect::{Inspection, inspect};
 pub use language::Language;
 pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
+pub use panics::silence_caught_panics;
 #[cfg(unix)]
 pub use process::{serve_as_worker, work};
 pub(crate) use wasm::Cache;
@@ -46,6 +51,7 @@ use checked::Checked;
 use guard::{Counters, Guarded, Source};
 use log::Log;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use trainyard_plugin::{Builtin, Filter, Identity, Loss, MEASURES, Metric, TextMetric, Tokenizer};
 
@@ -124,6 +130,8 @@ impl Plugin {
             config: config.clone(),
             measures: identity.has(MEASURES),
             counters: Counters::default(),
+            is_special_reported: AtomicBool::new(false),
+            is_loaded: AtomicBool::new(false),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
         };
         Ok(Self { identity, stamp, source: Arc::new(source) })

@@ -6,6 +6,7 @@ mod claim;
 mod config;
 mod folder;
 mod heaviest;
+mod hugging_face;
 mod identity;
 mod lock;
 mod memory;
@@ -33,7 +34,10 @@ pub use memory::{Memory, check_reading};
 pub use model::{RunModel, Which};
 pub use numerics::NUMERICS;
 pub use opened::{OpenedRun, config_of, load};
-pub use plugins::{DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters};
+pub use plugins::{
+    DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters, open_tokenizer,
+    tokenizer_digest,
+};
 pub use plugins_lock::PluginChange;
 pub use run::{TrainOptions, run, run_open};
 pub use state::{Best, RunState, restore_model};

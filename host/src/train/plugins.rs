@@ -1,7 +1,7 @@
 //! The plugins of a run.
 
 use crate::config::RunConfig;
-use crate::data::{self, DataConfig, Dataset, NamedFilter, NamedTokenizer, Preparation};
+use crate::data::{self, DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation};
 use crate::files::{MAX_BINARY_BYTES, read_file};
 use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Kind, NO_END_OF_TEXT};
 
 /// The setting by which tokenizers are asked for a number of tokens.
 pub(super) const VOCAB_SIZE: &str = "vocab_size";
@@ -155,10 +155,7 @@ impl RunPlugins {
 impl DataPlugins {
     /// Loads them.
     pub fn open(config: &RunConfig) -> Result<Self> {
-        Ok(Self {
-            filters: open_filters(&config.data)?,
-            tokenizer: Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?,
-        })
+        Ok(Self { filters: open_filters(&config.data)?, tokenizer: open_tokenizer(config)? })
     }
 
     /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
@@ -183,16 +180,18 @@ impl DataPlugins {
         let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| wrong(path, error));
         Ok(NamedTokenizer {
             model: config.tokenizer.model.as_deref().map(read).transpose()?,
-            ..self.trained_tokenizer()
+            ..self.trained_tokenizer(config)
         })
     }
 
     /// The tokenizer, for whoever has its model.
-    pub fn trained_tokenizer(&self) -> NamedTokenizer<'_> {
+    pub fn trained_tokenizer(&self, config: &RunConfig) -> NamedTokenizer<'_> {
+        let (digest, end_of_text) = end_of_text(config, &self.tokenizer);
         NamedTokenizer {
             name: self.tokenizer.identity().name.clone(),
-            digest: describe(self.tokenizer.stamp()),
+            digest,
             model: None,
+            end_of_text,
             make: Box::new(|| self.tokenizer.tokenizer()),
         }
     }
@@ -229,6 +228,47 @@ pub(super) fn filter_keys(data: &DataConfig) -> Vec<String> {
     let sources = data.source.iter().enumerate();
     let of_sources = sources.flat_map(|(index, source)| of(format!("data.source.{index}.filter"), source.filter.len()));
     of_sources.chain(of("data.filter".to_owned(), data.filter.len())).collect()
+}
+
+/// The setting of a tokenizer that can be told which of its tokens ends a document.
+const END_OF_TEXT: &str = "end_of_text";
+
+/// What the tokens are a function of beside the tokenizer's model, and which of them ends a document.
+fn end_of_text(config: &RunConfig, tokenizer: &Plugin) -> (String, EndOfText) {
+    let digest = describe(tokenizer.stamp());
+    let told = tokenizer.settings_given().get(END_OF_TEXT).and_then(toml::Value::as_str).unwrap_or_default();
+    match &config.tokenizer.end_of_text {
+        // its settings are in the digest
+        _ if told == NO_END_OF_TEXT => (digest, EndOfText::Named(told.to_owned())),
+        _ if can_be_told(tokenizer) => (digest, EndOfText::Required),
+        Some(name) => (format!("{digest} end of text {name:?}"), EndOfText::Named(name.clone())),
+        None => (digest, EndOfText::Own),
+    }
+}
+
+/// What the manifest of data calls the tokenizer that made them.
+pub fn tokenizer_digest(config: &RunConfig, tokenizer: &Plugin) -> String {
+    end_of_text(config, tokenizer).0
+}
+
+fn can_be_told(tokenizer: &Plugin) -> bool {
+    tokenizer.identity().settings.iter().any(|setting| setting.name == END_OF_TEXT)
+}
+
+/// The tokenizer, told which token ends a document if the config says so and it can be told.
+///
+/// # Errors
+/// A plugin that cannot be opened, or refuses its settings.
+pub fn open_tokenizer(config: &RunConfig) -> Result<Plugin> {
+    let tokenizer = Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?;
+    match &config.tokenizer.end_of_text {
+        Some(name) if can_be_told(&tokenizer) => {
+            let mut settings = config.tokenizer.plugin.config.clone();
+            settings.insert(END_OF_TEXT.into(), name.clone().into());
+            tokenizer.with_settings(&settings)
+        }
+        _ => Ok(tokenizer),
+    }
 }
 
 fn named_filter(source: Option<u16>, plugin: &Plugin) -> NamedFilter<'_> {

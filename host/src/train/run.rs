@@ -5,6 +5,7 @@ mod keep;
 use super::batches::{loader, packing_line, source_reports, validation_extent};
 use super::claim::Claim;
 use super::folder::RunFolder;
+use super::hugging_face::TokenizerFolder;
 use super::identity::{Changes, RunIdentity, compare};
 use super::memory::Memory;
 use super::model::RunModel;
@@ -75,6 +76,7 @@ struct Run<'c> {
     folder: RunFolder,
     claim: Claim,
     plugins: RunPlugins,
+    tokenizer: TokenizerFolder,
     device: Device,
     /// Why it is the CPU, where a GPU was wanted if possible.
     why_cpu: Option<String>,
@@ -144,11 +146,13 @@ impl<'c> Run<'c> {
         changes.line().iter().for_each(|line| progress.message(line));
         let validation = validation_extent(config, &data)?;
         let warnings = evaluator.warnings().to_vec();
+        let tokenizer = TokenizerFolder::new(config, &data)?;
         let mut run = Self {
             config,
             folder,
             claim,
             plugins,
+            tokenizer,
             device,
             why_cpu,
             memory,

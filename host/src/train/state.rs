@@ -1,6 +1,7 @@
 //! What a checkpoint holds beside parameters, and how it is saved and taken back.
 
 use super::checkpoint::{Reader, Writer, folder_name};
+use super::hugging_face::TokenizerFolder;
 use super::identity::RunIdentity;
 use super::numerics;
 use super::step::Trainer;
@@ -70,7 +71,8 @@ pub struct Best {
     pub since: u64,
 }
 
-/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it.
+/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it. `tokenizer` and `folder` are those of the
+/// run's data.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -79,14 +81,12 @@ pub fn save(
     name: &str,
     state: &RunState,
     trainer: &Trainer,
-    tokenizer: &TokenizerFiles,
+    (tokenizer, folder): (&TokenizerFiles, &TokenizerFolder),
 ) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &trainer.model.hugging_face_config(tokenizer.end_of_text))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
-    // A model that is a Hugging Face file keeps its name, so that other programs find it.
-    let is_json = serde_json::from_slice::<serde_json::Map<_, _>>(&tokenizer.model).is_ok();
-    writer.bytes(if is_json { "tokenizer.json" } else { "trainyard/tokenizer.model" }, &tokenizer.model)?;
+    folder.write(&mut writer)?;
     let optimizer = trainer.optimizer.state();
     writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     writer.json(STATE, state)?;

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod chars;
+mod dictionary;
 mod lines;
 mod nfc;
 pub mod ngrams;

@@ -1,6 +1,7 @@
 //! Text to words.
 
 use crate::chars::{is_han, is_space};
+use crate::dictionary;
 use std::iter::FusedIterator;
 use std::str::FromStr;
 use unicode_segmentation::{UWordBounds, UnicodeSegmentation};
@@ -12,9 +13,13 @@ pub enum Words {
     /// "the". For languages with spaces; Chinese text is one word to the next space.
     #[default]
     Whitespace,
-    /// `unicode`: words by Unicode's rules (UAX-29), for all languages. What white space separates is cut further: each
-    /// mark of punctuation is a piece of its own, as it is to spaCy, and so is each Chinese character.
+    /// `unicode`: words by Unicode's rules (UAX-29), for languages with spaces. What white space separates is cut
+    /// further: each mark of punctuation is a piece of its own, as it is to spaCy, and so is each character of scripts
+    /// without spaces: Chinese, hiragana, Thai, Lao, Khmer, Burmese.
     Unicode,
+    /// `dictionary`: as [`Words::Unicode`], but Chinese, Japanese, Thai, Lao, Khmer and Burmese text is cut into words
+    /// by the dictionaries of ICU4X. Their tables take 3 MB, and are not in sandboxed plugins.
+    Dictionary,
     /// `zh`: each Chinese character is a word, all other text is split as by [`Words::Unicode`]. UAX-29 without a
     /// dictionary does so already, so both split alike; the name says that characters are meant.
     Zh,
@@ -28,7 +33,12 @@ impl FromStr for Words {
             "whitespace" => Ok(Self::Whitespace),
             "unicode" => Ok(Self::Unicode),
             "zh" => Ok(Self::Zh),
-            _ => Err(format!("expected \"whitespace\", \"unicode\" or \"zh\", got {name:?}")),
+            "dictionary" if dictionary::IS_HERE => Ok(Self::Dictionary),
+            "dictionary" => {
+                let why = "\"dictionary\" is not in this plugin's sandboxed form, its tables would take 3 MB";
+                Err(format!("{why}: use the built-in or the native form"))
+            }
+            _ => Err(format!("expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got {name:?}")),
         }
     }
 }
@@ -37,7 +47,8 @@ impl Words {
     /// The pieces of `text` in order, without white space. Punctuation is kept, as datatrove's word tokenizers keep it:
     /// at the words (`Whitespace`) or as pieces of its own (the others).
     pub fn split(self, text: &str) -> Split<'_> {
-        Split { by_unicode: self != Self::Whitespace, rest: text, cut: None }
+        let by_dictionary = self == Self::Dictionary;
+        Split { by_unicode: self != Self::Whitespace, by_dictionary, rest: text, cut: None, words: Vec::new() }
     }
 
     /// How many pieces [`Words::split`] makes.
@@ -63,10 +74,13 @@ impl Words {
 /// Iterator of [`Words::split`]. No piece is empty.
 pub struct Split<'a> {
     by_unicode: bool,
+    by_dictionary: bool,
     /// What is not yet split.
     rest: &'a str,
     /// What is being cut by the whole of UAX-29.
     cut: Option<UWordBounds<'a>>,
+    /// What a dictionary cut, the last piece first.
+    words: Vec<&'a str>,
 }
 
 impl<'a> Iterator for Split<'a> {
@@ -90,6 +104,9 @@ impl FusedIterator for Split<'_> {}
 impl<'a> Split<'a> {
     fn next_by_unicode(&mut self) -> Option<&'a str> {
         loop {
+            if let Some(word) = self.words.pop() {
+                return Some(word);
+            }
             if let Some(cut) = &mut self.cut {
                 match cut.next() {
                     Some(piece) => return Some(piece),
@@ -97,6 +114,14 @@ impl<'a> Split<'a> {
                 }
             }
             self.rest = &self.rest[space_end(self.rest)..];
+            if self.by_dictionary {
+                let (run, rest) = self.rest.split_at(dictionary::run_end(self.rest));
+                if !run.is_empty() {
+                    self.words = dictionary::words(run);
+                    self.rest = rest;
+                    continue;
+                }
+            }
             if let Some(end) = simple_end(self.rest) {
                 let (piece, rest) = self.rest.split_at(end);
                 self.rest = rest;
@@ -106,7 +131,11 @@ impl<'a> Split<'a> {
                 return None;
             }
             // marks and scripts of which UAX-29 knows more: by its tables, to the next space
-            let (chunk, rest) = self.rest.split_at(space_start(self.rest.as_bytes()));
+            let mut end = space_start(self.rest.as_bytes());
+            if self.by_dictionary {
+                end = dictionary::next_run(&self.rest[..end]);
+            }
+            let (chunk, rest) = self.rest.split_at(end);
             self.cut = Some(chunk.split_word_bounds());
             self.rest = rest;
         }
@@ -322,7 +351,8 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!("zh".parse(), Ok(Words::Zh));
+        assert_eq!("dictionary".parse(), Ok(Words::Dictionary));
         let error = "spacy".parse::<Words>().unwrap_err();
-        assert_eq!(error, "expected \"whitespace\", \"unicode\" or \"zh\", got \"spacy\"");
+        assert_eq!(error, "expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got \"spacy\"");
     }
 }

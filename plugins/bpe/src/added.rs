@@ -1,5 +1,6 @@
 //! Tokens that a file adds to those of its model: they are found in the text as they are, before it is cut.
 
+use crate::hash::FastMap;
 use trainyard_plugin::{PluginError, Result};
 
 /// The added tokens of one file, to be looked for in two passes, as the `tokenizers` crate does.
@@ -11,11 +12,16 @@ pub struct Added {
     pub normalized: Literals,
 }
 
+/// Texts with their ids; without an id it is a special token: text, that hides what overlaps it.
+type Ids = FastMap<Vec<u8>, Option<u32>>;
+
 /// Texts to find. Where several begin at one place the longest counts.
 #[derive(Debug, Default)]
 pub struct Literals {
-    /// Longest first. Without an id it is a special token: text, that hides what overlaps it.
-    items: Vec<(Vec<u8>, Option<u32>)>,
+    /// By their length in bytes, longest first.
+    by_length: Vec<(usize, Ids)>,
+    /// Bytes that texts begin with.
+    is_first: Vec<bool>,
     /// Whether any has an id: else there is nothing to look for.
     produces: bool,
 }
@@ -30,14 +36,19 @@ pub enum Part<'a> {
 }
 
 impl Literals {
-    /// Adds a token; `id` is none for a special one.
+    /// Adds a token; `id` is none for a special one. Of two with one content the first counts.
     pub fn push(&mut self, content: &str, id: Option<u32>) -> Result<()> {
-        if content.is_empty() {
+        let Some(&first) = content.as_bytes().first() else {
             return Err(PluginError::input("model: an added token is empty"));
-        }
+        };
         self.produces |= id.is_some();
-        self.items.push((content.as_bytes().to_vec(), id));
-        self.items.sort_by_key(|(content, _)| std::cmp::Reverse(content.len()));
+        self.is_first.resize(256, false);
+        self.is_first[usize::from(first)] = true;
+        let at = self.by_length.partition_point(|(length, _)| *length > content.len());
+        if self.by_length.get(at).is_none_or(|(length, _)| *length != content.len()) {
+            self.by_length.insert(at, (content.len(), FastMap::default()));
+        }
+        self.by_length[at].1.entry(content.as_bytes().to_vec()).or_insert(id);
         Ok(())
     }
 
@@ -46,22 +57,19 @@ impl Literals {
         if !self.produces {
             return vec![Part::Text(text)];
         }
-        let mut is_first = [false; 256];
-        self.items.iter().for_each(|(content, _)| is_first[usize::from(content[0])] = true);
         let (bytes, mut parts, mut start, mut at) = (text.as_bytes(), Vec::new(), 0, 0);
         while at < bytes.len() {
-            let is_here = |(content, _): &&(Vec<u8>, Option<u32>)| bytes[at..].starts_with(content);
-            let found = if is_first[usize::from(bytes[at])] { self.items.iter().find(is_here) } else { None };
+            let found = if self.is_first[usize::from(bytes[at])] { self.at(&bytes[at..]) } else { None };
             match found {
-                Some((content, Some(id))) => {
+                Some((length, Some(id))) => {
                     if start < at {
                         parts.push(Part::Text(&text[start..at]));
                     }
-                    parts.push(Part::Token(*id));
-                    at += content.len();
+                    parts.push(Part::Token(id));
+                    at += length;
                     start = at;
                 }
-                Some((content, None)) => at += content.len(),
+                Some((length, None)) => at += length,
                 None => at += 1,
             }
         }
@@ -69,5 +77,11 @@ impl Literals {
             parts.push(Part::Text(&text[start..]));
         }
         parts
+    }
+
+    /// The longest token at the beginning of a text: its length and its id.
+    fn at(&self, bytes: &[u8]) -> Option<(usize, Option<u32>)> {
+        let token = |(length, ids): &(usize, Ids)| Some((*length, *ids.get(bytes.get(..*length)?)?));
+        self.by_length.iter().find_map(token)
     }
 }

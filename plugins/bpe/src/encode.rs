@@ -69,13 +69,17 @@ impl Model {
         scratch.ids.clear();
         if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(piece)) {
             scratch.ids.push(id);
-            return;
-        }
-        scratch.ids.extend(piece.iter().map(|&byte| self.byte_ids[usize::from(byte)]));
-        if piece.len() <= SCAN_MAX {
-            self.merge_short(&mut scratch.ids, &mut scratch.merges);
         } else {
-            self.merge_long(&mut scratch.ids);
+            scratch.ids.extend(piece.iter().map(|&byte| self.byte_ids[usize::from(byte)]));
+            if piece.len() <= SCAN_MAX {
+                self.merge_short(&mut scratch.ids, &mut scratch.merges);
+            } else {
+                self.merge_long(&mut scratch.ids);
+            }
+        }
+        if scratch.ids.iter().any(|id| self.spelled_out.contains_key(id)) {
+            let spell = |id| self.spelled_out.get(&id).cloned().unwrap_or_else(|| vec![id]);
+            scratch.ids = scratch.ids.drain(..).flat_map(spell).collect();
         }
     }
 

@@ -12,6 +12,7 @@
 mod added;
 mod cache;
 mod count;
+mod declared;
 mod encode;
 mod format;
 mod hash;
@@ -30,7 +31,8 @@ use model::{Model, N_BYTES, TOKENS_MAX};
 use trainyard_plugin::{Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log};
 
 config! {
-    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split.
+    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split;
+    /// `end_of_text` is for all files.
     pub struct Settings {
         /// number of tokens, 257 to 1048576: 256 bytes, merges, and special tokens
         vocab_size: u32 = 2048u32,
@@ -40,6 +42,8 @@ config! {
         split: String = "",
         /// names of special tokens beside <|endoftext|>, for example of a chat; text never produces them
         special_tokens: Vec<String> = [],
+        /// token that ends a document, or none; empty: what a file declares, or one of the usual names
+        end_of_text: String = "",
         /// memory for counting words, 16 or more; beyond, rare words are dropped and the log says so; 0: no limit
         max_memory_mb: u32 = 0u32,
     }
@@ -92,6 +96,18 @@ fn check_special_tokens(names: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+impl Bpe {
+    /// The loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not special are
+    /// left out: only files that are a `tokenizer.json` themselves have them.
+    ///
+    /// # Errors
+    /// A `state` error before a model was loaded.
+    pub fn to_tokenizer_json(&self) -> Result<Vec<u8>> {
+        let (model, _) = self.loaded.as_ref().ok_or_else(no_model)?;
+        format::export(model)
+    }
 }
 
 impl Tokenizer for Bpe {

@@ -24,6 +24,8 @@ pub struct Model {
     pub pairs: Pairs,
     /// Pieces that are tokens as a whole, whatever merging would make of them; none where merging alone decides.
     pub whole: Option<FastMap<Vec<u8>, u32>>,
+    /// Special tokens that merging makes all the same, each with the ids of its bytes, which are given instead.
+    pub spelled_out: FastMap<u32, Vec<u32>>,
     /// Tokens that are found in the text before it is cut.
     pub added: Added,
     /// All tokens. Special ones are never produced from text.
@@ -60,9 +62,9 @@ pub fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("model: {what}"))
 }
 
-/// Tokens by id from pairs in any order; ids that are missing stand for nothing.
+/// Tokens by id from pairs in any order; ids that are missing stand for nothing. Empty tokens may share an id.
 pub fn tokens_by_id(tokens: impl IntoIterator<Item = (u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>> {
-    let mut by_id = Vec::new();
+    let mut by_id: Vec<Vec<u8>> = Vec::new();
     for (id, token) in tokens {
         if id >= TOKENS_MAX {
             return Err(corrupt(format!("a token has id {id}, expected less than {TOKENS_MAX}")));
@@ -70,7 +72,14 @@ pub fn tokens_by_id(tokens: impl IntoIterator<Item = (u32, Vec<u8>)>) -> Result<
         if by_id.len() <= id as usize {
             by_id.resize(id as usize + 1, Vec::new());
         }
-        by_id[id as usize] = token;
+        let place = &mut by_id[id as usize];
+        if !place.is_empty() && *place != token {
+            let [one, other] = [&*place, &token].map(|token| String::from_utf8_lossy(token));
+            return Err(corrupt(format!(
+                "the tokens {one:?} and {other:?} both have id {id}, expected one for each id"
+            )));
+        }
+        *place = token;
     }
     Ok(by_id)
 }

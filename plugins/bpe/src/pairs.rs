@@ -78,6 +78,12 @@ impl Pairs {
         true
     }
 
+    /// All pairs, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32, Merge)> {
+        let pairs = self.slots.iter().filter(|(key, _)| *key != EMPTY);
+        pairs.map(|&(key, merge)| (key_pair(key).0, key_pair(key).1, merge))
+    }
+
     #[inline]
     fn home(&self, key: u64) -> usize {
         (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize

@@ -249,6 +249,23 @@ fn other_rank_files() {
     assert_eq!(bpe.encode(&["abc", "abcabbc", "bc<|chat|>"]).unwrap().ids[..4], [1, 1, 7, 9]);
 }
 
+/// As Whisper's files: the empty token, in base64 that only lenient readers take, has an id of its own.
+#[test]
+fn rank_files_may_hold_the_empty_token() {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |number: u8| char::from(DIGITS[usize::from(number & 63)]);
+    let line = |byte: u8| format!("{}{}== {}\n", digit(byte >> 2), digit(byte << 4), byte);
+    let file: String = (0..=u8::MAX).map(line).chain(["= 256\n".into()]).collect();
+    let mut bpe = Bpe::create(Settings { split: "gpt2".into(), ..Settings::default() }).unwrap();
+    bpe.load(file.as_bytes()).unwrap();
+    let vocabulary = bpe.vocabulary().unwrap();
+    assert_eq!((vocabulary.tokens.len(), vocabulary.special(END_OF_TEXT)), (258, Some(257)));
+    assert_eq!(bpe.encode(&["a", ""]).unwrap(), TokenBatch { ids: vec![97], ends: vec![1, 1] });
+    let first: String = ["= 256\n".into()].into_iter().chain((0..=u8::MAX).map(line)).collect();
+    bpe.load(first.as_bytes()).unwrap();
+    assert_eq!(bpe.vocabulary().unwrap(), vocabulary);
+}
+
 #[test]
 fn special_tokens_follow() {
     let special_tokens = vec!["<|user|>".to_owned(), "<|end|>".to_owned()];

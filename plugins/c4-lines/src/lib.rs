@@ -28,7 +28,7 @@ use trainyard_text::{Phrases, Words, count_chars, count_sentences, lines, offset
 config! {
     /// Settings of `c4-lines`. A number of 0 and an empty text switch their rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
         /// most characters of a word
         max_word_chars: u32 = 1000u32,

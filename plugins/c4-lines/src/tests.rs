@@ -107,5 +107,5 @@ fn refuses() {
     let upper = Settings { cut_phrases: "a|Privacy".into(), ..Settings::default() };
     assert_eq!(error(upper), "cut_phrases: expected lower case, got \"Privacy\"");
     let words = Settings { words: "x".into(), ..Settings::default() };
-    assert_eq!(error(words), "words: expected \"whitespace\", \"unicode\" or \"zh\", got \"x\"");
+    assert_eq!(error(words), "words: expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got \"x\"");
 }

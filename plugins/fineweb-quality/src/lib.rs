@@ -23,7 +23,7 @@ use trainyard_text::{Table, Words, count_chars, offset_in};
 config! {
     /// Settings of `fineweb-quality`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
         /// fewest lines that are not blank
         min_lines: u32 = 1u32,
@@ -234,6 +234,6 @@ mod tests {
         let share = Settings { max_short_lines: 67.0, ..Settings::default() };
         assert_eq!(error(share), "max_short_lines: expected 0 to 1, got 67");
         let words = Settings { words: "".into(), ..Settings::default() };
-        assert_eq!(error(words), "words: expected \"whitespace\", \"unicode\" or \"zh\", got \"\"");
+        assert_eq!(error(words), "words: expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got \"\"");
     }
 }

@@ -33,7 +33,7 @@ use trainyard_text::Words;
 config! {
     /// Settings of `gopher-quality`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
         /// whose reading of the rules: datatrove, paper or dolma
         dialect: String = "datatrove",

@@ -76,7 +76,7 @@ fn refuses() {
     let cases = [
         (
             Settings { words: "spacy".into(), ..default() },
-            "words: expected \"whitespace\", \"unicode\" or \"zh\", got \"spacy\"",
+            "words: expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got \"spacy\"",
         ),
         (
             Settings { max_words: 49, ..default() },

@@ -28,7 +28,7 @@ use trainyard_text::{Table, Words, count_chars, offset_in, paragraphs};
 config! {
     /// Settings of `gopher-repetition`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
         /// fewest characters
         min_chars: u32 = 1u32,

@@ -110,7 +110,7 @@ fn refuses() {
     let cases = [
         (
             Settings { words: "spacy".into(), ..Settings::default() },
-            "words: expected \"whitespace\", \"unicode\" or \"zh\", got \"spacy\"",
+            "words: expected \"whitespace\", \"unicode\", \"dictionary\" or \"zh\", got \"spacy\"",
         ),
         (Settings { max_top_3_gram: 1.5, ..Settings::default() }, "max_top_3_gram: expected 0 to 1, got 1.5"),
         (

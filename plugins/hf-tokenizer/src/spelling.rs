@@ -4,7 +4,7 @@
 //! character. Here every token is taken as if it stood inside a text.
 
 use std::collections::BTreeMap;
-use tokenizers::{Decoder, DecoderWrapper, ModelWrapper, PreTokenizerWrapper, Tokenizer};
+use tokenizers::{Decoder, DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 use trainyard_plugin::{PluginError, Result};
 
 /// One step from a token as it is written in the vocabulary to what it stands for.
@@ -103,6 +103,29 @@ fn add_pre_tokenizer(pre_tokenizer: &PreTokenizerWrapper, has_decoder: bool, ste
             steps.push(Step::Space(metaspace.get_replacement()));
         }
         _ => {}
+    }
+}
+
+/// Whether every byte of a text can be written, so that no text is unknown: the text becomes GPT-2's alphabet, and the
+/// model has all of it.
+pub fn writes_every_byte(tokenizer: &Tokenizer) -> bool {
+    let pre_tokenizer = tokenizer.get_pre_tokenizer().is_some_and(is_pre_byte_level);
+    let is_byte_level = pre_tokenizer || tokenizer.get_normalizer().is_some_and(is_normal_byte_level);
+    let knows = |char: &char| tokenizer.get_model().token_to_id(char.encode_utf8(&mut [0; 4])).is_some();
+    is_byte_level && alphabet().keys().all(knows)
+}
+
+fn is_pre_byte_level(pre_tokenizer: &PreTokenizerWrapper) -> bool {
+    match pre_tokenizer {
+        PreTokenizerWrapper::Sequence(sequence) => sequence.as_ref().iter().any(is_pre_byte_level),
+        other => matches!(other, PreTokenizerWrapper::ByteLevel(_)),
+    }
+}
+
+fn is_normal_byte_level(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::Sequence(sequence) => sequence.as_ref().iter().any(is_normal_byte_level),
+        other => matches!(other, NormalizerWrapper::ByteLevel(_)),
     }
 }
 

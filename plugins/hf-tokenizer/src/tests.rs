@@ -1,7 +1,8 @@
 //! Small files written by hand: what is special, how tokens are spelled, what is refused.
 
 use super::*;
-use trainyard_plugin::{Config, END_OF_TEXT, ErrorKind, Setting, Value};
+use crate::Settings;
+use trainyard_plugin::{Config, END_OF_TEXT, ErrorKind, Setting, SpecialToken, Value};
 
 /// A word-level tokenizer with one special token, written by hand; `more` are further members of the file.
 fn json(vocab: &str, specials: &[(u32, &str)], more: &str) -> String {
@@ -23,7 +24,7 @@ fn json(vocab: &str, specials: &[(u32, &str)], more: &str) -> String {
 }
 
 fn load(json: &str) -> Result<JsonTokenizer> {
-    let mut tokenizer = JsonTokenizer::create(NoConfig)?;
+    let mut tokenizer = JsonTokenizer::create(Settings::default())?;
     tokenizer.load(json.as_bytes())?;
     Ok(tokenizer)
 }
@@ -103,7 +104,7 @@ fn refuses() {
         assert_eq!(error.kind, kind);
         error.message
     };
-    let mut fresh = JsonTokenizer::create(NoConfig).unwrap();
+    let mut fresh = JsonTokenizer::create(Settings::default()).unwrap();
     assert_eq!(message(fresh.encode(&["a"]).unwrap_err(), ErrorKind::State), "no model, call load first");
     assert_eq!(message(fresh.vocabulary().unwrap_err(), ErrorKind::State), "no model, call load first");
     let untrained = "this tokenizer is not trained here, set tokenizer.model = \"path/tokenizer.json\"";
@@ -122,6 +123,6 @@ fn refuses() {
     assert_eq!(message(words().decode(&unknown).unwrap_err(), ErrorKind::Input), "id 7 is outside the vocabulary of 7");
 
     let setting = Setting { key: "model".into(), value: Value::Text("x".into()) };
-    let error = NoConfig::from_settings(&[setting]).unwrap_err();
-    assert_eq!(message(error, ErrorKind::Config), "model: unknown setting, this plugin has none");
+    let error = Settings::from_settings(&[setting]).unwrap_err();
+    assert_eq!(message(error, ErrorKind::Config), "model: unknown setting, expected one of end_of_text");
 }

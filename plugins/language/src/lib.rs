@@ -6,15 +6,21 @@
 //! document in two languages is given one, and code or a list of names is given some language too. Its confidence says
 //! how far the best language is ahead of the second; a script that only one language uses, such as Chinese, has 1.
 //!
-//! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`. Pages on the web
-//! begin and end with menus, books with licences.
+//! A text in another script than Latin often has Latin letters in it: code, commands, names. Code is left out there, a
+//! Chinese character counts as much as four letters, and the greater part decides, so that a Chinese page about code
+//! is Chinese.
+//!
+//! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; where that is
+//! code, more around it. Pages on the web begin and end with menus, books with licences.
 //!
 //! Languages are named as in ISO 639-3 (`eng`, `cmn`) or 639-1 (`en`, `zh`). Reasons: `language_other` when the
 //! document is in another language or in none, `language_uncertain` when the confidence is below `min_confidence`; the
 //! score is the confidence, 0 for other languages.
 
 mod codes;
+mod mixed;
 
+use std::borrow::Cow;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
 use whatlang::{Lang, detect};
 
@@ -31,6 +37,9 @@ config! {
         sample: String = "middle",
     }
 }
+
+/// How many times as much of a document is looked at where its sample is code.
+const WIDER: usize = 32;
 
 /// The filter.
 pub struct Language {
@@ -90,14 +99,26 @@ impl Filter for Language {
 impl Language {
     /// The confidence that a document is in one of the languages; 0 when it is in another.
     fn confidence(&self, document: &str) -> f64 {
-        match detect(self.sample_of(document)) {
+        match detect(&self.looked_at(document)) {
             Some(info) if self.languages.contains(&info.lang()) => info.confidence().max(f64::MIN_POSITIVE),
             _ => 0.0,
         }
     }
 
-    fn sample_of<'a>(&self, document: &'a str) -> &'a str {
-        let rest = document.len().saturating_sub(self.sample_bytes);
+    /// The sample, or the main part of it where it is mixed.
+    fn looked_at<'a>(&self, document: &'a str) -> Cow<'a, str> {
+        let sample = self.sample_of(document, self.sample_bytes);
+        if sample.len() < document.len() && mixed::is_code(sample) {
+            let wide = self.sample_of(document, self.sample_bytes.saturating_mul(WIDER));
+            if mixed::is_mixed(wide) {
+                return mixed::main_part(wide);
+            }
+        }
+        mixed::main_part(sample)
+    }
+
+    fn sample_of<'a>(&self, document: &'a str, n_bytes: usize) -> &'a str {
+        let rest = document.len().saturating_sub(n_bytes);
         let start = match self.sample {
             Sample::Begin => 0,
             Sample::Middle => rest / 2,
@@ -147,6 +168,65 @@ mod tests {
         }
     }
 
+    /// Prose of seven languages with as much code as prose or more, by characters.
+    #[test]
+    fn text_with_code_is_in_the_language_of_its_prose() {
+        let code = "import torch\nfrom torch.nn import functional as F\n\ndef train(model, loader, lr=1e-3):\n    \
+                    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)\n    for x, y in loader:\n        \
+                    loss = F.cross_entropy(model(x), y)\n        loss.backward()\n        optimizer.step()\n        \
+                    print(f\"loss {loss.item():.3f}\")\n    return model\n";
+        let russian = "Функция обучает модель: сначала вычисляется ошибка на каждом примере, затем параметры \
+                       обновляются в направлении, обратном градиенту, и так до конца данных.";
+        let korean = "이 함수는 모델을 학습시킵니다. 먼저 손실을 계산하고 그 다음에 매개변수를 갱신합니다. 데이터가 끝날 때까지 반복합니다.";
+        let thai = "ฟังก์ชันนี้ฝึกแบบจำลองด้วยข้อมูลทั้งหมด โดยคำนวณค่าความผิดพลาดก่อน แล้วจึงปรับค่าพารามิเตอร์ทีละขั้นจนครบทุกตัวอย่าง";
+        let arabic =
+            "تقوم هذه الدالة بتدريب النموذج على جميع البيانات، فتحسب الخطأ أولا ثم تعدل المعاملات في كل خطوة حتى النهاية";
+        let texts = [
+            ("zh", CHINESE),
+            ("ja", JAPANESE),
+            ("ru", russian),
+            ("ko", korean),
+            ("th", thai),
+            ("ar", arabic),
+            ("en", ENGLISH),
+        ];
+        for (language_of_it, prose) in texts {
+            let inline = format!("{prose} 使用 `model.fit(x, y)`");
+            let inline = if language_of_it == "zh" { inline } else { prose.to_owned() };
+            for document in
+                [format!("{inline}\n{code}"), format!("{code}{inline}"), format!("{inline}\n{code}{inline}\n{code}")]
+            {
+                for (code, _) in texts {
+                    let expected = if code == language_of_it { "" } else { "language_other" };
+                    assert_eq!(reason(&[code], &document), expected, "{language_of_it} as {code}: {document}");
+                }
+            }
+        }
+        // other languages, and few words of the text's own
+        for document in [
+            "查询示例：\nSELECT name, age FROM users WHERE age > 18 ORDER BY name;\nINSERT INTO users VALUES (1, 'a');\n说明：\
+             上面的语句查询成年用户。",
+            "类的定义如下所示\npublic class Foo extends Bar {\n    private static final String NAME = \"foo\";\n    public \
+             void run() throws Exception {\n        System.out.println(NAME);\n    }\n}\n这样就完成了继承。",
+            "def add(a, b):\n    # 计算两个数的和\n    return a + b\n\ndef mul(a, b):\n    # 计算两个数的积\n    return a * b\n",
+            "首先安装依赖。\n```bash\npip install torch transformers\ngit clone https://example.com/foo/bar.git\ncd bar && \
+             python train.py --lr 1e-3\n```\n然后运行脚本。",
+            "<div class=\"a\"><p>这是一个段落，介绍网页的基本结构。</p><ul><li>第一项</li></ul></div>",
+            "我们使用 Transformer 模型，结合 attention 机制，在 ImageNet 数据集上 fine-tune，最终 accuracy 达到最好的结果。",
+        ] {
+            assert_eq!(reason(&["zh"], document), "", "{document}");
+        }
+        let english = "The Chinese word 你好 means hello, and 谢谢 means thank you. Learners often confuse the tones when \
+                       they begin to study the language, but practice makes it easier over the years.";
+        assert_eq!(reason(&["en"], english), "");
+        // where the sample is code, more is looked at
+        let long = format!("{}{}{}", CHINESE.repeat(3), code.repeat(6), CHINESE.repeat(3));
+        assert!(language(&["zh"], "middle", 500).judge(&[&long]).unwrap()[0].keep);
+        let all_code = code.repeat(20);
+        let filter = language(&["zh"], "middle", 500);
+        assert_eq!(filter.looked_at(&all_code), filter.sample_of(&all_code, 500));
+    }
+
     #[test]
     fn little_text_is_uncertain() {
         let mut filter = language(&["eng"], "middle", 2048);
@@ -172,11 +252,11 @@ mod tests {
         for bytes in 1..40 {
             for sample in ["begin", "middle", "end"] {
                 let filter = language(&["zh"], sample, bytes);
-                assert!(filter.sample_of(CHINESE).len() <= bytes as usize + 3);
-                assert_eq!(filter.sample_of(""), "");
+                assert!(filter.sample_of(CHINESE, bytes as usize).len() <= bytes as usize + 3);
+                assert_eq!(filter.sample_of("", bytes as usize), "");
             }
         }
-        assert_eq!(language(&["zh"], "middle", 0).sample_of(CHINESE), CHINESE);
+        assert_eq!(language(&["zh"], "middle", 0).looked_at(CHINESE), CHINESE);
     }
 
     #[test]

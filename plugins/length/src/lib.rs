@@ -27,7 +27,7 @@ config! {
         min_lines: u32 = 0u32,
         /// most lines of a document that stays; 0 is no limit
         max_lines: u32 = 0u32,
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
     }
 }

@@ -4,7 +4,9 @@
 //! \b LOCAL+ (\. LOCAL+)* @ ( (LABEL \.)+ LABEL | \[ OCTET\. OCTET\. OCTET\. (OCTET | [A-Za-z0-9-]*[A-Za-z0-9]:) ] )
 //! ```
 //!
-//! where LABEL begins and ends with a letter or digit and may hold hyphens between.
+//! where LABEL begins and ends with a letter or digit and may hold hyphens between. One thing is otherwise: letters of
+//! scripts that are written without spaces (Chinese, Japanese, Thai and others) are no part of the word beside them, so
+//! that an address directly behind them is found. Python sees one word there, and datatrove no address.
 
 use crate::ip;
 use std::ops::Range;
@@ -16,7 +18,7 @@ pub fn around(text: &str, at: usize, from: usize) -> Option<Range<usize>> {
 }
 
 /// Where the local part before `at` begins: the first character of those that may stand in it at which a word begins or
-/// ends, as `\b` of Python sees words.
+/// ends, as `\b` of Python sees words where there are spaces between them.
 fn local_start(text: &str, at: usize, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut first = at;
@@ -87,5 +89,19 @@ fn is_label(byte: u8) -> bool {
 /// What `\w` of Python matches. Rust takes some marks for letters that Python does not, which matters only where an
 /// address is glued to one.
 fn is_word(char: char) -> bool {
-    char == '_' || char.is_alphanumeric()
+    char == '_' || (char.is_alphanumeric() && !is_unspaced(char))
+}
+
+/// Letters of scripts that put no spaces between words, or none between a word and a foreign one.
+fn is_unspaced(char: char) -> bool {
+    matches!(char,
+        // Thai, Lao, Tibetan; Myanmar; Khmer; New Tai Lue and Tai Tham; more of Myanmar; Tai Viet
+        '\u{e00}'..='\u{fff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1980}'..='\u{1aad}'
+        | '\u{a9e0}'..='\u{a9ff}' | '\u{aa60}'..='\u{aadf}'
+        // Hangul, its letters too
+        | '\u{1100}'..='\u{11ff}' | '\u{3131}'..='\u{318e}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}'
+        // radicals, marks of iteration, kana, Bopomofo, Han, Yi, and what is as wide as they are
+        | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3130}' | '\u{3190}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{a4cf}' | '\u{f900}'..='\u{faff}' | '\u{ff10}'..='\u{ff9f}' | '\u{1aff0}'..='\u{1b16f}'
+        | '\u{20000}'..='\u{3ffff}')
 }

@@ -2,9 +2,10 @@
 //!
 //! What is an address, and what takes its place, is as in `PIIFormatter` of datatrove 0.10 (Apache-2.0), with which
 //! FineWeb was made: its two regular expressions, e-mail first, then IP addresses in what came of it; only addresses
-//! that Python's `ipaddress` calls global. The replacements follow one another in turn. In datatrove the turn goes on
-//! from document to document; here it begins anew in each, so that a document's new text is a function of the document
-//! alone.
+//! that Python's `ipaddress` calls global. Otherwise than there, an e-mail address directly behind a letter of Chinese,
+//! Japanese, Korean, Thai, Lao, Khmer or Burmese is found: these scripts put no space before it. The replacements
+//! follow one another in turn. In datatrove the turn goes on from document to document; here it starts over in each, so
+//! that a document's new text is a function of the document alone.
 //!
 //! To mask instead, set the lists to one text such as `<email>`; an empty list takes addresses out. With `max`, a
 //! document with more addresses, such as a list of members, is dropped: `pii_too_many`, the score is their number. A

@@ -19,7 +19,7 @@ use trainyard_text::{Table, Words, ngrams, offset_in};
 config! {
     /// Settings of `rare-terms`.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "unicode",
         /// fewest documents that hold a word that is not rare, 2 to 255
         min_documents: u32 = 2u32,

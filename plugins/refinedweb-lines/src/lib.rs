@@ -25,7 +25,7 @@ use trainyard_text::{Phrases, Words, count_chars, offset_in, strip};
 config! {
     /// Settings of `refinedweb-lines`. A number of 0 and an empty text switch their rule off.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
         /// greatest share of upper case in a line
         max_upper_case: f64 = 0.5,

@@ -2,7 +2,8 @@
 //!
 //! * Line ends become `\n`: `\r\n`, `\r`, U+0085, U+2028, U+2029; also vertical tab and form feed, unless a line just
 //!   ended.
-//! * Control characters go, all but tab and line feed.
+//! * Control characters go, all but tab and line feed, and with them the whole escape sequences that set colours and
+//!   titles in terminals (ECMA-48).
 //! * Characters without width go: zero-width spaces, byte order marks, word joiners, soft hyphens, marks of direction,
 //!   invisible operators, anchors of annotations. The two joiners, which change what a reader of Persian, Hindi or an
 //!   emoji sees, stay behind a letter or sign that needs them.
@@ -13,6 +14,7 @@
 //! where they are. Text in ASCII is looked at once, 16 bytes at a time.
 
 mod class;
+mod escape;
 mod scan;
 
 use class::Form;
@@ -25,7 +27,7 @@ config! {
         form: String = "nfc",
         /// makes every line end a line feed
         line_ends: bool = true,
-        /// removes control characters but tab and line feed
+        /// removes control characters but tab and line feed, and escape sequences of terminals
         control: bool = true,
         /// removes characters without width
         zero_width: bool = true,
@@ -119,6 +121,8 @@ impl Unicode {
                 Some(with) => {
                     if char == '\r' && text[end..].starts_with('\n') {
                         end += 1;
+                    } else if char.is_control() && self.control {
+                        end = at + escape::length(&text[at..]).unwrap_or(char.len_utf8());
                     }
                     rewrite.replace(at..end, with);
                     before = if with.is_empty() { before } else { '\n' };

@@ -37,10 +37,33 @@ fn line_ends() {
 #[test]
 fn unseen_characters_go() {
     let settings = Settings::default();
-    assert_eq!(cleaned(&settings, "\u{feff}a\0b\u{1b}[0m\u{7f}\u{9f}c"), "ab[0mc");
+    assert_eq!(cleaned(&settings, "\u{feff}a\0b\u{1b}[0\u{7f}\u{9f}c"), "ab[0c");
     assert_eq!(cleaned(&settings, "a\u{200b}b\u{ad}c\u{2060}d\u{200e}e\u{202e}f\u{2066}g"), "abcdefg");
     let off = Settings { control: false, zero_width: false, ..settings };
     assert_eq!(verdict(&off, "\u{feff}a\0b\u{200b}"), Verdict::keep());
+}
+
+/// Whole, and never more: the first is a line of a real file, which ftfy 6.3.1 makes the same of.
+#[test]
+fn escape_sequences_of_terminals_go() {
+    let settings = Settings::default();
+    let text = "\u{1b}[32m《感遇・其一》\u{1b}[m\n\u{1b}[33m作者：张九龄\u{1b}[m\n";
+    assert_eq!(cleaned(&settings, text), "《感遇・其一》\n作者：张九龄\n");
+    assert_eq!(cleaned(&settings, "a\u{1b}]0;title\u{7}b\u{1b}(Bc\u{9b}1md\u{1b}[38;5;1me"), "abcde");
+    // what is no sequence loses its control character only
+    assert_eq!(cleaned(&settings, "a\u{1b}]0;b\nc \u{1b}[3\u{9b}More \u{1b}é\u{1b}"), "a]0;b\nc [3More é");
+    // what goes makes no new one
+    for text in ["\u{1b}\u{1b}[m[32m", "\u{1b}[\u{1b}[mm", "\u{1b}[3\u{200b}2m", "\u{9b}\u{1b}[m1m"] {
+        let once = cleaned(&settings, text);
+        assert_eq!(verdict(&settings, &once), Verdict::keep(), "{text:?}");
+    }
+    let off = Settings { control: false, line_ends: false, ..settings.clone() };
+    assert_eq!(verdict(&off, text), Verdict::keep());
+    assert_eq!(verdict(&settings, "x\u{1b}[1my").spans, [Span { start: 1, end: 5 }]);
+    // runs of beginnings take no long time
+    for piece in ["\u{1b}]", "\u{1b}[", "\u{9d}a", "\u{1b} "] {
+        verdict(&settings, &piece.repeat(1 << 19));
+    }
 }
 
 #[test]
@@ -85,7 +108,8 @@ fn verdicts_say_what_and_where() {
 fn twice_is_once() {
     let pieces = [
         "a", "\r", "\n", "\u{c}", "\u{200d}", "\u{200c}", "\u{feff}", "\u{301}", "\u{323}", "ی", "\u{94d}", "क", "👩",
-        "\u{fe0f}", "ﷺ", "²", "\u{1100}", "\u{1161}", "ﬁ", "\0", "中", "\u{e000}", "™", "\u{fe70}", "Ⓜ",
+        "\u{fe0f}", "ﷺ", "²", "\u{1100}", "\u{1161}", "\u{1b}", "[", "m", "ﬁ", "\0", "中", "\u{e000}", "™", "\u{fe70}",
+        "Ⓜ",
     ];
     for form in ["nfc", "nfkc"].map(form) {
         for (i, a) in pieces.iter().enumerate() {

@@ -18,11 +18,11 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer as HfTokenizer};
-use trainyard_hf_tokenizer::{JsonTokenizer, Words};
-use trainyard_plugin::{Create, NoConfig, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
+use trainyard_hf_tokenizer::{JsonTokenizer, Settings as FileSettings, Words};
+use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
-    /// Settings of `unigram`. Only training looks at them.
+    /// Settings of `unigram`. Only training looks at them, and the loading of files at `end_of_text`.
     pub struct Settings {
         /// number of tokens, 3 to 1048576, with <unk> and </s>; every character of the training text is one
         vocab_size: u32 = 8192u32,
@@ -30,6 +30,8 @@ config! {
         normalization: String = "nfc",
         /// longest token in characters, 1 to 64
         max_piece_length: u32 = 16u32,
+        /// token that ends a document, or none; empty: </s>, or what a file declares
+        end_of_text: String = "",
     }
 }
 
@@ -65,7 +67,7 @@ impl Create for Unigram {
             return Err(PluginError::config(format!("max_piece_length: expected 1 to 64, got {max_piece_length}")));
         }
         let splitter = with_model(&settings, Model::default())?;
-        let loaded = JsonTokenizer::create(NoConfig)?;
+        let loaded = JsonTokenizer::create(FileSettings { end_of_text: settings.end_of_text.clone() })?;
         Ok(Self { settings, splitter, words: Words::default(), loaded })
     }
 }

@@ -22,7 +22,7 @@ use trainyard_text::Words;
 config! {
     /// Settings of `word-statistics`. A limit of 0 is none.
     pub struct Settings {
-        /// how text is split into words: whitespace, unicode or zh
+        /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "unicode",
         /// compares words in lower case
         lowercase: bool = true,

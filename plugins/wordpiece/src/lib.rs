@@ -15,11 +15,11 @@ use tokenizers::models::wordpiece::WordPiece as Model;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{AddedToken, Tokenizer as HfTokenizer, decoders};
-use trainyard_hf_tokenizer::{JsonTokenizer, Words};
-use trainyard_plugin::{Create, NoConfig, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
+use trainyard_hf_tokenizer::{JsonTokenizer, Settings as FileSettings, Words};
+use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
-    /// Settings of `wordpiece`. Only training looks at them.
+    /// Settings of `wordpiece`. Only training looks at them, and the loading of files at `end_of_text`.
     pub struct Settings {
         /// number of tokens, 6 to 1048576, with special tokens and the alphabet
         vocab_size: u32 = 8192u32,
@@ -31,6 +31,8 @@ config! {
         strip_accents: bool = true,
         /// most characters in the alphabet, the most frequent ones; words with others become [UNK]
         limit_alphabet: u32 = 1000u32,
+        /// token that ends a document, or none; empty: [SEP], or what a file declares
+        end_of_text: String = "",
     }
 }
 
@@ -65,7 +67,7 @@ impl Create for WordPiece {
             }
         }
         let splitter = with_model(&settings, Model::default())?;
-        let loaded = JsonTokenizer::create(NoConfig)?;
+        let loaded = JsonTokenizer::create(FileSettings { end_of_text: settings.end_of_text.clone() })?;
         Ok(Self { settings, splitter, words: Words::default(), loaded })
     }
 }

@@ -125,8 +125,12 @@ fn name(words: Words) -> &'static str {
 }
 
 /// The splitters by their names in configs.
-pub(super) const WORDS: [(&str, Words); 3] =
-    [("whitespace", Words::Whitespace), ("unicode", Words::Unicode), ("zh", Words::Zh)];
+pub(super) const WORDS: [(&str, Words); 4] = [
+    ("whitespace", Words::Whitespace),
+    ("unicode", Words::Unicode),
+    ("dictionary", Words::Dictionary),
+    ("zh", Words::Zh),
+];
 
 impl Default for DedupConfig {
     fn default() -> Self {

@@ -28,6 +28,10 @@ pub(crate) struct Encoder<'a> {
     decoded_bytes: u64,
     /// Documents left out because the tokenizer made nothing of them.
     not_encoded: u64,
+    /// Whether an id is that of a special token, which text never produces; by id.
+    is_special: Vec<bool>,
+    /// Special tokens that the tokenizer made of text all the same.
+    special_tokens: u64,
 }
 
 impl<'a> Encoder<'a> {
@@ -49,7 +53,19 @@ impl<'a> Encoder<'a> {
             .collect::<Result<_>>()?;
         let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
         let (texts, held_out_text) = (BTreeMap::new(), Vec::new());
-        Ok(Self { vocabulary, shards, texts, held_out, held_out_text, decoded_bytes: 0, not_encoded: 0 })
+        let mut is_special = vec![false; vocabulary.tokens.len()];
+        vocabulary.specials.iter().for_each(|special| is_special[special.id as usize] = true);
+        Ok(Self {
+            vocabulary,
+            shards,
+            texts,
+            held_out,
+            held_out_text,
+            decoded_bytes: 0,
+            not_encoded: 0,
+            is_special,
+            special_tokens: 0,
+        })
     }
 
     /// Adds documents, their tokens, and what comes back from these.
@@ -63,6 +79,7 @@ impl<'a> Encoder<'a> {
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
         self.decoded_bytes +=
             encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
+        self.special_tokens += encoded.ids.iter().filter(|&&id| self.is_special[id as usize]).count() as u64;
         for (((split, document), tokens), fidelity) in batch.iter().zip(encoded.sequences()).zip(fidelity) {
             if tokens.is_empty() {
                 // no document of the corpus is empty: the tokenizer could not encode it and the config skips errors
@@ -104,6 +121,7 @@ impl<'a> Encoder<'a> {
             report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources, held_out });
         }
         report.not_encoded = self.not_encoded;
+        report.special_tokens = self.special_tokens;
         let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();
         if self.decoded_bytes != text_bytes {
             tracing::warn!(

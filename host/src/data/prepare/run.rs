@@ -15,13 +15,13 @@ use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, digest_files, digest_of, hex, list};
 use crate::data::split::Split;
 use crate::data::write::write_file;
-use crate::data::{DataConfig, HeldOutConfig, LINEAGE};
+use crate::data::{DataConfig, EndOfText, HeldOutConfig, LINEAGE};
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-use trainyard_plugin::{END_OF_TEXT, TokenBatch, Tokenizer, Vocabulary};
+use trainyard_plugin::{TokenBatch, Tokenizer, Vocabulary};
 
 /// A tokenizer and how reports name it.
 pub struct NamedTokenizer<'a> {
@@ -31,6 +31,8 @@ pub struct NamedTokenizer<'a> {
     pub digest: String,
     /// A trained model to load; without it the tokenizer is trained on the train split.
     pub model: Option<Vec<u8>>,
+    /// Which token ends a document.
+    pub end_of_text: EndOfText,
     /// Makes an instance.
     pub make: Box<dyn Fn() -> Result<Box<dyn Tokenizer>> + Send + Sync + 'a>,
 }
@@ -384,9 +386,6 @@ pub(crate) fn shard_info(
     if n_vocabulary == 0 {
         return Err(Error::plugin(format!("tokenizer {:?}: the vocabulary is empty", tokenizer.name)));
     }
-    let end_of_text = vocabulary.special(END_OF_TEXT);
-    if end_of_text.is_none() {
-        tracing::warn!("tokenizer {:?} has no {END_OF_TEXT}: documents follow one another unmarked", tokenizer.name);
-    }
+    let end_of_text = tokenizer.end_of_text.find(&tokenizer.name, vocabulary)?;
     Ok(ShardInfo { n_vocabulary, end_of_text, tokenizer: digest.finalize().into(), source })
 }

@@ -2,6 +2,7 @@
 //! error.
 
 mod filter;
+mod vocabulary;
 
 use crate::clean;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use trainyard_plugin::{
     EXP_MEAN, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Rule, TextMetric, TextPair,
     TokenBatch, Tokenizer, Vocabulary, graph,
 };
+pub use vocabulary::Specials;
+use vocabulary::check_vocabulary;
 
-/// More tokens than any tokenizer in use has, few enough that an embedding of them fits in memory.
-const MAX_TOKENS: usize = 1 << 20;
 /// Reason codes, names of outputs, special tokens and units are shown in tables.
 const MAX_NAME_BYTES: usize = 100;
 /// Outputs of a graph are columns of the log.
@@ -24,8 +25,8 @@ pub struct Checked<T: ?Sized> {
     culprit: Arc<str>,
     /// `limits.graph_nodes`.
     max_nodes: usize,
-    /// Tokens in the vocabulary; only of a tokenizer, and known after `load`.
-    n_tokens: Option<usize>,
+    /// Only of a tokenizer, and known after `load`.
+    specials: Option<Specials>,
     /// Only of a filter that measures; what it stated when it was made.
     rules: Vec<Rule>,
     plugin: Box<T>,
@@ -34,7 +35,7 @@ pub struct Checked<T: ?Sized> {
 impl<T: ?Sized> Checked<T> {
     /// `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`; a graph may have `max_nodes`.
     pub fn new(culprit: Arc<str>, max_nodes: usize, plugin: Box<T>) -> Self {
-        Self { culprit, max_nodes, n_tokens: None, rules: Vec::new(), plugin }
+        Self { culprit, max_nodes, specials: None, rules: Vec::new(), plugin }
     }
 
     fn blame<R>(&self, function: &str, result: Result<R>) -> Result<R> {
@@ -63,6 +64,15 @@ pub fn one_line(text: &str) -> String {
     }
 }
 
+impl Checked<dyn Tokenizer> {
+    /// An error for the first special token in a batch that [`Tokenizer::encode`] made of text. Plugins of contract
+    /// 0.1 were never held to this at run time, so `encode` itself lets it pass.
+    pub fn check_specials(&self, batch: &TokenBatch) -> Result<()> {
+        let checked = self.specials.as_ref().map_or(Ok(()), |specials| specials.check(batch));
+        self.blame("encode", checked)
+    }
+}
+
 impl Tokenizer for Checked<dyn Tokenizer> {
     fn observe(&mut self, texts: &[&str]) -> Result<()> {
         let result = self.plugin.observe(texts);
@@ -75,10 +85,10 @@ impl Tokenizer for Checked<dyn Tokenizer> {
     }
 
     fn load(&mut self, model: &[u8]) -> Result<()> {
-        self.n_tokens = None;
+        self.specials = None;
         let result = self.plugin.load(model);
         self.blame("load", result)?;
-        self.n_tokens = Some(self.vocabulary()?.tokens.len());
+        self.specials = Some(Specials::new(&self.vocabulary()?));
         Ok(())
     }
 
@@ -89,21 +99,22 @@ impl Tokenizer for Checked<dyn Tokenizer> {
     }
 
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
-        let checked = match self.n_tokens {
+        let checked = match &self.specials {
             None => Err(before_load()),
-            Some(n_tokens) => {
-                self.plugin.encode(texts).and_then(|batch| batch.check(texts.len(), n_tokens).map(|()| batch))
+            Some(specials) => {
+                let batch = self.plugin.encode(texts);
+                batch.and_then(|batch| batch.check(texts.len(), specials.n_tokens()).map(|()| batch))
             }
         };
         self.blame("encode", checked)
     }
 
     fn decode(&mut self, batch: &TokenBatch) -> Result<Vec<Vec<u8>>> {
-        let checked = match self.n_tokens {
+        let checked = match &self.specials {
             None => Err(before_load()),
             // the host's own input is checked too, so that no plugin has to
-            Some(n_tokens) => batch
-                .check(batch.ends.len(), n_tokens)
+            Some(specials) => batch
+                .check(batch.ends.len(), specials.n_tokens())
                 .map_err(|error| PluginError::input(error.message))
                 .and_then(|()| self.plugin.decode(batch))
                 .and_then(|texts| check_count("texts", batch.ends.len(), texts.len()).map(|()| texts)),
@@ -179,36 +190,6 @@ fn check_name(what: &str, name: &str) -> Result<()> {
         Some(char) => Err(PluginError::internal(format!("{what} {name:?} holds the control character {char:?}"))),
         None => Ok(()),
     }
-}
-
-fn check_vocabulary(vocabulary: &Vocabulary) -> Result<()> {
-    let n_tokens = vocabulary.tokens.len();
-    if n_tokens == 0 || n_tokens > MAX_TOKENS {
-        return Err(PluginError::internal(format!("expected 1 to {MAX_TOKENS} tokens, got {n_tokens}")));
-    }
-    for (i, special) in vocabulary.specials.iter().enumerate() {
-        check_name("special token", &special.name)?;
-        match vocabulary.tokens.get(special.id as usize) {
-            None => {
-                return Err(PluginError::internal(format!(
-                    "special token {:?} has id {}, which is outside the vocabulary of {n_tokens}",
-                    special.name, special.id
-                )));
-            }
-            Some(bytes) if !bytes.is_empty() => {
-                return Err(PluginError::internal(format!(
-                    "special token {:?} stands for {} bytes, expected none",
-                    special.name,
-                    bytes.len()
-                )));
-            }
-            Some(_) => {}
-        }
-        if vocabulary.specials[..i].iter().any(|other| other.name == special.name || other.id == special.id) {
-            return Err(PluginError::internal(format!("special token {:?} or its id appears twice", special.name)));
-        }
-    }
-    Ok(())
 }
 
 fn check_graph(graph: Graph, max_nodes: usize) -> Result<Graph> {

@@ -3,6 +3,7 @@
 use super::super::checked::Checked;
 use super::counters::Work;
 use super::{Guarded, Kept};
+use std::sync::atomic::Ordering;
 use trainyard_plugin::{
     Filter, Graph, Loss, Metric, MetricInfo, Result, Rule, TextMetric, TextPair, TokenBatch, Tokenizer, Verdict,
     Vocabulary,
@@ -23,7 +24,10 @@ impl Tokenizer for Guarded<Checked<dyn Tokenizer>> {
     }
 
     fn load(&mut self, model: &[u8]) -> Result<()> {
-        self.call(Work { items: 0, bytes: model.len() as u64 }, |plugin| plugin.load(model))?;
+        self.live.borrow_mut().is_quiet = self.source.is_loaded.swap(true, Ordering::Relaxed);
+        let result = self.call(Work { items: 0, bytes: model.len() as u64 }, |plugin| plugin.load(model));
+        self.live.borrow_mut().is_quiet = false;
+        result?;
         self.keep(|_| Ok(Kept::Bytes(model.to_owned())))
     }
 
@@ -34,7 +38,12 @@ impl Tokenizer for Guarded<Checked<dyn Tokenizer>> {
     fn encode(&mut self, texts: &[&str]) -> Result<TokenBatch> {
         let error = match self.call(Work::texts(texts), |plugin| plugin.encode(texts)) {
             Err(error) if self.skips(&error) => error,
-            result => return result,
+            Err(error) => return Err(error),
+            Ok(batch) => {
+                let checked = self.live.borrow().plugin.as_ref().map_or(Ok(()), |plugin| plugin.check_specials(&batch));
+                checked.unwrap_or_else(|error| self.source.warn_of_special(&error));
+                return Ok(batch);
+            }
         };
         let mut batch = TokenBatch::default();
         match texts {

@@ -13,13 +13,15 @@ mod tests;
 pub use counters::{Counters, Usage};
 pub use kinds::PLUGIN_ERROR;
 
-use super::checked::blame;
+use super::checked::{blame, one_line};
 use super::instance::Instance;
 use super::log::Log;
+use super::panics::caught;
 use super::{Backend, OnError, PluginConfig, builtin};
 use counters::Work;
 use revive::Revive;
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use trainyard_plugin::log::{self, Level};
@@ -44,6 +46,10 @@ pub struct Source {
     pub measures: bool,
     /// What was done so far.
     pub counters: Counters,
+    /// Whether a special token in encoded text was already warned of.
+    pub is_special_reported: AtomicBool,
+    /// Whether an instance was loaded before: all say the same of the model.
+    pub is_loaded: AtomicBool,
     /// For lines that plugins leave with the SDK; those in a sandbox or another process log by themselves.
     pub log: Mutex<Log>,
 }
@@ -61,7 +67,8 @@ impl Source {
     }
 
     fn create(&self) -> Result<Instance> {
-        self.instance().map_err(|error| blame(&self.culprit, "create", error))
+        let instance = caught(|| self.instance()).unwrap_or_else(|panic| Err(PluginError::internal(panic)));
+        instance.map_err(|error| blame(&self.culprit, "create", error))
     }
 
     /// Shows what was logged during a call.
@@ -73,6 +80,14 @@ impl Source {
 
     fn write_log(&self, level: Level, line: &str) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).write(level, line);
+    }
+
+    /// Warns of text that became a special token, once for all instances.
+    fn warn_of_special(&self, error: &PluginError) {
+        if !self.is_special_reported.swap(true, Ordering::Relaxed) {
+            let cure = "its bytes are lost; use a tokenizer that passes `plugin check`";
+            self.write_log(Level::Warn, &format!("{}; {cure}", error.message));
+        }
     }
 
     /// Leaves one item out, or returns the error because too many were left out before.
@@ -109,12 +124,14 @@ struct Live<P> {
     /// None before the first call and after an error that ended the last one.
     plugin: Option<P>,
     kept: Kept,
+    /// Whether what it says is not shown, because another instance said it before.
+    is_quiet: bool,
 }
 
 impl<P: Revive> Guarded<P> {
     /// The first instance; its errors follow the policy too.
     pub fn new(source: Arc<Source>) -> Result<Self> {
-        let guarded = Self { source, live: RefCell::new(Live { plugin: None, kept: Kept::Nothing }) };
+        let guarded = Self { source, live: RefCell::new(Live { plugin: None, kept: Kept::Nothing, is_quiet: false }) };
         guarded.with_policy(|| guarded.revive())?;
         Ok(guarded)
     }
@@ -154,9 +171,16 @@ impl<P: Revive> Guarded<P> {
         let mut live = self.live.borrow_mut();
         let Some(plugin) = &mut live.plugin else { return Err(PluginError::state("there is no instance")) };
         let begun = Instant::now();
-        let result = call(plugin);
+        let result = caught(|| call(plugin)).unwrap_or_else(|panic| {
+            // what it left half done is not used again
+            live.plugin = None;
+            Err(PluginError::internal(format!("{}: {}", self.source.culprit, one_line(&panic))))
+        });
         self.source.counters.count(work, begun.elapsed(), result.is_err());
-        self.source.show_log();
+        match live.is_quiet {
+            true => drop(log::take()),
+            false => self.source.show_log(),
+        }
         result
     }
 

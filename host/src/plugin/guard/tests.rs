@@ -23,6 +23,7 @@ impl Create for Picky {
 fn look(text: &str) -> Result<()> {
     match text {
         _ if text.starts_with("bad") => Err(PluginError::internal(format!("fell over {text}"))),
+        _ if text.starts_with("panic") => panic!("lost at {text}"),
         _ if text.starts_with("odd") => Err(PluginError::input(format!("cannot read {text}"))),
         _ => Ok(()),
     }
@@ -225,6 +226,23 @@ fn skip_leaves_texts_without_tokens_and_pairs_uncounted() {
     metric.update(&pairs).expect("two are left out");
     assert_eq!(metric.value().expect("a number"), 4.0);
     assert_eq!(counts(&plugin).1, 2);
+}
+
+/// A library under a built-in may panic: that is an error with the culprit's name, and the instance is given up.
+#[test]
+fn panics_are_errors() {
+    let plugin = open(plugin!("filter", Filter, Picky), OnError::Abort, 10);
+    let mut filter = plugin.filter().expect("a filter");
+    let error = filter.judge(&["one", "panic\n1"]).expect_err("it panics");
+    assert_eq!(error, PluginError::internal("plugin \"p\" 1.0.0 (builtin): panicked: lost at panic 1"));
+    assert_eq!(filter.judge(&["one"]).expect("a new instance"), [Verdict::keep().score(0.0)]);
+    assert_eq!(counts(&plugin), (1, 0, 0));
+
+    let plugin = open(plugin!("tokenizer", Tokenizer, Picky), OnError::Skip, 10);
+    let mut tokenizer = plugin.tokenizer().expect("a tokenizer");
+    tokenizer.load(&[]).expect("harmless");
+    let batch = tokenizer.encode(&["one", "panic", "two"]).expect("one is left out");
+    assert_eq!(batch.ends, [3, 3, 6]);
 }
 
 #[test]

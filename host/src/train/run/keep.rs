@@ -21,7 +21,7 @@ impl Run<'_> {
         // a checkpoint never knows of steps that the log has lost
         self.log.sync()?;
         let name = checkpoint::folder_name(self.state.step);
-        state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, &data.tokenizer)?;
+        state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
         self.claim.settle()
     }
@@ -39,7 +39,7 @@ impl Run<'_> {
         self.progress.finish();
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
         let name = checkpoint::replay_name(step);
-        let saved = state::save(&checkpoints, &name, &self.state, &self.trainer, &data.tokenizer);
+        let saved = state::save(&checkpoints, &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer));
         let context = match saved.and_then(|_| prune_replays(&checkpoints, Some(step))) {
             Ok(()) => format!("state kept in {name}, --from {name} repeats the step"),
             Err(second) => format!("and the state could not be saved ({second})"),

@@ -9,6 +9,7 @@
 //! All numbers are little-endian. Text is split as by GPT-2, and `<|endoftext|>` is the last id.
 
 use crate::added::Added;
+use crate::hash::FastMap;
 use crate::model::{BYTE_IDS, Model, N_BYTES, byte_tokens, corrupt};
 use crate::pairs::{Merge, Pairs};
 use crate::split::Split;
@@ -45,6 +46,7 @@ pub fn read(bytes: &[u8]) -> Result<Model> {
         byte_ids: BYTE_IDS,
         pairs,
         whole: None,
+        spelled_out: FastMap::default(),
         added: Added::default(),
         vocabulary: Vocabulary { tokens, specials },
     })

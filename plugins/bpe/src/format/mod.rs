@@ -6,6 +6,7 @@
 //! | ranks of tiktoken | a line `base64 rank` | [`ranks`] |
 //! | trainyard's own, until 0.1 | `trainyard-bpe 1` | [`first`] |
 
+mod export;
 mod first;
 mod json;
 mod patterns;
@@ -13,6 +14,7 @@ mod ranks;
 mod spelling;
 mod write;
 
+pub use export::export;
 pub use write::to_json;
 
 use crate::Settings;
@@ -21,12 +23,28 @@ use trainyard_plugin::Result;
 
 /// Reads a model in any of the formats; anything else is an `input` error.
 pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
-    if bytes.starts_with(first::MAGIC) {
-        return first::read(bytes);
+    let mut model = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        _ if bytes.starts_with(first::MAGIC) => first::read(bytes)?,
+        _ if is_sentence_piece(bytes) => {
+            return Err(corrupt("a model of SentencePiece: use the tokenizer hf-tokenizer, it takes the same file"));
+        }
+        Some(b'{') => json::read(bytes, &settings.end_of_text)?,
+        Some(byte) if byte.is_ascii_alphanumeric() || b"+/=".contains(byte) => ranks::read(bytes, settings)?,
+        _ => {
+            let expected = "expected a tokenizer.json, a rank file of tiktoken or what `bpe` wrote";
+            return Err(corrupt(format!("{expected}, got something else")));
+        }
+    };
+    if !settings.end_of_text.is_empty() {
+        model.vocabulary.set_end_of_text(&settings.end_of_text)?;
     }
-    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => json::read(bytes),
-        Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/') => ranks::read(bytes, settings),
-        _ => Err(corrupt("expected a tokenizer.json, a rank file of tiktoken or what `bpe` wrote, got something else")),
+    Ok(model)
+}
+
+/// Whether a file begins with a list of pieces as SentencePiece's protobuf has it: a message of a text and a score.
+fn is_sentence_piece(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x0a, length, 0x0a, piece, ..] => (*piece..0x80).contains(length) && *length <= piece + 10,
+        _ => false,
     }
 }

@@ -7,7 +7,7 @@
 use crate::Settings;
 use crate::added::Added;
 use crate::hash::FastMap;
-use crate::model::{Model, corrupt, tokens_by_id};
+use crate::model::{Model, TOKENS_MAX, corrupt, tokens_by_id};
 use crate::pairs::{Merge, Pairs};
 use crate::split::Split;
 use base64::Engine;
@@ -17,13 +17,14 @@ use trainyard_plugin::{END_OF_TEXT, Result, SpecialToken, Vocabulary};
 /// Longest token in bytes (OpenAI's longest has 128): every place where a token may be cut is tried.
 const TOKEN_BYTES_MAX: usize = 1024;
 
-/// Number of ranks, the highest rank, the split rule, special tokens.
+/// Number of tokens that stand for something, the highest rank, the split rule, special tokens.
 type Encoding = (usize, u32, &'static str, &'static [(&'static str, u32)]);
 
 const FIM: [&str; 3] = ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"];
 
-const ENCODINGS: [Encoding; 4] = [
+const ENCODINGS: [Encoding; 5] = [
     (50_256, 50_255, "gpt2", &[(END_OF_TEXT, 50_256)]), // r50k_base, GPT-2
+    (50_256, 50_256, "gpt2", &[(END_OF_TEXT, 50_257)]), // Whisper's multilingual, where 50,256 is an empty token
     (50_280, 50_280, "gpt2", &[(END_OF_TEXT, 50_256)]), // p50k_base
     (100_256, 100_255, "cl100k", &CL100K),
     (199_998, 199_997, "o200k", &[(END_OF_TEXT, 199_999), ("<|endofprompt|>", 200_018)]),
@@ -33,8 +34,7 @@ const CL100K: [(&str, u32); 5] =
     [(END_OF_TEXT, 100_257), (FIM[0], 100_258), (FIM[1], 100_259), (FIM[2], 100_260), ("<|endofprompt|>", 100_276)];
 
 pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
-    let ranks = read_ranks(bytes)?;
-    let last = ranks.values().copied().max().unwrap_or(0);
+    let (ranks, last) = read_ranks(bytes)?;
     let mut tokens = tokens_by_id(ranks.iter().map(|(token, &rank)| (rank, token.clone())))?;
     let (split, specials) = describe(ranks.len(), last, settings)?;
     let end = specials.iter().map(|special| special.id as usize + 1).max().unwrap_or(0);
@@ -54,10 +54,13 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
         }
     }
     let vocabulary = Vocabulary { tokens, specials };
-    Ok(Model { split, nfc: false, byte_ids, pairs, whole: Some(ranks), added: Added::default(), vocabulary })
+    let (whole, spelled_out) = (Some(ranks), FastMap::default());
+    Ok(Model { split, nfc: false, byte_ids, pairs, whole, spelled_out, added: Added::default(), vocabulary })
 }
 
-fn read_ranks(bytes: &[u8]) -> Result<FastMap<Vec<u8>, u32>> {
+/// The tokens that stand for something, each with its rank, and the highest rank of all. Whisper's files also give a
+/// rank to the empty token, which no text becomes.
+fn read_ranks(bytes: &[u8]) -> Result<(FastMap<Vec<u8>, u32>, u32)> {
     let text = str::from_utf8(bytes).map_err(|_| corrupt("a rank file is text, this is not"))?;
     let mut ranks = FastMap::default();
     let mut seen = Vec::new();
@@ -65,21 +68,34 @@ fn read_ranks(bytes: &[u8]) -> Result<FastMap<Vec<u8>, u32>> {
         let number = index + 1;
         let (token, rank) = line
             .split_once(' ')
-            .and_then(|(token, rank)| Some((BASE64_STANDARD.decode(token).ok()?, rank.parse().ok()?)))
+            .and_then(|(token, rank)| Some((decode(token)?, rank.trim_ascii_end().parse().ok()?)))
             .ok_or_else(|| corrupt(format!("line {number}: expected a token in base64 and its rank")))?;
-        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+        if token.len() > TOKEN_BYTES_MAX {
             let length = token.len();
-            return Err(corrupt(format!("line {number}: a token of {length} bytes, expected 1 to {TOKEN_BYTES_MAX}")));
+            return Err(corrupt(format!(
+                "line {number}: a token of {length} bytes, expected at most {TOKEN_BYTES_MAX}"
+            )));
         }
-        if ranks.insert(token, rank).is_some() {
-            return Err(corrupt(format!("line {number} repeats an earlier token")));
+        if rank >= TOKENS_MAX {
+            return Err(corrupt(format!("a token has id {rank}, expected less than {TOKENS_MAX}")));
         }
         seen.push(rank);
+        if !token.is_empty() && ranks.insert(token, rank).is_some() {
+            return Err(corrupt(format!("line {number} repeats an earlier token")));
+        }
     }
     seen.sort_unstable();
     match seen.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(corrupt(format!("rank {} stands on two lines", pair[0]))),
-        None => Ok(ranks),
+        None => Ok((ranks, seen.last().copied().unwrap_or(0))),
+    }
+}
+
+/// The bytes of a token. An empty one is written as `=` alone, which only lenient readers of base64 take.
+fn decode(token: &str) -> Option<Vec<u8>> {
+    match token.trim_end_matches('=') {
+        "" => (!token.is_empty()).then(Vec::new),
+        _ => BASE64_STANDARD.decode(token).ok(),
     }
 }
 

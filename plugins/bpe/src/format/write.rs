@@ -104,7 +104,7 @@ pub fn to_json(split: Split, tokens: &[Vec<u8>], merges: &[(u32, u32)], specials
         padding: (),
         added_tokens: specials.iter().enumerate().map(special).collect(),
         normalizer: (),
-        pre_tokenizer: pre_tokenizer(split),
+        pre_tokenizer: steps(split),
         post_processor: (),
         decoder: byte_level(true),
         model: Bpe {
@@ -125,7 +125,12 @@ pub fn to_json(split: Split, tokens: &[Vec<u8>], merges: &[(u32, u32)], specials
     Ok(bytes)
 }
 
-fn pre_tokenizer(split: Split) -> PreTokenizer {
+/// The steps that cut a text.
+pub fn pre_tokenizer(split: Split) -> impl Serialize {
+    steps(split)
+}
+
+fn steps(split: Split) -> PreTokenizer {
     match split.pattern() {
         _ if split == Split::Gpt2 => PreTokenizer::Bytes(byte_level(true)),
         None => PreTokenizer::Bytes(byte_level(false)),
