@@ -4,6 +4,7 @@ mod batches;
 mod dedup;
 mod mixture;
 mod packing;
+mod parquet;
 mod prepare;
 mod reading;
 mod resume;

@@ -21,19 +21,19 @@ pub mod stats;
 mod tokens;
 mod write;
 
-pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
+pub use config::{DataConfig, Format, InvalidLines, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use load::{
     Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,
     ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
 pub use manifest::{
-    DataReport, Dropped, FileEntry, FilterReport, HeldOut, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport,
-    UnitReport,
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, LeftOut, Lineage, Manifest, SourceSpan, SplitReport,
+    TokenizerReport, UnitReport,
 };
 pub use prepare::{
     Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, batches, compression_baseline, texts,
 };
-pub use read::{Document, documents, source_digest};
+pub use read::{Document, JsonLine, JsonLines, documents, source_digest};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 pub use tokens::{TokenFormat, TokensConfig, import};

@@ -11,10 +11,10 @@ use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
 use crate::data::load::{Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
-use crate::data::read::{Document, digest_files, digest_of, hex, list};
+use crate::data::read::{Document, Listing, digest_files, digest_of, hex, list_all};
 use crate::data::split::Split;
 use crate::data::write::write_file;
-use crate::data::{DataConfig, LINEAGE};
+use crate::data::{DataConfig, LINEAGE, LeftOut};
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -56,6 +56,8 @@ struct Corpus<'a> {
     sources: Vec<u16>,
     /// One digest of all files.
     digest: [u8; 32],
+    /// What the sources' folders hold besides.
+    left_out: LeftOut,
     store: Store,
     /// [`program_digest`].
     program: String,
@@ -122,7 +124,8 @@ impl<'a> Preparation<'a> {
     }
 
     fn corpus(&self) -> Result<Corpus<'a>> {
-        let files = list(self.config)?;
+        let Listing { files, left_out } = list_all(self.config)?;
+        left_out.warn();
         let digests = digest_files(&files)?;
         let units = units(&files, &digests);
         let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
@@ -134,6 +137,7 @@ impl<'a> Preparation<'a> {
             sources: units.iter().map(|unit| unit.source).collect(),
             units,
             digest: digest_of(&files, &digests),
+            left_out,
             store: Store::new(&root),
             program: program_digest()?,
         })
@@ -198,6 +202,7 @@ impl<'a> Preparation<'a> {
         let survey = survey(self.config, &corpus.filters, pieces, self.threads(), self.progress())?;
         check_splits(self.config, &survey)?;
         let mut report = report(survey);
+        report.left_out = corpus.left_out.clone();
         tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
         let model = self.model(filtered, key)?;
