@@ -2,8 +2,12 @@
 
 mod batches;
 mod dedup;
+mod encodings;
+mod files;
 mod mixture;
+mod odd_lines;
 mod packing;
+mod pages;
 mod parquet;
 mod prepare;
 mod reading;

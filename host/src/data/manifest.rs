@@ -143,6 +143,12 @@ impl LeftOut {
         }
     }
 
+    /// What was added after it was `before`.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        let samples = self.samples.iter().skip(before.samples.len()).cloned().collect();
+        Self { files: self.files - before.files, samples }
+    }
+
     /// Whether every file is read.
     pub fn is_empty(&self) -> bool {
         self.files == 0

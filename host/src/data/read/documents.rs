@@ -3,7 +3,7 @@
 use super::counts::{ReadCounts, count};
 use super::cut::{Boundary, Cutter, Piece};
 use super::html::read_page;
-use super::json::field;
+use super::json::{Fields, field};
 use super::line::{Line, LineParser, Parsed, Settings, invalid_text};
 use super::parquet::{ParquetRows, Row};
 use super::source::{SourceFile, list_all};
@@ -40,6 +40,23 @@ impl Document {
             true => value.text().ok().and_then(|text| String::from_utf8(text.bytes).ok()),
             false => value.json().ok(),
         }
+    }
+}
+
+impl Document {
+    /// The metadata for people and programs: what a reader of JSON would change or refuse, such as a number of thirty
+    /// digits, is text.
+    pub(crate) fn fields(&self) -> Option<Map<String, Value>> {
+        let mut object = Map::new();
+        let mut fields = Fields::new(self.metadata.as_deref()?.as_bytes());
+        while let Ok(Some((name, value))) = fields.next() {
+            let Some(name) = name.text().ok().and_then(|name| String::from_utf8(name.bytes).ok()) else { continue };
+            let json = value.json().unwrap_or_default();
+            let exact = |read: &Value| value.number().is_none_or(|number| read.to_string() == number);
+            let value = serde_json::from_str(&json).ok().filter(exact);
+            object.insert(name, value.unwrap_or(Value::String(json)));
+        }
+        Some(object)
     }
 }
 
@@ -188,7 +205,8 @@ impl<'a> FileDocuments<'a> {
         let (file, source) = (&self.file, self.file.source);
         let short = || format!("{}:{number}", file.name);
         if matches!(file.format, Format::JsonLines | Format::Json) {
-            if bytes.trim_ascii().is_empty() && file.format == Format::JsonLines {
+            // empty bytes stand for what a cut file lacks
+            if !bytes.is_empty() && bytes.trim_ascii().is_empty() {
                 return Ok(None);
             }
             let line = Line { bytes: &bytes, offset, place: &|| self.place(&file.path), short: &short };

@@ -121,7 +121,7 @@ impl<'a> LineParser<'a> {
 
     fn read(&self, bytes: &[u8], line: &Line<'_>, offset: u64, counts: &mut ReadCounts) -> Parsing<Parsed> {
         let field = &self.source.text_field;
-        let invalid = |odd| explain(&odd, field);
+        let invalid = |odd| self.explain(&odd);
         let found = self.find(bytes).map_err(invalid)?;
         let text = found.text.ok_or_else(|| self.no_text(bytes))?;
         let mut parsed = Parsed::default();
@@ -170,7 +170,7 @@ impl<'a> LineParser<'a> {
 
     /// A text, whose half surrogate pairs and invalid UTF-8 are treated as the source says.
     fn decode(&self, raw: Raw<'_>, line: &Line<'_>, offset: u64, counts: &mut ReadCounts) -> Parsing<String> {
-        let text = raw.text().map_err(|odd| explain(&odd, &self.source.text_field))?;
+        let text = raw.text().map_err(|odd| self.explain(&odd))?;
         let error = match String::from_utf8(text.bytes) {
             Ok(text) => return Ok(text),
             Err(error) => error,
@@ -212,6 +212,34 @@ impl<'a> LineParser<'a> {
         let what = format!("no field {:?}", self.source.text_field);
         Fault::invalid(what.clone(), format!("{what}, {cure}"))
     }
+
+    /// What is wrong with a line, in words.
+    fn explain(&self, odd: &Odd) -> Fault {
+        let expected = format!("expected one JSON object with the field {:?} per line", self.source.text_field);
+        match odd {
+            Odd::Cut => Fault::invalid(
+                "the line is cut",
+                "the line is cut, it ends inside the JSON object: the file may be incomplete; fix the line",
+            ),
+            Odd::NotObject(kind) => {
+                let hint = match (*kind, self.settings) {
+                    ("an array", Settings::Config) => " (a file that is one array is read with format = \"json\")",
+                    _ => "",
+                };
+                Fault::invalid(format!("no object but {kind}"), format!("{expected}, got {kind}; fix the line{hint}"))
+            }
+            Odd::Another(column) => {
+                let message =
+                    format!("{expected}, another value begins in column {column}; put it into a line of its own");
+                Fault::invalid("more than one value", message)
+            }
+            Odd::NotJson { column, expected: what } => {
+                let message =
+                    format!("{expected}, got no JSON in column {column}, where {what} should be; fix the line");
+                Fault::invalid("no JSON", message)
+            }
+        }
+    }
 }
 
 /// What is invalid, and where.
@@ -238,32 +266,4 @@ fn metadata(fields: &BTreeMap<&str, Raw<'_>>) -> std::result::Result<Option<Stri
     }
     object.push('}');
     Ok(Some(object))
-}
-
-/// What is wrong with a line, in words.
-fn explain(odd: &Odd, field: &str) -> Fault {
-    match odd {
-        Odd::Cut => {
-            let message = "the line is cut, it ends inside the JSON object: the file may be incomplete; fix the line";
-            Fault::invalid("the line is cut", message)
-        }
-        Odd::NotObject(kind) => {
-            let message = format!(
-                "expected one JSON object with the field {field:?} per line, got {kind}; fix the line (a file that is one array is read with format = \"json\")"
-            );
-            Fault::invalid(format!("no object but {kind}"), message)
-        }
-        Odd::Another(column) => {
-            let message = format!(
-                "expected one JSON object with the field {field:?} per line, another value begins in column {column}; put it into a line of its own"
-            );
-            Fault::invalid("more than one value", message)
-        }
-        Odd::NotJson { column, expected } => {
-            let message = format!(
-                "expected one JSON object with the field {field:?} per line: no JSON in column {column}, where {expected} should be; fix the line"
-            );
-            Fault::invalid("no JSON", message)
-        }
-    }
 }

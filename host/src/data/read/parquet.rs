@@ -59,6 +59,9 @@ impl ParquetRows {
         if file.is_packed() {
             return Err("a parquet file is compressed inside, unpack it".into());
         }
+        if source.encoding.is_some() {
+            return Err("the text of a Parquet file is UTF-8, remove data.source.encoding".into());
+        }
         let reader = open()?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let text_column = text_column(&schema, &source.text_field)?;

@@ -115,13 +115,15 @@ fn list_source(source: &SourceConfig, index: u16, listing: &mut Listing) -> Resu
     }
     let mut found = Vec::new();
     walk(path, &mut found)?;
-    add(found, path, source, index, listing).and_then(|n_added| match n_added {
-        0 => Err(Error::usage(format!(
-            "{}: the folder holds no {KINDS} file, correct data.source[{index}].path, or set its format",
-            path.display()
-        ))),
-        _ => Ok(()),
-    })
+    let before = listing.left_out.clone();
+    if add(found, path, source, index, listing)? > 0 {
+        return Ok(());
+    }
+    let left_out = listing.left_out.since(&before).line().map(|line| format!("; {line}")).unwrap_or_default();
+    Err(Error::usage(format!(
+        "{}: the folder holds no {KINDS} file, correct data.source[{index}].path, or set its format{left_out}",
+        path.display()
+    )))
 }
 
 /// Files that a pattern such as `crawl/**/*.jsonl` matches. They are named from its first folder without a wildcard.

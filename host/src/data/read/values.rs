@@ -57,9 +57,8 @@ impl ValueCutter {
             return self.value();
         }
         let Some(mut piece) = self.value()? else { return Ok(None) };
-        let whole = !piece.bytes.contains(&b'\n');
-        let ends_line = self.skip_blanks()?;
-        if whole && ends_line || piece.bytes.ends_with(b"\n") {
+        let is_broken = piece.bytes.ends_with(b"\n");
+        if is_broken || (!piece.bytes.contains(&b'\n') && self.skip_blanks()?) {
             self.layout = Layout::Lines;
             self.lines.number = n_newlines + 1;
             piece.number = self.lines.number;
