@@ -60,6 +60,19 @@ fn a_folder_is_read_whatever_its_files_are_called() {
     assert_eq!(ids[7..], expected);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_are_not_followed_are_named() {
+    let mut corpus = Corpus::new();
+    corpus.write("a.txt", "a");
+    for (target, link) in [("/nowhere/b.txt", "b.txt"), (".", "folder")] {
+        std::os::unix::fs::symlink(target, corpus.path(link)).unwrap();
+    }
+    corpus.source("");
+    let expected = "left out 2 files: b.txt (a link that leads nowhere), folder (a link to a folder is not followed)";
+    assert_eq!(corpus.prepare().unwrap().manifest.report.left_out.line().as_deref(), Some(expected));
+}
+
 #[test]
 fn a_folder_of_nothing_to_read_says_what_it_holds() {
     let mut corpus = Corpus::new();

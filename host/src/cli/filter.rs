@@ -53,7 +53,7 @@ pub fn run(args: &FilterArgs) -> Outcome {
 fn next_batch(input: &mut JsonLines<'_>) -> Result<Option<Vec<JsonLine>>> {
     let (mut batch, mut n_bytes) = (Vec::new(), 0);
     while batch.len() < BATCH_DOCUMENTS && n_bytes < BATCH_BYTES {
-        let Some(document) = input.next()? else { break };
+        let Some(document) = input.read()? else { break };
         n_bytes += document.text.len();
         batch.push(document);
     }

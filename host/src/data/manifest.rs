@@ -102,7 +102,7 @@ pub struct DataReport {
     pub invalid_utf8_replaced: u64,
     /// Documents left out for invalid UTF-8.
     pub invalid_utf8_dropped: u64,
-    /// Lines and rows that hold no document, by what is wrong with them; left out (`invalid_lines = "skip"`).
+    /// Lines that hold no document, by what is wrong with them; left out (`invalid_lines = "skip"`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub invalid_lines: BTreeMap<String, Dropped>,
     /// What else there is to say of files: trailers, pages without main text.

@@ -19,7 +19,7 @@ pub(crate) struct ReadCounts {
     pub empty: u64,
     pub invalid_utf8_replaced: u64,
     pub invalid_utf8_dropped: u64,
-    /// Lines and rows that hold no document, by what is wrong with them.
+    /// Lines that hold no document, by what is wrong with them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub invalid_lines: Oddities,
     /// What else there is to say about files.

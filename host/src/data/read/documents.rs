@@ -223,7 +223,7 @@ impl<'a> FileDocuments<'a> {
             Format::Html => {
                 let page = read_page(&text);
                 if let Some(why) = page.refused {
-                    tracing::warn!("{}: {why}, no main text is taken", file.path.display());
+                    tracing::debug!("{}: {why}, no main text is taken", file.path.display());
                     count(&mut counts.notes, &format!("pages without main text: {why}"), file.name.clone());
                 }
                 let metadata = self.metadata(page.fields);
@@ -263,8 +263,12 @@ impl<'a> FileDocuments<'a> {
         match self.source.invalid_utf8 {
             InvalidUtf8::Error => {
                 let what = what(error.utf8_error().valid_up_to() as u64);
+                let encoding = match self.file.format {
+                    Format::Parquet => "",
+                    _ => "say what it is in by data.source.encoding, ",
+                };
                 Err(Error::run(format!(
-                    "{}: {what}; fix the file, say what it is in by data.source.encoding, or set data.source.invalid_utf8 to \"replace\" or \"drop\"",
+                    "{}: {what}; fix the file, {encoding}or set data.source.invalid_utf8 to \"replace\" or \"drop\"",
                     self.file.path.display()
                 )))
             }
@@ -324,7 +328,9 @@ fn cannot_read(file: &SourceFile, source: &SourceConfig, offset: u64, error: &io
     if error.kind() == io::ErrorKind::FileTooLarge {
         return too_long(file, source, &format!("byte {error}"));
     }
-    let verb = match (file.is_packed(), offset) {
+    // what was unpacked is not what is read
+    let is_packed = file.is_packed() && error.kind() != io::ErrorKind::Unsupported;
+    let verb = match (is_packed, offset) {
         (false, 0) => "read".to_owned(),
         (false, _) => format!("read on after byte {offset}"),
         (true, _) => format!("unpack (damaged, or not what its name says) after byte {offset} of its text"),

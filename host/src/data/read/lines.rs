@@ -43,7 +43,7 @@ impl<'a> JsonLines<'a> {
     ///
     /// # Errors
     /// What cannot be read, and an invalid line if the source says so.
-    pub fn next(&mut self) -> Result<Option<JsonLine>> {
+    pub fn read(&mut self) -> Result<Option<JsonLine>> {
         loop {
             let piece =
                 self.cutter.next().map_err(|error| Error::run(format!("{}: cannot read: {error}", self.name)))?;

@@ -166,8 +166,8 @@ fn add(
     let before = listing.files.len();
     for path in found {
         let name = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        if path.is_dir() {
-            listing.left_out.count(&name, "a link to a folder is not followed");
+        if let Some(why) = no_file(&path) {
+            listing.left_out.count(&name, why);
             continue;
         }
         match source_file(path, &name, source.format, index, false)? {
@@ -182,14 +182,24 @@ fn add(
     Ok(listing.files.len() - before)
 }
 
-/// Files below `folder`. Links to folders are not followed: they could lead in circles.
+/// Why what is found here cannot be read; none for a file.
+fn no_file(path: &Path) -> Option<&'static str> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => None,
+        Ok(metadata) if metadata.is_dir() => Some("a link to a folder is not followed"),
+        Ok(_) => Some("not a file"),
+        Err(_) => Some("a link that leads nowhere"),
+    }
+}
+
+/// What is below `folder`. Links to folders are not followed: they could lead in circles.
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let cannot_list = |error| Error::io(folder, "list", &error);
     for entry in fs::read_dir(folder).map_err(cannot_list)? {
         let entry = entry.map_err(cannot_list)?;
         if entry.file_type().map_err(cannot_list)?.is_dir() {
             walk(&entry.path(), found)?;
-        } else if entry.path().is_file() || entry.path().is_dir() {
+        } else {
             found.push(entry.path());
         }
     }

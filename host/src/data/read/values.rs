@@ -110,7 +110,7 @@ impl ValueCutter {
                 self.skip_space()?;
                 return match self.lines.peek()? {
                     None => Ok(None),
-                    Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "something follows its array")),
+                    Some(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "something follows its array")),
                 };
             }
         } else if self.lines.peek()?.is_none() {
