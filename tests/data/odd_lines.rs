@@ -100,7 +100,7 @@ fn invalid_utf8_matters_only_where_somebody_asked_for_it() {
     assert_eq!(corpus(&line[..27]).texts(), ["fine"]);
     assert_eq!(
         corpus(line).error(),
-        "corpus/a.jsonl:2: invalid utf-8 at byte 40 of the unpacked text; fix the file, or set data.source.invalid_utf8 to \"replace\" or \"drop\""
+        "corpus/a.jsonl:2: invalid utf-8 at byte 39 of the unpacked text; fix the file, or set data.source.invalid_utf8 to \"replace\" or \"drop\""
     );
 }
 

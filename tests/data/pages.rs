@@ -52,7 +52,7 @@ fn large_and_sloppy_pages_are_read_to_their_end() {
         (0..3000).map(|i| format!("<p>Paragraph {i}: über den Fluß, 中, with commas, and more.")).collect::<String>(),
         (0..3000).map(|i| format!("<li>Item {i}: über den Fluß, 中, with commas, and more.")).collect::<String>(),
         (0..3000)
-            .map(|i| format!("<div><font>Item {i}: über den Fluß</div><a name=x>, 中, with commas, and more.<br>"))
+            .map(|i| format!("<div><b>Item {i}: über den Fluß</b>, 中, with commas, and more.<br></div>"))
             .collect::<String>(),
     ];
     for page in pages {

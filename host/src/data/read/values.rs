@@ -117,9 +117,9 @@ impl ValueCutter {
             return Ok(None);
         }
         let offset = self.lines.offset;
-        let bytes = self.bytes(in_array)?;
+        let (bytes, whole) = self.bytes(in_array)?;
         self.lines.number += 1;
-        if in_array && (bytes.is_empty() || bytes.ends_with(b"\n")) {
+        if in_array && !whole {
             self.layout = Layout::End;
         }
         Ok(Some(Piece { bytes, offset, number: self.lines.number }))
@@ -132,15 +132,15 @@ impl ValueCutter {
         Piece { bytes: Vec::new(), offset: self.lines.offset, number: self.lines.number }
     }
 
-    /// A value's bytes: to its last bracket or quote, or to what follows a number or word. It ends with a line break
-    /// only where the break is in a text, which is damaged there.
-    fn bytes(&mut self, in_array: bool) -> io::Result<Vec<u8>> {
+    /// A value's bytes, to its last bracket or quote, or to what follows a number or word; and whether it is whole. It
+    /// is not where the file ends, and ends with a line break where one is in a text, which is damaged there.
+    fn bytes(&mut self, in_array: bool) -> io::Result<(Vec<u8>, bool)> {
         let (start, mut bytes) = (self.lines.offset, Vec::new());
         let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
         loop {
             let buffer = self.lines.fill()?;
             if buffer.is_empty() {
-                return Ok(bytes);
+                return Ok((bytes, false));
             }
             let (mut at, mut ended) = (0, false);
             while at < buffer.len() && !ended {
@@ -177,7 +177,8 @@ impl ValueCutter {
             bytes.extend_from_slice(&buffer[..at]);
             self.lines.consume(at);
             if ended || stopped {
-                return Ok(bytes);
+                let whole = !in_text && !bytes.is_empty();
+                return Ok((bytes, whole));
             }
             if bytes.len() > self.lines.max_bytes {
                 return Err(too_long(start));
