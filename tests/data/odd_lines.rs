@@ -119,6 +119,14 @@ fn metadata_keeps_all_digits_and_is_json_for_everybody() {
 }
 
 #[test]
+fn fields_of_any_name_may_be_asked_for() {
+    let mut corpus = corpus("{\"a\\\"b\":1,\"text\":\"x\",\"é\":true}");
+    corpus.config.source[0].metadata = vec!["é".into(), "a\"b".into()];
+    let document = &read(&corpus)[0];
+    assert_eq!((document.field("é").as_deref(), document.field("a\"b").as_deref()), (Some("true"), Some("1")));
+}
+
+#[test]
 fn nested_metadata_of_any_depth_is_kept() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     let mut corpus = corpus(format!("{{\"text\":\"x\",\"deep\":{deep}}}"));

@@ -276,7 +276,7 @@ Examples:
   trainyard tokenizer inspect --plugin bpe --model tokenizer.json held-out.txt
   trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
 pub enum TokenizerCommand {
-    /// Learn a model from text files (.txt, .jsonl, .json, .html, .parquet, also .gz, .zst, .xz or .bz2, or folders of such)
+    /// Learn a model from text files (.txt, .jsonl, .json, .html, .parquet, also compressed, or folders of such)
     Train {
         #[command(flatten)]
         plugin: PluginArgs,

@@ -19,8 +19,8 @@ const BUFFER_BYTES: usize = 1 << 18;
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {
     pub path: PathBuf,
-    /// Path below the source's folder, or the file's name; without `.gz`, `.zst`, `.xz` or `.bz2`, so that compressing a
-    /// file keeps its documents' ids.
+    /// Path below the source's folder, or the file's name; without `.gz`, `.zst`, `.xz` or `.bz2`, so that compressing
+    /// a file keeps its documents' ids.
     pub name: String,
     pub format: Format,
     compression: Compression,

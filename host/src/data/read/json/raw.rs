@@ -129,8 +129,8 @@ impl<'a> Raw<'a> {
         Ok(Unescaped { bytes, half })
     }
 
-    /// The value as JSON that every reader of JSON reads: without white space, half surrogate pairs and invalid UTF-8 as
-    /// U+FFFD, what is no number as null. Numbers keep all their digits.
+    /// The value as JSON that every reader of JSON reads: without white space, half surrogate pairs and invalid UTF-8
+    /// as U+FFFD, what is no number as null. Numbers keep all their digits.
     pub fn json(self) -> Result<String, Odd> {
         let mut out = String::with_capacity(self.bytes.len());
         let mut at = 0;
