@@ -72,3 +72,27 @@ fn a_list_of_texts_is_no_text() {
     let expected = ": column \"texts.list.element\": expected one text per row, got a list";
     assert!(error.ends_with(expected), "{error}");
 }
+
+#[test]
+fn damage_in_nested_columns_is_an_error_never_a_panic() {
+    let files = expected();
+    for name in ["lists_v2.parquet", "optional_in_optional_v1.parquet"] {
+        let bytes = std::fs::read(folder().join(name)).unwrap();
+        let corpus = Corpus::of(name, "");
+        let source = SourceConfig { path: corpus.path(name), ..source(name, &files[name]) };
+        // the footer says where everything is: the library's own checks are weakest there
+        let footer = bytes.len() - 8 - u32::from_le_bytes(bytes[bytes.len() - 8..][..4].try_into().unwrap()) as usize;
+        for at in (0..footer).step_by(47).chain((footer..bytes.len()).step_by(3)) {
+            for flip in [0x55, 1] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= flip;
+                corpus.write(name, &damaged);
+                let config = DataConfig::new(vec![source.clone()]);
+                if let Some(Err(error)) = documents(&config).unwrap().take(1000).find(Result::is_err) {
+                    let error = error.to_string();
+                    assert!(error.contains(".parquet: ") && !error.contains('\n') && error.len() < 600, "{error}");
+                }
+            }
+        }
+    }
+}

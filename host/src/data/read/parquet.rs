@@ -18,6 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What is said where the library panics.
+const GAVE_UP: &str = "a form that the parquet library does not read";
+
 /// Texts that are decoded at a time.
 const BATCH_ROWS: usize = 64;
 
@@ -52,6 +55,11 @@ type Result<T> = std::result::Result<T, String>;
 impl ParquetRows {
     /// Opens the file and finds the columns that the source asks for.
     pub fn open(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
+        let opened = no_panic(|| Self::find(file, source, progress));
+        opened.unwrap_or_else(|| Err(format!("not a whole parquet file: {GAVE_UP}")))
+    }
+
+    fn find(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let open = || -> Result<SerializedFileReader<File>> {
             let handle = File::open(&file.path).map_err(|error| error.to_string())?;
             SerializedFileReader::new(handle).map_err(|error| format!("not a whole parquet file: {error}"))
@@ -67,7 +75,7 @@ impl ParquetRows {
         let text_column = text_column(&schema, &source.text_field)?;
         let metadata = source.metadata.iter().filter(|&name| *name != source.id_field && *name != source.text_field);
         let names: Vec<_> = std::iter::once(&source.id_field).chain(metadata).cloned().collect();
-        let others = no_panic(|| others(&file.path, &schema, &names))?;
+        let others = others(&file.path, &schema, &names)?;
         Ok(Self {
             reader,
             text_column,
@@ -84,6 +92,10 @@ impl ParquetRows {
 
     /// The next row; none at the end.
     pub fn next(&mut self) -> Result<Option<Row>> {
+        no_panic(|| self.row()).unwrap_or_else(|| Err(self.at_row(&GAVE_UP)))
+    }
+
+    fn row(&mut self) -> Result<Option<Row>> {
         while self.decoded.is_empty() {
             if !self.decode()? && !self.next_row_group()? {
                 return Ok(None);
@@ -93,7 +105,7 @@ impl ParquetRows {
         self.n_rows += 1;
         let others = match &mut self.others {
             None => Map::new(),
-            Some(rows) => match no_panic(|| rows.next().transpose().map_err(|error| short(&error))) {
+            Some(rows) => match rows.next().transpose().map_err(|error| short(&error)) {
                 Ok(Some(row)) => {
                     let found = self.names.iter().filter_map(|name| Some((name.clone(), value_at(&row, name)?)));
                     found.collect()
@@ -109,11 +121,8 @@ impl ParquetRows {
     fn decode(&mut self) -> Result<bool> {
         let Some(ColumnReader::ByteArrayColumnReader(texts)) = &mut self.texts else { return Ok(false) };
         let (mut levels, mut values) = (Vec::new(), Vec::new());
-        let read = no_panic(|| {
-            let read = texts.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values);
-            read.map_err(|error| short(&error))
-        });
-        let (n_rows, _, _) = read.map_err(|error| self.at_row(&error))?;
+        let read = texts.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values);
+        let (n_rows, _, _) = read.map_err(|error| self.at_row(&short(&error)))?;
         if n_rows == 0 {
             return Ok(false);
         }
@@ -138,8 +147,8 @@ impl ParquetRows {
         if index == self.reader.num_row_groups() {
             return Ok(false);
         }
-        let group = self.reader.get_row_group(index).map_err(|error| self.at_row(&error))?;
-        self.texts = Some(group.get_column_reader(self.text_column).map_err(|error| self.at_row(&error))?);
+        let group = self.reader.get_row_group(index).map_err(|error| self.at_row(&short(&error)))?;
+        self.texts = Some(group.get_column_reader(self.text_column).map_err(|error| self.at_row(&short(&error)))?);
         let bytes = group.metadata().compressed_size();
         self.progress.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
         self.next_row_group += 1;
@@ -179,9 +188,9 @@ fn others(path: &Path, schema: &SchemaDescPtr, names: &[String]) -> Result<Optio
     rows.map(Some).map_err(|error| short(&error))
 }
 
-/// Calls the library, which panics on some kinds of damage and on some types: an error here.
-fn no_panic<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("a form of Parquet that is not read".into()))
+/// Calls the library, which panics on some kinds of damage and on some types; none when it does.
+fn no_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 /// One line, and not the bytes of a whole text.
