@@ -345,3 +345,18 @@ fn too_long(file: &SourceFile, source: &SourceConfig, place: &str) -> Error {
         source.max_document_mb
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_shown_exactly() {
+        let metadata = r#"{"big":12345678901234567890123,"far":1e999,"n":0.5,"many":[1,{"a":null}],"text":"x"}"#;
+        let document = Document { metadata: Some(metadata.into()), ..Document::default() };
+        let expected = serde_json::json!({
+            "big": "12345678901234567890123", "far": "1e999", "n": 0.5, "many": [1, { "a": null }], "text": "x"
+        });
+        assert_eq!(document.fields().map(Value::Object), Some(expected));
+    }
+}
