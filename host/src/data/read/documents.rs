@@ -52,9 +52,10 @@ impl Document {
         while let Ok(Some((name, value))) = fields.next() {
             let Some(name) = name.text().ok().and_then(|name| String::from_utf8(name.bytes).ok()) else { continue };
             let json = value.json().unwrap_or_default();
-            let exact = |read: &Value| value.number().is_none_or(|number| read.to_string() == number);
-            let value = serde_json::from_str(&json).ok().filter(exact);
-            object.insert(name, value.unwrap_or(Value::String(json)));
+            let read: Option<Value> = serde_json::from_str(&json).ok();
+            let shown = read.as_ref().map(Value::to_string);
+            let exact = read.filter(|_| value.number().is_none_or(|number| shown.as_deref() == Some(number)));
+            object.insert(name, exact.unwrap_or(Value::String(json)));
         }
         Some(object)
     }
