@@ -141,11 +141,31 @@ fn ids_may_be_anything_and_default_to_the_line() {
 #[test]
 fn bad_documents_are_located() {
     let length = ["filter", "--plugin", "length"];
-    let expected = r#"expected a JSON object {"text": "..."} in UTF-8"#;
+    let (fix, skip) = ("fix the line", "or give --invalid-lines skip\n");
     let input = "{\"text\":\"a\"}\n{\"txt\":\"a\"}\n";
-    fails(&length, input, 1, &format!("error: stdin:2:11: {expected}: missing field `text`\n"));
-    fails(&length, "[\n", 1, &format!("error: stdin:1:1: {expected}: EOF while parsing a list\n"));
+    fails(&length, input, 1, &format!("error: stdin:2: no field \"text\", {fix}, {skip}"));
+    let expected = "expected one JSON object with the field \"text\" per line, got an array";
+    fails(&length, "[\n", 1, &format!("error: stdin:1: {expected}; {fix}, {skip}"));
     assert_eq!(succeeds(&length, ""), "");
+}
+
+#[test]
+fn filter_reads_lines_as_prepare_does() {
+    let input = "\u{feff}{\"id\":1,\"text\":\"marked\"}\r\n{\"id\":2,\"text\":\"one\",\"text\":\"two\"}\n\
+        {\"id\":3,\"text\":null}\n{\"id\":NaN,\"text\":\"x\",\"score\":-Infinity}\n\
+        {\"id\":12345678901234567890123,\"text\":\"big\"}\n{\"id\":[1, 10000000000000000000000],\"text\":\"\"}\n";
+    let verdicts = succeeds(&["filter", "--plugin", "length"], input);
+    let ids: Vec<_> =
+        verdicts.lines().filter_map(|line| line.strip_prefix("{\"id\":")?.split(",\"keep\"").next()).collect();
+    assert_eq!(ids, ["1", "2", "3", "4", "12345678901234567890123", "[1,10000000000000000000000]"]);
+    let cut = "{\"text\":\"a\"}\n{\"text\":\"half \\ud83d\"}\n{\"text\":\"b";
+    let half = "stdin:2: half a surrogate pair in column 15, which is no character; fix the file, or give --invalid-utf8 replace or \"drop\"";
+    let ran = run(&["filter", "--plugin", "length"], cut);
+    assert_eq!((ran.code, ran.stderr), (1, format!("error: {half}\n")));
+    let policies = ["--invalid-utf8", "replace", "--invalid-lines", "skip"];
+    let ran = run(&[&["filter", "--plugin", "length"][..], &policies].concat(), cut);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 2));
+    assert_eq!(ran.stderr, " WARN 1 lines skipped: the line is cut 1 (stdin:3)\n");
 }
 
 #[test]

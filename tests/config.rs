@@ -311,6 +311,8 @@ fn what_is_written_is_read_back() {
         path = 'ä b.jsonl'
         document = '''(?i)^(chapter|\"letter\") \\d+'''
         invalid_utf8 = 'replace'
+        invalid_lines = 'skip'
+        encoding = 'gb18030'
         [tokenizer]
         plugin = './libbpe.so'
         trust = 'native'

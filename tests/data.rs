@@ -2,8 +2,13 @@
 
 mod batches;
 mod dedup;
+mod encodings;
+mod files;
 mod mixture;
+mod odd_lines;
 pub mod packing;
+mod pages;
+mod parquet;
 mod prepare;
 mod reading;
 mod resume;

@@ -97,7 +97,7 @@ fn invalid_utf8_stops_is_replaced_or_drops_the_document() {
     corpus.config.source[0].document = Some("#".into());
     assert_eq!(
         corpus.error(),
-        "corpus/a.txt: invalid utf-8 at byte 12 of the unpacked text; mend the file, or set data.source.invalid_utf8 to \"replace\" or \"drop\""
+        "corpus/a.txt: invalid utf-8 at byte 12 of the unpacked text; fix the file, say what it is in by data.source.encoding, or set data.source.invalid_utf8 to \"replace\" or \"drop\""
     );
     corpus.config.source[0].invalid_utf8 = InvalidUtf8::Replace;
     let dataset = corpus.prepare().unwrap();
@@ -122,7 +122,7 @@ fn bad_sources_are_named_with_the_cure() {
         (
             "noextension",
             "x",
-            "corpus/noextension: expected a .txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz) file; set data.source[0].format, or convert it to JSON lines, one object with the field \"text\" per line",
+            "corpus/noextension: expected a .txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2) file; set data.source[0].format, or convert it to JSON lines, one object with the field \"text\" per line",
         ),
         ("a.txt", "", "corpus/a.txt: the file is empty, expected text; name another data.source.path"),
         (
@@ -143,9 +143,13 @@ fn bad_sources_are_named_with_the_cure() {
         (
             "a.jsonl",
             "{\"text\":\"x\"}\n{\"text\":",
-            "corpus/a.jsonl:2: expected one JSON object with the field \"text\" per line: EOF while parsing a value in column 8",
+            "corpus/a.jsonl:2: the line is cut, it ends inside the JSON object: the file may be incomplete; fix the line",
         ),
-        ("a.jsonl", "[1]\n", "corpus/a.jsonl:1: expected one JSON object with the field \"text\" per line: "),
+        (
+            "a.jsonl",
+            "[1]\n",
+            "corpus/a.jsonl:1: expected one JSON object with the field \"text\" per line, got an array; fix the line (a file that is one array is read with format = \"json\"), or set data.source.invalid_lines to \"skip\"",
+        ),
         (
             "a.jsonl",
             "{\"body\":\"x\",\"id\":1}",
@@ -180,7 +184,7 @@ fn missing_and_unsuitable_folders_are_named() {
     corpus.source("sub");
     assert_eq!(
         corpus.error(),
-        "corpus/sub: the folder holds no .txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz) file, correct data.source[0].path, or set its format"
+        "corpus/sub: the folder holds no .txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2) file, correct data.source[0].path, or set its format; left out 1 file: readme.rst (.rst is not read)"
     );
 }
 

@@ -76,7 +76,7 @@ fn parquet_errors_name_the_file_and_the_place() {
     let rows: Vec<_> = (0..250).map(|i| (Some(if i == 120 { &b"caf\xe9"[..] } else { b"text" }), i)).collect();
     let mut corpus = parquet_corpus(&rows, Compression::UNCOMPRESSED);
     let error = corpus.error();
-    assert!(error.starts_with("corpus/a.parquet: invalid utf-8 at byte 3 of row 121; mend the file"), "{error}");
+    assert!(error.starts_with("corpus/a.parquet: invalid utf-8 at byte 3 of row 121; fix the file"), "{error}");
     corpus.config.source[0].invalid_utf8 = InvalidUtf8::Replace;
     assert_eq!(corpus.prepare().unwrap().manifest.report.invalid_utf8_replaced, 1);
     corpus.config.source[0].text_field = "number".into();

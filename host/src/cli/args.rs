@@ -6,6 +6,7 @@ use super::drill::DrillArgs;
 use super::plugin_args::PluginCommand;
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use trainyard::data::{InvalidLines, InvalidUtf8, SourceConfig};
 use trainyard::eval::OpenOptions;
 use trainyard::train::SampleConfig;
 
@@ -264,9 +265,9 @@ pub enum Trust {
 
 /// Judge documents with a filter plugin, one verdict per line
 ///
-/// Reads JSON lines on stdin, {"text": "...", "id": ...}; the id may be any value, and is the number of the line if
-/// there is none. Writes one JSON line per document, in the same order: id, keep, reason, score, text if it was
-/// rewritten, spans (pairs of byte offsets) if there are any.
+/// Reads JSON lines on stdin, {"text": "...", "id": ...}, as `prepare` reads those of a file; the id may be any value,
+/// and is the number of the line if there is none. Writes one JSON line per document, in the same order: id, keep,
+/// reason, score, text if it was rewritten, spans (pairs of byte offsets) if there are any.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -276,6 +277,44 @@ Examples:
 pub struct FilterArgs {
     #[command(flatten)]
     pub plugin: PluginArgs,
+    /// What to do with a line that holds no document: stop, or leave it out and say so at the end
+    #[arg(long, value_enum, default_value = "error")]
+    pub invalid_lines: LinePolicy,
+    /// What to do with text that is no Unicode: stop, replace what is invalid by U+FFFD, or leave the line out
+    #[arg(long, value_enum, default_value = "error")]
+    pub invalid_utf8: Utf8Policy,
+}
+
+/// `--invalid-lines`, as `data.source.invalid_lines`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinePolicy {
+    Error,
+    Skip,
+}
+
+/// `--invalid-utf8`, as `data.source.invalid_utf8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Utf8Policy {
+    Error,
+    Replace,
+    Drop,
+}
+
+impl FilterArgs {
+    /// How the lines are read.
+    pub fn source(&self) -> SourceConfig {
+        let mut source = SourceConfig::new("stdin");
+        source.invalid_lines = match self.invalid_lines {
+            LinePolicy::Error => InvalidLines::Error,
+            LinePolicy::Skip => InvalidLines::Skip,
+        };
+        source.invalid_utf8 = match self.invalid_utf8 {
+            Utf8Policy::Error => InvalidUtf8::Error,
+            Utf8Policy::Replace => InvalidUtf8::Replace,
+            Utf8Policy::Drop => InvalidUtf8::Drop,
+        };
+        source
+    }
 }
 
 /// Train and try tokenizers
@@ -287,7 +326,7 @@ Examples:
   trainyard tokenizer inspect --plugin bpe --model tokenizer.json held-out.txt
   trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
 pub enum TokenizerCommand {
-    /// Learn a model from text files (.txt or .jsonl, also .gz or .zst, or folders of such)
+    /// Learn a model from text files (.txt, .jsonl, .json, .html, .parquet, also compressed, or folders of such)
     Train {
         #[command(flatten)]
         plugin: PluginArgs,

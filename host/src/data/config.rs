@@ -4,12 +4,16 @@ use super::dedup::{DecontaminateConfig, DedupConfig};
 use super::end_of_text::declared_end_of_text;
 use super::held_out::HeldOutConfig;
 use super::load::{CurriculumConfig, Packing};
+use super::read::by_label;
 use super::split::Split;
 use super::tokens::TokensConfig;
 use crate::config::Section;
 use crate::plugin::PluginConfig;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// What `encoding` may be, for messages.
+const ENCODINGS: &str = "an encoding's label such as \"gb18030\", \"windows-1252\" or \"shift_jis\"";
 
 /// `[data]`: where documents come from, which stay, and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,8 +79,14 @@ pub struct SourceConfig {
     /// For JSON lines and Parquet: the fields or columns that are kept as metadata.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metadata: Vec<String>,
+    /// What text files, JSON lines and web pages are encoded in, where neither a byte order mark nor the page says it:
+    /// a label such as `gb18030` or `windows-1252`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// What to do with invalid UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// What to do with a line of JSON that holds no document.
+    pub invalid_lines: InvalidLines,
     /// The longest document in MB (10⁶ bytes): a longer one is an error that names its place.
     pub max_document_mb: u32,
     /// `[[data.source.filter]]`: for this source only, before those of all sources.
@@ -93,6 +103,8 @@ pub enum Format {
     /// One JSON object per line.
     #[serde(rename = "jsonl")]
     JsonLines,
+    /// JSON objects, one after the other or in an array; also one object per line.
+    Json,
     /// Apache Parquet.
     Parquet,
     /// A web page, of which the main text is taken.
@@ -109,6 +121,16 @@ pub enum InvalidUtf8 {
     Replace,
     /// Drop the document.
     Drop,
+}
+
+/// What to do with a line that holds no document: one that is cut, is no JSON object, or has no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InvalidLines {
+    /// Stop, naming file and line.
+    Error,
+    /// Leave it out. Counted, and the first ones named.
+    Skip,
 }
 
 /// `[tokenizer]`: the plugin, and where its model comes from.
@@ -289,7 +311,9 @@ impl SourceConfig {
             text_field: "text".into(),
             id_field: "id".into(),
             metadata: Vec::new(),
+            encoding: None,
             invalid_utf8: InvalidUtf8::Error,
+            invalid_lines: InvalidLines::Error,
             max_document_mb: 256,
             filter: Vec::new(),
         }
@@ -306,9 +330,11 @@ impl SourceConfig {
         let is_regex = |text: &str| regex::bytes::Regex::new(text).is_ok();
         let is_named = |text: &str| !text.is_empty();
         let choices = [("error", Error), ("replace", Replace), ("drop", Drop)];
+        let lines = [("error", InvalidLines::Error), ("skip", InvalidLines::Skip)];
         let formats = [
             ("text", Format::Text),
             ("jsonl", Format::JsonLines),
+            ("json", Format::Json),
             ("parquet", Format::Parquet),
             ("html", Format::Html),
         ];
@@ -320,6 +346,8 @@ impl SourceConfig {
             text_field: section.text("text_field").unwrap_or(default.text_field),
             id_field: section.text("id_field").unwrap_or(default.id_field),
             metadata: section.texts("metadata", "a field's name", is_named),
+            encoding: section.text_that("encoding", ENCODINGS, |label| by_label(label).is_some()),
+            invalid_lines: section.choice("invalid_lines", &lines, default.invalid_lines),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
             max_document_mb: section.integer("max_document_mb", 1..=2000, default.max_document_mb),
             filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),

@@ -1,7 +1,21 @@
 //! The data report for people.
 
 use super::manifest::{DataReport, SplitReport};
+use super::read::Oddities;
 use super::split::Split;
+
+/// How many there are of something that is odd, and why: `3 lines skipped: the line is cut 1 (a.jsonl:7), …`.
+pub(super) fn named(what: &str, oddities: &Oddities) -> Option<String> {
+    let n: u64 = oddities.values().map(|odd| odd.documents).sum();
+    let reasons: Vec<_> = oddities
+        .iter()
+        .map(|(why, odd)| {
+            let more = if odd.documents > odd.samples.len() as u64 { ", …" } else { "" };
+            format!("{why} {} ({}{more})", odd.documents, odd.samples.join(", "))
+        })
+        .collect();
+    (n > 0).then(|| format!("{n} {what}: {}", reasons.join(", ")))
+}
 
 impl DataReport {
     /// A line per stage: what came in, what each filter dropped and why, what each split holds.
@@ -14,6 +28,11 @@ impl DataReport {
         ];
         let skipped = skipped.iter().filter(|(n, _)| *n > 0);
         lines.extend(skipped.map(|(n, what)| format!("data: {n} documents {what}")));
+        lines.extend(named("lines skipped", &self.invalid_lines).map(|line| format!("data: {line}")));
+        for (what, places) in &self.notes {
+            lines.push(format!("data: {} {what} ({})", places.documents, places.samples.join(", ")));
+        }
+        lines.extend(self.left_out.line().map(|line| format!("data: {line}")));
         for filter in self.filters.iter().filter(|filter| filter.dropped() > 0 || filter.rewritten > 0) {
             let rewritten = format!("rewrote {} of {} documents", filter.rewritten, filter.seen);
             let done = match (filter.dropped(), filter.rewritten) {

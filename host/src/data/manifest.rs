@@ -100,7 +100,7 @@ impl FileEntry {
     }
 }
 
-/// What became of the documents: read = empty + invalid UTF-8 dropped + dropped by the filters + kept.
+/// What became of the documents: read = empty + invalid lines + invalid UTF-8 dropped + dropped by the filters + kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataReport {
     /// Documents read.
@@ -111,6 +111,15 @@ pub struct DataReport {
     pub invalid_utf8_replaced: u64,
     /// Documents left out for invalid UTF-8.
     pub invalid_utf8_dropped: u64,
+    /// Lines that hold no document, by what is wrong with them; left out (`invalid_lines = "skip"`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub invalid_lines: BTreeMap<String, Dropped>,
+    /// What else there is to say of files: trailers, pages without main text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, Dropped>,
+    /// Files of the sources' folders that are not read.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
     /// Per filter, in order.
     pub filters: Vec<FilterReport>,
     /// Documents that the filters kept.
@@ -129,6 +138,52 @@ pub struct DataReport {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// Files of folders that are not read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many.
+    pub files: u64,
+    /// The first few, each with the reason.
+    pub samples: Vec<String>,
+}
+
+impl LeftOut {
+    /// Adds a file.
+    pub(super) fn count(&mut self, name: &str, why: &str) {
+        const MOST: usize = 10;
+        self.files += 1;
+        if self.samples.len() < MOST {
+            self.samples.push(format!("{name} ({why})"));
+        }
+    }
+
+    /// What was added after it was `before`.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        let samples = self.samples.iter().skip(before.samples.len()).cloned().collect();
+        Self { files: self.files - before.files, samples }
+    }
+
+    /// Whether every file is read.
+    pub fn is_empty(&self) -> bool {
+        self.files == 0
+    }
+
+    /// `left out 2 files: table.csv (.csv is not read), …`; none when every file is read.
+    pub fn line(&self) -> Option<String> {
+        let more = self.files.saturating_sub(self.samples.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let files = if self.files == 1 { "file" } else { "files" };
+        (!self.is_empty()).then(|| format!("left out {} {files}: {}{more}", self.files, self.samples.join(", ")))
+    }
+
+    /// Says it, if there is something to say.
+    pub(super) fn warn(&self) {
+        if let Some(line) = self.line() {
+            tracing::warn!("data: {line}");
+        }
+    }
 }
 
 /// What one filter did.

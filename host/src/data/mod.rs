@@ -24,7 +24,7 @@ pub mod stats;
 mod tokens;
 mod write;
 
-pub use config::{DataConfig, Format, InvalidUtf8, SourceConfig, TokenizerConfig};
+pub use config::{DataConfig, Format, InvalidLines, InvalidUtf8, SourceConfig, TokenizerConfig};
 pub use end_of_text::{EndOfText, declared_end_of_text};
 pub use held_out::HeldOutConfig;
 pub use load::{
@@ -32,14 +32,14 @@ pub use load::{
     ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
 pub use manifest::{
-    DataReport, Dropped, FileEntry, FilterReport, HeldOut, HeldOutText, Lineage, Manifest, SourceSpan, SplitReport,
-    TokenizerReport, UnitReport,
+    DataReport, Dropped, FileEntry, FilterReport, HeldOut, HeldOutText, LeftOut, Lineage, Manifest, SourceSpan,
+    SplitReport, TokenizerReport, UnitReport,
 };
 pub use prepare::{
     Baseline, Judged, NamedFilter, NamedTokenizer, Outcome, Preparation, RawText, batches, compression_baseline,
     raw_source, raw_text, texts,
 };
-pub use read::{Document, documents, source_digest};
+pub use read::{Document, JsonLine, JsonLines, documents, source_digest};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 pub use tokens::{TokenFormat, TokensConfig, import};

@@ -81,7 +81,7 @@ fn of(prepared: &Prepared, judged: &Judged) -> Why {
     Why {
         id: document.id.clone(),
         source: prepared.lineage.sources.get(usize::from(document.source)).cloned().unwrap_or_default(),
-        metadata: document.metadata.as_deref().and_then(|json| serde_json::from_str(json).ok()),
+        metadata: document.fields().map(Into::into),
         kept: dropped_by.is_none(),
         filters: filters.collect(),
         split: dropped_by.is_none().then(|| prepared.split(judged)),

@@ -250,7 +250,7 @@ impl Work<&Piece> for JudgeOn<'_> {
             judged.outcomes.push(outcome);
             writer.push(&judged)?;
         }
-        writer.finish(piece.info.read, piece.info.last)?;
+        writer.finish(piece.info.read.clone(), piece.info.last)?;
         Ok(piece.info.text_bytes)
     }
 }

@@ -12,10 +12,10 @@ use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
 use crate::data::load::{CURE, Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
-use crate::data::read::{Document, digest_files, digest_of, hex, list};
+use crate::data::read::{Document, Listing, digest_files, digest_of, hex, list_all};
 use crate::data::split::Split;
 use crate::data::write::write_file;
-use crate::data::{DataConfig, EndOfText, HeldOutConfig, LINEAGE};
+use crate::data::{DataConfig, EndOfText, HeldOutConfig, LINEAGE, LeftOut};
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -59,6 +59,8 @@ struct Corpus<'a> {
     sources: Vec<u16>,
     /// One digest of all files.
     digest: [u8; 32],
+    /// What the sources' folders hold besides.
+    left_out: LeftOut,
     store: Store,
     /// [`program_digest`].
     program: String,
@@ -140,7 +142,8 @@ impl<'a> Preparation<'a> {
     }
 
     fn corpus(&self) -> Result<Corpus<'a>> {
-        let files = list(self.config)?;
+        let Listing { files, left_out } = list_all(self.config)?;
+        left_out.warn();
         let digests = digest_files(&files)?;
         let units = units(&files, &digests);
         let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
@@ -152,6 +155,7 @@ impl<'a> Preparation<'a> {
             sources: units.iter().map(|unit| unit.source).collect(),
             units,
             digest: digest_of(&files, &digests),
+            left_out,
             store: Store::new(&root),
             program: program_digest()?,
         })
@@ -231,6 +235,7 @@ impl<'a> Preparation<'a> {
             held_out.check(self.config.group.as_ref())?;
         }
         let mut report = report(survey);
+        report.left_out = corpus.left_out.clone();
         tracing::info!("data: {} of {} documents kept", report.kept, report.read);
 
         let model = self.model(filtered, key)?;

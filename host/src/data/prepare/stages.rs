@@ -18,7 +18,7 @@ use std::ops::Range;
 use trainyard_plugin::Filter;
 
 /// Changes with the form of pieces and with what reading makes of a file.
-const FORMAT: &str = "stage 1";
+const FORMAT: &str = "stage 2";
 
 /// What the stages work on.
 pub(crate) struct Stages<'a> {
@@ -74,7 +74,7 @@ impl Stages<'_> {
     fn unit_key(&self, unit: &Unit, range: &Range<usize>) -> Result<String> {
         let source = &self.config.source[usize::from(unit.source)];
         let reading = (&source.document, &source.text_field, &source.id_field, &source.metadata);
-        let rest = (source.invalid_utf8, source.max_document_mb);
+        let rest = (source.invalid_utf8, source.invalid_lines, &source.encoding, source.max_document_mb);
         let reading =
             serde_json::to_string(&(reading, rest)).map_err(|error| Error::run(format!("config as JSON: {error}")))?;
         let parts = [FORMAT.to_owned(), self.program.to_owned(), reading, self.filters.outcome_key(range, unit.source)];
@@ -226,7 +226,7 @@ impl Work<&Piece> for Judge<'_> {
             self.chain.judge(piece.source, &mut batch)?;
             batch.iter().try_for_each(|judged| writer.push(judged))?;
         }
-        writer.finish(piece.info.read, piece.info.last)?;
+        writer.finish(piece.info.read.clone(), piece.info.last)?;
         Ok(piece.info.text_bytes)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Store {
 }
 
 /// What a piece holds: `00000.json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PieceInfo {
     /// Documents, kept or not.
     pub documents: u64,

@@ -5,6 +5,7 @@ use super::judged::Judged;
 use super::pool::{Work, in_order};
 use super::units::{Piece, text_bytes};
 use crate::data::DataConfig;
+use crate::data::lines::named;
 use crate::data::manifest::{DataReport, FilterReport};
 use crate::data::read::{FileDocuments, ReadCounts, list};
 use crate::data::split::Split;
@@ -90,7 +91,7 @@ impl Work<&Piece> for Surveyor<'_> {
 
     fn work(&mut self, piece: &Piece) -> Result<Self::Output> {
         let mut part =
-            Survey { read: piece.info.read, filters: reports(self.config, self.filters), ..Survey::default() };
+            Survey { read: piece.info.read.clone(), filters: reports(self.config, self.filters), ..Survey::default() };
         // what the piece says of itself is only a guess before its documents are there
         let mut ids = Vec::with_capacity(piece.info.documents.min(RESERVED_DOCUMENTS) as usize);
         for judged in piece.read()? {
@@ -159,6 +160,8 @@ pub(super) fn report(survey: Survey) -> DataReport {
         empty: survey.read.empty,
         invalid_utf8_replaced: survey.read.invalid_utf8_replaced,
         invalid_utf8_dropped: survey.read.invalid_utf8_dropped,
+        invalid_lines: survey.read.invalid_lines,
+        notes: survey.read.notes,
         filters: survey.filters,
         kept: survey.kept,
         ..DataReport::default()
@@ -171,7 +174,11 @@ pub(super) fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
         let dropped: Vec<_> = survey.filters.iter().filter(|filter| filter.dropped() > 0).collect();
         if dropped.is_empty() {
             let (read, empty) = (survey.read.documents, survey.read.empty);
-            let what = format!("read {read} documents: {empty} empty, {} not utf-8", survey.read.invalid_utf8_dropped);
+            let mut what =
+                format!("read {read} documents: {empty} empty, {} not utf-8", survey.read.invalid_utf8_dropped);
+            if let Some(skipped) = named("lines skipped", &survey.read.invalid_lines) {
+                what = format!("{what}, {skipped}");
+            }
             return Err(Error::run(format!("data: no document to train on ({what}); name sources that hold text")));
         }
         let dropped: Vec<_> = dropped.iter().map(|f| format!("filter {:?} dropped {}", f.name, f.summary())).collect();

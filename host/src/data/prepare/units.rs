@@ -68,7 +68,7 @@ pub(crate) struct Batch {
     pub end: Option<PieceEnd>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct PieceEnd {
     pub read: ReadCounts,
     /// Whether the unit ends too.
@@ -123,7 +123,7 @@ impl<'a> SourceBatches<'a> {
             };
             let batch = reading.batch(self.config, &self.progress)?;
             let is_finished = batch.piece < reading.finished;
-            if batch.end.is_some_and(|end| end.last) {
+            if batch.end.as_ref().is_some_and(|end| end.last) {
                 self.current = None;
             }
             if !is_finished {
@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
         while documents.len() < BATCH_DOCUMENTS && n_bytes < BATCH_BYTES && self.piece_bytes < PIECE_BYTES {
             let Some(open) = &mut self.documents else {
                 let Some(file) = self.files.pop_front() else {
-                    let end = Some(PieceEnd { read: self.read, last: true });
+                    let end = Some(PieceEnd { read: std::mem::take(&mut self.read), last: true });
                     return Ok(Batch { unit: self.unit, piece, documents, end });
                 };
                 self.documents = Some(FileDocuments::open(file, config, progress)?);
@@ -162,9 +162,10 @@ impl<'a> Reading<'a> {
                 }
             }
         }
-        let end = (self.piece_bytes >= PIECE_BYTES).then_some(PieceEnd { read: self.read, last: false });
+        let end =
+            (self.piece_bytes >= PIECE_BYTES).then(|| PieceEnd { read: std::mem::take(&mut self.read), last: false });
         if end.is_some() {
-            (self.piece, self.piece_bytes, self.read) = (piece + 1, 0, ReadCounts::default());
+            (self.piece, self.piece_bytes) = (piece + 1, 0);
         }
         Ok(Batch { unit: self.unit, piece, documents, end })
     }

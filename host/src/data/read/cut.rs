@@ -1,13 +1,14 @@
 //! Cuts the bytes of a file into documents or lines.
 
+use super::encoding::{Decoded, to_utf8};
 use super::source::SourceFile;
-use crate::data::SourceConfig;
+use crate::data::{Format, SourceConfig};
 use crate::{Error, Result};
 use regex::bytes::Regex;
 use std::io::{self, BufRead, Read};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Where a document begins.
 #[derive(Clone)]
@@ -46,12 +47,17 @@ pub(crate) struct Cutter {
     reader: Box<dyn BufRead + Send>,
     boundary: Boundary,
     /// A piece may not be longer.
-    max_bytes: usize,
+    pub max_bytes: usize,
     /// The line that began the next document, when it was read already.
     buffer: Vec<u8>,
-    offset: u64,
-    /// Pieces cut so far.
-    number: u64,
+    /// Bytes of the file that were cut off so far.
+    pub offset: u64,
+    /// Number of the piece that was cut last, counted from 1.
+    pub number: u64,
+    /// What the file's text is encoded in.
+    pub encoding: &'static str,
+    /// Whether something stands after the file's compressed data.
+    trailer: Arc<AtomicBool>,
 }
 
 /// The bytes of one document (text) or line (JSON lines).
@@ -66,28 +72,52 @@ pub(crate) struct Piece {
 impl Cutter {
     pub fn open(
         file: &SourceFile,
+        source: &SourceConfig,
         boundary: Boundary,
-        max_bytes: usize,
         progress: &Arc<AtomicU64>,
     ) -> io::Result<Self> {
-        let mut reader = file.open(progress)?;
-        let mut offset = 0;
-        // A byte order mark is no text.
-        if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-            reader.consume(3);
-            offset = 3;
-        }
-        Ok(Self { reader, boundary, max_bytes, buffer: Vec::new(), offset, number: 0 })
+        let trailer = Arc::default();
+        let reader = file.open(progress, &trailer)?;
+        let Decoded { reader, encoding, offset } = to_utf8(reader, source.encoding.as_deref(), file.format)?;
+        let (max_bytes, buffer) = (source.max_document_bytes(), Vec::new());
+        Ok(Self { reader, boundary, max_bytes, buffer, offset, number: 0, encoding, trailer })
     }
 
-    /// Bytes of the file that were cut off so far.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    /// Lines of something that is no file.
+    pub fn lines(reader: Box<dyn BufRead + Send>, source: &SourceConfig) -> io::Result<Self> {
+        let Decoded { reader, encoding, offset } = to_utf8(reader, source.encoding.as_deref(), Format::JsonLines)?;
+        let (boundary, max_bytes) = (Boundary::EveryLine, source.max_document_bytes());
+        Ok(Self {
+            reader,
+            boundary,
+            max_bytes,
+            buffer: Vec::new(),
+            offset,
+            number: 0,
+            encoding,
+            trailer: Arc::default(),
+        })
     }
 
-    /// Number of the piece that was cut last, counted from 1.
-    pub fn number(&self) -> u64 {
-        self.number
+    /// Whether something stands after the compressed data; known at the end of the file.
+    pub fn has_trailer(&self) -> bool {
+        self.trailer.load(Ordering::Relaxed)
+    }
+
+    /// The next byte that no piece has; none at the end of the file.
+    pub fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.reader.fill_buf()?.first().copied())
+    }
+
+    /// The next bytes that no piece has; empty at the end of the file.
+    pub fn fill(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    /// Steps over bytes.
+    pub fn consume(&mut self, n: usize) {
+        self.reader.consume(n);
+        self.offset += n as u64;
     }
 
     /// The next document or line; none at the end of the file.
@@ -121,6 +151,6 @@ impl Cutter {
 }
 
 /// The piece that begins at byte `offset` exceeds the limit.
-fn too_long(offset: u64) -> io::Error {
+pub(crate) fn too_long(offset: u64) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, offset.to_string())
 }

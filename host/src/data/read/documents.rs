@@ -1,18 +1,23 @@
 //! Documents, one after the other, out of the files of a corpus. Memory holds one document at a time, never a file.
 
+use super::counts::{ReadCounts, count};
 use super::cut::{Boundary, Cutter, Piece};
 use super::html::read_page;
+use super::json::{Fields, field};
+use super::line::{Line, LineParser, Parsed, Settings, invalid_text};
 use super::parquet::{ParquetRows, Row};
-use super::source::{SourceFile, list};
+use super::source::{SourceFile, list_all};
+use super::values::ValueCutter;
 use crate::data::{DataConfig, Format, InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io;
-use std::ops::AddAssign;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+
+/// What is said of files whose compressed data has something after it.
+const TRAILERS: &str = "files with bytes after their compressed data, which are ignored";
 
 /// One text of the corpus.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,18 +35,37 @@ pub struct Document {
 impl Document {
     /// A field of the metadata: text as it is, anything else as JSON.
     pub fn field(&self, name: &str) -> Option<String> {
-        let metadata: Value = serde_json::from_str(self.metadata.as_deref()?).ok()?;
-        match metadata.get(name)? {
-            Value::Null => None,
-            Value::String(value) => Some(value.clone()),
-            other => Some(other.to_string()),
+        let value = field(self.metadata.as_deref()?, name).filter(|value| !value.is_missing())?;
+        match value.is_text() {
+            true => value.text().ok().and_then(|text| String::from_utf8(text.bytes).ok()),
+            false => value.json().ok(),
         }
+    }
+}
+
+impl Document {
+    /// The metadata for people and programs: what a reader of JSON would change or refuse, such as a number of thirty
+    /// digits, is text.
+    pub(crate) fn fields(&self) -> Option<Map<String, Value>> {
+        let mut object = Map::new();
+        let mut fields = Fields::new(self.metadata.as_deref()?.as_bytes());
+        while let Ok(Some((name, value))) = fields.next() {
+            let Some(name) = name.text().ok().and_then(|name| String::from_utf8(name.bytes).ok()) else { continue };
+            let json = value.json().unwrap_or_default();
+            let read: Option<Value> = serde_json::from_str(&json).ok();
+            let shown = read.as_ref().map(Value::to_string);
+            let exact = read.filter(|_| value.number().is_none_or(|number| shown.as_deref() == Some(number)));
+            object.insert(name, exact.unwrap_or(Value::String(json)));
+        }
+        Some(object)
     }
 }
 
 /// All documents of the config's sources, in order.
 pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Document>>> {
-    let mut files = list(config)?.into_iter();
+    let listing = list_all(config)?;
+    listing.left_out.warn();
+    let mut files = listing.files.into_iter();
     let mut current: Option<FileDocuments> = None;
     let (progress, mut counts) = (Arc::default(), ReadCounts::default());
     Ok(std::iter::from_fn(move || {
@@ -65,35 +89,38 @@ pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Docu
     }))
 }
 
-/// What reading met.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ReadCounts {
-    /// All documents, also those counted below.
-    pub documents: u64,
-    pub empty: u64,
-    pub invalid_utf8_replaced: u64,
-    pub invalid_utf8_dropped: u64,
-}
-
-impl AddAssign for ReadCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.documents += other.documents;
-        self.empty += other.empty;
-        self.invalid_utf8_replaced += other.invalid_utf8_replaced;
-        self.invalid_utf8_dropped += other.invalid_utf8_dropped;
-    }
-}
-
 /// The documents of one file, in order.
 pub(crate) struct FileDocuments<'a> {
     file: SourceFile,
     source: &'a SourceConfig,
     reader: Reader,
+    lines: LineParser<'a>,
 }
 
 enum Reader {
     Pieces(Cutter),
+    Values(ValueCutter),
     Rows(Box<ParquetRows>),
+}
+
+impl Reader {
+    fn cut(
+        file: &SourceFile,
+        source: &SourceConfig,
+        boundary: Boundary,
+        progress: &Arc<AtomicU64>,
+    ) -> io::Result<Self> {
+        Cutter::open(file, source, boundary, progress).map(Self::Pieces)
+    }
+
+    /// What cuts the file, unless it is one of rows.
+    fn cutter(&self) -> Option<&Cutter> {
+        match self {
+            Self::Pieces(cutter) => Some(cutter),
+            Self::Values(values) => Some(&values.lines),
+            Self::Rows(_) => None,
+        }
+    }
 }
 
 impl<'a> FileDocuments<'a> {
@@ -101,36 +128,32 @@ impl<'a> FileDocuments<'a> {
     pub fn open(file: SourceFile, config: &'a DataConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let index = usize::from(file.source);
         let source = &config.source[index];
-        let boundary = match file.format {
-            Format::Text => Boundary::new(source, index)?,
-            Format::JsonLines => Boundary::EveryLine,
-            Format::Html => Boundary::FileStart,
+        let mut lines = LineParser::new(source, Settings::Config);
+        let cannot_read = |error: io::Error| cannot_read(&file, source, 0, &error);
+        let reader = match file.format {
+            Format::Text => Reader::cut(&file, source, Boundary::new(source, index)?, progress),
+            Format::JsonLines => Reader::cut(&file, source, Boundary::EveryLine, progress),
+            Format::Html => Reader::cut(&file, source, Boundary::FileStart, progress),
+            Format::Json => ValueCutter::open(&file, source, progress).map(Reader::Values),
             Format::Parquet => {
                 let rows = ParquetRows::open(&file, source, progress);
                 let rows = rows.map_err(|reason| Error::run(format!("{}: {reason}", file.path.display())))?;
-                return Ok(Self { file, source, reader: Reader::Rows(Box::new(rows)) });
+                Ok(Reader::Rows(Box::new(rows)))
             }
         };
-        let cutter = Cutter::open(&file, boundary, source.max_document_bytes(), progress);
-        let cutter = cutter.map_err(|error| cannot_read(&file, source, 0, &error))?;
-        Ok(Self { file, source, reader: Reader::Pieces(cutter) })
+        let reader = reader.map_err(cannot_read)?;
+        lines.encoding = reader.cutter().map_or(lines.encoding, |cutter| cutter.encoding);
+        Ok(Self { file, source, reader, lines })
     }
 
     /// The next document; none at the end.
     pub fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Document>> {
         loop {
             let document = match &mut self.reader {
-                Reader::Pieces(cutter) => {
-                    let piece = cutter.next();
-                    let piece = piece.map_err(|e| cannot_read(&self.file, self.source, cutter.offset(), &e))?;
-                    let Some(piece) = piece else {
-                        return match cutter.offset() {
-                            0 => empty_file(&self.file).map(|()| None),
-                            _ => Ok(None),
-                        };
-                    };
-                    self.parse(piece, counts)?
-                }
+                Reader::Pieces(_) | Reader::Values(_) => match self.piece(counts)? {
+                    Some(piece) => self.parse(piece, counts)?,
+                    None => return Ok(None),
+                },
                 Reader::Rows(rows) => {
                     let row = rows.next();
                     let row = row.map_err(|reason| Error::run(format!("{}: {reason}", self.file.path.display())))?;
@@ -146,29 +169,64 @@ impl<'a> FileDocuments<'a> {
         }
     }
 
+    /// The bytes of the next document; none at the end.
+    fn piece(&mut self, counts: &mut ReadCounts) -> Result<Option<Piece>> {
+        let piece = match &mut self.reader {
+            Reader::Pieces(cutter) => cutter.next(),
+            Reader::Values(values) => values.next(),
+            Reader::Rows(_) => Ok(None),
+        };
+        let Some(cutter) = self.reader.cutter() else { return Ok(None) };
+        let piece = piece.map_err(|error| cannot_read(&self.file, self.source, cutter.offset, &error))?;
+        if piece.is_none() {
+            if cutter.has_trailer() {
+                tracing::warn!("{}: bytes after the compressed data are ignored", self.file.path.display());
+                count(&mut counts.notes, TRAILERS, self.file.name.clone());
+            }
+            if cutter.offset == 0 {
+                empty_file(&self.file)?;
+            }
+        }
+        Ok(piece)
+    }
+
     /// Where in the file the last document came from.
     pub fn place(&self, path: &Path) -> String {
         match (&self.reader, self.file.format) {
             (Reader::Rows(rows), _) => format!("{} (row {})", path.display(), rows.n_rows),
-            (Reader::Pieces(cutter), Format::JsonLines) => format!("{}:{}", path.display(), cutter.number()),
-            (Reader::Pieces(cutter), _) => format!("{} (document {})", path.display(), cutter.number()),
+            (Reader::Values(values), _) if values.is_lines() => format!("{}:{}", path.display(), values.lines.number),
+            (Reader::Values(values), _) => format!("{} (value {})", path.display(), values.lines.number),
+            (Reader::Pieces(cutter), Format::JsonLines) => format!("{}:{}", path.display(), cutter.number),
+            (Reader::Pieces(cutter), _) => format!("{} (document {})", path.display(), cutter.number),
         }
     }
 
     fn parse(&self, piece: Piece, counts: &mut ReadCounts) -> Result<Option<Document>> {
         let Piece { bytes, offset, number } = piece;
         let (file, source) = (&self.file, self.file.source);
-        if file.format == Format::JsonLines && bytes.trim_ascii().is_empty() {
-            return Ok(None);
+        let short = || format!("{}:{number}", file.name);
+        if matches!(file.format, Format::JsonLines | Format::Json) {
+            // empty bytes stand for what a cut file lacks
+            if !bytes.is_empty() && bytes.trim_ascii().is_empty() {
+                return Ok(None);
+            }
+            let line = Line { bytes: &bytes, offset, place: &|| self.place(&file.path), short: &short };
+            let parsed = self.lines.parse(&line, counts)?;
+            return Ok(parsed.map(|Parsed { id, text, metadata, .. }| {
+                let id = id.unwrap_or_else(short);
+                Document { id, source, text, metadata }
+            }));
         }
         counts.documents += 1;
-        let place = || "the unpacked text".to_owned();
-        let Some(text) = self.decode(bytes, offset, &place, counts)? else { return Ok(None) };
+        let what = |at: u64| invalid_text(self.lines.encoding, offset + at);
+        let Some(text) = self.decode(bytes, &what, counts)? else { return Ok(None) };
         Ok(Some(match file.format {
-            Format::JsonLines => parse_line(self.source, source, &text, || format!("{}:{number}", file.name))
-                .map_err(|reason| Error::run(format!("{}:{number}: {reason}", file.path.display())))?,
             Format::Html => {
                 let page = read_page(&text);
+                if let Some(why) = page.refused {
+                    tracing::debug!("{}: {why}, no main text is taken", file.path.display());
+                    count(&mut counts.notes, &format!("pages without main text: {why}"), file.name.clone());
+                }
                 let metadata = self.metadata(page.fields);
                 Document { id: file.name.clone(), source, text: page.text, metadata }
             }
@@ -183,7 +241,8 @@ impl<'a> FileDocuments<'a> {
         if text.as_ref().is_some_and(|text| text.len() > self.source.max_document_bytes()) {
             return Err(too_long(&self.file, self.source, &place()));
         }
-        let Some(text) = self.decode(text.unwrap_or_default(), 0, &place, counts)? else { return Ok(None) };
+        let what = |at: u64| format!("invalid utf-8 at byte {at} of {}", place());
+        let Some(text) = self.decode(text.unwrap_or_default(), &what, counts)? else { return Ok(None) };
         let id =
             document_id(self.source, others.remove(&self.source.id_field), || format!("{}:{number}", self.file.name));
         let id = id.map_err(|reason| Error::run(format!("{}: row {number}: {reason}", self.file.path.display())))?;
@@ -196,25 +255,22 @@ impl<'a> FileDocuments<'a> {
         (!fields.is_empty()).then(|| Value::Object(fields).to_string())
     }
 
-    /// Bytes that begin at `offset` as text, as the source says; none when the document goes.
-    fn decode(
-        &self,
-        bytes: Vec<u8>,
-        offset: u64,
-        place: &dyn Fn() -> String,
-        counts: &mut ReadCounts,
-    ) -> Result<Option<String>> {
+    /// Bytes as text, as the source says; none when the document goes. `what` says what is invalid at one of them.
+    fn decode(&self, bytes: Vec<u8>, what: &dyn Fn(u64) -> String, counts: &mut ReadCounts) -> Result<Option<String>> {
         let error = match String::from_utf8(bytes) {
             Ok(text) => return Ok(Some(text)),
             Err(error) => error,
         };
         match self.source.invalid_utf8 {
             InvalidUtf8::Error => {
-                let at = offset + error.utf8_error().valid_up_to() as u64;
+                let what = what(error.utf8_error().valid_up_to() as u64);
+                let encoding = match self.file.format {
+                    Format::Parquet => "",
+                    _ => "say what it is in by data.source.encoding, ",
+                };
                 Err(Error::run(format!(
-                    "{}: invalid utf-8 at byte {at} of {}; mend the file, or set data.source.invalid_utf8 to \"replace\" or \"drop\"",
-                    self.file.path.display(),
-                    place()
+                    "{}: {what}; fix the file, {encoding}or set data.source.invalid_utf8 to \"replace\" or \"drop\"",
+                    self.file.path.display()
                 )))
             }
             InvalidUtf8::Replace => {
@@ -227,30 +283,6 @@ impl<'a> FileDocuments<'a> {
             }
         }
     }
-}
-
-fn parse_line(
-    source: &SourceConfig,
-    source_number: u16,
-    line: &str,
-    default_id: impl FnOnce() -> String,
-) -> std::result::Result<Document, String> {
-    let field = &source.text_field;
-    let mut object: Map<String, Value> = serde_json::from_str(line)
-        .map_err(|error| format!("expected one JSON object with the field {field:?} per line: {}", one_line(&error)))?;
-    let text = match object.remove(field) {
-        Some(Value::String(text)) => text,
-        Some(other) => return Err(format!("field {field:?}: expected text, got {}", json_type(&other))),
-        None => {
-            let fields = object.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(format!("no field {field:?}, set data.source.text_field to one of: {fields}"));
-        }
-    };
-    let id = document_id(source, object.remove(&source.id_field), default_id)?;
-    let kept = source.metadata.iter().filter_map(|name| Some((name.clone(), object.remove(name)?)));
-    let kept: Map<String, Value> = kept.collect();
-    let metadata = (!kept.is_empty()).then(|| Value::Object(kept).to_string());
-    Ok(Document { id, source: source_number, text, metadata })
 }
 
 /// The id that a field gives, or the default one without the field.
@@ -267,13 +299,6 @@ fn document_id(
             Err(format!("field {:?}: expected text or a number, got {}", source.id_field, json_type(&other)))
         }
     }
-}
-
-/// The parser counts lines within the one line it was given.
-fn one_line(error: &serde_json::Error) -> String {
-    let (message, column) = (error.to_string(), error.column());
-    let place = format!(" at line {} column {column}", error.line());
-    format!("{} in column {column}", message.strip_suffix(&place).unwrap_or(&message))
 }
 
 fn json_type(value: &Value) -> &'static str {
@@ -304,7 +329,9 @@ fn cannot_read(file: &SourceFile, source: &SourceConfig, offset: u64, error: &io
     if error.kind() == io::ErrorKind::FileTooLarge {
         return too_long(file, source, &format!("byte {error}"));
     }
-    let verb = match (file.is_packed(), offset) {
+    // what was unpacked is not what is read
+    let is_packed = file.is_packed() && error.kind() != io::ErrorKind::Unsupported;
+    let verb = match (is_packed, offset) {
         (false, 0) => "read".to_owned(),
         (false, _) => format!("read on after byte {offset}"),
         (true, _) => format!("unpack (damaged, or not what its name says) after byte {offset} of its text"),
@@ -318,4 +345,19 @@ fn too_long(file: &SourceFile, source: &SourceConfig, place: &str) -> Error {
         file.path.display(),
         source.max_document_mb
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_shown_exactly() {
+        let metadata = r#"{"big":12345678901234567890123,"far":1e999,"n":0.5,"many":[1,{"a":null}],"text":"x"}"#;
+        let document = Document { metadata: Some(metadata.into()), ..Document::default() };
+        let expected = serde_json::json!({
+            "big": "12345678901234567890123", "far": "1e999", "n": 0.5, "many": [1, { "a": null }], "text": "x"
+        });
+        assert_eq!(document.fields().map(Value::Object), Some(expected));
+    }
 }

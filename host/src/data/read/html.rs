@@ -1,7 +1,9 @@
 //! The main text of a web page, without menus, advertisements and other furniture.
 
+use super::page::parse;
 use dom_smoothie::{Article, Config, Readability, TextMode};
 use serde_json::{Map, Value};
+use std::panic::catch_unwind;
 
 /// What a page says.
 #[derive(Default)]
@@ -10,12 +12,22 @@ pub(super) struct Page {
     pub text: String,
     /// `title`, `byline`, `site_name`, `lang`, `published_time`: what the page has of them.
     pub fields: Map<String, Value>,
+    /// Why nobody looked for the main text.
+    pub refused: Option<&'static str>,
 }
 
 /// Reads a page by Mozilla's Readability (crate dom_smoothie).
 pub(super) fn read_page(html: &str) -> Page {
     let config = Config { text_mode: TextMode::Formatted, ..Config::default() };
-    let article = Readability::new(html, None, Some(config)).and_then(|mut page| page.parse());
+    // a page that the library does not expect is one without main text, not the end of a preparation
+    let article = catch_unwind(|| {
+        let document = parse(html)?;
+        Ok(Readability::with_document(document, None, Some(config)).and_then(|mut page| page.parse()))
+    });
+    let article = match article.unwrap_or(Err("the library that looks for it gave up")) {
+        Ok(article) => article,
+        Err(why) => return Page { refused: Some(why), ..Page::default() },
+    };
     let Ok(Article { title, byline, site_name, lang, published_time, text_content, .. }) = article else {
         return Page::default();
     };
@@ -28,5 +40,5 @@ pub(super) fn read_page(html: &str) -> Page {
         ("published_time", published_time),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
-    Page { text: text_content.trim().to_owned(), fields: fields.collect() }
+    Page { text: text_content.trim().to_owned(), fields: fields.collect(), refused: None }
 }

@@ -1,19 +1,25 @@
 //! Rows of a Parquet file.
 
+use super::columns::{project, value_at};
 use super::source::SourceFile;
 use crate::data::SourceConfig;
 use parquet::basic::Type as PhysicalType;
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
 use parquet::record::reader::RowIter;
-use parquet::schema::types::{SchemaDescriptor, Type};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is said where the library panics.
+const GAVE_UP: &str = "a form that the parquet library does not read";
 
 /// Texts that are decoded at a time.
 const BATCH_ROWS: usize = 64;
@@ -22,10 +28,14 @@ const BATCH_ROWS: usize = 64;
 pub(super) struct ParquetRows {
     reader: SerializedFileReader<File>,
     text_column: usize,
+    /// The definition level of a row that has a text. A lower one says which of the columns around it is null.
+    text_level: i16,
     next_row_group: usize,
     texts: Option<ColumnReader>,
     decoded: VecDeque<Option<ByteArray>>,
-    /// The columns besides the text that the source asks for; none when there are none.
+    /// Names of the columns besides the text that the source asks for: the id's first.
+    names: Vec<String>,
+    /// Their values; none when the file has none of them.
     others: Option<RowIter<'static>>,
     progress: Arc<AtomicU64>,
     /// Rows read so far.
@@ -45,6 +55,11 @@ type Result<T> = std::result::Result<T, String>;
 impl ParquetRows {
     /// Opens the file and finds the columns that the source asks for.
     pub fn open(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
+        let opened = no_panic(|| Self::find(file, source, progress));
+        opened.unwrap_or_else(|| Err(format!("not a whole parquet file: {GAVE_UP}")))
+    }
+
+    fn find(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let open = || -> Result<SerializedFileReader<File>> {
             let handle = File::open(&file.path).map_err(|error| error.to_string())?;
             SerializedFileReader::new(handle).map_err(|error| format!("not a whole parquet file: {error}"))
@@ -52,31 +67,23 @@ impl ParquetRows {
         if file.is_packed() {
             return Err("a parquet file is compressed inside, unpack it".into());
         }
+        if source.encoding.is_some() {
+            return Err("the text of a Parquet file is UTF-8, remove data.source.encoding".into());
+        }
         let reader = open()?;
-        let schema = reader.metadata().file_metadata().schema_descr();
-        let text_column = text_column(schema, &source.text_field)?;
-        let wanted = |name: &str| name == source.id_field || source.metadata.iter().any(|field| field == name);
-        let columns = schema.root_schema().get_fields().iter();
-        let columns: Vec<_> = columns.filter(|column| wanted(column.name())).cloned().collect();
-        let others = match columns.is_empty() {
-            true => None,
-            false => {
-                let projection = Type::group_type_builder(schema.root_schema().name()).with_fields(columns).build();
-                let rows = projection.and_then(|projection| {
-                    RowIter::from_file_into(Box::new(SerializedFileReader::new(
-                        File::open(&file.path).map_err(parquet::errors::ParquetError::from)?,
-                    )?))
-                    .project(Some(projection))
-                });
-                Some(rows.map_err(|error| error.to_string())?)
-            }
-        };
+        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let text_column = text_column(&schema, &source.text_field)?;
+        let metadata = source.metadata.iter().filter(|&name| *name != source.id_field && *name != source.text_field);
+        let names: Vec<_> = std::iter::once(&source.id_field).chain(metadata).cloned().collect();
+        let others = others(&file.path, &schema, &names)?;
         Ok(Self {
             reader,
             text_column,
+            text_level: schema.column(text_column).max_def_level(),
             next_row_group: 0,
             texts: None,
             decoded: VecDeque::new(),
+            names,
             others,
             progress: progress.clone(),
             n_rows: 0,
@@ -85,6 +92,10 @@ impl ParquetRows {
 
     /// The next row; none at the end.
     pub fn next(&mut self) -> Result<Option<Row>> {
+        no_panic(|| self.row()).unwrap_or_else(|| Err(self.at_row(&GAVE_UP)))
+    }
+
+    fn row(&mut self) -> Result<Option<Row>> {
         while self.decoded.is_empty() {
             if !self.decode()? && !self.next_row_group()? {
                 return Ok(None);
@@ -94,14 +105,13 @@ impl ParquetRows {
         self.n_rows += 1;
         let others = match &mut self.others {
             None => Map::new(),
-            Some(rows) => match rows.next() {
-                Some(Ok(row)) => row
-                    .get_column_iter()
-                    .map(|(name, field)| (name.clone(), to_json(field)))
-                    .filter(|(_, value)| !value.is_null())
-                    .collect(),
-                Some(Err(error)) => return Err(self.at_row(&error)),
-                None => return Err(self.at_row(&"the columns have different lengths")),
+            Some(rows) => match rows.next().transpose().map_err(|error| short(&error)) {
+                Ok(Some(row)) => {
+                    let found = self.names.iter().filter_map(|name| Some((name.clone(), value_at(&row, name)?)));
+                    found.collect()
+                }
+                Err(error) => return Err(self.at_row(&error)),
+                Ok(None) => return Err(self.at_row(&"the columns have different lengths")),
             },
         };
         Ok(Some(Row { text: text.map(|text| text.data().to_vec()), others }))
@@ -112,17 +122,24 @@ impl ParquetRows {
         let Some(ColumnReader::ByteArrayColumnReader(texts)) = &mut self.texts else { return Ok(false) };
         let (mut levels, mut values) = (Vec::new(), Vec::new());
         let read = texts.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values);
-        let (n_rows, _, _) = read.map_err(|error| self.at_row(&error))?;
+        let (n_rows, _, _) = read.map_err(|error| self.at_row(&short(&error)))?;
         if n_rows == 0 {
             return Ok(false);
         }
         let mut values = values.into_iter();
         // a column that cannot be null has no levels
         match levels.is_empty() {
-            true => self.decoded.extend(values.map(Some)),
-            false => self.decoded.extend(levels.iter().map(|&level| if level > 0 { values.next() } else { None })),
+            true => self.decoded.extend(values.by_ref().map(Some)),
+            false => {
+                let text_level = self.text_level;
+                let texts = levels.iter().map(|&level| if level == text_level { values.next() } else { None });
+                self.decoded.extend(texts);
+            }
         }
-        Ok(true)
+        match values.next() {
+            None => Ok(true),
+            Some(_) => Err(self.at_row(&"the column has more texts than rows")),
+        }
     }
 
     fn next_row_group(&mut self) -> Result<bool> {
@@ -130,8 +147,8 @@ impl ParquetRows {
         if index == self.reader.num_row_groups() {
             return Ok(false);
         }
-        let group = self.reader.get_row_group(index).map_err(|error| self.at_row(&error))?;
-        self.texts = Some(group.get_column_reader(self.text_column).map_err(|error| self.at_row(&error))?);
+        let group = self.reader.get_row_group(index).map_err(|error| self.at_row(&short(&error)))?;
+        self.texts = Some(group.get_column_reader(self.text_column).map_err(|error| self.at_row(&short(&error)))?);
         let bytes = group.metadata().compressed_size();
         self.progress.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
         self.next_row_group += 1;
@@ -151,28 +168,37 @@ fn text_column(schema: &SchemaDescriptor, name: &str) -> Result<usize> {
         return Err(format!("no column {name:?}, set data.source.text_field to one of: {}", names.join(", ")));
     };
     let column = &columns[index];
-    if column.physical_type() != PhysicalType::BYTE_ARRAY || column.max_rep_level() > 0 {
+    if column.max_rep_level() > 0 {
+        return Err(format!("column {name:?}: expected one text per row, got a list"));
+    }
+    if column.physical_type() != PhysicalType::BYTE_ARRAY {
         return Err(format!("column {name:?}: expected text, got {}", column.physical_type()));
     }
     Ok(index)
 }
 
-/// Numbers, texts and truth values as such; anything else as text.
-fn to_json(field: &Field) -> Value {
-    match field {
-        Field::Null => Value::Null,
-        Field::Bool(value) => (*value).into(),
-        Field::Byte(value) => (*value).into(),
-        Field::Short(value) => (*value).into(),
-        Field::Int(value) => (*value).into(),
-        Field::Long(value) => (*value).into(),
-        Field::UByte(value) => (*value).into(),
-        Field::UShort(value) => (*value).into(),
-        Field::UInt(value) => (*value).into(),
-        Field::ULong(value) => (*value).into(),
-        Field::Float(value) => (*value).into(),
-        Field::Double(value) => (*value).into(),
-        Field::Str(value) => value.as_str().into(),
-        other => other.to_string().into(),
+/// An iterator over the columns `names`; none when the file has none of them.
+fn others(path: &Path, schema: &SchemaDescPtr, names: &[String]) -> Result<Option<RowIter<'static>>> {
+    let Some(projection) = project(schema.root_schema(), names).map_err(|error| short(&error))? else {
+        return Ok(None);
+    };
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let reader = SerializedFileReader::new(file).map_err(|error| short(&error))?;
+    let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+    rows.map(Some).map_err(|error| short(&error))
+}
+
+/// Calls the library, which panics on some kinds of damage and on some types; none when it does.
+fn no_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+/// One line, and not the bytes of a whole text.
+fn short(error: &ParquetError) -> String {
+    const MOST: usize = 200;
+    let message = error.to_string().replace('\n', " ");
+    match message.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
     }
 }

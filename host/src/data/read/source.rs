@@ -1,28 +1,26 @@
 //! The files of a corpus: which they are, in which order, and what they hold as one digest.
 
-use crate::data::{DataConfig, Format, SourceConfig};
+use super::kinds::{Compression, KINDS, by_name, compression, why_not_read};
+use super::packed::unpack;
+use super::sniff::holds_documents;
+use crate::data::{DataConfig, Format, LeftOut, SourceConfig};
 use crate::{Error, Result};
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::XzReader;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const BUFFER_BYTES: usize = 1 << 18;
-
-/// What a source may hold, for messages.
-const KINDS: &str = ".txt, .md, .jsonl, .parquet or .html (also .gz, .zst or .xz)";
 
 /// One file of the corpus.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {
     pub path: PathBuf,
-    /// Path below the source's folder, or the file's name; without `.gz`, `.zst` or `.xz`, so that compressing a file
-    /// keeps its documents' ids.
+    /// Path below the source's folder, or the file's name; without `.gz`, `.zst`, `.xz` or `.bz2`, so that compressing
+    /// a file keeps its documents' ids.
     pub name: String,
     pub format: Format,
     compression: Compression,
@@ -34,34 +32,16 @@ pub(crate) struct SourceFile {
     pub bytes: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Compression {
-    None,
-    Gzip,
-    Zstd,
-    Xz,
-}
-
 impl SourceFile {
     pub fn is_packed(&self) -> bool {
         !matches!(self.compression, Compression::None)
     }
 
-    /// The file's bytes, unpacked. What was read of the file as stored is added to `progress`.
-    pub fn open(&self, progress: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead + Send>> {
+    /// The file's bytes, unpacked. What was read of the file as stored is added to `progress`; `trailer` becomes true
+    /// when something follows its compressed data.
+    pub fn open(&self, progress: &Arc<AtomicU64>, trailer: &Arc<AtomicBool>) -> io::Result<Box<dyn BufRead + Send>> {
         let file = Counted { file: File::open(&self.path)?, progress: progress.clone() };
-        Ok(match self.compression {
-            Compression::None => Box::new(BufReader::with_capacity(BUFFER_BYTES, file)),
-            Compression::Gzip => {
-                Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(BufReader::new(file))))
-            }
-            Compression::Zstd => {
-                Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::stream::read::Decoder::new(file)?))
-            }
-            Compression::Xz => {
-                Box::new(BufReader::with_capacity(BUFFER_BYTES, XzReader::new(BufReader::new(file), true)))
-            }
-        })
+        unpack(file, self.compression, trailer)
     }
 
     /// SHA-256 of the bytes as stored.
@@ -93,46 +73,61 @@ impl Read for Counted {
     }
 }
 
+/// The files of a corpus, and what was found beside them.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub files: Vec<SourceFile>,
+    /// In order.
+    pub left_out: LeftOut,
+}
+
 /// All files of the config's sources: sources in the config's order, the files of a folder or pattern sorted by path.
 pub(crate) fn list(config: &DataConfig) -> Result<Vec<SourceFile>> {
+    list_all(config).map(|listing| listing.files)
+}
+
+/// As [`list`], with what is left out.
+pub(crate) fn list_all(config: &DataConfig) -> Result<Listing> {
     if config.source.is_empty() {
         return Err(Error::usage("data.source: no source given, name at least one file or folder"));
     }
-    let mut files = Vec::new();
+    let mut listing = Listing::default();
     for (index, source) in config.source.iter().enumerate() {
         let index = u16::try_from(index)
             .map_err(|_| Error::usage(format!("data.source: expected at most {} sources", u16::MAX)))?;
-        list_source(source, index, &mut files)?;
+        list_source(source, index, &mut listing)?;
     }
-    Ok(files)
+    Ok(listing)
 }
 
-fn list_source(source: &SourceConfig, index: u16, files: &mut Vec<SourceFile>) -> Result<()> {
+fn list_source(source: &SourceConfig, index: u16, listing: &mut Listing) -> Result<()> {
     let path = &source.path;
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return list_pattern(source, index, files),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return list_pattern(source, index, listing),
         Err(error) => return Err(Error::io(path, "read", &error)),
     };
     if !metadata.is_dir() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = source_file(path.clone(), &name, source.format, index, true)?;
-        files.push(file.ok_or_else(|| unsupported(path, index))?);
+        listing.files.push(file.ok_or_else(|| unsupported(path, index))?);
         return Ok(());
     }
     let mut found = Vec::new();
     walk(path, &mut found)?;
-    add(found, path, source, index, files).and_then(|n_added| match n_added {
-        0 => Err(Error::usage(format!(
-            "{}: the folder holds no {KINDS} file, correct data.source[{index}].path, or set its format",
-            path.display()
-        ))),
-        _ => Ok(()),
-    })
+    let before = listing.left_out.clone();
+    if add(found, path, source, index, listing)? > 0 {
+        return Ok(());
+    }
+    let left_out = listing.left_out.since(&before).line().map(|line| format!("; {line}")).unwrap_or_default();
+    Err(Error::usage(format!(
+        "{}: the folder holds no {KINDS} file, correct data.source[{index}].path, or set its format{left_out}",
+        path.display()
+    )))
 }
 
 /// Files that a pattern such as `crawl/**/*.jsonl` matches. They are named from its first folder without a wildcard.
-fn list_pattern(source: &SourceConfig, index: u16, files: &mut Vec<SourceFile>) -> Result<()> {
+fn list_pattern(source: &SourceConfig, index: u16, listing: &mut Listing) -> Result<()> {
     let path = &source.path;
     let pattern = path.to_str().filter(|pattern| pattern.contains(['*', '?', '[']));
     let Some(pattern) = pattern else {
@@ -151,7 +146,7 @@ fn list_pattern(source: &SourceConfig, index: u16, files: &mut Vec<SourceFile>) 
     }
     let has_wildcard = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
     let base: PathBuf = path.iter().take_while(|part| !has_wildcard(Path::new(part))).collect();
-    match add(found, &base, source, index, files)? {
+    match add(found, &base, source, index, listing)? {
         0 => Err(Error::usage(format!(
             "{pattern}: the pattern matches no {KINDS} file, correct data.source[{index}].path, or set its format"
         ))),
@@ -165,28 +160,46 @@ fn add(
     base: &Path,
     source: &SourceConfig,
     index: u16,
-    files: &mut Vec<SourceFile>,
+    listing: &mut Listing,
 ) -> Result<usize> {
     found.sort();
-    let before = files.len();
-    for file in found {
-        let name = file.strip_prefix(base).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        match source_file(file.clone(), &name, source.format, index, false)? {
-            Some(file) => files.push(file),
-            None => tracing::debug!("{}: not a file of a known kind, left out", file.display()),
+    let before = listing.files.len();
+    for path in found {
+        let name = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        if let Some(why) = no_file(&path) {
+            listing.left_out.count(&name, why);
+            continue;
+        }
+        match source_file(path, &name, source.format, index, false)? {
+            Some(file) if file.format == Format::Json && source.format.is_none() && !holds_documents(&file, source) => {
+                let why = format!("no JSON objects with the field {:?}", source.text_field);
+                listing.left_out.count(&name, &why);
+            }
+            Some(file) => listing.files.push(file),
+            None => listing.left_out.count(&name, &why_not_read(&name)),
         }
     }
-    Ok(files.len() - before)
+    Ok(listing.files.len() - before)
 }
 
-/// Files below `folder`. Links to folders are not followed: they could lead in circles.
+/// Why what is found here cannot be read; none for a file.
+fn no_file(path: &Path) -> Option<&'static str> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => None,
+        Ok(metadata) if metadata.is_dir() => Some("a link to a folder is not followed"),
+        Ok(_) => Some("not a file"),
+        Err(_) => Some("a link that leads nowhere"),
+    }
+}
+
+/// What is below `folder`. Links to folders are not followed: they could lead in circles.
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let cannot_list = |error| Error::io(folder, "list", &error);
     for entry in fs::read_dir(folder).map_err(cannot_list)? {
         let entry = entry.map_err(cannot_list)?;
         if entry.file_type().map_err(cannot_list)?.is_dir() {
             walk(&entry.path(), found)?;
-        } else if entry.path().is_file() {
+        } else {
             found.push(entry.path());
         }
     }
@@ -200,20 +213,8 @@ fn source_file(
     source: u16,
     named: bool,
 ) -> Result<Option<SourceFile>> {
-    let (name, compression) = match name.rsplit_once('.') {
-        Some((stem, "gz")) => (stem, Compression::Gzip),
-        Some((stem, "zst")) => (stem, Compression::Zstd),
-        Some((stem, "xz")) => (stem, Compression::Xz),
-        _ => (name, Compression::None),
-    };
-    let by_name = || match name.rsplit_once('.')?.1 {
-        "txt" | "md" | "markdown" => Some(Format::Text),
-        "jsonl" | "ndjson" => Some(Format::JsonLines),
-        "parquet" => Some(Format::Parquet),
-        "html" | "htm" | "xhtml" => Some(Format::Html),
-        _ => None,
-    };
-    let Some(format) = format.or_else(by_name) else { return Ok(None) };
+    let (name, compression) = compression(name);
+    let Some(format) = format.or_else(|| by_name(name)) else { return Ok(None) };
     let bytes = fs::metadata(&path).map_err(|error| Error::io(&path, "read", &error))?.len();
     Ok(Some(SourceFile { path, name: name.into(), format, compression, source, named, bytes }))
 }
