@@ -34,7 +34,7 @@ fn a_gap_in_the_log_is_said() {
     let kept: String = text(folder.path()).split_inclusive('\n').filter(|line| !line.contains("\"step\":3")).collect();
     fs::write(run(folder.path()).join("metrics.jsonl"), kept).unwrap();
     let said = trained(folder.path(), &["--resume"]);
-    let expected = "metrics.jsonl: step 3 has no record; the model has them, the log goes on without";
+    let expected = "metrics.jsonl: step 3 has no record; the model has them, the log continues without them";
     assert!(said.contains(expected), "{said}");
     fs::remove_file(run(folder.path()).join("metrics.jsonl")).unwrap();
     let said = trained(folder.path(), &["--resume"]);

@@ -14,7 +14,7 @@ fn a_mistake_leaves_the_old_run() {
     for (setting, code) in [
         (filter, 1),
         ("loss.plugin=missing", 2),
-        ("train.batch=100000000", 1),
+        ("train.batch=100000000", 2),
         ("data.source.0.path=nowhere", 2),
         ("model.heads=3", 2),
     ] {

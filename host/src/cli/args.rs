@@ -111,7 +111,7 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
     #[arg(long)]
     pub resume: bool,
-    /// Go on from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
+    /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
     /// replay-N repeats a step that failed
     #[arg(long, value_name = "step-N")]
     pub from: Option<String>,

@@ -171,7 +171,7 @@ pub fn folder_name(step: u64) -> String {
     format!("step-{step}")
 }
 
-/// The folder of the state before a step that failed: not a checkpoint, nothing goes on from it unless told to.
+/// The folder of the state before a step that failed: not a checkpoint, no run resumes from it unless told to.
 pub(super) fn replay_name(step: u64) -> String {
     format!("replay-{step}")
 }

@@ -55,7 +55,7 @@ impl Claim {
         Ok(Self { folder, _lock: lock, replacement: None })
     }
 
-    /// The checkpoint to go on from, if there is one.
+    /// The checkpoint to resume from, if there is one.
     ///
     /// # Errors
     /// `--from` names none that is there.
@@ -85,7 +85,7 @@ impl Claim {
         Ok(if steps(&self.folder.checkpoints())?.is_empty() { data } else { data.join(NEW) })
     }
 
-    /// Gives the folder to the run that goes on after step `base`, or begins. What is there of later steps waits beside
+    /// Gives the folder to the run that resumes after step `base`, or begins. What is there of later steps waits beside
     /// it until the run's first checkpoint, and comes back if there will be none. Returns the steps of checkpoints that
     /// wait.
     ///
