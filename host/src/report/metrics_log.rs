@@ -73,14 +73,14 @@ impl MetricsLog {
     pub fn write_once(&mut self, kind: &str, record: &Value) -> Result<()> {
         let is_of_kind = |line: &String| serde_json::from_str(line).is_ok_and(|old| is_set(&old, kind));
         let Some(old) = self.end.iter().position(is_of_kind) else { return self.write(record) };
-        let old = self.end.swap_remove(old);
+        let (old, new) = (self.end.swap_remove(old), record.to_string());
         // what the plugins did is told by the process that did it
-        if old == record.to_string() || kind == "plugins" {
+        if old == new || kind == "plugins" {
             return Ok(());
         }
         let text = fs::read_to_string(&self.path).map_err(|error| Error::io(&self.path, "read", &error))?;
         let kept: String = text.split_inclusive('\n').filter(|line| line.trim_end() != old).collect();
-        replace(&self.path, format!("{kept}{record}\n").as_bytes())?;
+        replace(&self.path, format!("{kept}{new}\n").as_bytes())?;
         self.file = Self::append(&self.path)?.file;
         Ok(())
     }

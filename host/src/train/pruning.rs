@@ -50,8 +50,8 @@ pub(super) fn clean(checkpoints: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder that a leftover belongs to: `step-40` for `.step-40.123.partial`, `.step-40.123.removed` and, from earlier
-/// versions, `.step-40.partial`.
+/// The folder that a leftover belongs to: `step-40` for `.step-40.123.partial`, `.step-40.123.removed` and, from
+/// earlier versions, `.step-40.partial`.
 pub(super) fn leftover_of(name: &str) -> Option<&str> {
     let inner = name.strip_prefix('.')?;
     let inner = inner.strip_suffix(".partial").or_else(|| inner.strip_suffix(".removed"))?;
