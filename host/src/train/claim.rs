@@ -29,7 +29,14 @@ impl Claim {
     pub fn enter(folder: RunFolder, options: &TrainOptions) -> Result<Self> {
         let root = folder.root().to_owned();
         let io = |error| Error::io(&root, "create", &error);
-        if let (Kind::Earlier { foreign: Some(entry) }, true) = (recognise(&folder)?, options.overwrite) {
+        let kind = recognise(&folder)?;
+        if kind == Kind::New
+            && let Some(from) = &options.from
+        {
+            // no folder is made for a mistyped name
+            return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
+        }
+        if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
             return Err(Error::usage(format!(
                 "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",
                 root.display()
