@@ -83,6 +83,9 @@ pub(super) fn retire(folder: &Path) -> Result<Option<PathBuf>> {
 /// # Errors
 /// A file that cannot be removed.
 pub(super) fn dispose(folder: &Path, home: &Path) -> Result<()> {
+    if fs::symlink_metadata(folder).is_err() {
+        return Ok(());
+    }
     remove_named(folder, &written(folder))?;
     if remove_if_empty(folder)? {
         return Ok(());
