@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// A small run on text: bytes, one layer, a checkpoint every 2 of 8 steps.
 fn run_folder() -> TempDir {
     let folder = TempDir::new().unwrap();
-    let text: String = (0..1500).map(|i| format!("line {} of {}\n", i * 7919 % 1501, i % 13)).collect();
+    let text: String = (0..3000).map(|i| format!("line {} of {}\n", i * 7919 % 3001, i % 13)).collect();
     fs::create_dir(folder.path().join("text")).unwrap();
     for part in 0..6 {
         fs::write(folder.path().join(format!("text/{part}.txt")), &text[part * 4000..(part + 1) * 4000]).unwrap();

@@ -34,7 +34,7 @@ fn a_gap_in_the_log_is_said() {
     let kept: String = text(folder.path()).split_inclusive('\n').filter(|line| !line.contains("\"step\":3")).collect();
     fs::write(run(folder.path()).join("metrics.jsonl"), kept).unwrap();
     let said = trained(folder.path(), &["--resume"]);
-    let expected = "metrics.jsonl: step 3 has no record; the model has them, the log goes on without";
+    let expected = "metrics.jsonl: step 3 has no record; the model has them, the log continues without them";
     assert!(said.contains(expected), "{said}");
     fs::remove_file(run(folder.path()).join("metrics.jsonl")).unwrap();
     let said = trained(folder.path(), &["--resume"]);
@@ -96,5 +96,23 @@ fn a_full_disk_leaves_the_old_description() {
     let outcome = bash.args(["-c", script]).arg(program.program()).current_dir(folder.path()).output().unwrap();
     let message = String::from_utf8(outcome.stderr).unwrap();
     assert_eq!(outcome.status.code(), Some(1), "{message}");
+    assert!(snapshot(&run(folder.path())) == before, "{message}");
+}
+
+/// A disk that is full when a checkpoint is written: the run ends, nothing half-written is left, and the old run is back.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_leaves_no_half_checkpoint() {
+    let folder = run_folder();
+    trained(folder.path(), &[]);
+    let before = snapshot(&run(folder.path()));
+    // the data is in the store already; a model of width 64 has more than 32 KiB
+    let script = "trap '' XFSZ; ulimit -f 32; exec \"$0\" train run.toml --overwrite --set model.width=64";
+    let program = trainyard(&[]);
+    let mut bash = std::process::Command::new("bash");
+    let outcome = bash.args(["-c", script]).arg(program.program()).current_dir(folder.path()).output().unwrap();
+    let message = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{message}");
+    assert!(message.contains("model.safetensors: cannot write: "), "{message}");
     assert!(snapshot(&run(folder.path())) == before, "{message}");
 }

@@ -14,7 +14,7 @@ fn a_mistake_leaves_the_old_run() {
     for (setting, code) in [
         (filter, 1),
         ("loss.plugin=missing", 2),
-        ("train.batch=100000000", 1),
+        ("train.batch=100000000", 2),
         ("data.source.0.path=nowhere", 2),
         ("model.heads=3", 2),
     ] {
@@ -119,6 +119,9 @@ fn going_back_gives_the_same_run() {
     let plugins = |record: &&serde_json::Value| record.get("plugins").is_none();
     let others: Vec<_> = kept.iter().filter(|kept| !is_record(kept)).filter(plugins).collect();
     assert_eq!(others, records.iter().filter(plugins).collect::<Vec<_>>());
+    let line = refused(folder.path(), &["--from", "step-5", "--set", "run.name=typo"], 2);
+    assert!(line.ends_with("runs/typo: no run to resume from step-5; check run.name"), "{line}");
+    assert!(!folder.path().join("runs/typo").exists());
     let line = refused(folder.path(), &["--from", "step-5"], 2);
     let expected = "no checkpoint \"step-5\", there are: step-2, step-4, step-6, step-8";
     assert!(line.ends_with(expected), "{line}");

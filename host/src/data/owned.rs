@@ -22,7 +22,7 @@ pub(crate) fn prepared_files(dir: &Path) -> Vec<String> {
     found
 }
 
-/// Of `train.shard.123.tmp`, which process 123 was writing: `train.shard`.
+/// The name that a half-written file was to have: `train.shard` for `train.shard.123.tmp` of process 123.
 pub(crate) fn temporary_of(name: &str) -> Option<&str> {
     let (name, pid) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
     pid.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)

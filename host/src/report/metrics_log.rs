@@ -13,8 +13,8 @@ pub struct MetricsLog {
     path: PathBuf,
     file: File,
     gap: Option<String>,
-    /// What a finished run's log already says of its end.
-    end: Vec<Value>,
+    /// What a finished run's log already says of its end: lines, because numbers that are read may differ in a bit.
+    end: Vec<String>,
 }
 
 impl MetricsLog {
@@ -27,7 +27,7 @@ impl MetricsLog {
         Self::append(path)
     }
 
-    /// Goes on with a log after step `step`: what was recorded of later steps will be computed and recorded again, and
+    /// Continues a log after step `step`: what was recorded of later steps will be computed and recorded again, and
     /// a last line that a crash cut short is dropped. The file is replaced as a whole or not at all. What a run that
     /// `is_finished` says of its end stays.
     ///
@@ -71,16 +71,16 @@ impl MetricsLog {
     /// # Errors
     /// A file that cannot be written.
     pub fn write_once(&mut self, kind: &str, record: &Value) -> Result<()> {
-        let Some(old) = self.end.iter().position(|old| is_set(old, kind)) else { return self.write(record) };
-        let old = self.end.swap_remove(old);
+        let is_of_kind = |line: &String| serde_json::from_str(line).is_ok_and(|old| is_set(&old, kind));
+        let Some(old) = self.end.iter().position(is_of_kind) else { return self.write(record) };
+        let (old, new) = (self.end.swap_remove(old), record.to_string());
         // what the plugins did is told by the process that did it
-        if old == *record || kind == "plugins" {
+        if old == new || kind == "plugins" {
             return Ok(());
         }
         let text = fs::read_to_string(&self.path).map_err(|error| Error::io(&self.path, "read", &error))?;
-        let is_old = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line == old);
-        let kept: String = text.split_inclusive('\n').filter(|line| !is_old(line)).collect();
-        replace(&self.path, format!("{kept}{record}\n").as_bytes())?;
+        let kept: String = text.split_inclusive('\n').filter(|line| line.trim_end() != old).collect();
+        replace(&self.path, format!("{kept}{new}\n").as_bytes())?;
         self.file = Self::append(&self.path)?.file;
         Ok(())
     }
@@ -100,8 +100,8 @@ struct Kept {
     text: Vec<u8>,
     /// The steps that were recorded, in the order of the records.
     steps: Vec<u64>,
-    /// The records of a finished run's end.
-    end: Vec<Value>,
+    /// The lines of a finished run's end.
+    end: Vec<String>,
 }
 
 /// The lines of `text` whose step is at most `step`.
@@ -127,7 +127,7 @@ fn records_until(text: &[u8], step: u64, is_finished: bool) -> Result<Kept> {
             kept.steps.push(recorded);
         }
         if is_end && ends_here {
-            kept.end.push(record);
+            kept.end.push(String::from_utf8_lossy(complete).into_owned());
         }
     }
     Ok(kept)
@@ -153,7 +153,7 @@ fn gap(recorded: &[u64], step: u64) -> Option<String> {
         1 => format!("step {first} has no record"),
         n => format!("{n} steps have no record, from {first} to {last}"),
     };
-    Some(format!("{what}; the model has them, the log goes on without"))
+    Some(format!("{what}; the model has them, the log continues without them"))
 }
 
 /// Puts a whole file in the place of `path`, durable before it has the name.

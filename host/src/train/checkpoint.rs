@@ -92,7 +92,7 @@ impl Writer {
             sync(parent)?;
         }
         retired.iter().try_for_each(|retired| dispose(retired, &self.target))?;
-        Ok(self.target)
+        Ok(self.target.clone())
     }
 
     /// Notes that a file of this name is ours, before it is there.
@@ -105,6 +105,13 @@ impl Writer {
         sync(&path)?;
         self.sha256.insert(name.to_owned(), sha256(&path)?);
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    /// A checkpoint that was not finished is not left on a disk that may be full. After `finish` there is none.
+    fn drop(&mut self) {
+        dispose(&self.temporary, &self.target).unwrap_or_else(|error| tracing::warn!("{error}"));
     }
 }
 
@@ -171,7 +178,7 @@ pub fn folder_name(step: u64) -> String {
     format!("step-{step}")
 }
 
-/// The folder of the state before a step that failed: not a checkpoint, nothing goes on from it unless told to.
+/// The folder of the state before a step that failed: not a checkpoint, no run resumes from it unless told to.
 pub(super) fn replay_name(step: u64) -> String {
     format!("replay-{step}")
 }

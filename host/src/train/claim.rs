@@ -29,7 +29,14 @@ impl Claim {
     pub fn enter(folder: RunFolder, options: &TrainOptions) -> Result<Self> {
         let root = folder.root().to_owned();
         let io = |error| Error::io(&root, "create", &error);
-        if let (Kind::Earlier { foreign: Some(entry) }, true) = (recognise(&folder)?, options.overwrite) {
+        let kind = recognise(&folder)?;
+        if kind == Kind::New
+            && let Some(from) = &options.from
+        {
+            // no folder is made for a mistyped name
+            return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
+        }
+        if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
             return Err(Error::usage(format!(
                 "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",
                 root.display()
@@ -55,7 +62,7 @@ impl Claim {
         Ok(Self { folder, _lock: lock, replacement: None })
     }
 
-    /// The checkpoint to go on from, if there is one.
+    /// The checkpoint to resume from, if there is one.
     ///
     /// # Errors
     /// `--from` names none that is there.
@@ -85,7 +92,7 @@ impl Claim {
         Ok(if steps(&self.folder.checkpoints())?.is_empty() { data } else { data.join(NEW) })
     }
 
-    /// Gives the folder to the run that goes on after step `base`, or begins. What is there of later steps waits beside
+    /// Gives the folder to the run that resumes after step `base`, or begins. What is there of later steps waits beside
     /// it until the run's first checkpoint, and comes back if there will be none. Returns the steps of checkpoints that
     /// wait.
     ///

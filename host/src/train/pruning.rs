@@ -50,7 +50,8 @@ pub(super) fn clean(checkpoints: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Of `.step-40.123.partial`, `.step-40.123.removed` and, of earlier versions, `.step-40.partial`: `step-40`.
+/// The folder that a leftover belongs to: `step-40` for `.step-40.123.partial`, `.step-40.123.removed` and, from
+/// earlier versions, `.step-40.partial`.
 pub(super) fn leftover_of(name: &str) -> Option<&str> {
     let inner = name.strip_prefix('.')?;
     let inner = inner.strip_suffix(".partial").or_else(|| inner.strip_suffix(".removed"))?;
@@ -82,6 +83,9 @@ pub(super) fn retire(folder: &Path) -> Result<Option<PathBuf>> {
 /// # Errors
 /// A file that cannot be removed.
 pub(super) fn dispose(folder: &Path, home: &Path) -> Result<()> {
+    if fs::symlink_metadata(folder).is_err() {
+        return Ok(());
+    }
     remove_named(folder, &written(folder))?;
     if remove_if_empty(folder)? {
         return Ok(());

@@ -53,7 +53,7 @@ enum Action {
 }
 
 impl Replacement {
-    /// Checkpoints after step `after`, or a whole run; with its data, if that was prepared anew.
+    /// Checkpoints after step `after`, or a whole run; with its data, if that was prepared for the new run.
     pub fn new(after: Option<u64>, data: bool) -> Self {
         Self { format: FORMAT, after, data, moved: false }
     }

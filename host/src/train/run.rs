@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 pub struct TrainOptions {
     /// Go on from the newest checkpoint.
     pub resume: bool,
-    /// Go on from this checkpoint, `step-N`, or repeat from the state before a failed step, `replay-N`.
+    /// Resume from this checkpoint, `step-N`, or from the state before a failed step, `replay-N`.
     pub from: Option<String>,
     /// Replace a run of this name.
     pub overwrite: bool,

@@ -42,7 +42,7 @@ fn old_run() -> (TempDir, RunFolder) {
     for name in ["train.shard", "test.shard", "manifest.json"] {
         write(root, &format!("data/{name}"), "old");
     }
-    for name in ["train.shard", "manifest.json"] {
+    for name in ["train.shard", "validation.shard", "manifest.json"] {
         write(root, &format!("data/{NEW}/{name}"), "new");
     }
     for name in ["notes.txt", "data/notes.txt", "checkpoints/their.pt", "checkpoints/step-40/notes.txt"] {
@@ -130,6 +130,7 @@ fn a_run_with_a_checkpoint_stays_whenever_the_removal_of_the_old_one_ends() {
             ("data/manifest.json", "new"),
             ("data/notes.txt", "mine"),
             ("data/train.shard", "new"),
+            ("data/validation.shard", "new"),
             ("metrics.jsonl", "new"),
             ("notes.txt", "mine"),
             ("plugins.lock", "new"),
