@@ -126,7 +126,7 @@ fn sums_over_packed_sequences_are_refused() {
         begun_under(folder.path(), None);
         let outcome = train(folder.path(), &[&["--resume"], settings.as_slice()].concat());
         assert_eq!(outcome.code, if is_refused { 2 } else { 0 }, "{}", outcome.stderr);
-        let said = "hostile-metric";
-        assert!(!is_refused || outcome.stderr.contains(said) && outcome.stderr.contains("numerics"));
+        let said = outcome.stderr.contains("hostile-metric") && outcome.stderr.contains("numerics changed from 1 to 2");
+        assert!(said == is_refused, "{}", outcome.stderr);
     }
 }
