@@ -18,6 +18,8 @@ pub type Keys = BTreeMap<String, String>;
 pub const SOURCES: &str = "data";
 /// The key of the tokenizer's model file.
 const MODEL: &str = "tokenizer.model";
+/// The files of `[data.tokens]`, which may be all that it has.
+const TOKENS: &str = "data.tokens.";
 /// The key of the references of `[data.decontaminate]`.
 const REFERENCES: &str = "data.decontaminate.files";
 /// The key of the held-out files' contents.
@@ -75,13 +77,25 @@ pub fn is_content(key: &str) -> bool {
 /// A config that cannot do without these keys.
 pub fn with_defaults(config: &RunConfig, known: &Keys) -> Result<Keys> {
     let mut tree = to_json(config)?;
-    for key in identifying(config)?.keys().filter(|key| !known.contains_key(*key)) {
-        remove(&mut tree, &key.split('.').collect::<Vec<_>>());
+    for key in keys(config)?.keys() {
+        let is_known = match class(key).0 {
+            Class::Free => key.starts_with(TOKENS) || knows_table_of(known, key),
+            _ => is_content(key) || known.contains_key(key),
+        };
+        if !is_known {
+            remove(&mut tree, &key.split('.').collect::<Vec<_>>());
+        }
     }
     let text = toml::to_string(&tree).map_err(|error| Error::run(format!("config as TOML: {error}")))?;
     let file = tempfile::NamedTempFile::new().and_then(|file| fs::write(file.path(), text).map(|()| file));
     let file = file.map_err(|error| Error::run(format!("temporary file: cannot write: {error}")))?;
     identifying(&config::load(file.path(), &[])?)
+}
+
+/// Whether a key of the table that `key` is in is known.
+fn knows_table_of(known: &Keys, key: &str) -> bool {
+    let table = key.rsplit_once('.').map_or("", |(table, _)| table);
+    known.keys().any(|other| other.strip_prefix(table).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// Removes a key, and each table around it that is then empty.
