@@ -133,7 +133,8 @@ fn sandboxes_fit_where_address_space_is_limited() {
     let config = format!(
         "[run]\nname = \"run\"\n[data]\nvalidation = 0.0\ntest = 0.0\n[[data.source]]\npath = \"text.txt\"\n\
          [[data.filter]]\nplugin = {length:?}\n[tokenizer]\nplugin = \"byte\"\n\
-         [model]\nlayers = 1\nheads = 1\nwidth = 16\ncontext = 16\n[train]\nsteps = 2\nbatch = 2\n[sample]\ntokens = 0\n"
+         [model]\nlayers = 1\nheads = 1\nwidth = 16\ncontext = 16\n\
+         [train]\nsteps = 2\nbatch = 2\n[sample]\ntokens = 0\n"
     );
     fs::write(dir.path().join("run.toml"), config).expect("writable");
     fs::write(dir.path().join("text.txt"), "some words of text\n".repeat(20)).expect("writable");

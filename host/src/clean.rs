@@ -1,8 +1,9 @@
-//! Text that a file or a plugin wrote, made fit for a terminal: what cannot be seen is spelled out, what is long is cut.
+//! Text that a file or a plugin wrote, made fit for a terminal: what cannot be seen is spelled out, what is long is
+//! cut.
 //!
-//! A terminal obeys escape sequences, control characters move what stands before them, and bidirectional controls show a
-//! line in another order than it is written in: with any of them a file could say something that nobody wrote. The JSON
-//! of `--json` is never touched.
+//! A terminal obeys escape sequences, control characters move what stands before them, and bidirectional controls show
+//! a line in another order than it is written in: with any of them a file could say something that nobody wrote. The
+//! JSON of `--json` is never touched.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -81,7 +82,8 @@ fn escape(text: &str, is_unfit: impl Fn(char) -> bool) -> Cow<'_, str> {
 fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             // zero width, marks of direction; lines and paragraphs; embeddings and overrides
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             // word joiner, invisible operators, isolates

@@ -16,7 +16,8 @@ const PROMPT_TOKENS: usize = 32;
 /// Tokens that it writes.
 const NEW_TOKENS: usize = 64;
 
-/// The values of the run's text metrics, each or why there is none, on the first documents of `shard`; nothing is generated when there are none.
+/// The values of the run's text metrics, each or why there is none, on the first documents of `shard`; nothing is
+/// generated when there are none.
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,

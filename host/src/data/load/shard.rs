@@ -127,7 +127,7 @@ impl Shard {
         let ends = (0..self.n_documents).map(|index| self.end(index));
         let mut last = separator;
         for end in ends {
-            if end < last + separator {
+            if end.checked_sub(separator).is_none_or(|start| start < last) {
                 return Some("ends of documents are not rising".into());
             }
             last = end;

@@ -1,7 +1,7 @@
 //! A copy of a library that is the host's own: what was checked is what runs, whatever becomes of the file.
 //!
-//! A library is mapped from its file, and read from it page by page as it runs. A file that is written to meanwhile, as a
-//! compiler or `cp` does it, would change under the running code; and one that is replaced between the check of its
+//! A library is mapped from its file, and read from it page by page as it runs. A file that is written to meanwhile, as
+//! a compiler or `cp` does it, would change under the running code; and one that is replaced between the check of its
 //! digest and its loading would run unchecked.
 
 use std::fs;

@@ -1,7 +1,7 @@
-//! Address space that the system gives this process, where it gives little: `ulimit -v`, as servers set that many share.
+//! Address space that the system gives this process, where it gives little: `ulimit -v`, as shared servers set it.
 //!
-//! A sandbox reserves more than 4 GiB for each memory, without using it, so that the processor checks every access. Under
-//! a limit compiled code checks them itself: the same results, in a little more time.
+//! A sandbox reserves more than 4 GiB for each memory, without using it, so that the processor checks every access.
+//! Under a limit compiled code checks them itself: the same results, in a little more time.
 
 use wasmtime::Config;
 
