@@ -128,7 +128,7 @@ fn metrics_have_names_of_their_own() {
     assert_eq!(run(folder.path(), &["train", "run.toml", "--resume"]).code, 0);
 
     let error = failure(folder.path(), &["--overwrite", "--set", "metric.0.name=right"]);
-    let expected = "run.toml:32:8: metric.2.name: another metric is named \"right\", expected a name of its own\n";
+    let expected = "run.toml:27:8: metric.2.name: another metric is named \"right\", expected a name of its own\n";
     assert!(error.ends_with(expected), "{error}");
     let error = failure(folder.path(), &["--overwrite", "--set", "metric.0.name=loss"]);
     assert!(error.contains("metric.0.name: \"loss\" is the host's own number, expected another name"), "{error}");
