@@ -49,6 +49,15 @@ impl Error {
         }
     }
 
+    /// The same error with its message as `change` puts it.
+    pub fn reword(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Usage(message) => Self::Usage(change(message)),
+            Self::Plugin(message) => Self::Plugin(change(message)),
+            Self::Run(message) => Self::Run(change(message)),
+        }
+    }
+
     /// The program's exit code: 2 for usage and config, 3 for a plugin's fault, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {

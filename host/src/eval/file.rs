@@ -34,7 +34,10 @@ pub fn evaluate_files(
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let model = run.data.tokenizer.model.clone();
-    let text = raw_text(sources, &run.plugins.data.trained_tokenizer(), &model, scratch.path())?;
+    let text = raw_text(sources, &run.plugins.data.trained_tokenizer(), &model, scratch.path()).map_err(|error| {
+        // The reader names the keys of a config.
+        error.reword(|message| message.replace("data.source.text_field", "--text-field"))
+    })?;
     let loss = run.plugins.loss.loss()?.describe()?;
     let evaluator = Evaluator::new(&loss, &run.plugins)?;
     let (config, plugins) = (&run.config, &run.plugins);
