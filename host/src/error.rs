@@ -59,10 +59,15 @@ impl Error {
 
     /// The same error with `; cure` behind.
     pub fn followed_by(self, cure: &str) -> Self {
+        self.reword(|message| format!("{message}; {cure}"))
+    }
+
+    /// The same error with its message as `change` puts it.
+    pub fn reword(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
-            Self::Usage(message) => Self::Usage(format!("{message}; {cure}")),
-            Self::Plugin(message) => Self::Plugin(format!("{message}; {cure}")),
-            Self::Run(message) => Self::Run(format!("{message}; {cure}")),
+            Self::Usage(message) => Self::Usage(change(message)),
+            Self::Plugin(message) => Self::Plugin(change(message)),
+            Self::Run(message) => Self::Run(change(message)),
         }
     }
 

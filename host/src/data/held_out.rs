@@ -123,11 +123,5 @@ impl HeldOutConfig {
 
 /// The reader names the keys of a source; these are those of `[data.held_out]`.
 fn in_held_out(error: Error) -> Error {
-    let named =
-        |message: String| message.replace("data.source[0]", "data.held_out").replace("data.source.", "data.held_out.");
-    match error {
-        Error::Usage(message) => Error::Usage(named(message)),
-        Error::Plugin(message) => Error::Plugin(named(message)),
-        Error::Run(message) => Error::Run(named(message)),
-    }
+    error.reword(|message| message.replace("data.source[0]", "data.held_out").replace("data.source.", "data.held_out."))
 }

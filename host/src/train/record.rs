@@ -1,5 +1,5 @@
-//! The lines of `metrics.jsonl` that the loop writes. Names that a plugin chooses stand in objects of their own, so that
-//! none of them can take the place of a number of the host's.
+//! The lines of `metrics.jsonl` that the loop writes. Names that a plugin chooses stand in objects of their own, so
+//! that none of them can take the place of a number of the host's.
 
 use super::step::StepReport;
 use crate::eval::outputs_of;

@@ -60,7 +60,7 @@ pub fn raw_text(
     })?;
     let mut report = DataReport::default();
     encoder.finish(&mut report)?;
-    let split = report.splits.pop().filter(|split| split.tokens > 0);
+    let split = report.splits.pop().filter(|split| split.documents > 0);
     let Some(split) = split else {
         let paths: Vec<_> = config.source.iter().map(|source| source.path.display().to_string()).collect();
         return Err(Error::run(format!("{}: no text to measure, name a file that holds some", paths.join(", "))));
