@@ -121,8 +121,9 @@ fn open(link: &Link, is_wasm: bool, config: &str) -> trainyard_plugin::Result<(P
     let mut missing = if is_wasm { Vec::new() } else { confine::begin(file_bytes(&config)) };
     watch_host(link).map_err(|error| PluginError::internal(format!("cannot watch the host: {error}")))?;
     let plugin = Plugin::open_any(&config, &KINDS).map_err(|error| PluginError::internal(error.to_string()))?;
-    if !is_wasm && missing.is_empty() {
-        missing.extend(confine::end(&config.allow).err());
+    if !is_wasm {
+        let not_taken_away = confine::end(&config.allow).err();
+        missing.extend(not_taken_away.filter(|why| !missing.contains(why)));
     }
     Ok((plugin, missing))
 }
