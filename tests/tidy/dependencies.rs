@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Licences that let anyone use and pass on the program, with notices only; MPL-2.0 asks for changes of its own files.
-const LICENCES: [&str; 12] = [
+const LICENCES: [&str; 13] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",

@@ -20,6 +20,9 @@ pub enum At {
     Set(usize),
 }
 
+/// Characters of a `--set` that a message shows.
+const SET_CHARS: usize = 300;
+
 /// The problems found so far, and what is needed to say where they are.
 pub struct Problems<'a> {
     path: &'a Path,
@@ -70,7 +73,11 @@ impl<'a> Problems<'a> {
                 let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
                 format!("{}:{line}:{column}", self.path.display())
             }
-            At::Set(index) => format!("--set {}", self.overrides.get(index).map_or("", String::as_str)),
+            At::Set(index) => {
+                let text = self.overrides.get(index).map_or("", String::as_str);
+                let end = text.char_indices().nth(SET_CHARS).map(|(end, _)| end);
+                format!("--set {}{}", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
+            }
         }
     }
 }

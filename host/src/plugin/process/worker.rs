@@ -18,7 +18,7 @@ use std::thread;
 use trainyard_plugin::{Kind, PluginError};
 
 /// What a worker says first. Host and worker must be of one build: nothing else fixes the form of their messages.
-pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 3");
+pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 4");
 
 /// Any kind: the host has checked what the file is.
 const KINDS: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
@@ -124,8 +124,9 @@ fn open(link: &Link, is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plug
     watch_host(link).map_err(|error| PluginError::internal(format!("cannot watch the host: {error}")))?;
     let plugin =
         Plugin::open_bytes(&config, file.to_vec(), &KINDS).map_err(|error| PluginError::internal(error.to_string()))?;
-    if !is_wasm && missing.is_empty() {
-        missing.extend(confine::end(&config.allow).err());
+    if !is_wasm {
+        let not_taken_away = confine::end(&config.allow).err();
+        missing.extend(not_taken_away.filter(|why| !missing.contains(why)));
     }
     Ok((plugin, missing))
 }
