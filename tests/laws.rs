@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 use trainyard::check::{CheckOptions, CheckReport, Outcome, check};
-use trainyard::eval::Evaluator;
 use trainyard::plugin::Plugin;
 use trainyard_plugin::{Builder, Kind};
 
@@ -18,11 +17,6 @@ const METRIC: &str = "tests/guests/hostile-metric";
 
 fn behaviour(name: &str) -> String {
     format!("behaviour = \"{name}\"")
-}
-
-/// The plugin's native file in this process, where its sources have lines.
-fn open(guest: &str, kind: Kind, name: &str) -> Plugin {
-    Plugin::open(&config(built(guest).native.display().to_string(), &behaviour(name)), kind).unwrap()
 }
 
 /// What a call panics with.

@@ -9,6 +9,7 @@ use std::process::Command;
 /// Licences that let anyone use and pass on the program, with notices only; MPL-2.0 asks for changes of its own files.
 const LICENCES: [&str; 13] = [
     "MIT",
+    "bzip2-1.0.6",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
