@@ -22,7 +22,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
-    cargo build --release --quiet --manifest-path tests/fuzz/guided/Cargo.toml --target "$host" --target-dir target/fuzz/build
+    cargo build --release --quiet --manifest-path tests/fuzz/guided/Cargo.toml --target "$host" \
+    --target-dir target/fuzz/build
 program=$PWD/target/fuzz/build/$host/release/trainyard-fuzz
 
 for target in "${targets[@]}"; do

@@ -185,7 +185,8 @@ fn merges_and_ids_are_those_of_the_reference() {
 #[test]
 fn training_on_chinese_and_on_whole_texts_is_the_reference() {
     let mut verses = vec![VERSES.repeat(2), "ab".repeat(300), "aaaaaaa".repeat(50)];
-    verses.extend(random_texts(300));
+    // the reference would learn the name of a special token as a word, and the file would have two ids for it
+    verses.extend(random_texts(300).into_iter().map(|text| text.replace("<|endoftext|>", "<|end|>")));
     for (name, split) in NAMED {
         let reference = train_reference(&verses, split, 700);
         let (mut bpe, _) = train(&verses, name, 700);

@@ -98,27 +98,40 @@ fn refused(what: &str, change: impl FnOnce(&Path), commands: &[&[&str]], code: i
     }
 }
 
+/// Nonsense in the data: what reads it is refused, and a run that is resumed prepares the data again.
+#[track_caller]
+fn refused_or_prepared(what: &str, change: impl Fn(&Path), readers: &[&[&str]], expected: &str) {
+    refused(what, &change, readers, 1, expected);
+    let dir = finished_run();
+    change(&dir.path().join("runs/run"));
+    let ran = run(&dir, RESUME);
+    assert_eq!(ran.code, 0, "{what}: {}", ran.stderr);
+    let expected = expected.split("; delete").next().unwrap();
+    assert!(ran.stderr.contains(expected), "{what}: {}", ran.stderr);
+    assert!(ran.stderr.contains(": the data is prepared again\n"), "{what}: {}", ran.stderr);
+}
+
 #[test]
 fn tokens_that_no_vocabulary_has() {
     let id = |at: usize| move |bytes: &mut [u8]| bytes[128 + 2 * at..][..2].copy_from_slice(&300u16.to_le_bytes());
-    let all = &[RESUME, EVAL, GENERATE];
+    let readers: &[&[&str]] = &[EVAL, GENERATE];
     let expected =
         "train.shard: token 100 is 300, which is outside the vocabulary of 257; delete the folder and run again";
-    refused("an id", |run| change_shard(run, "train.shard", id(100)), all, 1, expected);
+    refused_or_prepared("an id", |run| change_shard(run, "train.shard", id(100)), readers, expected);
     let expected = "validation.shard: token 5 is 300, which";
-    refused("an id held out", |run| change_shard(run, "validation.shard", id(5)), all, 1, expected);
+    refused_or_prepared("an id held out", |run| change_shard(run, "validation.shard", id(5)), readers, expected);
     let end = |bytes: &mut [u8]| bytes[36..40].copy_from_slice(&257u32.to_le_bytes());
     let expected = "its end of text, 257, is outside its vocabulary of 257";
-    refused("an end of text", |run| change_shard(run, "train.shard", end), all, 1, expected);
+    refused_or_prepared("an end of text", |run| change_shard(run, "train.shard", end), readers, expected);
     let longer = |json: &mut Value| json["token_bytes"] = vec![1; 300].into();
     let expected =
         "train.shard: is of 257 tokens with 256 as end of text, vocabulary.json of 300 tokens with 256 as end of text";
-    refused("a vocabulary", |run| change_data(run, "vocabulary.json", longer), all, 1, expected);
+    refused_or_prepared("a vocabulary", |run| change_data(run, "vocabulary.json", longer), readers, expected);
 }
 
 #[test]
 fn documents_that_end_nowhere() {
-    let all = &[RESUME, EVAL];
+    let readers: &[&[&str]] = &[EVAL];
     let ends = |value: u64| {
         move |bytes: &mut [u8]| {
             let n_documents = u64::from_le_bytes(bytes[24..32].try_into().unwrap()) as usize;
@@ -128,11 +141,11 @@ fn documents_that_end_nowhere() {
     };
     for value in [0, 1, u64::MAX, 1 << 40] {
         let expected = "validation.shard: ends of documents are not rising";
-        refused("an end", |run| change_shard(run, "validation.shard", ends(value)), all, 1, expected);
+        refused_or_prepared("an end", |run| change_shard(run, "validation.shard", ends(value)), readers, expected);
     }
     let spans = |json: &mut Value| json["report"]["splits"][0]["sources"][0]["first_document"] = u64::MAX.into();
     let expected = "manifest.json: source \"text\" ends after the last of ";
-    refused("a source", |run| change_data(run, "manifest.json", spans), all, 1, expected);
+    refused_or_prepared("a source", |run| change_data(run, "manifest.json", spans), readers, expected);
 }
 
 #[test]

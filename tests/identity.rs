@@ -119,12 +119,13 @@ fn every_key_counts(text: &str) {
     for (key, value) in before.iter().filter(|(key, _)| *key != TIED) {
         // a relative path in an override starts at the current folder
         let place = |other: String| other.replace("two.jsonl", &folder.path().join("two.jsonl").display().to_string());
+        let mut why = String::new();
         let tried = others(value).into_iter().map(place).find_map(|other| {
-            let other = Run::new(&path, &[format!("{key}={other}")]).ok()?;
+            let other = Run::new(&path, &[format!("{key}={other}")]).map_err(|error| why = error.to_string()).ok()?;
             let now = keys(&other.config).ok()?;
             (now.get(key) != Some(value)).then_some(other)
         });
-        let Some(other) = tried else { panic!("{key} = {value}: found no other value, add one to WORDS") };
+        let Some(other) = tried else { panic!("{key} = {value}: found no other value, add one to WORDS: {why}") };
         match other.resume(&run.identity, &[]) {
             Ok(changes) => {
                 assert!(is_free(key), "{key} may change without a word: give it a class in train/identity/classes.rs");

@@ -186,14 +186,13 @@ fn what_is_no_worker_is_named() {
 }
 
 #[test]
-fn a_changed_file_is_refused() {
+fn a_changed_file_changes_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let path = dir.path().join("libp.so");
     fs::copy(built("tests/guests/hostile").native, &path).expect("copy");
     let plugin = Plugin::open(&isolated(&path, ""), Kind::Tokenizer).expect("the file itself is a plugin");
     fs::copy(built("plugins/byte").native, &path).expect("copy");
-    let error = text(&plugin, plugin.tokenizer().err().expect("another file"));
-    assert!(error.contains("create: ") && error.contains("the config pins"), "{error}");
+    assert!(plugin.tokenizer().is_ok(), "workers open the bytes that were checked");
 }
 
 /// Descriptors that this process has open, by what they lead to.

@@ -211,7 +211,7 @@ fn every_output_of_a_metric_is_in_the_result() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let summary: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["warnings"], Value::Array(Vec::new()));
-    let (loss, metric) = (&summary["validation"][0], &summary["validation"][1]);
+    let (loss, metric) = (&summary["validation"][1], &summary["validation"][2]);
     assert_eq!(loss.get("outputs"), None);
     // The metric is the loss; its further outputs are the loss again, and the mean of p, which is above e^-loss.
     assert_eq!(metric["value"], loss["value"]);

@@ -178,7 +178,7 @@ fn a_run_ends_well_when_its_files_are_replaced() {
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(summary["validation"][2]["value"], 42.0, "{summary}");
+    assert_eq!(summary["validation"][3]["value"], 42.0, "{summary}");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn the_report_is_there_whatever_a_plugin_does_at_the_end() {
     compiled(dir.path(), "text", &["TEXT", "FAIL"], &[]);
     let ran = train(dir.path(), &[]);
     let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((ran.code, &summary["validation"][0]["name"]), (3, &Value::from("loss")), "{}", ran.stderr);
+    assert_eq!((ran.code, &summary["validation"][0]["name"]), (3, &Value::from("cross-entropy")), "{}", ran.stderr);
     assert!(ran.stderr.ends_with("update: it fails after the training\n"), "{}", ran.stderr);
     let last = fs::read_to_string(dir.path().join("runs/run/metrics.jsonl")).unwrap();
     assert!(last.contains("it fails after the training"));

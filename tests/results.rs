@@ -85,7 +85,7 @@ fn every_loss_is_measured_by_plain_cross_entropy_too() {
         assert_eq!(number(values, "bits-per-byte")["comparable"], "text");
         assert_eq!(number(values, "token-accuracy")["comparable"], "tokenizer");
     }
-    assert!(progress.contains("validation after step 2: cross-entropy "), "{progress}");
+    assert!(progress.contains("validation (whole text) after step 2: cross-entropy "), "{progress}");
     assert!(progress.contains(", loss (focal) "), "{progress}");
     let records = records(folder.path());
     assert!(records[0]["outputs"]["cross_entropy"].is_number() && records[0]["cross_entropy"].is_null());

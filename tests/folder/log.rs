@@ -99,7 +99,8 @@ fn a_full_disk_leaves_the_old_description() {
     assert!(snapshot(&run(folder.path())) == before, "{message}");
 }
 
-/// A disk that is full when a checkpoint is written: the run ends, nothing half-written is left, and the old run is back.
+/// A disk that is full when a checkpoint is written: the run ends, nothing half-written is left, and the old run is
+/// back.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_leaves_no_half_checkpoint() {

@@ -30,7 +30,8 @@ const BANNED: [(&str, &str); 5] = [
 ];
 
 /// Hosts that a link may lead to: where it leads must still be there in ten years.
-const LINKS_TO: [&str; 11] = [
+const LINKS_TO: [&str; 12] = [
+    "example.com", // reserved for examples, RFC 2606
     "github.com",
     "arxiv.org",
     "doi.org",

@@ -35,7 +35,9 @@ fn files_say_which() {
         assert_eq!(end(plugin, "end_of_text = '</s>'", &file), Some(400));
         assert_eq!(end(plugin, "end_of_text = 'none'", &file), None);
         // an ordinary word becomes special when it is chosen
-        assert_eq!(end(plugin, "end_of_text = 'the'", &file), Some(super::id_of(&file, "the")));
+        let word = &super::words(&file, &super::both(&file))[0];
+        let settings = format!("end_of_text = '{word}'");
+        assert_eq!(end(plugin, &settings, &file), Some(super::id_of(&file, word)));
         file["post_processor"] = template("<fin>");
         assert_eq!(end(plugin, "", &file), Some(401), "{plugin}");
         let error = load(plugin, "end_of_text = '<end>'", file.to_string().as_bytes()).err().unwrap();

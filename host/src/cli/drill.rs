@@ -8,10 +8,10 @@ use trainyard::drill::{Drill, DrillOptions, Trial, Verdict};
 
 /// Kill, starve and damage a config's run in a scratch folder, and check that it resumes to the same bytes
 ///
-/// Trains the config a few steps as often as needed: left alone, killed before chosen file operations of every phase and
-/// at moments in time, on a disk that fills up, and with each of its files damaged in turn. Every run is then resumed and
-/// compared, byte by byte, with the one that was left alone. Damage may also end in an error that names it. Nothing
-/// outside the scratch folder is written.
+/// Trains the config a few steps as often as needed: left alone, killed before chosen file operations of every phase
+/// and at moments in time, on a disk that fills up, and with each of its files damaged in turn. Every run is then
+/// resumed and compared, byte by byte, with the one that was left alone. Damage may also end in an error that names it.
+/// Nothing outside the scratch folder is written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

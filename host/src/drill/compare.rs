@@ -41,9 +41,11 @@ impl Artefacts {
         names.clone().find(|name| self.0.get(*name) != other.0.get(*name)).cloned()
     }
 
-    /// The first file of checkpoints or data that differs: a damaged log cannot be made whole again.
-    pub fn difference_in_model(&self, other: &Self) -> Option<String> {
-        let names = self.0.keys().chain(other.0.keys()).filter(|name| name.contains('/'));
+    /// The first file that differs of the checkpoint after `step`. What is damaged and not read again, such as an older
+    /// checkpoint or the log, stays so.
+    pub fn difference_after(&self, step: u64, other: &Self) -> Option<String> {
+        let folder = format!("checkpoints/step-{step}/");
+        let names = self.0.keys().chain(other.0.keys()).filter(|name| name.starts_with(&folder));
         names.clone().find(|name| self.0.get(*name) != other.0.get(*name)).cloned()
     }
 }

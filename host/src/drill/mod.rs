@@ -107,7 +107,7 @@ impl Drill {
     /// Kills runs before file operations of every phase and kind, and at moments in time.
     ///
     /// # Errors
-    /// The program cannot be started, or the scratch folder cannot be written. A difference is no error: it is reported.
+    /// The program cannot be started, or the scratch folder cannot be written. Differences are no error.
     pub fn kill(&mut self) -> Result<&[Trial]> {
         let first = self.trials.len();
         let n_in_time = if self.operations.is_empty() { self.options.kills } else { self.options.kills / IN_TIME };
@@ -176,7 +176,7 @@ impl Drill {
                 }
                 let resumed = place.train(&self.options, Act::Nothing)?;
                 let verdict = match resumed.code {
-                    Some(0) => match self.reference.difference_in_model(&Artefacts::read(&place)?) {
+                    Some(0) => match self.reference.difference_after(self.options.steps, &Artefacts::read(&place)?) {
                         None => Verdict::Same,
                         Some(difference) => Verdict::Wrong(format!("exit code 0, and it differs in {difference}")),
                     },

@@ -126,7 +126,18 @@ pub fn spread(operations: &[Operation], n: usize) -> Vec<Point> {
     for (index, operation) in operations.iter().enumerate() {
         groups.entry((operation.phase, operation.kind)).or_default().push(index);
     }
-    let groups: Vec<_> = groups.into_values().collect();
+    // One group of every phase comes first, so that few points still fall into all of them.
+    let mut n_of_phase: BTreeMap<Phase, usize> = BTreeMap::new();
+    let mut groups: Vec<_> = groups
+        .into_iter()
+        .map(|((phase, _), group)| {
+            let n = n_of_phase.entry(phase).or_default();
+            *n += 1;
+            (*n, group)
+        })
+        .collect();
+    groups.sort_by_key(|(nth_of_phase, _)| *nth_of_phase);
+    let groups: Vec<_> = groups.into_iter().map(|(_, group)| group).collect();
     // Each group gets one more in turn, until all points are given away.
     let mut n_of = vec![0; groups.len()];
     let mut left = n.min(operations.len());
@@ -134,7 +145,7 @@ pub fn spread(operations: &[Operation], n: usize) -> Vec<Point> {
         let open: Vec<_> = (0..groups.len()).filter(|&group| n_of[group] < groups[group].len()).collect();
         let n_now = left.min(open.len());
         for turn in 0..n_now {
-            n_of[open[turn * open.len() / n_now]] += 1;
+            n_of[open[turn]] += 1;
         }
         left -= n_now;
     }

@@ -37,7 +37,10 @@ pub fn evaluate_files(
     let model = run.data.tokenizer.model.clone();
     let text = raw_text(sources, &run.plugins.data.trained_tokenizer(&run.config), &model, scratch.path()).map_err(
         // the reader names the keys of a config
-        |error| error.reword(|message| message.replace("data.source.text_field", "--text-field")),
+        |error| {
+            let policy = ", or set data.source.invalid_lines to \"skip\"";
+            error.reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
+        },
     )?;
     let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
     let mut faults = Vec::new();

@@ -105,7 +105,8 @@ fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
     Transformer::new(&config.model, vocab, engine, config.run.seed, true)
 }
 
-/// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was shown.
+/// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was
+/// shown.
 ///
 /// # Errors
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with.

@@ -8,8 +8,8 @@ use crate::plugin::Plugin;
 use crate::train::SampleConfig;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
-/// Text in, text out: the tokenizer's way there and back around [`continue_tokens`]. The tokenizer is returned too, to be
-/// closed when the text was shown: closing can go wrong.
+/// Text in, text out: the tokenizer's way there and back around [`continue_tokens`]. The tokenizer is returned too, to
+/// be closed when the text was shown: closing can go wrong.
 ///
 /// # Errors
 /// Whatever the tokenizer reports.

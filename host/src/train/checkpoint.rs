@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub(super) const MANIFEST: &str = "trainyard/manifest.json";
 /// The names of a checkpoint that is being written: what of it may be removed if it is never finished.
@@ -135,6 +135,13 @@ impl Reader {
             )));
         }
         for (name, expected) in &manifest.sha256 {
+            if !is_inside(name) {
+                return Err(Error::run(format!(
+                    "{}: expected files of the checkpoint, got {name:?}; delete {} to resume from the one before it",
+                    path.display(),
+                    folder.display()
+                )));
+            }
             let path = folder.join(name);
             if sha256(&path)? != *expected {
                 return Err(Error::run(format!(
@@ -171,6 +178,11 @@ impl Reader {
             .map_err(|error| Error::run(format!("{}: {error}", path.display())))?;
         Ok(tensors.into_iter().collect())
     }
+}
+
+/// Whether a name leads to a file below the folder that it is taken from.
+fn is_inside(name: &str) -> bool {
+    Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The folder of a step's checkpoint.

@@ -101,10 +101,7 @@ impl<'c> Run<'c> {
         Memory::of(config, 1, &device)?.check(config, 1, &device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
-        let loss = plugins.loss.loss()?.describe()?;
-        let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
-        let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
-        let evaluator = Evaluator::new(&loss, &plugins)?;
+        let (program, evaluator) = programs(&plugins)?;
         // where the run stands
         let folder = RunFolder::of(config);
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
@@ -132,6 +129,8 @@ impl<'c> Run<'c> {
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
+        let validation = validation_extent(config, &data)?;
+        let tokenizer = TokenizerFolder::new(config, &data)?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
         data.relocate(&folder.data());
@@ -144,9 +143,7 @@ impl<'c> Run<'c> {
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
-        let validation = validation_extent(config, &data)?;
         let warnings = evaluator.warnings().to_vec();
-        let tokenizer = TokenizerFolder::new(config, &data)?;
         let mut run = Self {
             config,
             folder,
@@ -361,6 +358,14 @@ impl<'c> Run<'c> {
     fn tokens_per_step(&self) -> f64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as f64
     }
+}
+
+/// The loss compiled for steps, and with all metrics for validations.
+fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
+    let loss = plugins.loss.loss()?.describe()?;
+    let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
+    let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
+    Ok((program, Evaluator::new(&loss, plugins)?))
 }
 
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {

@@ -1,6 +1,6 @@
 //! What a checkpoint holds beside parameters, and how it is saved and taken back.
 
-use super::checkpoint::{Reader, Writer, folder_name};
+use super::checkpoint::{Reader, Writer, folder_name, replay_name};
 use super::hugging_face::TokenizerFolder;
 use super::identity::RunIdentity;
 use super::numerics;
@@ -71,8 +71,8 @@ pub struct Best {
     pub since: u64,
 }
 
-/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it. `tokenizer` and `folder` are those of the
-/// run's data.
+/// Writes the folder `name` of `checkpoints`, complete or not at all; returns it. `tokenizer` and `folder` are those of
+/// the run's data.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -97,7 +97,8 @@ pub fn save(
 pub fn read_state(reader: &Reader) -> Result<RunState> {
     let state: RunState = reader.json(STATE)?;
     let folder = reader.folder();
-    if folder.file_name().is_some_and(|name| *name != *folder_name(state.step)) {
+    let names = [folder_name(state.step), replay_name(state.step)];
+    if folder.file_name().is_some_and(|name| names.iter().all(|own| *name != **own)) {
         return Err(Error::run(format!(
             "{}: is of step {}, expected that of its folder; delete {} to go on from the checkpoint before it",
             folder.join(STATE).display(),

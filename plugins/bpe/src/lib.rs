@@ -128,7 +128,7 @@ impl Tokenizer for Bpe {
         let specials = [END_OF_TEXT].into_iter().chain(self.settings.special_tokens.iter().map(String::as_str));
         let specials: Vec<_> = specials.collect();
         let n_merges = self.settings.vocab_size as usize - N_BYTES as usize - specials.len();
-        let trained = train::train(&counts, n_merges, self.settings.min_frequency.into())?;
+        let trained = train::train(&counts, n_merges, self.settings.min_frequency.into(), &specials)?;
         format::to_json(self.split, &trained.tokens, &trained.merges, &specials)
     }
 

@@ -25,8 +25,9 @@ pub struct Trained {
 }
 
 /// Up to `n_merges` merges, fewer when no pair occurs `count_min` times any more. Of equally frequent pairs the one
-/// with the lower ids comes first, as in the `tokenizers` crate.
-pub fn train(counts: &Counts, n_merges: usize, count_min: u64) -> Result<Trained> {
+/// with the lower ids comes first, as in the `tokenizers` crate. None makes the name of a special token: a file has one id
+/// for it.
+pub fn train(counts: &Counts, n_merges: usize, count_min: u64, specials: &[&str]) -> Result<Trained> {
     let mut symbols = Symbols::new(counts, n_merges)?;
     let mut queue: BinaryHeap<(u64, Reverse<u64>)> =
         symbols.pairs.iter().map(|(&key, pair)| (pair.count, Reverse(key))).collect();
@@ -44,7 +45,7 @@ pub fn train(counts: &Counts, n_merges: usize, count_min: u64) -> Result<Trained
         }
         let (left, right) = key_pair(key);
         let token = [trained.tokens[left as usize].as_slice(), &trained.tokens[right as usize]].concat();
-        if token.len() > TOKEN_BYTES_MAX {
+        if token.len() > TOKEN_BYTES_MAX || specials.iter().any(|special| special.as_bytes() == token) {
             continue;
         }
         for new in symbols.merge(key, token.len() as u32) {

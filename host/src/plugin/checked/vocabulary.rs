@@ -14,7 +14,8 @@ pub fn check_vocabulary(vocabulary: &Vocabulary) -> Result<()> {
     }
     let (mut names, mut ids) = (HashSet::new(), HashSet::new());
     for special in &vocabulary.specials {
-        check_name("special token", &special.name)?;
+        // the name is from the model's file, which is at fault
+        check_name("special token", &special.name).map_err(|error| PluginError::input(error.message))?;
         match vocabulary.tokens.get(special.id as usize) {
             None => {
                 return Err(PluginError::internal(format!(

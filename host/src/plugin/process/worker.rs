@@ -113,8 +113,8 @@ fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<Call<'m>> {
     decode(message, usize::MAX).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Opens the plugin in the bytes `file` as the host would, and says what this system does not keep from it. From here on a native one can
-/// do no more than [`confine`] lets it: its first code runs when it is loaded.
+/// Opens the plugin in the bytes `file` as the host would, and says what this system does not keep from it. From here
+/// on a native one can do no more than [`confine`] lets it: its first code runs when it is loaded.
 fn open(link: &Link, is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plugin::Result<(Plugin, Vec<String>)> {
     let config: PluginConfig = serde_json::from_str(config)
         .map_err(|error| PluginError::internal(format!("the worker cannot read its config: {error}")))?;

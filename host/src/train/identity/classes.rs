@@ -137,6 +137,7 @@ fn of_plugin<'a>(parts: &'a [&'a str]) -> Option<(Class, &'static str, &'a [&'a 
 pub fn places() -> Vec<&'static str> {
     let named = KEYS.iter().chain(PLUGINS).filter(|(_, class, place)| !place.is_empty() && *class != Fixed);
     let mut all: Vec<_> = named.map(|(.., place)| *place).collect();
+    all.push("numerics"); // no key: see train/numerics.rs
     all.sort_unstable();
     all.dedup();
     all

@@ -121,10 +121,7 @@ fn conditional(allowed: Allowed) -> Vec<(i64, Vec<Vec<Condition>>)> {
             libc::SYS_fcntl,
             vec![[F_SETOWN as u64, F_SETSIG, F_SETOWN_EX, F_SETPIPE_SZ as u64].map(|command| (1, Ne, command)).into()],
         ),
-        (
-            libc::SYS_ioctl,
-            one_of(1, &[TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX].map(|code| code as u64)),
-        ),
+        (libc::SYS_ioctl, one_of(1, &[TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX])),
         (
             libc::SYS_prctl,
             one_of(
