@@ -8,7 +8,8 @@ use trainyard::plugin::Plugin;
 use trainyard_plugin::{Filter, Kind};
 
 /// Where `pii` finds an address right behind a letter of a script without spaces, and datatrove a part of it.
-const UNLIKE_DATATROVE: [(&str, &str); 3] = [
+const UNLIKE_DATATROVE: [(&str, &str); 4] = [
+    ("192.0.0.9-@-.-[中a@[1.2.3.4]01.2.3.4", "22.214.171.124-@-.-[中email@example.com01.2.3.4"),
     ("8.8中a-b@c-d.e-f", "8.8中email@example.com"),
     ("中a-b@c-d.e-f192.168.1.1198.18.0.1100.64.0.1", "中email@example.com"),
     ("中a-b@c-d.e-f-@-.-", "中email@example.com-@-.-"),
@@ -51,7 +52,7 @@ fn cleaned(filter: &mut dyn Filter, text: &str) -> String {
 #[test]
 fn answers_are_those_of_other_programs() {
     let mut n_compared = BTreeMap::new();
-    let mut n_unlike = 0;
+    let (mut n_unlike, mut wrong) = (0, Vec::new());
     for line in include_str!("golden/cleaners.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let field = |name: &str| case[name].as_str().unwrap();
@@ -68,9 +69,13 @@ fn answers_are_those_of_other_programs() {
         };
         let unlike = unlike.iter().find(|(unlike, _)| *unlike == text);
         n_unlike += usize::from(unlike.is_some());
-        assert_eq!(found, unlike.map_or(field("expected"), |(_, ours)| ours), "{cleaner}: {text:?}");
+        let expected = unlike.map_or(field("expected"), |(_, ours)| ours);
+        if found != expected {
+            wrong.push(format!("{cleaner}: {text:?}: expected {expected:?}, got {found:?}"));
+        }
         *n_compared.entry(cleaner.to_owned()).or_insert(0) += 1;
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(n_unlike, UNLIKE_FTFY.len() + UNLIKE_DATATROVE.len());
     let n_compared: Vec<_> = n_compared.iter().map(|(cleaner, n)| (cleaner.as_str(), *n)).collect();
     let expected = [

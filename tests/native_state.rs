@@ -197,6 +197,6 @@ fn the_report_is_there_whatever_a_plugin_does_at_the_end() {
     for arguments in [&["train", "run.toml", "--json", "--overwrite"][..], &["eval", "runs/run", "--json"]] {
         let ran = trainyard(arguments).in_folder(dir.path()).run();
         let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!((ran.code, &summary["validation"][1]["value"]), (-1, &Value::from(42.0)), "it ends by a signal");
+        assert_eq!((ran.code, &summary["validation"][2]["value"]), (-1, &Value::from(42.0)), "it ends by a signal");
     }
 }

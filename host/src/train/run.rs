@@ -143,7 +143,6 @@ impl<'c> Run<'c> {
         };
         let progress = Progress::new(config.train.steps, state.step, options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
-        let warnings = evaluator.warnings().to_vec();
         let mut run = Self {
             config,
             folder,
@@ -154,10 +153,10 @@ impl<'c> Run<'c> {
             why_cpu,
             memory,
             trainer,
+            warnings: evaluator.warnings().to_vec(),
             evaluator,
             validation,
             state,
-            warnings,
             log,
             progress,
             // a kill may have come between a save and this

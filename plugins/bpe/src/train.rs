@@ -25,8 +25,8 @@ pub struct Trained {
 }
 
 /// Up to `n_merges` merges, fewer when no pair occurs `count_min` times any more. Of equally frequent pairs the one
-/// with the lower ids comes first, as in the `tokenizers` crate. None makes the name of a special token: a file has one id
-/// for it.
+/// with the lower ids comes first, as in the `tokenizers` crate. None makes the name of a special token: a file has one
+/// id for it.
 pub fn train(counts: &Counts, n_merges: usize, count_min: u64, specials: &[&str]) -> Result<Trained> {
     let mut symbols = Symbols::new(counts, n_merges)?;
     let mut queue: BinaryHeap<(u64, Reverse<u64>)> =
