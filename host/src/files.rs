@@ -82,7 +82,7 @@ mod tests {
         File::create(&path).and_then(|file| file.set_len(1 << 40)).expect("holes");
         let error = read_file(&path, 4 << 20).expect_err("too long").to_string();
         assert_eq!(error, "has 1048576 MiB or more, at most 4 MiB are read");
-        fs::write(&path, [7; 4 << 20]).expect("written");
+        fs::write(&path, vec![7; 4 << 20]).expect("written");
         assert_eq!(read_file(&path, 4 << 20).expect("just short enough").len(), 4 << 20);
         let error = read_file(dir.path(), 1).expect_err("a directory").to_string();
         assert_eq!(error, "is a directory, expected a file");

@@ -14,6 +14,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+/// How often it is tried to trace a process that is starting, a millisecond apart.
+const SEIZE_TRIES: usize = 50;
 
 /// Exit code and operations.
 type Traced = (Option<i32>, Vec<Operation>);
@@ -31,7 +35,8 @@ pub fn trace(command: &mut Command, root: &Path, act: Act) -> io::Result<Option<
         | Options::PTRACE_O_TRACEVFORK
         | Options::PTRACE_O_TRACEEXEC
         | Options::PTRACE_O_EXITKILL;
-    if ptrace::seize(process, options).and_then(|()| ptrace::interrupt(process)).is_err() {
+    if let Err(error) = seize(process, options).and_then(|()| ptrace::interrupt(process)) {
+        tracing::warn!("the run cannot be traced: {error}");
         child.kill()?;
         child.wait()?;
         return Ok(None);
@@ -40,6 +45,19 @@ pub fn trace(command: &mut Command, root: &Path, act: Act) -> io::Result<Option<
         Tracer { root, act, process, n_writes: 0, full: HashSet::new(), operations: Vec::new(), code: None };
     tracer.follow()?;
     Ok(Some((tracer.code, tracer.operations)))
+}
+
+/// Begins to trace a process that may be starting still.
+fn seize(process: Pid, options: Options) -> nix::Result<()> {
+    let mut last = Ok(());
+    for _ in 0..SEIZE_TRIES {
+        last = ptrace::seize(process, options);
+        if last != Err(Errno::EPERM) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    last
 }
 
 struct Tracer<'r> {

@@ -284,7 +284,8 @@ mod tests {
         let error = describe(cyclic).expect_err("cyclic").message;
         assert!(error.contains("(a graph has no cycles)"), "{error}");
         let node = Node { op: "input.step".into(), inputs: vec![], attributes: vec![] };
-        let large = Graph { nodes: vec![node; 101], ..Builder::new().mean(Builder::new().weight()) };
+        let other = Builder::new();
+        let large = Graph { nodes: vec![node; 101], ..other.mean(other.weight()) };
         let expected = "P: describe: the graph has 101 nodes, at most 100 are allowed (limits.graph_nodes)";
         assert_eq!(describe(large), Err(PluginError::internal(expected)));
     }
