@@ -59,18 +59,28 @@ pub fn start(command: &mut Command, root: &Path, act: Act) -> io::Result<Ended> 
     let (code, operations) = match act {
         Act::Nothing => (wait(command.spawn()?, LIMIT)?.code(), Vec::new()),
         Act::KillAfter(time) => (wait(command.spawn()?, time)?.code(), Vec::new()),
-        Act::Watch | Act::KillBefore(_) | Act::FullFrom(_) => match tracer::trace(command, root, act)? {
-            Some(traced) => traced,
-            None => {
-                cut(&stderr)?;
-                (wait(command.spawn()?, LIMIT)?.code(), Vec::new())
+        Act::Watch | Act::KillBefore(_) | Act::FullFrom(_) => {
+            match tracer::trace(&mut gated(command, &stderr)?, root, act)? {
+                Some(traced) => traced,
+                None => {
+                    cut(&stderr)?;
+                    (wait(command.spawn()?, LIMIT)?.code(), Vec::new())
+                }
             }
-        },
+        }
     };
     let mut text = Vec::new();
     stderr.rewind()?;
     stderr.read_to_end(&mut text)?;
     Ok(Ended { code, stderr: String::from_utf8_lossy(&text).into_owned(), operations })
+}
+
+/// The same command behind a gate: it starts when it gets a line, so that it has no thread yet when it is traced.
+fn gated(command: &Command, stderr: &File) -> io::Result<Command> {
+    let mut gated = Command::new("/bin/sh");
+    gated.args(["-c", "read -r line; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    gated.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+    Ok(gated)
 }
 
 fn cut(file: &File) -> io::Result<()> {

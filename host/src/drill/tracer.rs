@@ -10,19 +10,15 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-/// How often it is tried to trace a process that is starting, a millisecond apart.
-const SEIZE_TRIES: usize = 50;
 
 /// Exit code and operations.
 type Traced = (Option<i32>, Vec<Operation>);
 
-/// Runs the command under `act`; none where the system does not let a process trace its child.
+/// Runs the command, which waits for a line on stdin, under `act`; none where the system does not let a process trace its child.
 ///
 /// # Errors
 /// The command cannot be started.
@@ -35,29 +31,19 @@ pub fn trace(command: &mut Command, root: &Path, act: Act) -> io::Result<Option<
         | Options::PTRACE_O_TRACEVFORK
         | Options::PTRACE_O_TRACEEXEC
         | Options::PTRACE_O_EXITKILL;
-    if let Err(error) = seize(process, options).and_then(|()| ptrace::interrupt(process)) {
+    if let Err(error) = ptrace::seize(process, options).and_then(|()| ptrace::interrupt(process)) {
         tracing::warn!("the run cannot be traced: {error}");
         child.kill()?;
         child.wait()?;
         return Ok(None);
     }
+    if let Some(mut gate) = child.stdin.take() {
+        gate.write_all(b"\n")?;
+    }
     let mut tracer =
         Tracer { root, act, process, n_writes: 0, full: HashSet::new(), operations: Vec::new(), code: None };
     tracer.follow()?;
     Ok(Some((tracer.code, tracer.operations)))
-}
-
-/// Begins to trace a process that may be starting still.
-fn seize(process: Pid, options: Options) -> nix::Result<()> {
-    let mut last = Ok(());
-    for _ in 0..SEIZE_TRIES {
-        last = ptrace::seize(process, options);
-        if last != Err(Errno::EPERM) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    last
 }
 
 struct Tracer<'r> {
