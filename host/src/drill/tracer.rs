@@ -18,7 +18,8 @@ use std::process::Command;
 /// Exit code and operations.
 type Traced = (Option<i32>, Vec<Operation>);
 
-/// Runs the command, which waits for a line on stdin, under `act`; none where the system does not let a process trace its child.
+/// Runs the command, which waits for a line on stdin, under `act`; none where the system does not let a process trace
+/// its child.
 ///
 /// # Errors
 /// The command cannot be started.
