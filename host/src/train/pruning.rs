@@ -118,7 +118,19 @@ pub(super) fn written(folder: &Path) -> Vec<String> {
     };
     written.extend(names.iter().flat_map(|names| names.lines().map(str::to_owned)));
     written.extend([MANIFEST, NAMES].map(str::to_owned));
+    if is_partial {
+        written.extend(["", "trainyard/"].into_iter().flat_map(|place| unfinished(folder, place)));
+    }
     written
+}
+
+/// Files that the crate safetensors was writing when it was killed, in a folder that only a save writes into: `.tmp` and
+/// six characters.
+fn unfinished(folder: &Path, place: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder.join(place)).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_temporary = |name: &String| name.strip_prefix(".tmp").is_some_and(|rest| rest.len() == 6);
+    names.filter(is_temporary).map(|name| format!("{place}{name}")).collect()
 }
 
 #[cfg(test)]
