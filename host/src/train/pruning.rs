@@ -124,8 +124,8 @@ pub(super) fn written(folder: &Path) -> Vec<String> {
     written
 }
 
-/// Files that the crate safetensors was writing when it was killed, in a folder that only a save writes into: `.tmp` and
-/// six characters.
+/// Files that the crate safetensors was writing when it was killed, in a folder that only a save writes into: `.tmp`
+/// and six characters.
 fn unfinished(folder: &Path, place: &str) -> Vec<String> {
     let entries = fs::read_dir(folder.join(place)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
