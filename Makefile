@@ -24,7 +24,7 @@ train: plugins ## train a small GPT on real text, with every plugin as a WASM co
 test: plugins lint ## all tests, with every plugin in all its forms
 	cargo test --release --workspace
 
-test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (about two hours)
+test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
 	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_
 	scripts/fuzz.sh
 
