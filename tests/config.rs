@@ -1,8 +1,8 @@
 //! The config loader: what it says about every kind of mistake, word for word, and that what it writes it reads.
 
 use std::path::{Path, PathBuf};
-use trainyard::config::{self, RunConfig, plugin_settings};
 use trainyard_plugin::Value;
+use {trainyard::run::RunConfig, trainyard::settings::plugin_settings};
 
 const SETTING: &str = "true or false, a finite number, text, or a list of numbers or of texts";
 const SMALLEST: &str = "[[data.source]]\npath = 'a.txt'\n[tokenizer]\nplugin = 'bpe'\n";
@@ -13,7 +13,7 @@ fn load(text: &str, overrides: &[&str]) -> (tempfile::TempDir, trainyard::Result
     let path = dir.path().join("x.toml");
     std::fs::write(&path, text).expect("writable");
     let overrides: Vec<_> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let config = config::load(&path, &overrides);
+    let config = RunConfig::load(&path, &overrides);
     (dir, config)
 }
 
@@ -59,7 +59,7 @@ fn an_empty_config_says_what_is_missing() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = config::load(Path::new("no/such.toml"), &[]).expect_err("no file");
+    let error = RunConfig::load(Path::new("no/such.toml"), &[]).expect_err("no file");
     assert_eq!(error.to_string(), "no/such.toml: cannot read the config: No such file or directory (os error 2)");
     assert_eq!(error.exit_code(), 2);
 }
@@ -377,7 +377,7 @@ fn settings_are_flat() {
 fn the_shipped_configs_are_one_run() {
     let ship = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(name);
-        let mut config = config::load(&path, &[]).expect("a good config");
+        let mut config = RunConfig::load(&path, &[]).expect("a good config");
         let plugins = config.data.filter.iter_mut().chain(&mut config.metric);
         for plugin in plugins.chain([&mut config.loss, &mut config.tokenizer.plugin]) {
             let stem = Path::new(&plugin.plugin).file_stem().expect("a name").to_string_lossy().into_owned();

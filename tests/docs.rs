@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use trainyard::config;
 use trainyard::plugin::Limits;
+use trainyard::run::RunConfig;
 use trainyard_plugin::graph::ops::{OPS, Rule};
 
 fn root() -> PathBuf {
@@ -95,7 +95,7 @@ fn toml_block(dir: &Path, text: &str, place: &str) {
         }
         let path = dir.join("run.toml");
         fs::write(&path, whole + text).expect("writable");
-        config::load(&path, &[]).unwrap_or_else(|error| panic!("{place}{error}"));
+        RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{place}{error}"));
     }
 }
 

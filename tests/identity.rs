@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use trainyard::config;
-use trainyard::train::{Changes, RunIdentity, RunPlugins, compare, keys};
+use trainyard::run::RunConfig;
+use trainyard::run::{Changes, RunIdentity, RunPlugins, compare, keys};
 
 /// Every section and every key that may be absent. The two differ in what excludes each other.
 const WITH_SOURCES: &str = include_str!("identity/sources.toml");
@@ -36,14 +36,14 @@ fn is_free(key: &str) -> bool {
 }
 
 struct Run {
-    config: config::RunConfig,
+    config: RunConfig,
     plugins: RunPlugins,
     identity: RunIdentity,
 }
 
 impl Run {
     fn new(path: &Path, set: &[String]) -> trainyard::Result<Self> {
-        let config = config::load(path, set)?;
+        let config = RunConfig::load(path, set)?;
         let plugins = RunPlugins::open(&config)?;
         let identity = RunIdentity::new(&config, &plugins, "the sources")?;
         Ok(Self { config, plugins, identity })
@@ -115,7 +115,7 @@ fn every_key_counts(text: &str) {
     assert!(before.len() > 70, "{}", before.len());
     let resolved = folder.path().join("resolved.toml");
     fs::write(&resolved, run.config.to_toml().unwrap()).unwrap();
-    assert_eq!(config::load(&resolved, &[]).unwrap(), run.config);
+    assert_eq!(RunConfig::load(&resolved, &[]).unwrap(), run.config);
     for (key, value) in before.iter().filter(|(key, _)| *key != TIED) {
         // a relative path in an override starts at the current folder
         let place = |other: String| other.replace("two.jsonl", &folder.path().join("two.jsonl").display().to_string());

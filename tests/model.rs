@@ -4,17 +4,17 @@ use crate::device::{self, on, values};
 use candle_core::Tensor;
 use serde_json::json;
 use std::path::Path;
-use trainyard::config::{self, RunConfig};
+use trainyard::base::random::Stream;
 use trainyard::model::{Dropout, Tokens, Transformer};
 use trainyard::ops::{self, Device, Precision};
-use trainyard::random::Stream;
+use trainyard::run::RunConfig;
 
 const VOCAB: usize = 29;
 const MODELS: [&str; 2] = ["gpt2", "llama"];
 
 fn golden(model: &str, settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = settings.iter().map(|&setting| setting.into()).collect();
-    config::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
+    RunConfig::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
 fn transformer(config: &RunConfig, recompute: bool) -> Transformer {

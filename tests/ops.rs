@@ -10,9 +10,9 @@ mod threads;
 use crate::device::{self, on, zeros};
 use crate::reference;
 use candle_core::{DType, Device, Tensor, Var};
+use trainyard::base::random::Stream;
 use trainyard::ops::attention::{Shape, Span};
 use trainyard::ops::{self, Column, Engine, Precision, add, gelu, gelu::Gelu, linear, linear::Layout};
-use trainyard::random::Stream;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -3,6 +3,7 @@
 //! All files are read once. Each check has its own small test on a snippet that breaks the rule, so that it is known to
 //! be able to fail.
 
+mod arrows;
 mod dependencies;
 mod layers;
 mod source;
@@ -26,7 +27,8 @@ fn tidy() {
 }
 
 fn check(source: &Source) -> Vec<String> {
-    let mut found = layers::check(source);
+    let mut found = arrows::check(source);
+    found.extend(layers::check(source));
     found.extend(style::check(source));
     found
 }

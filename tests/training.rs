@@ -5,12 +5,13 @@ use candle_core::{Device, Tensor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard::config::{self, RunConfig};
 use trainyard::data::{Batch, Position};
+use trainyard::loss::AVAILABLE_INPUTS;
 use trainyard::loss::{Program, Totals};
 use trainyard::model::{Decoder, PlacedBatch};
 use trainyard::ops;
-use trainyard::train::{AVAILABLE_INPUTS, Trainer};
+use trainyard::run::RunConfig;
+use trainyard::train::Trainer;
 use trainyard_plugin::{Builder, Graph};
 
 // The shapes and formulas of peers/gpt2_golden.py and peers/llama_golden.py.
@@ -38,7 +39,7 @@ fn golden_config(settings: &[&str]) -> RunConfig {
 
 fn config_of(model: &str, optimizer: &[&str], settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = [optimizer, settings].concat().iter().map(|&setting| setting.into()).collect();
-    config::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
+    RunConfig::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
 fn cross_entropy() -> Graph {

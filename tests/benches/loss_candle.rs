@@ -8,9 +8,9 @@
 
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::time::Instant;
+use trainyard::base::random::Stream;
 use trainyard::loss::{Head, HeadGradient, LossBatch, Program};
 use trainyard::ops::{Engine, Precision};
-use trainyard::random::Stream;
 use trainyard_plugin::{Builder, Expr, Graph};
 
 const ROWS: usize = 4096;

@@ -3,8 +3,8 @@
 use crate::loss::graph::{Case, INPUTS};
 use crate::loss::random::single_op_graphs;
 use serde_json::{Value, json};
+use trainyard::base::random::Stream;
 use trainyard::loss::Program;
-use trainyard::random::Stream;
 use trainyard_plugin::graph::ops::{OP_SET, OPS};
 use trainyard_plugin::{Graph, Node, Output};
 

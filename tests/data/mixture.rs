@@ -3,8 +3,8 @@
 use super::Corpus;
 use super::packing::shard_of;
 use tempfile::TempDir;
-use trainyard::config::{self, RunConfig};
 use trainyard::data::{CurriculumConfig, Loader, Packing, Position, Recipe, Shard, SourceSpan, Split, TokenFormat};
+use trainyard::run::RunConfig;
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
 
@@ -182,7 +182,7 @@ fn load(text: &str) -> trainyard::Result<RunConfig> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.toml");
     std::fs::write(&path, text).unwrap();
-    config::load(&path, &[]).map_err(|error| error.context("config"))
+    RunConfig::load(&path, &[]).map_err(|error| error.context("config"))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Other inputs from known ones: bits, bytes, numbers, pieces copied, cut and joined.
 
-use trainyard::random::Stream;
+use trainyard::base::random::Stream;
 
 /// Numbers that programs get wrong.
 const NUMBERS: [u64; 10] =

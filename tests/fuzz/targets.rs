@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use trainyard::data::{Shard, documents};
 use trainyard::loss::Program;
 use trainyard::plugin::{Plugin, PluginConfig, inspect};
-use trainyard::train::checkpoint::Reader;
+use trainyard::run::checkpoint::Reader;
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind, Node, Output};
 
@@ -35,7 +35,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 /// A run's config.
 pub fn config(bytes: &[u8], folder: &Path) {
     let path = write(folder, "config.toml", bytes);
-    if let Ok(config) = trainyard::config::load(&path, &[]) {
+    if let Ok(config) = trainyard::run::RunConfig::load(&path, &[]) {
         config.to_toml().expect("what was read can be written");
     }
 }
@@ -136,7 +136,8 @@ pub fn parquet(bytes: &[u8], folder: &Path) {
         "[data]\nsource = [{{ path = {:?} }}]\n[tokenizer]\nplugin = \"byte\"\n[loss]\nplugin = \"cross-entropy\"\n",
         data.display().to_string()
     );
-    let config = trainyard::config::load(&write(folder, "config.toml", text.as_bytes()), &[]).expect("a right config");
+    let config =
+        trainyard::run::RunConfig::load(&write(folder, "config.toml", text.as_bytes()), &[]).expect("a right config");
     if let Ok(documents) = documents(&config.data) {
         // An error ends the file; a lie about the number of rows must not go on for ever.
         let _ = documents.take(10_000).take_while(Result::is_ok).count();

@@ -2,11 +2,11 @@
 
 use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
+use trainyard::base::random::Stream;
 use trainyard::data::{Batch, Position};
 use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
 use trainyard::model::{Param, PlacedBatch};
 use trainyard::ops::{Engine, Float, Precision};
-use trainyard::random::Stream;
 use trainyard_plugin::Graph;
 
 pub const INPUTS: [&str; 6] =

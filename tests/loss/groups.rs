@@ -5,10 +5,10 @@ use super::graph::{Case, INPUTS};
 use super::{compile, equals_reference, losses, two_pass_losses};
 use crate::data::packing::shard_of;
 use tempfile::TempDir;
+use trainyard::base::random::Stream;
 use trainyard::data::{Batch, Loader, Packing, Position, Recipe, packed_eval_batches};
 use trainyard::loss::{Head, LossBatch, Program, Ratio};
 use trainyard::ops::{Engine, Precision};
-use trainyard::random::Stream;
 use trainyard_plugin::{Builder, Graph};
 
 const CONTEXT: usize = 8;

@@ -1,7 +1,7 @@
 //! Random well-typed graphs over the whole op set, from a seed. Arguments are kept where derivatives exist and values
 //! stay moderate: a logarithm's is positive, an exponential's is bounded.
 
-use trainyard::random::Stream;
+use trainyard::base::random::Stream;
 use trainyard_plugin::graph::{Type, check};
 use trainyard_plugin::{Graph, Node, Output};
 

@@ -2,9 +2,9 @@
 
 use super::{Outcome, TYPES, assert_close, column, engine, on, random, reference, shape, var, zeros};
 use candle_core::{DType, Device, Tensor};
+use trainyard::base::random::Stream;
 use trainyard::ops::attention::{self, Shape, Span};
 use trainyard::ops::{self, dropout};
-use trainyard::random::Stream;
 
 #[test]
 fn attention_equals_its_reference() -> Outcome {

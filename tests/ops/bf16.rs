@@ -4,10 +4,10 @@
 use super::{Outcome, column, on, random, reference, zeros};
 use crate::device::{self, values};
 use candle_core::{DType, Tensor, Var};
+use trainyard::base::random::Stream;
 use trainyard::ops::attention::{self, Shape, Span};
 use trainyard::ops::{self, Engine, Precision, add, dropout, gelu, gelu::Gelu, layer_norm, linear, linear::Layout};
 use trainyard::ops::{rms_norm, rotary, swiglu};
-use trainyard::random::Stream;
 
 fn engine() -> Engine {
     device::engine(Precision::Bf16)

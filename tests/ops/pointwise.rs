@@ -3,8 +3,8 @@
 use super::{Outcome, TYPES, assert_close, column, engine, on, random, reference, var, zeros};
 use crate::device::values;
 use candle_core::{DType, Device, Tensor, Var};
+use trainyard::base::random::Stream;
 use trainyard::ops::{dropout, embedding, gelu, gelu::Gelu, swiglu};
-use trainyard::random::Stream;
 
 #[test]
 fn gelu_equals_its_reference() -> Outcome {

@@ -1,6 +1,6 @@
-//! Who may know whom.
+//! Which crates a part of the code may name.
 
-use super::source::{Source, end_of_item};
+use super::source::Source;
 
 /// A crate that only one part of the code may name.
 const ONLY_IN: [(&str, &[&str], &str); 5] = [
@@ -27,13 +27,9 @@ const NO_BACKWARD: &str =
 const WITHOUT_BACKWARD: [&str; 7] =
     ["LayerNorm::forward", "RmsNorm::forward", "softmax_last_dim", "rms_norm_slow", "rotary_emb", "rope_i", "sdpa"];
 
-/// What `report` may name of the host.
-const SEEN_BY_REPORT: [&str; 5] = ["clean", "config", "error", "Error", "Result"];
-
 pub fn check(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     found.extend(names(source));
-    found.extend(report_is_last(source));
     found.extend(manifest(source));
     found
 }
@@ -55,35 +51,6 @@ fn names(source: &Source) -> Vec<String> {
     for name in WITHOUT_BACKWARD.iter().filter(|_| source.is_in(&["host/src/"])) {
         let message = format!("{name} has no backward and cuts the gradient without an error: use `crate::ops`");
         found.extend(source.find(name).into_iter().map(|offset| source.at(offset, &message)));
-    }
-    found
-}
-
-/// `report` is told numbers; it knows nothing of what made them.
-fn report_is_last(source: &Source) -> Vec<String> {
-    if !source.is_in(&["host/src/report/"]) {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for start in source.find("crate::") {
-        let rest = &source.code[start + "crate::".len()..];
-        let names = match rest.strip_prefix('{') {
-            Some(group) => group[..end_of_item(rest, 0) - 2].to_owned(),
-            None => rest.to_owned(),
-        };
-        let first_name = |path: &str| -> String {
-            path.trim().chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
-        };
-        let names: Vec<_> = match rest.starts_with('{') {
-            true => names.split(',').map(first_name).filter(|name| !name.is_empty()).collect(),
-            false => vec![first_name(&names)],
-        };
-        for name in names.iter().filter(|name| !SEEN_BY_REPORT.contains(&name.as_str())) {
-            let message = format!(
-                "report sees nothing of the host but config: let the caller of report pass what `{name}` knows"
-            );
-            found.push(source.at(start, &message));
-        }
     }
     found
 }
@@ -164,13 +131,6 @@ mod tests {
         found("host/src/model/a.rs", "use candle_nn::Linear;", &["never names candle_nn"]);
         found("host/src/model/a.rs", "let p = softmax_last_dim(&x);\n", &["softmax_last_dim has no backward"]);
         found("host/src/model/a.rs", "LayerNorm::forward(&n, x)", &["LayerNorm::forward has no backward"]);
-    }
-
-    #[test]
-    fn report_sees_only_config() {
-        found("host/src/report/a.rs", "use crate::{Error, Result, config::RunConfig};\nuse crate::config::load;", &[]);
-        found("host/src/report/a.rs", "use crate::{Error, train::run};", &["a.rs:1: report sees nothing"]);
-        found("host/src/report/a.rs", "fn f(d: crate::data::Batch) {}", &["pass what `data` knows"]);
     }
 
     #[test]

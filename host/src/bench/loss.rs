@@ -3,10 +3,10 @@
 use super::report::{LossBench, LossTime, Spread};
 use super::{check_above_zero, compile, on_threads};
 use crate::Result;
+use crate::base::random::Stream;
 use crate::loss::{Head, HeadGradient, LossBatch, Program};
 use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
 use crate::plugin::{Plugin, PluginConfig};
-use crate::random::Stream;
 use std::time::Instant;
 use trainyard_plugin::Kind;
 

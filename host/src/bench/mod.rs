@@ -12,9 +12,9 @@ pub use plugin::{PluginOptions, plugin};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 
+use crate::loss::AVAILABLE_INPUTS;
 use crate::loss::Program;
 use crate::plugin::Plugin;
-use crate::train::AVAILABLE_INPUTS;
 use crate::{Error, Result};
 
 /// What a loss describes, compiled.

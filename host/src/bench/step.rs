@@ -3,14 +3,15 @@
 use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
-use crate::config::RunConfig;
+use crate::base::random::Stream;
 use crate::data::{Batch, Position};
 use crate::loss::Program;
 use crate::ops::{Device, OpGroup, Peak, keep_awake};
 use crate::plugin::Plugin;
-use crate::random::Stream;
 use crate::report::{Progress, StepLine};
-use crate::train::{Memory, RunPlugins, Trainer, loader};
+use crate::run::RunConfig;
+use crate::run::{Memory, RunPlugins};
+use crate::train::{Trainer, loader};
 use crate::{Error, Result};
 use std::time::{Duration, Instant};
 use trainyard_plugin::Kind;

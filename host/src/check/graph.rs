@@ -2,10 +2,10 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
+use crate::loss::AVAILABLE_INPUTS;
 use crate::loss::{Head, HeadGradient, Probe, Program, Ratio, fault_of_weights};
 use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;
-use crate::train::AVAILABLE_INPUTS;
 use std::time::Instant;
 use trainyard_plugin::graph::ops;
 use trainyard_plugin::{Graph, Kind};

@@ -1,6 +1,6 @@
 //! Texts that break plugins: a fixed list, and random ones from a seed.
 
-use crate::random::Stream;
+use crate::base::random::Stream;
 
 /// Texts that broke tokenizers and filters before.
 const NASTY: [&str; 34] = [

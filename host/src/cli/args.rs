@@ -8,7 +8,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::data::{InvalidLines, InvalidUtf8, SourceConfig};
 use trainyard::eval::OpenOptions;
-use trainyard::train::SampleConfig;
+use trainyard::run::SampleConfig;
 
 /// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
 /// sandboxed WASM component, or a native library.

@@ -3,15 +3,16 @@
 use super::bench_args::{BenchCommand, BenchLossArgs, BenchPluginArgs, PrecisionArg};
 use super::output::{Outcome, print};
 use super::settings::plugin_config;
+use trainyard::Result;
 use trainyard::bench::{self, LossOptions, PluginOptions, StepOptions};
 use trainyard::ops::Precision;
 use trainyard::plugin::PluginConfig;
-use trainyard::{Result, config};
+use trainyard::run::RunConfig;
 
 pub fn run(command: &BenchCommand) -> Outcome {
     match command {
         BenchCommand::Step(args) => {
-            let config = config::load(&args.config, &args.set)?;
+            let config = RunConfig::load(&args.config, &args.set)?;
             let options = StepOptions { vocab: args.vocab, steps: args.steps, warmup: args.warmup, quiet: false };
             print(&bench::step(&config, &options)?, args.json)
         }

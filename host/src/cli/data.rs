@@ -5,7 +5,8 @@ use super::explain;
 use super::output::{Outcome, print};
 use trainyard::data::features::{self, FeatureKind, FeatureOptions};
 use trainyard::data::{DataConfig, SourceConfig, stats};
-use trainyard::{Error, Result, config};
+use trainyard::run::RunConfig;
+use trainyard::{Error, Result};
 
 pub fn run(command: &DataCommand) -> Outcome {
     match command {
@@ -52,7 +53,7 @@ impl InputArgs {
     fn sources(&self) -> Result<DataConfig> {
         let is_config = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "toml");
         match self.input.as_slice() {
-            [path] if is_config(path) => Ok(config::load(path, &self.set)?.data),
+            [path] if is_config(path) => Ok(RunConfig::load(path, &self.set)?.data),
             paths if paths.iter().any(is_config) => {
                 Err(Error::usage("data: expected one config, or files and folders, got both; name one of them"))
             }

@@ -2,11 +2,12 @@
 
 use super::output::{Outcome, write};
 use super::plugin_args::DevArgs;
+use trainyard::base::clean;
 use trainyard::dev::{Report, Session};
-use trainyard::{clean, config};
+use trainyard::run::RunConfig;
 
 pub fn run(args: &DevArgs) -> Outcome {
-    let config = config::load(&args.config, &args.set)?;
+    let config = RunConfig::load(&args.config, &args.set)?;
     let mut session = Session::start(&config, &args.plugin)?;
     let mut failed = None;
     for report in session.all() {

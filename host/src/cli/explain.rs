@@ -3,9 +3,9 @@
 use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
 use std::path::Path;
-use trainyard::config::RunConfig;
 use trainyard::data::explain::{self, Prepared};
-use trainyard::train::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
+use trainyard::run::RunConfig;
+use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
 
 pub fn why(args: &WhyArgs) -> Outcome {

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
-use trainyard::{Error, clean};
+use trainyard::Error;
+use trainyard::base::clean;
 
 /// How a command ends.
 pub type Outcome = Result<(), Stop>;

@@ -7,11 +7,12 @@ use super::plugin_args::PluginCommand;
 use super::settings::plugin_config;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use trainyard::base::clean;
+use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
-use trainyard::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::loss::Program;
 use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
-use trainyard::{Error, Result, clean};
+use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
 

@@ -2,13 +2,14 @@
 
 use super::args::PrepareArgs;
 use super::output::{Outcome, write};
+use trainyard::Error;
+use trainyard::base::clean;
 use trainyard::data::Preparation;
 use trainyard::report::Detail;
-use trainyard::train::DataPlugins;
-use trainyard::{Error, clean, train};
+use trainyard::run::{self, DataPlugins};
 
 pub fn run(args: &PrepareArgs) -> Outcome {
-    let config = train::load(&args.config, &args.set)?;
+    let config = run::load(&args.config, &args.set)?;
     if config.data.tokens.is_some() {
         return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
     }

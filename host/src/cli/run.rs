@@ -5,11 +5,11 @@ use super::output::{self, Outcome, print};
 use serde::Serialize;
 use std::fmt::Display;
 use trainyard::report::FinalReport;
-use trainyard::train::{PluginChange, TrainOptions};
+use trainyard::run::{self, PluginChange, TrainOptions};
 use trainyard::{Error, eval, train};
 
 pub fn train(args: &TrainArgs) -> Outcome {
-    let config = train::load(&args.config, &args.set)?;
+    let config = run::load(&args.config, &args.set)?;
     let options = TrainOptions {
         resume: args.resume,
         from: args.from.clone(),

@@ -2,7 +2,7 @@
 
 use super::args::{PluginArgs, TrustArgs};
 use std::path::Path;
-use trainyard::files::{MAX_TEXT_BYTES, read_text};
+use trainyard::base::files::{MAX_TEXT_BYTES, read_text};
 use trainyard::plugin::{PluginConfig, Trust};
 use trainyard::{Error, Result};
 

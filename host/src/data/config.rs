@@ -7,8 +7,8 @@ use super::load::{CurriculumConfig, Packing};
 use super::read::by_label;
 use super::split::Split;
 use super::tokens::TokensConfig;
-use crate::config::Section;
 use crate::plugin::PluginConfig;
+use crate::settings::Section;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

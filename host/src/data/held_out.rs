@@ -4,7 +4,7 @@ use super::prepare::Judged;
 use super::read::{Document, documents, source_digest};
 use super::split::Split;
 use super::{DataConfig, SourceConfig};
-use crate::config::Section;
+use crate::settings::Section;
 use crate::{Error, Result};
 use serde::{Serialize, Serializer};
 

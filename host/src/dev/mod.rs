@@ -6,9 +6,9 @@
 mod sample;
 mod sources;
 
-use crate::config::RunConfig;
 use crate::data;
 use crate::plugin::{Forms, PluginConfig, build};
+use crate::run::RunConfig;
 use crate::{Error, Result};
 use sources::Sources;
 use std::path::{Path, PathBuf};

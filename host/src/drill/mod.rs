@@ -17,7 +17,7 @@ mod tracer;
 
 pub use report::{DrillReport, Trial, Verdict};
 
-use crate::random::Stream;
+use crate::base::random::Stream;
 use crate::{Error, Result};
 use compare::Artefacts;
 use damage::Damage;

@@ -1,11 +1,12 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
 use crate::data::Batch;
+use crate::loss::AVAILABLE_INPUTS;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
 use crate::model::{PlacedBatch, Transformer};
 use crate::plugin::Plugin;
 use crate::report::{Comparable, MetricValue, distinct};
-use crate::train::{AVAILABLE_INPUTS, RunPlugins};
+use crate::run::RunPlugins;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};

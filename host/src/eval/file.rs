@@ -4,7 +4,7 @@ use super::report::{baseline, mark, measure, text_report};
 use super::run::{MeasuredRun, OpenOptions};
 use crate::data::{SourceConfig, raw_source, raw_text};
 use crate::report::{EvalSummary, FileReport, FinalReport};
-use crate::train::RunPlugins;
+use crate::run::RunPlugins;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

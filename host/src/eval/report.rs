@@ -1,11 +1,11 @@
 //! What is said of a model at the end: held-out numbers, compressors beside them, a text.
 
 use super::{Evaluator, continue_text, text_metrics};
-use crate::config::RunConfig;
 use crate::data::{self, Dataset, Shard, Split, SplitReport, packed_eval_batches};
 use crate::model::Transformer;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport};
-use crate::train::RunPlugins;
+use crate::run::RunConfig;
+use crate::run::RunPlugins;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trainyard_plugin::LOSSY;

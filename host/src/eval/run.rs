@@ -2,13 +2,13 @@
 
 use super::report::final_report;
 use super::{Evaluator, continue_text};
-use crate::config::RunConfig;
 use crate::data::{self, Dataset};
 use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
-use crate::train::{
+use crate::run::RunConfig;
+use crate::run::{
     OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, open_tokenizer,
     restore_model, tokenizer_digest,
 };

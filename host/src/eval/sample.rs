@@ -1,8 +1,8 @@
 //! Chooses the next token.
 
+use crate::base::random::Stream;
 use crate::model::{Decoder, Transformer};
-use crate::random::Stream;
-use crate::train::SampleConfig;
+use crate::run::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::model::Transformer;
 use crate::plugin::Plugin;
-use crate::train::SampleConfig;
+use crate::run::SampleConfig;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`]. The tokenizer is returned too, to

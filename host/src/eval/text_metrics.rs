@@ -5,7 +5,7 @@ use crate::Result;
 use crate::data::{Dataset, Shard};
 use crate::model::Transformer;
 use crate::report::{Comparable, MetricValue};
-use crate::train::{RunPlugins, SampleConfig};
+use crate::run::{RunPlugins, SampleConfig};
 use std::collections::BTreeMap;
 use trainyard_plugin::{Direction, TextPair, TokenBatch};
 

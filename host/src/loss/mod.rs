@@ -55,6 +55,10 @@ use std::ops::AddAssign;
 use trainyard_plugin::Graph;
 use trainyard_plugin::graph::Type;
 
+/// The inputs that a graph may ask for in pre-training.
+pub const AVAILABLE_INPUTS: &[&str] =
+    &["input.logits", "input.target", "input.weight", "input.target_bytes", "input.position", "input.step"];
+
 /// Row indices are held in `f32` registers, exact below this.
 const VOCAB_MAX: usize = 1 << 24;
 

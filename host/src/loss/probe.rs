@@ -2,8 +2,8 @@
 
 use super::{HELD_LOGITS, Head, HeadGradient, LossBatch, Other, Program, Ratio};
 use crate::Result;
+use crate::base::random::Stream;
 use crate::ops::{Engine, Float, Precision};
-use crate::random::Stream;
 
 /// Share of the rows at which another group begins.
 const CUTS: f64 = 0.3;

@@ -1,8 +1,8 @@
 //! `[model]` of a run's config.
 
-use crate::config::Section;
 use crate::ops::attention::{Shape, Span};
 use crate::ops::gelu::Gelu;
+use crate::settings::Section;
 use serde::Serialize;
 use std::ops::Bound;
 

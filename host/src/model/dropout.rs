@@ -1,8 +1,8 @@
 //! Where dropout acts in a transformer, and the masks of those places.
 
 use crate::Result;
+use crate::base::random::Stream;
 use crate::ops::{Engine, Tensor, dropout, dropout::Mask};
-use crate::random::Stream;
 
 /// Where the dropout masks of one forward and backward come from.
 #[derive(Debug, Clone, Copy)]

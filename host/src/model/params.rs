@@ -1,8 +1,8 @@
 //! Parameters with their gradients, in one fixed order.
 
 use super::memory::Allocator;
+use crate::base::random::Stream;
 use crate::ops::{Tensor, add};
-use crate::random::Stream;
 use crate::{Error, Result};
 use candle_core::{DType, Shape};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use super::cpu::{TASK, with_slices, with_type};
 use super::cuda::arguments;
 use super::{Engine, Float, OpGroup, Tensor, add, check_gpu};
 use crate::Result;
-use crate::random::Stream;
+use crate::base::random::Stream;
 use candle_core::DType;
 use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! `[optimizer]` and `[schedule]` of a run's config.
 
-use crate::config::Section;
+use crate::settings::Section;
 use serde::Serialize;
 use std::ops::Bound;
 

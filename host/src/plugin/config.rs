@@ -3,7 +3,7 @@
 use super::grant::Grant;
 use super::limits::Limits;
 use super::open::is_file;
-use crate::config::Section;
+use crate::settings::Section;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! A plugin's file: what it is and who made it, read without running any of it.
 
-use crate::files::{MAX_BINARY_BYTES, read_file};
+use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::{Error, Result};
 use object::{Object, ObjectSection};
 use sha2::{Digest, Sha256};

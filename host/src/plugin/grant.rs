@@ -1,6 +1,6 @@
 //! What a config opens a sandbox for: `allow = ["env:LANG", "dir:words:ro"]`.
 
-use crate::config::Section;
+use crate::settings::Section;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,8 @@
 
 use super::file::{Form, PluginFile};
 use super::{Limits, builtin, open};
-use crate::{Error, Result, clean};
+use crate::base::clean;
+use crate::{Error, Result};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;

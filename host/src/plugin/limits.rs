@@ -1,6 +1,6 @@
 //! What one instance of a plugin may use.
 
-use crate::config::Section;
+use crate::settings::Section;
 use serde::{Deserialize, Serialize};
 use trainyard_plugin::graph::MAX_NODES;
 

@@ -3,7 +3,8 @@
 use super::file::{PluginFile, check_contract};
 use super::inspect::Inspection;
 use super::{builtin, inspect};
-use crate::{Error, Result, clean};
+use crate::base::clean;
+use crate::{Error, Result};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::checked::one_line;
 use super::limits::Limits;
-use crate::clean;
+use crate::base::clean;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trainyard_plugin::log::Level;

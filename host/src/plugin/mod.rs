@@ -46,7 +46,8 @@ pub use panics::silence_caught_panics;
 pub use process::{serve_as_worker, work};
 pub(crate) use wasm::Cache;
 
-use crate::{Result, clean};
+use crate::Result;
+use crate::base::clean;
 use checked::Checked;
 use guard::{Counters, Guarded, Source};
 use log::Log;

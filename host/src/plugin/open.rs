@@ -3,7 +3,7 @@
 use super::file::{Form, PluginFile, check_contract};
 use super::wasm::Cache;
 use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
-use crate::config::did_you_mean;
+use crate::settings::did_you_mean;
 use crate::{Error, Result};
 use std::env::consts::ARCH;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! A plugin's settings: from the config's TOML to what crosses the boundary, and to the text that a checkpoint keeps.
 
 use crate::Result;
-use crate::config::plugin_settings;
+use crate::settings::plugin_settings;
 use toml::Table;
 use trainyard_plugin::{Setting, Value};
 

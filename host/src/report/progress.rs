@@ -2,7 +2,7 @@
 
 use super::text::{count, duration};
 use super::{Extent, MetricValue};
-use crate::clean;
+use crate::base::clean;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};

@@ -3,7 +3,7 @@
 use super::compare::{Comparable, TextReport};
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
-use crate::clean;
+use crate::base::clean;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};

@@ -1,7 +1,7 @@
 //! What plugins did and cost, a line for each.
 
 use super::text::{NAME_CHARS, bytes, count, duration};
-use crate::clean;
+use crate::base::clean;
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 

@@ -1,9 +1,9 @@
 //! The batches of a run, and what is said of them.
 
 use crate::Result;
-use crate::config::RunConfig;
 use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split, packed_eval_batches};
 use crate::report::{Extent, SourceReport};
+use crate::run::RunConfig;
 
 /// The batches of a run from `position` on.
 ///

@@ -3,41 +3,21 @@
 mod keep;
 
 use super::batches::{loader, packing_line, source_reports, validation_extent};
-use super::claim::Claim;
-use super::folder::RunFolder;
-use super::hugging_face::TokenizerFolder;
-use super::identity::{Changes, RunIdentity, compare};
-use super::memory::Memory;
-use super::model::RunModel;
-use super::plugins::RunPlugins;
 use super::record::{step_record, validation_record};
-use super::state::{self, Best, Changed, RunState};
 use super::step::{StepReport, Trainer};
-use super::{AVAILABLE_INPUTS, checkpoint, numerics, saved_data};
-use crate::config::RunConfig;
+use super::{saved_data, state};
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report, loss_of};
-use crate::loss::Program;
+use crate::loss::{AVAILABLE_INPUTS, Program};
 use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
+use crate::run::{
+    Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
+    TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
+};
 use crate::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-/// How to start.
-#[derive(Debug, Clone, Default)]
-pub struct TrainOptions {
-    /// Go on from the newest checkpoint.
-    pub resume: bool,
-    /// Resume from this checkpoint, `step-N`, or from the state before a failed step, `replay-N`.
-    pub from: Option<String>,
-    /// Replace a run of this name.
-    pub overwrite: bool,
-    /// Places of the config that may differ from the checkpoint's.
-    pub allow_changed: Vec<String>,
-    /// No progress on stderr.
-    pub quiet: bool,
-}
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
 ///
@@ -107,7 +87,7 @@ impl<'c> Run<'c> {
         let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
-        let saved = reader.as_ref().map(state::read_state).transpose()?;
+        let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let changes = match &saved {
             Some(saved) => {
@@ -195,7 +175,7 @@ impl<'c> Run<'c> {
         let seconds = started.elapsed().as_secs_f64();
         let model = RunModel::of_run(&self.folder, self.config.train.patience)?;
         if model.step != self.state.step {
-            state::restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
+            restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
         }
         let report =
             final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)?;

@@ -1,11 +1,7 @@
 //! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
 
-use super::claim::Claim;
-use super::folder::RunFolder;
-use super::plugins::RunPlugins;
-use super::state::RunState;
-use crate::config::RunConfig;
 use crate::data::{self, CURE, Dataset};
+use crate::run::{Claim, RunConfig, RunFolder, RunPlugins, RunState};
 use crate::{Error, Result};
 
 /// Opens the data that a checkpoint was trained on.

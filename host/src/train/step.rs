@@ -1,13 +1,13 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
-use crate::config::RunConfig;
+use crate::base::random::Stream;
 use crate::data::Batch;
 use crate::loss::{Program, Ratio, Totals};
 use crate::model::{COLUMNS, Dropout, PlacedBatch, Transformer};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
-use crate::random::Stream;
+use crate::run::RunConfig;
 use crate::{Error, Result};
 use std::sync::Arc;
 

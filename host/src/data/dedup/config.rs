@@ -1,6 +1,6 @@
 //! `[data.dedup]`.
 
-use crate::config::Section;
+use crate::settings::Section;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use trainyard_text::Words;

@@ -1,7 +1,7 @@
 //! Text that an evaluation knows: n-grams of references in documents (GPT-3, arXiv 2005.14165, appendix C).
 
-use crate::config::Section;
 use crate::data::hashed::HashedMap;
+use crate::settings::Section;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -5,7 +5,7 @@
 //! already they behave so (Mitzenmacher and Vadhan 2008); a test holds the estimate against the true Jaccard index.
 
 use super::config::MinHashConfig;
-use crate::random;
+use crate::base::random;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Shingles that are looked at together: the functions are loaded once for all of them.

@@ -1,7 +1,7 @@
 //! What `[data]` says about loading: packing, curriculum.
 
-use crate::config::Section;
 use crate::data::SourceConfig;
+use crate::settings::Section;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

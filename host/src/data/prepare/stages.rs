@@ -256,7 +256,8 @@ impl Work<&Piece> for Observe<'_> {
 
 /// XXH3-128 of this program's file: another build may read or filter otherwise.
 pub(crate) fn program_digest() -> Result<String> {
-    let path = crate::dirs::program().map_err(|error| Error::run(format!("cannot find this program: {error}")))?;
+    let path =
+        crate::base::dirs::program().map_err(|error| Error::run(format!("cannot find this program: {error}")))?;
     let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
     Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
 }

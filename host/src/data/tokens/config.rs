@@ -1,6 +1,6 @@
 //! `[data.tokens]`.
 
-use crate::config::Section;
+use crate::settings::Section;
 use serde::Serialize;
 use std::path::PathBuf;
 

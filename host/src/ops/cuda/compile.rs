@@ -49,7 +49,7 @@ fn cache_file(source: &str, architecture: &str) -> Result<Option<PathBuf>> {
     unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }
         .result()
         .map_err(|error| nvrtc_error("start", &error))?;
-    let Some(folder) = crate::dirs::cache() else { return Ok(None) };
+    let Some(folder) = crate::base::dirs::cache() else { return Ok(None) };
     let mut digest = Sha256::new();
     for part in [architecture, &format!("{major}.{minor}"), source] {
         digest.update((part.len() as u64).to_le_bytes());

@@ -1,7 +1,7 @@
 //! Products against sums in `f64`, in all layouts, at sizes around the edges of tiles, panels and blocks.
 
 use super::*;
-use crate::random::Stream;
+use crate::base::random::Stream;
 
 /// (rows, inner, columns)
 const SHAPES: [(usize, usize, usize); 12] = [

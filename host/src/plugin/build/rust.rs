@@ -2,7 +2,7 @@
 
 use super::tool::output;
 use super::{Forms, component, install, read};
-use crate::dirs;
+use crate::base::dirs;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::ffi::OsString;

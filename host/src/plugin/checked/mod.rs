@@ -4,7 +4,7 @@
 mod filter;
 mod vocabulary;
 
-use crate::clean;
+use crate::base::clean;
 use std::sync::Arc;
 use trainyard_plugin::{
     EXP_MEAN, Graph, Loss, MEAN, Metric, MetricInfo, Output, PluginError, Result, Rule, TextMetric, TextPair,

@@ -38,7 +38,7 @@ pub fn compile(
 ) -> Option<Result<Vec<u8>, String>> {
     let program = match var_os(PROGRAM_VARIABLE) {
         Some(program) => PathBuf::from(program),
-        None => IS_TRAINYARD.load(Ordering::Relaxed).then(|| crate::dirs::program().ok()).flatten()?,
+        None => IS_TRAINYARD.load(Ordering::Relaxed).then(|| crate::base::dirs::program().ok()).flatten()?,
     };
     // code is some times as long as the component
     let limits = Limits { output_mb: 64 + (component.len() as u64 >> 16), memory_mb, ..Limits::default() };

@@ -115,7 +115,7 @@ fn program() -> trainyard_plugin::Result<PathBuf> {
     }
     match std::env::var_os(PROGRAM_VARIABLE) {
         Some(program) => Ok(program.into()),
-        None => crate::dirs::program()
+        None => crate::base::dirs::program()
             .map_err(|error| PluginError::internal(format!("cannot find the running program: {error}; {cure}"))),
     }
 }

@@ -6,7 +6,7 @@
 //! is compiled.
 
 use super::compile::{Code, compile};
-use crate::dirs;
+use crate::base::dirs;
 use std::fs::{self, File, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};

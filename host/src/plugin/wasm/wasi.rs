@@ -8,7 +8,7 @@ use super::super::checked::one_line;
 use super::super::grant::Grant;
 use super::super::log::Log;
 use super::state::State;
-use crate::random::Stream;
+use crate::base::random::Stream;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

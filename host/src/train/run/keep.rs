@@ -1,9 +1,10 @@
 //! What a run keeps on the way: checkpoints, and the state before a step that failed.
 
-use super::{Run, TrainOptions};
+use super::Run;
 use crate::data::Dataset;
-use crate::train::pruning::{prune, prune_replays};
-use crate::train::{checkpoint, state};
+use crate::run::pruning::{prune, prune_replays};
+use crate::run::{TrainOptions, checkpoint};
+use crate::train::state;
 use crate::{Error, Result};
 use serde_json::json;
 

@@ -1,0 +1,150 @@
+//! A run's folder while a run is trained in it: locked, brought to one whole run, and given to the new one when that
+//! has all it needs.
+
+use super::RunFolder;
+use super::checkpoint::{folder_name, replay_name, replays, steps};
+use super::lock::FolderLock;
+use super::owned::{Kind, mark, recognise, remove_temporary};
+use super::pruning::{clean, prune_replays};
+use super::replace::{NEW, Replacement, pending, recover, remove_new_data};
+use crate::run::TrainOptions;
+use crate::{Error, Result};
+use std::fs;
+use std::path::PathBuf;
+
+/// A run's folder that only this process writes into.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    folder: RunFolder,
+    _lock: FolderLock,
+    /// What waits for the new run's first checkpoint.
+    replacement: Option<Replacement>,
+}
+
+impl Claim {
+    /// Takes the folder, which is made if it is not there, and ends what was cut short in it.
+    ///
+    /// # Errors
+    /// A folder that is not a run's, one that another process trains in, a run that `options` say nothing about.
+    pub fn enter(folder: RunFolder, options: &TrainOptions) -> Result<Self> {
+        let root = folder.root().to_owned();
+        let io = |error| Error::io(&root, "create", &error);
+        let kind = recognise(&folder)?;
+        if kind == Kind::New
+            && let Some(from) = &options.from
+        {
+            // no folder is made for a mistyped name
+            return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
+        }
+        if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
+            return Err(Error::usage(format!(
+                "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",
+                root.display()
+            )));
+        }
+        fs::create_dir_all(&root).map_err(io)?;
+        let lock = FolderLock::take(&root)?;
+        // what it was may have changed before it was locked
+        recognise(&folder)?;
+        recover(&folder)?;
+        let continues = options.resume || options.overwrite || options.from.is_some();
+        if !continues && !steps(&folder.checkpoints())?.is_empty() {
+            return Err(Error::usage(format!(
+                "{}: this run exists; pass --resume to go on with it, --overwrite to replace it, or --set run.name=…",
+                root.display()
+            )));
+        }
+        mark(&root)?;
+        fs::create_dir_all(folder.checkpoints()).map_err(io)?;
+        clean(&folder.checkpoints())?;
+        remove_temporary(&folder)?;
+        remove_new_data(&folder)?;
+        Ok(Self { folder, _lock: lock, replacement: None })
+    }
+
+    /// The checkpoint to resume from, if there is one.
+    ///
+    /// # Errors
+    /// `--from` names none that is there.
+    pub fn base(&self, options: &TrainOptions) -> Result<Option<PathBuf>> {
+        let checkpoints = self.folder.checkpoints();
+        let mut steps = steps(&checkpoints)?.into_iter().map(folder_name);
+        let Some(name) = &options.from else {
+            return Ok(steps.next_back().filter(|_| options.resume).map(|name| checkpoints.join(name)));
+        };
+        let mut known: Vec<_> = steps.chain(replays(&checkpoints)?.into_iter().map(replay_name)).collect();
+        if known.contains(name) {
+            return Ok(Some(checkpoints.join(name)));
+        }
+        if known.is_empty() {
+            known.push("none".to_owned());
+        }
+        let known = known.join(", ");
+        Err(Error::usage(format!("{}: no checkpoint {name:?}, there are: {known}", checkpoints.display())))
+    }
+
+    /// The folder that new data is prepared in: not that of a run that is still in its place.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn data_to_prepare(&self) -> Result<PathBuf> {
+        let data = self.folder.data();
+        Ok(if steps(&self.folder.checkpoints())?.is_empty() { data } else { data.join(NEW) })
+    }
+
+    /// Gives the folder to the run that resumes after step `base`, or begins. What is there of later steps waits beside
+    /// it until the run's first checkpoint, and comes back if there will be none. Returns the steps of checkpoints that
+    /// wait.
+    ///
+    /// # Errors
+    /// A file that cannot be moved.
+    pub fn take_over(&mut self, base: Option<u64>) -> Result<Vec<u64>> {
+        let steps = steps(&self.folder.checkpoints())?;
+        let later: Vec<_> = steps.iter().copied().filter(|&step| base.is_none_or(|base| step > base)).collect();
+        let has_new_data = self.folder.data().join(NEW).exists();
+        if steps.is_empty() && base.is_none() {
+            // a run that never came to a checkpoint
+            prune_replays(&self.folder.checkpoints(), None)?;
+        } else if has_new_data || !later.is_empty() {
+            let replacement = Replacement::new(base, has_new_data);
+            self.replacement = Some(replacement);
+            replacement.begin(&self.folder)?;
+        }
+        Ok(later)
+    }
+
+    /// The new run has a checkpoint, or has ended: what it replaced is removed.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn settle(&mut self) -> Result<()> {
+        self.replacement.take().map_or(Ok(()), |replacement| replacement.settle(&self.folder))
+    }
+}
+
+impl Drop for Claim {
+    /// A run that failed before its first checkpoint leaves the one that it would have replaced. If this fails too, the
+    /// next command tries it again.
+    fn drop(&mut self) {
+        let left = match self.replacement {
+            Some(_) => recover(&self.folder),
+            None => remove_new_data(&self.folder),
+        };
+        left.unwrap_or_else(|error| tracing::warn!("{error}"));
+    }
+}
+
+/// Brings a folder that is only read back to one whole run, unless a run is trained in it.
+///
+/// # Errors
+/// A file that cannot be moved or removed.
+pub(crate) fn recover_to_read(folder: &RunFolder) -> Result<()> {
+    if pending(folder)?.is_none() {
+        return Ok(());
+    }
+    match FolderLock::take(folder.root()) {
+        Ok(_lock) => recover(folder),
+        // what is in place is whole, or begins
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,188 @@
+//! Which key of a config makes a run too large: the one whose ordinary value would save the most memory.
+
+use super::memory::Memory;
+use super::plugins::VOCAB_SIZE;
+use crate::model::{Architecture, ModelConfig};
+use crate::ops::Device;
+use crate::run::RunConfig;
+use crate::{Error, Result};
+
+/// Values that fit nearly everywhere: the defaults of the config, and an ordinary vocabulary.
+const ORDINARY: [(Size, usize); 6] = [
+    (Size::Batch, 16),
+    (Size::Context, 256),
+    (Size::Width, 256),
+    (Size::Hidden, 1024),
+    (Size::Layers, 4),
+    (Size::Vocabulary, 8192),
+];
+
+/// A key that saves less than this share of the memory is not worth a word.
+const WORTH: f64 = 0.1;
+
+/// Keys that a message names.
+const NAMED: usize = 3;
+
+/// What decides how much memory a run needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Batch,
+    Context,
+    Width,
+    Hidden,
+    Layers,
+    Vocabulary,
+}
+
+impl Size {
+    fn of(self, config: &RunConfig, vocab: usize) -> usize {
+        match self {
+            Self::Batch => config.train.batch,
+            Self::Context => config.model.context,
+            Self::Width => config.model.width,
+            Self::Hidden => config.model.hidden,
+            Self::Layers => config.model.layers,
+            Self::Vocabulary => vocab,
+        }
+    }
+
+    /// Place in the config.
+    fn key(self, config: &RunConfig) -> String {
+        match self {
+            Self::Batch => "train.batch".into(),
+            Self::Context => "model.context".into(),
+            Self::Width => "model.width".into(),
+            Self::Hidden => "model.hidden".into(),
+            Self::Layers => "model.layers".into(),
+            Self::Vocabulary if config.tokenizer.model.is_some() => "tokenizer.model".into(),
+            Self::Vocabulary => format!("tokenizer.config.{VOCAB_SIZE}"),
+        }
+    }
+
+    /// The config and the vocabulary with `value` in its place.
+    fn set(self, config: &RunConfig, vocab: usize, value: usize) -> (RunConfig, usize) {
+        let mut config = config.clone();
+        let model = &mut config.model;
+        match self {
+            Self::Batch => config.train.batch = value,
+            Self::Context => model.context = value,
+            Self::Width => set_width(model, value),
+            Self::Hidden => model.hidden = value,
+            Self::Layers => model.layers = value,
+            Self::Vocabulary => return (config, value),
+        }
+        (config, vocab)
+    }
+}
+
+/// Heads keep their number where they can; the network keeps its proportion.
+fn set_width(model: &mut ModelConfig, width: usize) {
+    model.hidden = (model.hidden as f64 * width as f64 / model.width as f64).ceil() as usize;
+    model.width = width;
+    if !width.is_multiple_of(model.heads) {
+        model.heads = 1;
+        if let Architecture::Llama { kv_heads, .. } = &mut model.architecture {
+            *kv_heads = 1;
+        }
+    }
+}
+
+/// The sizes that are larger than ordinary and what an ordinary one would save, the one that saves most first.
+fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Result<Vec<(Size, f64)>> {
+    let mut savings = Vec::new();
+    for (size, ordinary) in ORDINARY {
+        if size.of(config, vocab) <= ordinary {
+            continue;
+        }
+        let (smaller, vocab) = size.set(config, vocab, ordinary);
+        let saved = total - Memory::of(&smaller, vocab, device)?.total();
+        if saved >= WORTH * total {
+            savings.push((size, saved));
+        }
+    }
+    savings.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    Ok(savings)
+}
+
+/// The error for a run that needs `memory` where `available` bytes are, which begins with the key that matters most.
+pub(crate) fn too_large(
+    memory: &Memory,
+    config: &RunConfig,
+    vocab: usize,
+    device: &Device,
+    available: f64,
+) -> Result<Error> {
+    let mut sizes: Vec<_> =
+        savings(config, vocab, device, memory.total())?.into_iter().map(|(size, _)| size).take(NAMED).collect();
+    let mostly_activations = memory.activations > memory.parameters + memory.optimizer + memory.loss;
+    if sizes.is_empty() {
+        // Nothing is unusual: the machine is small.
+        sizes = match mostly_activations {
+            true => vec![Size::Batch, Size::Context],
+            false => vec![Size::Width, Size::Layers],
+        };
+    }
+    let now = |size: &Size| format!("{} (now {})", size.key(config), size.of(config, vocab));
+    let lower = sizes.iter().map(now).collect::<Vec<_>>().join(" or ");
+    let first = sizes.first().map_or_else(String::new, |size| size.key(config));
+    let mut again = config.clone();
+    again.train.recompute = true;
+    let fits = Memory::of(&again, vocab, device)?.total() <= available;
+    let recompute = if fits && !memory.recompute { ", or set train.recompute = true" } else { "" };
+    let message = format!("{first}: {}; lower {lower}{recompute}", memory.needs(available));
+    Ok(Error::usage(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIBIBYTE: f64 = (1u64 << 30) as f64;
+
+    fn message(settings: &[&str], vocab: usize) -> String {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("x.toml");
+        std::fs::write(&path, "[[data.source]]\npath = 'x.txt'\n[tokenizer]\nplugin = 'byte'\n").expect("writable");
+        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let config = RunConfig::load(&path, &settings).expect("a good config");
+        let memory = Memory::of(&config, vocab, &Device::Cpu).expect("a size");
+        assert!(memory.total() > GIBIBYTE, "{memory:?}");
+        too_large(&memory, &config, vocab, &Device::Cpu, GIBIBYTE).expect("a size").to_string()
+    }
+
+    #[test]
+    fn the_key_that_matters_is_named_first() {
+        let cases = [
+            (vec!["train.batch=100000"], 256, "train.batch"),
+            (vec!["model.context=1000000"], 256, "model.context"),
+            (vec!["model.width=65536"], 256, "model.width"),
+            (vec!["model.hidden=16777216"], 256, "model.hidden"),
+            (vec!["model.layers=10000"], 256, "model.layers"),
+            (vec![], 16_000_000, "tokenizer.config.vocab_size"),
+            // several are large: the one that saves most
+            (vec!["train.batch=2000", "model.layers=5"], 256, "train.batch"),
+            (vec!["train.batch=17", "model.layers=5000"], 256, "model.layers"),
+        ];
+        for (settings, vocab, key) in cases {
+            let message = message(&settings, vocab);
+            assert!(message.starts_with(&format!("{key}: this run needs about ")), "{message}");
+            assert!(message.contains(&format!("; lower {key} (now ")), "{message}");
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_all_machines_are_refused_in_no_time() {
+        // the most that each key takes
+        let sizes = [
+            ("train.batch", i64::MAX),
+            ("model.context", 1 << 24),
+            ("model.hidden", 1 << 24),
+            ("model.layers", 10_000),
+            ("model.width", 1 << 24),
+        ];
+        for (key, most) in sizes {
+            let message = message(&[&format!("{key}={most}")], 256);
+            assert!(message.starts_with(&format!("{key}: ")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a checkpoint holds for other programs beside `config.json` and the weights: the tokenizer, and how to generate.
+
+use super::folder::checkpoint::Writer;
+use crate::Result;
+use crate::data::Dataset;
+use crate::plugin::hugging_face_tokenizer;
+use crate::run::RunConfig;
+use serde_json::{Map, Value, json};
+
+/// Files of a run's tokenizer, the same in each of its checkpoints.
+pub struct TokenizerFolder {
+    /// `tokenizer.json` and `tokenizer_config.json`; none for tokenizers that are not trainyard's own.
+    files: Option<(Value, Value)>,
+    generation: Value,
+    /// The model, where it is not what `tokenizer.json` holds.
+    model: Vec<u8>,
+}
+
+impl TokenizerFolder {
+    /// The files of the tokenizer that made `data`. Warns where other programs cannot load it.
+    ///
+    /// # Errors
+    /// A model that its tokenizer does not load.
+    pub fn new(config: &RunConfig, data: &Dataset) -> Result<Self> {
+        let (name, tokenizer) = (&data.manifest.tokenizer.name, &data.tokenizer);
+        let end_of_text = tokenizer.end_of_text;
+        let file = hugging_face_tokenizer(name, &config.tokenizer.plugin, &tokenizer.model)?;
+        if file.is_none() {
+            tracing::warn!(
+                "tokenizer {name:?} has no form that Hugging Face's programs load: checkpoints have no tokenizer.json, \
+                 but trainyard/tokenizer.model"
+            );
+        }
+        let files = file.map(|file| {
+            let settings = tokenizer_config(&file, end_of_text, config.model.context);
+            (file, settings)
+        });
+        let generation = json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
+        Ok(Self { files, generation, model: tokenizer.model.clone() })
+    }
+
+    /// Writes the files into a checkpoint.
+    pub fn write(&self, writer: &mut Writer) -> Result<()> {
+        writer.json("generation_config.json", &self.generation)?;
+        let Some((file, settings)) = &self.files else {
+            return writer.bytes("trainyard/tokenizer.model", &self.model);
+        };
+        writer.json("tokenizer.json", file)?;
+        writer.json("tokenizer_config.json", settings)
+    }
+}
+
+/// How transformers makes a tokenizer of the file: as it stands there, whatever the model's architecture.
+fn tokenizer_config(file: &Value, end_of_text: Option<u32>, context: usize) -> Value {
+    let tokens = file["added_tokens"].as_array();
+    let name = |id: u64| {
+        let token = tokens.into_iter().flatten().find(|token| token["id"].as_u64() == Some(id));
+        token.and_then(|token| token["content"].as_str())
+    };
+    let mut config = Map::new();
+    config.insert("tokenizer_class".into(), "PreTrainedTokenizerFast".into());
+    config.insert("model_max_length".into(), context.into());
+    config.insert("clean_up_tokenization_spaces".into(), false.into());
+    if let Some(end) = end_of_text.and_then(|id| name(id.into())) {
+        for key in ["bos_token", "eos_token", "pad_token"] {
+            config.insert(key.into(), end.into());
+        }
+    }
+    let unknown = &file["model"]["unk_token"];
+    let unknown = unknown
+        .as_str()
+        .or_else(|| file["model"]["vocab"][usize::try_from(file["model"]["unk_id"].as_u64()?).ok()?][0].as_str());
+    if let Some(unknown) = unknown {
+        config.insert("unk_token".into(), unknown.into());
+    }
+    Value::Object(config)
+}

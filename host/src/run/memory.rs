@@ -1,0 +1,210 @@
+//! How much memory a run will need, said before it takes any: a run that cannot fit ends before step 1, not in it.
+
+use super::heaviest::too_large;
+use crate::model::{ModelConfig, Transformer};
+use crate::ops::{Device, Precision};
+use crate::optim::OptimizerConfig;
+use crate::run::RunConfig;
+use crate::{Error, Result};
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
+
+/// What the program itself, its threads and plugins take, in bytes.
+const PROGRAM: f64 = (24 << 20) as f64;
+
+/// What the driver, its libraries and their scratch take of a GPU's memory beside the model: they have most of it
+/// before the model is made, so this is what comes later.
+const ON_GPU: f64 = (96 << 20) as f64;
+
+/// The logits that exist at a time, in bytes: at most this, but at least those of one row.
+const LOGITS: f64 = (16 << 20) as f64;
+
+const GIBIBYTE: f64 = (1 << 30) as f64;
+
+/// The largest width and vocabulary that are counted with.
+const DIMENSION_MAX: usize = 1 << 24;
+
+/// The largest product of two sizes that is counted with: its bytes are a petabyte and more.
+const PRODUCT_MAX: usize = 1 << 50;
+
+/// Bytes that training will need at the same time. Held as `f64`: a wrong config may ask for more than exists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Parameters and their gradients.
+    pub parameters: f64,
+    /// State of the optimizer.
+    pub optimizer: f64,
+    /// Activations of one micro-batch and their gradients.
+    pub activations: f64,
+    /// Logits of the rows that exist at a time, and the output layer laid out for products.
+    pub loss: f64,
+    /// What the program and its libraries take there beside.
+    pub program: f64,
+    /// Whether activations are already computed again instead of kept.
+    pub recompute: bool,
+}
+
+impl Memory {
+    /// What training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`. Nothing of that
+    /// size is allocated.
+    pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
+        let (model, train) = (&bounded(&config.model), &config.train);
+        let vocab = vocab.min(DIMENSION_MAX);
+        let element = train.precision.dtype().size_in_bytes() as f64;
+        let bytes_of = |layers, sequences| {
+            let (size, formats) = ((sequences, model.context), (train.precision, device));
+            let model = ModelConfig { layers, ..model.clone() };
+            Transformer::bytes(&model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
+        };
+        // Blocks are alike: two of them tell what a million would take.
+        let bytes = |sequences| {
+            let (one, two) = (bytes_of(1, sequences)?, bytes_of(2, sequences)?);
+            Ok::<_, Error>(one + (model.layers as f64 - 1.0) * (two - one))
+        };
+        // Activations are proportional to the number of sequences; the rest is not.
+        let (one, two) = (bytes(1)?, bytes(2)?);
+        let parameters = one - (two - one);
+        let states_per_value = match config.optimizer {
+            OptimizerConfig::AdamW { .. } => 2.0,
+            OptimizerConfig::Sgd { .. } => 1.0,
+        };
+        let activation = train.precision.activations(device).size_in_bytes() as f64;
+        // A value and its gradient, and the copy that products read where that has another format.
+        let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
+        // The gradient of the last hidden states is the trainer's.
+        let dhidden = activation * model.context as f64 * model.width as f64;
+        if device.gpu().is_some() {
+            let rows = train.batch.saturating_mul(model.context);
+            return Ok(Self {
+                parameters,
+                optimizer: states_per_value * element * parameters / per_value,
+                activations: train.batch as f64 * (two - one + dhidden),
+                loss: crate::loss::bytes_on_gpu(train.precision, rows, vocab) as f64,
+                program: ON_GPU,
+                recompute: train.recompute,
+            });
+        }
+        let (vocab, rows) = (vocab as f64, train.batch as f64 * model.context as f64);
+        let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
+        // The output layer is laid out twice, for logits and for the gradient of hidden states.
+        let packed = match train.precision {
+            Precision::F32 => 2.0 * element,
+            Precision::Bf16 => element,
+            Precision::F64 => 0.0,
+        };
+        Ok(Self {
+            parameters,
+            optimizer: states_per_value * element * parameters / per_value,
+            activations: train.batch as f64 * (two - one + dhidden),
+            loss: logits + packed * vocab * model.width as f64,
+            program: PROGRAM,
+            recompute: train.recompute,
+        })
+    }
+
+    /// All of it, with the program itself.
+    pub fn total(&self) -> f64 {
+        self.parameters + self.optimizer + self.activations + self.loss + self.program
+    }
+
+    /// An error when this is more than what `device`, or for the CPU the system, says it can give. Where it says
+    /// nothing, nothing is checked. `config` and `vocab` are those that it is of.
+    ///
+    /// # Errors
+    /// Too little memory; the message begins with the key that is best lowered.
+    pub fn check(&self, config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+        let available = match device.gpu() {
+            Some(gpu) => Some(gpu.memory()?.free as f64),
+            None => available(),
+        };
+        match available.filter(|available| self.total() > *available) {
+            Some(available) => Err(too_large(self, config, vocab, device, available)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What it is made of, beside what there is.
+    pub(crate) fn needs(&self, available: f64) -> String {
+        let gib = |bytes: f64| format!("{:.1}", bytes / GIBIBYTE);
+        format!(
+            "this run needs about {} GiB (parameters and gradients {}, optimizer {}, activations {}, loss {}), {} GiB are \
+             available",
+            gib(self.total()),
+            gib(self.parameters),
+            gib(self.optimizer),
+            gib(self.activations),
+            gib(self.loss),
+            gib(available)
+        )
+    }
+}
+
+/// The model with sizes whose products can be computed. What is larger needs more memory than there is in any case.
+fn bounded(model: &ModelConfig) -> ModelConfig {
+    let width = model.width.min(DIMENSION_MAX);
+    let hidden = model.hidden.min(PRODUCT_MAX / width);
+    let context = model.context.min(PRODUCT_MAX / width.max(hidden));
+    ModelConfig { width, hidden, context, heads: model.heads.min(width), ..model.clone() }
+}
+
+/// An error when a model of a run that is read, of `vocab` tokens, does not fit in the memory of `device`.
+///
+/// # Errors
+/// That it does not fit, or a device that cannot be asked.
+pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+    let (size, formats) = ((1, config.model.context), (config.train.precision, device));
+    let needed = Transformer::bytes(&config.model, vocab, formats, size, false, true)? as f64;
+    let available = match device.gpu() {
+        Some(gpu) => Some(gpu.memory()?.free as f64),
+        None => available(),
+    };
+    match available.filter(|available| needed > *available) {
+        None => Ok(()),
+        Some(available) => Err(Error::run(format!(
+            "model: reading this run needs about {:.1} GiB, {:.1} GiB are available; read it where there is more",
+            needed / GIBIBYTE,
+            available / GIBIBYTE
+        ))),
+    }
+}
+
+/// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
+/// does not say.
+fn available() -> Option<f64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let free = Some(system.available_memory()).filter(|&bytes| bytes > 0)? as f64;
+    let pid = get_current_pid().ok()?;
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
+    let limits = system.process(pid).and_then(sysinfo::Process::cgroup_limits);
+    // What is not resident is cache, which the group gives back.
+    Some(limits.map_or(free, |limits| free.min(limits.total_memory.saturating_sub(limits.rss) as f64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_numbers() {
+        let memory = Memory {
+            parameters: 1.2 * GIBIBYTE,
+            optimizer: 2.4 * GIBIBYTE,
+            activations: 37.6 * GIBIBYTE,
+            loss: 0.1 * GIBIBYTE,
+            program: PROGRAM,
+            recompute: false,
+        };
+        assert_eq!(
+            memory.needs(22.8 * GIBIBYTE),
+            "this run needs about 41.3 GiB (parameters and gradients 1.2, optimizer 2.4, activations 37.6, loss 0.1), \
+             22.8 GiB are available"
+        );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_says_what_is_available() {
+        let available = available().expect("/proc/meminfo");
+        assert!(available > 1e6 && available < 1e15, "{available}");
+    }
+}

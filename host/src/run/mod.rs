@@ -1,0 +1,35 @@
+//! What a run is: its config and identity, its folder, its plugins, and how a run's folder is opened again.
+
+mod config;
+mod folder;
+mod heaviest;
+mod hugging_face;
+mod identity;
+mod memory;
+mod model;
+pub(crate) mod numerics;
+mod opened;
+mod options;
+mod plugins;
+mod plugins_lock;
+mod sections;
+mod state;
+
+pub use config::{RunConfig, RunSection};
+pub(crate) use folder::{Claim, pruning};
+pub use folder::{RunFolder, checkpoint};
+pub use hugging_face::TokenizerFolder;
+pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
+pub use memory::{Memory, check_reading};
+pub use model::{RunModel, Which};
+pub use numerics::NUMERICS;
+pub use opened::{OpenedRun, config_of, load};
+pub use options::TrainOptions;
+pub use plugins::{
+    DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters, open_tokenizer,
+    tokenizer_digest,
+};
+pub use plugins_lock::PluginChange;
+pub use sections::{SampleConfig, TrainConfig};
+pub use state::{Best, Changed, RunState, read_state, restore_model};
+pub(crate) use state::{MODEL, STATE};

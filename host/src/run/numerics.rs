@@ -1,0 +1,73 @@
+//! Which numbers a run computes from its config, data, plugins and seed: the order of additions and the addresses of
+//! random numbers, under one version.
+//!
+//! * 1: masks of dropout are numbered by micro-batch; what a graph calls a sequence is a window, also where several
+//!   documents are packed into it.
+//! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a
+//!   window (`data.packing`).
+
+use super::plugins::RunPlugins;
+use crate::data::Packing;
+use crate::run::RunConfig;
+use crate::{Error, Result};
+use trainyard_plugin::Graph;
+
+/// The numbers of this program. A checkpoint says which it was made with.
+pub const NUMERICS: u32 = 2;
+
+/// The version of checkpoints that name none.
+pub(crate) const fn unnamed() -> u32 {
+    1
+}
+
+/// Place in the config and in `--allow-changed`.
+const PLACE: &str = "numerics";
+
+/// Lets a run that was begun under `saved` resume where this program computes the same numbers, or where
+/// `--allow-changed numerics` says that they may change.
+///
+/// # Errors
+/// A run whose numbers would change; a version newer than this program.
+pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowed: &[String]) -> Result<()> {
+    if saved > NUMERICS {
+        return Err(Error::usage(format!(
+            "cannot resume: the checkpoint was made under {PLACE} {saved}, this program computes under {NUMERICS}; resume with \
+             the trainyard that made it"
+        )));
+    }
+    if saved == NUMERICS || allowed.iter().any(|place| place == PLACE) {
+        return Ok(());
+    }
+    let Some(change) = change(config, plugins)? else { return Ok(()) };
+    Err(Error::usage(format!(
+        "cannot resume: {PLACE} changed from {saved} to {NUMERICS}: {change}; finish the run with the trainyard that began it, \
+         start a new run under another run.name, or pass --allow-changed {PLACE}"
+    )))
+}
+
+/// What the newest version computes otherwise for this run.
+fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
+    let dropout = config.model.dropout;
+    if dropout > 0.0 {
+        return Ok(Some(format!(
+            "model.dropout = {dropout} now draws its masks by sequence, no longer by micro-batch"
+        )));
+    }
+    if config.data.packing != Packing::BestFit {
+        return Ok(None);
+    }
+    let loss = plugins.loss.loss()?.describe()?;
+    let metrics = plugins.metrics.iter().map(|metric| Ok((metric, metric.metric()?.describe()?)));
+    let graphs = [Ok((&plugins.loss, loss))].into_iter().chain(metrics).collect::<Result<Vec<_>>>()?;
+    let found = graphs.iter().find(|(_, graph)| has_sequences(graph));
+    Ok(found.map(|(plugin, _)| {
+        format!(
+            "{} sums over sequences, which are documents now and were windows of packed documents",
+            plugin.culprit()
+        )
+    }))
+}
+
+fn has_sequences(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| node.op == "sum_sequence")
+}

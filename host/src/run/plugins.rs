@@ -1,0 +1,293 @@
+//! The plugins of a run.
+
+use crate::base::files::{MAX_BINARY_BYTES, read_file};
+use crate::data::{self, DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation};
+use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
+use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
+use crate::run::RunConfig;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use trainyard_plugin::{Kind, NO_END_OF_TEXT};
+
+/// The setting by which tokenizers are asked for a number of tokens.
+pub(crate) const VOCAB_SIZE: &str = "vocab_size";
+
+/// The plugins that make a run's data, loaded.
+pub struct DataPlugins {
+    /// Text to tokens.
+    pub tokenizer: Plugin,
+    /// Which documents stay, in order: those of single sources first, each with the source's number.
+    pub filters: Filters,
+}
+
+/// Every plugin that a run's config names, loaded.
+pub struct RunPlugins {
+    /// Those that make the data.
+    pub data: DataPlugins,
+    /// What is minimised.
+    pub loss: Plugin,
+    /// Numbers over tokens.
+    pub metrics: Vec<Plugin>,
+    /// Numbers over generated text.
+    pub text_metrics: Vec<Plugin>,
+    /// Of each metric of the config, whether it is one over text.
+    is_text: Vec<bool>,
+    /// See [`RunPlugins::keep`].
+    kept: Mutex<Vec<Box<dyn Kept>>>,
+}
+
+/// How results name the metrics of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricNames {
+    /// Names of [`RunPlugins::metrics`], in order.
+    pub tokens: Vec<String>,
+    /// Names of [`RunPlugins::text_metrics`], in order.
+    pub text: Vec<String>,
+    /// Names that others have too, and what they became.
+    pub renamed: Vec<(String, String)>,
+}
+
+impl MetricNames {
+    /// A line for each that was renamed.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |(name, own): &(String, String)| {
+            format!(
+                "metric: the name {name:?} is taken, this one is recorded as {own:?}; give it a `name` in [[metric]]"
+            )
+        };
+        self.renamed.iter().map(line)
+    }
+}
+
+/// An instance of a plugin, of which nothing more is asked.
+trait Kept: Send {}
+
+impl<T: Send> Kept for T {}
+
+impl RunPlugins {
+    /// Loads all of them, so that a missing or wrong one stops the run before any work.
+    pub fn open(config: &RunConfig) -> Result<Self> {
+        Self::with(config, DataPlugins::open(config)?)
+    }
+
+    /// Loads those that measure a finished model, beside its `tokenizer`: no filters.
+    pub fn measuring(config: &RunConfig, tokenizer: Plugin) -> Result<Self> {
+        Self::with(config, DataPlugins { tokenizer, filters: Vec::new() })
+    }
+
+    fn with(config: &RunConfig, data: DataPlugins) -> Result<Self> {
+        let (mut metrics, mut text_metrics, mut is_text) = (Vec::new(), Vec::new(), Vec::new());
+        for metric in &config.metric {
+            let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
+            is_text.push(plugin.identity().kind == Kind::TextMetric);
+            match plugin.identity().kind {
+                Kind::TextMetric => text_metrics.push(plugin),
+                _ => metrics.push(plugin),
+            }
+        }
+        let loss = Plugin::open(&config.loss, Kind::Loss)?;
+        Ok(Self { data, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
+    }
+
+    /// The name of every metric's number: each of its own, so that none hides another in a record.
+    pub fn metric_names(&self) -> MetricNames {
+        let all = self.metrics.iter().chain(&self.text_metrics).map(Plugin::result_name);
+        let mut tokens = distinct(all.clone(), &RESERVED_NAMES);
+        let renamed = all.zip(&tokens).filter(|(name, own)| name != own);
+        let renamed = renamed.map(|(name, own)| (name.to_owned(), own.clone())).collect();
+        let text = tokens.split_off(self.metrics.len());
+        MetricNames { tokens, text, renamed }
+    }
+
+    /// Takes an instance that has done its work. It is destroyed with the plugins, after the report was shown: closing
+    /// a plugin can go wrong, and must not cost what was measured.
+    pub fn keep(&self, instance: impl Send + 'static) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(instance));
+    }
+
+    /// Each plugin with its place in the config.
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Plugin)> {
+        let metrics = self.metrics.iter().chain(&self.text_metrics);
+        let all = [("tokenizer", &self.data.tokenizer), ("loss", &self.loss)].into_iter();
+        all.chain(self.data.filters.iter().map(|(_, plugin)| ("filter", plugin)))
+            .chain(metrics.map(|plugin| ("metric", plugin)))
+    }
+
+    /// Each plugin's place in the config and its stamp.
+    pub fn stamps(&self) -> Vec<(&'static str, &Stamp)> {
+        self.all().map(|(place, plugin)| (place, plugin.stamp())).collect()
+    }
+
+    /// Each plugin with its key in the config, such as `metric.0`, and what the config says of it.
+    pub(crate) fn in_config<'a>(&'a self, config: &'a RunConfig) -> Vec<(String, &'a Plugin, &'a PluginConfig)> {
+        let (mut metrics, mut text_metrics) = (self.metrics.iter(), self.text_metrics.iter());
+        let next = |is_text: &bool| if *is_text { text_metrics.next() } else { metrics.next() };
+        let metrics: Vec<_> = self.is_text.iter().filter_map(next).collect();
+        let keys = (0..).map(|index: usize| format!("metric.{index}"));
+        let metrics = keys.zip(metrics).zip(&config.metric).map(|((key, plugin), config)| (key, plugin, config));
+        let filters = self.data.filters.iter().zip(config.data.filters());
+        let filters = filter_keys(&config.data).into_iter().zip(filters);
+        let filters = filters.map(|(key, ((_, plugin), (_, config)))| (key, plugin, config));
+        let tokenizer = ("tokenizer".to_owned(), &self.data.tokenizer, &config.tokenizer.plugin);
+        let single = [tokenizer, ("loss".to_owned(), &self.loss, &config.loss)];
+        single.into_iter().chain(filters).chain(metrics).collect()
+    }
+
+    /// The key that names each plugin, such as `metric.0.plugin`, with name, version and file, for the identity.
+    pub(crate) fn files(&self, config: &RunConfig) -> BTreeMap<String, String> {
+        let all = self.in_config(config).into_iter();
+        all.map(|(key, plugin, _)| (key + ".plugin", file(plugin.stamp()))).collect()
+    }
+
+    /// What each did and cost so far.
+    pub fn report(&self) -> Vec<PluginReport> {
+        let report = |(place, plugin): (&'static str, &Plugin)| {
+            let Usage { calls, items, bytes, seconds, errors, skipped, restarts } = plugin.usage();
+            let Stamp { name, backend, .. } = plugin.stamp().clone();
+            PluginReport { place, name, backend, calls, items, bytes, seconds, errors, skipped, restarts }
+        };
+        self.all().map(report).collect()
+    }
+}
+
+impl DataPlugins {
+    /// Loads them.
+    pub fn open(config: &RunConfig) -> Result<Self> {
+        Ok(Self { filters: open_filters(&config.data)?, tokenizer: open_tokenizer(config)? })
+    }
+
+    /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
+    pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
+        let (filters, tokenizer) = (self.named_filters(), self.named_tokenizer(config)?);
+        if let Some(tokens) = &config.data.tokens {
+            return data::import(tokens, &tokenizer, folder);
+        }
+        let store = config.store();
+        let (config, store) = (&config.data, store.as_path());
+        Preparation { config, filters: &filters, tokenizer: &tokenizer, store, detail: Detail::Long }.prepare(folder)
+    }
+
+    /// The filters, for the data path.
+    pub fn named_filters(&self) -> Vec<NamedFilter<'_>> {
+        named_filters(&self.filters)
+    }
+
+    /// The tokenizer, and its model if the config names one.
+    pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
+        let wrong = |path, error| Error::io(path, "read the tokenizer's model", &error);
+        let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| wrong(path, error));
+        Ok(NamedTokenizer {
+            model: config.tokenizer.model.as_deref().map(read).transpose()?,
+            ..self.trained_tokenizer(config)
+        })
+    }
+
+    /// The tokenizer, for whoever has its model.
+    pub fn trained_tokenizer(&self, config: &RunConfig) -> NamedTokenizer<'_> {
+        let (digest, end_of_text) = end_of_text(config, &self.tokenizer);
+        NamedTokenizer {
+            name: self.tokenizer.identity().name.clone(),
+            digest,
+            model: None,
+            end_of_text,
+            make: Box::new(|| self.tokenizer.tokenizer()),
+        }
+    }
+
+    /// The size of a vocabulary of `n_tokens` tokens, beside what a tokenizer that was trained was asked for.
+    pub fn vocabulary(&self, config: &RunConfig, n_tokens: usize) -> VocabularyReport {
+        let given = self.tokenizer.settings().find(|(key, _)| key == VOCAB_SIZE).map(|(_, value)| value);
+        let default = || self.tokenizer.identity().settings.iter().find(|setting| setting.name == VOCAB_SIZE);
+        let asked = given.or_else(|| default().map(|setting| setting.default.clone()));
+        let digits = asked.map(|text| text.chars().take_while(|c| c.is_ascii_digit() || *c == '_').collect::<String>());
+        let asked = digits.and_then(|digits| digits.replace('_', "").parse().ok());
+        let tokens = n_tokens as u64;
+        let is_trained = config.tokenizer.model.is_none() && config.data.tokens.is_none();
+        VocabularyReport { tokens, asked: asked.filter(|&asked| is_trained && asked > tokens) }
+    }
+}
+
+/// Filters, each with the number of the source that it is for, if it is for one.
+pub type Filters = Vec<(Option<u16>, Plugin)>;
+
+/// Loads the filters alone.
+pub fn open_filters(data: &DataConfig) -> Result<Filters> {
+    data.filters().map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?))).collect()
+}
+
+/// Filters for the data path.
+pub fn named_filters(filters: &[(Option<u16>, Plugin)]) -> Vec<NamedFilter<'_>> {
+    filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
+}
+
+/// The key of each filter's table, in the order of [`DataConfig::filters`].
+pub(crate) fn filter_keys(data: &DataConfig) -> Vec<String> {
+    let of = |table: String, n: usize| (0..n).map(move |index| format!("{table}.{index}"));
+    let sources = data.source.iter().enumerate();
+    let of_sources = sources.flat_map(|(index, source)| of(format!("data.source.{index}.filter"), source.filter.len()));
+    of_sources.chain(of("data.filter".to_owned(), data.filter.len())).collect()
+}
+
+/// The setting of a tokenizer that can be told which of its tokens ends a document.
+const END_OF_TEXT: &str = "end_of_text";
+
+/// What the tokens are a function of beside the tokenizer's model, and which of them ends a document.
+fn end_of_text(config: &RunConfig, tokenizer: &Plugin) -> (String, EndOfText) {
+    let digest = describe(tokenizer.stamp());
+    let told = tokenizer.settings_given().get(END_OF_TEXT).and_then(toml::Value::as_str).unwrap_or_default();
+    match &config.tokenizer.end_of_text {
+        // its settings are in the digest
+        _ if told == NO_END_OF_TEXT => (digest, EndOfText::Named(told.to_owned())),
+        _ if can_be_told(tokenizer) => (digest, EndOfText::Required),
+        Some(name) => (format!("{digest} end of text {name:?}"), EndOfText::Named(name.clone())),
+        None => (digest, EndOfText::Own),
+    }
+}
+
+/// What the manifest of data calls the tokenizer that made them.
+pub fn tokenizer_digest(config: &RunConfig, tokenizer: &Plugin) -> String {
+    end_of_text(config, tokenizer).0
+}
+
+fn can_be_told(tokenizer: &Plugin) -> bool {
+    tokenizer.identity().settings.iter().any(|setting| setting.name == END_OF_TEXT)
+}
+
+/// The tokenizer, told which token ends a document if the config says so and it can be told.
+///
+/// # Errors
+/// A plugin that cannot be opened, or refuses its settings.
+pub fn open_tokenizer(config: &RunConfig) -> Result<Plugin> {
+    let tokenizer = Plugin::open(&config.tokenizer.plugin, Kind::Tokenizer)?;
+    match &config.tokenizer.end_of_text {
+        Some(name) if can_be_told(&tokenizer) => {
+            let mut settings = config.tokenizer.plugin.config.clone();
+            settings.insert(END_OF_TEXT.into(), name.clone().into());
+            tokenizer.with_settings(&settings)
+        }
+        _ => Ok(tokenizer),
+    }
+}
+
+fn named_filter(source: Option<u16>, plugin: &Plugin) -> NamedFilter<'_> {
+    NamedFilter {
+        name: plugin.identity().name.clone(),
+        plugin: file(plugin.stamp()),
+        settings: plugin.settings().collect(),
+        source,
+        make: Box::new(|| plugin.filter()),
+    }
+}
+
+/// One line that changes whenever the plugin or its settings do.
+pub fn describe(stamp: &Stamp) -> String {
+    format!("{} {}", file(stamp), stamp.settings)
+}
+
+/// The plugin without its settings.
+fn file(stamp: &Stamp) -> String {
+    let Stamp { name, version, backend, sha256, .. } = stamp;
+    format!("{name} {version} ({backend} {})", sha256.get(..16).unwrap_or("-"))
+}

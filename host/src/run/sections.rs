@@ -1,0 +1,112 @@
+//! `[train]` and `[sample]` of a run's config.
+
+use crate::ops::{DeviceChoice, Precision};
+use crate::settings::Section;
+use serde::Serialize;
+use std::ops::Bound;
+
+/// `[train]`: the loop.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainConfig {
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Sequences per micro-batch.
+    pub batch: usize,
+    /// Micro-batches per optimizer step.
+    pub accumulate: usize,
+    /// Largest global norm of the gradient; 0 does not clip.
+    pub clip: f64,
+    /// Steps between validations; 0 validates at the end only.
+    pub validate_every: u64,
+    /// Batches per validation; 0 takes the whole validation split.
+    pub validate_batches: usize,
+    /// Steps between checkpoints; 0 saves at the end only.
+    pub checkpoint_every: u64,
+    /// Checkpoints kept; 0 keeps all.
+    pub keep_checkpoints: usize,
+    /// Validations without improvement before the run stops; 0 never stops early.
+    pub patience: u64,
+    /// Threads; 0 takes all cores.
+    pub threads: usize,
+    /// Threads that make batches ahead of the trainer; 0 makes each batch when it is needed.
+    pub workers: usize,
+    /// Where the model is and computes.
+    pub device: DeviceChoice,
+    /// Numbers that the model is trained in.
+    pub precision: Precision,
+    /// Whether a run on a GPU gives the same bits each time, on GPUs of one model; on the CPU it always does.
+    pub deterministic: bool,
+    /// Whether the backward computes each block's activations again instead of keeping them: less memory, up to a third
+    /// more work, the same model bit for bit.
+    pub recompute: bool,
+}
+
+/// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SampleConfig {
+    /// What the text begins with.
+    pub prompt: String,
+    /// Tokens to write.
+    pub tokens: usize,
+    /// Divides the logits; 0 always takes the likeliest token.
+    pub temperature: f64,
+    /// Takes from the k likeliest tokens; 0 from all.
+    pub top_k: usize,
+    /// Takes from the smallest set of tokens with this probability; 1 from all.
+    pub top_p: f64,
+    /// Seed of the random choice.
+    pub seed: u64,
+}
+
+const PRECISIONS: [(&str, Precision); 3] =
+    [("f32", Precision::F32), ("bf16", Precision::Bf16), ("f64", Precision::F64)];
+
+impl TrainConfig {
+    /// What `[train]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            steps: section.integer("steps", 1.., 1000),
+            batch: section.integer("batch", 1.., 16),
+            accumulate: section.integer("accumulate", 1.., 1),
+            clip: section.number("clip", 0.0.., 1.0),
+            validate_every: section.integer("validate_every", 0.., 100),
+            validate_batches: section.integer("validate_batches", 0.., 20),
+            checkpoint_every: section.integer("checkpoint_every", 0.., 200),
+            keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
+            patience: section.integer("patience", 0.., 0),
+            threads: section.integer("threads", 0..=1024, 0),
+            workers: section.integer("workers", 0..=64, 1),
+            device: read_device(section),
+            deterministic: section.boolean("deterministic", false),
+            precision: section.choice("precision", &PRECISIONS, Precision::F32),
+            recompute: section.boolean("recompute", false),
+        };
+        if config.patience > 0 && config.validate_every == 0 {
+            let message = "needs validations: set validate_every to 1 or more, or patience to 0";
+            section.conflict(&["patience", "validate_every"], message);
+        }
+        config
+    }
+}
+
+fn read_device(section: &mut Section<'_>) -> DeviceChoice {
+    let Some(text) = section.text("device") else { return DeviceChoice::Auto };
+    DeviceChoice::parse(&text).unwrap_or_else(|| {
+        section.conflict(&["device"], format!("expected \"auto\", \"cpu\" or \"cuda:N\", got {text:?}"));
+        DeviceChoice::Auto
+    })
+}
+
+impl SampleConfig {
+    /// What `[sample]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            prompt: section.text("prompt").unwrap_or_default(),
+            tokens: section.integer("tokens", 0.., 200),
+            temperature: section.number("temperature", 0.0.., 0.8),
+            top_k: section.integer("top_k", 0.., 0),
+            top_p: section.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)), 0.95),
+            seed: section.integer("seed", 0.., 1),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Settings: TOML text and `--set` overrides, read section by section.
+//!
+//! A reader asks its [`Section`] for each key with type, range and default; all problems are reported at once, each
+//! with its place. Each section is read beside the type that holds it: `TrainConfig::read` says what `[train]` may
+//! contain. This module knows none of them.
+
+mod document;
+mod overrides;
+mod plugin;
+mod problems;
+mod section;
+mod suggest;
+
+pub use plugin::plugin_settings;
+pub use section::Section;
+pub use suggest::did_you_mean;
+
+use crate::base::files::{MAX_TEXT_BYTES, read_text};
+use crate::{Error, Result};
+use problems::Problems;
+use section::Scope;
+use std::cell::RefCell;
+use std::path::Path;
+
+/// Reads the file at `path`, changed by the `overrides`, each `section.key=value`, with the reader `read` of its root.
+///
+/// Relative paths in the file start at its folder, those in an override at the current folder.
+///
+/// # Errors
+/// All problems of file and overrides, one line each: `configs/x.toml:12:5: train.batch: expected 1 or more, got 0`.
+pub fn read_file<T>(path: &Path, overrides: &[String], read: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
+    let text = read_text(path, MAX_TEXT_BYTES)
+        .map_err(|error| Error::usage(format!("{}: cannot read the config: {error}", path.display())))?;
+    let current_dir = std::env::current_dir()
+        .and_then(|dir| dir.canonicalize())
+        .map_err(|error| Error::run(format!("cannot find the current folder: {error}")))?;
+    let file_base = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => parent.canonicalize().map_err(|error| Error::io(parent, "resolve", &error))?,
+        None => current_dir.clone(),
+    };
+    let problems = Problems::new(path, &text, overrides);
+    let scope = Scope { problems, file_base, set_base: current_dir, places: RefCell::default() };
+    let mut document = document::parse(&text, &scope.problems);
+    scope.problems.check()?;
+    overrides::apply(&mut document, overrides, &scope.problems);
+    let value = Section::root(document, &scope, read);
+    scope.problems.check()?;
+    Ok(value)
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a config: collected, so that one look at the output mends everything.
+
+use crate::base::error::one_line;
+use crate::{Error, Result};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Problems that are shown; of a file that is wrong throughout, more would tell nobody anything.
+const SHOWN: usize = 20;
+
+/// Where a value was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// Nowhere: a default, or the file as a whole.
+    Nowhere,
+    /// In the file, at this byte.
+    File(usize),
+    /// In the `--set` with this number.
+    Set(usize),
+}
+
+/// Characters of a `--set` that a message shows.
+const SET_CHARS: usize = 300;
+
+/// The problems found so far, and what is needed to say where they are.
+pub struct Problems<'a> {
+    path: &'a Path,
+    text: &'a str,
+    overrides: &'a [String],
+    found: RefCell<BTreeMap<At, Vec<String>>>,
+}
+
+impl<'a> Problems<'a> {
+    /// None so far.
+    pub fn new(path: &'a Path, text: &'a str, overrides: &'a [String]) -> Self {
+        Self { path, text, overrides, found: RefCell::default() }
+    }
+
+    /// One more.
+    pub fn add(&self, at: At, message: impl Into<String>) {
+        self.found.borrow_mut().entry(at).or_default().push(message.into());
+    }
+
+    /// Whether there is one at this place.
+    pub fn any_at(&self, at: At) -> bool {
+        self.found.borrow().contains_key(&at)
+    }
+
+    /// All of them as one error, a line each, in the order of their places. The first [`SHOWN`], when there are more,
+    /// and the number of the rest.
+    pub fn check(&self) -> Result<()> {
+        let mut found = self.found.borrow_mut();
+        found.values_mut().for_each(|messages| messages.sort());
+        let n_found: usize = found.values().map(Vec::len).sum();
+        let each = found.iter().flat_map(|(at, messages)| messages.iter().map(move |message| (*at, message)));
+        let mut lines: Vec<_> =
+            each.take(SHOWN).map(|(at, message)| one_line(format!("{}: {message}", self.place(at)))).collect();
+        if n_found > SHOWN {
+            let rest = n_found - SHOWN;
+            lines.push(format!("{}: {rest} more problems are not shown; fix these first", self.path.display()));
+        }
+        if lines.is_empty() { Ok(()) } else { Err(Error::Usage(lines.join("\n"))) }
+    }
+
+    /// `file`, `file:line:column` or `--set key=value`. Columns count characters, from 1.
+    fn place(&self, at: At) -> String {
+        match at {
+            At::Nowhere => self.path.display().to_string(),
+            At::File(offset) => {
+                let before = self.text.get(..offset).unwrap_or(self.text);
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+                format!("{}:{line}:{column}", self.path.display())
+            }
+            At::Set(index) => {
+                let text = self.overrides.get(index).map_or("", String::as_str);
+                let end = text.char_indices().nth(SET_CHARS).map(|(end, _)| end);
+                format!("--set {}{}", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which module of the host may name which: arrows point down only, so that there are no circles.
+
+use super::source::{Source, end_of_item};
+
+/// The modules from the ground up, each with those that it may name. All of them stand in earlier lines.
+const MODULES: [(&str, &[&str]); 17] = [
+    ("base", &[]),
+    ("settings", &["base"]),
+    ("report", &["base"]),
+    ("ops", &["base"]),
+    ("plugin", &["base", "settings"]),
+    ("data", &["base", "settings", "report", "plugin"]),
+    ("model", &["base", "settings", "ops", "data"]),
+    ("loss", &["base", "ops", "data", "model"]),
+    ("optim", &["base", "settings", "ops", "model"]),
+    ("run", &["base", "settings", "report", "ops", "plugin", "data", "model", "loss", "optim"]),
+    ("eval", &["base", "report", "ops", "plugin", "data", "model", "loss", "run"]),
+    ("train", &["base", "report", "ops", "plugin", "data", "model", "loss", "optim", "run", "eval"]),
+    ("check", &["base", "ops", "plugin", "loss"]),
+    ("bench", &["base", "report", "ops", "plugin", "data", "model", "loss", "run", "train"]),
+    ("dev", &["base", "plugin", "data", "loss", "run"]),
+    ("drill", &["base"]),
+    ("cli", &[]),
+];
+
+const SOURCES: &str = "host/src/";
+
+pub fn check(source: &Source) -> Vec<String> {
+    let Some((module, _)) = source.path.strip_prefix(SOURCES).and_then(|path| path.split_once('/')) else {
+        return Vec::new();
+    };
+    if module == "bin" {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == module) else {
+        return vec![source.at_line(1, &format!("{module} is in no line of MODULES in tests/tidy/arrows.rs: add it"))];
+    };
+    let is_module = |name: &str| MODULES.iter().any(|(module, _)| *module == name);
+    let mut found = Vec::new();
+    for start in source.find("crate::") {
+        for name in named(&source.code[start + "crate::".len()..]) {
+            if is_module(&name) && name != module && !allowed.contains(&name.as_str()) {
+                let message = format!(
+                    "{module} may not name {name}: let the caller pass what it knows, or see MODULES in {FILE}"
+                );
+                found.push(source.at(start, &message));
+            }
+        }
+    }
+    found
+}
+
+const FILE: &str = "tests/tidy/arrows.rs";
+
+/// The first names of a path after `crate::`, or of each path of a group.
+fn named(rest: &str) -> Vec<String> {
+    let first = |path: &str| -> String {
+        path.trim_start().chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
+    };
+    let Some(group) = rest.strip_prefix('{') else { return vec![first(rest)] };
+    let group = &group[..end_of_item(rest, 0) - 2];
+    let mut depth = 0_usize;
+    let of_group = |char: char| {
+        match char {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        char == ',' && depth == 0
+    };
+    group.split(of_group).map(first).filter(|name| !name.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn found(path: &str, text: &str, expected: &[&str]) {
+        let found = check(&Source::new(path, text));
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    #[test]
+    fn arrows_point_down() {
+        found("host/src/train/a.rs", "use crate::eval::Evaluator;\nuse crate::{Error, Result};", &[]);
+        found("host/src/eval/a.rs", "use crate::train::Trainer;", &["a.rs:1: eval may not name train"]);
+        found("host/src/report/a.rs", "fn f(d: crate::data::Batch) {}", &["report may not name data"]);
+        found("host/src/report/a.rs", "use crate::{Error, base::{clean, x}, train::run};", &["may not name train"]);
+        found("host/src/new/a.rs", "use crate::Error;", &["new is in no line of MODULES"]);
+    }
+
+    #[test]
+    fn there_are_no_circles() {
+        for (line, (module, allowed)) in MODULES.iter().enumerate() {
+            for name in *allowed {
+                assert!(MODULES[..line].iter().any(|(earlier, _)| earlier == name), "{module} names {name}");
+            }
+        }
+    }
+}
