@@ -9,6 +9,7 @@ use super::split::Split;
 use super::tokens::TokensConfig;
 use crate::plugin::PluginConfig;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 const ENCODINGS: &str = "an encoding's label such as \"gb18030\", \"windows-1252\" or \"shift_jis\"";
 
 /// `[data]`: where documents come from, which stay, and how they are split.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DataConfig {
     /// Share of documents held out for validation while training, 0 to below 1.
     pub validation: f64,
@@ -56,7 +57,7 @@ pub struct DataConfig {
 }
 
 /// `[[data.source]]`: one file, folder or pattern.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SourceConfig {
     /// How reports and weights name it: the name of the file or folder if not said.
     pub name: String,
@@ -95,7 +96,7 @@ pub struct SourceConfig {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Plain text or Markdown.
@@ -112,7 +113,7 @@ pub enum Format {
 }
 
 /// What to do with a document that is not valid UTF-8. Counted in every case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InvalidUtf8 {
     /// Stop, naming file and byte offset.
@@ -124,7 +125,7 @@ pub enum InvalidUtf8 {
 }
 
 /// What to do with a line that holds no document: one that is cut, is no JSON object, or has no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InvalidLines {
     /// Stop, naming file and line.
@@ -134,7 +135,7 @@ pub enum InvalidLines {
 }
 
 /// `[tokenizer]`: the plugin, and where its model comes from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TokenizerConfig {
     /// The plugin and its settings.
     #[serde(flatten)]
@@ -343,9 +344,9 @@ impl SourceConfig {
             format: section.option("format", &formats),
             weight: section.number("weight", 0.0.., default.weight),
             document: section.text_that("document", "a regular expression", is_regex),
-            text_field: section.text("text_field").unwrap_or(default.text_field),
-            id_field: section.text("id_field").unwrap_or(default.id_field),
-            metadata: section.texts("metadata", "a field's name", is_named),
+            text_field: section.text_or("text_field", "text", &default.text_field, |_| true),
+            id_field: section.text_or("id_field", "text", &default.id_field, |_| true),
+            metadata: section.texts("metadata", "a list of names of fields", is_named),
             encoding: section.text_that("encoding", ENCODINGS, |label| by_label(label).is_some()),
             invalid_lines: section.choice("invalid_lines", &lines, default.invalid_lines),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),

@@ -12,6 +12,7 @@ mod opened;
 mod options;
 mod plugins;
 mod plugins_lock;
+mod reference;
 mod sections;
 mod state;
 
@@ -30,6 +31,7 @@ pub use plugins::{
     tokenizer_digest,
 };
 pub use plugins_lock::PluginChange;
+pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

@@ -1,11 +1,12 @@
 //! `[data.tokens]`.
 
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// `[data.tokens]`: tokens that another program wrote, in place of `[[data.source]]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TokensConfig {
     /// Trained on; absolute after loading.
     pub train: PathBuf,
@@ -21,7 +22,7 @@ pub struct TokensConfig {
 }
 
 /// The form of a file of tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenFormat {
     /// Megatron-LM's `.bin` with its `.idx` beside it.
