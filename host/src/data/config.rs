@@ -72,6 +72,10 @@ pub struct SourceConfig {
     /// Without it a file is one document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// For text files: a document that has more bytes is cut into several, each at the end of a paragraph, a line, a
+    /// sentence or a word. Without it documents are not cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_bytes: Option<usize>,
     /// For JSON lines and Parquet: the field or column that holds the text.
     pub text_field: String,
     /// For JSON lines and Parquet: the field or column that holds the document's id; without it (or without the field)
@@ -309,6 +313,7 @@ impl SourceConfig {
             format: None,
             weight: 1.0,
             document: None,
+            document_bytes: None,
             text_field: "text".into(),
             id_field: "id".into(),
             metadata: Vec::new(),
@@ -344,6 +349,7 @@ impl SourceConfig {
             format: section.option("format", &formats),
             weight: section.number("weight", 0.0.., default.weight),
             document: section.text_that("document", "a regular expression", is_regex),
+            document_bytes: section.optional_integer("document_bytes", 16..=1 << 30),
             text_field: section.text_or("text_field", "text", &default.text_field, |_| true),
             id_field: section.text_or("id_field", "text", &default.id_field, |_| true),
             metadata: section.texts("metadata", "a list of names of fields", is_named),

@@ -46,6 +46,7 @@ pub use tokens::{TokenFormat, TokensConfig, import};
 
 pub(crate) use load::CURE;
 pub(crate) use owned::{prepared_files, temporary_of};
+pub(crate) use read::format_of;
 pub(crate) use write::write_file;
 
 /// Where a dataset came from: a file beside its manifest.

@@ -58,6 +58,14 @@ impl RunConfig {
         settings::read_file(path, overrides, |root| Self::read(root, stem))
     }
 
+    /// Reads a config that is in no file, in the current folder.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
+        settings::parse(Path::new("config.toml"), text, overrides, |root| Self::read(root, "run"))
+    }
+
     /// Every value, in TOML: what [`Self::load`] reads back as an equal config.
     ///
     /// # Errors

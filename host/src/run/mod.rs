@@ -2,6 +2,7 @@
 
 mod config;
 mod folder;
+mod from_text;
 mod heaviest;
 mod hugging_face;
 mod identity;
@@ -19,6 +20,7 @@ mod state;
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};
+pub use from_text::{TextConfig, config_for_text, is_text};
 pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
 pub use memory::{Memory, check_reading};

@@ -37,6 +37,14 @@ use std::path::Path;
 pub fn read_file<T>(path: &Path, overrides: &[String], read: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
     let text = read_text(path, MAX_TEXT_BYTES)
         .map_err(|error| Error::usage(format!("{}: cannot read the config: {error}", path.display())))?;
+    parse(path, &text, overrides, read)
+}
+
+/// The same with the `text` of a file that is, or would be, at `path`.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn parse<T>(path: &Path, text: &str, overrides: &[String], read: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
     let current_dir = std::env::current_dir()
         .and_then(|dir| dir.canonicalize())
         .map_err(|error| Error::run(format!("cannot find the current folder: {error}")))?;
@@ -44,10 +52,10 @@ pub fn read_file<T>(path: &Path, overrides: &[String], read: impl FnOnce(&mut Se
         Some(parent) => parent.canonicalize().map_err(|error| Error::io(parent, "resolve", &error))?,
         None => current_dir.clone(),
     };
-    let problems = Problems::new(path, &text, overrides);
+    let problems = Problems::new(path, text, overrides);
     let (places, requests, misplaced) = (RefCell::default(), None, RefCell::default());
     let scope = Scope { problems, file_base, set_base: current_dir, places, requests, misplaced };
-    let mut document = document::parse(&text, &scope.problems);
+    let mut document = document::parse(text, &scope.problems);
     scope.problems.check()?;
     overrides::apply(&mut document, overrides, &scope.problems);
     let value = Section::root(document, &scope, read);

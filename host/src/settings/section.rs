@@ -80,13 +80,27 @@ impl<'a> Section<'a> {
         range: impl RangeBounds<i64>,
         default: T,
     ) -> T {
+        let default_shown = json!(default);
+        self.integer_value(key, range, Some(default_shown)).unwrap_or(default)
+    }
+
+    /// A whole number within `range`; none when the key is absent.
+    pub fn optional_integer<T: TryFrom<i64>>(&mut self, key: &'static str, range: impl RangeBounds<i64>) -> Option<T> {
+        self.integer_value(key, range, None)
+    }
+
+    fn integer_value<T: TryFrom<i64>>(
+        &mut self,
+        key: &'static str,
+        range: impl RangeBounds<i64>,
+        default: Option<serde_json::Value>,
+    ) -> Option<T> {
         let expected = || format!("a whole number, {}", describe(&range));
-        self.request(key, expected, || range_schema("integer", &range), Some(json!(default)));
+        self.request(key, expected, || range_schema("integer", &range), default);
         self.value(key, expected, |value| match value {
             Value::Integer(value) if range.contains(value) => T::try_from(*value).ok(),
             _ => None,
         })
-        .unwrap_or(default)
     }
 
     /// A finite number within `range`.
