@@ -4,6 +4,8 @@ pub mod clean;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;
+mod panics;
 pub mod random;
 
 pub use error::{Error, Result};
+pub use panics::{caught, silence_caught_panics};

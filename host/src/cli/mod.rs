@@ -36,7 +36,7 @@ use trainyard::base::clean;
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
 pub fn run() -> ExitCode {
-    trainyard::plugin::silence_caught_panics();
+    trainyard::base::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
     #[cfg(unix)]
     trainyard::plugin::serve_as_worker();

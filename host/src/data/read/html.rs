@@ -1,9 +1,9 @@
 //! The main text of a web page, without menus, advertisements and other furniture.
 
 use super::page::parse;
+use crate::base::caught;
 use dom_smoothie::{Article, Config, Readability, TextMode};
 use serde_json::{Map, Value};
-use std::panic::catch_unwind;
 
 /// What a page says.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Page {
 pub(super) fn read_page(html: &str) -> Page {
     let config = Config { text_mode: TextMode::Formatted, ..Config::default() };
     // a page that the library does not expect is one without main text, not the end of a preparation
-    let article = catch_unwind(|| {
+    let article = caught(|| {
         let document = parse(html)?;
         Ok(Readability::with_document(document, None, Some(config)).and_then(|mut page| page.parse()))
     });

@@ -2,6 +2,7 @@
 
 use super::columns::{project, value_at};
 use super::source::SourceFile;
+use crate::base::caught;
 use crate::data::SourceConfig;
 use parquet::basic::Type as PhysicalType;
 use parquet::column::reader::ColumnReader;
@@ -13,7 +14,6 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -190,7 +190,7 @@ fn others(path: &Path, schema: &SchemaDescPtr, names: &[String]) -> Result<Optio
 
 /// Calls the library, which panics on some kinds of damage and on some types; none when it does.
 fn no_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
+    caught(call).ok()
 }
 
 /// One line, and not the bytes of a whole text.

@@ -1,4 +1,4 @@
-//! Panics inside a plugin that runs in this process, as errors: a library under a built-in may not end the program.
+//! Panics of a library or of a plugin that runs in this process, as errors: neither may end the program.
 
 use std::any::Any;
 use std::cell::Cell;
