@@ -5,5 +5,6 @@ pub mod dirs;
 pub(crate) mod error;
 pub mod files;
 pub mod random;
+pub(crate) mod write;
 
 pub use error::{Error, Result};
