@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub mod files;
 mod panics;
 pub mod random;
+pub(crate) mod write;
 
 pub use error::{Error, Result};
 pub use panics::{caught, silence_caught_panics};
