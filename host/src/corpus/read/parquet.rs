@@ -2,14 +2,8 @@
 
 use super::columns::{project, value_at};
 use super::source::SourceFile;
-<<<<<<< HEAD:host/src/data/read/parquet.rs
 use crate::base::caught;
-use crate::data::SourceConfig;
-||||||| 0075d8b:host/src/data/read/parquet.rs
-use crate::data::SourceConfig;
-=======
 use crate::corpus::SourceConfig;
->>>>>>> 8a02c53:host/src/corpus/read/parquet.rs
 use parquet::basic::Type as PhysicalType;
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
