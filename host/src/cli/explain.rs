@@ -4,7 +4,7 @@ use super::output::{Outcome, print};
 use super::overrides::Overrides;
 use clap::Args;
 use std::path::{Path, PathBuf};
-use trainyard::data::explain::{self, Prepared};
+use trainyard::corpus::explain::{self, Prepared};
 use trainyard::run::RunConfig;
 use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};

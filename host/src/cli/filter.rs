@@ -5,7 +5,7 @@ use super::settings::PluginArgs;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::io::{self, BufReader, BufWriter, Write};
-use trainyard::data::{InvalidLines, InvalidUtf8, JsonLine, JsonLines, SourceConfig};
+use trainyard::corpus::{InvalidLines, InvalidUtf8, JsonLine, JsonLines, SourceConfig};
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Filter, Kind, Verdict};

@@ -6,7 +6,7 @@ use clap::Args;
 use std::path::PathBuf;
 use trainyard::Error;
 use trainyard::base::clean;
-use trainyard::data::Preparation;
+use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
 

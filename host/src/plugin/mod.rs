@@ -22,7 +22,6 @@ mod missing;
 mod native;
 mod new;
 mod open;
-mod panics;
 #[cfg(unix)]
 mod process;
 mod settings;
@@ -42,7 +41,6 @@ pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
-pub use panics::silence_caught_panics;
 #[cfg(unix)]
 pub use process::{serve_as_worker, work};
 pub(crate) use wasm::Cache;

@@ -5,7 +5,8 @@ mod sizes;
 mod survey;
 
 use super::{Memory, RunConfig, RunFolder};
-use crate::data::{Format, format_of, write_file};
+use crate::base::write::write_file;
+use crate::corpus::{Format, format_of};
 use crate::ops::{Device, DeviceChoice, Engine, Peak, Precision};
 use crate::{Error, Result};
 use config::{DOCUMENT_BYTES, Subject, amount, draft, duration, render};

@@ -1,6 +1,6 @@
 //! What a text is, as far as it decides the sizes of a model for it.
 
-use crate::data::{DataConfig, Document, Split, documents};
+use crate::corpus::{DataConfig, Document, Split, documents};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
