@@ -4,6 +4,9 @@ pub mod clean;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;
+mod panics;
 pub mod random;
+pub(crate) mod write;
 
 pub use error::{Error, Result};
+pub use panics::{caught, silence_caught_panics};

@@ -4,7 +4,7 @@ use super::args::PrepareArgs;
 use super::output::{Outcome, write};
 use trainyard::Error;
 use trainyard::base::clean;
-use trainyard::data::Preparation;
+use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
 
