@@ -115,7 +115,7 @@ fn the_environment_is_empty_but_for_what_is_granted() {
     }
 }
 
-/// Whether the kernel has it: a plugin tries it, and a line says if it is missing.
+/// Whether the kernel has Landlock; yes if the system does not say.
 fn landlock() -> bool {
     fs::read_to_string("/sys/kernel/security/lsm").map_or(true, |names| names.contains("landlock"))
 }

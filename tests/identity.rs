@@ -20,7 +20,7 @@ const WORDS: &str = "none document paragraph line nfc lowercase group replace te
 /// A source that the curriculum names cannot have another name; the other source can.
 const TIED: &str = "data.source.0.name";
 
-/// The keys that do not count, and no others, written down a second time.
+/// Whether a key does not count; the list is written down a second time.
 fn is_free(key: &str) -> bool {
     let keys = ["run.name", "run.dir", "data.threads", "data.store", "data.dedup.memory_mb"];
     let train = ["checkpoint_every", "keep_checkpoints", "threads", "workers", "device", "recompute"];

@@ -35,7 +35,7 @@ fn var(name: &str, shape: &[usize], dtype: DType) -> Var {
     Var::from_tensor(&random(name, shape, dtype)).unwrap()
 }
 
-/// The options with as many query heads as key and value heads, causal.
+/// A causal shape with as many query heads as key and value heads.
 fn shape(length: usize, heads: usize, head_width: usize) -> Shape {
     Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
 }

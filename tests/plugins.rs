@@ -51,7 +51,7 @@ pub fn isolated(plugin: &Path, settings: &str) -> PluginConfig {
     PluginConfig { isolation: Some(Isolation::Process), ..config(plugin.display().to_string(), settings) }
 }
 
-/// The program of these sources, for workers: this test's executable cannot be one.
+/// Uses the program of these sources for workers: this test's executable cannot be one.
 pub fn use_program() {
     static SET: Once = Once::new();
     SET.call_once(|| {

@@ -4,7 +4,7 @@ use super::{documents, random_texts};
 use fancy_regex::Regex;
 use trainyard_bpe::{NAMED, Split};
 
-/// The patterns of GPT-2's and tiktoken's source are ours.
+/// The patterns of GPT-2's and tiktoken's sources, which must equal ours.
 const PUBLISHED: [(Split, &str); 4] = [
     (Split::Gpt2, r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"),
     (

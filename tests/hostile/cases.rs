@@ -7,7 +7,7 @@ use trainyard_plugin::Kind;
 /// One bad plugin and its error, after the culprit; none if it does no harm to its host.
 type Case = (Kind, &'static [Form], &'static str, Option<&'static str>);
 
-/// All forms: an answer is checked in the same way wherever it comes from.
+/// All forms, for errors in answers: these are checked in the same way wherever they come from.
 const ALL: &[Form] = &[Wasm, Native, WasmProcess, NativeProcess];
 
 use Kind::{Filter, Loss, Metric, TextMetric, Tokenizer};
