@@ -208,6 +208,19 @@ fn a_key_that_is_new_in_a_version_had_its_default() {
     }
 }
 
+/// A share of the steps is the number of steps that it comes to.
+#[test]
+fn warm_up_as_a_share_is_the_same_run() {
+    let folder = folder(&WITH_SOURCES.replace("warmup = 2", "warmup = 50"));
+    let path = folder.path().join("run.toml");
+    let saved = Run::new(&path, &[]).unwrap().identity;
+    let share = Run::new(&path, &["schedule.warmup=0.05".into()]).unwrap();
+    assert_eq!(share.resume(&saved, &[]).unwrap(), Changes::default());
+    let other = Run::new(&path, &["schedule.warmup=0.06".into()]).unwrap();
+    let error = other.resume(&saved, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("cannot resume: schedule changed: the checkpoint has schedule.warmup = 50"), "{error}");
+}
+
 #[test]
 fn a_place_that_does_not_exist_is_refused() {
     let folder = folder(WITH_SOURCES);
