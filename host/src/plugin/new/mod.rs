@@ -104,7 +104,9 @@ impl NewPlugin {
             Language::Rust => dependency.note.as_str(),
             Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` has the plugin's identity.",
             Language::Python => "trainyard_plugin.py is the whole interface; `plugin.toml` has the plugin's identity.",
-            Language::JavaScript => "trainyard_plugin.js is the whole interface; `plugin.toml` has the plugin's identity.",
+            Language::JavaScript => {
+                "trainyard_plugin.js is the whole interface; `plugin.toml` has the plugin's identity."
+            }
         };
         let made = match self.language {
             Language::Rust | Language::C => "a component for the sandbox and a native library",
