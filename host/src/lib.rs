@@ -1,4 +1,4 @@
-//! trainyard: a training host for language models that people extend without forking it.
+//! trainyard: a training host for language models that can be extended without forking it.
 
 pub mod base;
 pub mod bench;
