@@ -28,7 +28,7 @@ pub use config::{DataConfig, Format, InvalidLines, InvalidUtf8, SourceConfig, To
 pub use end_of_text::{EndOfText, declared_end_of_text};
 pub use held_out::HeldOutConfig;
 pub use load::{
-    Ahead, Batch, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, Shard, ShardInfo,
+    Ahead, CurriculumConfig, Dataset, Loader, Packing, Permutation, Position, Recipe, SUPPLIED, Shard, ShardInfo,
     ShardWriter, SourceEpochs, TokenizerFiles, eval_batches, open, packed_eval_batches,
 };
 pub use manifest::{

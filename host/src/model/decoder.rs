@@ -1,10 +1,11 @@
 //! Writes text token by token, keeping the keys and values of what was read.
 
+use super::Transformer;
 use super::activations::{BlockActivations, Size};
 use super::block::Cache;
 use super::memory::Allocator;
-use super::{Tokens, Transformer};
 use crate::ops::{Tensor, embedding, linear};
+use crate::rows::Tokens;
 use crate::{Error, Result};
 
 /// One sequence being read and written.

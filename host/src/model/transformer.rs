@@ -12,8 +12,9 @@ use super::dropout::{Dropout, Masks, Site};
 use super::memory::Allocator;
 use super::params::{Param, Params};
 use super::parts::Parts;
-use super::{Tokens, gpt, llama};
+use super::{gpt, llama};
 use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Table};
+use crate::rows::Tokens;
 use crate::{Error, Result};
 
 /// The network with its parameters, gradients and activations.

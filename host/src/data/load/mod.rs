@@ -13,8 +13,9 @@ mod recipe;
 mod scan;
 mod shard;
 
+pub use crate::rows::Position;
 pub use ahead::Ahead;
-pub use batch::{Batch, Position};
+pub use batch::SUPPLIED;
 pub use config::{CurriculumConfig, Packing};
 pub(super) use dataset::MANIFEST;
 pub(super) use dataset::write;
