@@ -151,7 +151,8 @@ fn cores_busy(before: Duration, wall: Duration) -> Option<f64> {
     Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64())
 }
 
-/// Of the timed steps on the CPU; on a GPU of one step more, in which each operation is waited for.
+/// Times per group of operations: on the CPU those of the timed steps, on a GPU those of one step more, in which each
+/// operation is waited for.
 fn groups(trainer: &mut Trainer, seconds: &[f64], step: u64, micro_batches: &[Rows]) -> Result<Vec<GroupTime>> {
     if trainer.model.engine().device().gpu().is_none() {
         return Ok(group_times(trainer, seconds));

@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 impl Program {
     /// Adds the outputs' sums and weights to `totals`. `hidden` `[rows, C]`, head `[vocab, C]`.
+    ///
+    /// # Errors
+    /// Rows that the program cannot compute with, a GPU that fails.
     pub fn forward(
         &self,
         engine: &Engine,
@@ -33,6 +36,9 @@ impl Program {
 
     /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's is added
     /// to.
+    ///
+    /// # Errors
+    /// As [`Program::forward`].
     #[expect(clippy::too_many_arguments, reason = "inputs and results")]
     pub fn backward(
         &self,

@@ -19,7 +19,7 @@ pub(super) struct Worker<'a, T> {
     pieces: Vec<Vec<T>>,
     /// Number 0 stays empty: it is the row of logits.
     buffers: Vec<Vec<T>>,
-    /// Of the reductions of the current sweep.
+    /// States of the reductions of the current sweep.
     states: Vec<State<T>>,
 }
 

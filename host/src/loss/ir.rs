@@ -142,7 +142,7 @@ impl Ir {
         self.nodes.len()
     }
 
-    /// The node of this expression, as it stands.
+    /// The node of exactly this expression.
     pub fn intern(&mut self, op: Op, inputs: Vec<Id>) -> Id {
         let ty = result_type(op, inputs.iter().map(|&input| self.ty(input)));
         *self.known.entry((op, inputs)).or_insert_with_key(|(op, inputs)| {

@@ -57,7 +57,7 @@ use trainyard_plugin::Graph;
 /// Row indices are held in `f32` registers, exact below this.
 const VOCAB_MAX: usize = 1 << 24;
 
-/// Compiled graphs: a loss and what is computed beside it.
+/// Compiled graphs: a loss and what is computed with it.
 #[derive(Debug)]
 pub struct Program {
     outputs: Vec<String>,

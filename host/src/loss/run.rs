@@ -47,7 +47,7 @@ pub struct HeadGradient<'a, T> {
     pub scale: T,
 }
 
-/// What a program reads beside the head.
+/// Input of a program, besides the head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Given<'a> {
     /// They have the inputs that the program asks for.

@@ -264,7 +264,7 @@ impl InputSet {
     /// All of them.
     pub const ALL: Self = Self::of(RowInput::ALL);
 
-    /// These inputs.
+    /// The set of `inputs`.
     pub const fn of(inputs: &[RowInput]) -> Self {
         let (mut bits, mut i) = (0, 0);
         while i < inputs.len() {

@@ -21,7 +21,7 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// These tokens where `engine` computes.
+    /// Copies of the tokens where `engine` computes.
     ///
     /// # Errors
     /// A GPU without room for them.

@@ -136,7 +136,7 @@ fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize
 fn arguments(flow: &Flow, sweep: &FlowSweep, number: usize) -> String {
     let (table, n_operations) = match sweep.softmaxes.is_empty() {
         true => (AT_ONCE.as_slice(), sweep.computes.len()),
-        // How a sum of exponentials is grouped must not depend on what is computed beside it.
+        // How a sum of exponentials is grouped must not depend on what else is computed.
         false => {
             let of: Vec<_> = sweep.softmaxes.iter().map(|softmax| softmax.of).collect();
             (SOFTMAX_AT_ONCE.as_slice(), flow.closure(&of, number).1.len())

@@ -73,6 +73,9 @@ impl Compiled {
     }
 
     /// Runs `plan` on a batch that was checked. `totals` `[outputs, 2]` f64 is added to.
+    ///
+    /// # Errors
+    /// A GPU that fails, tensors of other sizes, an input that was not sent.
     pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &Tensor, arguments: &Arguments<'_>) -> Result<()> {
         if arguments.rows.rows().is_empty() {
             return Ok(());
@@ -136,7 +139,7 @@ fn chunk_rows(rows: usize, bytes: usize) -> usize {
     whole.min(rows.max(1))
 }
 
-/// Bytes that the loss takes on a GPU beside its inputs and gradients.
+/// Bytes that the loss takes on a GPU, without its inputs and gradients.
 pub(crate) fn bytes_on_gpu(precision: Precision, rows: usize, vocab: usize) -> u64 {
     let format = match precision {
         Precision::F32 => Format::F32,
