@@ -4,7 +4,7 @@ use crate::loss::graph::Case;
 use crate::loss::random::single_op_graphs;
 use serde_json::{Value, json};
 use trainyard::base::random::Stream;
-use trainyard::data::SUPPLIED;
+use trainyard::feed::SUPPLIED;
 use trainyard::loss::Program;
 use trainyard_plugin::graph::ops::{OP_SET, OPS};
 use trainyard_plugin::{Graph, Node, Output};

@@ -1,7 +1,7 @@
 //! Training and evaluation batches.
 
 use super::{Corpus, END, json_lines};
-use trainyard::data::{Dataset, Loader, Permutation, Position, eval_batches};
+use trainyard::feed::{Dataset, Loader, Permutation, Position, eval_batches};
 use trainyard::rows::Rows;
 
 /// A corpus of documents of uneven length, with its folder kept.

@@ -4,7 +4,7 @@
 use super::graph::Case;
 use super::{compile, equals_reference};
 use crate::device;
-use trainyard::data::SUPPLIED;
+use trainyard::feed::SUPPLIED;
 use trainyard::loss::Program;
 use trainyard::rows::{Extent, Format, InputInfo, InputSet, LOGITS, RowInput, STEP};
 use trainyard_plugin::graph::ops::{OPS, Rule};

@@ -12,7 +12,7 @@ pub use plugin::{PluginOptions, plugin};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 
-use crate::data::SUPPLIED;
+use crate::feed::SUPPLIED;
 use crate::loss::Program;
 use crate::plugin::Plugin;
 use crate::{Error, Result};

@@ -2,7 +2,7 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
-use crate::data::SUPPLIED;
+use crate::feed::SUPPLIED;
 use crate::loss::{Head, HeadGradient, Probe, Program, Ratio, fault_of_weights};
 use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;

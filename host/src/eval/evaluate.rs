@@ -1,6 +1,6 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
-use crate::data::SUPPLIED;
+use crate::feed::SUPPLIED;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
 use crate::model::Transformer;
 use crate::plugin::Plugin;
