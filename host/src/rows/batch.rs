@@ -15,9 +15,9 @@ pub struct Position {
 
 /// Windows of tokens with what belongs to each token. Every list is row-major, shape `[sequences, context]`.
 ///
-/// Three things can be called the sequence of a row, and each has its own list: the window that it is in
-/// (`sequences`, `context`), the document that it attends to (`document_position` begins again at 0), and the group over
-/// which graphs sum and in which `input.position` counts (`group`). Batches of prepared data have a group for each
+/// Three things can be called the sequence of a row, and each has its own place: the window that it is in (`sequences`,
+/// `context`), the document that it attends to (`document_position` begins again at 0), and the group over which graphs
+/// sum and in which `input.position` counts (`group`). Batches of prepared data have a group for each
 /// document where documents are packed, and for each window where they are concatenated.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
