@@ -14,6 +14,7 @@ pub mod ops;
 pub mod optim;
 pub mod plugin;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod settings;
 pub mod train;
