@@ -242,10 +242,10 @@ impl Transformer {
         }
     }
 
-    /// An error for ids or positions that the model does not have: kernels index tables with these numbers.
+    /// Checks the ids and positions: kernels index tables with these numbers.
     ///
     /// # Errors
-    /// Ids or positions that the model does not have: kernels index tables with these numbers.
+    /// Ids or positions that the model does not have.
     pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
         let (ids, positions) = (tokens.ids.host(), tokens.positions.host());
         let (context, n) = (self.config.context, ids.len());
