@@ -1,4 +1,4 @@
-//! The config loader: what it says about every kind of mistake, word for word, and that what it writes it reads.
+//! The config loader: its message for every kind of mistake, word for word, and that it reads what it writes.
 
 use std::path::{Path, PathBuf};
 use trainyard_plugin::Value;
@@ -372,7 +372,7 @@ fn settings_are_flat() {
     }
 }
 
-/// The three runs that ship differ in where their plugins are from, and in nothing else.
+/// The three configs that ship differ only in where their plugins come from.
 #[test]
 fn the_shipped_configs_are_one_run() {
     let ship = |name: &str| {

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use trainyard::feed::SUPPLIED;
 use trainyard::plugin::Limits;
+use trainyard::rows::{Extent, Format, LOGITS, RowInput, STEP};
 use trainyard::run::RunConfig;
 use trainyard_plugin::graph::ops::{OPS, Rule};
 
@@ -215,6 +217,28 @@ fn table_of_ops_is_the_op_set() {
 }
 
 #[test]
+fn table_of_inputs_is_that_of_the_host() {
+    let mut table = String::from("| input | numbers | held as | comes from |\n|---|---|---|---|\n");
+    let inputs = RowInput::ALL.iter().map(|input| (input.info(), SUPPLIED.contains(*input)));
+    for (info, is_supplied) in [(&LOGITS, true)].into_iter().chain(inputs).chain([(&STEP, true)]) {
+        let numbers = match info.extent {
+            Extent::Batch => "scalar",
+            Extent::Row => "row",
+            Extent::Index => "index",
+            Extent::Vocab => "vocab",
+        };
+        let held = match info.format {
+            Some(Format::U32) => "u32",
+            Some(Format::F32) => "f32",
+            None => "not in batches",
+        };
+        let absent = if is_supplied { "" } else { " (no run has it yet)" };
+        let _ = writeln!(table, "| `{}` | {numbers} | {held} | {}{absent} |", info.name, info.supplier);
+    }
+    assert!(page("ops.md").contains(&table), "docs/plugins/ops.md: put this table there:\n{table}");
+}
+
+#[test]
 fn limits_have_the_defaults_that_are_documented() {
     let limits = toml::Table::try_from(Limits::default()).expect("numbers");
     let page = page("limits.md");
@@ -224,7 +248,7 @@ fn limits_have_the_defaults_that_are_documented() {
     }
 }
 
-/// Every message on the page of errors is one that the sources can write: its parts between `…` stand in one file.
+/// Every message on the page of errors is one that the sources can write: its parts between `…` are in one file.
 #[test]
 fn messages_on_the_page_of_errors_exist() {
     let mut sources = Vec::new();

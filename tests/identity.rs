@@ -1,4 +1,4 @@
-//! What a run is: every key of its config is part of it or declared not to be, and `--resume` holds it to that.
+//! The identity of a run: every key of its config is part of it or declared not to be, and `--resume` enforces this.
 
 use crate::program::{Outcome, trainyard};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use trainyard::run::RunConfig;
 use trainyard::run::{Changes, RunIdentity, RunPlugins, compare, keys};
 
-/// Every section and every key that may be absent. The two differ in what excludes each other.
+/// Every section and every key that may be absent. The two configs differ in keys that exclude each other.
 const WITH_SOURCES: &str = include_str!("identity/sources.toml");
 const WITH_TOKENS: &str = include_str!("identity/tokens.toml");
 
@@ -20,7 +20,7 @@ const WORDS: &str = "none document paragraph line nfc lowercase group replace te
 /// A source that the curriculum names cannot have another name; the other source can.
 const TIED: &str = "data.source.0.name";
 
-/// Written down a second time: what does not count, and nothing else.
+/// Whether a key does not count; the list is written down a second time.
 fn is_free(key: &str) -> bool {
     let keys = ["run.name", "run.dir", "data.threads", "data.store", "data.dedup.memory_mb"];
     let train = ["checkpoint_every", "keep_checkpoints", "threads", "workers", "device", "recompute"];
@@ -183,7 +183,7 @@ fn contents_count_and_not_paths() {
     assert!(error.to_string().starts_with("cannot resume: data changed: the checkpoint has the sources,"), "{error}");
 }
 
-/// A checkpoint of a version that did not know a key was made with its default.
+/// A checkpoint from a version without a key was made with the key's default.
 #[test]
 fn a_key_that_is_new_in_a_version_had_its_default() {
     let folder = folder(WITH_SOURCES);

@@ -1,5 +1,5 @@
 //! Losses and metrics that are well typed and wrong: each is an error where it is written or checked, and a run with an
-//! older one says what is wrong with it.
+//! older one says what is wrong.
 
 use crate::plugins::{built, config};
 use crate::program::trainyard;
@@ -19,7 +19,7 @@ fn behaviour(name: &str) -> String {
     format!("behaviour = \"{name}\"")
 }
 
-/// What a call panics with.
+/// The message of a call's panic.
 fn panic_of(call: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
     payload.downcast_ref::<String>().cloned().unwrap_or_default()
@@ -81,7 +81,7 @@ fn builders_in_plugins_fail_by_name() {
     }
 }
 
-/// Python and JavaScript throw, at the line as well. Skipped where there is no interpreter.
+/// Python and JavaScript throw at the author's line too. Skipped if there is no interpreter.
 #[test]
 fn graphs_of_other_languages_do_not_mix() {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-sdk").canonicalize().unwrap();
@@ -142,7 +142,7 @@ fn stopped_values_are_held_while_the_logits_move() {
     assert!(gradient.detail.contains("numbers equal finite differences"), "{}", gradient.detail);
 }
 
-/// A loss of preferences or of distillation is checked, though no run feeds it yet.
+/// A preference or distillation loss is checked, though no run supplies its inputs yet.
 #[test]
 fn every_input_is_fed() {
     let report = report(LOSS, "preference");
@@ -150,14 +150,15 @@ fn every_input_is_fed() {
     assert_eq!(of_outcome(&report, Outcome::Skip), ["inputs"], "{report}");
     let inputs = report.checks.iter().find(|check| check.name == "inputs").unwrap();
     let expected =
-        "no run supplies input.reference_logp, input.advantage, input.teacher_logits yet: tried with random numbers";
+        "no run supplies input.teacher_logits, input.reference_logp, input.advantage yet: tried with random numbers";
     assert_eq!(inputs.detail, expected);
 }
 
 /// Every graph that cannot be compiled is named by its plugin.
 #[test]
 fn an_unavailable_input_names_the_plugin() {
-    let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) is not available here";
+    let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) comes from a frozen teacher model, \
+                    which no run has yet; use a plugin that asks only for input.logits, ";
     for (loss, metric, place) in [("nothing", "unavailable", "metric"), ("unavailable", "nothing", "loss")] {
         let (_, outcome) = run(loss, metric);
         let begin = format!("error: {place}: plugin \"hostile-{place}\"");

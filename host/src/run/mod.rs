@@ -1,4 +1,4 @@
-//! What a run is: its config and identity, its folder, its plugins, and how a run's folder is opened again.
+//! A run: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
 mod config;
 mod folder;

@@ -31,20 +31,20 @@ use model::{Model, N_BYTES, TOKENS_MAX};
 use trainyard_plugin::{Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log};
 
 config! {
-    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split;
-    /// `end_of_text` is for all files.
+    /// Settings of `bpe`. They are used by training, and by loading rank files, which do not say how to split;
+    /// `end_of_text` is used for all files.
     pub struct Settings {
         /// number of tokens, 257 to 1048576: 256 bytes, merges, and special tokens
         vocab_size: u32 = 2048u32,
         /// pairs that occur less often are not merged, 1 or more
         min_frequency: u32 = 2u32,
-        /// how text is cut: gpt2, gpt4, cl100k, qwen, o200k or none; empty is gpt2, or what a file asks for
+        /// how text is split: gpt2, gpt4, cl100k, qwen, o200k or none; empty: gpt2, or what a file asks for
         split: String = "",
-        /// names of special tokens beside <|endoftext|>, for example of a chat; text never produces them
+        /// names of special tokens besides <|endoftext|>, for example for a chat; text never produces them
         special_tokens: Vec<String> = [],
         /// token that ends a document, or none; empty: what a file declares, or one of the usual names
         end_of_text: String = "",
-        /// memory for counting words, 16 or more; beyond, rare words are dropped and the log says so; 0: no limit
+        /// memory for counting words, 16 or more; beyond it, rare words are dropped and the log says so; 0: no limit
         max_memory_mb: u32 = 0u32,
     }
 }
@@ -99,8 +99,8 @@ fn check_special_tokens(names: &[String]) -> Result<()> {
 }
 
 impl Bpe {
-    /// The loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not special are
-    /// left out: only files that are a `tokenizer.json` themselves have them.
+    /// Returns the loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not
+    /// special are left out: only files that already are a `tokenizer.json` have them.
     ///
     /// # Errors
     /// A `state` error before a model was loaded.

@@ -1,26 +1,23 @@
 //! Filter `char-rules`: limits the shares of kinds of characters, of web addresses and of boilerplate.
-//!
 //! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023,
-//! arXiv
-//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that
-//! rule measured; shares are of characters unless said otherwise:
+//! arXiv 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, and the value that
+//! it measured is the score. Shares are of characters unless stated otherwise:
 //!
 //! | reason | measured |
 //! |---|---|
-//! | `alpha_numeric` | what is no letter or digit of ASCII, no `\n` and none of `? ! , .` |
+//! | `alpha_numeric` | characters other than letters and digits of ASCII, `\n` and `? ! , .` |
 //! | `numbers_ratio` | digits |
 //! | `urls_ratio` | characters of web addresses |
 //! | `white_space` | space, tab, `\n`, `\r` and backspace |
 //! | `parentheses_ratio` | `( ) [ ] { } ⟨ ⟩` |
-//! | `boilerplate_string_ratio` | paragraphs with a phrase of boilerplate / paragraphs; 1 with "lorem ipsum" |
-//! | `punctuation` | lines that do not end in `. ? ! " '` / lines, blank ones aside |
+//! | `boilerplate_string_ratio` | paragraphs with a boilerplate phrase / paragraphs; 1 with "lorem ipsum" |
+//! | `punctuation` | lines that do not end in `. ? ! " '` / lines, without blank ones |
 //! | `xml_header` | characters before the end of `<?xml version=` |
 //! | `alpha_filter` | letters |
 //! | `html_few_chars`, `html_boilerplate` | characters of the visible text of HTML, their share |
-//!
-//! NeMo Curator means `alpha_numeric` for English: with `letters = "unicode"`, letters and digits of all scripts count.
-//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they
-//! are.
+//! In NeMo Curator `alpha_numeric` is meant for English; with `letters = "unicode"`, letters and digits of all scripts
+//! count. The rules for HTML do not apply to documents without a tag. A drop for web addresses or boilerplate names
+//! their places.
 
 mod count;
 mod html;
@@ -33,33 +30,33 @@ use trainyard_text::{Phrases, count_chars};
 config! {
     /// Settings of `char-rules`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// which letters and digits count as such: ascii or unicode
+        /// which letters and digits count: ascii or unicode
         letters: String = "ascii",
-        /// greatest share of characters that are neither letters, digits nor common punctuation
+        /// maximum share of characters other than letters, digits and common punctuation
         max_non_alphanumeric: f64 = 0.25,
-        /// greatest share of digits
+        /// maximum share of digits
         max_digits: f64 = 0.15,
-        /// greatest share of characters in web addresses
+        /// maximum share of characters in web addresses
         max_url_chars: f64 = 0.2,
-        /// greatest share of white space
+        /// maximum share of white space
         max_white_space: f64 = 0.25,
-        /// greatest share of parentheses
+        /// maximum share of parentheses
         max_parentheses: f64 = 0.1,
-        /// greatest share of paragraphs with a phrase of boilerplate
+        /// maximum share of paragraphs with a boilerplate phrase
         max_boilerplate: f64 = 0.4,
-        /// these phrases in lower case, with | between them
+        /// the boilerplate phrases in lower case, with | between them
         boilerplate: String = "terms of use|privacy policy|cookie policy|uses cookies|privacy overview|use of cookies|use cookies|privacy & cookies policy|privacy and cookies policy|necessary cookies are absolutely essential|any cookies that may not be particularly necessary|without changing your cookie settings",
-        /// greatest share of lines without an end mark
+        /// maximum share of lines without an end mark
         max_unended_lines: f64 = 0.85,
-        /// characters in one of which a line should end
+        /// a line should end in one of these characters
         line_ends: String = ".?!\"'",
-        /// characters within which an XML header may not end
+        /// number of characters within which an XML header must not end
         min_xml_header_at: u32 = 100u32,
-        /// least share of letters
+        /// minimum share of letters
         min_letters: f64 = 0.25,
-        /// fewest characters of the visible text of HTML
+        /// minimum number of characters of visible text in HTML
         min_html_text_chars: u32 = 100u32,
-        /// least share of visible text in HTML
+        /// minimum share of visible text in HTML
         min_html_text: f64 = 0.2,
     }
 }
@@ -74,7 +71,7 @@ pub struct CharRules {
     is_unicode: bool,
     line_ends: String,
     phrases: Vec<String>,
-    /// For documents with boilerplate.
+    /// The sieve for documents with boilerplate.
     sieve: Phrases,
     rules: Vec<Rule>,
 }
@@ -150,7 +147,7 @@ impl CharRules {
         Verdict { spans, ..verdict }
     }
 
-    /// What the rules compare.
+    /// The values that the rules compare.
     fn values(&mut self, document: &str) -> [f64; 11] {
         let counts = Counts::of(document, self.is_unicode);
         // an empty document breaks every rule
