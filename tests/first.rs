@@ -63,7 +63,8 @@ fn written_bytes(folder: &TempDir) -> i64 {
 #[test]
 fn texts_of_all_sizes_and_shapes_train() {
     let chinese = "\u{5929}\u{5730}\u{7384}\u{9ec4}\u{ff0c}\u{5b87}\u{5b99}\u{6d2a}\u{8352}\u{3002}".repeat(1500);
-    let lines: String = (0..300).map(|i| format!("{{\"text\": \"document number {i} of many\"}}\n")).collect();
+    let document = |i: usize| format!("{{\"text\": \"document number {i} of many{}\"}}\n", ", and more".repeat(8));
+    let lines: String = (0..300).map(document).collect();
     for (name, text) in [
         ("tiny.txt", "It is a truth universally acknowledged. ".repeat(25)),
         ("line.txt", "one line of words and nothing else ".repeat(2000)),
