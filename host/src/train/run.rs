@@ -9,7 +9,7 @@ use super::{saved_data, state};
 use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
 use crate::eval::{Evaluator, final_report, loss_of};
 use crate::loss::{AVAILABLE_INPUTS, Program};
-use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
+use crate::ops::{Device, Peak, Precision, has_bf16};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::run::{
     Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
@@ -223,7 +223,7 @@ impl<'c> Run<'c> {
             trained.data_wait += data_wait;
             // forward, backward, update
             let begun = Instant::now();
-            let report = match keep_awake(&self.device, || self.trainer.step(self.state.step, &micro_batches)) {
+            let report = match self.trainer.step(self.state.step, &micro_batches) {
                 Ok(report) => report,
                 Err(error) => return Err(self.keep_for_replay(data, error)),
             };
