@@ -6,10 +6,11 @@ mod gpu;
 use super::on_device::on_device;
 use super::{Engine, OpGroup, Tensor};
 use crate::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How Φ is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gelu {
     /// Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.
