@@ -15,7 +15,8 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// An optimizer whose state is 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
+    /// An optimizer whose state is 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay
+    /// free.
     ///
     /// # Errors
     /// No memory on the device.

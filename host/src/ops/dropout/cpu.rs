@@ -26,7 +26,8 @@ pub(super) fn apply_to(engine: &Engine, x: &Tensor, out: &Tensor, sequences: usi
     }))
 }
 
-/// Tasks, each the number of a sequence of `n` elements, its element that the task begins with, and the task's elements.
+/// Tasks: each is the number of a sequence of `n` elements, the element of it that the task begins with, and the task's
+/// elements.
 fn pieces<T>(x: &mut [T], n: usize) -> impl Iterator<Item = (usize, usize, &mut [T])> {
     x.chunks_mut(n)
         .enumerate()

@@ -20,7 +20,8 @@ pub(super) fn forward(
     with_type!(x, T => with_slices::<T, 4, 1>(reads, [out], |[x, weight, bias_values, residual_values], [out]| {
         let rows = x.len() / n_in;
         let write = Write::Sum { residual: residual.map(|_| residual_values), bias: bias.map(|_| bias_values) };
-        matmul(engine, out, n_out, Matrix::new(x, rows, n_in), matrix(weight, layout, n_in, n_out), write, Threads::All);
+        let (x, weight) = (Matrix::new(x, rows, n_in), matrix(weight, layout, n_in, n_out));
+        matmul(engine, out, n_out, x, weight, write, Threads::All);
         Ok(())
     }))
 }

@@ -35,7 +35,7 @@ impl Patience {
         nanoseconds(self.origin.elapsed())
     }
 
-    /// Takes the machine for busy if it is long `since` a moment that the calling thread should have gone on at.
+    /// Takes the machine for busy if it is long `since` a moment at which the calling thread should have continued.
     pub fn continued(&self, since: u64) {
         let now = self.now();
         if now.saturating_sub(since) > nanoseconds(TAKEN_AWAY) {

@@ -31,8 +31,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Work(UnsafeCell<Option<*const (dyn Fn() + Sync)>>);
 
-// SAFETY: the one caller writes it while the work is closed and no helper inside; helpers read it while they are counted
-// as inside. What it points to may be called by several threads.
+// SAFETY: the one caller writes it while the work is closed and no helper inside; helpers read it while they are
+// counted as inside. What it points to may be called by several threads.
 unsafe impl Send for Work {}
 // SAFETY: as above.
 unsafe impl Sync for Work {}
