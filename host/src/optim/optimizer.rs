@@ -15,11 +15,10 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// An optimizer whose state is 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay
-    /// free.
+    /// All state 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
     ///
     /// # Errors
-    /// No memory on the device.
+    /// A GPU without room for the state.
     pub fn new(config: &OptimizerConfig, params: &Params, engine: &Engine) -> Result<Self> {
         let (weight_decay, needs_second) = match *config {
             OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
@@ -63,7 +62,7 @@ impl Optimizer {
     /// Takes in the gradients and the loss of a step, which decide how it updates. On a GPU nothing is waited for.
     ///
     /// # Errors
-    /// A loss that was computed on another device, or a GPU that fails.
+    /// A GPU that fails.
     pub fn judge(&mut self, engine: &Engine, loss: &LossTotal, step: &Step) -> Result<()> {
         self.slots.judge(engine, loss, step, &self.rule())
     }
@@ -79,7 +78,7 @@ impl Optimizer {
     /// What [`Optimizer::judge`] found.
     ///
     /// # Errors
-    /// No step yet, or a GPU that fails.
+    /// A GPU that fails.
     pub fn outcome(&self) -> Result<Outcome> {
         self.slots.outcome()
     }
@@ -103,10 +102,10 @@ impl Optimizer {
         state
     }
 
-    /// Takes over a state that [`Optimizer::state`] gave.
+    /// Restores what [`Optimizer::state`] gave.
     ///
     /// # Errors
-    /// A tensor that is missing, or of another shape or type.
+    /// A tensor that is missing, has another shape, or that the optimizer does not have.
     pub fn load(&mut self, mut state: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
         for (name, tensor) in &self.state() {
             let saved = state.remove(name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;
