@@ -25,16 +25,18 @@ mod worker;
 use args::{Cli, Command};
 use clap::Parser;
 use output::{Outcome, Stop};
+use std::backtrace::Backtrace;
 use std::io::{IsTerminal, stderr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use tracing::Level;
 use trainyard::Error;
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
 pub fn run() -> ExitCode {
-    trainyard::plugin::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
+    show_backtraces(args.verbose);
+    trainyard::plugin::silence_caught_panics();
     #[cfg(unix)]
     trainyard::plugin::serve_as_worker();
     if !matches!(args.command, Command::PluginWorker) {
@@ -67,6 +69,19 @@ fn log_to_stderr(verbose: u8) {
         .without_time()
         .with_target(false)
         .init();
+}
+
+/// Lets a panic show with `-v` what `RUST_BACKTRACE=1` makes it show. Names of functions are in a file of their own:
+/// docs/install.md.
+fn show_backtraces(verbose: u8) {
+    if verbose == 0 || std::env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    let print = take_hook();
+    set_hook(Box::new(move |panic| {
+        print(panic);
+        eprintln!("{}", Backtrace::force_capture());
+    }));
 }
 
 /// A panic is a defect, of this program or of a library in it. Where it is stands on stderr already; the program ends

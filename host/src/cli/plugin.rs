@@ -1,7 +1,7 @@
 //! `trainyard plugin new|list|dev|build|inspect|check`.
 
 use super::args::TrustArgs;
-use super::dev;
+use super::dev as dev_command;
 use super::output::{Outcome, print, write};
 use super::plugin_args::PluginCommand;
 use super::settings::plugin_config;
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
+use trainyard::dev;
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
+use trainyard::plugin::{Forms, NewPlugin, Plugin, build_all, inspect, is_builtin_only, list, search_path};
+use trainyard::run::RunConfig;
 use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
@@ -32,7 +34,7 @@ pub fn run(command: &PluginCommand) -> Outcome {
             write(format!("{}\n", plugin.dir.display()).as_bytes())
         }
         PluginCommand::List { dir, json } => list_plugins(dir, *json),
-        PluginCommand::Dev(args) => dev::run(args),
+        PluginCommand::Dev(args) => dev_command::run(args),
         PluginCommand::Check { file, config, trust, seed, cases, model, other, json } => {
             let seed = seed.unwrap_or_else(fresh_seed);
             let read =
@@ -54,15 +56,29 @@ pub fn run(command: &PluginCommand) -> Outcome {
                 }
             }
         }
-        PluginCommand::Build { dir, wasm, native } => {
-            let forms = match !wasm && !native {
-                true => Forms::all(dir)?,
-                false => Forms { wasm: *wasm, native: *native },
+        PluginCommand::Build { dir, config, wasm, native } => {
+            let plugins = match config {
+                Some(config) => dev::named(&RunConfig::load(config, &[])?),
+                None => Vec::new(),
             };
-            let files = build(dir, forms)?;
-            files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
+            build_plugins(dir, plugins, Forms { wasm: *wasm, native: *native })
         }
     }
+}
+
+/// Builds the plugins in `dirs` in these forms, or in all that they have where none is asked for, and the `named` ones.
+fn build_plugins(dirs: &[PathBuf], named: Vec<(PathBuf, Forms)>, asked: Forms) -> Outcome {
+    let mut plugins = named;
+    for dir in dirs {
+        if dirs.len() > 1 && is_builtin_only(dir) {
+            eprintln!("{}: is a part of the host, nothing to build", dir.display());
+            continue;
+        }
+        let forms = if asked.wasm || asked.native { asked } else { Forms::all(dir)? };
+        plugins.push((dir.clone(), forms));
+    }
+    let files = build_all(&plugins)?;
+    files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
 }
 
 fn list_plugins(dirs: &[PathBuf], as_json: bool) -> Outcome {

@@ -94,10 +94,21 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Build a plugin's folder; prints the files made
+    /// Build the folders of plugins; prints the files made
+    ///
+    /// Crates of one workspace are built together. With several folders, plugins that are parts of the host are skipped.
+    #[command(after_help = "\
+Examples:
+  trainyard plugin build plugins/focal                       both forms, into target/plugins/
+  trainyard plugin build plugins/* --wasm                    every plugin here as a component
+  trainyard plugin build --for configs/austen.toml           what a run needs, in the form that it names")]
     Build {
-        /// The folder, with a Cargo.toml or a plugin.toml
-        dir: PathBuf,
+        /// The folders, each with a Cargo.toml or a plugin.toml
+        #[arg(required_unless_present = "config")]
+        dir: Vec<PathBuf>,
+        /// Build the plugins whose files this config names and whose sources are beside them
+        #[arg(long = "for", value_name = "CONFIG", conflicts_with_all = ["wasm", "native"])]
+        config: Option<PathBuf>,
         /// Build the WASM component; every form that the language has if none is asked for
         #[arg(long)]
         wasm: bool,

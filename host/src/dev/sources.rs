@@ -50,13 +50,15 @@ fn walk(dir: &Path, files: &mut Vec<(PathBuf, SystemTime)>) {
 
 /// The folder whose build makes `file`: the one around its `target/plugins`, or a crate of that workspace.
 pub fn folder_of(file: &Path) -> Option<PathBuf> {
-    let plugins = file.parent()?.canonicalize().ok()?;
+    let parent = file.parent()?;
+    // a folder that was never built has no `target/plugins` yet
+    let plugins = parent.canonicalize().or_else(|_| std::path::absolute(parent)).ok()?;
     if !plugins.ends_with("target/plugins") {
         return None;
     }
-    let root = plugins.parent()?.parent()?;
+    let root = plugins.parent()?.parent()?.canonicalize().ok()?;
     let name = stem(file)?;
-    let candidates = [root.to_owned(), root.join("plugins").join(&name), root.join(&name)];
+    let candidates = [root.clone(), root.join("plugins").join(&name), root.join(&name)];
     candidates.into_iter().find(|folder| name_of(folder).is_some_and(|found| found == name))
 }
 
