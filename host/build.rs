@@ -35,8 +35,8 @@ fn main() -> ExitCode {
 /// twelfth of the program. Linkers and loaders that know nothing of it are left alone.
 fn link_small() {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|got| got == value);
-    if !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") || env::var("HOST") != env::var("TARGET")
-    {
+    let is_native = env::var("HOST") == env::var("TARGET");
+    if !is_native || !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") {
         return;
     }
     for argument in ["-Wl,--icf=all", "-Wl,-z,pack-relative-relocs"] {

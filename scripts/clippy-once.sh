@@ -3,9 +3,9 @@
 #
 #   scripts/clippy-once.sh
 #
-# `cargo clippy` first checks all crates that this workspace is built from, a third of a build. Here the workspace's own
-# crates are checked against what a release build left, and every warning is an error. Nothing is kept: where clippy runs
-# again and again, `cargo clippy` is faster.
+# `cargo clippy` first checks all crates that this workspace is built from. Here its own crates are checked against
+# what a release build left, and every warning is an error. Nothing is kept: where clippy runs again and again,
+# `cargo clippy` is faster.
 set -euo pipefail
 
 if [ "${1:-}" != --wrap ]; then

@@ -3,8 +3,8 @@
 #
 #   scripts/debug-file.sh     target/release/trainyard, and target/release/trainyard.debug beside it
 #
-# A program finds the file by its name, in its own folder: RUST_BACKTRACE=1 then shows names instead of addresses. The two
-# belong together; `cargo build` puts a program without that name in its place again.
+# A program finds the file by its name, in its own folder, and RUST_BACKTRACE=1 then shows names. The two belong
+# together; `cargo build` puts a program without that name in its place again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# of files that hold a licence
+NAMES = ("license", "licence", "copying", "notice", "unlicense")
+
 
 def crates() -> list[dict]:
     """The packages from registries that are linked into the program, as `cargo metadata` describes them."""
@@ -43,7 +46,7 @@ def main() -> None:
         lines.append(f"{name}: {package['license'] or 'see below'}, {package['repository'] or 'crates.io'}")
         folder = Path(package["manifest_path"]).parent
         for path in sorted(folder.iterdir()):
-            if path.is_file() and path.name.lower().startswith(("license", "licence", "copying", "notice", "unlicense")):
+            if path.is_file() and path.name.lower().startswith(NAMES):
                 texts.setdefault(path.read_text(errors="replace").strip(), []).append(name)
     for text, names in texts.items():
         lines += ["", "-" * 100, "", "Of " + ", ".join(names) + ":", "", text]

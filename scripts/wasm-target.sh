@@ -42,8 +42,8 @@ unpack() {
     # rustc-web follows the stable releases closely; rustc is what every Debian has
     policy() { apt-cache madison "$1" 2>/dev/null | awk 'NR == 1 { print $3 }'; }
     flavour=-web
-    say "plugins are compiled to WebAssembly, which this Rust ($(rustc --version | cut -d' ' -f2)) has no standard library for"
-    say "downloading a compiler that can build one, and its source: 140 MB by apt-get, unpacked into $prefix, not installed"
+    say "plugins are compiled to WebAssembly, for which this Rust has no standard library"
+    say "downloading a compiler that builds one, and its source: 140 MB by apt-get, into $prefix; nothing is installed"
     # Old package lists name packages that are no longer there, and fresh machines have none.
     if [ "$(id -u)" = 0 ]; then
         say "fetching package lists"
