@@ -84,3 +84,22 @@ pub fn stem(file: &Path) -> Option<String> {
     let prefix = if is_wasm { "" } else { std::env::consts::DLL_PREFIX };
     Some(stem.strip_prefix(prefix).unwrap_or(stem).to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_found_before_anything_was_built() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().canonicalize().expect("it is there").join("plugins/mine");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::create_dir(root.path().join("configs")).expect("writable");
+        std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"project-mine\"\n").expect("writable");
+        for file in ["target/plugins/mine.wasm", "configs/../target/plugins/mine.wasm"] {
+            assert_eq!(folder_of(&root.path().join(file)), Some(folder.clone()), "{file}");
+        }
+        assert_eq!(folder_of(&root.path().join("plugins/mine.wasm")), None);
+        assert_eq!(folder_of(&root.path().join("target/plugins/other.wasm")), None);
+    }
+}
