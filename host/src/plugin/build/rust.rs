@@ -26,6 +26,9 @@ pub struct Crate {
 }
 
 /// Builds the plugins and returns the files of each, in the order of [`Forms`].
+///
+/// # Errors
+/// Cargo is missing or fails, the toolchain cannot build for WASM, or a crate makes no file that is a plugin.
 pub fn build(crates: &[Crate]) -> Result<Vec<Vec<PathBuf>>> {
     let mut files = vec![Vec::new(); crates.len()];
     let mut waiting: Vec<usize> = (0..crates.len()).collect();
