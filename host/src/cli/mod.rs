@@ -3,6 +3,7 @@
 //! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
 
 mod bench;
+mod build;
 mod config;
 mod data;
 mod dev;
@@ -24,8 +25,9 @@ mod worker;
 
 use clap::{ArgAction, Parser, Subcommand};
 use output::{Outcome, Stop};
+use std::backtrace::Backtrace;
 use std::io::{IsTerminal, stderr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use tracing::Level;
 use tracing_subscriber::field::MakeExt;
@@ -83,8 +85,9 @@ pub enum Command {
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
 pub fn run() -> ExitCode {
-    trainyard::base::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
+    show_backtraces(args.verbose);
+    trainyard::base::silence_caught_panics();
     #[cfg(unix)]
     trainyard::plugin::serve_as_worker();
     if !matches!(args.command, Command::PluginWorker) {
@@ -126,6 +129,19 @@ fn log_to_stderr(verbose: u8) {
         .without_time()
         .with_target(false)
         .init();
+}
+
+/// Lets a panic show with `-v` what `RUST_BACKTRACE=1` makes it show. Names of functions are in a file of their own:
+/// docs/install.md.
+fn show_backtraces(verbose: u8) {
+    if verbose == 0 || std::env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    let print = take_hook();
+    set_hook(Box::new(move |panic| {
+        print(panic);
+        eprintln!("{}", Backtrace::force_capture());
+    }));
 }
 
 /// A panic is a defect, of this program or of a library in it. Where it is stands on stderr already; the program ends

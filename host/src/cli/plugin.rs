@@ -1,5 +1,6 @@
 //! `trainyard plugin new|list|dev|build|inspect|check`.
 
+use super::build::{self, BuildArgs};
 use super::dev::{self, DevArgs};
 use super::output::{Outcome, print, write};
 use super::settings::{TrustArgs, plugin_config};
@@ -10,7 +11,7 @@ use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, Language, NewPlugin, Plugin, build, inspect, list, search_path};
+use trainyard::plugin::{Language, NewPlugin, Plugin, inspect, list, search_path};
 use trainyard::{Error, Result};
 use trainyard_plugin::{Graph, Kind};
 
@@ -102,17 +103,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Build a plugin's folder; prints the files made
-    Build {
-        /// The folder, with a Cargo.toml or a plugin.toml
-        dir: PathBuf,
-        /// Build the WASM component; every form that the language has if none is asked for
-        #[arg(long)]
-        wasm: bool,
-        /// Build the native library, of Rust or C
-        #[arg(long)]
-        native: bool,
-    },
+    Build(BuildArgs),
 }
 
 pub fn run(command: &PluginCommand) -> Outcome {
@@ -153,14 +144,7 @@ pub fn run(command: &PluginCommand) -> Outcome {
                 }
             }
         }
-        PluginCommand::Build { dir, wasm, native } => {
-            let forms = match !wasm && !native {
-                true => Forms::all(dir)?,
-                false => Forms { wasm: *wasm, native: *native },
-            };
-            let files = build(dir, forms)?;
-            files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
-        }
+        PluginCommand::Build(args) => build::run(args),
     }
 }
 
