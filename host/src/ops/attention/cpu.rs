@@ -151,22 +151,26 @@ fn backward_group<'e, T: Float>(
 
 /// The rows of one sequence, whose columns several tasks compute, each into matrices of its own: tasks cannot write
 /// side by side into one row. The last one to finish puts them together.
-struct Parts<'a, 'e, T>(Mutex<(&'a mut [T], Vec<Option<Scratch<'e, T>>>)>);
+struct Parts<'a, 'e, T> {
+    rows: Mutex<&'a mut [T]>,
+    /// Those that are finished.
+    parts: Mutex<Vec<Option<Scratch<'e, T>>>>,
+}
 
 impl<'a, 'e, T: Float> Parts<'a, 'e, T> {
     /// `out` will be put together of `n` parts.
     fn new(out: &'a mut [T], n: usize) -> Self {
-        Self(Mutex::new((out, (0..n).map(|_| None).collect())))
+        Self { rows: Mutex::new(out), parts: Mutex::new((0..n).map(|_| None).collect()) }
     }
 
     /// Part `index`, of matrices `[length, d]`, is `part`. Columns i·d .. (i+1)·d of the result are a matrix of a part,
     /// (part, matrix) = `place(i)`.
     fn finish(&self, index: usize, part: Scratch<'e, T>, shape: Shape, place: impl Fn(usize) -> (usize, usize)) {
         let Shape { length, head_width: d, .. } = shape;
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (out, parts) = &mut *guard;
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts[index] = Some(part);
         let Some(all) = parts.iter().map(Option::as_deref).collect::<Option<Vec<&[T]>>>() else { return };
+        let mut out = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let columns = out.len() / length / d;
         for (row, out) in out.chunks_exact_mut(columns * d).enumerate() {
             for (i, out) in out.chunks_exact_mut(d).enumerate() {

@@ -1,8 +1,8 @@
 //! Products by the `gemm` crate, which knows the instructions of many CPUs.
 //!
 //! Threads share the blocks of a result. The crate adds the products of an element in the order of the inner dimension.
-//! It cuts that by its length alone unless both other sizes are small, and thin products take another way; so blocks are
-//! so large that each is computed as the whole would be, and no result depends on the number of threads.
+//! It cuts that by its length alone unless both other sizes are small, and thin products take another way; so blocks
+//! are so large that each is computed as the whole would be, and no result depends on the number of threads.
 
 use super::{Matrix, Threads, Write};
 use crate::ops::{Engine, Float};

@@ -64,7 +64,8 @@ impl Shared {
         let work: *const (dyn Fn() + Sync + '_) = work;
         // SAFETY: the lifetime says nothing about a pointer's layout. The pointer is used only by helpers that are
         // inside, and none is when this function ends.
-        let erased = unsafe { std::mem::transmute::<_, *const (dyn Fn() + Sync + 'static)>(work) };
+        let erased =
+            unsafe { std::mem::transmute::<*const (dyn Fn() + Sync + '_), *const (dyn Fn() + Sync + 'static)>(work) };
         // SAFETY: the last work was closed and left, so no helper reads.
         unsafe { *self.work.0.get() = Some(erased) };
         let _closed = Closed(self);

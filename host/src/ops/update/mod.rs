@@ -89,7 +89,7 @@ pub struct Slots {
 #[derive(Debug)]
 enum Table {
     Cpu(cpu::Table),
-    Gpu(gpu::Table),
+    Gpu(Box<gpu::Table>),
 }
 
 /// Calls a method of the table of a device, with the same arguments on both.
@@ -110,7 +110,7 @@ impl Slots {
     pub fn new(slots: Vec<Slot>, device: &Device) -> Result<Self> {
         let table = match device {
             Device::Cpu => Table::Cpu(cpu::Table::new(&slots)),
-            Device::Gpu(gpu) => Table::Gpu(gpu::Table::new(gpu, &slots)?),
+            Device::Gpu(gpu) => Table::Gpu(Box::new(gpu::Table::new(gpu, &slots)?)),
         };
         Ok(Self { slots, table })
     }

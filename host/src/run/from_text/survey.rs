@@ -34,7 +34,7 @@ pub struct Text {
     /// Some words of the first document.
     pub beginning: String,
     /// For each of [`SHARES`] the documents of validation and of test.
-    held_out: [(u64, u64); SHARES.len()],
+    pub(super) held_out: [(u64, u64); SHARES.len()],
 }
 
 impl Text {
