@@ -1,7 +1,8 @@
 //! The plugins that are linked into the host.
 
-use super::instance::Instance;
-use trainyard_plugin::{Builtin, Constructor, Identity, Result, Setting};
+use super::kinds;
+use super::seat::{Backend, Seat};
+use trainyard_plugin::{Builtin, Identity, Result, Setting};
 
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
@@ -51,15 +52,17 @@ pub fn names() -> impl Iterator<Item = String> {
     identities().map(|(identity, _)| identity.name)
 }
 
-/// A new instance of a built-in.
-pub fn create(builtin: &Builtin, settings: &[Setting]) -> Result<Instance> {
-    Ok(match builtin.create {
-        Constructor::Tokenizer(create) => Instance::Tokenizer(create(settings)?),
-        Constructor::Filter(create) => Instance::Filter(create(settings)?),
-        Constructor::Loss(create) => Instance::Loss(create(settings)?),
-        Constructor::Metric(create) => Instance::Metric(create(settings)?),
-        Constructor::TextMetric(create) => Instance::TextMetric(create(settings)?),
-    })
+/// A plugin that is linked into the program.
+pub struct Linked(pub &'static Builtin);
+
+impl Backend for Linked {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    fn seat(&self, settings: &[Setting]) -> Result<Box<dyn Seat>> {
+        kinds::linked(self.0.create, settings)
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a plugin's file says of itself, read without running any of it.
 
 use super::file::{Form, PluginFile};
-use super::{Limits, builtin, open};
+use super::{Limits, builtin, kinds, open};
 use crate::base::clean;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -19,8 +19,10 @@ pub struct Inspection {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// The name of its kind, such as `filter`.
     pub kind: String,
+    /// `frozen`: plugins of the kind load in every host of their contract. `draft`: the kind still changes.
+    pub stability: &'static str,
     /// What it does.
     pub description: String,
     /// An SPDX expression.
@@ -99,6 +101,7 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
         name: identity.name,
         version: identity.version,
         kind: identity.kind.name().into(),
+        stability: kinds::entry(identity.kind).stability(),
         description: identity.description,
         license: identity.license,
         contract: format!("{major}.{minor}"),
@@ -142,7 +145,8 @@ impl fmt::Display for Inspection {
         let stated = |said: &str, missing: &str| if said.is_empty() { missing.into() } else { text(said).into_owned() };
         writeln!(f, "  {}", stated(&self.description, "(no description)"))?;
         writeln!(f, "  license   {}", stated(&self.license, "not stated"))?;
-        writeln!(f, "  contract  {} (SDK {})", self.contract, name(&self.sdk))?;
+        let Self { contract, stability, kind, .. } = self;
+        writeln!(f, "  contract  {contract} (SDK {}), the kind {kind} is {stability}", name(&self.sdk))?;
         if !self.sha256.is_empty() {
             writeln!(f, "  file      {} ({} bytes)", clean::line(&self.plugin), self.size_bytes)?;
             writeln!(f, "  sha256    {}", self.sha256)?;

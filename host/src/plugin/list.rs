@@ -18,8 +18,10 @@ pub struct Listed {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// The name of its kind, such as `filter`.
     pub kind: String,
+    /// `frozen`, or `draft` of a kind that still changes; empty when the file cannot be read.
+    pub stability: &'static str,
     /// `builtin`, `wasm` or `native`.
     pub backend: &'static str,
     /// What it does.
@@ -73,7 +75,7 @@ fn look_at(path: &Path) -> Option<Listed> {
             let empty = String::new;
             let (name, version, kind, description) = (empty(), empty(), empty(), empty());
             let backend = if plugin.ends_with(".wasm") { "wasm" } else { "native" };
-            return Some(Listed { plugin, name, version, kind, backend, description, problem });
+            return Some(Listed { plugin, name, version, kind, stability: "", backend, description, problem });
         }
     };
     let problem = check_contract(path, &file.identity).err().map(without_path);
@@ -82,8 +84,8 @@ fn look_at(path: &Path) -> Option<Listed> {
 }
 
 fn listed(inspection: Inspection) -> Listed {
-    let Inspection { plugin, name, version, kind, backend, description, .. } = inspection;
-    Listed { plugin, name, version, kind, backend, description, problem: None }
+    let Inspection { plugin, name, version, kind, stability, backend, description, .. } = inspection;
+    Listed { plugin, name, version, kind, stability, backend, description, problem: None }
 }
 
 /// Characters that are shown of a name or a version.
@@ -100,6 +102,7 @@ impl fmt::Display for Listed {
             (Some(problem), _) => write!(f, "{plugin}: {}", clean::message(&clean::line(problem))),
             (None, "builtin") => f.write_str(&clean::line(&self.description)),
             (None, _) => f.write_str(&plugin),
-        }
+        }?;
+        if self.stability == "draft" { f.write_str(" (draft)") } else { Ok(()) }
     }
 }

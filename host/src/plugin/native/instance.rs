@@ -2,7 +2,6 @@
 
 use super::answer::Answer;
 use super::float;
-use std::cell::RefCell;
 use trainyard_plugin::abi::{self, FAILED, Header, Host, List, OK, PANICKED, Status, Str};
 use trainyard_plugin::{PluginError, Result, Setting, Value};
 
@@ -10,17 +9,20 @@ use trainyard_plugin::{PluginError, Result, Setting, Value};
 pub struct Live {
     instance: abi::Instance,
     header: &'static Header,
-    answer: RefCell<Answer>,
+    answer: Answer,
     /// Why it cannot be called any more.
-    ended: RefCell<Option<String>>,
+    ended: Option<String>,
 }
 
 // SAFETY: the contract lets calls on one instance come from different threads, as long as they do not overlap;
-// being `!Sync`, this type sees to that
+// being `!Sync` and called through `&mut self`, this type sees to that
 unsafe impl Send for Live {}
 
 impl Live {
     /// Calls the library's `create`.
+    ///
+    /// # Errors
+    /// Settings that the plugin refuses, and a table without `create` or `destroy`.
     pub fn create(header: &'static Header, settings: &[Setting], mut answer: Answer) -> Result<Self> {
         let create = header.create.ok_or_else(missing)?;
         header.destroy.ok_or_else(missing)?;
@@ -31,30 +33,32 @@ impl Live {
         // SAFETY: host and settings live until the call returns, `instance` is a place for the pointer
         let status = float::kept(|| unsafe { create(&host, List::new(&settings), &mut instance) });
         finish(status, &mut answer)?;
-        Ok(Self { instance, header, answer: RefCell::new(answer), ended: RefCell::new(None) })
+        Ok(Self { instance, header, answer, ended: None })
     }
 
     /// Calls one function of the table. `call` passes on the instance and the host, `take` picks out what was asked
     /// for.
+    ///
+    /// # Errors
+    /// What the plugin fails with, a function that is missing, and what no plugin may deliver.
     pub fn call<F, R>(
-        &self,
+        &mut self,
         function: Option<F>,
         call: impl FnOnce(F, abi::Instance, *const Host) -> Status,
         take: impl FnOnce(&mut Answer) -> Result<R>,
     ) -> Result<R> {
-        if let Some(why) = &*self.ended.borrow() {
+        if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
         let function = function.ok_or_else(missing)?;
-        let answer = &mut *self.answer.borrow_mut();
-        answer.clear();
-        let host = answer.host();
+        self.answer.clear();
+        let host = self.answer.host();
         let status = float::kept(|| call(function, self.instance, &host));
-        let result = finish(status, answer);
+        let result = finish(status, &mut self.answer);
         if let (PANICKED, Err(error)) = (status, &result) {
-            *self.ended.borrow_mut() = Some(error.message.clone());
+            self.ended = Some(error.message.clone());
         }
-        result.and_then(|()| take(answer))
+        result.and_then(|()| take(&mut self.answer))
     }
 }
 

@@ -3,36 +3,30 @@
 mod answer;
 mod float;
 mod instance;
-mod kinds;
 mod private;
+mod seat;
+mod tables;
 
-use super::file::{PluginFile, other_version};
-use super::instance::Instance;
+use super::file::PluginFile;
 use super::limits::Limits;
 use super::log::Log;
+use super::seat::{Backend, Seat};
 use crate::{Error, Result};
 use answer::Answer;
 use instance::Live;
 use libloading::Symbol;
 use private::PrivateCopy;
+use seat::Native;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use trainyard_plugin::{Identity, Kind, MEASURES, Setting, abi};
-
-/// A loaded library's table. A library is never unloaded, so it lives as long as the process.
-#[derive(Clone, Copy)]
-enum Table {
-    Tokenizer(&'static abi::TokenizerTable),
-    Filter(&'static abi::FilterTable, Option<&'static abi::MeasuresTable>),
-    Loss(&'static abi::LossTable),
-    Metric(&'static abi::MetricTable),
-    TextMetric(&'static abi::TextMetricTable),
-}
+use tables::Functions;
+use trainyard_plugin::{Setting, abi};
 
 /// A loaded library.
 pub struct Library {
-    table: Table,
+    /// A library is never unloaded, so they live as long as the process.
+    functions: Functions,
     header: &'static abi::Header,
     name: Arc<str>,
     limits: Limits,
@@ -48,32 +42,21 @@ impl Library {
         let identity = &file.identity;
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         let address = load_once(path, symbol, file).map_err(|why| wrong(format!("cannot be loaded: {why}")))?;
-        // SAFETY: the symbol's name says that it is a table of this version, and every table begins with a header
-        let header: &'static abi::Header = unsafe { &*address.cast() };
-        check_header(header, identity).map_err(wrong)?;
-        // SAFETY: the static's identity is as constant as the table
-        let loaded = unsafe { header.identity.as_slice() };
-        if std::str::from_utf8(loaded).ok().and_then(|text| Identity::parse(text).ok()).as_ref() != Some(identity) {
-            return Err(wrong("its table has another identity than its section; build it again".into()));
-        }
-        // SAFETY: `check_header` compared kind and size
-        let table = unsafe {
-            match identity.kind {
-                Kind::Tokenizer => Table::Tokenizer(&*address.cast()),
-                Kind::Filter => Table::Filter(&*address.cast(), measures_table(header, identity).map_err(wrong)?),
-                Kind::Loss => Table::Loss(&*address.cast()),
-                Kind::Metric => Table::Metric(&*address.cast()),
-                Kind::TextMetric => Table::TextMetric(&*address.cast()),
-            }
-        };
-        Ok(Self { table, header, name: identity.name.as_str().into(), limits })
+        // SAFETY: the symbol's name says that a table lies there, and the library is never unloaded
+        let (header, functions) = unsafe { tables::load(address, identity) }.map_err(wrong)?;
+        Ok(Self { functions, header, name: identity.name.as_str().into(), limits })
+    }
+}
+
+impl Backend for Library {
+    fn name(&self) -> &'static str {
+        "native"
     }
 
-    /// A new instance.
-    pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
+    fn seat(&self, settings: &[Setting]) -> trainyard_plugin::Result<Box<dyn Seat>> {
         let answer = Answer::new(Log::new(self.name.clone(), &self.limits), &self.limits);
         let live = Live::create(self.header, settings, answer)?;
-        kinds::instance(self.table, live)
+        Ok(Box::new(Native { functions: self.functions, live }))
     }
 }
 
@@ -148,54 +131,4 @@ unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloadi
 unsafe fn open(path: &Path) -> std::result::Result<libloading::Library, libloading::Error> {
     // SAFETY: the caller's promise
     unsafe { libloading::Library::new(path) }
-}
-
-/// The functions of the ability `measures`, when the identity lists it.
-fn measures_table(
-    header: &abi::Header,
-    identity: &Identity,
-) -> std::result::Result<Option<&'static abi::MeasuresTable>, String> {
-    if !identity.has(MEASURES) {
-        return Ok(None);
-    }
-    let name = abi::List::new(MEASURES.as_bytes());
-    // SAFETY: the contract of `Header::ability`; the name lives until the call returns
-    let table = header.ability.map(|ability| float::kept(|| unsafe { ability(name) })).unwrap_or(std::ptr::null());
-    // SAFETY: what is handed out for this name is such a table, as constant as the one that it belongs to
-    let Some(table) = (unsafe { table.cast::<abi::MeasuresTable>().as_ref() }) else {
-        return Err(format!("its identity lists the ability {MEASURES}, but it hands out no functions for it"));
-    };
-    // a newer plugin's table may be longer
-    match table.size < size_of::<abi::MeasuresTable>() {
-        true => Err(format!(
-            "hands out {} bytes of functions for the ability {MEASURES}, expected {} or more",
-            table.size,
-            size_of::<abi::MeasuresTable>()
-        )),
-        false => Ok(Some(table)),
-    }
-}
-
-fn check_header(header: &abi::Header, identity: &Identity) -> std::result::Result<(), String> {
-    let kind = identity.kind;
-    if header.version != abi::VERSION {
-        let (built, supported) = (format!("native tables of version {}", header.version), abi::VERSION.to_string());
-        return Err(other_version(identity, &built, &supported, header.version > abi::VERSION));
-    }
-    let (number, size) = match kind {
-        Kind::Tokenizer => (0, size_of::<abi::TokenizerTable>()),
-        Kind::Filter => (1, size_of::<abi::FilterTable>()),
-        Kind::Loss => (2, size_of::<abi::LossTable>()),
-        Kind::Metric => (3, size_of::<abi::MetricTable>()),
-        Kind::TextMetric => (4, size_of::<abi::TextMetricTable>()),
-    };
-    if header.kind != number {
-        return Err(format!("has a table of kind {}, but its identity says {kind} ({number})", header.kind));
-    }
-    // a newer plugin's table may be longer: structs grow at their end
-    if header.size < size {
-        let (built, supported) = (format!("a {kind}'s table of {} bytes", header.size), format!("{size} or more"));
-        return Err(other_version(identity, &built, &supported, false));
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 mod template;
 
 use super::build::check_name;
+use super::kinds;
 use super::language::Language;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -94,12 +95,7 @@ impl NewPlugin {
             }
             Language::JavaScript => ("npm install\n".into(), "npm test"),
         };
-        let section = match self.kind {
-            Kind::Tokenizer => "[tokenizer]",
-            Kind::Filter => "[[data.filter]]",
-            Kind::Loss => "[loss]",
-            Kind::Metric | Kind::TextMetric => "[[metric]]",
-        };
+        let section = kinds::entry(self.kind).section;
         let note = match self.language {
             Language::Rust => dependency.note.as_str(),
             Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` says who the plugin is.",

@@ -1,9 +1,9 @@
 //! A component compiled in a process of its own, which takes only so much time and memory.
 
-use super::call::Call;
 use super::death::Limited;
 use super::environment::of_compiler;
 use super::host::{Setup, Worker};
+use super::message::Sent;
 use super::{PROGRAM_VARIABLE, WORKER_VARIABLE};
 use crate::plugin::limits::Limits;
 use std::env::var_os;
@@ -44,8 +44,8 @@ pub fn compile(
     let limits = Limits { output_mb: 64 + (component.len() as u64 >> 16), memory_mb, ..Limits::default() };
     let time = Duration::from_secs(cpu_s.saturating_mul(PATIENCE));
     let setup = Setup { name: "compiler".into(), limits, grace: Duration::ZERO, variables: of_compiler(), limited };
-    let call = Call::Compile(deadlines, cpu_s, memory_mb, component);
+    let message = Sent::Compile(deadlines, cpu_s, memory_mb, component);
     let code = Worker::begin(&program, setup)
-        .and_then(|mut worker| worker.call_within(&call, Some(time), || format!("no code within {time:?}")));
+        .and_then(|mut worker| worker.ask_within(&message, Some(time), || format!("no code within {time:?}")));
     Some(code.map_err(|error| error.message))
 }

@@ -1,13 +1,15 @@
 //! The host's side of one worker: starts it, calls it with a deadline, and sees that it ends.
 
+use super::super::call::{Answer, Call};
+use super::super::codec::{Decode, Encode, Reader, read, result};
 use super::super::log::Log;
-use super::call::Call;
+use super::super::seat::Seat;
 use super::chatter::Chatter;
-use super::codec::{Decode, Encode, decode};
 use super::death::{Limited, describe};
 use super::environment::{Variables, of_plugin};
 use super::link::{Link, empty};
 use super::memory::MemoryLimit;
+use super::message::Sent;
 use super::worker::VERSION;
 use super::{Isolated, SUBCOMMAND, WORKER_VARIABLE, name_the_program, starter};
 use crate::plugin::limits::Limits;
@@ -87,13 +89,13 @@ impl Worker {
         // compiling is the host's work and not the plugin's, which runs first when a native library is loaded
         let open_time = worker.call_time.filter(|_| !plugin.is_wasm);
         let late = || format!("no answer within {} ms (limits.call_ms)", limits.call_ms);
-        let open = Call::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
-        let missing: Vec<String> = worker.call_within(&open, open_time, late)?;
+        let open = Sent::Open(plugin.is_wasm, &plugin.config_text, &plugin.file);
+        let missing: Vec<String> = worker.ask_within(&open, open_time, late)?;
         // no message after this is as long as a plugin
         worker.message = Vec::new();
         worker.link.forget();
         plugin.say_missing(&missing);
-        worker.call::<()>(&Call::Create)?;
+        worker.ask::<()>(&Sent::Create)?;
         Ok(worker)
     }
 
@@ -106,31 +108,59 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Makes one call and waits for its answer.
-    pub fn call<T: for<'a> Decode<'a>>(&mut self, call: &Call<'_>) -> Result<T> {
-        let ms = self.limits.call_ms;
-        self.call_within(call, self.call_time, || format!("no answer within {ms} ms (limits.call_ms)"))
+    /// Sends one message and waits for its answer, for as long as a call may take.
+    fn ask<T: for<'a> Decode<'a>>(&mut self, message: &impl Encode) -> Result<T> {
+        self.within_call_time(message, |from| T::decode(from))
     }
 
-    /// Makes one call and waits so long for its answer; what is said when there is none.
-    pub fn call_within<T: for<'a> Decode<'a>>(
+    /// The same for what `answer` reads.
+    fn within_call_time<T>(
         &mut self,
-        call: &Call<'_>,
+        message: &impl Encode,
+        answer: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    ) -> Result<T> {
+        let ms = self.limits.call_ms;
+        self.exchange(message, self.call_time, || format!("no answer within {ms} ms (limits.call_ms)"))?;
+        self.answered(answer)
+    }
+
+    /// Sends one message and waits so long for its answer; `too_late` is what is said when there is none.
+    ///
+    /// # Errors
+    /// What the worker answers, or how it ended.
+    pub fn ask_within<T: for<'a> Decode<'a>>(
+        &mut self,
+        message: &impl Encode,
         time: Option<Duration>,
         too_late: impl FnOnce() -> String,
     ) -> Result<T> {
+        self.exchange(message, time, too_late)?;
+        self.answered(|from| T::decode(from))
+    }
+
+    fn exchange(
+        &mut self,
+        message: &impl Encode,
+        time: Option<Duration>,
+        too_late: impl FnOnce() -> String,
+    ) -> Result<()> {
         if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }
         empty(&mut self.message);
-        call.encode(&mut self.message);
+        message.encode(&mut self.message);
         self.memory.begin(self.message.len());
         if self.link.send(&self.message).is_err() {
             return Err(self.died());
         }
-        self.receive(time, too_late)?;
+        self.receive(time, too_late)
+    }
+
+    /// The answer in the message that was received.
+    fn answered<T>(&mut self, answer: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T> {
         // nor may the worker make the host hold more than that, whatever lists it says there are
-        match decode::<Result<T>>(&self.message, usize::try_from(2 * self.max_message()).unwrap_or(usize::MAX)) {
+        let room = usize::try_from(2 * self.max_message()).unwrap_or(usize::MAX);
+        match read(&self.message, room, |from| result(from, answer)) {
             Some(answer) => answer,
             None => Err(self.end("sent an answer that cannot be read".into())),
         }
@@ -245,13 +275,19 @@ impl Worker {
     }
 }
 
+impl Seat for Worker {
+    fn call(&mut self, call: Call<'_>) -> Result<Answer> {
+        self.within_call_time(&Sent::Call(call), |from| call.function().answer(from))
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         if self.ended.is_some() {
             return;
         }
         self.message.clear();
-        Call::End.encode(&mut self.message);
+        Sent::End.encode(&mut self.message);
         // one that could not open the plugin may be gone already
         let is_closed = self.link.send(&self.message).is_err()
             || self.link.socket().and_then(|socket| Link::wait_closed(&socket, Some(END))).unwrap_or(false);

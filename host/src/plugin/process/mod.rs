@@ -2,22 +2,20 @@
 //! never the run.
 //!
 //! A worker is this same program, started with the hidden subcommand `plugin-worker`; it opens the plugin as its host
-//! would and answers calls ([`call`], in bytes by [`codec`], over a [`link`]). It ends with its host. A worker that
+//! would and answers calls (a [`message`] each, over a [`link`]). It ends with its host. A worker that
 //! crashes, hangs or takes too much memory is an error of the call that was under way. What the worker of a native
 //! plugin may ask of the system is said in [`confine`].
 
 mod budget;
-mod call;
 mod chatter;
-mod codec;
 mod compile;
 mod confine;
 mod death;
 mod environment;
 mod host;
-mod kinds;
 mod link;
 mod memory;
+mod message;
 mod starter;
 mod worker;
 
@@ -28,13 +26,15 @@ pub use worker::work;
 
 use super::PluginConfig;
 use super::file::{Form, PluginFile};
-use super::instance::Instance;
+use super::call::{Answer, Call, Function};
+use super::kinds;
+use super::seat::{Backend, Seat};
 use crate::{Error, Result};
 use host::Worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use trainyard_plugin::{Kind, MEASURES, PluginError};
+use trainyard_plugin::{Kind, PluginError, Setting};
 
 /// The subcommand that makes the program a worker.
 const SUBCOMMAND: &str = "plugin-worker";
@@ -46,8 +46,6 @@ const WORKER_VARIABLE: &str = "TRAINYARD_PLUGIN_WORKER";
 /// A plugin whose instances are processes.
 pub struct Isolated {
     kind: Kind,
-    /// Whether its identity lists that ability.
-    measures: bool,
     name: Arc<str>,
     is_wasm: bool,
     /// What workers open: the bytes that were checked here, whatever becomes of the file.
@@ -67,24 +65,9 @@ impl Isolated {
         let name: Arc<str> = file.identity.name.as_str().into();
         let config_text = config_text(&name, &config)?;
         let is_wasm = matches!(file.form, Form::Component { .. });
-        let (kind, measures) = (file.identity.kind, file.identity.has(MEASURES));
+        let kind = file.identity.kind;
         let (file, said) = (file.bytes.as_slice().into(), AtomicBool::new(false));
-        Ok(Self { kind, measures, name, is_wasm, file, config, config_text, said })
-    }
-
-    /// The same with other settings of the plugin's own.
-    pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
-        let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
-        let config_text = config_text(&self.name, &config)?;
-        let Self { kind, measures, is_wasm, .. } = *self;
-        let (name, file) = (self.name.clone(), self.file.clone());
-        let said = AtomicBool::new(self.said.load(Ordering::Relaxed));
-        Ok(Self { kind, measures, name, is_wasm, file, config, config_text, said })
-    }
-
-    /// What runs in the worker: `wasm` or `native`. The answers are the same as without isolation.
-    pub fn backend(&self) -> &'static str {
-        if self.is_wasm { "wasm" } else { "native" }
+        Ok(Self { kind, name, is_wasm, file, config, config_text, said })
     }
 
     /// Says once what this system does not keep from the plugin.
@@ -93,11 +76,47 @@ impl Isolated {
             tracing::warn!("plugin {:?}: isolation holds less here: {}", self.name, missing.join("; "));
         }
     }
+}
+
+impl Backend for Isolated {
+    /// What runs in the worker. The answers are the same as without isolation.
+    fn name(&self) -> &'static str {
+        if self.is_wasm { "wasm" } else { "native" }
+    }
 
     /// A new instance, in a new process.
-    pub fn create(&self) -> trainyard_plugin::Result<Instance> {
-        let worker = Worker::start(&program()?, self)?;
-        kinds::instance(self.kind, self.measures, worker)
+    fn seat(&self, _settings: &[Setting]) -> trainyard_plugin::Result<Box<dyn Seat>> {
+        let mut worker = Worker::start(&program()?, self)?;
+        if !kinds::entry(self.kind).functions.contains(&Function::TwoPass) {
+            return Ok(Box::new(worker));
+        }
+        // asked here, where an error is heard: the trait's function cannot fail, and any call can
+        let two_pass = worker.call(Call::TwoPass)?;
+        Ok(Box::new(Remote { worker, two_pass }))
+    }
+
+    fn with_settings(&self, settings: &toml::Table) -> Result<Option<Arc<dyn Backend>>> {
+        let config = PluginConfig { config: settings.clone(), ..self.config.clone() };
+        let config_text = config_text(&self.name, &config)?;
+        let Self { kind, is_wasm, .. } = *self;
+        let (name, file) = (self.name.clone(), self.file.clone());
+        let said = AtomicBool::new(self.said.load(Ordering::Relaxed));
+        Ok(Some(Arc::new(Self { kind, name, is_wasm, file, config, config_text, said })))
+    }
+}
+
+/// A worker, and what it said of the one function that is not asked again.
+struct Remote {
+    worker: Worker,
+    two_pass: Answer,
+}
+
+impl Seat for Remote {
+    fn call(&mut self, call: Call<'_>) -> trainyard_plugin::Result<Answer> {
+        match call {
+            Call::TwoPass => Ok(self.two_pass.clone()),
+            call => self.worker.call(call),
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::super::wasm::code;
 use super::super::{Plugin, PluginConfig};
-use super::call::{Call, answer};
-use super::codec::{Encode, decode};
+use super::super::call::served;
+use super::super::codec::{Encode, Rest, decode, read};
 use super::confine;
 use super::host::max_message;
 use super::link::{Link, empty};
+use super::message::{Message, Received};
 use super::within;
 use crate::{Error, Result};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
@@ -18,10 +19,7 @@ use std::thread;
 use trainyard_plugin::{Kind, PluginError};
 
 /// What a worker says first. Host and worker must be of one build: nothing else fixes the form of their messages.
-pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 4");
-
-/// Any kind: the host has checked what the file is.
-const KINDS: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
+pub const VERSION: &str = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " worker 5");
 
 /// Serves the host that started this process, until it says that it is enough or is gone. `trainyard plugin-worker`
 /// does nothing else.
@@ -70,8 +68,8 @@ fn end_with_host(socket: &OwnedFd) {
 fn serve(link: &mut Link) -> io::Result<()> {
     let (mut message, mut reply) = (Vec::new(), Vec::new());
     let opened = match next(link, &mut message)? {
-        Call::Open(is_wasm, config, file) => open(link, is_wasm, config, file),
-        Call::Compile(deadlines, cpu_s, memory_mb, component) => {
+        Message::Open(is_wasm, config, file) => open(link, is_wasm, config, file),
+        Message::Compile(deadlines, cpu_s, memory_mb, component) => {
             watch_host(link)?;
             let code = within(cpu_s, memory_mb, || code(deadlines, component)).map_err(PluginError::internal);
             code.encode(&mut reply);
@@ -86,27 +84,31 @@ fn serve(link: &mut Link) -> io::Result<()> {
     let Ok((plugin, _)) = opened else { return Ok(()) };
     message = Vec::new(); // no message after this is as long as a plugin
 
-    let Call::Create = next(link, &mut message)? else {
+    let Message::Create = next(link, &mut message)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let created = plugin.source.instance();
+    let created = plugin.source.seat();
     reply.clear();
     created.as_ref().map(|_| ()).map_err(Clone::clone).encode(&mut reply);
     link.send(&reply)?;
-    let Ok(mut instance) = created else { return Ok(()) };
+    let Ok(mut seat) = created else { return Ok(()) };
 
     loop {
         empty(&mut reply);
         match next(link, &mut message)? {
-            Call::End => return Ok(()),
-            call => answer(&mut instance, call, &mut reply),
+            Message::End => return Ok(()),
+            Message::Call(Rest(call)) => {
+                let served = read(call, usize::MAX, |from| served(from, |call| seat.call(call)));
+                served.ok_or(io::ErrorKind::InvalidData)?.encode(&mut reply);
+            }
+            _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         link.send(&reply)?;
     }
 }
 
-/// The next call.
-fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<Call<'m>> {
+/// The next message.
+fn next<'m>(link: &mut Link, message: &'m mut Vec<u8>) -> io::Result<Received<'m>> {
     let length = usize::try_from(link.receive_length()?).map_err(io::Error::other)?;
     link.receive(length, message)?;
     // the host is trusted
@@ -123,7 +125,7 @@ fn open(link: &Link, is_wasm: bool, config: &str, file: &[u8]) -> trainyard_plug
         if is_wasm { Vec::new() } else { confine::begin(max_message(&config.limits).max(file.len() as u64)) };
     watch_host(link).map_err(|error| PluginError::internal(format!("cannot watch the host: {error}")))?;
     let plugin =
-        Plugin::open_bytes(&config, file.to_vec(), &KINDS).map_err(|error| PluginError::internal(error.to_string()))?;
+        Plugin::open_bytes(&config, file.to_vec(), &Kind::ALL).map_err(|error| PluginError::internal(error.to_string()))?;
     if !is_wasm {
         let not_taken_away = confine::end(&config.allow).err();
         missing.extend(not_taken_away.filter(|why| !missing.contains(why)));

@@ -4,6 +4,7 @@ use super::super::checked::one_line;
 use super::super::limits::Limits;
 use super::address_space;
 use super::engine::{Deadline, Shared};
+use super::instance::missing;
 use super::{state::State, types};
 use trainyard_plugin::{PluginError, Result, Setting};
 use wasmtime::component::{ComponentNamedList, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc};
@@ -15,7 +16,7 @@ pub type Answer<T> = std::result::Result<T, types::PluginError>;
 
 /// An exported function, looked up and compared with our types once. What it takes may be lent for shorter than
 /// `'static`.
-pub type Function<P, R> = TypedFunc<P, (R,)>;
+pub type Export<P, R> = TypedFunc<P, (R,)>;
 
 /// One instance. A trap leaves its memory in an unknown state, so it ends the instance.
 pub struct Guest {
@@ -29,6 +30,9 @@ pub struct Guest {
 
 impl Guest {
     /// Instantiates the component and calls its `create`.
+    ///
+    /// # Errors
+    /// A component that cannot be instantiated within the limits, or refuses the settings.
     pub fn create(
         shared: &Shared,
         pre: &InstancePre<State>,
@@ -47,29 +51,26 @@ impl Guest {
             Err(error) => return Err(explain(&error, store.data_mut(), limits)),
         };
         let mut guest = Self { store, deadline, instance, limits, ended: None };
-        let create = guest.function::<(&[types::Setting<'_>],), Answer<()>>("create")?;
+        let create = guest.export::<(&[types::Setting<'_>],), Answer<()>>(None, "create")?;
         let settings: Vec<_> = settings.iter().map(types::Setting::from).collect();
-        guest.call(create, (settings.as_slice(),))?;
+        guest.call(Some(create), (settings.as_slice(),))?;
         Ok(guest)
     }
 
-    /// Looks up an export, which must have the contract's types.
-    pub fn function<P, R>(&mut self, export: &str) -> Result<Function<P, R>>
+    /// Looks up an export, or a function of an exported interface. It must have the contract's types.
+    ///
+    /// # Errors
+    /// An export that is missing or of other types.
+    pub fn export<P, R>(&mut self, interface: Option<&str>, function: &str) -> Result<Export<P, R>>
     where
         P: ComponentNamedList + Lower,
         R: ComponentType + Lift,
     {
-        self.instance.get_typed_func(&mut self.store, export).map_err(|error| {
-            PluginError::internal(one_line(&format!("{export} is not exported as the contract has it: {error:#}")))
-        })
-    }
-
-    /// Looks up a function of an exported interface, which must have the contract's types.
-    pub fn function_of<P, R>(&mut self, interface: &str, function: &str) -> Result<Function<P, R>>
-    where
-        P: ComponentNamedList + Lower,
-        R: ComponentType + Lift,
-    {
+        let Some(interface) = interface else {
+            return self.instance.get_typed_func(&mut self.store, function).map_err(|error| {
+                PluginError::internal(one_line(&format!("{function} is not exported as the contract has it: {error:#}")))
+            });
+        };
         let found = self.instance.get_export_index(&mut self.store, None, interface);
         let found =
             found.and_then(|interface| self.instance.get_export_index(&mut self.store, Some(&interface), function));
@@ -82,7 +83,10 @@ impl Guest {
     }
 
     /// Calls a function that answers with a result.
-    pub fn call<P, R>(&mut self, function: Function<P, Answer<R>>, params: P) -> Result<R>
+    ///
+    /// # Errors
+    /// Those of the plugin, and a function that it does not have.
+    pub fn call<P, R>(&mut self, function: Option<Export<P, Answer<R>>>, params: P) -> Result<R>
     where
         P: ComponentNamedList + Lower,
         R: ComponentType + Lift,
@@ -91,11 +95,15 @@ impl Guest {
     }
 
     /// Calls a function that cannot fail but by a trap.
-    pub fn call_plain<P, R>(&mut self, function: Function<P, R>, params: P) -> Result<R>
+    ///
+    /// # Errors
+    /// A trap, and a function that the plugin does not have.
+    pub fn call_plain<P, R>(&mut self, function: Option<Export<P, R>>, params: P) -> Result<R>
     where
         P: ComponentNamedList + Lower,
         R: ComponentType + Lift,
     {
+        let function = function.ok_or_else(missing)?;
         if let Some(why) = &self.ended {
             return Err(PluginError::state(format!("this instance ended before: {why}")));
         }

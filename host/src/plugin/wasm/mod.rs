@@ -1,6 +1,6 @@
 //! WASM plugins: components in a sandbox with limits on time and memory.
 //!
-//! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all five
+//! The functions are called with types of our own ([`types`]) instead of generated ones: one set serves all
 //! worlds, and texts are lent to the sandbox without being copied first. wasmtime compares them with the component's.
 
 mod address_space;
@@ -8,7 +8,7 @@ mod cache;
 mod compile;
 mod engine;
 mod guest;
-mod kinds;
+mod instance;
 mod size;
 mod state;
 mod types;
@@ -22,15 +22,18 @@ use super::checked::one_line;
 use super::config::PluginConfig;
 use super::file::PluginFile;
 use super::grant::Grant;
-use super::instance::Instance;
+use super::call::Function;
+use super::kinds;
+use super::seat::{Backend, Seat};
 use super::limits::Limits;
 use crate::{Error, Result};
 use engine::Shared;
 use guest::Guest;
+use instance::Sandboxed;
 use state::State;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard_plugin::{Kind, MEASURES, Setting};
+use trainyard_plugin::Setting;
 use wasmtime::component::{InstancePre, Linker};
 
 /// All that a plugin may import besides WASI; `types` holds no functions.
@@ -40,9 +43,8 @@ const OWN_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/t
 pub struct Module {
     shared: &'static Shared,
     pre: InstancePre<State>,
-    kind: Kind,
-    /// Whether its identity lists that ability.
-    measures: bool,
+    /// Those of its kind and abilities.
+    functions: Vec<Function>,
     name: Arc<str>,
     limits: Limits,
     /// Of a component that imports WASI.
@@ -75,16 +77,21 @@ impl Module {
             .and_then(|()| if grants.is_some() { wasi::add_to_linker(&mut linker) } else { Ok(()) })
             .and_then(|()| linker.instantiate_pre(&component))
             .map_err(|error| wrong(format!("cannot be linked: {}", one_line(&format!("{error:#}")))))?;
-        let measures = file.identity.has(MEASURES);
-        let (kind, name) = (file.identity.kind, file.identity.name.as_str().into());
-        Ok(Self { shared, pre, kind, measures, name, limits, grants })
+        let (functions, name) = (kinds::functions(&file.identity), file.identity.name.as_str().into());
+        Ok(Self { shared, pre, functions, name, limits, grants })
+    }
+}
+
+impl Backend for Module {
+    fn name(&self) -> &'static str {
+        "wasm"
     }
 
     /// A new instance, with a store of its own.
-    pub fn create(&self, settings: &[Setting]) -> trainyard_plugin::Result<Instance> {
+    fn seat(&self, settings: &[Setting]) -> trainyard_plugin::Result<Box<dyn Seat>> {
         let state = State::new(self.name.clone(), self.limits, self.grants.as_deref())?;
         let guest = Guest::create(self.shared, &self.pre, state, self.limits, settings)?;
-        kinds::instance(self.kind, self.measures, guest)
+        Ok(Box::new(Sandboxed::new(guest, &self.functions)?))
     }
 }
 

@@ -1,12 +1,16 @@
 //! Checks a tokenizer's vocabulary, and its ids against the special tokens.
 
-use super::check_name;
+use super::names::check_name;
 use std::collections::HashSet;
 use trainyard_plugin::{PluginError, Result, SpecialToken, TokenBatch, Vocabulary};
 
 /// More tokens than any tokenizer in use has, few enough that an embedding of them fits in memory.
 const MAX_TOKENS: usize = 1 << 20;
 
+/// Holds a vocabulary to its size and to the names and ids of its special tokens.
+///
+/// # Errors
+/// Too many tokens or none, and special tokens that are not in it, stand for bytes, or appear twice.
 pub fn check_vocabulary(vocabulary: &Vocabulary) -> Result<()> {
     let n_tokens = vocabulary.tokens.len();
     if n_tokens == 0 || n_tokens > MAX_TOKENS {
@@ -47,6 +51,7 @@ pub struct Specials {
 }
 
 impl Specials {
+    /// Those of `vocabulary`.
     pub fn new(vocabulary: &Vocabulary) -> Self {
         let mut is_special = vec![false; vocabulary.tokens.len()];
         for special in &vocabulary.specials {
@@ -62,7 +67,10 @@ impl Specials {
         self.is_special.len()
     }
 
-    /// An error for the first special token in a batch that was made of text.
+    /// Looks for special tokens in a batch that was made of text.
+    ///
+    /// # Errors
+    /// The first one that is there.
     pub fn check(&self, batch: &TokenBatch) -> Result<()> {
         let Some(at) = batch.ids.iter().position(|&id| self.is_special.get(id as usize) == Some(&true)) else {
             return Ok(());

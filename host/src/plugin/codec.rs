@@ -1,7 +1,6 @@
 //! Values as bytes, for the way between host and worker. Both are the same program, so there are no versions here; but
-//! whoever reads trusts nothing: no length, no text, no tag.
+//! the reader trusts nothing: no length, no text, no tag.
 
-use std::borrow::Cow;
 use trainyard_plugin::{
     Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Rule, Span, SpecialToken, TextPair,
     TokenBatch, Verdict, Vocabulary,
@@ -10,7 +9,7 @@ use trainyard_plugin::{
 /// A list that says that it is long is believed only as far as its items arrive.
 const MAX_RESERVED_ITEMS: usize = 4096;
 
-/// What can be written.
+/// A value that can be written as bytes.
 pub trait Encode {
     /// Appends the value to `to`.
     fn encode(&self, to: &mut Vec<u8>);
@@ -24,7 +23,7 @@ pub trait Encode {
     }
 }
 
-/// What can be read. None when the bytes are no such value.
+/// A value that can be read from bytes; none when they are no such value.
 pub trait Decode<'a>: Sized {
     /// Takes the value from the front of `from`.
     fn decode(from: &mut Reader<'a>) -> Option<Self>;
@@ -58,8 +57,31 @@ impl<'a> Reader<'a> {
 
 /// The value that `bytes` are, if they are one and nothing else, and its lists take at most `room` bytes of memory.
 pub fn decode<'a, T: Decode<'a>>(bytes: &'a [u8], room: usize) -> Option<T> {
+    read(bytes, room, T::decode)
+}
+
+/// The same for a value that `value` reads.
+pub fn read<'a, T>(bytes: &'a [u8], room: usize, value: impl FnOnce(&mut Reader<'a>) -> Option<T>) -> Option<T> {
     let mut reader = Reader { bytes, room };
-    T::decode(&mut reader).filter(|_| reader.bytes.is_empty())
+    value(&mut reader).filter(|_| reader.bytes.is_empty())
+}
+
+/// The rest of a message, to be read later.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest<'a>(pub &'a [u8]);
+
+impl<'a> Decode<'a> for Rest<'a> {
+    fn decode(from: &mut Reader<'a>) -> Option<Self> {
+        from.take(from.bytes.len()).map(Self)
+    }
+}
+
+/// A result whose value `value` reads.
+pub fn result<'a, T>(
+    from: &mut Reader<'a>,
+    value: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<trainyard_plugin::Result<T>> {
+    if bool::decode(from)? { value(from).map(Ok) } else { PluginError::decode(from).map(Err) }
 }
 
 macro_rules! numbers {
@@ -245,19 +267,6 @@ impl Decode<'_> for String {
     }
 }
 
-impl<B: ToOwned + Encode + ?Sized> Encode for Cow<'_, B> {
-    fn encode(&self, to: &mut Vec<u8>) {
-        (**self).encode(to);
-    }
-}
-
-/// Read as a value of its own.
-impl<'a, B: ToOwned<Owned: Decode<'a>> + ?Sized> Decode<'a> for Cow<'a, B> {
-    fn decode(from: &mut Reader<'a>) -> Option<Self> {
-        Decode::decode(from).map(Cow::Owned)
-    }
-}
-
 impl<T: Encode> Encode for Option<T> {
     fn encode(&self, to: &mut Vec<u8>) {
         self.is_some().encode(to);
@@ -288,10 +297,7 @@ impl<T: Encode> Encode for trainyard_plugin::Result<T> {
 
 impl<'a, T: Decode<'a>> Decode<'a> for trainyard_plugin::Result<T> {
     fn decode(from: &mut Reader<'a>) -> Option<Self> {
-        match bool::decode(from)? {
-            true => T::decode(from).map(Ok),
-            false => PluginError::decode(from).map(Err),
-        }
+        result(from, T::decode)
     }
 }
 

@@ -1,61 +1,136 @@
-//! Checks what a filter answers.
+//! Filters: which documents to train on.
 
-use super::{Checked, check_count, check_name};
-use trainyard_plugin::{Filter, PluginError, Result, Rule, Span, Verdict};
+use super::names::{check_count, check_name};
+use super::{Ability, Entry, Instance, Skip, example, not_of, template};
+use crate::plugin::Plugin;
+use crate::plugin::call::{Answer, Call, Function};
+use crate::plugin::checked::{Blamed, Checks};
+use crate::plugin::seat::Seat;
+use trainyard_plugin::{Filter, Identity, Kind, MEASURES, PluginError, Result, Rule, Span, Verdict};
 
-impl Checked<dyn Filter> {
-    /// Asks a filter with the ability `measures` for its rules, once: they are a function of its settings.
-    pub fn with_rules(mut self) -> Result<Self> {
-        let rules = self.plugin.rules();
-        let checked = rules.iter().enumerate().try_for_each(|(i, rule)| {
-            check_rule(rule).map_err(|error| PluginError { message: format!("rule {i}: {}", error.message), ..error })
-        });
-        self.blame("rules", checked)?;
-        self.rules = rules;
-        Ok(self)
+/// Why a document is dropped that its filter could not judge.
+pub const PLUGIN_ERROR: &str = "plugin-error";
+
+pub const ENTRY: Entry = Entry {
+    frozen_in: Some((0, 1)),
+    section: "[[data.filter]]",
+    functions: &[Function::TwoPass, Function::Observe, Function::State, Function::Merge, Function::Judge],
+    abilities: &[Ability { name: MEASURES, functions: &[Function::Rules, Function::Measure] }],
+    restore: Some(|state| Call::Merge(state)),
+    skip: Some(Skip {
+        function: Function::Judge,
+        item: "document",
+        changes: false,
+        left_out: || Ok(vec![Verdict::drop(PLUGIN_ERROR)].into()),
+        join,
+    }),
+    checks: |_| Box::new(FilterChecks::default()),
+    example: example!("filter", "Drops documents with few words", settings template!("settings/filter.toml")),
+};
+
+fn join(answers: Vec<Answer>) -> Result<Answer> {
+    let mut all = Vec::with_capacity(answers.len());
+    for answer in answers {
+        all.extend(Vec::<Verdict>::try_from(answer)?);
+    }
+    Ok(all.into())
+}
+
+impl Plugin {
+    /// A new filter with the config's settings.
+    ///
+    /// # Errors
+    /// Settings that it refuses, and a plugin of another kind.
+    pub fn filter(&self) -> crate::Result<Box<dyn Filter>> {
+        Ok(self.instance_of(Kind::Filter)?)
     }
 }
 
-impl Filter for Checked<dyn Filter> {
+impl Filter for Instance {
     fn judge(&mut self, documents: &[&str]) -> Result<Vec<Verdict>> {
-        let checked =
-            self.plugin.judge(documents).and_then(|verdicts| check_verdicts(documents, &verdicts).map(|()| verdicts));
-        self.blame("judge", checked)
-    }
-
-    fn rules(&self) -> Vec<Rule> {
-        self.rules.clone()
-    }
-
-    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
-        let n_values = documents.len() * self.rules.len();
-        let checked = self
-            .plugin
-            .measure(documents)
-            .and_then(|values| check_count("values", n_values, values.len()).map(|()| values));
-        let mut values = self.blame("measure", checked)?;
-        // what is no number has one form: processors and sandboxes differ in its sign, stored values may not
-        values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::NAN);
-        Ok(values)
+        self.ask(Call::Judge(documents))
     }
 
     fn two_pass(&self) -> bool {
-        self.plugin.two_pass()
+        self.ask(Call::TwoPass).unwrap_or(false)
     }
 
     fn observe(&mut self, documents: &[&str]) -> Result<()> {
-        let result = self.plugin.observe(documents);
-        self.blame("observe", result)
+        self.ask(Call::Observe(documents))
     }
 
     fn state(&self) -> Result<Vec<u8>> {
-        self.blame("state", self.plugin.state())
+        self.ask(Call::State)
     }
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
-        let result = self.plugin.merge(state);
-        self.blame("merge", result)
+        self.ask(Call::Merge(state))
     }
+
+    fn rules(&self) -> Vec<Rule> {
+        self.ask(Call::Rules).unwrap_or_default()
+    }
+
+    fn measure(&mut self, documents: &[&str]) -> Result<Vec<f64>> {
+        self.ask(Call::Measure(documents))
+    }
+}
+
+impl Seat for Box<dyn Filter> {
+    fn call(&mut self, call: Call<'_>) -> Result<Answer> {
+        match call {
+            Call::TwoPass => Ok(self.two_pass().into()),
+            Call::Observe(documents) => self.observe(documents).map(Answer::from),
+            Call::State => self.state().map(Answer::from),
+            Call::Merge(state) => self.merge(state).map(Answer::from),
+            Call::Judge(documents) => self.judge(documents).map(Answer::from),
+            Call::Rules => Ok(self.rules().into()),
+            Call::Measure(documents) => self.measure(documents).map(Answer::from),
+            other => Err(not_of(other, Kind::Filter)),
+        }
+    }
+}
+
+#[derive(Default)]
+struct FilterChecks {
+    /// What a filter with the ability `measures` said when it was made: a function of its settings. None without it.
+    rules: Option<Vec<Rule>>,
+}
+
+impl Checks for FilterChecks {
+    fn begin(&mut self, plugin: &mut Blamed, identity: &Identity) -> Result<()> {
+        if identity.has(MEASURES) {
+            let rules = plugin.checked(Call::Rules, |rules: &mut Vec<Rule>| check_rules(rules))?;
+            self.rules = Some(rules.try_into()?);
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, plugin: &mut Blamed, call: Call<'_>) -> Result<Answer> {
+        match (call, &self.rules) {
+            (Call::Judge(documents), _) => {
+                plugin.checked(call, |verdicts: &mut Vec<Verdict>| check_verdicts(documents, verdicts))
+            }
+            (Call::Rules, rules) => Ok(rules.clone().unwrap_or_default().into()),
+            (Call::Measure(documents), Some(rules)) => plugin.checked(call, |values: &mut Vec<f64>| {
+                check_count("values", documents.len() * rules.len(), values.len())?;
+                // what is no number has one form: processors and sandboxes differ in its sign, stored values may not
+                values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::NAN);
+                Ok(())
+            }),
+            (Call::Measure(_), None) => {
+                let error = PluginError::unsupported("this filter measures nothing");
+                plugin.blame(call.function(), Err(error))
+            }
+            (call, _) => plugin.call(call),
+        }
+    }
+}
+
+fn check_rules(rules: &[Rule]) -> Result<()> {
+    rules.iter().enumerate().try_for_each(|(i, rule)| {
+        check_rule(rule).map_err(|error| PluginError { message: format!("rule {i}: {}", error.message), ..error })
+    })
 }
 
 fn check_verdicts(documents: &[&str], verdicts: &[Verdict]) -> Result<()> {
@@ -99,6 +174,7 @@ fn check_rule(rule: &Rule) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::checked;
     use super::*;
 
     /// A plugin that answers what it is told to.
@@ -126,12 +202,12 @@ mod tests {
 
     fn judge(document: &str, verdicts: Vec<Verdict>) -> Result<Vec<Verdict>> {
         let plugin: Box<dyn Filter> = Box::new(Says(verdicts));
-        Checked::new("P".into(), 100, plugin).judge(&[document])
+        checked(Kind::Filter, &[], plugin)?.call(Call::Judge(&[document]))?.try_into()
     }
 
     fn measure(rules: Vec<Rule>, values: Vec<f64>) -> Result<Vec<f64>> {
         let plugin: Box<dyn Filter> = Box::new(Says((rules, values)));
-        Checked::new("P".into(), 100, plugin).with_rules()?.measure(&["a", "b"])
+        checked(Kind::Filter, &[MEASURES], plugin)?.call(Call::Measure(&["a", "b"]))?.try_into()
     }
 
     #[test]
@@ -171,6 +247,7 @@ mod tests {
         assert_eq!(message(&nan, vec![1.0; 4]), "P: rules: rule 1: x: limit is NaN, expected a number");
         // without the ability there are none, whatever the plugin says
         let plugin: Box<dyn Filter> = Box::new(Says((rules.to_vec(), Vec::new())));
-        assert_eq!(Checked::new("P".into(), 100, plugin).rules(), []);
+        let mut without = checked(Kind::Filter, &[], plugin).expect("it is not asked");
+        assert_eq!(without.call(Call::Rules), Ok(Answer::Rules(Vec::new())));
     }
 }
