@@ -174,7 +174,7 @@ struct Case {
     plugin: Plugin,
     deadline: bool,
     isolated: bool,
-    /// Of a tokenizer; empty for others.
+    /// Model of a tokenizer; empty for others.
     model: Vec<u8>,
     cold_ms: Vec<f64>,
     warm_ms: Vec<f64>,

@@ -27,7 +27,7 @@ use trainyard_plugin::{Kind, PluginError};
 /// What to check with.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
-    /// Of all random inputs.
+    /// Seed of all random inputs.
     pub seed: u64,
     /// Random inputs.
     pub cases: usize,

@@ -1,6 +1,6 @@
 //! `plugin dev`: watches the sources of a run's plugins; on every save builds the plugin, loads it again and tries it.
 //!
-//! [`Session::wait`] is the loop's body: it blocks until sources change and returns what came of them. A version that
+//! [`Session::wait`] is the loop's body: it blocks until sources change and returns what became of them. A version that
 //! does not build, load or work leaves the last one that did in place.
 
 mod sample;
@@ -54,7 +54,7 @@ pub struct Report {
 }
 
 impl Session {
-    /// Finds the plugins: those whose folders are given, else all whose file lies in a `target/plugins` beside sources.
+    /// Finds the plugins: those whose folders are given, else all whose file lies in a `target/plugins` next to sources.
     ///
     /// # Errors
     /// A folder that makes no plugin of the config, or none found.

@@ -6,9 +6,7 @@
 
 #[cfg(unix)]
 use super::codec::{Decode, Encode, Reader};
-use trainyard_plugin::{
-    Graph, MetricInfo, PluginError, Result, Rule, TextPair, TokenBatch, Verdict, Vocabulary,
-};
+use trainyard_plugin::{Graph, MetricInfo, PluginError, Result, Rule, TextPair, TokenBatch, Verdict, Vocabulary};
 
 /// Writes calls, and the bytes in which they go to another process, from a table of functions: number, name, argument
 /// and answer of each.
@@ -156,7 +154,7 @@ macro_rules! answers {
 }
 
 answers! {
-    /// That it was done.
+    /// Nothing: it was done.
     Nothing(()),
     /// Yes or no.
     Flag(bool),

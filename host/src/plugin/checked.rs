@@ -21,7 +21,7 @@ pub trait Checks: Send {
     /// Asks a new instance for what the checks must know of it.
     ///
     /// # Errors
-    /// Those of the plugin, and answers that are wrong.
+    /// Errors of the plugin, and answers that are wrong.
     fn begin(&mut self, _plugin: &mut Blamed, _identity: &Identity) -> Result<()> {
         Ok(())
     }
@@ -29,7 +29,7 @@ pub trait Checks: Send {
     /// Makes a call and checks its answer.
     ///
     /// # Errors
-    /// Those of the plugin, and answers that are wrong.
+    /// Errors of the plugin, and answers that are wrong.
     fn call(&mut self, plugin: &mut Blamed, call: Call<'_>) -> Result<Answer>;
 
     /// What the last call showed that is wrong, but no error: plugins of contract 0.1 were never held to it.
@@ -42,7 +42,7 @@ impl Checked {
     /// The instance in `seat`. `culprit` begins every error: `plugin "focal" 0.1.0 (wasm, 3f9c…)`.
     ///
     /// # Errors
-    /// Those of the plugin when it is asked what the checks must know.
+    /// Errors of the plugin when it is asked what the checks must know.
     pub fn new(culprit: Arc<str>, identity: &Identity, checks: Box<dyn Checks>, seat: Box<dyn Seat>) -> Result<Self> {
         let mut checked = Self { checks, plugin: Blamed { culprit, seat } };
         checked.checks.begin(&mut checked.plugin, identity)?;
@@ -71,7 +71,7 @@ impl Blamed {
     /// Calls a function whose answer needs no check.
     ///
     /// # Errors
-    /// Those of the plugin.
+    /// Errors of the plugin.
     pub fn call(&mut self, call: Call<'_>) -> Result<Answer> {
         let result = self.seat.call(call);
         self.blame(call.function(), result)
@@ -80,7 +80,7 @@ impl Blamed {
     /// Calls a function and checks, or puts in order, what it answers.
     ///
     /// # Errors
-    /// Those of the plugin and of `check`.
+    /// Errors of the plugin and of `check`.
     pub fn checked<T>(&mut self, call: Call<'_>, check: impl FnOnce(&mut T) -> Result<()>) -> Result<Answer>
     where
         T: TryFrom<Answer, Error = PluginError> + Into<Answer>,
@@ -95,7 +95,7 @@ impl Blamed {
     /// The result, whose error names the culprit and the function.
     ///
     /// # Errors
-    /// That of `result`.
+    /// The error of `result`.
     pub fn blame<R>(&self, function: Function, result: Result<R>) -> Result<R> {
         result.map_err(|error| blame(&self.culprit, function.name(), error))
     }

@@ -1,7 +1,8 @@
 //! What a plugin's file says of itself, read without running any of it.
 
+use super::backends::builtin;
 use super::file::{Form, PluginFile};
-use super::{Limits, builtin, kinds, open};
+use super::{Limits, kinds, open};
 use crate::base::clean;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -35,9 +36,9 @@ pub struct Inspection {
     pub backend: &'static str,
     /// What a component wants from the host.
     pub imports: Vec<String>,
-    /// Of the file; 0 for a built-in.
+    /// Size of the file; 0 for a built-in.
     pub size_bytes: usize,
-    /// Of the file, in lower-case hexadecimal; empty for a built-in.
+    /// Digest of the file, in lower-case hexadecimal; empty for a built-in.
     pub sha256: String,
     /// What it promises beyond its kind, by name.
     pub abilities: Vec<String>,
@@ -62,6 +63,9 @@ pub struct InspectedSetting {
 }
 
 /// Reads who a plugin is, from its file or as the built-in with this name, without running it.
+///
+/// # Errors
+/// A name that is neither a file nor a built-in, and a file that is no plugin.
 pub fn inspect(plugin: &Path) -> Result<Inspection> {
     let name = plugin.to_string_lossy();
     if let Some((identity, _)) = builtin::identities().find(|(identity, _)| identity.name == name) {

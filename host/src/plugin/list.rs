@@ -1,8 +1,9 @@
 //! `plugin list`: the built-ins, and what lies in the folders where plugins are looked for.
 
+use super::backends::builtin;
 use super::file::{PluginFile, check_contract};
+use super::inspect;
 use super::inspect::Inspection;
-use super::{builtin, inspect};
 use crate::base::clean;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -41,6 +42,9 @@ pub fn search_path() -> Vec<PathBuf> {
 
 /// The built-ins, then the plugins in `dirs`, each sorted by name. Files that are no plugins of this host are listed
 /// with their problem; a folder that is not there is an error only if `must_exist`.
+///
+/// # Errors
+/// A folder that cannot be listed although it must exist.
 pub fn list(dirs: &[PathBuf], must_exist: bool) -> Result<Vec<Listed>> {
     let builtins = builtin::names().map(|name| inspect::inspect(Path::new(&name)).map(listed));
     let mut listed: Vec<_> = builtins.collect::<Result<_>>()?;

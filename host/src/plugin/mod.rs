@@ -2,11 +2,11 @@
 //!
 //! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and
 //! so on. Everything above sees only those traits. Below them every function of every kind is a [`Call`] with an
-//! answer: a backend carries it to the plugin, `checked` checks what is answered and names the culprit in errors, and
+//! answer: a backend (`backends`) carries it to the plugin, `checked` checks what is answered and names the culprit in errors, and
 //! `guard` applies the policy of the config. `kinds` has one file per kind.
 
+mod backends;
 mod build;
-mod builtin;
 mod call;
 mod checked;
 #[cfg(unix)]
@@ -22,18 +22,17 @@ mod language;
 mod limits;
 mod list;
 mod log;
-mod native;
 mod new;
 mod open;
 mod panics;
-#[cfg(unix)]
-mod process;
 mod seat;
 mod settings;
-mod wasm;
 
+pub use backends::builtin::names as builtin_names;
+#[cfg(unix)]
+pub use backends::process::{serve_as_worker, work};
+pub(crate) use backends::wasm::Cache;
 pub use build::{Forms, build};
-pub use builtin::names as builtin_names;
 pub(crate) use call::{Call, Function};
 pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};
 pub use grant::Grant;
@@ -47,9 +46,6 @@ pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
 pub use panics::silence_caught_panics;
-#[cfg(unix)]
-pub use process::{serve_as_worker, work};
-pub(crate) use wasm::Cache;
 
 use crate::Result;
 use crate::base::clean;
@@ -84,7 +80,7 @@ pub struct Stamp {
     pub kind: String,
     /// `builtin`, `wasm` or `native`.
     pub backend: String,
-    /// Of the file, in lower-case hexadecimal; empty for a built-in.
+    /// Digest of the file, in lower-case hexadecimal; empty for a built-in.
     pub sha256: String,
     /// The config's settings as one line.
     pub settings: String,
@@ -123,6 +119,9 @@ impl Plugin {
     }
 
     /// The same plugin with other settings, without loading it again.
+    ///
+    /// # Errors
+    /// Settings that are not flat.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
         let own = self.source.backend.with_settings(settings)?;
         let backend = own.unwrap_or_else(|| self.source.backend.clone());

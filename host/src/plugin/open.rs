@@ -1,11 +1,12 @@
 //! Finds the plugin that a config names, and checks it before any of its code runs.
 
+use super::backends::builtin::{self, Linked};
+use super::backends::native;
+use super::backends::wasm::{self, Cache};
 use super::file::{Form, PluginFile, check_contract};
-use super::wasm::Cache;
-use super::builtin::{self, Linked};
 use super::kinds::{self, Entry};
 use super::seat::Backend;
-use super::{Isolation, OnError, Plugin, PluginConfig, Trust, native, wasm};
+use super::{Isolation, OnError, Plugin, PluginConfig, Trust};
 use crate::settings::did_you_mean;
 use crate::{Error, Result};
 use std::env::consts::ARCH;
@@ -15,6 +16,9 @@ use trainyard_plugin::{Builtin, Identity, Kind};
 
 impl Plugin {
     /// A plugin that is linked into this program, whether or not it is one of the built-ins.
+    ///
+    /// # Errors
+    /// Settings that are not flat, and a policy that its kind does not allow.
     pub fn linked(builtin: &'static Builtin, config: &PluginConfig) -> Result<Self> {
         let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
         let identity = Identity::parse(builtin.identity).map_err(wrong)?;
@@ -27,11 +31,17 @@ impl Plugin {
 
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
+    ///
+    /// # Errors
+    /// A plugin that cannot be read, is of another kind or contract, or is not allowed by the config.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
         Self::open_any(config, &[kind])
     }
 
     /// The same for a place in the config that takes several kinds, such as metrics.
+    ///
+    /// # Errors
+    /// As for [`Plugin::open`].
     pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
         Self::open_with(config, kinds, &Cache::user())
     }
@@ -165,7 +175,7 @@ fn open_file(config: &PluginConfig, file: PluginFile, kinds: &[Kind], cache: &Ca
     Plugin::new(file.identity, file.sha256, backend, config)
 }
 
-/// Says when what the config opens is seen by nobody.
+/// Warns when no plugin sees what the config opens.
 fn check_grants(file: &PluginFile, config: &PluginConfig) {
     let why = match &file.form {
         _ if config.allow.is_empty() => return,
@@ -184,7 +194,7 @@ fn warn_of_grants(identity: &Identity, why: &str) {
 
 #[cfg(unix)]
 fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Arc<dyn Backend>> {
-    Ok(Arc::new(super::process::Isolated::new(file, config)?))
+    Ok(Arc::new(super::backends::process::Isolated::new(file, config)?))
 }
 
 #[cfg(not(unix))]

@@ -21,6 +21,9 @@ pub fn silence_caught_panics() {
 }
 
 /// The result of a call, or what it panicked with. What the call worked on is not to be used again after a panic.
+///
+/// # Errors
+/// The panic's message.
 pub fn caught<R>(call: impl FnOnce() -> R) -> Result<R, String> {
     let outer = IS_CAUGHT.replace(true);
     let result = catch_unwind(AssertUnwindSafe(call));

@@ -53,7 +53,7 @@ impl Source {
     /// A new instance as the backend makes it: nothing checked, no culprit named.
     ///
     /// # Errors
-    /// Those of the plugin and its backend.
+    /// Errors of the plugin and its backend.
     pub fn seat(&self) -> Result<Box<dyn Seat>> {
         self.backend.seat(&self.settings)
     }

@@ -172,6 +172,9 @@ pub struct Instance {
 
 impl Instance {
     /// Calls a function of whatever kind.
+    ///
+    /// # Errors
+    /// Whatever the plugin fails with, and answers that are wrong.
     pub fn call(&mut self, call: Call<'_>) -> Result<Answer> {
         self.seat.get_mut().call(call)
     }
@@ -210,7 +213,8 @@ mod tests {
 
     /// An instance that is linked in, checked as one of its kind with these abilities. Its errors begin with `P`.
     pub fn checked(kind: Kind, abilities: &[&str], seat: impl Seat + 'static) -> Result<Checked> {
-        let mut text = format!("trainyard-plugin\t1\nkind\t{kind}\nname\tp\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n");
+        let mut text =
+            format!("trainyard-plugin\t1\nkind\t{kind}\nname\tp\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n");
         abilities.iter().for_each(|ability| text += &format!("ability\t{ability}\n"));
         let identity = Identity::parse(&text).expect("it has every line");
         let limits = Limits { graph_nodes: 100, ..Limits::default() };

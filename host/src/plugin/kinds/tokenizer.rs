@@ -100,7 +100,7 @@ const CURE: &str = "its bytes are lost; use a tokenizer that passes `plugin chec
 struct TokenizerChecks {
     /// Known after `load`.
     specials: Option<Specials>,
-    /// That encoded text had a special token.
+    /// A special token in encoded text, until the host has taken the warning.
     warning: Option<PluginError>,
 }
 
@@ -124,7 +124,8 @@ impl Checks for TokenizerChecks {
                     Ok(())
                 })?;
                 let warning = plugin.blame(call.function(), became_special).err();
-                self.warning = warning.map(|error| PluginError { message: format!("{}; {CURE}", error.message), ..error });
+                self.warning =
+                    warning.map(|error| PluginError { message: format!("{}; {CURE}", error.message), ..error });
                 Ok(answer)
             }
             Call::Decode(batch) => {

@@ -51,7 +51,7 @@ pub struct Specials {
 }
 
 impl Specials {
-    /// Those of `vocabulary`.
+    /// The special tokens of `vocabulary`.
     pub fn new(vocabulary: &Vocabulary) -> Self {
         let mut is_special = vec![false; vocabulary.tokens.len()];
         for special in &vocabulary.specials {

@@ -24,13 +24,16 @@ pub struct NewPlugin {
     pub language: Language,
     /// The folder; it must not exist.
     pub dir: PathBuf,
-    /// The folder of the crate `trainyard-plugin`, for Rust. None takes the one beside the sources of this program,
+    /// The folder of the crate `trainyard-plugin`, for Rust. None takes the one next to the sources of this program,
     /// if they are still there, else the published crate.
     pub sdk: Option<PathBuf>,
 }
 
 impl NewPlugin {
     /// Writes the folder.
+    ///
+    /// # Errors
+    /// A name that no plugin may have, a folder that exists, and files that cannot be written.
     pub fn write(&self) -> Result<()> {
         check_name(&self.name).map_err(|why| Error::usage(format!("plugin {why}")))?;
         if self.language == Language::Rust && self.name == SDK_CRATE {
@@ -142,7 +145,7 @@ impl NewPlugin {
     }
 }
 
-/// How a crate finds the SDK: what stands in `Cargo.toml`, and what the README says of it.
+/// How a crate finds the SDK: the line in `Cargo.toml`, and what the README says about it.
 struct Dependency {
     toml: String,
     note: String,
