@@ -18,18 +18,18 @@ use linux as system;
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod system {
-    /// See the module for Linux.
+    /// Separates nothing.
     ///
     /// # Errors
-    /// Always.
+    /// None.
     pub fn separate() -> Result<(), String> {
         Ok(())
     }
 
-    /// See the module for Linux.
+    /// Refuses nothing.
     ///
     /// # Errors
-    /// Always.
+    /// Always: what is missing here.
     pub fn filter(_allowed: super::Allowed) -> Result<(), String> {
         Err("this system has no filter that trainyard knows, so that the plugin may do all that you may".into())
     }
