@@ -22,7 +22,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation, SourceConfig};
+use trainyard::corpus::{DataConfig, NamedFilter, SourceConfig};
+use trainyard::feed::{Dataset, EndOfText, NamedTokenizer, Preparation};
 use trainyard::report::Detail;
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
 
@@ -78,7 +79,7 @@ fn byte_tokenizer() -> NamedTokenizer<'static> {
     NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, end_of_text: EndOfText::Own, make }
 }
 
-/// A filter out of a function of one document.
+/// A filter made from a function of one document.
 #[derive(Clone)]
 struct Judge<F>(F);
 

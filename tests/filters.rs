@@ -1,4 +1,5 @@
-//! The rule filters against datatrove, with words split at white space: `peers/filters_datatrove.py` made the verdicts.
+//! The rule filters compared with datatrove, with words split at white space: `peers/filters_datatrove.py` made the
+//! verdicts.
 
 mod documents;
 
@@ -6,7 +7,7 @@ use crate::plugins::config;
 use documents::{damaged, page};
 use serde_json::Value;
 use std::path::Path;
-use trainyard::data::{DataConfig, SourceConfig, documents as read};
+use trainyard::corpus::{DataConfig, SourceConfig, documents as read};
 use trainyard::plugin::Plugin;
 use trainyard_plugin::{Kind, Verdict};
 

@@ -1,11 +1,11 @@
-//! What a file says of itself, shown on a terminal: nothing that a terminal obeys, nothing that hides, nothing endless.
+//! Text from files on a terminal: no escape sequences, nothing invisible, nothing endless.
 
 use crate::program::trainyard;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A component that holds nothing but an identity.
+/// A component with nothing but an identity.
 fn component(path: &Path, identity: &str) {
     let name = "trainyard_plugin";
     let leb = |mut n: usize| -> Vec<u8> {
@@ -33,7 +33,7 @@ fn identity(name: &str, description: &str) -> String {
     )
 }
 
-/// Characters that no output of the program may hold.
+/// Characters that no output of the program may contain.
 fn unseen(text: &str) -> Vec<char> {
     let is_unseen = |char: &char| {
         (char.is_control() && *char != '\n')
@@ -87,4 +87,17 @@ fn names_of_megabytes_are_cut() {
     let ran = trainyard(&["plugin", "check", "long.wasm"]).in_folder(dir.path()).run();
     assert_eq!((ran.code, ran.stderr.lines().count()), (3, 1), "{}", ran.stderr.len());
     assert!(ran.stderr.len() < 4000, "{} bytes", ran.stderr.len());
+}
+
+#[test]
+fn a_warning_that_names_a_file_is_clean() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("texts")).unwrap();
+    fs::write(dir.path().join("texts/a\u{1b}[2J\u{202e}b.txt"), "").unwrap();
+    fs::write(dir.path().join("texts/b.txt"), "some text\n".repeat(500)).unwrap();
+    let config = "[run]\nname = \"x\"\n[[data.source]]\npath = \"texts\"\n[tokenizer]\nplugin = \"byte\"\n";
+    fs::write(dir.path().join("run.toml"), config).unwrap();
+    let ran = trainyard(&["prepare", "run.toml"]).in_folder(dir.path()).run();
+    assert!(unseen(&ran.stderr).is_empty(), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a\\u{1b}[2J\\u{202e}b.txt: the file is empty"), "{}", ran.stderr);
 }

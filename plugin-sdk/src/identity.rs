@@ -43,6 +43,11 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
 
+    /// The number in the tables of native plugins, and the place in [`Kind::ALL`].
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The name in identities, configs and WIT worlds.
     pub const fn name(self) -> &'static str {
         match self {
@@ -115,6 +120,9 @@ impl Identity {
     }
 
     /// Reads the text; the error says which line is missing or wrong.
+    ///
+    /// # Errors
+    /// The line that is missing or wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.trim_end_matches('\0').lines();
         match lines.next() {

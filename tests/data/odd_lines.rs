@@ -1,8 +1,8 @@
-//! JSON lines as people have them. What Python reads in odd ones: `peers/json_lines.py` made it.
+//! Odd JSON lines as found in practice. `peers/json_lines.py` made what Python reads in them.
 
 use super::{Corpus, texts};
 use serde_json::Value;
-use trainyard::data::{Document, Dropped, InvalidLines, InvalidUtf8, documents};
+use trainyard::corpus::{Document, Dropped, InvalidLines, InvalidUtf8, documents};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/odd_lines.json")).unwrap()

@@ -1,9 +1,9 @@
-//! Parquet files of every nested shape against pyarrow: `peers/parquet_pyarrow.py` made the files and the rows.
+//! Parquet files of every nested shape compared with pyarrow: `peers/parquet_pyarrow.py` made the files and the rows.
 
 use super::Corpus;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use trainyard::data::{DataConfig, Document, SourceConfig, documents};
+use trainyard::corpus::{DataConfig, Document, SourceConfig, documents};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/parquet")

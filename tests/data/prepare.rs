@@ -1,9 +1,10 @@
-//! Filters, splits, the tokenizer's training, and what the manifest tells of them.
+//! Filters, splits, the tokenizer's training, and what the manifest says about them.
 
 use super::{Corpus, END, byte_tokenizer, filter, json_lines, named, read, text, texts};
 use std::collections::BTreeMap;
 use std::fs;
-use trainyard::data::{Dataset, Shard, Split, compression_baseline, open};
+use trainyard::corpus::{Split, compression_baseline};
+use trainyard::feed::{Dataset, Shard, open};
 use trainyard_plugin::{Filter, PluginError, Verdict};
 
 fn numbers(n: usize) -> String {
@@ -44,7 +45,7 @@ fn rewritten_text_replaces_the_text() {
     assert_eq!(dataset.manifest.report.filters[0].rewritten, 1);
 }
 
-/// Drops what the corpus holds more than once.
+/// Drops documents that the corpus contains more than once.
 #[derive(Clone, Default)]
 struct Unique(BTreeMap<String, usize>);
 

@@ -1,4 +1,4 @@
-//! Files of other kinds, patterns, and files that are damaged.
+//! Files of other kinds, patterns, and damaged files.
 
 use super::{Corpus, json_lines, texts};
 use parquet::basic::Compression;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard::data::{Document, Format, InvalidUtf8, documents};
+use trainyard::corpus::{Document, Format, InvalidUtf8, documents};
 
 /// Rows of text (null where there is none) and numbers, in row groups of 100.
 fn write_parquet(path: &Path, rows: &[(Option<&[u8]>, i64)], compression: Compression) {

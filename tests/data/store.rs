@@ -1,15 +1,17 @@
-//! The store of finished work: nothing is done twice, nothing half-written is read, and who did it does not matter.
+//! The store of finished work: nothing is done twice, nothing half-written is read, and it does not matter which
+//! process did it.
 
 use super::{Corpus, byte_tokenizer, filter, json_lines, named, read, texts};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use trainyard::data::{NamedFilter, Preparation};
+use trainyard::corpus::NamedFilter;
+use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard_plugin::{Filter, Rule, Verdict};
 
-/// Counts the documents that it is asked about, and keeps those of at least `min` bytes.
+/// A filter that counts the documents that it sees, and keeps those of at least `min` bytes.
 #[derive(Clone)]
 struct Counting {
     min: f64,

@@ -1,11 +1,12 @@
-//! Files of tokens that other programs wrote. `golden/tokens` is by `peers/megatron_files.py`.
+//! Token files of other programs. `peers/megatron_files.py` made `golden/tokens`.
 
 use super::byte_tokenizer;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{Dataset, NamedTokenizer, TokenFormat, TokensConfig, import, open};
+use trainyard::corpus::{TokenFormat, TokensConfig};
+use trainyard::feed::{Dataset, NamedTokenizer, import, open};
 
 const FILES: [&str; 6] = ["megatron-u16", "megatron-i32", "megatron-u8", "nanogpt", "llmc-gpt2", "llmc-llama3"];
 

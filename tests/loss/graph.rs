@@ -3,7 +3,7 @@
 use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use trainyard::base::random::Stream;
-use trainyard::data::{Batch, Position};
+use trainyard::feed::{Batch, Position};
 use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
 use trainyard::model::{Param, PlacedBatch};
 use trainyard::ops::{Engine, Float, Precision};
@@ -36,7 +36,7 @@ pub struct Outcome {
 }
 
 pub const STEP: u64 = 5;
-/// What gradients are scaled by, and what is in the head's gradient before: neither must be lost.
+/// The scale of gradients, and the head's gradient from before: neither must be lost.
 pub const SCALE: f64 = 0.75;
 const BEFORE: f64 = 0.125;
 

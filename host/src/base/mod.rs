@@ -1,9 +1,12 @@
-//! The ground under everything: errors, files, random numbers, text for terminals.
+//! The foundation: errors, files, random numbers, text for terminals.
 
 pub mod clean;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;
+mod panics;
 pub mod random;
+pub(crate) mod write;
 
 pub use error::{Error, Result};
+pub use panics::{caught, silence_caught_panics};

@@ -1,7 +1,8 @@
 //! What is said of a model at the end: held-out numbers, compressors beside them, a text.
 
 use super::{Evaluator, continue_text, text_metrics};
-use crate::data::{self, Dataset, Shard, Split, SplitReport, packed_eval_batches};
+use crate::corpus::{self, Split, SplitReport};
+use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Transformer;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport};
 use crate::run::RunConfig;
@@ -104,7 +105,7 @@ pub(super) fn mark(values: &mut [MetricValue], text: &TextReport) {
     }
 }
 
-pub(super) fn baseline(sizes: data::Baseline) -> Baseline {
+pub(super) fn baseline(sizes: corpus::Baseline) -> Baseline {
     Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes }
 }
 

@@ -22,9 +22,9 @@ mod language;
 mod limits;
 mod list;
 mod log;
+mod missing;
 mod new;
 mod open;
-mod panics;
 mod seat;
 mod settings;
 
@@ -45,7 +45,6 @@ pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
-pub use panics::silence_caught_panics;
 
 use crate::Result;
 use crate::base::clean;

@@ -105,7 +105,7 @@ fn check_kind(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Resu
         (None, false) => {
             return Err(Error::usage(format!(
                 "plugin {:?} is a {}, a kind that is still a draft: it may load in no other version of trainyard; to use \
-                 it in this one, add draft = true beside plugin = …",
+                 it in this one, add draft = true next to plugin = …",
                 identity.name, identity.kind
             )));
         }
@@ -215,7 +215,7 @@ mod tests {
         assert!(check_kind(&identity, kinds::entry(Kind::Loss), &config).is_ok());
         let error = check_kind(&identity, &draft, &config).expect_err("nobody allowed it");
         let expected = "plugin \"p\" is a loss, a kind that is still a draft: it may load in no other version of \
-                        trainyard; to use it in this one, add draft = true beside plugin = …";
+                        trainyard; to use it in this one, add draft = true next to plugin = …";
         assert_eq!((error.exit_code(), error.to_string().as_str()), (2, expected));
         config.draft = true;
         assert!(check_kind(&identity, &draft, &config).is_ok());

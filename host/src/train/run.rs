@@ -6,8 +6,9 @@ use super::batches::{loader, packing_line, source_reports, validation_extent};
 use super::record::{step_record, validation_record};
 use super::step::{StepReport, Trainer};
 use super::{saved_data, state};
-use crate::data::{self, Ahead, Batch, Dataset, packed_eval_batches};
+use crate::corpus;
 use crate::eval::{Evaluator, final_report, loss_of};
+use crate::feed::{Ahead, Batch, Dataset, packed_eval_batches};
 use crate::loss::{AVAILABLE_INPUTS, Program};
 use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
@@ -84,7 +85,7 @@ impl<'c> Run<'c> {
         let (program, evaluator) = programs(&plugins)?;
         // where the run stands
         let folder = RunFolder::of(config);
-        let identity = RunIdentity::new(config, &plugins, &data::source_digest(&config.data)?)?;
+        let identity = RunIdentity::new(config, &plugins, &corpus::source_digest(&config.data)?)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;

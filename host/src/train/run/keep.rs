@@ -1,7 +1,7 @@
 //! What a run keeps on the way: checkpoints, and the state before a step that failed.
 
 use super::Run;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::run::pruning::{prune, prune_replays};
 use crate::run::{TrainOptions, checkpoint};
 use crate::train::state;

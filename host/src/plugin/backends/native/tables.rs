@@ -32,14 +32,14 @@ pub struct Functions {
     pub measures: Option<&'static abi::MeasuresTable>,
 }
 
-/// The number that stands for a kind in a table's header, and the size of such a table.
-const fn layout(kind: Kind) -> (u32, usize) {
+/// The size of a kind's table in bytes.
+const fn size(kind: Kind) -> usize {
     match kind {
-        Kind::Tokenizer => (0, size_of::<abi::TokenizerTable>()),
-        Kind::Filter => (1, size_of::<abi::FilterTable>()),
-        Kind::Loss => (2, size_of::<abi::LossTable>()),
-        Kind::Metric => (3, size_of::<abi::MetricTable>()),
-        Kind::TextMetric => (4, size_of::<abi::TextMetricTable>()),
+        Kind::Tokenizer => size_of::<abi::TokenizerTable>(),
+        Kind::Filter => size_of::<abi::FilterTable>(),
+        Kind::Loss => size_of::<abi::LossTable>(),
+        Kind::Metric => size_of::<abi::MetricTable>(),
+        Kind::TextMetric => size_of::<abi::TextMetricTable>(),
     }
 }
 
@@ -103,7 +103,7 @@ fn check_header(header: &abi::Header, identity: &Identity) -> Result<(), String>
         let (built, supported) = (format!("native tables of version {}", header.version), abi::VERSION.to_string());
         return Err(other_version(identity, &built, &supported, header.version > abi::VERSION));
     }
-    let (number, size) = layout(kind);
+    let (number, size) = (kind.number(), size(kind));
     if header.kind != number {
         return Err(format!("has a table of kind {}, but its identity says {kind} ({number})", header.kind));
     }
