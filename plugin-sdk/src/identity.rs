@@ -114,7 +114,7 @@ pub struct SettingInfo {
 }
 
 impl Identity {
-    /// Whether it claims the ability `name`.
+    /// Whether the plugin claims the ability `name`.
     pub fn has(&self, name: &str) -> bool {
         self.abilities.iter().any(|ability| ability == name)
     }

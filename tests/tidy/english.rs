@@ -4,16 +4,21 @@
 use super::source::Source;
 
 /// Where the rules apply. The list grows folder by folder; a path that is not in it is not checked.
-const CLEAN: [&str; 23] = [
+const CLEAN: [&str; 29] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "corpus/",
     "docs/",
     "host/src/base/",
+    "host/src/check/",
+    "host/src/dev/",
     "host/src/drill/",
     "host/src/lib.rs",
     "host/src/main.rs",
+    "host/src/plugin/backends/",
+    "host/src/plugin/guard/",
+    "host/src/plugin/kinds/",
     "host/src/run/folder/",
     "host/src/run/heaviest.rs",
     "host/src/run/hugging_face.rs",
@@ -25,6 +30,7 @@ const CLEAN: [&str; 23] = [
     "host/src/run/plugins",
     "host/templates/",
     "plugin-sdk/STABILITY.md",
+    "plugin-sdk/src/",
     "plugin-sdk/text/",
     "plugins/",
     "tests/",

@@ -38,7 +38,7 @@ struct Watched {
     good: Option<Vec<u8>>,
 }
 
-/// What came of a build.
+/// Result of a build and of the trial after it.
 #[derive(Debug)]
 pub struct Report {
     /// The plugin's place in the config and its folder.

@@ -26,7 +26,7 @@ pub struct PluginConfig {
     /// What the user trusts it with beyond the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
-    /// Whether it may be of a kind that is still a draft.
+    /// Whether a plugin of a kind that is still a draft is allowed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub draft: bool,
     /// The file must have this SHA-256, in lower-case hexadecimal.

@@ -212,7 +212,7 @@ mod tests {
     use trainyard_plugin::Identity;
 
     /// An instance that is linked in, checked as one of its kind with these abilities. Its errors begin with `P`.
-    pub fn checked(kind: Kind, abilities: &[&str], seat: impl Seat + 'static) -> Result<Checked> {
+    pub(super) fn checked(kind: Kind, abilities: &[&str], seat: impl Seat + 'static) -> Result<Checked> {
         let mut text =
             format!("trainyard-plugin\t1\nkind\t{kind}\nname\tp\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n");
         abilities.iter().for_each(|ability| text += &format!("ability\t{ability}\n"));

@@ -54,7 +54,7 @@ pub struct Isolated {
     config: PluginConfig,
     /// The same, as the worker is told.
     config_text: String,
-    /// Whether it was said what is missing here.
+    /// Set once the user was told what is missing here.
     said: AtomicBool,
 }
 
