@@ -7,7 +7,7 @@ mod sample;
 mod sources;
 
 use crate::corpus;
-use crate::plugin::{Forms, PluginConfig, build};
+use crate::plugin::{Forms, METRICS, PluginConfig, build};
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use sources::Sources;
@@ -149,8 +149,7 @@ fn places(config: &RunConfig) -> Vec<(String, &'static [Kind], PluginConfig)> {
     let filters = config.data.filter.iter().enumerate();
     named.extend(filters.map(|(i, filter)| (format!("data.filter.{i}"), &[Kind::Filter] as _, filter.clone())));
     let metrics = config.metric.iter().enumerate();
-    let kinds: &'static [Kind] = &[Kind::Metric, Kind::TextMetric];
-    named.extend(metrics.map(|(i, metric)| (format!("metric.{i}"), kinds, metric.clone())));
+    named.extend(metrics.map(|(i, metric)| (format!("metric.{i}"), METRICS, metric.clone())));
     named
 }
 

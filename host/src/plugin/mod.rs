@@ -39,7 +39,7 @@ pub use grant::Grant;
 pub use guard::Usage;
 pub(crate) use hugging_face::hugging_face_tokenizer;
 pub use inspect::{Inspection, inspect};
-pub(crate) use kinds::{Instance, PLUGIN_ERROR, Specials};
+pub(crate) use kinds::{Instance, METRICS, PLUGIN_ERROR, Specials};
 pub use language::Language;
 pub use limits::Limits;
 pub use list::{Listed, list, search_path};

@@ -119,6 +119,9 @@ macro_rules! template {
 }
 use template;
 
+/// The kinds that `[[metric]]` takes.
+pub const METRICS: &[Kind] = &[Kind::Metric, Kind::TextMetric];
+
 /// What the host knows of `kind`.
 pub fn entry(kind: Kind) -> &'static Entry {
     match kind {
