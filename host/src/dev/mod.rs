@@ -54,7 +54,7 @@ pub struct Report {
 }
 
 impl Session {
-    /// Finds the plugins: those whose folders are given, else all whose file lies in a `target/plugins` next to sources.
+    /// Finds the plugins: those whose folders are given, else all whose file is in a `target/plugins` next to sources.
     ///
     /// # Errors
     /// A folder that makes no plugin of the config, or none found.

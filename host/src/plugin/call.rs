@@ -1,8 +1,8 @@
 //! The functions of every kind of plugin as data: a call and its answer.
 //!
-//! This is the waist of the plugin seam. A kind is a list of these functions (`kinds`), a backend carries any call to an
-//! instance and its answer back (`seat`), and checks and policies are layers between the two. A new function is a line
-//! of the table below.
+//! This is the waist of the plugin seam. A kind is a list of these functions (`kinds`), a backend carries any call to
+//! an instance and its answer back (`seat`), and checks and policies are layers between the two. A new function is a
+//! line of the table below.
 
 #[cfg(unix)]
 use super::codec::{Decode, Encode, Reader};

@@ -2,8 +2,8 @@
 //!
 //! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and
 //! so on. Everything above sees only those traits. Below them every function of every kind is a [`Call`] with an
-//! answer: a backend (`backends`) carries it to the plugin, `checked` checks what is answered and names the culprit in errors, and
-//! `guard` applies the policy of the config. `kinds` has one file per kind.
+//! answer: a backend (`backends`) carries it to the plugin, `checked` checks what is answered and names the culprit in
+//! errors, and `guard` applies the policy of the config. `kinds` has one file per kind.
 
 mod backends;
 mod build;

@@ -4,8 +4,8 @@ use super::memory::data_bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Runs `work` within so many seconds of processor time since this process began, of all its threads together, and so
-/// many mebibytes of memory on top of what it has. The system ends the process beyond the first, and Rust ends it beyond
-/// the second.
+/// many mebibytes of memory besides what it has. The system ends the process beyond the first, and Rust ends it
+/// beyond the second.
 pub fn within<T>(cpu_s: u64, memory_mb: u64, work: impl FnOnce() -> T) -> T {
     let memory = data_bytes("self").map(|now| now.saturating_add(memory_mb.saturating_mul(1 << 20)));
     limit(Resource::Data, memory);

@@ -3,8 +3,8 @@
 use crate::plugin::call::Call;
 use crate::plugin::codec::{Decode, Encode, Reader, Rest};
 
-/// One message, with its parts lent by the sender. `C` is a call of the instance: [`Call`] when it is sent, and the rest
-/// of the message when it is received, to be read when it is served.
+/// One message, with its parts lent by the sender. `C` is a call of the instance: [`Call`] when it is sent, and the
+/// rest of the message when it is received, to be read when it is served.
 #[derive(Debug, Clone, Copy)]
 pub enum Message<'a, C> {
     /// Loads the plugin, which is sandboxed or not, from the bytes that its host checked, as this config says, which is

@@ -178,7 +178,7 @@ fn key(engine: &Engine, sha256: &str) -> String {
     format!("{sha256}-{:016x}", Hasher::finish(&settings))
 }
 
-/// Hash of the code and of the name that it is kept under: an entry that was renamed is as wrong as one that is damaged.
+/// Hash of the code and of the name that it is kept under: an entry that was renamed is as wrong as a damaged one.
 fn checksum(path: &Path, code: &[u8]) -> [u8; 16] {
     let mut checksum = Xxh3Default::new();
     checksum.update(path.file_name().unwrap_or_default().as_encoded_bytes());

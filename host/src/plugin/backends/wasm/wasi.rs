@@ -132,8 +132,8 @@ impl HostWallClock for NoTime {
     }
 }
 
-/// A clock that advances by a microsecond whenever it is asked, so that a loop that waits for it ends. Sleeping takes no
-/// time.
+/// A clock that advances by a microsecond whenever it is asked, so that a loop that waits for it ends. Sleeping takes
+/// no time.
 struct Clock;
 
 impl HasData for Clock {
