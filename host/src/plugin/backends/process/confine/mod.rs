@@ -1,7 +1,7 @@
 //! What a native plugin in a process of its own may ask of the system, besides computing: to read files, to have
-//! threads and memory of its own, and to end itself. Everything else is refused as if the system did not have it: signals to
-//! others, their memory, new processes, new programs, sockets, memory that is shared and so counted nowhere, other
-//! limits, and files to write unless the config grants a folder for that.
+//! threads and memory of its own, and to end itself. Everything else is refused as if the system did not have it:
+//! signals to others, their memory, new processes, new programs, sockets, memory that is shared and so counted nowhere,
+//! other limits, and files to write unless the config grants a folder for that.
 //!
 //! On Linux, on the two processors whose system calls are listed here. What cannot be refused is said.
 
