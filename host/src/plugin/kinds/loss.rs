@@ -16,7 +16,7 @@ pub const ENTRY: Entry = Entry {
     checks: metrics::checks,
     example: example!(
         "loss",
-        "Cross-entropy that weighs down what is easy",
+        "Cross-entropy with less weight on easy tokens",
         settings template!("settings/loss.toml")
     ),
 };
