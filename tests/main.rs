@@ -31,6 +31,7 @@ mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod identity; // what a run is
 mod isolation; // plugins in a process of their own
+mod kinds; // frozen ones and drafts
 mod languages; // plugins in C, Python and JavaScript
 mod laws; // losses and metrics that are well typed and wrong
 mod loading; // the cache of compiled code, limits, WASI

@@ -1,4 +1,4 @@
-//! A plugin that is linked into the host. `export!` makes one beside the WASM and native forms, from the same source.
+//! A plugin that is linked into the host. `export!` makes one with the WASM and native forms, from the same source.
 
 use crate::{Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer};
 

@@ -17,7 +17,7 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// What a plugin answers when it cannot do its work. Messages are one line, lower case: what was expected, what came.
+/// What a plugin answers when it cannot do its work. Messages are one line, lower case: what was expected, what it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginError {
     /// Whose fault it is.

@@ -147,36 +147,57 @@ pub const fn text(joined: &'static [u8]) -> &'static str {
 }
 
 /// Makes a tokenizer of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn tokenizer<T: Create + Tokenizer + 'static>(settings: &[Setting]) -> Result<Box<dyn Tokenizer>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 
 /// Makes a filter of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn filter<T: Create + Filter + 'static>(settings: &[Setting]) -> Result<Box<dyn Filter>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 
 /// Makes a filter with the ability [`crate::MEASURES`] of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn measured_filter<T: Create + Filter + 'static>(settings: &[Setting]) -> Result<Box<dyn Filter>> {
     filter::<T>(settings)
 }
 
 /// Makes a loss of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn loss<T: Create + Loss + 'static>(settings: &[Setting]) -> Result<Box<dyn Loss>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 
 /// Makes a metric of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn metric<T: Create + Metric + 'static>(settings: &[Setting]) -> Result<Box<dyn Metric>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 
 /// Makes a text metric of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn text_metric<T: Create + TextMetric + 'static>(settings: &[Setting]) -> Result<Box<dyn TextMetric>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 
 /// A plugin of type `T` from settings as they cross the boundary.
+///
+/// # Errors
+/// Settings that the plugin refuses.
 pub fn create<T: Create>(settings: &[Setting]) -> Result<T> {
     T::create(<T::Config as crate::Config>::from_settings(settings)?)
 }

@@ -80,6 +80,9 @@ impl Rule {
 
     /// The rule if its limit lies in 0 to `most`, and off when it is 0, so that a setting of 0 is no limit. Otherwise
     /// an error that names the setting.
+    ///
+    /// # Errors
+    /// A limit outside of the range; it names the setting.
     pub fn within(mut self, most: f64) -> Result<Self> {
         // also refuses NaN and infinity
         if !(0.0..=most.min(f64::MAX)).contains(&self.limit) {

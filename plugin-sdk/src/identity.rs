@@ -43,6 +43,11 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
 
+    /// The number in the tables of native plugins, and the place in [`Kind::ALL`].
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The name in identities, configs and WIT worlds.
     pub const fn name(self) -> &'static str {
         match self {
@@ -109,12 +114,15 @@ pub struct SettingInfo {
 }
 
 impl Identity {
-    /// Whether it claims the ability `name`.
+    /// Whether the plugin claims the ability `name`.
     pub fn has(&self, name: &str) -> bool {
         self.abilities.iter().any(|ability| ability == name)
     }
 
     /// Reads the text; the error says which line is missing or wrong.
+    ///
+    /// # Errors
+    /// The line that is missing or wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.trim_end_matches('\0').lines();
         match lines.next() {

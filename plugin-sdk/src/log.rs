@@ -1,4 +1,4 @@
-//! What a plugin says beside its results. The host shows a bounded number of lines a second, with the plugin's name.
+//! What a plugin says besides its results. The host shows a bounded number of lines a second, with the plugin's name.
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::{Graph, Result};
 
-/// A metric over predicted tokens, described like a loss ([`crate::Loss`]) and run beside it.
+/// A metric over predicted tokens, described like a loss ([`crate::Loss`]) and run along with it.
 pub trait Metric: Send {
     /// Unit, direction and aggregation.
     fn info(&self) -> Result<MetricInfo>;

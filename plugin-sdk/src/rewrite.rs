@@ -1,4 +1,4 @@
-//! How a cleaner writes a document anew.
+//! How a cleaner rewrites a document.
 
 use crate::{Span, Verdict};
 use std::ops::Range;

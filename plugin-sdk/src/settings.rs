@@ -53,7 +53,7 @@ impl Config for NoConfig {
     }
 }
 
-/// Makes a plugin of a kind from its settings: what an author implements beside the kind's trait.
+/// Makes a plugin of a kind from its settings: what an author implements besides the kind's trait.
 pub trait Create: Sized {
     /// The settings; [`NoConfig`] when there are none.
     type Config: Config;
@@ -153,6 +153,9 @@ impl FromValue for Vec<f64> {
 }
 
 /// The value of a setting as the type that the plugin wants. Used by [`crate::config!`].
+///
+/// # Errors
+/// A value of another type; it names the setting.
 #[doc(hidden)]
 pub fn convert<T: FromValue>(setting: &Setting) -> Result<T> {
     T::from_value(&setting.value).ok_or_else(|| {

@@ -14,7 +14,7 @@ pub trait Tokenizer: Send {
     /// Takes one batch of training text. The result of training may not depend on how texts are split into batches.
     fn observe(&mut self, texts: &[&str]) -> Result<()>;
 
-    /// Ends training and returns the model. The bytes are opaque to the host, which stores them beside the run.
+    /// Ends training and returns the model. The bytes are opaque to the host, which stores them with the run.
     fn train(&mut self) -> Result<Vec<u8>>;
 
     /// Makes the tokenizer usable from the bytes that `train` returned, in this instance or another.
@@ -42,6 +42,9 @@ pub struct TokenBatch {
 
 impl TokenBatch {
     /// Ends the sequence that the ids pushed last belong to.
+    ///
+    /// # Errors
+    /// More than 2^32 tokens in a batch.
     pub fn end_sequence(&mut self) -> Result<()> {
         let end = u32::try_from(self.ids.len())
             .map_err(|_| PluginError::input("a batch holds more than 2^32 tokens, pass fewer texts per call"))?;
@@ -57,6 +60,9 @@ impl TokenBatch {
 
     /// Whether `ends` has `n_sequences` rising values of which the last is the number of ids, and every id is below
     /// `n_tokens`.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
     pub fn check(&self, n_sequences: usize, n_tokens: usize) -> Result<()> {
         if self.ends.len() != n_sequences {
             return Err(PluginError::internal(format!("expected {n_sequences} sequences, got {}", self.ends.len())));

@@ -12,12 +12,12 @@ const TABLES: [&str; 1] = ["plugin-sdk/src/graph/ops.rs"];
 /// Where `unsafe` is allowed: native plugins, the SDK's binary interface, kernels, memory maps, compiled code from the
 /// cache.
 const UNSAFE_IN: [&str; 7] = [
-    "host/src/plugin/native/",
+    "host/src/plugin/backends/native/",
     "plugin-sdk/src/abi",
     "plugin-sdk/src/export.rs",
     "host/src/ops/",
     "host/src/feed/shard.rs",
-    "host/src/plugin/wasm/cache.rs",
+    "host/src/plugin/backends/wasm/cache.rs",
     "tests/",
 ];
 
@@ -236,7 +236,7 @@ mod tests {
         found(
             "host/src/train/a.rs",
             "// SAFETY: x\nunsafe { f() }",
-            &["a.rs:3: unsafe is for host/src/plugin/native/"],
+            &["a.rs:3: unsafe is for host/src/plugin/backends/native/"],
         );
         found("host/src/ops/a.rs", "// SAFETY: x\nlet a =\n    unsafe { f() };", &[]);
         found("host/src/ops/a.rs", "unsafe { f() }", &["a.rs:2: unsafe without `// SAFETY:`"]);

@@ -5,7 +5,6 @@ mod plugin;
 mod process;
 mod report;
 mod step;
-mod worker;
 
 pub use loss::{LossOptions, loss};
 pub use plugin::{PluginOptions, plugin};

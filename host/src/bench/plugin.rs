@@ -2,20 +2,19 @@
 
 use super::check_above_zero;
 use super::report::{PluginBench, PluginTime, Speed, Spread};
-use super::worker::{Worker, call_name};
 use crate::corpus::{self, DataConfig, InvalidUtf8, SourceConfig};
-use crate::plugin::{Cache, Isolation, Limits, Plugin, PluginConfig, Trust};
+use crate::plugin::{Cache, Call, Function, Instance, Isolation, Limits, Plugin, PluginConfig, Trust};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
-use trainyard_plugin::Kind;
+use trainyard_plugin::{Kind, TextPair};
 
 /// What to time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginOptions {
-    /// Text for filters, tokenizers and text metrics: a `.txt` or `.jsonl` file, also `.gz` or `.zst`, or a folder.
+    /// Text for plugins that take any: a `.txt` or `.jsonl` file, also `.gz` or `.zst`, or a folder.
     pub text: PathBuf,
     /// Measurements of each number.
     pub rounds: u64,
@@ -102,12 +101,80 @@ fn documents(text: &str) -> Vec<&str> {
     documents
 }
 
+/// The functions that text passes through, with the name of the shortest call of each.
+const TEXT_CALLS: [(Function, &str); 3] = [
+    (Function::Encode, "encode of 0 texts"),
+    (Function::Judge, "judge of 0 documents"),
+    (Function::Update, "update with 0 pairs"),
+];
+/// The name of the shortest call of plugins that take no text.
+const DESCRIBE: &str = "describe";
+
+/// The model of a tokenizer, trained on the text; empty for other kinds.
+fn train(plugin: &Plugin, batches: &[&[&str]]) -> Result<Vec<u8>> {
+    if !plugin.entry().functions.contains(&Function::Train) {
+        return Ok(Vec::new());
+    }
+    let mut instance = plugin.instance()?;
+    for batch in batches {
+        instance.call(Call::Observe(batch))?;
+    }
+    Ok(instance.call(Call::Train)?.try_into()?)
+}
+
+/// An instance that is ready for text, if it takes any: as everything in this program sees it, with all checks.
+struct Worker {
+    instance: Instance,
+    /// What text passes through.
+    function: Option<Function>,
+}
+
+impl Worker {
+    /// An instance whose model is loaded, and which has made its first pass.
+    fn ready(plugin: &Plugin, model: &[u8], batches: &[&[&str]]) -> Result<Self> {
+        let (mut instance, functions) = (plugin.instance()?, plugin.entry().functions);
+        if functions.contains(&Function::Load) {
+            instance.call(Call::Load(model))?;
+        }
+        if functions.contains(&Function::TwoPass) && instance.call(Call::TwoPass)?.try_into()? {
+            for batch in batches {
+                instance.call(Call::Observe(batch))?;
+            }
+        }
+        Ok(Self { instance, function: Self::text_call(plugin).map(|(function, _)| function) })
+    }
+
+    fn text_call(plugin: &Plugin) -> Option<(Function, &'static str)> {
+        TEXT_CALLS.into_iter().find(|(function, _)| plugin.entry().functions.contains(function))
+    }
+
+    /// The shortest call.
+    fn empty_call(&mut self) -> Result<()> {
+        self.handle(&[])
+    }
+
+    /// One call with these documents, or one that describes.
+    fn handle(&mut self, documents: &[&str]) -> Result<()> {
+        let instance = &mut self.instance;
+        let answer = match self.function {
+            Some(Function::Encode) => instance.call(Call::Encode(documents)),
+            Some(Function::Judge) => instance.call(Call::Judge(documents)),
+            Some(_) => {
+                let pair = |hypothesis| TextPair { hypothesis, references: Vec::new() };
+                instance.call(Call::Update(&documents.iter().copied().map(pair).collect::<Vec<_>>()))
+            }
+            None => instance.call(Call::Describe),
+        };
+        Ok(answer.map(drop)?)
+    }
+}
+
 /// One plugin, and what was measured of it.
 struct Case {
     plugin: Plugin,
     deadline: bool,
     isolated: bool,
-    /// Of a tokenizer; empty for others.
+    /// Model of a tokenizer; empty for others.
     model: Vec<u8>,
     cold_ms: Vec<f64>,
     warm_ms: Vec<f64>,
@@ -134,7 +201,7 @@ impl Case {
         }
         // there is at least one round
         let plugin = opened.ok_or_else(|| Error::usage("--rounds: expected 1 or more, got 0"))?;
-        let model = Worker::train(&plugin, batches)?;
+        let model = train(&plugin, batches)?;
         let (deadline, isolated) = (config.limits.call_ms > 0, config.isolation.is_some());
         let none = Vec::new;
         let (instance_us, call_ns, alone, together) = (none(), none(), none(), none());
@@ -142,11 +209,11 @@ impl Case {
     }
 
     fn time(&mut self, batches: &[&[&str]], n_threads: usize) -> Result<()> {
-        let instance = repeat(|| Worker::create(&self.plugin).map(drop))?;
+        let instance = repeat(|| Ok(self.plugin.instance().map(drop)?))?;
         self.instance_us.push(1e6 * instance);
         let mut worker = Worker::ready(&self.plugin, &self.model, batches)?;
         self.call_ns.push(1e9 * repeat(|| worker.empty_call())?);
-        if !worker.takes_text() {
+        if worker.function.is_none() {
             return Ok(());
         }
         self.alone.push(pass(vec![worker], batches)?);
@@ -214,7 +281,7 @@ fn report(cases: &[Case], index: usize, n_bytes: usize, n_threads: usize) -> Plu
         cold_load_ms: Spread::of(case.cold_ms.clone()),
         warm_load_ms: Spread::of(case.warm_ms.clone()),
         instance_us: Spread::of(case.instance_us.clone()),
-        call: call_name(case.plugin.identity().kind),
+        call: Worker::text_call(&case.plugin).map_or(DESCRIBE, |(_, name)| name),
         call_ns: Spread::of(case.call_ns.clone()),
         call_ratio: ratios(&case.call_ns, &base.call_ns),
         speeds: [speed(1, &case.alone, &base.alone), speed(n_threads, &case.together, &base.together)]

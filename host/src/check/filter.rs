@@ -1,4 +1,4 @@
-//! Laws of filters: a verdict is about one document, whatever stands around it.
+//! Laws of filters: a verdict is about one document, whatever is around it.
 
 use super::{CheckReport, Defect, Found, Subject, equal, measures, short};
 use crate::plugin::Plugin;

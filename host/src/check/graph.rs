@@ -12,7 +12,7 @@ use trainyard_plugin::{Graph, Kind};
 
 /// Sequences, rows of each, vocabulary.
 const SHAPES: [[usize; 3]; 5] = [[1, 1, 2], [1, 7, 5], [3, 4, 17], [2, 9, 130], [5, 1, 33]];
-/// Of the finite difference; its error is of the order of the square.
+/// Shift of the finite difference; its error is of the order of the square.
 const SHIFT: f64 = 1e-5;
 /// Largest difference between gradient and slope, relative to the largest gradient.
 const TOLERANCE: f64 = 1e-6;
@@ -154,7 +154,7 @@ fn weight(subject: &Subject<'_>, program: &Program) -> Found<String> {
     }
 }
 
-/// Gradients equal central differences of the loss, in f64; what stands under `stop_gradient` is held.
+/// Gradients equal central differences of the loss, in f64; what is under `stop_gradient` is held.
 fn gradient(subject: &Subject<'_>, graph: &Graph, program: &Program) -> Found<String> {
     let held = Program::compile_held(graph)?;
     let (mut worst, mut n_compared) = (0.0_f64, 0);

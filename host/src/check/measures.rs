@@ -1,5 +1,5 @@
 //! Laws of filters that measure: the rules on what was measured say what `judge` says, and no limit has a say in what
-//! is measured. Whoever relies on them may store values and try other limits.
+//! is measured. Code that relies on them may store values and try other limits.
 
 use super::{Defect, Found, Subject, equal, short};
 use crate::plugin::Plugin;

@@ -27,7 +27,7 @@ use trainyard_plugin::{Kind, PluginError};
 /// What to check with.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
-    /// Of all random inputs.
+    /// Seed of all random inputs.
     pub seed: u64,
     /// Random inputs.
     pub cases: usize,
@@ -60,9 +60,12 @@ pub fn check(config: &PluginConfig, options: &CheckOptions) -> Result<CheckRepor
 /// Opens a plugin of any kind, native code in a process of its own.
 fn open(config: &PluginConfig) -> Result<Plugin> {
     let mut config = config.clone();
-    if inspect(Path::new(&config.plugin))?.backend == "native" {
+    let inspection = inspect(Path::new(&config.plugin))?;
+    if inspection.backend == "native" {
         config.isolation = Some(Isolation::Process);
     }
+    // a check is for the plugin's author, who knows
+    config.draft |= inspection.stability == "draft";
     Plugin::open_any(&config, &Kind::ALL)
 }
 

@@ -35,7 +35,7 @@ pub struct CheckReport {
     pub plugin: String,
     /// Its kind.
     pub kind: &'static str,
-    /// Of the random inputs: the same seed makes the same ones.
+    /// Seed of the random inputs: the same seed makes the same ones.
     pub seed: u64,
     /// In the order in which they ran.
     pub checks: Vec<CheckLine>,

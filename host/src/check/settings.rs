@@ -3,7 +3,7 @@
 use super::{CheckReport, Defect, Found};
 use crate::plugin::{Plugin, PluginConfig};
 use crate::{Error, Result};
-use trainyard_plugin::{Kind, SettingInfo};
+use trainyard_plugin::SettingInfo;
 
 /// A name that no plugin has a setting of.
 const UNKNOWN: &str = "no-such-setting";
@@ -28,13 +28,7 @@ fn identity(plugin: &Plugin) -> Found<String> {
 }
 
 fn create(plugin: &Plugin) -> Result<()> {
-    match plugin.identity().kind {
-        Kind::Tokenizer => plugin.tokenizer().map(drop),
-        Kind::Filter => plugin.filter().map(drop),
-        Kind::Loss => plugin.loss().map(drop),
-        Kind::Metric => plugin.metric().map(drop),
-        Kind::TextMetric => plugin.text_metric().map(drop),
-    }
+    Ok(plugin.instance().map(drop)?)
 }
 
 /// A setting that is unknown or of another type is an error that blames the config and names the setting.

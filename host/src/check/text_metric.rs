@@ -27,7 +27,7 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     subject.same_in_other_form(report, value);
 }
 
-/// Each text beside others: none, one, or two references.
+/// Each text with others to compare it with: none, one, or two references.
 fn pairs<'a>(texts: &[&'a str]) -> Vec<TextPair<'a>> {
     let reference = |i: usize| texts[(7 * i + 3) % texts.len()];
     let references = |i: usize| match i % 4 {

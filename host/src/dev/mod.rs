@@ -1,13 +1,13 @@
 //! `plugin dev`: watches the sources of a run's plugins; on every save builds the plugin, loads it again and tries it.
 //!
-//! [`Session::wait`] is the loop's body: it blocks until sources change and returns what came of them. A version that
+//! [`Session::wait`] is the loop's body: it blocks until sources change and returns what became of them. A version that
 //! does not build, load or work leaves the last one that did in place.
 
 mod sample;
 mod sources;
 
 use crate::corpus;
-use crate::plugin::{Forms, PluginConfig, build};
+use crate::plugin::{Forms, METRICS, PluginConfig, build};
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use sources::Sources;
@@ -38,7 +38,7 @@ struct Watched {
     good: Option<Vec<u8>>,
 }
 
-/// What came of a build.
+/// Result of a build and of the trial after it.
 #[derive(Debug)]
 pub struct Report {
     /// The plugin's place in the config and its folder.
@@ -54,7 +54,7 @@ pub struct Report {
 }
 
 impl Session {
-    /// Finds the plugins: those whose folders are given, else all whose file lies in a `target/plugins` beside sources.
+    /// Finds the plugins: those whose folders are given, else all whose file is in a `target/plugins` next to sources.
     ///
     /// # Errors
     /// A folder that makes no plugin of the config, or none found.
@@ -149,8 +149,7 @@ fn places(config: &RunConfig) -> Vec<(String, &'static [Kind], PluginConfig)> {
     let filters = config.data.filter.iter().enumerate();
     named.extend(filters.map(|(i, filter)| (format!("data.filter.{i}"), &[Kind::Filter] as _, filter.clone())));
     let metrics = config.metric.iter().enumerate();
-    let kinds: &'static [Kind] = &[Kind::Metric, Kind::TextMetric];
-    named.extend(metrics.map(|(i, metric)| (format!("metric.{i}"), kinds, metric.clone())));
+    named.extend(metrics.map(|(i, metric)| (format!("metric.{i}"), METRICS, metric.clone())));
     named
 }
 

@@ -10,6 +10,9 @@ use trainyard_plugin::{Filter, Graph, Kind, TextMetric, TextPair, Tokenizer};
 const SHOWN_CHARS: usize = 60;
 
 /// Loads the plugin with the config's settings and returns what it makes of the documents, as lines.
+///
+/// # Errors
+/// A plugin that cannot be loaded, and whatever it fails with.
 pub fn run(config: &PluginConfig, kinds: &[Kind], documents: &[String]) -> Result<Vec<String>> {
     let plugin = Plugin::open_any(config, kinds)?;
     let texts: Vec<_> = documents.iter().map(String::as_str).collect();

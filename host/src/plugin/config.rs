@@ -26,6 +26,9 @@ pub struct PluginConfig {
     /// What the user trusts it with beyond the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
+    /// Whether a plugin of a kind that is still a draft is allowed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draft: bool,
     /// The file must have this SHA-256, in lower-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -86,6 +89,7 @@ impl PluginConfig {
             plugin: plugin.into(),
             name: None,
             trust: None,
+            draft: false,
             sha256: None,
             isolation: None,
             on_error: OnError::Abort,
@@ -134,6 +138,7 @@ impl PluginConfig {
         }
         let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
         config.trust = section.option("trust", &[("native", Trust::Native), ("wasm", Trust::Wasm)]);
+        config.draft = section.boolean("draft", config.draft);
         config.sha256 = section.text_that("sha256", "64 digits in lower-case hexadecimal", is_digest);
         config.isolation = section.option("isolation", &[("process", Isolation::Process)]);
         let policies = [("abort", OnError::Abort), ("skip", OnError::Skip), ("restart", OnError::Restart)];

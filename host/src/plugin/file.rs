@@ -34,6 +34,9 @@ type Found = std::result::Result<(Form, String), String>;
 
 impl PluginFile {
     /// Reads and identifies the file. The contract is not checked yet, see [`check_contract`].
+    ///
+    /// # Errors
+    /// A file that cannot be read, and those of [`PluginFile::parse`].
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_file(path, MAX_BINARY_BYTES).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::usage(format!("{}: {}", path.display(), missing::cure(path))),
@@ -43,6 +46,9 @@ impl PluginFile {
     }
 
     /// Identifies a file that was read; `path` is for messages.
+    ///
+    /// # Errors
+    /// Bytes that are damaged or are no plugin.
     pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let wrong = |why: String| Error::plugin(format!("{}: {why}", path.display()));
         let found = match bytes.as_slice() {
@@ -60,6 +66,9 @@ impl PluginFile {
 }
 
 /// Whether this host speaks the contract that the plugin was built for.
+///
+/// # Errors
+/// A contract that this host does not support.
 pub fn check_contract(path: &Path, identity: &Identity) -> Result<()> {
     if identity.contract == CONTRACT {
         return Ok(());

@@ -35,7 +35,7 @@ pub fn hugging_face_tokenizer(name: &str, config: &PluginConfig, model: &[u8]) -
 }
 
 /// A file as the host uses it: nothing is cut off, padded or left to chance, and added tokens keep their ids. Libraries
-/// number added tokens anew that are not in the model's vocabulary.
+/// renumber added tokens that are not in the model's vocabulary.
 fn as_used(mut file: Value) -> Value {
     file["truncation"] = Value::Null;
     file["padding"] = Value::Null;

@@ -1,7 +1,8 @@
 //! What a plugin's file says of itself, read without running any of it.
 
+use super::backends::builtin;
 use super::file::{Form, PluginFile};
-use super::{Limits, builtin, open};
+use super::{Limits, kinds, open};
 use crate::base::clean;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -19,8 +20,10 @@ pub struct Inspection {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// The name of its kind, such as `filter`.
     pub kind: String,
+    /// `frozen`: plugins of the kind load in every host of their contract. `draft`: the kind still changes.
+    pub stability: &'static str,
     /// What it does.
     pub description: String,
     /// An SPDX expression.
@@ -33,9 +36,9 @@ pub struct Inspection {
     pub backend: &'static str,
     /// What a component wants from the host.
     pub imports: Vec<String>,
-    /// Of the file; 0 for a built-in.
+    /// Size of the file; 0 for a built-in.
     pub size_bytes: usize,
-    /// Of the file, in lower-case hexadecimal; empty for a built-in.
+    /// Digest of the file, in lower-case hexadecimal; empty for a built-in.
     pub sha256: String,
     /// What it promises beyond its kind, by name.
     pub abilities: Vec<String>,
@@ -60,6 +63,9 @@ pub struct InspectedSetting {
 }
 
 /// Reads who a plugin is, from its file or as the built-in with this name, without running it.
+///
+/// # Errors
+/// A name that is neither a file nor a built-in, and a file that is no plugin.
 pub fn inspect(plugin: &Path) -> Result<Inspection> {
     let name = plugin.to_string_lossy();
     if let Some((identity, _)) = builtin::identities().find(|(identity, _)| identity.name == name) {
@@ -99,6 +105,7 @@ fn inspection(plugin: &str, identity: Identity, backend: &'static str) -> Inspec
         name: identity.name,
         version: identity.version,
         kind: identity.kind.name().into(),
+        stability: kinds::entry(identity.kind).stability(),
         description: identity.description,
         license: identity.license,
         contract: format!("{major}.{minor}"),
@@ -142,7 +149,8 @@ impl fmt::Display for Inspection {
         let stated = |said: &str, missing: &str| if said.is_empty() { missing.into() } else { text(said).into_owned() };
         writeln!(f, "  {}", stated(&self.description, "(no description)"))?;
         writeln!(f, "  license   {}", stated(&self.license, "not stated"))?;
-        writeln!(f, "  contract  {} (SDK {})", self.contract, name(&self.sdk))?;
+        let Self { contract, stability, kind, .. } = self;
+        writeln!(f, "  contract  {contract} (SDK {}), the kind {kind} is {stability}", name(&self.sdk))?;
         if !self.sha256.is_empty() {
             writeln!(f, "  file      {} ({} bytes)", clean::line(&self.plugin), self.size_bytes)?;
             writeln!(f, "  sha256    {}", self.sha256)?;

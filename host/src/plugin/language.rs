@@ -41,6 +41,9 @@ impl Language {
     }
 
     /// The language of the plugin in a folder: of a crate Rust, else what its `plugin.toml` says.
+    ///
+    /// # Errors
+    /// A folder without a manifest, or with one that names no language.
     pub fn of(dir: &Path) -> Result<Self> {
         if dir.join("Cargo.toml").is_file() {
             return Ok(Self::Rust);

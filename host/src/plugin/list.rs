@@ -1,8 +1,9 @@
 //! `plugin list`: the built-ins, and what lies in the folders where plugins are looked for.
 
+use super::backends::builtin;
 use super::file::{PluginFile, check_contract};
+use super::inspect;
 use super::inspect::Inspection;
-use super::{builtin, inspect};
 use crate::base::clean;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -18,8 +19,10 @@ pub struct Listed {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// The name of its kind, such as `filter`.
     pub kind: String,
+    /// `frozen`, or `draft` of a kind that still changes; empty when the file cannot be read.
+    pub stability: &'static str,
     /// `builtin`, `wasm` or `native`.
     pub backend: &'static str,
     /// What it does.
@@ -39,6 +42,9 @@ pub fn search_path() -> Vec<PathBuf> {
 
 /// The built-ins, then the plugins in `dirs`, each sorted by name. Files that are no plugins of this host are listed
 /// with their problem; a folder that is not there is an error only if `must_exist`.
+///
+/// # Errors
+/// A folder that cannot be listed although it must exist.
 pub fn list(dirs: &[PathBuf], must_exist: bool) -> Result<Vec<Listed>> {
     let builtins = builtin::names().map(|name| inspect::inspect(Path::new(&name)).map(listed));
     let mut listed: Vec<_> = builtins.collect::<Result<_>>()?;
@@ -73,7 +79,7 @@ fn look_at(path: &Path) -> Option<Listed> {
             let empty = String::new;
             let (name, version, kind, description) = (empty(), empty(), empty(), empty());
             let backend = if plugin.ends_with(".wasm") { "wasm" } else { "native" };
-            return Some(Listed { plugin, name, version, kind, backend, description, problem });
+            return Some(Listed { plugin, name, version, kind, stability: "", backend, description, problem });
         }
     };
     let problem = check_contract(path, &file.identity).err().map(without_path);
@@ -82,8 +88,8 @@ fn look_at(path: &Path) -> Option<Listed> {
 }
 
 fn listed(inspection: Inspection) -> Listed {
-    let Inspection { plugin, name, version, kind, backend, description, .. } = inspection;
-    Listed { plugin, name, version, kind, backend, description, problem: None }
+    let Inspection { plugin, name, version, kind, stability, backend, description, .. } = inspection;
+    Listed { plugin, name, version, kind, stability, backend, description, problem: None }
 }
 
 /// Characters that are shown of a name or a version.
@@ -100,6 +106,7 @@ impl fmt::Display for Listed {
             (Some(problem), _) => write!(f, "{plugin}: {}", clean::message(&clean::line(problem))),
             (None, "builtin") => f.write_str(&clean::line(&self.description)),
             (None, _) => f.write_str(&plugin),
-        }
+        }?;
+        if self.stability == "draft" { f.write_str(" (draft)") } else { Ok(()) }
     }
 }

@@ -1,6 +1,6 @@
 //! What to do about a plugin's file that is not there: most often it was not built yet.
 
-use super::builtin;
+use super::backends::builtin;
 use crate::base::files::{MAX_TEXT_BYTES, read_text};
 use crate::settings::plugin_name;
 use std::path::Path;

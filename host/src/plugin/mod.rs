@@ -1,63 +1,63 @@
 //! The plugin seam: built-in, WASM and native plugins behind one type.
 //!
 //! [`Plugin::open`] reads a plugin once; its methods make instances, one per worker thread, as `Box<dyn Tokenizer>` and
-//! so on. Everything above sees only those traits. What an instance answers was checked, and its errors begin with the
-//! culprit.
+//! so on. Everything above sees only those traits. Below them every function of every kind is a [`Call`] with an
+//! answer: a backend (`backends`) carries it to the plugin, `checked` checks what is answered and names the culprit in
+//! errors, and `guard` applies the policy of the config. `kinds` has one file per kind.
 
+mod backends;
 mod build;
-mod builtin;
+mod call;
 mod checked;
+#[cfg(unix)]
+mod codec;
 mod config;
 mod file;
 mod grant;
 mod guard;
 mod hugging_face;
 mod inspect;
-mod instance;
+mod kinds;
 mod language;
 mod limits;
 mod list;
 mod log;
 mod missing;
-mod native;
 mod new;
 mod open;
-#[cfg(unix)]
-mod process;
+mod seat;
 mod settings;
-mod wasm;
 
+pub use backends::builtin::names as builtin_names;
+#[cfg(unix)]
+pub use backends::process::{serve_as_worker, work};
+pub(crate) use backends::wasm::Cache;
 pub use build::{Forms, build, build_all, is_builtin_only};
-pub use builtin::names as builtin_names;
-pub(crate) use checked::Specials;
+pub(crate) use call::{Call, Function};
 pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};
 pub use grant::Grant;
-pub(crate) use guard::PLUGIN_ERROR;
 pub use guard::Usage;
 pub(crate) use hugging_face::hugging_face_tokenizer;
 pub use inspect::{Inspection, inspect};
+pub(crate) use kinds::{Instance, METRICS, PLUGIN_ERROR, Specials};
 pub use language::Language;
 pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
-#[cfg(unix)]
-pub use process::{serve_as_worker, work};
-pub(crate) use wasm::Cache;
 
 use crate::Result;
 use crate::base::clean;
-use checked::Checked;
-use guard::{Counters, Guarded, Source};
+use guard::{Counters, Source};
 use log::Log;
+use seat::Backend;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use trainyard_plugin::{Builtin, Filter, Identity, Loss, MEASURES, Metric, TextMetric, Tokenizer};
+use trainyard_plugin::Identity;
 
 /// A plugin, loaded once: its file read, its identity checked, its WASM compiled. Instances are cheap.
 pub struct Plugin {
-    identity: Identity,
     stamp: Stamp,
     source: Arc<Source>,
 }
@@ -75,11 +75,11 @@ pub struct Stamp {
     pub name: String,
     /// As in its identity.
     pub version: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// The name of its kind, such as `filter`.
     pub kind: String,
     /// `builtin`, `wasm` or `native`.
     pub backend: String,
-    /// Of the file, in lower-case hexadecimal; empty for a built-in.
+    /// Digest of the file, in lower-case hexadecimal; empty for a built-in.
     pub sha256: String,
     /// The config's settings as one line.
     pub settings: String,
@@ -88,28 +88,8 @@ pub struct Stamp {
     pub allow: Vec<String>,
 }
 
-enum Backend {
-    Builtin(&'static Builtin),
-    Wasm(wasm::Module),
-    Native(native::Library),
-    #[cfg(unix)]
-    Process(process::Isolated),
-}
-
-impl Backend {
-    fn name(&self) -> &'static str {
-        match self {
-            Backend::Builtin(_) => "builtin",
-            Backend::Wasm(_) => "wasm",
-            Backend::Native(_) => "native",
-            #[cfg(unix)]
-            Backend::Process(isolated) => isolated.backend(),
-        }
-    }
-}
-
 impl Plugin {
-    fn new(identity: Identity, sha256: String, backend: Arc<Backend>, config: &PluginConfig) -> Result<Self> {
+    fn new(identity: Identity, sha256: String, backend: Arc<dyn Backend>, config: &PluginConfig) -> Result<Self> {
         let settings = settings::from_toml(&identity.name, &config.config)?;
         let digest = sha256.get(..4).map(|start| format!(", {start}…")).unwrap_or_default();
         let (name, version) = (clean::clip(&identity.name, NAME_CHARS), clean::clip(&identity.version, NAME_CHARS));
@@ -128,29 +108,29 @@ impl Plugin {
             settings,
             backend,
             config: config.clone(),
-            measures: identity.has(MEASURES),
             counters: Counters::default(),
-            is_special_reported: AtomicBool::new(false),
+            is_warned: AtomicBool::new(false),
             is_loaded: AtomicBool::new(false),
             log: Mutex::new(Log::new(identity.name.as_str().into(), &config.limits)),
+            identity,
         };
-        Ok(Self { identity, stamp, source: Arc::new(source) })
+        Ok(Self { stamp, source: Arc::new(source) })
     }
 
     /// The same plugin with other settings, without loading it again.
+    ///
+    /// # Errors
+    /// Settings that are not flat.
     pub fn with_settings(&self, settings: &toml::Table) -> Result<Self> {
-        let backend = match &*self.source.backend {
-            #[cfg(unix)]
-            Backend::Process(isolated) => Arc::new(Backend::Process(isolated.with_settings(settings)?)),
-            _ => self.source.backend.clone(),
-        };
+        let own = self.source.backend.with_settings(settings)?;
+        let backend = own.unwrap_or_else(|| self.source.backend.clone());
         let config = PluginConfig { config: settings.clone(), ..self.source.config.clone() };
-        Self::new(self.identity.clone(), self.stamp.sha256.clone(), backend, &config)
+        Self::new(self.identity().clone(), self.stamp.sha256.clone(), backend, &config)
     }
 
     /// How results name it: as the config says, or as it names itself.
     pub fn result_name(&self) -> &str {
-        self.source.config.name.as_deref().unwrap_or(&self.identity.name)
+        self.source.config.name.as_deref().unwrap_or(&self.identity().name)
     }
 
     /// Its settings, as the config gives them.
@@ -160,7 +140,7 @@ impl Plugin {
 
     /// Who it says it is.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.source.identity
     }
 
     /// What a run records of it.
@@ -181,30 +161,5 @@ impl Plugin {
     /// What it did and cost so far, over all its instances.
     pub fn usage(&self) -> Usage {
         self.source.counters.usage()
-    }
-
-    /// A new tokenizer with the config's settings.
-    pub fn tokenizer(&self) -> Result<Box<dyn Tokenizer>> {
-        Ok(Box::new(Guarded::<Checked<dyn Tokenizer>>::new(self.source.clone())?))
-    }
-
-    /// A new filter with the config's settings.
-    pub fn filter(&self) -> Result<Box<dyn Filter>> {
-        Ok(Box::new(Guarded::<Checked<dyn Filter>>::new(self.source.clone())?))
-    }
-
-    /// A new loss with the config's settings.
-    pub fn loss(&self) -> Result<Box<dyn Loss>> {
-        Ok(Box::new(Guarded::<Checked<dyn Loss>>::new(self.source.clone())?))
-    }
-
-    /// A new metric with the config's settings.
-    pub fn metric(&self) -> Result<Box<dyn Metric>> {
-        Ok(Box::new(Guarded::<Checked<dyn Metric>>::new(self.source.clone())?))
-    }
-
-    /// A new text metric with the config's settings.
-    pub fn text_metric(&self) -> Result<Box<dyn TextMetric>> {
-        Ok(Box::new(Guarded::<Checked<dyn TextMetric>>::new(self.source.clone())?))
     }
 }

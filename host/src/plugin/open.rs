@@ -1,8 +1,12 @@
 //! Finds the plugin that a config names, and checks it before any of its code runs.
 
+use super::backends::builtin::{self, Linked};
+use super::backends::native;
+use super::backends::wasm::{self, Cache};
 use super::file::{Form, PluginFile, check_contract};
-use super::wasm::Cache;
-use super::{Backend, Isolation, OnError, Plugin, PluginConfig, Trust, builtin, native, wasm};
+use super::kinds::{self, Entry};
+use super::seat::Backend;
+use super::{Isolation, OnError, Plugin, PluginConfig, Trust};
 use crate::settings::did_you_mean;
 use crate::{Error, Result};
 use std::env::consts::ARCH;
@@ -12,23 +16,32 @@ use trainyard_plugin::{Builtin, Identity, Kind};
 
 impl Plugin {
     /// A plugin that is linked into this program, whether or not it is one of the built-ins.
+    ///
+    /// # Errors
+    /// Settings that are not flat, and a policy that its kind does not allow.
     pub fn linked(builtin: &'static Builtin, config: &PluginConfig) -> Result<Self> {
         let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
         let identity = Identity::parse(builtin.identity).map_err(wrong)?;
-        check_policy(&identity, config)?;
+        check_kind(&identity, kinds::entry(identity.kind), config)?;
         if !config.allow.is_empty() {
             warn_of_grants(&identity, "it is a part of this program and opens what it needs itself");
         }
-        Self::new(identity, String::new(), Arc::new(Backend::Builtin(builtin)), config)
+        Self::new(identity, String::new(), Arc::new(Linked(builtin)), config)
     }
 
     /// Opens the plugin that `config` names: it must be one of this kind, for this host's contract, with the pinned
     /// digest if there is one, and trusted if it is native.
+    ///
+    /// # Errors
+    /// A plugin that cannot be read, is of another kind or contract, or is not allowed by the config.
     pub fn open(config: &PluginConfig, kind: Kind) -> Result<Self> {
         Self::open_any(config, &[kind])
     }
 
     /// The same for a place in the config that takes several kinds, such as metrics.
+    ///
+    /// # Errors
+    /// As for [`Plugin::open`].
     pub fn open_any(config: &PluginConfig, kinds: &[Kind]) -> Result<Self> {
         Self::open_with(config, kinds, &Cache::user())
     }
@@ -86,10 +99,25 @@ fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
     ))
 }
 
-/// What describes itself once has no items that could be skipped.
-fn check_policy(identity: &Identity, config: &PluginConfig) -> Result<()> {
-    match (config.on_error, identity.kind) {
-        (OnError::Skip, Kind::Loss | Kind::Metric) => Err(Error::usage(format!(
+/// Holds a config to what the plugin's kind is ready for.
+fn check_kind(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Result<()> {
+    match (entry.frozen_in, config.draft) {
+        (None, false) => {
+            return Err(Error::usage(format!(
+                "plugin {:?} is a {}, a kind that is still a draft: it may load in no other version of trainyard; to use \
+                 it in this one, add draft = true next to plugin = …",
+                identity.name, identity.kind
+            )));
+        }
+        (Some((major, minor)), true) => tracing::warn!(
+            "plugin {:?}: draft = true has no effect: the kind {} is frozen since contract {major}.{minor}; remove the line",
+            identity.name,
+            identity.kind
+        ),
+        _ => {}
+    }
+    match (config.on_error, &entry.skip) {
+        (OnError::Skip, None) => Err(Error::usage(format!(
             "plugin {:?} is a {}, which describes itself once: on_error = \"skip\" is for filters, tokenizers and text \
              metrics, expected \"abort\" or \"restart\"",
             identity.name, identity.kind
@@ -98,7 +126,7 @@ fn check_policy(identity: &Identity, config: &PluginConfig) -> Result<()> {
     }
 }
 
-/// `metric or text-metric`.
+/// The kinds in a message: `loss or metric`.
 fn either(kinds: &[Kind]) -> String {
     kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ")
 }
@@ -115,7 +143,7 @@ fn open_file(config: &PluginConfig, file: PluginFile, kinds: &[Kind], cache: &Ca
             either(kinds)
         )));
     }
-    check_policy(&file.identity, config)?;
+    check_kind(&file.identity, kinds::entry(file.identity.kind), config)?;
     if let Some(pinned) = config.sha256.as_ref().filter(|pinned| **pinned != file.sha256) {
         return Err(Error::plugin(format!(
             "{}: has sha256 {}, the config pins {pinned}; put back the pinned file, or change the line if you trust \
@@ -124,7 +152,7 @@ fn open_file(config: &PluginConfig, file: PluginFile, kinds: &[Kind], cache: &Ca
             file.sha256
         )));
     }
-    let backend = match &file.form {
+    let backend: Arc<dyn Backend> = match &file.form {
         Form::Library { .. } if config.trust != Some(Trust::Native) => {
             return Err(Error::usage(format!(
                 "{}: plugin {:?} is native code and would run with all your rights; if you trust it, add \
@@ -141,13 +169,13 @@ fn open_file(config: &PluginConfig, file: PluginFile, kinds: &[Kind], cache: &Ca
             )));
         }
         _ if config.isolation == Some(Isolation::Process) => isolated(&file, config)?,
-        Form::Component { imports } => Backend::Wasm(wasm::Module::compile(path, &file, imports, config, cache)?),
-        Form::Library { symbol, .. } => Backend::Native(native::Library::load(path, symbol, &file, config.limits)?),
+        Form::Component { imports } => Arc::new(wasm::Module::compile(path, &file, imports, config, cache)?),
+        Form::Library { symbol, .. } => Arc::new(native::Library::load(path, symbol, &file, config.limits)?),
     };
-    Plugin::new(file.identity, file.sha256, Arc::new(backend), config)
+    Plugin::new(file.identity, file.sha256, backend, config)
 }
 
-/// Says when what the config opens is seen by nobody.
+/// Warns when no plugin sees what the config opens.
 fn check_grants(file: &PluginFile, config: &PluginConfig) {
     let why = match &file.form {
         _ if config.allow.is_empty() => return,
@@ -165,11 +193,31 @@ fn warn_of_grants(identity: &Identity, why: &str) {
 }
 
 #[cfg(unix)]
-fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Backend> {
-    super::process::Isolated::new(file, config).map(Backend::Process)
+fn isolated(file: &PluginFile, config: &PluginConfig) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(super::backends::process::Isolated::new(file, config)?))
 }
 
 #[cfg(not(unix))]
-fn isolated(file: &PluginFile, _config: &PluginConfig) -> Result<Backend> {
+fn isolated(file: &PluginFile, _config: &PluginConfig) -> Result<Arc<dyn Backend>> {
     Err(Error::usage(format!("plugin {:?}: isolation needs a Unix system; remove the line", file.identity.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drafts_load_only_where_the_config_allows_it() {
+        let text = "trainyard-plugin\t1\nkind\tloss\nname\tp\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n";
+        let identity = Identity::parse(text).expect("it has every line");
+        let draft = Entry { frozen_in: None, ..*kinds::entry(Kind::Loss) };
+        let mut config = PluginConfig::new("p");
+        assert!(check_kind(&identity, kinds::entry(Kind::Loss), &config).is_ok());
+        let error = check_kind(&identity, &draft, &config).expect_err("nobody allowed it");
+        let expected = "plugin \"p\" is a loss, a kind that is still a draft: it may load in no other version of \
+                        trainyard; to use it in this one, add draft = true next to plugin = …";
+        assert_eq!((error.exit_code(), error.to_string().as_str()), (2, expected));
+        config.draft = true;
+        assert!(check_kind(&identity, &draft, &config).is_ok());
+    }
 }

@@ -6,6 +6,9 @@ use toml::Table;
 use trainyard_plugin::{Setting, Value};
 
 /// The settings in the order of their names. `plugin` names the culprit when one is not flat.
+///
+/// # Errors
+/// Settings that are not flat.
 pub fn from_toml(plugin: &str, table: &Table) -> Result<Vec<Setting>> {
     plugin_settings(table).map_err(|error| error.context(format_args!("plugin {plugin:?}")))
 }

@@ -3,7 +3,7 @@
 use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::corpus::{DataConfig, NamedFilter};
 use crate::feed::{self, Dataset, EndOfText, NamedTokenizer, Preparation};
-use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
+use crate::plugin::{METRICS, Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
 use crate::run::RunConfig;
 use crate::{Error, Result};
@@ -87,7 +87,7 @@ impl RunPlugins {
     fn with(config: &RunConfig, data: DataPlugins) -> Result<Self> {
         let (mut metrics, mut text_metrics, mut is_text) = (Vec::new(), Vec::new(), Vec::new());
         for metric in &config.metric {
-            let plugin = Plugin::open_any(metric, &[Kind::Metric, Kind::TextMetric])?;
+            let plugin = Plugin::open_any(metric, METRICS)?;
             is_text.push(plugin.identity().kind == Kind::TextMetric);
             match plugin.identity().kind {
                 Kind::TextMetric => text_metrics.push(plugin),

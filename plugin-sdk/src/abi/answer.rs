@@ -1,8 +1,8 @@
-//! Delivers an author's results to the host. Also what both sides need: the numbers that stand for kinds.
+//! Delivers an author's results to the host.
 
 use super::{Host, List, Node, Output, Status, Str, TokenBatch, Verdict};
 use crate::log::Level;
-use crate::{Direction, ErrorKind, Graph, Kind, MetricInfo, PluginError, Vocabulary};
+use crate::{Direction, ErrorKind, Graph, MetricInfo, PluginError, Vocabulary};
 
 /// The host of one call.
 pub(super) struct Answer<'a>(&'a Host);
@@ -110,16 +110,5 @@ fn error_kind(kind: ErrorKind) -> u32 {
         ErrorKind::State => 2,
         ErrorKind::Unsupported => 3,
         ErrorKind::Internal => 4,
-    }
-}
-
-/// The number that stands for a kind in [`super::Header`].
-pub(super) const fn kind_number(kind: Kind) -> u32 {
-    match kind {
-        Kind::Tokenizer => 0,
-        Kind::Filter => 1,
-        Kind::Loss => 2,
-        Kind::Metric => 3,
-        Kind::TextMetric => 4,
     }
 }

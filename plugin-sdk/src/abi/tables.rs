@@ -1,6 +1,6 @@
 //! The tables of an author's type: generic C functions that `export!` puts into one constant.
 
-use super::answer::{Answer, kind_number};
+use super::answer::Answer;
 use super::{
     FAILED, FilterTable, Header, Host, Instance, List, LossTable, Measures, MeasuresTable, MetricTable, OK, PANICKED,
     Setting, Status, Str, TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
@@ -71,7 +71,7 @@ const fn header<T: Create + 'static>(size: usize, kind: Kind, identity: &'static
     Header {
         size,
         version: VERSION,
-        kind: kind_number(kind),
+        kind: kind.number(),
         identity: List::new(identity),
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -102,7 +102,7 @@ unsafe extern "C" fn create<T: Create>(host: *const Host, settings: List<Setting
 unsafe extern "C" fn destroy<T: Create>(instance: Instance) {
     // SAFETY: the host passes what `create` made, once
     let plugin = unsafe { Box::from_raw(instance.cast::<T>()) };
-    // there is nobody to tell, but a panic must not unwind into the host
+    // there is no one to tell, but a panic must not unwind into the host
     drop(catch_unwind(AssertUnwindSafe(|| drop(plugin))));
 }
 

@@ -95,7 +95,7 @@ impl Builder {
         Graph { op_set: OP_SET, nodes: self.nodes.borrow().clone(), outputs }
     }
 
-    /// Logs the mean of `x` (`[row]`) over the rows that count as `name`, beside the loss. It comes before
+    /// Logs the mean of `x` (`[row]`) over the rows that count as `name`, next to the loss. It comes before
     /// [`Builder::mean`] or [`Builder::ratio`], which return the graph with everything that is logged.
     #[track_caller]
     pub fn log_mean(&self, name: &str, x: Expr<'_>) {

@@ -43,6 +43,9 @@ const MAX_NAME_BYTES: usize = 100;
 /// The type of every node, or the first thing that is wrong: an op that the set does not have, a cycle, a wrong number
 /// of inputs or attributes, an attribute that is not finite, a type that an op does not take, outputs that are no
 /// scalars.
+///
+/// # Errors
+/// The first node or output that is wrong.
 pub fn check(graph: &Graph) -> Result<Vec<Type>> {
     if graph.op_set == 0 || graph.op_set > OP_SET {
         return Err(wrong(format!(

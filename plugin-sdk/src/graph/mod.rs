@@ -42,6 +42,6 @@ pub struct Graph {
     pub op_set: u32,
     /// In an order in which they can be computed.
     pub nodes: Vec<Node>,
-    /// `outputs[0]` is the loss or the metric; the others are logged beside it.
+    /// `outputs[0]` is the loss or the metric; the others are logged next to it.
     pub outputs: Vec<Output>,
 }

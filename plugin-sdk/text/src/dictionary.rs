@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(split("ကျွန်တော်မြန်မာစာသင်တယ်"), ["ကျွန်တော်", "မြန်မာ", "စာသင်", "တယ်"]);
         assert_eq!(split("我们在北京学习。"), ["我们", "在", "北京", "学习", "。"]);
         assert_eq!(split("日本語の本を読む"), ["日本語", "の", "本", "を", "読む"]);
-        // beside other text
+        // next to other text
         assert_eq!(
             split("ok, ไทย3.14 中文a_b カタカナ\u{200b}ລາວ"),
             ["ok", ",", "ไทย", "3.14", "中文", "a_b", "カタカナ", "\u{200b}", "ລາວ"]
@@ -108,7 +108,7 @@ mod tests {
             let text = piece.repeat(20_000);
             assert_eq!(split(&text).concat(), text);
         }
-        // and is cut alike wherever it stands
+        // and is cut alike wherever it is
         let thai = "ประเทศไทยมีแม่น้ำหลายสายที่สำคัญต่อการเกษตรและการคมนาคม";
         let (once, often) = (split(thai), thai.repeat(100));
         assert!(split(&often).chunks(once.len()).all(|words| words == once));

@@ -1,5 +1,6 @@
 //! What a plugin did and cost, over all its instances.
 
+use crate::plugin::call::Work;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,22 +15,6 @@ pub struct Counters {
     errors: AtomicU64,
     skipped: AtomicU64,
     restarts: AtomicU64,
-}
-
-/// What goes into one call.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Work {
-    /// Documents, sequences or pairs.
-    pub items: u64,
-    /// Of text, or 4 for each token id.
-    pub bytes: u64,
-}
-
-impl Work {
-    /// Texts of a batch.
-    pub fn texts(texts: &[&str]) -> Self {
-        Self { items: texts.len() as u64, bytes: texts.iter().map(|text| text.len() as u64).sum() }
-    }
 }
 
 /// What a plugin did and cost so far in this process.
@@ -47,7 +32,7 @@ pub struct Usage {
     pub errors: u64,
     /// Items left out because of errors.
     pub skipped: u64,
-    /// Instances made anew because of errors.
+    /// New instances made because of errors.
     pub restarts: u64,
 }
 

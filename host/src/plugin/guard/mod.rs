@@ -2,30 +2,26 @@
 //!
 //! [`Guarded`] stands between the host and a [`Checked`] instance. With `abort` an error passes through. With `restart`
 //! a new instance, brought to where the old one was, tries again after a pause that doubles, for errors that are the
-//! plugin's own. With `skip` ([`kinds`]) the item at fault is found and left out.
+//! plugin's own. With `skip` the item at fault is found and left out, as its kind says ([`Skip`]).
 
 mod counters;
-mod kinds;
-mod revive;
 #[cfg(test)]
 mod tests;
 
 pub use counters::{Counters, Usage};
-pub use kinds::PLUGIN_ERROR;
 
-use super::checked::{blame, one_line};
-use super::instance::Instance;
+use super::call::{Answer, Call, Function};
+use super::checked::{Checked, blame, one_line};
+use super::kinds::{self, Skip};
 use super::log::Log;
-use super::{Backend, OnError, PluginConfig, builtin};
+use super::seat::{Backend, Seat};
+use super::{OnError, PluginConfig};
 use crate::base::caught;
-use counters::Work;
-use revive::Revive;
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use trainyard_plugin::log::{self, Level};
-use trainyard_plugin::{ErrorKind, PluginError, Result, Setting};
+use trainyard_plugin::{ErrorKind, Identity, PluginError, Result, Setting};
 
 /// The pause before the first restart of a call; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -36,18 +32,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Source {
     /// Begins every error.
     pub culprit: Arc<str>,
+    pub identity: Identity,
     /// The config's settings.
     pub settings: Vec<Setting>,
-    /// Built-in, WASM, native.
-    pub backend: Arc<Backend>,
+    /// The loaded plugin.
+    pub backend: Arc<dyn Backend>,
     /// What an instance may use, and what to do about errors.
     pub config: PluginConfig,
-    /// Whether its identity lists that ability.
-    pub measures: bool,
     /// What was done so far.
     pub counters: Counters,
-    /// Whether a special token in encoded text was already warned of.
-    pub is_special_reported: AtomicBool,
+    /// Whether there was a warning about an answer already: one is enough for all instances.
+    pub is_warned: AtomicBool,
     /// Whether an instance was loaded before: all say the same of the model.
     pub is_loaded: AtomicBool,
     /// For lines that plugins leave with the SDK; those in a sandbox or another process log by themselves.
@@ -56,19 +51,21 @@ pub struct Source {
 
 impl Source {
     /// A new instance as the backend makes it: nothing checked, no culprit named.
-    pub fn instance(&self) -> Result<Instance> {
-        match &*self.backend {
-            Backend::Builtin(builtin) => builtin::create(builtin, &self.settings),
-            Backend::Wasm(module) => module.create(&self.settings),
-            Backend::Native(library) => library.create(&self.settings),
-            #[cfg(unix)]
-            Backend::Process(isolated) => isolated.create(),
-        }
+    ///
+    /// # Errors
+    /// Errors of the plugin and its backend.
+    pub fn seat(&self) -> Result<Box<dyn Seat>> {
+        self.backend.seat(&self.settings)
     }
 
-    fn create(&self) -> Result<Instance> {
-        let instance = caught(|| self.instance()).unwrap_or_else(|panic| Err(PluginError::internal(panic)));
-        instance.map_err(|error| blame(&self.culprit, "create", error))
+    fn create(&self) -> Result<Box<dyn Seat>> {
+        let seat = caught(|| self.seat()).unwrap_or_else(|panic| Err(PluginError::internal(panic)));
+        seat.map_err(|error| blame(&self.culprit, "create", error))
+    }
+
+    fn check(&self, seat: Box<dyn Seat>) -> Result<Checked> {
+        let checks = (kinds::entry(self.identity.kind).checks)(&self.config.limits);
+        Checked::new(self.culprit.clone(), &self.identity, checks, seat)
     }
 
     /// Shows what was logged during a call.
@@ -82,22 +79,21 @@ impl Source {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).write(level, line);
     }
 
-    /// Warns of text that became a special token, once for all instances.
-    fn warn_of_special(&self, error: &PluginError) {
-        if !self.is_special_reported.swap(true, Ordering::Relaxed) {
-            let cure = "its bytes are lost; use a tokenizer that passes `plugin check`";
-            self.write_log(Level::Warn, &format!("{}; {cure}", error.message));
+    /// Warns of what an answer showed, once for all instances.
+    fn warn(&self, error: &PluginError) {
+        if !self.is_warned.swap(true, Ordering::Relaxed) {
+            self.write_log(Level::Warn, &error.message);
         }
     }
 
     /// Leaves one item out, or returns the error because too many were left out before.
-    fn skip(&self, what: &str, error: PluginError) -> Result<()> {
+    fn skip(&self, item: &str, error: PluginError) -> Result<()> {
         let max = self.config.max_errors;
         if !self.counters.skip(max) {
             let message = format!("{}; {max} items were skipped before it (max_errors)", error.message);
             return Err(PluginError { message, ..error });
         }
-        self.write_log(Level::Warn, &format!("{}; the {what} is left out", error.message));
+        self.write_log(Level::Warn, &format!("{}; the {item} is left out", error.message));
         Ok(())
     }
 }
@@ -114,41 +110,59 @@ enum Kept {
 }
 
 /// An instance under the policy of its config.
-pub struct Guarded<P> {
+pub struct Guarded {
     source: Arc<Source>,
-    /// The traits have functions that only look, but even these may end in a new instance.
-    live: RefCell<Live<P>>,
-}
-
-struct Live<P> {
     /// None before the first call and after an error that ended the last one.
-    plugin: Option<P>,
+    plugin: Option<Checked>,
     kept: Kept,
-    /// Whether what it says is not shown, because another instance said it before.
+    /// Whether what it logs is not shown, because another instance logged it before.
     is_quiet: bool,
 }
 
-impl<P: Revive> Guarded<P> {
+impl Seat for Guarded {
+    fn call(&mut self, call: Call<'_>) -> Result<Answer> {
+        match call {
+            // what is observed has no form that another instance could take over, before the first pass is over
+            Call::Observe(_) => self.kept = Kept::Lost,
+            Call::Judge(_) | Call::Measure(_) if self.kept == Kept::Lost => self.keep_state()?,
+            Call::Load(_) => self.is_quiet = self.source.is_loaded.swap(true, Ordering::Relaxed),
+            _ => {}
+        }
+        let result = self.with_policy(|guarded| guarded.call_once(call));
+        self.is_quiet = false;
+        let answer = match result {
+            Err(error) => return self.leave_out(call, error),
+            Ok(answer) => answer,
+        };
+        match call {
+            Call::Load(model) if self.keeps() => self.kept = Kept::Bytes(model.to_owned()),
+            Call::Merge(_) | Call::Update(_) => self.keep_state()?,
+            _ => {}
+        }
+        Ok(answer)
+    }
+}
+
+impl Guarded {
     /// The first instance; its errors follow the policy too.
+    ///
+    /// # Errors
+    /// Settings that the plugin refuses, and whatever else keeps it from making an instance.
     pub fn new(source: Arc<Source>) -> Result<Self> {
-        let guarded = Self { source, live: RefCell::new(Live { plugin: None, kept: Kept::Nothing, is_quiet: false }) };
-        guarded.with_policy(|| guarded.revive())?;
+        let mut guarded = Self { source, plugin: None, kept: Kept::Nothing, is_quiet: false };
+        guarded.with_policy(|guarded| guarded.revive().map(|_| ()))?;
         Ok(guarded)
     }
 
-    /// Calls a function, and restarts if that is the policy.
-    fn call<R>(&self, work: Work, call: impl Fn(&mut P) -> Result<R>) -> Result<R> {
-        self.with_policy(|| self.call_once(work, &call))
-    }
-
-    fn with_policy<R>(&self, once: impl Fn() -> Result<R>) -> Result<R> {
-        let (mut result, mut pause) = (once(), FIRST_PAUSE);
+    /// Does something with the instance, again with a new one if that is the policy.
+    fn with_policy<R>(&mut self, once: impl Fn(&mut Self) -> Result<R>) -> Result<R> {
+        let (mut result, mut pause) = (once(self), FIRST_PAUSE);
         while let (OnError::Restart, Err(error)) = (self.source.config.on_error, &result) {
             if !is_own_fault(error) {
                 break;
             }
             let max = self.source.config.max_errors;
-            let why = match self.live.borrow().kept {
+            let why = match self.kept {
                 Kept::Lost => Some("what it had observed is lost, so that no restart can help".to_owned()),
                 _ if !self.source.counters.restart(max) => Some(format!("after {max} restarts (max_errors)")),
                 _ => None,
@@ -159,69 +173,92 @@ impl<P: Revive> Guarded<P> {
             self.source.write_log(Level::Warn, &format!("{}; a new instance tries again", error.message));
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
-            self.live.borrow_mut().plugin = None;
-            result = once();
+            self.plugin = None;
+            result = once(self);
         }
         result
     }
 
     /// One try, counted.
-    fn call_once<R>(&self, work: Work, call: impl Fn(&mut P) -> Result<R>) -> Result<R> {
-        self.revive()?;
-        let mut live = self.live.borrow_mut();
-        let Some(plugin) = &mut live.plugin else { return Err(PluginError::state("there is no instance")) };
+    fn call_once(&mut self, call: Call<'_>) -> Result<Answer> {
+        let plugin = self.revive()?;
         let begun = Instant::now();
-        let result = caught(|| call(plugin)).unwrap_or_else(|panic| {
+        let result = caught(|| plugin.call(call));
+        let warning = plugin.take_warning();
+        let result = result.unwrap_or_else(|panic| {
             // what it left half done is not used again
-            live.plugin = None;
+            self.plugin = None;
             Err(PluginError::internal(format!("{}: {}", self.source.culprit, one_line(&panic))))
         });
-        self.source.counters.count(work, begun.elapsed(), result.is_err());
-        match live.is_quiet {
+        self.source.counters.count(call.work(), begun.elapsed(), result.is_err());
+        match self.is_quiet {
             true => drop(log::take()),
             false => self.source.show_log(),
+        }
+        if let Some(warning) = warning {
+            self.source.warn(&warning);
         }
         result
     }
 
-    /// Makes an instance where there is none, and brings it to where the last one was.
-    fn revive(&self) -> Result<()> {
-        let mut live = self.live.borrow_mut();
-        if live.plugin.is_none() {
-            let instance = self.source.create();
-            self.source.show_log();
-            let mut plugin = P::check(&self.source, instance?)?;
-            if let Kept::Bytes(bytes) = &live.kept {
-                plugin.restore(bytes)?;
+    /// The instance; where there is none, a new one that is brought to where the last one was.
+    fn revive(&mut self) -> Result<&mut Checked> {
+        let plugin = match self.plugin.take() {
+            Some(plugin) => plugin,
+            None => {
+                let seat = self.source.create();
+                self.source.show_log();
+                let mut plugin = self.source.check(seat?)?;
+                let restore = kinds::entry(self.source.identity.kind).restore;
+                if let (Some(restore), Kept::Bytes(bytes)) = (restore, &self.kept) {
+                    plugin.call(restore(bytes))?;
+                }
+                plugin
             }
-            live.plugin = Some(plugin);
-        }
-        Ok(())
+        };
+        Ok(self.plugin.insert(plugin))
     }
 
-    /// Whether this error is for [`Source::skip`]. If it may have ended the instance, the next call gets a new one.
-    fn skips(&self, error: &PluginError) -> bool {
-        let skips = self.source.config.on_error == OnError::Skip && error.kind != ErrorKind::Config;
-        let mut live = self.live.borrow_mut();
-        if skips && is_own_fault(error) && live.kept != Kept::Lost {
-            live.plugin = None;
+    /// Leaves out what the call failed at, if that is the policy; otherwise the error.
+    fn leave_out(&mut self, call: Call<'_>, error: PluginError) -> Result<Answer> {
+        if self.source.config.on_error != OnError::Skip || error.kind == ErrorKind::Config || self.kept == Kept::Lost {
+            return Err(error);
         }
-        skips && live.kept != Kept::Lost
+        if is_own_fault(&error) {
+            // it may have ended: the next call gets a new instance
+            self.plugin = None;
+        }
+        let Some(skip) = self.skips(call.function()) else { return Err(error) };
+        if skip.changes {
+            // some items of the batch may be counted already: a new instance begins from before it
+            self.plugin = None;
+        }
+        let items = call.for_each_item();
+        if items.len() == 1 {
+            self.source.skip(skip.item, error)?;
+            return (skip.left_out)();
+        }
+        let answers = items.into_iter().map(|item| self.call(item)).collect::<Result<_>>()?;
+        (skip.join)(answers)
     }
 
-    /// From here on only the instance itself knows what it was told.
-    fn lose(&self) {
-        self.live.borrow_mut().kept = Kept::Lost;
+    /// What can be left out of a call of `function`.
+    fn skips(&self, function: Function) -> Option<&'static Skip> {
+        kinds::entry(self.source.identity.kind).skip.as_ref().filter(|skip| skip.function == function)
     }
 
-    /// Remembers how to bring another instance here, which costs nothing when no policy asks for it.
-    fn keep(&self, kept: impl FnOnce(&mut P) -> Result<Kept>) -> Result<()> {
-        if self.source.config.on_error == OnError::Abort {
-            return Ok(());
+    /// Whether any policy asks how to bring another instance here.
+    fn keeps(&self) -> bool {
+        self.source.config.on_error != OnError::Abort
+    }
+
+    /// Remembers the state, which costs nothing when no policy asks for it.
+    fn keep_state(&mut self) -> Result<()> {
+        if self.keeps()
+            && let Some(plugin) = &mut self.plugin
+        {
+            self.kept = Kept::Bytes(plugin.call(Call::State)?.try_into()?);
         }
-        let mut live = self.live.borrow_mut();
-        let Some(plugin) = &mut live.plugin else { return Ok(()) };
-        live.kept = kept(plugin)?;
         Ok(())
     }
 }

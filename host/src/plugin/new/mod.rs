@@ -3,6 +3,7 @@
 mod template;
 
 use super::build::check_name;
+use super::kinds;
 use super::language::Language;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -23,13 +24,16 @@ pub struct NewPlugin {
     pub language: Language,
     /// The folder; it must not exist.
     pub dir: PathBuf,
-    /// The folder of the crate `trainyard-plugin`, for Rust. None takes the one beside the sources of this program,
+    /// The folder of the crate `trainyard-plugin`, for Rust. None takes the one next to the sources of this program,
     /// if they are still there, else the published crate.
     pub sdk: Option<PathBuf>,
 }
 
 impl NewPlugin {
     /// Writes the folder.
+    ///
+    /// # Errors
+    /// A name that no plugin may have, a folder that exists, and files that cannot be written.
     pub fn write(&self) -> Result<()> {
         check_name(&self.name).map_err(|why| Error::usage(format!("plugin {why}")))?;
         if self.language == Language::Rust && self.name == SDK_CRATE {
@@ -94,12 +98,7 @@ impl NewPlugin {
             }
             Language::JavaScript => ("npm install\n".into(), "npm test"),
         };
-        let section = match self.kind {
-            Kind::Tokenizer => "[tokenizer]",
-            Kind::Filter => "[[data.filter]]",
-            Kind::Loss => "[loss]",
-            Kind::Metric | Kind::TextMetric => "[[metric]]",
-        };
+        let section = kinds::entry(self.kind).section;
         let note = match self.language {
             Language::Rust => dependency.note.as_str(),
             Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` has the plugin's identity.",
@@ -157,7 +156,7 @@ fn installed_sdk() -> Option<PathBuf> {
     installed.into_iter().flatten().chain([sources]).find(|dir| dir.join("Cargo.toml").is_file())
 }
 
-/// How a crate finds the SDK: what stands in `Cargo.toml`, and what the README says of it.
+/// How a crate finds the SDK: the line in `Cargo.toml`, and what the README says about it.
 struct Dependency {
     toml: String,
     note: String,

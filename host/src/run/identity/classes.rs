@@ -96,6 +96,7 @@ const PLUGIN_KEYS: &[(&str, bool)] = &[
     ("allow.**", true),
     ("on_error", true),
     ("trust", false),
+    ("draft", false),
     ("sha256", false),
     ("isolation", false),
     ("max_errors", false),
