@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written beside their name, made durable, renamed.
+//! Files that appear whole or not at all: written under another name first, made durable, renamed.
 
 use crate::{Error, Result};
 use std::fs::{self, File};
@@ -15,6 +15,9 @@ pub(crate) struct TemporaryFile {
 
 impl TemporaryFile {
     /// Begins the file that `finish` will call `path`.
+    ///
+    /// # Errors
+    /// A folder in which no file can be made.
     pub fn create(path: &Path) -> Result<Self> {
         let mut temporary = path.as_os_str().to_owned();
         // its own name for each process: two that write the same file both write a whole one
@@ -24,17 +27,32 @@ impl TemporaryFile {
         Ok(Self { writer: BufWriter::with_capacity(1 << 18, file), temporary, path: path.into() })
     }
 
+    /// The file's final name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be written, such as on a full disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(|error| Error::io(&self.temporary, "write", &error))
     }
 
     /// Writes over the first bytes; nothing may be appended after it.
+    ///
+    /// # Errors
+    /// As [`TemporaryFile::write`].
     pub fn write_at_start(&mut self, bytes: &[u8]) -> Result<()> {
         let seek = self.writer.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.temporary, "write", &error));
         seek.and_then(|_| self.write(bytes))
     }
 
     /// Makes the file durable and gives it its name, which is returned.
+    ///
+    /// # Errors
+    /// A file that cannot be written, synced or renamed.
     pub fn finish(mut self) -> Result<PathBuf> {
         let Self { writer, temporary, path } = &mut self;
         writer.flush().map_err(|error| Error::io(temporary, "write", &error))?;
@@ -60,7 +78,7 @@ fn is_alive(process: i32) -> bool {
     Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
-/// Nobody knows here: such files are left.
+/// It is not known here: such files are left.
 #[cfg(not(unix))]
 fn is_alive(_process: i32) -> bool {
     true
@@ -84,6 +102,9 @@ impl Write for TemporaryFile {
 }
 
 /// Writes a small file as a whole.
+///
+/// # Errors
+/// A file that cannot be written.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = TemporaryFile::create(path)?;
     file.write(bytes)?;

@@ -18,7 +18,7 @@ pub(super) fn named(what: &str, oddities: &Oddities) -> Option<String> {
 }
 
 impl DataReport {
-    /// A line per stage: what came in, what each filter dropped and why, what each split holds.
+    /// A line per stage: what was read, what each filter dropped and why, what each split holds.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("data: {} documents read, {} kept", self.read, self.kept)];
         let skipped = [

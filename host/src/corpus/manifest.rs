@@ -7,13 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The version of `manifest.json`.
-pub(crate) const FORMAT: u32 = 1;
-
-/// Where a dataset came from: a file beside its manifest.
+/// File next to a manifest that says where the dataset came from.
 pub(crate) const LINEAGE: &str = "lineage.json";
 
-/// Dropped documents named per reason, for whoever wonders.
+/// Dropped documents named per reason, as examples.
 const SAMPLES: usize = 3;
 
 /// `manifest.json`: written last, so a folder that has one is complete.
@@ -49,7 +46,7 @@ pub struct TokenizerReport {
     pub digest: String,
     /// SHA-256 of the model.
     pub model_sha256: String,
-    /// Whether it was trained on the train split, rather than loaded.
+    /// True when it was trained on the train split, rather than loaded.
     pub trained: bool,
     /// Size of the vocabulary.
     pub n_tokens: u32,
@@ -119,7 +116,7 @@ pub struct DataReport {
     pub filters: Vec<FilterReport>,
     /// Documents that the filters kept.
     pub kept: u64,
-    /// Of these, documents that the tokenizer made no tokens of; left out.
+    /// Kept documents that the tokenizer made no tokens of; left out.
     #[serde(default)]
     pub not_encoded: u64,
     /// Special tokens that the tokenizer made of text, which no tokenizer should.

@@ -28,12 +28,12 @@ pub use manifest::{
     SplitReport, TokenizerReport, UnitReport,
 };
 pub use prepare::{Judged, NamedFilter, Outcome, batches, texts};
-pub use read::{Document, JsonLine, JsonLines, documents, source_digest};
+pub use read::{Content, Document, JsonLine, JsonLines, documents, source_digest};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 
 pub(crate) use config::open_counted;
-pub(crate) use manifest::{FORMAT, LINEAGE};
+pub(crate) use manifest::LINEAGE;
 pub(crate) use prepare::{
     Filtered, Filtering, KeptBatch, Lock, Work, create_dir, grouped, in_order, key, read_sealed, write_sealed,
 };

@@ -21,7 +21,7 @@ pub(super) trait Record: Ord + Send + Sized {
     /// Reads what `write` wrote.
     fn read(input: &mut impl Read) -> io::Result<Self>;
 
-    /// Bytes of memory that the record owns beside itself.
+    /// Bytes of memory that the record owns besides itself.
     fn owned_bytes(&self) -> usize {
         0
     }
@@ -66,6 +66,9 @@ impl<R: Record> Sorter<R> {
     }
 
     /// The records from the lowest to the highest.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn finish(mut self) -> Result<Sorted<R>> {
         self.records.par_sort_unstable();
         Sorted::new(&self.folder, self.records, self.runs)
@@ -94,6 +97,9 @@ impl<R: Record> Run<R> {
     }
 
     /// All records, in the order of writing.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn records(&mut self) -> Result<impl Iterator<Item = Result<R>>> {
         let cannot_read = |error| Error::io(&self.folder, "read a temporary file in", &error);
         self.file.seek(SeekFrom::Start(0)).map_err(cannot_read)?;

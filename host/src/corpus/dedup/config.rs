@@ -74,7 +74,7 @@ pub struct MinHashConfig {
     pub bands: usize,
     /// Hashes per band.
     pub rows: usize,
-    /// Of the hash functions.
+    /// Seed of the hash functions.
     pub seed: u64,
     /// Whether upper and lower case are different.
     pub case_sensitive: bool,
@@ -115,6 +115,9 @@ impl Serialize for Shingle {
 }
 
 /// Writes the name of a splitter.
+///
+/// # Errors
+/// Whatever the serializer reports.
 pub(super) fn words_name<S: serde::Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name(*words))
 }

@@ -155,7 +155,8 @@ impl Duplicates {
     /// The text of a document that stays without the lines or paragraphs that occur before, in a document with a lower
     /// id or earlier in this one; none when there is nothing to cut.
     ///
-    /// Errors: a temporary file that cannot be read.
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn rewrite(&self, id: &str, text: &str) -> Result<Option<Rewritten>> {
         let numbers = self.cuts.get(id)?;
         if numbers.is_empty() {

@@ -33,9 +33,9 @@ pub enum Outcome {
     Verdict {
         /// Keep or drop, reason, score and spans (of the text that the filter saw).
         verdict: Verdict,
-        /// Whether it rewrote the text.
+        /// True when it rewrote the text.
         rewrote: bool,
-        /// Of deduplication: the id of the document that stays for this one. Of decontamination: the reference.
+        /// Id of the document that stays for this one (deduplication), or the reference (decontamination).
         note: Option<String>,
     },
 }
@@ -89,8 +89,8 @@ impl Judged {
 
     /// Gives the document a new text, and keeps the one that was read.
     pub(crate) fn rewrite(&mut self, text: String) {
-        let before = std::mem::replace(&mut self.document.text, text);
-        self.original.get_or_insert(before);
+        let before = std::mem::replace(&mut self.document.content, text.into());
+        self.original.get_or_insert(before.into_text());
     }
 
     /// The document's split: that of its group, where the config names one and the document has it; else of the
@@ -106,9 +106,9 @@ impl Judged {
     }
 
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let Document { id, source, text, metadata } = &self.document;
+        let Document { id, source, content, metadata } = &self.document;
         out.write_all(&source.to_le_bytes())?;
-        for part in [id.as_str(), metadata.as_deref().unwrap_or_default(), text] {
+        for part in [id.as_str(), metadata.as_deref().unwrap_or_default(), content.text()] {
             write_text(out, part)?;
         }
         match &self.original {
@@ -128,14 +128,14 @@ impl Judged {
         }
         let id = read_text(input)?;
         let metadata = Some(read_text(input)?).filter(|metadata| !metadata.is_empty());
-        let text = read_text(input)?;
+        let content = read_text(input)?.into();
         let original = match u64::from_le_bytes(read_array(input)?) {
             NO_ORIGINAL => None,
             n_bytes => Some(read_string(input, n_bytes)?),
         };
         let n_outcomes = u32::from_le_bytes(read_array(input)?);
         let outcomes = (0..n_outcomes).map(|_| read_outcome(input)).collect::<io::Result<_>>()?;
-        let document = Document { id, source: u16::from_le_bytes(source), text, metadata };
+        let document = Document { id, source: u16::from_le_bytes(source), content, metadata };
         Ok(Some(Self { document, original, outcomes }))
     }
 }
@@ -230,7 +230,7 @@ mod tests {
         let document = |id: &str, metadata: Option<&str>| Document {
             id: id.into(),
             source: 7,
-            text: "text\0中".into(),
+            content: "text\0中".into(),
             metadata: metadata.map(Into::into),
         };
         let spans = vec![Span { start: 1, end: 3 }];

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use trainyard_text::ngrams::combine;
 
-/// What a counted n-gram costs beside its text, about.
+/// Memory of a counted n-gram besides its text, about.
 const ENTRY_BYTES: usize = 64;
 
 /// Counts the n-grams of texts. What a table of the given size cannot hold goes to sorted files, which are added up in
@@ -54,7 +54,7 @@ pub struct Counted {
     pub text: String,
     /// How often it occurs.
     pub count: u64,
-    /// Of all words or n-grams, 0 to 1.
+    /// Share of all words or n-grams, 0 to 1.
     pub share: f64,
 }
 
@@ -67,7 +67,7 @@ pub struct GramStats {
     pub tokens: u64,
     /// Different ones.
     pub types: u64,
-    /// Those that occur once (hapax legomena).
+    /// Words or n-grams that occur once (hapax legomena).
     pub hapaxes: u64,
     /// The most frequent, in falling order of count, then by text.
     pub top: Vec<Counted>,
@@ -81,6 +81,9 @@ impl GramCounter {
     }
 
     /// Counts the n-grams of a text, given its words and their hashes.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
     pub fn push(&mut self, words: &[&str], hashes: &[u64]) -> Result<()> {
         for (words, hashes) in words.windows(self.n).zip(hashes.windows(self.n)) {
             let n_bytes = &mut self.n_bytes;
@@ -112,6 +115,9 @@ impl GramCounter {
 }
 
 /// The sums over all counters, which have seen different texts, and the `n_top` most frequent.
+///
+/// # Errors
+/// A temporary file that cannot be read.
 pub(super) fn add_up(counters: Vec<GramCounter>, n_top: usize) -> Result<GramStats> {
     let mut stats = GramStats { n: counters.first().map_or(0, |counter| counter.n), ..GramStats::default() };
     let mut sources = counters.into_iter().map(GramCounter::finish).collect::<Result<Vec<_>>>()?;
