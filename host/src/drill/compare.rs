@@ -1,4 +1,4 @@
-//! What of a run must be the same in every run of the same config.
+//! The parts of a run that must be the same in every run of the same config.
 
 use super::scratch::Place;
 use crate::{Error, Result};
@@ -17,7 +17,7 @@ pub struct Artefacts(BTreeMap<String, Vec<u8>>);
 const LOG: &str = "metrics.jsonl";
 
 impl Artefacts {
-    /// The files of the run in `place`: the log without times, the others as they are.
+    /// Reads the files of the run in `place`: the log without times, the others as they are.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -35,14 +35,14 @@ impl Artefacts {
         Ok(Self(files))
     }
 
-    /// The first file that differs.
+    /// Returns the first file that differs.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let names = self.0.keys().chain(other.0.keys());
         names.clone().find(|name| self.0.get(*name) != other.0.get(*name)).cloned()
     }
 
-    /// The first file that differs of the checkpoint after `step`. What is damaged and not read again, such as an older
-    /// checkpoint or the log, stays so.
+    /// Returns the first file that differs of the checkpoint after `step`. Damaged files that are not read again, such
+    /// as an older checkpoint or the log, stay damaged.
     pub fn difference_after(&self, step: u64, other: &Self) -> Option<String> {
         let folder = format!("checkpoints/step-{step}/");
         let names = self.0.keys().chain(other.0.keys()).filter(|name| name.starts_with(&folder));
@@ -67,7 +67,7 @@ fn read_folder(run: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>)
     Ok(())
 }
 
-/// The log's records without times, and without what plugins did in the process that ended the run.
+/// Returns the log's records without times, and without what plugins did in the process that ended the run.
 fn without_times(log: &str) -> String {
     let mut lines = String::new();
     for line in log.lines() {

@@ -1,7 +1,8 @@
-//! What a run is: its config and identity, its folder, its plugins, and how a run's folder is opened again.
+//! A run: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
 mod config;
 mod folder;
+mod from_text;
 mod heaviest;
 mod hugging_face;
 mod identity;
@@ -12,12 +13,14 @@ mod opened;
 mod options;
 mod plugins;
 mod plugins_lock;
+mod reference;
 mod sections;
 mod state;
 
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};
+pub use from_text::{TextConfig, config_for_text, is_text};
 pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
 pub use memory::{Memory, check_reading};
@@ -30,6 +33,7 @@ pub use plugins::{
     tokenizer_digest,
 };
 pub use plugins_lock::PluginChange;
+pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

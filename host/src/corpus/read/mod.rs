@@ -24,6 +24,7 @@ pub use document::{Content, Document};
 pub(crate) use documents::FileDocuments;
 pub use documents::documents;
 pub(crate) use encoding::by_label;
+pub(crate) use kinds::format_of;
 pub use lines::{JsonLine, JsonLines};
 pub use source::source_digest;
 pub(crate) use source::{Listing, SourceFile, digest_files, digest_of, list, list_all};
