@@ -138,22 +138,24 @@ impl Plane {
         format!("{:?} ({} {})", self.name, self.number.name(), self.per.name())
     }
 
-    /// The 64 bytes that describe it; `digest` is that of its `n` numbers.
+    /// Checks its name.
     ///
     /// # Errors
     /// A name that cannot be one.
-    pub(super) fn entry(&self, n: u64, digest: u128) -> Result<[u8; ENTRY_BYTES]> {
-        if !is_name(self.name) {
-            let message = "expected a name of 1 to 32 lower-case letters, digits and `_`";
-            return Err(Error::run(format!("plane: {message}, got {:?}", self.name)));
-        }
+    pub(super) fn check(&self) -> Result<()> {
+        let message = "expected a name of 1 to 32 lower-case letters, digits and `_`";
+        is_name(self.name).then_some(()).ok_or_else(|| Error::run(format!("plane: {message}, got {:?}", self.name)))
+    }
+
+    /// The 64 bytes that describe it; `digest` is that of its `n` numbers.
+    pub(super) fn entry(&self, n: u64, digest: u128) -> [u8; ENTRY_BYTES] {
         let mut entry = [0; ENTRY_BYTES];
         entry[..self.name.len()].copy_from_slice(self.name.as_bytes());
         entry[32..36].copy_from_slice(&self.number.code().to_le_bytes());
         entry[36..40].copy_from_slice(&(self.per as u32).to_le_bytes());
         entry[40..48].copy_from_slice(&n.to_le_bytes());
         entry[48..].copy_from_slice(&digest.to_le_bytes());
-        Ok(entry)
+        entry
     }
 }
 

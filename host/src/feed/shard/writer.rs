@@ -1,6 +1,6 @@
 //! Writing of a shard.
 
-use super::planes::{ENTRY_BYTES, MOST, Per, Plane};
+use super::planes::{MOST, Per, Plane};
 use super::{FORMAT_PLAIN, FORMAT_PLANES, HEADER_BYTES, MAGIC, NO_TOKEN, Shard, ShardInfo};
 use crate::base::write::TemporaryFile;
 use crate::{Error, Result};
@@ -36,8 +36,9 @@ impl ShardWriter {
     /// Begins a file with planes beside the tokens. Without any it is of format 1.
     ///
     /// # Errors
-    /// A file that cannot be written, more planes than a shard holds, two of one name.
+    /// A file that cannot be written, more planes than a shard holds, a name that cannot be one or occurs twice.
     pub fn with_planes(path: &Path, info: ShardInfo, planes: &[Plane]) -> Result<Self> {
+        planes.iter().try_for_each(Plane::check)?;
         let twice = (1..planes.len()).find(|&index| planes[..index].iter().any(|one| one.name == planes[index].name));
         if planes.len() > MOST || twice.is_some() {
             let names: Vec<_> = planes.iter().map(|plane| plane.name).collect();
@@ -181,9 +182,8 @@ impl ShardWriter {
                 let (what, got) = (plane.plane.text(), plane.n);
                 return Err(self.fault(format!("plane {what}: expected {expected} numbers, got {got}")));
             }
-            self.buffer.extend_from_slice(&plane.plane.entry(plane.n, plane.hash.digest128())?);
+            self.buffer.extend_from_slice(&plane.plane.entry(plane.n, plane.hash.digest128()));
         }
-        debug_assert_eq!(self.buffer.len(), planes.len() * ENTRY_BYTES);
         self.write_buffer()?;
         for plane in planes {
             let n_bytes = plane.n * plane.plane.number.bytes() as u64;
