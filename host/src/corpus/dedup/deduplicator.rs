@@ -8,8 +8,9 @@ use super::config::{DedupConfig, Exact};
 use super::duplicates::Duplicates;
 use super::minhash::jaccard;
 use super::signature::{Shingles, Signature};
+use crate::base::codec::{read_bytes, read_text, write_bytes};
 use crate::corpus::hashed::HashedMap;
-use crate::corpus::sort::{Record, Run, Sorter, read_bytes, read_text, write_bytes};
+use crate::corpus::sort::{Record, Run, Sorter};
 use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ impl Record for Entry {
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
-        let id = read_text(input)?;
+        let id = read_text(input)?.into_boxed_str();
         Ok(Self { id, signature: Signature::from_bytes(&read_bytes(input)?).map_err(io::Error::other)? })
     }
 

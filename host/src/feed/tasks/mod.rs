@@ -13,10 +13,11 @@ use crate::Result;
 use crate::corpus::Content;
 use std::fmt::Debug;
 use std::ops::Range;
+use std::panic::RefUnwindSafe;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// What is learnt of documents.
-pub trait Task: Debug + Sync {
+pub trait Task: Debug + Sync + RefUnwindSafe {
     /// Name in messages.
     fn name(&self) -> &'static str;
 

@@ -1,8 +1,9 @@
 //! Exact counts of words and n-grams of any corpus, in bounded memory.
 
 use crate::Result;
+use crate::base::codec::{Field, read_text, write_bytes};
 use crate::corpus::hashed::HashedMap;
-use crate::corpus::sort::{Field, Record, Sorted, Sorter, read_text, write_bytes};
+use crate::corpus::sort::{Record, Sorted, Sorter};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -39,7 +40,7 @@ impl Record for Gram {
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
-        Ok(Self { hash: Field::read(input)?, count: Field::read(input)?, text: read_text(input)? })
+        Ok(Self { hash: Field::read(input)?, count: Field::read(input)?, text: read_text(input)?.into_boxed_str() })
     }
 
     fn owned_bytes(&self) -> usize {
