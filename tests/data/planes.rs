@@ -10,9 +10,10 @@ use trainyard::Result;
 use trainyard::corpus::{Content, Packing};
 use trainyard::feed::tasks::{Causal, Samples, Task};
 use trainyard::feed::{
-    Batch, Loader, Number, Per, Plane, Position, Preparation, Recipe, Shard, ShardWriter, open, packed_eval_batches,
+    Loader, Number, Per, Plane, Position, Preparation, Recipe, Shard, ShardWriter, open, packed_eval_batches,
 };
 use trainyard::report::Detail;
+use trainyard::rows::Rows;
 use trainyard_plugin::Tokenizer;
 
 const fn plane(name: &'static str, number: Number, per: Per) -> Plane {
@@ -211,12 +212,12 @@ impl Task for Answers {
         Ok(samples)
     }
 
-    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], batch: &mut Batch) {
-        let (parts, mut row): (Vec<_>, _) = (parts.collect(), batch.weight.len());
-        Causal.rows(shard, &mut parts.iter().cloned(), token_bytes, batch);
+    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], rows: &mut Rows) {
+        let (parts, mut row): (Vec<_>, _) = (parts.collect(), rows.columns.weight.len());
+        Causal.rows(shard, &mut parts.iter().cloned(), token_bytes, rows);
         for Range { start, end } in parts {
             for number in shard.plane(&PLANES[0], start + 1..end + 1).into_iter().flatten() {
-                batch.weight[row] *= number as f32;
+                rows.columns.weight[row] *= number as f32;
                 row += 1;
             }
         }
@@ -240,15 +241,15 @@ fn a_task_of_another_crate_learns_from_its_plane() {
     assert_eq!((plain.manifest.format, dataset.manifest.format), (1, 2));
     assert!(dataset.train.n_bytes() > plain_length && plain_bytes[8] == 1);
     let token_bytes = &dataset.tokenizer.token_bytes;
-    let check = |batch: &Batch| {
+    let check = |batch: &Rows| {
         let groups = batch.group.last().map_or(0, |last| last + 1);
         for group in 0..groups {
             let rows = (0..batch.group.len()).filter(|&row| batch.group[row] == group);
             let (mut text, mut counted) = (String::new(), String::new());
-            for row in rows.filter(|&row| batch.targets[row] != 0) {
-                let char = if batch.targets[row] == END { '.' } else { batch.targets[row] as u8 as char };
+            for row in rows.filter(|&row| batch.columns.target[row] != 0) {
+                let char = if batch.columns.target[row] == END { '.' } else { batch.columns.target[row] as u8 as char };
                 text.push(char);
-                if batch.weight[row] == 1.0 {
+                if batch.columns.weight[row] == 1.0 {
                     counted.push(char);
                 }
             }

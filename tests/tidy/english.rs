@@ -4,10 +4,11 @@
 use super::source::Source;
 
 /// Where the rules apply. The list grows folder by folder; a path that is not in it is not checked.
-const CLEAN: [&str; 23] = [
+const CLEAN: [&str; 24] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "README.md",
     "corpus/",
     "docs/",
     "host/src/base/",

@@ -12,7 +12,6 @@ use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
 use trainyard::plugin::{Forms, Language, NewPlugin, Plugin, build, inspect, list, search_path};
 use trainyard::{Error, Result};
-use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
 
 /// Look into plugins and build them
@@ -209,8 +208,7 @@ fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<Stri
             return Err(Error::usage(format!("{file} is a {kind}: --graph is for losses and metrics over tokens")));
         }
     };
-    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    let program = Program::compile(&[&graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
+    let program = Program::compile(&[&graph]).map_err(|error| error.context(plugin.culprit()))?;
     Ok(program.explain())
 }
 

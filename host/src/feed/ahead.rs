@@ -1,8 +1,8 @@
 //! Batches that are made before the trainer asks for them.
 
-use super::batch::{Batch, Position};
 use super::loader::Loader;
 use super::supply::Supply;
+use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -22,7 +22,7 @@ pub struct Ahead<'scope, 'a> {
 }
 
 struct Worker<'scope> {
-    queue: Receiver<Batch>,
+    queue: Receiver<Rows>,
     thread: ScopedJoinHandle<'scope, ()>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Loader<'a> {
 impl Supply for Ahead<'_, '_> {
     /// # Errors
     /// A worker that panicked.
-    fn next(&mut self) -> Result<Batch> {
+    fn next(&mut self) -> Result<Rows> {
         let batch = match self.workers.get(self.turn) {
             None => self.loader.batch(self.position),
             Some(worker) => match worker.queue.recv() {

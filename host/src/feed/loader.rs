@@ -1,7 +1,7 @@
 //! Training batches: shuffled sequences of a shard's documents, where the position is one number and any position is
 //! O(1) away.
 
-use super::batch::{Batch, Position};
+use super::batch;
 use super::mixture::Mixture;
 use super::order::Order;
 use super::packed::Packed;
@@ -11,6 +11,7 @@ use super::shard::Shard;
 use super::supply::Supply;
 use super::tasks::{Causal, Task};
 use crate::corpus::{Packing, SourceSpan};
+use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -149,23 +150,23 @@ impl<'a> Loader<'a> {
     }
 
     /// The batch at the position, which moves past it.
-    pub fn next_batch(&mut self) -> Batch {
+    pub fn next_batch(&mut self) -> Rows {
         let batch = self.batch(self.position);
         self.position = batch.next;
         batch
     }
 
     /// The batch at `position`, whatever this loader's own position is.
-    pub fn batch(&self, position: Position) -> Batch {
-        let mut batch = Batch::with_capacity(self.part.len(), self.context);
+    pub fn batch(&self, position: Position) -> Rows {
+        let mut rows = batch::empty(self.part.len(), self.context);
         for index in self.part.clone() {
             let (source, number) = self.mixture.locate(position.sample + index as u64);
             if let Some(order) = &self.sources[source].order {
-                self.task.rows(self.shard, &mut order.sequence(number), self.token_bytes, &mut batch);
+                self.task.rows(self.shard, &mut order.sequence(number), self.token_bytes, &mut rows);
             }
         }
-        batch.next = self.after(position, 1);
-        batch
+        rows.next = self.after(position, 1);
+        rows
     }
 
     /// Where one is `n` batches after `position`.
@@ -175,7 +176,7 @@ impl<'a> Loader<'a> {
 }
 
 impl Supply for Loader<'_> {
-    fn next(&mut self) -> Result<Batch> {
+    fn next(&mut self) -> Result<Rows> {
         Ok(self.next_batch())
     }
 
@@ -223,7 +224,7 @@ pub fn eval_batches<'a>(
     sequences_per_batch: usize,
     token_bytes: &'a [u32],
     limit_batches: usize,
-) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     packed_eval_batches(shard, &Causal, Packing::Concatenate, context, sequences_per_batch, token_bytes, limit_batches)
 }
 
@@ -240,7 +241,7 @@ pub fn packed_eval_batches<'a>(
     sequences_per_batch: usize,
     token_bytes: &'a [u32],
     limit_batches: usize,
-) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     check(shard, task, context, sequences_per_batch, token_bytes)?;
     let n_rows = shard.n_tokens().saturating_sub(1);
     let packed = match packing {
@@ -254,15 +255,15 @@ pub fn packed_eval_batches<'a>(
     Ok((0..n_batches).map(move |index| {
         let first = index * sequences_per_batch as u64;
         let end = n_sequences.min(first + sequences_per_batch as u64);
-        let mut batch = Batch::with_capacity((end - first) as usize, context);
+        let mut rows = batch::empty((end - first) as usize, context);
         for sequence in first..end {
             let start = sequence * context as u64;
             let window = packed.is_none().then_some(start..n_rows.min(start + context as u64));
             let parts = packed.iter().flat_map(|packed| packed.sequence(order.get(sequence)));
-            task.rows(shard, &mut window.into_iter().chain(parts), token_bytes, &mut batch);
+            task.rows(shard, &mut window.into_iter().chain(parts), token_bytes, &mut rows);
         }
-        batch.next = Position { sample: end };
-        batch
+        rows.next = Position { sample: end };
+        rows
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Who makes the next rows of a run.
 
-use super::batch::{Batch, Position};
 use crate::Result;
+use crate::rows::{Position, Rows};
 
 /// The batches of a run, one after the other. What comes next is a function of the position alone, so that a run which
 /// is resumed there goes through the same rows.
@@ -10,7 +10,7 @@ pub trait Supply {
     ///
     /// # Errors
     /// Whatever keeps the batch from being made.
-    fn next(&mut self) -> Result<Batch>;
+    fn next(&mut self) -> Result<Rows>;
 
     /// Where the next batch begins.
     fn position(&self) -> Position;

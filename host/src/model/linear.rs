@@ -15,6 +15,9 @@ pub(super) struct Linear {
 
 impl Linear {
     /// `out` `[rows, out]` = `x` `[rows, in]` W + b + `residual` `[rows, out]`.
+    ///
+    /// # Errors
+    /// Tensors of other sizes, a GPU that fails.
     pub fn forward(&self, engine: &Engine, x: &Tensor, residual: Option<&Tensor>, out: &Tensor) -> Result<()> {
         let bias = self.bias.as_ref().map(|bias| bias.as_type(out.dtype()));
         linear::forward(engine, x, (self.weight.as_type(x.dtype()), self.layout), bias, residual, out)

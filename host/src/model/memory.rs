@@ -48,6 +48,9 @@ impl Allocator {
     }
 
     /// A tensor of zeros in the format of parameters.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn zeros(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         self.zeros_as(shape, self.dtype())
     }
@@ -58,6 +61,9 @@ impl Allocator {
     }
 
     /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn zeros_as(&self, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
         self.make(shape.into(), dtype, |shape| Tensor::zeros(shape, dtype, &self.device))
     }

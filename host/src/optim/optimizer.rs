@@ -16,6 +16,9 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// All state 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
+    ///
+    /// # Errors
+    /// A GPU without room for the state.
     pub fn new(config: &OptimizerConfig, params: &Params, engine: &Engine) -> Result<Self> {
         let (weight_decay, needs_second) = match *config {
             OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
@@ -40,6 +43,9 @@ impl Optimizer {
     }
 
     /// Sets every gradient to 0.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn zero_gradients(&self, engine: &Engine) -> Result<()> {
         self.slots.zero_gradients(engine)
     }
@@ -51,6 +57,9 @@ impl Optimizer {
     }
 
     /// Takes in the gradients and the loss of a step, which decide how it updates. On a GPU nothing is waited for.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn judge(&mut self, engine: &Engine, loss: &LossTotal, step: &Step) -> Result<()> {
         self.slots.judge(engine, loss, step, &self.rule())
     }
@@ -61,6 +70,9 @@ impl Optimizer {
     }
 
     /// What [`Optimizer::judge`] found.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn outcome(&self) -> Result<Outcome> {
         self.slots.outcome()
     }
@@ -85,6 +97,9 @@ impl Optimizer {
     }
 
     /// Takes back what [`Optimizer::state`] gave. A missing or wrongly shaped tensor is an error.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape, or that the optimizer does not have.
     pub fn load(&mut self, mut state: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
         for (name, tensor) in &self.state() {
             let saved = state.remove(name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;

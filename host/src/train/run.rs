@@ -8,10 +8,11 @@ use super::step::{StepReport, Trainer};
 use super::{saved_data, state};
 use crate::corpus;
 use crate::eval::{Evaluator, final_report, loss_of};
-use crate::feed::{Batch, Dataset, Supply, packed_eval_batches};
-use crate::loss::{AVAILABLE_INPUTS, Program};
+use crate::feed::{Dataset, SUPPLIED, Supply, packed_eval_batches};
+use crate::loss::Program;
 use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
+use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
     TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
@@ -218,7 +219,7 @@ impl<'c> Run<'c> {
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let asked = Instant::now();
-            let micro_batches: Vec<Batch> = (0..train.accumulate).map(|_| batches.next()).collect::<Result<_>>()?;
+            let micro_batches: Vec<Rows> = (0..train.accumulate).map(|_| batches.next()).collect::<Result<_>>()?;
             let data_wait = asked.elapsed();
             trained.data_wait += data_wait;
             // forward, backward, update
@@ -343,7 +344,7 @@ impl<'c> Run<'c> {
 fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
     let loss = plugins.loss.loss()?.describe()?;
     let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
-    let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
+    let program = Program::compile_for(&[&loss], SUPPLIED).map_err(culprit)?;
     Ok((program, Evaluator::new(&loss, plugins)?))
 }
 

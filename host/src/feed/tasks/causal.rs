@@ -3,8 +3,9 @@
 use super::{Samples, Task};
 use crate::Result;
 use crate::corpus::Content;
-use crate::feed::batch::Batch;
+use crate::feed::batch;
 use crate::feed::shard::{Plane, Shard};
+use crate::rows::Rows;
 use std::ops::Range;
 use trainyard_plugin::Tokenizer;
 
@@ -26,7 +27,7 @@ impl Task for Causal {
         Ok(Samples { tokens: tokenizer.encode(&texts)?, planes: Vec::new() })
     }
 
-    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], batch: &mut Batch) {
-        batch.push(shard, parts, token_bytes);
+    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], rows: &mut Rows) {
+        batch::push(rows, shard, parts, token_bytes);
     }
 }

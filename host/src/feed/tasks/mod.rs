@@ -7,10 +7,10 @@ mod causal;
 
 pub use causal::Causal;
 
-use super::batch::Batch;
 use super::shard::{Plane, Shard};
 use crate::Result;
 use crate::corpus::Content;
+use crate::rows::Rows;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::panic::RefUnwindSafe;
@@ -33,7 +33,7 @@ pub trait Task: Debug + Sync + RefUnwindSafe {
     /// Appends one sequence to a batch: the rows of some parts of a shard's stream, each of a document of its own, and
     /// padding up to the context. The shard has the task's planes. `token_bytes` are the bytes of text per token, shape
     /// `[vocabulary]`.
-    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], batch: &mut Batch);
+    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], rows: &mut Rows);
 }
 
 /// Tasks are the same if their names are.

@@ -102,9 +102,11 @@ impl NewPlugin {
         };
         let note = match self.language {
             Language::Rust => dependency.note.as_str(),
-            Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` says who the plugin is.",
-            Language::Python => "trainyard_plugin.py is the whole interface; `plugin.toml` says who the plugin is.",
-            Language::JavaScript => "trainyard_plugin.js is the whole interface; `plugin.toml` says who the plugin is.",
+            Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` has the plugin's identity.",
+            Language::Python => "trainyard_plugin.py is the whole interface; `plugin.toml` has the plugin's identity.",
+            Language::JavaScript => {
+                "trainyard_plugin.js is the whole interface; `plugin.toml` has the plugin's identity."
+            }
         };
         let made = match self.language {
             Language::Rust | Language::C => "a component for the sandbox and a native library",
