@@ -34,7 +34,7 @@ pub struct Text {
     /// The beginning of the first document: some words of its first line.
     pub beginning: String,
     /// For each of [`SHARES`] the documents of validation and of test.
-    held_out: [(u64, u64); SHARES.len()],
+    pub(super) held_out: [(u64, u64); SHARES.len()],
 }
 
 impl Text {
