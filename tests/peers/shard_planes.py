@@ -33,7 +33,8 @@ for document in DOCUMENTS:
 numbers = [struct.pack(f"<{len(values)}{form}", *values) for _, form, _, values in PLANES]
 entries = b""
 for (name, form, per, values), data in zip(PLANES, numbers):
-    entries += name.encode().ljust(32, b"\0") + struct.pack("<IIQ", "BHIf".index(form) + 1, per, len(values)) + digest(data)
+    described = struct.pack("<IIQ", "BHIf".index(form) + 1, per, len(values))
+    entries += name.encode().ljust(32, b"\0") + described + digest(data)
 header = b"TYSHARD1" + struct.pack("<IIQQII", 2, 2, len(stream), len(ends), 300, END) + b"\7" * 32 + b"\x09" * 32
 header = (header + struct.pack("<I", len(PLANES))).ljust(128, b"\0")
 body = padded(struct.pack(f"<{len(stream)}H", *stream)) + struct.pack(f"<{len(ends)}Q", *ends) + entries

@@ -1,4 +1,4 @@
-//! What general-purpose compressors make of a text: the numbers that a language model's bits per byte are compared with.
+//! Sizes of a text under general-purpose compressors: what a language model's bits per byte are compared with.
 
 use crate::{Error, Result};
 use lzma_rust2::{Lzma2Options, Lzma2Writer};

@@ -1,4 +1,4 @@
-//! What the filters of a prepared corpus decide by, kept next to it, so that a decision can be told without the plugins.
+//! What the filters of a prepared corpus decide by, kept next to it: a decision can be told without the plugins.
 
 use crate::Result;
 use crate::corpus::{Judged, NamedFilter, Outcome};
