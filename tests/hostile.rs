@@ -8,6 +8,7 @@ mod endless; // files without an end
 mod files; // what is no plugin, or not the one that it says
 mod leaks;
 mod libraries; // what no Rust guest can do
+mod noise; // prints
 mod policy; // `on_error`
 
 use crate::plugins::{built, config, isolated};

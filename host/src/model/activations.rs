@@ -73,6 +73,8 @@ pub(super) struct Gradients {
 }
 
 impl Activations {
+    /// Tensors of zeros for batches of `size`.
+    ///
     /// # Errors
     /// A GPU without room for them.
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
@@ -117,6 +119,8 @@ impl Activations {
 }
 
 impl BlockActivations {
+    /// Tensors of zeros for one block.
+    ///
     /// # Errors
     /// A GPU without room for them.
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {

@@ -50,8 +50,7 @@ impl<'m> Decoder<'m> {
         self.position
     }
 
-    /// Reads one token and returns the logits `[vocab]` of the next. An id outside the vocabulary or a full context is
-    /// an error.
+    /// Reads one token and returns the logits `[vocab]` of the next.
     ///
     /// # Errors
     /// An id outside the vocabulary, a full context, a GPU that fails.

@@ -54,6 +54,9 @@ impl Masks<'_> {
     }
 
     /// `dbranch` = `dstream` times the mask: the gradient of a residual branch.
+    ///
+    /// # Errors
+    /// As [`Masks::apply`].
     pub fn backward(
         &self,
         engine: &Engine,

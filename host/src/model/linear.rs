@@ -24,6 +24,9 @@ impl Linear {
     }
 
     /// `dx` is overwritten; the gradients of W and b are added to.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
         let dbias = self.bias.as_ref().map(|bias| &bias.grad);
         let weight = (self.weight.as_type(x.dtype()), self.layout);

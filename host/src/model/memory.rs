@@ -56,6 +56,9 @@ impl Allocator {
     }
 
     /// A tensor of zeros in the format of activations.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn activations(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         self.zeros_as(shape, self.precision.activations(&self.device))
     }
@@ -69,6 +72,9 @@ impl Allocator {
     }
 
     /// The tensor that `fill` makes; `fill` is not called when only shapes are wanted.
+    ///
+    /// # Errors
+    /// What `fill` fails with, a GPU without room for it.
     pub fn make(&self, shape: Shape, dtype: DType, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Tensor> {
         // a wrong config may ask for more than there are numbers for
         let bytes = (shape.elem_count() as u64).saturating_mul(dtype.size_in_bytes() as u64);

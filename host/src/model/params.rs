@@ -148,7 +148,7 @@ impl Params {
         self.by_name.values().map(|param| param.value.elem_count()).sum()
     }
 
-    /// Replaces all values. A missing, unknown or wrongly shaped tensor is an error.
+    /// Replaces all values.
     ///
     /// # Errors
     /// A tensor that is missing, has another shape, or that the model does not have.

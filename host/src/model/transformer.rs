@@ -206,7 +206,7 @@ impl Transformer {
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
         let d = kept.gradients(&self.config, &self.allocator())?;
-        add::zero(&d.stream)?;
+        add::zero(&self.engine, &d.stream)?;
         final_norm.backward(&self.engine, dhidden, &stream[blocks.len()], &kept.final_stats, &d.stream)?;
         for (layer, block) in blocks.iter().enumerate().rev() {
             if kept.is_lost(layer) {
@@ -242,10 +242,10 @@ impl Transformer {
         }
     }
 
-    /// An error for ids or positions that the model does not have: kernels index tables with these numbers.
+    /// Checks the ids and positions: kernels index tables with these numbers.
     ///
     /// # Errors
-    /// Ids or positions that the model does not have: kernels index tables with these numbers.
+    /// Ids or positions that the model does not have.
     pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
         let (ids, positions) = (tokens.ids.host(), tokens.positions.host());
         let (context, n) = (self.config.context, ids.len());

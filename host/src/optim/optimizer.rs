@@ -51,6 +51,9 @@ impl Optimizer {
     }
 
     /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn gradient_norms(&self, engine: &Engine) -> Result<Vec<(&str, f64)>> {
         let squares = self.slots.squares(engine)?;
         Ok(self.names.iter().map(String::as_str).zip(squares.into_iter().map(f64::sqrt)).collect())
@@ -65,6 +68,9 @@ impl Optimizer {
     }
 
     /// One update, unless loss or gradient are not finite.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn update(&mut self, engine: &Engine, step: &Step) -> Result<()> {
         self.slots.update(engine, step, &self.rule())
     }
@@ -96,7 +102,7 @@ impl Optimizer {
         state
     }
 
-    /// Takes back what [`Optimizer::state`] gave. A missing or wrongly shaped tensor is an error.
+    /// Restores what [`Optimizer::state`] gave.
     ///
     /// # Errors
     /// A tensor that is missing, has another shape, or that the optimizer does not have.
