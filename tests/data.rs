@@ -9,6 +9,7 @@ mod odd_lines;
 pub mod packing;
 mod pages;
 mod parquet;
+mod planes;
 mod prepare;
 mod reading;
 mod resume;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
 use trainyard::corpus::{DataConfig, NamedFilter, SourceConfig};
+use trainyard::feed::tasks::Causal;
 use trainyard::feed::{Dataset, EndOfText, NamedTokenizer, Preparation};
 use trainyard::report::Detail;
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
@@ -158,7 +160,7 @@ impl Corpus {
     fn prepare_by(&self, filters: &[NamedFilter<'_>], tokenizer: &NamedTokenizer<'_>) -> Result<Dataset> {
         let (store, config) = (self.folder.path().join("store"), &self.config);
         let store = store.as_path();
-        Preparation { config, filters, tokenizer, store, detail: Detail::Silent }.prepare(&self.dir())
+        Preparation { config, filters, tokenizer, task: &Causal, store, detail: Detail::Silent }.prepare(&self.dir())
     }
 
     /// The error of preparing, without the folder's path.

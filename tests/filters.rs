@@ -59,5 +59,5 @@ fn chapters() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/austen.txt.zst");
     let source = SourceConfig { document: Some(CHAPTER.into()), ..SourceConfig::new(path) };
     let config = DataConfig::new(vec![source]);
-    read(&config).unwrap().map(|document| document.unwrap().text).collect()
+    read(&config).unwrap().map(|document| document.unwrap().content.into_text()).collect()
 }

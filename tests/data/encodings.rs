@@ -25,7 +25,7 @@ fn a_source_says_what_its_text_is_encoded_in() {
         assert_eq!(corpus.texts(), [text.as_str()], "{label}");
         // long enough for several buffers
         corpus.write("a.txt", bytes.repeat(20_000));
-        assert!(read(&corpus)[0].text == text.repeat(20_000), "{label}");
+        assert!(read(&corpus)[0].text() == text.repeat(20_000), "{label}");
     }
 }
 
@@ -38,7 +38,8 @@ fn a_byte_order_mark_says_it_too() {
         let mut corpus = Corpus::of("a.jsonl", [mark, &bytes].concat());
         // the mark is what the text is, whatever the source says
         corpus.config.source[0].encoding = Some("gbk".into());
-        let found: Vec<_> = read(&corpus).into_iter().map(|document| (document.id, document.text)).collect();
+        let found: Vec<_> =
+            read(&corpus).into_iter().map(|document| (document.id, document.content.into_text())).collect();
         assert_eq!(found, [("x".to_owned(), "déjà 中 😀".to_owned()), ("y".into(), "two".into())]);
     }
 }
@@ -68,7 +69,7 @@ fn page(head: &str, paragraph: &[u8]) -> Vec<u8> {
 fn a_web_page_declares_its_encoding() {
     for (label, bytes, text) in golden().into_iter().filter(|(label, ..)| !label.starts_with("utf-16")) {
         let expected = read(&Corpus::of("a.html", page("<html><head>", text.as_bytes())));
-        assert!(expected[0].text.contains(&text), "{label}: {}", expected[0].text);
+        assert!(expected[0].text().contains(&text), "{label}: {}", expected[0].text());
         let heads = [
             format!("<!doctype html><html><head><meta charset={label}>"),
             format!(
@@ -78,20 +79,20 @@ fn a_web_page_declares_its_encoding() {
         ];
         for head in heads {
             let corpus = Corpus::of("a.html", page(&head, &bytes));
-            assert_eq!(read(&corpus)[0].text, expected[0].text, "{head}");
+            assert_eq!(read(&corpus)[0].text(), expected[0].text(), "{head}");
         }
         let zstd = zstd::encode_all(&page(&format!("<html><head><meta charset=\"{label}\"/>"), &bytes)[..], 1).unwrap();
-        assert_eq!(read(&Corpus::of("a.html.zst", zstd))[0].text, expected[0].text, "{label}");
+        assert_eq!(read(&Corpus::of("a.html.zst", zstd))[0].text(), expected[0].text(), "{label}");
         // where the page says nothing the source may
         let mut corpus = Corpus::of("a.html", page("<html><head>", &bytes));
         corpus.config.source[0].encoding = Some(label.clone());
-        assert_eq!(read(&corpus)[0].text, expected[0].text, "{label}");
+        assert_eq!(read(&corpus)[0].text(), expected[0].text(), "{label}");
     }
     // a byte order mark is stronger than what the page declares
     let utf8 = String::from_utf8(page("<html><head><meta charset=gbk>", "déjà vu, 中. ".as_bytes())).unwrap();
     let utf16: Vec<u8> = utf8.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let text = &read(&Corpus::of("a.html", [&b"\xff\xfe"[..], &utf16].concat()))[0].text;
-    assert!(text.contains("déjà vu, 中."), "{text}");
+    let documents = read(&Corpus::of("a.html", [&b"\xff\xfe"[..], &utf16].concat()));
+    assert!(documents[0].text().contains("déjà vu, 中."), "{}", documents[0].text());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use trainyard::corpus::{Document, Format, InvalidLines, documents};
 
 fn read(corpus: &Corpus) -> Vec<(String, String)> {
     let documents = documents(&corpus.config).unwrap().map(|document| document.unwrap());
-    documents.map(|Document { id, text, .. }| (id, text)).collect()
+    documents.map(|Document { id, content, .. }| (id, content.into_text())).collect()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -32,7 +32,7 @@ fn odd_lines_are_read_as_python_reads_them() {
             continue;
         }
         let document = documents.next().unwrap();
-        assert_eq!(document.text, text, "line {number}: {}", case[0]);
+        assert_eq!(document.text(), text, "line {number}: {}", case[0]);
         let id = case[2].as_str().map_or_else(|| format!("a.jsonl:{number}"), str::to_owned);
         assert_eq!(document.id, id, "line {number}: {}", case[0]);
     }

@@ -4,6 +4,7 @@ use super::shards::{info, write};
 use super::{Corpus, END, json_lines};
 use tempfile::TempDir;
 use trainyard::corpus::Packing;
+use trainyard::feed::tasks::Causal;
 use trainyard::feed::{Loader, Position, Recipe, Shard, packed_eval_batches};
 use trainyard::rows::Rows;
 
@@ -184,7 +185,7 @@ fn evaluation_of_packed_documents_sees_every_target_once() {
     let lengths = uneven(300);
     let shard = shard(&folder, &lengths, Some(0));
     for (packing, context, batch) in [(Packing::BestFit, 64, 3), (Packing::Pad, 200, 1), (Packing::Concatenate, 9, 4)] {
-        let batches = packed_eval_batches(&shard, packing, context, batch, &TOKEN_BYTES, 0).unwrap();
+        let batches = packed_eval_batches(&shard, &Causal, packing, context, batch, &TOKEN_BYTES, 0).unwrap();
         let (mut rows, mut bytes) = (0.0, 0.0);
         for batch in batches {
             assert_eq!(batch.inputs.len(), batch.sequences * context);

@@ -41,7 +41,7 @@ fn nested_columns_are_read_as_pyarrow_reads_them() {
         for (number, row) in rows {
             let document = documents.next().unwrap_or_else(|| panic!("{name}: no document for row {number}"));
             let place = format!("{name}, row {number}");
-            assert_eq!(document.text, row[0].as_str().unwrap(), "{place}");
+            assert_eq!(document.text(), row[0].as_str().unwrap(), "{place}");
             let id = row[1].as_i64().map_or_else(|| format!("{name}:{number}"), |id| id.to_string());
             assert_eq!(document.id, id, "{place}");
             let metadata: Value =

@@ -3,7 +3,7 @@
 use super::packing::shard_of;
 use tempfile::TempDir;
 use trainyard::corpus::{Packing, SourceSpan};
-use trainyard::feed::{Loader, Position, Recipe, Shard};
+use trainyard::feed::{Loader, Position, Recipe, Shard, Supply};
 use trainyard::rows::Rows;
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
@@ -122,7 +122,7 @@ fn workers_change_nothing() {
                 let mut ahead = loader.ahead(scope, workers);
                 assert_eq!(ahead.position(), position);
                 for batch in &batches[first..] {
-                    assert!(ahead.next_batch().unwrap() == *batch, "{workers} workers");
+                    assert!(ahead.next().unwrap() == *batch, "{workers} workers");
                     assert_eq!(ahead.position(), batch.next);
                 }
             });
@@ -140,7 +140,7 @@ fn workers_end_with_the_trainer() {
     let panic = std::panic::catch_unwind(|| {
         std::thread::scope(|scope| {
             let mut ahead = loader.ahead(scope, 4);
-            ahead.next_batch().unwrap();
+            ahead.next().unwrap();
             panic!("the trainer failed");
         })
     });

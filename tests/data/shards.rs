@@ -57,7 +57,7 @@ fn an_id_outside_the_vocabulary_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.shard");
     let error = write(&path, info(10, None), &[&[9, 10]]).unwrap_err();
-    assert_eq!(error.to_string(), "tokenizer: id 10 is outside the vocabulary of 10; mend the plugin");
+    assert_eq!(error.to_string(), "tokenizer: id 10 is outside the vocabulary of 10; fix the plugin");
     assert_eq!(error.exit_code(), 3);
     assert!(!path.exists());
 }
@@ -77,7 +77,7 @@ fn every_flipped_bit_is_detected() {
         fs::write(&path, altered).unwrap();
         let error = Shard::open(&path).expect_err(&format!("bit {bit}")).to_string();
         assert!(error.starts_with(path.to_str().unwrap()), "{error}");
-        assert!(error.ends_with("; delete the folder and run again to prepare the data anew"), "{error}");
+        assert!(error.ends_with("; delete the folder and run again to prepare the data again"), "{error}");
     }
 }
 
@@ -127,7 +127,7 @@ fn a_shard_of_another_preparation_is_refused() {
     fs::copy(other.dir().join("train.shard"), one.dir().join("train.shard")).unwrap();
     assert_eq!(
         one.message(&open(&one.dir()).unwrap_err()),
-        "data/train.shard: not the file that the manifest names; delete the folder and run again to prepare the data anew"
+        "data/train.shard: not the file that the manifest names; delete the folder and run again to prepare the data again"
     );
 }
 

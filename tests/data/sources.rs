@@ -59,7 +59,7 @@ fn parquet_rows_are_documents() {
         let last = Document {
             id: "1249".into(),
             source: 0,
-            text: "row 249 中".into(),
+            content: "row 249 中".into(),
             // the id is no metadata
             metadata: None,
         };
@@ -123,9 +123,9 @@ fn a_web_page_is_its_main_text() {
     corpus.config.source[0].metadata = vec!["title".into()];
     let [document] = &read_all(&corpus)[..] else { panic!("expected one document") };
     assert_eq!((document.id.as_str(), document.metadata.as_deref()), ("mill.html", Some(r#"{"title":"The mill"}"#)));
-    assert!(document.text.contains(paragraph.trim()) && document.text.contains(" & so on."), "{}", document.text);
+    assert!(document.text().contains(paragraph.trim()) && document.text().contains(" & so on."), "{}", document.text());
     for furniture in ["Buy now", "Copyright", "var x"] {
-        assert!(!document.text.contains(furniture), "{}", document.text);
+        assert!(!document.text().contains(furniture), "{}", document.text());
     }
     // a page without a main text is an empty document
     let corpus = Corpus::of("a.html", "<html><body></body></html>");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use trainyard::corpus::NamedFilter;
 use trainyard::feed::Preparation;
+use trainyard::feed::tasks::Causal;
 use trainyard::report::Detail;
 use trainyard_plugin::{Filter, Rule, Verdict};
 
@@ -117,7 +118,8 @@ fn parts_make_the_same_as_the_whole() {
         let (filter, asked) = counting(10.0);
         let (filters, tokenizer) = ([filter], byte_tokenizer());
         let (config, filters, tokenizer) = (&parts.config, &filters, &tokenizer);
-        let preparation = Preparation { config, filters, tokenizer, store: &store, detail: Detail::Silent };
+        let preparation =
+            Preparation { config, filters, tokenizer, task: &Causal, store: &store, detail: Detail::Silent };
         assert_eq!(preparation.prepare_part(part, 3).unwrap(), 1);
         assert_eq!(asked.load(Ordering::Relaxed), 400);
     }
@@ -180,7 +182,7 @@ fn the_same_data_is_prepared_once_at_a_time() {
     let corpus = corpus();
     let (filters, tokenizer, store) = ([], byte_tokenizer(), corpus.folder.path().join("store"));
     let (config, filters, tokenizer) = (&corpus.config, &filters, &tokenizer);
-    let preparation = Preparation { config, filters, tokenizer, store: &store, detail: Detail::Silent };
+    let preparation = Preparation { config, filters, tokenizer, task: &Causal, store: &store, detail: Detail::Silent };
     let (folder, first) = preparation.prepare_in_store().unwrap();
     let lock = fs::File::open(folder.join("lock")).unwrap();
     lock.lock().unwrap();

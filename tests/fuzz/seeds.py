@@ -106,6 +106,7 @@ def shard():
     body = struct.pack(f"<{len(tokens)}H", *tokens)
     body += b"\0" * (-len(body) % 8)
     write("shard", "right", header.ljust(128, b"\0") + body + struct.pack(f"<{len(ends)}Q", *ends))
+    write("shard", "planes", (SEEDS / "../../golden/shard_format_2.shard").read_bytes()[:-16])
 
 
 def manifest():

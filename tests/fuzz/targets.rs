@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use trainyard::corpus::documents;
-use trainyard::feed::Shard;
+use trainyard::feed::{Number, Per, Plane, Shard};
 use trainyard::loss::Program;
 use trainyard::plugin::{Plugin, PluginConfig, inspect};
 use trainyard::run::checkpoint::Reader;
@@ -76,6 +76,8 @@ pub fn shard(bytes: &[u8], folder: &Path) {
     // Read in pieces that a hostile count cannot make large.
     let n = shard.n_tokens().min(1000);
     let _ = shard.tokens(0..n).map(u64::from).sum::<u64>();
+    let answer = Plane { name: "answer", number: Number::U8, per: Per::Token };
+    let _ = shard.plane(&answer, 0..n).map(|numbers| numbers.sum::<f64>());
     for document in 0..shard.n_documents().min(100) {
         let _ = shard.rows(document);
         let _ = shard.document(document);

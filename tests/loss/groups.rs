@@ -7,6 +7,7 @@ use crate::data::packing::shard_of;
 use tempfile::TempDir;
 use trainyard::base::random::Stream;
 use trainyard::corpus::Packing;
+use trainyard::feed::tasks::Causal;
 use trainyard::feed::{Loader, Position, Recipe, packed_eval_batches};
 use trainyard::loss::{Head, Program, Ratio};
 use trainyard::ops::{Engine, Precision};
@@ -105,7 +106,7 @@ fn a_sequence_is_a_document_or_a_window() {
     for packing in [Packing::BestFit, Packing::Pad, Packing::Concatenate] {
         for ((name, graph), expected) in graphs().iter().zip(expected(packing)) {
             let program = Program::compile(&[graph]).unwrap();
-            let batches = packed_eval_batches(&shard, packing, CONTEXT, 3, &token_bytes, 0).unwrap();
+            let batches = packed_eval_batches(&shard, &Causal, packing, CONTEXT, 3, &token_bytes, 0).unwrap();
             let got = value(&program, batches, &table);
             assert!((got / expected - 1.0).abs() < 1e-12, "{packing:?}: {name} is {got}, expected {expected}");
             if packing == Packing::Concatenate {
@@ -127,7 +128,7 @@ fn groups_and_positions_agree() {
     let folder = TempDir::new().unwrap();
     let shard = shard_of(&folder, &documents());
     for packing in [Packing::BestFit, Packing::Pad, Packing::Concatenate] {
-        for batch in packed_eval_batches(&shard, packing, CONTEXT, 3, &[1; VOCAB], 0).unwrap() {
+        for batch in packed_eval_batches(&shard, &Causal, packing, CONTEXT, 3, &[1; VOCAB], 0).unwrap() {
             assert_eq!(batch.group.len(), batch.inputs.len());
             assert_eq!(batch.columns.position, batch.document_position);
             assert_eq!((batch.group[0], batch.columns.position[0]), (0, 0));

@@ -1,6 +1,7 @@
 //! The foundation: errors, files, random numbers, text for terminals.
 
 pub mod clean;
+pub(crate) mod codec;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;

@@ -27,6 +27,11 @@ impl TemporaryFile {
         Ok(Self { writer: BufWriter::with_capacity(1 << 18, file), temporary, path: path.into() })
     }
 
+    /// The file's final name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ fn read_text(path: &Path) -> Result<String> {
     let config = DataConfig::new(vec![source]);
     let mut text = String::new();
     for document in corpus::documents(&config)? {
-        text.push_str(&document?.text);
+        text.push_str(document?.text());
         if text.len() > MAX_BYTES {
             text.truncate(text.floor_char_boundary(MAX_BYTES));
             break;

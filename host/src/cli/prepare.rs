@@ -41,8 +41,9 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     }
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
-    let (filters, tokenizer) = (&filters, &tokenizer);
-    let preparation = Preparation { config: &config.data, filters, tokenizer, store: &store, detail: Detail::All };
+    let (filters, tokenizer, task) = (&filters, &tokenizer, config.task());
+    let preparation =
+        Preparation { config: &config.data, filters, tokenizer, task, store: &store, detail: Detail::All };
     if let Some((part, n_parts)) = args.part {
         let n_units = preparation.prepare_part(part, n_parts)?;
         let line = format!("part {part}/{n_parts}: {n_units} units of the corpus filtered, in {}\n", store.display());

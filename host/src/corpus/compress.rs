@@ -1,4 +1,4 @@
-//! What general-purpose compressors make of a text: the numbers that a language model's bits per byte stand beside.
+//! Sizes of a text under general-purpose compressors: what a language model's bits per byte are compared with.
 
 use crate::{Error, Result};
 use lzma_rust2::{Lzma2Options, Lzma2Writer};
@@ -11,7 +11,7 @@ const XZ_CONTAINER_BYTES: u64 = 60;
 /// The size of a text, plain and compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Of UTF-8 text.
+    /// Length of the text in UTF-8.
     pub bytes: u64,
     /// After `gzip -9`.
     pub gzip_bytes: u64,
@@ -32,6 +32,9 @@ impl Baseline {
 }
 
 /// Compresses `text` with gzip -9 and xz -9 and keeps the sizes.
+///
+/// # Errors
+/// A compressor that fails.
 pub fn compression_baseline(text: &[u8]) -> Result<Baseline> {
     let failed = |error: io::Error| Error::run(format!("cannot compress the held-out text: {error}"));
     Ok(Baseline {

@@ -1,20 +1,15 @@
-//! What was prepared, from what, and what became of every document.
+//! What was prepared, and from what.
 
 use super::compress::Baseline;
+use super::report::DataReport;
 use super::rules::FilterRules;
 use super::split::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The version of `manifest.json`.
-pub(crate) const FORMAT: u32 = 1;
-
-/// Where a dataset came from: a file beside its manifest.
+/// File next to a manifest that says where the dataset came from.
 pub(crate) const LINEAGE: &str = "lineage.json";
-
-/// Dropped documents named per reason, for whoever wonders.
-const SAMPLES: usize = 3;
 
 /// `manifest.json`: written last, so a folder that has one is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +44,7 @@ pub struct TokenizerReport {
     pub digest: String,
     /// SHA-256 of the model.
     pub model_sha256: String,
-    /// Whether it was trained on the train split, rather than loaded.
+    /// True when it was trained on the train split, rather than loaded.
     pub trained: bool,
     /// Size of the vocabulary.
     pub n_tokens: u32,
@@ -93,155 +88,6 @@ pub struct FileEntry {
     pub bytes: u64,
     /// A shard's own checksum; XXH3-128 of any other file.
     pub xxh3: String,
-}
-
-/// What became of the documents: read = empty + invalid lines + invalid UTF-8 dropped + dropped by the filters + kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct DataReport {
-    /// Documents read.
-    pub read: u64,
-    /// Documents that are only white space; left out.
-    pub empty: u64,
-    /// Documents with invalid UTF-8 that was replaced.
-    pub invalid_utf8_replaced: u64,
-    /// Documents left out for invalid UTF-8.
-    pub invalid_utf8_dropped: u64,
-    /// Lines that hold no document, by what is wrong with them; left out (`invalid_lines = "skip"`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub invalid_lines: BTreeMap<String, Dropped>,
-    /// What else there is to say of files: trailers, pages without main text.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub notes: BTreeMap<String, Dropped>,
-    /// Files of the sources' folders that are not read.
-    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
-    pub left_out: LeftOut,
-    /// Per filter, in order.
-    pub filters: Vec<FilterReport>,
-    /// Documents that the filters kept.
-    pub kept: u64,
-    /// Of these, documents that the tokenizer made no tokens of; left out.
-    #[serde(default)]
-    pub not_encoded: u64,
-    /// Special tokens that the tokenizer made of text, which no tokenizer should.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub special_tokens: u64,
-    /// The splits that have documents, train first.
-    pub splits: Vec<SplitReport>,
-    /// The held-out text (test, else validation) under general-purpose compressors; at most its first 64 MiB.
-    pub held_out: Option<HeldOut>,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-/// Files of folders that are not read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// How many.
-    pub files: u64,
-    /// The first few, each with the reason.
-    pub samples: Vec<String>,
-}
-
-impl LeftOut {
-    /// Adds a file.
-    pub(super) fn count(&mut self, name: &str, why: &str) {
-        const MOST: usize = 10;
-        self.files += 1;
-        if self.samples.len() < MOST {
-            self.samples.push(format!("{name} ({why})"));
-        }
-    }
-
-    /// What was added after it was `before`.
-    pub(super) fn since(&self, before: &Self) -> Self {
-        let samples = self.samples.iter().skip(before.samples.len()).cloned().collect();
-        Self { files: self.files - before.files, samples }
-    }
-
-    /// Whether every file is read.
-    pub fn is_empty(&self) -> bool {
-        self.files == 0
-    }
-
-    /// `left out 2 files: table.csv (.csv is not read), …`; none when every file is read.
-    pub fn line(&self) -> Option<String> {
-        let more = self.files.saturating_sub(self.samples.len() as u64);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let files = if self.files == 1 { "file" } else { "files" };
-        (!self.is_empty()).then(|| format!("left out {} {files}: {}{more}", self.files, self.samples.join(", ")))
-    }
-
-    /// Says it, if there is something to say.
-    pub(super) fn warn(&self) {
-        if let Some(line) = self.line() {
-            tracing::warn!("data: {line}");
-        }
-    }
-}
-
-/// What one filter did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilterReport {
-    /// Its name.
-    pub name: String,
-    /// Plugin and settings.
-    pub digest: String,
-    /// Documents that it judged.
-    pub seen: u64,
-    /// Documents that it rewrote and kept.
-    pub rewritten: u64,
-    /// Documents that it dropped, by reason.
-    pub reasons: BTreeMap<String, Dropped>,
-}
-
-/// Documents that one filter dropped for one reason.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dropped {
-    /// How many.
-    pub documents: u64,
-    /// Ids of the first few.
-    pub samples: Vec<String>,
-}
-
-impl FilterReport {
-    pub(crate) fn new(name: &str, digest: &str) -> Self {
-        Self { name: name.into(), digest: digest.into(), ..Self::default() }
-    }
-
-    /// A document was dropped.
-    pub(super) fn count_drop(&mut self, reason: &str, id: &str) {
-        let dropped = self.reasons.entry(reason.into()).or_default();
-        dropped.documents += 1;
-        if dropped.samples.len() < SAMPLES {
-            dropped.samples.push(id.into());
-        }
-    }
-
-    /// Adds what the same filter did to a later part of the corpus.
-    pub(super) fn add(&mut self, part: Self) {
-        self.seen += part.seen;
-        self.rewritten += part.rewritten;
-        for (reason, dropped) in part.reasons {
-            let all = self.reasons.entry(reason).or_default();
-            all.documents += dropped.documents;
-            all.samples.extend(dropped.samples);
-            all.samples.truncate(SAMPLES);
-        }
-    }
-
-    /// Documents that it dropped.
-    pub fn dropped(&self) -> u64 {
-        self.reasons.values().map(|reason| reason.documents).sum()
-    }
-
-    /// For example `3 of 4 documents (too_short 2, too_long 1)`.
-    pub fn summary(&self) -> String {
-        let reasons: Vec<_> =
-            self.reasons.iter().map(|(name, reason)| format!("{name} {}", reason.documents)).collect();
-        format!("{} of {} documents ({})", self.dropped(), self.seen, reasons.join(", "))
-    }
 }
 
 /// One split.

@@ -9,10 +9,10 @@ mod config;
 pub mod dedup;
 pub mod explain;
 mod hashed;
-mod lines;
 mod manifest;
 mod prepare;
 mod read;
+mod report;
 mod rules;
 mod sort;
 mod split;
@@ -24,16 +24,16 @@ pub use config::{
     TokensConfig,
 };
 pub use manifest::{
-    DataReport, Dropped, FileEntry, FilterReport, HeldOut, HeldOutText, LeftOut, Lineage, Manifest, SourceSpan,
-    SplitReport, TokenizerReport, UnitReport,
+    FileEntry, HeldOut, HeldOutText, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport, UnitReport,
 };
 pub use prepare::{Judged, NamedFilter, Outcome, batches, texts};
-pub use read::{Document, JsonLine, JsonLines, documents, source_digest};
+pub use read::{Content, Document, JsonLine, JsonLines, documents, source_digest};
+pub use report::{DataReport, Dropped, FilterReport, LeftOut};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 
 pub(crate) use config::open_counted;
-pub(crate) use manifest::{FORMAT, LINEAGE};
+pub(crate) use manifest::LINEAGE;
 pub(crate) use prepare::{
     Filtered, Filtering, KeptBatch, Lock, Work, create_dir, grouped, in_order, key, read_sealed, write_sealed,
 };

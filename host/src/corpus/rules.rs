@@ -1,4 +1,4 @@
-//! What the filters of a prepared corpus decide by, kept beside it, so that a decision can be told without the plugins.
+//! What the filters of a prepared corpus decide by, kept next to it: a decision can be told without the plugins.
 
 use crate::Result;
 use crate::corpus::{Judged, NamedFilter, Outcome};
@@ -17,7 +17,7 @@ pub struct FilterRules {
     pub settings: BTreeMap<String, String>,
     /// Index of the source that it is for; none when it is for all.
     pub source: Option<u16>,
-    /// Whether it saw the whole corpus before its first verdict.
+    /// True when it saw the whole corpus before its first verdict.
     pub two_pass: bool,
     /// What its stored values are compared with; empty when verdicts are stored.
     pub rules: Vec<RuleReport>,

@@ -1,5 +1,6 @@
 //! Sorting more than memory holds: sorted runs in unnamed files, merged while they are read.
 
+use crate::base::codec::Field;
 use crate::{Error, Result};
 use rayon::slice::ParallelSliceMut;
 use std::cmp::Reverse;
@@ -21,7 +22,7 @@ pub(super) trait Record: Ord + Send + Sized {
     /// Reads what `write` wrote.
     fn read(input: &mut impl Read) -> io::Result<Self>;
 
-    /// Bytes of memory that the record owns beside itself.
+    /// Bytes of memory that the record owns besides itself.
     fn owned_bytes(&self) -> usize {
         0
     }
@@ -66,6 +67,9 @@ impl<R: Record> Sorter<R> {
     }
 
     /// The records from the lowest to the highest.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn finish(mut self) -> Result<Sorted<R>> {
         self.records.par_sort_unstable();
         Sorted::new(&self.folder, self.records, self.runs)
@@ -94,6 +98,9 @@ impl<R: Record> Run<R> {
     }
 
     /// All records, in the order of writing.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn records(&mut self) -> Result<impl Iterator<Item = Result<R>>> {
         let cannot_read = |error| Error::io(&self.folder, "read a temporary file in", &error);
         self.file.seek(SeekFrom::Start(0)).map_err(cannot_read)?;
@@ -158,36 +165,7 @@ impl<R: Record> Iterator for Sorted<R> {
     }
 }
 
-/// A number in a record.
-pub(super) trait Field: Ord + Send + Copy {
-    /// Writes the number, little-endian.
-    fn write(self, out: &mut impl Write) -> io::Result<()>;
-
-    /// Reads what `write` wrote.
-    fn read(input: &mut impl Read) -> io::Result<Self>;
-}
-
-macro_rules! field {
-    ($type:ty) => {
-        impl Field for $type {
-            fn write(self, out: &mut impl Write) -> io::Result<()> {
-                out.write_all(&self.to_le_bytes())
-            }
-
-            fn read(input: &mut impl Read) -> io::Result<Self> {
-                let mut bytes = [0; size_of::<Self>()];
-                input.read_exact(&mut bytes)?;
-                Ok(Self::from_le_bytes(bytes))
-            }
-        }
-    };
-}
-
-field!(u32);
-field!(u64);
-field!(u128);
-
-impl<A: Field, B: Field> Record for (A, B) {
+impl<A: Field + Ord + Send, B: Field + Ord + Send> Record for (A, B) {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.0.write(out)?;
         self.1.write(out)
@@ -198,7 +176,7 @@ impl<A: Field, B: Field> Record for (A, B) {
     }
 }
 
-impl<A: Field, B: Field, C: Field> Record for (A, B, C) {
+impl<A: Field + Ord + Send, B: Field + Ord + Send, C: Field + Ord + Send> Record for (A, B, C) {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.0.write(out)?;
         self.1.write(out)?;
@@ -208,24 +186,6 @@ impl<A: Field, B: Field, C: Field> Record for (A, B, C) {
     fn read(input: &mut impl Read) -> io::Result<Self> {
         Ok((A::read(input)?, B::read(input)?, C::read(input)?))
     }
-}
-
-/// Writes bytes behind their length.
-pub(super) fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    u32::try_from(bytes.len()).map_err(io::Error::other)?.write(out)?;
-    out.write_all(bytes)
-}
-
-/// Reads what [`write_bytes`] wrote.
-pub(super) fn read_bytes(input: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; u32::read(input)? as usize];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Reads a text that [`write_bytes`] wrote.
-pub(super) fn read_text(input: &mut impl Read) -> io::Result<Box<str>> {
-    Ok(String::from_utf8(read_bytes(input)?).map_err(io::Error::other)?.into_boxed_str())
 }
 
 #[cfg(test)]

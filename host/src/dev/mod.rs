@@ -65,7 +65,7 @@ impl Session {
             _ => folders.iter().map(|folder| given(&named, folder)).collect::<Result<_>>()?,
         };
         let texts = corpus::documents(&config.data)?.take(N_DOCUMENTS);
-        let documents = texts.map(|document| Ok(document?.text)).collect::<Result<_>>()?;
+        let documents = texts.map(|document| Ok(document?.content.into_text())).collect::<Result<_>>()?;
         Ok(Self { plugins, documents })
     }
 

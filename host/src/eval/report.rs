@@ -62,7 +62,8 @@ pub(super) fn measure(
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
     let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
-    let batches = packed_eval_batches(shard, config.data.packing, context, config.train.batch, token_bytes, 0)?;
+    let batches =
+        packed_eval_batches(shard, config.task(), config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let mut values = evaluator.evaluate(model, batches, step)?;
     let written = text_metrics(plugins, data, model, shard, &config.sample);
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {

@@ -1,6 +1,7 @@
 //! Batches that are made before the trainer asks for them.
 
 use super::loader::Loader;
+use super::supply::Supply;
 use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -47,12 +48,10 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl Ahead<'_, '_> {
-    /// The next batch.
-    ///
+impl Supply for Ahead<'_, '_> {
     /// # Errors
     /// A worker that panicked.
-    pub fn next_batch(&mut self) -> Result<Rows> {
+    fn next(&mut self) -> Result<Rows> {
         let batch = match self.workers.get(self.turn) {
             None => self.loader.batch(self.position),
             Some(worker) => match worker.queue.recv() {
@@ -65,11 +64,12 @@ impl Ahead<'_, '_> {
         Ok(batch)
     }
 
-    /// Where the next batch begins.
-    pub fn position(&self) -> Position {
+    fn position(&self) -> Position {
         self.position
     }
+}
 
+impl Ahead<'_, '_> {
     /// Ends all workers and says why one of them did so before.
     fn stop(&mut self) -> Error {
         let mut cause = Error::run("a worker that makes batches panicked: it ended too early");
@@ -114,7 +114,7 @@ mod tests {
                 let mut ahead = loader.ahead(scope, workers);
                 let mut n_batches = 0;
                 loop {
-                    match ahead.next_batch() {
+                    match ahead.next() {
                         Ok(_) => n_batches += 1,
                         Err(error) => return (error.to_string(), n_batches),
                     }

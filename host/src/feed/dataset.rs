@@ -2,9 +2,10 @@
 
 use super::prepare::NamedTokenizer;
 use super::shard::{CURE, Shard, ShardInfo};
+use super::tasks::Task;
 use crate::base::files::hex;
 use crate::base::write::write_file;
-use crate::corpus::{DataReport, FORMAT, FileEntry, Manifest, Split, TokenizerReport};
+use crate::corpus::{DataReport, FileEntry, Manifest, Split, TokenizerReport};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,6 +14,9 @@ use std::fs;
 use std::path::Path;
 use trainyard_plugin::Vocabulary;
 use xxhash_rust::xxh3::xxh3_128;
+
+/// Version of the manifest of shards without planes, and of those with them: a program that knows no planes says so.
+const FORMATS: [u32; 2] = [1, 2];
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const MODEL: &str = "tokenizer.model";
@@ -71,15 +75,17 @@ impl VocabularyFile {
 
 /// Opens what [`super::Preparation`] wrote, and verifies every file against the manifest, which reads each once.
 ///
-/// Errors: a folder without manifest (preparation was cut short, or never ran), a missing, altered or foreign file.
+/// # Errors
+/// A folder without manifest (preparation was cut short, or never ran), a missing, altered or foreign file.
 pub fn open(dir: &Path) -> Result<Dataset> {
     let path = dir.join(MANIFEST);
     let json = fs::read(&path).map_err(|error| Error::io(&path, &format!("read ({CURE})"), &error))?;
     let manifest: Manifest = serde_json::from_slice(&json)
         .map_err(|error| Error::run(format!("{}: not a data manifest: {error}; {CURE}", path.display())))?;
-    if manifest.format != FORMAT {
-        let got = manifest.format;
-        return Err(Error::run(format!("{}: expected format {FORMAT}, got {got}; {CURE}", path.display())));
+    if !FORMATS.contains(&manifest.format) {
+        let ([plain, planes], got) = (FORMATS, manifest.format);
+        let message = format!("expected format {plain} or {planes}, got {got}; {CURE}");
+        return Err(Error::run(format!("{}: {message}", path.display())));
     }
     let shard = |split: Split| -> Result<Option<Shard>> {
         let Some(entry) = manifest.files.get(&split.file()) else { return Ok(None) };
@@ -143,12 +149,15 @@ impl Dataset {
     }
 }
 
-/// Completes a prepared folder whose shards are `files`: writes the tokenizer's model, the vocabulary and, last of all,
-/// the manifest; then opens it.
+/// Completes a prepared folder whose shards are `files` and have the planes of `task`: writes the tokenizer's model, the
+/// vocabulary and, last of all, the manifest; then opens it.
+///
+/// # Errors
+/// A file that cannot be written, or is not what was written.
 pub(super) fn write(
     dir: &Path,
-    tokenizer: &NamedTokenizer<'_>,
-    model: &[u8],
+    task: &dyn Task,
+    (tokenizer, model): (&NamedTokenizer<'_>, &[u8]),
     vocabulary: &Vocabulary,
     info: &ShardInfo,
     mut files: BTreeMap<String, FileEntry>,
@@ -167,7 +176,8 @@ pub(super) fn write(
         trained: tokenizer.model.is_none(),
         n_tokens: info.n_vocabulary,
     };
-    let manifest = Manifest { format: FORMAT, source_digest: hex(&info.source), tokenizer, files, report };
+    let format = FORMATS[usize::from(!task.planes().is_empty())];
+    let manifest = Manifest { format, source_digest: hex(&info.source), tokenizer, files, report };
     write_file(&dir.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(not_json)?)?;
     open(dir)
 }

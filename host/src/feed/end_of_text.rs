@@ -1,4 +1,4 @@
-//! The token that ends a document: what files beside a `tokenizer.json` declare, and what a vocabulary says of a name.
+//! The token that ends a document: what files next to a `tokenizer.json` declare, and what a vocabulary says of a name.
 
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ struct AddedToken {
     special: bool,
 }
 
-/// The name of the end of a text that the files of Hugging Face beside `model` declare: `eos_token` of
+/// The name of the end of a text that the files of Hugging Face next to `model` declare: `eos_token` of
 /// `tokenizer_config.json` and `special_tokens_map.json`, `eos_token_id` of `generation_config.json` and `config.json`.
 /// None when `model` is no `tokenizer.json`, when it has [`END_OF_TEXT`] itself, when it lacks what is declared, and
 /// when that is what its tokenizer would take anyway.
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn files_beside_the_model_declare_it() {
+    fn files_next_to_the_model_declare_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
         let model = folder.path().join("tokenizer.json");

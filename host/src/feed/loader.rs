@@ -8,6 +8,8 @@ use super::packed::Packed;
 use super::permutation::Permutation;
 use super::recipe::Recipe;
 use super::shard::Shard;
+use super::supply::Supply;
+use super::tasks::{Causal, Task};
 use crate::corpus::{Packing, SourceSpan};
 use crate::rows::{Position, Rows};
 use crate::{Error, Result};
@@ -21,6 +23,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 #[derive(Debug)]
 pub struct Loader<'a> {
     shard: &'a Shard,
+    task: &'static dyn Task,
+    packing: Packing,
     token_bytes: &'a [u32],
     context: usize,
     sequences_per_batch: usize,
@@ -45,7 +49,7 @@ pub struct SourceEpochs {
     pub name: String,
     /// Sequences drawn from it.
     pub sequences: u64,
-    /// These by the sequences that it has.
+    /// Sequences drawn, divided by the sequences that it has.
     pub epochs: f64,
 }
 
@@ -72,8 +76,8 @@ impl<'a> Loader<'a> {
     /// A shard, or a source with a weight, that does not fill one sequence; a size of 0; `token_bytes` of another
     /// vocabulary; weights that are all 0.
     pub fn with(shard: &'a Shard, recipe: &Recipe, token_bytes: &'a [u32], position: Position) -> Result<Self> {
-        let Recipe { context, sequences_per_batch, seed, packing, .. } = *recipe;
-        check(shard, context, sequences_per_batch, token_bytes)?;
+        let Recipe { context, sequences_per_batch, seed, packing, task, .. } = *recipe;
+        check(shard, task, context, sequences_per_batch, token_bytes)?;
         let (sources, mixture) = if recipe.sources.is_empty() {
             let order = Order::new(shard, 0..shard.n_documents(), packing, context, seed)?;
             (vec![Source { name: String::new(), order: Some(order) }], Mixture::single())
@@ -81,10 +85,11 @@ impl<'a> Loader<'a> {
             mix(shard, recipe)?
         };
         let part = 0..sequences_per_batch;
-        Ok(Self { shard, token_bytes, context, sequences_per_batch, part, sources, mixture, position })
+        Ok(Self { shard, task, packing, token_bytes, context, sequences_per_batch, part, sources, mixture, position })
     }
 
-    /// Of each batch only the part of rank `rank` of `n_ranks`: the ranks' parts one after the other are the batch.
+    /// The loader of rank `rank` of `n_ranks`: it makes a part of each batch, and the ranks' parts one after the other
+    /// are the batch.
     ///
     /// # Errors
     /// A batch that the ranks cannot share evenly, a rank that is not below `n_ranks`.
@@ -116,6 +121,17 @@ impl<'a> Loader<'a> {
         1.0 - rows / (self.sequences_per_epoch() * self.context as u64) as f64
     }
 
+    /// Line before the first step: how many sequences there are, and what of them is padding; none of a plain stream.
+    pub fn packing_line(&self) -> Option<String> {
+        (self.packing != Packing::Concatenate).then(|| {
+            let (n, padding) = (self.sequences_per_epoch(), 100.0 * self.padding());
+            format!(
+                "packing: {n} sequences an epoch, {:.2}% of their tokens used, {padding:.2}% padding",
+                100.0 - padding
+            )
+        })
+    }
+
     fn orders(&self) -> impl Iterator<Item = &Order> {
         self.sources.iter().filter_map(|source| source.order.as_ref())
     }
@@ -140,13 +156,13 @@ impl<'a> Loader<'a> {
         batch
     }
 
-    /// The batch at `position`, wherever this loader stands.
+    /// The batch at `position`, whatever this loader's own position is.
     pub fn batch(&self, position: Position) -> Rows {
         let mut rows = batch::empty(self.part.len(), self.context);
         for index in self.part.clone() {
             let (source, number) = self.mixture.locate(position.sample + index as u64);
             if let Some(order) = &self.sources[source].order {
-                batch::push(&mut rows, self.shard, order.sequence(number), self.token_bytes);
+                self.task.rows(self.shard, &mut order.sequence(number), self.token_bytes, &mut rows);
             }
         }
         rows.next = self.after(position, 1);
@@ -156,6 +172,16 @@ impl<'a> Loader<'a> {
     /// Where one is `n` batches after `position`.
     pub(super) fn after(&self, position: Position, n: u64) -> Position {
         Position { sample: position.sample + n * self.sequences_per_batch as u64 }
+    }
+}
+
+impl Supply for Loader<'_> {
+    fn next(&mut self) -> Result<Rows> {
+        Ok(self.next_batch())
+    }
+
+    fn position(&self) -> Position {
+        self.position
     }
 }
 
@@ -199,7 +225,7 @@ pub fn eval_batches<'a>(
     token_bytes: &'a [u32],
     limit_batches: usize,
 ) -> Result<impl Iterator<Item = Rows> + use<'a>> {
-    packed_eval_batches(shard, Packing::Concatenate, context, sequences_per_batch, token_bytes, limit_batches)
+    packed_eval_batches(shard, &Causal, Packing::Concatenate, context, sequences_per_batch, token_bytes, limit_batches)
 }
 
 /// As [`eval_batches`], of documents that become sequences as in training. The first batches are a fair sample: packed
@@ -209,13 +235,14 @@ pub fn eval_batches<'a>(
 /// As [`eval_batches`], and more documents than can be packed.
 pub fn packed_eval_batches<'a>(
     shard: &'a Shard,
+    task: &'static dyn Task,
     packing: Packing,
     context: usize,
     sequences_per_batch: usize,
     token_bytes: &'a [u32],
     limit_batches: usize,
 ) -> Result<impl Iterator<Item = Rows> + use<'a>> {
-    check(shard, context, sequences_per_batch, token_bytes)?;
+    check(shard, task, context, sequences_per_batch, token_bytes)?;
     let n_rows = shard.n_tokens().saturating_sub(1);
     let packed = match packing {
         Packing::Concatenate => None,
@@ -233,14 +260,20 @@ pub fn packed_eval_batches<'a>(
             let start = sequence * context as u64;
             let window = packed.is_none().then_some(start..n_rows.min(start + context as u64));
             let parts = packed.iter().flat_map(|packed| packed.sequence(order.get(sequence)));
-            batch::push(&mut rows, shard, window.into_iter().chain(parts), token_bytes);
+            task.rows(shard, &mut window.into_iter().chain(parts), token_bytes, &mut rows);
         }
         rows.next = Position { sample: end };
         rows
     }))
 }
 
-fn check(shard: &Shard, context: usize, sequences_per_batch: usize, token_bytes: &[u32]) -> Result<()> {
+fn check(
+    shard: &Shard,
+    task: &dyn Task,
+    context: usize,
+    sequences_per_batch: usize,
+    token_bytes: &[u32],
+) -> Result<()> {
     if context == 0 || sequences_per_batch == 0 {
         return Err(Error::usage(format!(
             "expected model.context and train.batch of at least 1, got {context} and {sequences_per_batch}"
@@ -249,10 +282,10 @@ fn check(shard: &Shard, context: usize, sequences_per_batch: usize, token_bytes:
     let n_vocabulary = shard.info().n_vocabulary as usize;
     if token_bytes.len() != n_vocabulary {
         return Err(Error::run(format!(
-            "{}: made with a vocabulary of {n_vocabulary}, but the tokenizer has {}; prepare the data anew",
+            "{}: made with a vocabulary of {n_vocabulary}, but the tokenizer has {}; prepare the data again",
             shard.path().display(),
             token_bytes.len()
         )));
     }
-    Ok(())
+    shard.check_planes(task.planes())
 }

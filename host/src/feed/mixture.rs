@@ -17,7 +17,7 @@ pub(super) struct Mixture {
 struct Phase {
     /// The first sequence.
     start: u64,
-    /// Of each source but the last: its share of what reaches it, in units of 2⁻⁶⁴.
+    /// Share of each source but the last in what reaches it, in units of 2⁻⁶⁴.
     splits: Vec<u128>,
     /// Sequences of each source before this phase.
     before: Vec<u64>,

@@ -15,8 +15,9 @@ mod packed;
 mod permutation;
 mod prepare;
 mod recipe;
-mod scan;
 mod shard;
+mod supply;
+pub mod tasks;
 
 pub use crate::rows::Position;
 pub use ahead::Ahead;
@@ -28,7 +29,8 @@ pub use loader::{Loader, SourceEpochs, eval_batches, packed_eval_batches};
 pub use permutation::Permutation;
 pub use prepare::{NamedTokenizer, Preparation, RawText, TokenizerConfig, raw_source, raw_text};
 pub use recipe::Recipe;
-pub use shard::{Shard, ShardInfo, ShardWriter};
+pub use shard::{Number, Per, Plane, Shard, ShardInfo, ShardWriter};
+pub use supply::Supply;
 
 pub(crate) use prepare::{prepared_files, temporary_of};
 pub(crate) use shard::CURE;

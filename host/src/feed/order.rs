@@ -33,7 +33,7 @@ enum Cut {
 }
 
 impl Order {
-    /// Of `documents` of the shard.
+    /// The sequences of `documents` of the shard.
     ///
     /// # Errors
     /// Documents that do not make one sequence.

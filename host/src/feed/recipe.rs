@@ -1,5 +1,6 @@
 //! What batches of a split are made by.
 
+use super::tasks::{Causal, Task};
 use crate::corpus::{DataConfig, Packing, SourceSpan};
 use crate::{Error, Result};
 
@@ -14,6 +15,8 @@ pub struct Recipe {
     pub seed: u64,
     /// How documents become sequences.
     pub packing: Packing,
+    /// What is learnt of them.
+    pub task: &'static dyn Task,
     /// The sources that are mixed by weight; none takes all documents alike.
     pub sources: Vec<SourceSpan>,
     /// Weights of `sources`, and the first sequence that they hold for; the first phase begins at 0. In one pass over
@@ -22,10 +25,10 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// All documents alike, concatenated.
+    /// All documents alike, concatenated; every token is predicted.
     pub fn new(context: usize, sequences_per_batch: usize, seed: u64) -> Self {
         let (sources, phases) = (Vec::new(), Vec::new());
-        Self { context, sequences_per_batch, seed, packing: Packing::Concatenate, sources, phases }
+        Self { context, sequences_per_batch, seed, packing: Packing::Concatenate, task: &Causal, sources, phases }
     }
 
     /// With the packing, weights and curriculum of `[data]`, for a run of `steps` steps of `sequences_per_step`

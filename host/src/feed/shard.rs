@@ -5,7 +5,7 @@
 //! | bytes | content |
 //! |---|---|
 //! | 0..8 | `TYSHARD1` |
-//! | 8..12 | format version, 1 |
+//! | 8..12 | format version: 1, or 2 with planes |
 //! | 12..16 | bytes per token: 2 or 4, the least that holds every id |
 //! | 16..24 | number of tokens |
 //! | 24..32 | number of documents |
@@ -13,30 +13,40 @@
 //! | 36..40 | id of the token that ends a document, 2³²−1 when there is none |
 //! | 40..72 | SHA-256 of the tokenizer: plugin, settings, model |
 //! | 72..104 | SHA-256 of the source files |
-//! | 104..128 | zero |
+//! | 104..108 | number of planes; 0 in format 1 |
+//! | 108..128 | zero |
 //! | 128.. | tokens, zeros up to a multiple of 8 bytes, then per document the number of tokens up to its end (u64) |
+//! | then | in format 2 the planes, as [`planes`] describes them |
 //! | last 16 | XXH3-128 of everything from byte 128 on, followed by the header |
 //!
 //! The stream is: end of text, document, end of text, document, end of text … so every token of a document has one
 //! before it and is predicted exactly once.
 
-use super::scan::scan;
-use crate::base::write::TemporaryFile;
+mod planes;
+mod scan;
+mod writer;
+
+pub use planes::{Number, Per, Plane};
+pub use writer::ShardWriter;
+
 use crate::corpus::FileEntry;
 use crate::{Error, Result};
 use memmap2::Mmap;
+use planes::Placed;
+use scan::scan;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use xxhash_rust::xxh3::Xxh3;
 
 const MAGIC: &[u8; 8] = b"TYSHARD1";
-const VERSION: u32 = 1;
+/// Format of a shard without planes, and of one with them.
+const FORMAT_PLAIN: u32 = 1;
+const FORMAT_PLANES: u32 = 2;
 const HEADER_BYTES: usize = 128;
 const CHECKSUM_BYTES: usize = 16;
 const NO_TOKEN: u32 = u32::MAX;
 /// What to do about a shard that cannot be used.
-pub(crate) const CURE: &str = "delete the folder and run again to prepare the data anew";
+pub(crate) const CURE: &str = "delete the folder and run again to prepare the data again";
 
 /// What a shard's tokens mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +72,14 @@ pub struct Shard {
     n_documents: u64,
     /// Where the ends of documents begin in the file.
     ends: usize,
+    planes: Vec<Placed>,
 }
 
 impl Shard {
     /// Maps the file and verifies it, which reads it once.
     ///
-    /// Errors: a missing, truncated or altered file, or one of another format.
+    /// # Errors
+    /// A missing, truncated or altered file, or one of another format.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io(path, &format!("open ({CURE})"), &error))?;
         // SAFETY: the map is only read. A shard is never changed in place: the writer renames a finished file over the
@@ -82,16 +94,25 @@ impl Shard {
         if map.len() < HEADER_BYTES + CHECKSUM_BYTES || &map[..8] != MAGIC {
             return Err(broken("not a token shard".into()));
         }
-        let (version, token_bytes) = (u32_at(&map, 8), u32_at(&map, 12) as usize);
-        if version != VERSION {
-            return Err(broken(format!("expected shard format {VERSION}, got {version}")));
+        let (format, token_bytes) = (u32_at(&map, 8), u32_at(&map, 12) as usize);
+        if !matches!(format, FORMAT_PLAIN | FORMAT_PLANES) {
+            return Err(broken(format!("expected shard format {FORMAT_PLAIN} or {FORMAT_PLANES}, got {format}")));
         }
         let (n_tokens, n_documents) = (u64_at(&map, 16), u64_at(&map, 24));
         let ends = u128::from(n_tokens) * token_bytes as u128 + HEADER_BYTES as u128;
         let ends = ends.next_multiple_of(8);
-        let expected = ends + u128::from(n_documents) * 8 + CHECKSUM_BYTES as u128;
+        let (mut planes, mut content) = (Vec::new(), ends + u128::from(n_documents) * 8);
+        if format == FORMAT_PLANES {
+            let (n, counts) = (u32_at(&map, 104) as usize, (n_tokens, n_documents));
+            let body = &map[..map.len() - CHECKSUM_BYTES];
+            (planes, content) = Placed::all(body, content, n, counts).map_err(broken)?;
+        }
+        let expected = content + CHECKSUM_BYTES as u128;
         if expected != map.len() as u128 || !matches!(token_bytes, 2 | 4) {
             return Err(broken(format!("expected {expected} bytes, got {}: cut off or altered", map.len())));
+        }
+        if let Some(fault) = planes.iter().find_map(|plane| plane.fault(&map)) {
+            return Err(broken(fault));
         }
         let (body, tokens_bytes) = (map.len() - CHECKSUM_BYTES, n_tokens as usize * token_bytes);
         let scanned = scan(&map[..HEADER_BYTES], &map[HEADER_BYTES..body], tokens_bytes, token_bytes);
@@ -106,7 +127,7 @@ impl Shard {
             source: bytes_at(&map, 72),
         };
         // The file's length bounds `ends`, so it fits.
-        let shard = Self { map, info, token_bytes, n_tokens, n_documents, ends: ends as usize, path };
+        let shard = Self { map, info, token_bytes, n_tokens, n_documents, ends: ends as usize, planes, path };
         match shard.nonsense(scanned.largest) {
             Some(what) => Err(Error::run(format!("{}: {what}; {CURE}", shard.path.display()))),
             None => Ok(shard),
@@ -187,6 +208,24 @@ impl Shard {
         narrow.chain(wide.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
     }
 
+    /// The numbers of `plane` at `range`, which must lie within its tokens or documents; none without that plane. An
+    /// `f64` holds every one exactly.
+    pub fn plane(&self, plane: &Plane, range: Range<u64>) -> Option<impl Iterator<Item = f64>> {
+        let placed = self.planes.iter().find(|placed| placed.is(plane))?;
+        Some(placed.numbers(&self.map, range))
+    }
+
+    /// Checks that there are such planes.
+    ///
+    /// # Errors
+    /// A shard without one of them.
+    pub(super) fn check_planes(&self, planes: &[Plane]) -> Result<()> {
+        let missing = planes.iter().find(|plane| !self.planes.iter().any(|placed| placed.is(plane)));
+        missing.map_or(Ok(()), |plane| {
+            Err(Error::run(format!("{}: has no plane {}; {CURE}", self.path.display(), plane.text())))
+        })
+    }
+
     /// The tokens of document `index`, which must be below `n_documents`, without the end of text.
     pub fn document(&self, index: u64) -> Vec<u32> {
         assert!(index < self.n_documents, "document {index} is not below {}", self.n_documents);
@@ -222,111 +261,6 @@ impl Shard {
 
     fn end(&self, index: u64) -> u64 {
         u64_at(&self.map, self.ends + index as usize * 8)
-    }
-}
-
-/// Writes a shard, one document after the other; the file appears under its name when it is finished.
-pub struct ShardWriter {
-    file: TemporaryFile,
-    info: ShardInfo,
-    token_bytes: usize,
-    hash: Box<Xxh3>,
-    buffer: Vec<u8>,
-    n_tokens: u64,
-    ends: Vec<u64>,
-}
-
-impl ShardWriter {
-    /// Begins the file that will be called `path`.
-    pub fn create(path: &Path, info: ShardInfo) -> Result<Self> {
-        let mut file = TemporaryFile::create(path)?;
-        // The counts are known at the end, so the header's place is kept and filled then.
-        file.write(&[0; HEADER_BYTES])?;
-        let token_bytes = if info.n_vocabulary <= 1 << 16 { 2 } else { 4 };
-        let (hash, buffer) = (Box::new(Xxh3::new()), Vec::new());
-        let mut writer = Self { file, info, token_bytes, hash, buffer, n_tokens: 0, ends: Vec::new() };
-        writer.append(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
-        Ok(writer)
-    }
-
-    /// Appends one document and, when there is one, the end of text.
-    ///
-    /// Errors: an id outside the vocabulary, a full disk.
-    pub fn push(&mut self, document: &[u32]) -> Result<()> {
-        self.append(document)?;
-        self.end_document()
-    }
-
-    /// Ends the document that was appended, with the end of text when there is one.
-    pub fn end_document(&mut self) -> Result<()> {
-        if let Some(id) = self.info.end_of_text {
-            self.append(&[id])?;
-        }
-        self.ends.push(self.n_tokens);
-        Ok(())
-    }
-
-    /// What the tokens mean.
-    pub fn info(&self) -> &ShardInfo {
-        &self.info
-    }
-
-    /// Number of tokens so far, ends of text included.
-    pub fn n_tokens(&self) -> u64 {
-        self.n_tokens
-    }
-
-    /// Appends a part of a document.
-    ///
-    /// Errors: an id outside the vocabulary, a full disk.
-    pub fn append(&mut self, tokens: &[u32]) -> Result<()> {
-        if let Some(id) = tokens.iter().find(|&&id| id >= self.info.n_vocabulary) {
-            return Err(Error::plugin(format!(
-                "tokenizer: id {id} is outside the vocabulary of {}; mend the plugin",
-                self.info.n_vocabulary
-            )));
-        }
-        self.buffer.clear();
-        for id in tokens {
-            self.buffer.extend_from_slice(&id.to_le_bytes()[..self.token_bytes]);
-        }
-        self.n_tokens += tokens.len() as u64;
-        self.write_buffer()
-    }
-
-    fn write_buffer(&mut self) -> Result<()> {
-        self.hash.update(&self.buffer);
-        self.file.write(&self.buffer)
-    }
-
-    /// Completes the file, makes it durable, gives it its name, and opens it.
-    pub fn finish(mut self) -> Result<Shard> {
-        let n_bytes = self.n_tokens * self.token_bytes as u64;
-        self.buffer.clear();
-        self.buffer.resize((n_bytes.next_multiple_of(8) - n_bytes) as usize, 0);
-        for end in &self.ends {
-            self.buffer.extend_from_slice(&end.to_le_bytes());
-        }
-        self.write_buffer()?;
-        let header = self.header();
-        self.hash.update(&header);
-        self.file.write(&self.hash.digest128().to_le_bytes())?;
-        self.file.write_at_start(&header)?;
-        Shard::open(&self.file.finish()?)
-    }
-
-    fn header(&self) -> [u8; HEADER_BYTES] {
-        let mut header = [0; HEADER_BYTES];
-        header[..8].copy_from_slice(MAGIC);
-        header[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        header[12..16].copy_from_slice(&(self.token_bytes as u32).to_le_bytes());
-        header[16..24].copy_from_slice(&self.n_tokens.to_le_bytes());
-        header[24..32].copy_from_slice(&(self.ends.len() as u64).to_le_bytes());
-        header[32..36].copy_from_slice(&self.info.n_vocabulary.to_le_bytes());
-        header[36..40].copy_from_slice(&self.info.end_of_text.unwrap_or(NO_TOKEN).to_le_bytes());
-        header[40..72].copy_from_slice(&self.info.tokenizer);
-        header[72..104].copy_from_slice(&self.info.source);
-        header
     }
 }
 

@@ -3,6 +3,7 @@
 use super::sections::{SampleConfig, TrainConfig};
 use crate::corpus::DataConfig;
 use crate::feed::TokenizerConfig;
+use crate::feed::tasks::{Causal, Task};
 use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
@@ -58,6 +59,11 @@ impl RunConfig {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
         settings::read_file(path, overrides, |root| Self::read(root, stem))
+    }
+
+    /// What is learnt of the documents.
+    pub fn task(&self) -> &'static dyn Task {
+        &Causal
     }
 
     /// Reads a config that is in no file, in the current folder.

@@ -179,8 +179,9 @@ impl DataPlugins {
             return feed::import(tokens, &tokenizer, folder);
         }
         let store = config.store();
-        let (config, store) = (&config.data, store.as_path());
-        Preparation { config, filters: &filters, tokenizer: &tokenizer, store, detail: Detail::Long }.prepare(folder)
+        let (config, task, store) = (&config.data, config.task(), store.as_path());
+        Preparation { config, filters: &filters, tokenizer: &tokenizer, task, store, detail: Detail::Long }
+            .prepare(folder)
     }
 
     /// Returns the filters, for the data path.

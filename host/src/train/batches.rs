@@ -1,7 +1,7 @@
 //! The batches of a run, and what is said of them.
 
 use crate::Result;
-use crate::corpus::{Packing, Split};
+use crate::corpus::Split;
 use crate::feed::{Dataset, Loader, Position, Recipe, packed_eval_batches};
 use crate::report::{Extent, SourceReport};
 use crate::run::RunConfig;
@@ -15,7 +15,7 @@ pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> 
     let splits = &data.manifest.report.splits;
     let spans = splits.iter().find(|split| split.split == Split::Train).map_or(&[][..], |split| &split.sources);
     let per_step = (train.batch * train.accumulate) as u64;
-    let recipe = Recipe::new(config.model.context, train.batch, config.run.seed);
+    let recipe = Recipe { task: config.task(), ..Recipe::new(config.model.context, train.batch, config.run.seed) };
     let recipe = recipe.with(&config.data, spans, train.steps, per_step)?;
     Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
 }
@@ -24,17 +24,11 @@ pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> 
 pub(super) fn validation_extent(config: &RunConfig, data: &Dataset) -> Result<Option<Extent>> {
     let Some(shard) = &data.validation else { return Ok(None) };
     let (context, batch, token_bytes) = (config.model.context, config.train.batch, &data.tokenizer.token_bytes);
-    let of = packed_eval_batches(shard, config.data.packing, context, batch, token_bytes, 0)?.size_hint().0 as u64;
+    let of = packed_eval_batches(shard, config.task(), config.data.packing, context, batch, token_bytes, 0)?
+        .size_hint()
+        .0 as u64;
     let limit = config.train.validate_batches as u64;
     Ok(Some(Extent { batches: if limit == 0 { of } else { of.min(limit) }, of }))
-}
-
-/// Before the first step: how many sequences there are, and what of them is padding; nothing of a plain stream.
-pub(super) fn packing_line(packing: Packing, loader: &Loader<'_>) -> Option<String> {
-    (packing != Packing::Concatenate).then(|| {
-        let (n, padding) = (loader.sequences_per_epoch(), 100.0 * loader.padding());
-        format!("packing: {n} sequences an epoch, {:.2}% of their tokens used, {padding:.2}% padding", 100.0 - padding)
-    })
 }
 
 /// How often training has gone through each source at `position`.

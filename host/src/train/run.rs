@@ -2,13 +2,13 @@
 
 mod keep;
 
-use super::batches::{loader, packing_line, source_reports, validation_extent};
+use super::batches::{loader, source_reports, validation_extent};
 use super::record::{step_record, validation_record};
 use super::step::{StepReport, Trainer};
 use super::{saved_data, state};
 use crate::corpus;
 use crate::eval::{Evaluator, final_report, loss_of};
-use crate::feed::{Ahead, Dataset, SUPPLIED, packed_eval_batches};
+use crate::feed::{Dataset, SUPPLIED, Supply, packed_eval_batches};
 use crate::loss::Program;
 use crate::ops::{Device, Peak, Precision, has_bf16};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
@@ -160,7 +160,7 @@ impl<'c> Run<'c> {
         let started = Instant::now();
         let first_step = self.state.step;
         let loader = loader(self.config, data, self.state.position)?;
-        packing_line(self.config.data.packing, &loader).iter().for_each(|line| self.progress.message(line));
+        loader.packing_line().iter().for_each(|line| self.progress.message(line));
         let trained = std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, self.config.train.workers);
             self.steps(data, &mut batches, started)
@@ -212,15 +212,14 @@ impl<'c> Run<'c> {
     }
 
     /// The loop.
-    fn steps(&mut self, data: &Dataset, batches: &mut Ahead<'_, '_>, started: Instant) -> Result<Trained> {
+    fn steps(&mut self, data: &Dataset, batches: &mut dyn Supply, started: Instant) -> Result<Trained> {
         let train = &self.config.train;
         let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
         let mut peak = Peak::measure(self.trainer.model.engine())?;
         while self.state.step < train.steps && !self.stopped_early() {
             // data
             let asked = Instant::now();
-            let micro_batches: Vec<Rows> =
-                (0..train.accumulate).map(|_| batches.next_batch()).collect::<Result<_>>()?;
+            let micro_batches: Vec<Rows> = (0..train.accumulate).map(|_| batches.next()).collect::<Result<_>>()?;
             let data_wait = asked.elapsed();
             trained.data_wait += data_wait;
             // forward, backward, update
@@ -319,7 +318,7 @@ impl<'c> Run<'c> {
         let (config, step) = (self.config, self.state.step);
         let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
-        let batches = packed_eval_batches(shard, packing, context, batch, token_bytes, limit)?;
+        let batches = packed_eval_batches(shard, config.task(), packing, context, batch, token_bytes, limit)?;
         let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
         self.log.write(&validation_record(step, extent, &values))?;
         self.progress.validation(step, extent, &values);

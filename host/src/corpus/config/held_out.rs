@@ -63,6 +63,9 @@ impl HeldOutConfig {
     }
 
     /// All that its documents, and their splits, are a function of.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
     pub(crate) fn identity(&self) -> Result<String> {
         let source = SourceConfig { path: std::path::PathBuf::new(), name: String::new(), ..self.source.clone() };
         let config = serde_json::to_string(&Self { source, ..self.clone() });
@@ -76,6 +79,9 @@ impl HeldOutConfig {
     }
 
     /// Every document with its split: validation or test. `reading` is [`HeldOutConfig::reading`].
+    ///
+    /// # Errors
+    /// Files that cannot be read.
     pub(crate) fn documents<'a>(
         &self,
         reading: &'a DataConfig,
@@ -95,6 +101,9 @@ impl HeldOutConfig {
     }
 
     /// Every split that is from here has a document; found out before hours go into a tokenizer.
+    ///
+    /// # Errors
+    /// A split without a document, files that cannot be read.
     pub(in crate::corpus) fn check(&self, group: Option<&String>) -> Result<()> {
         let reading = self.reading();
         let (mut test, mut validation) = (0u64, 0u64);

@@ -30,7 +30,7 @@ pub struct TokensConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenFormat {
-    /// Megatron-LM's `.bin` with its `.idx` beside it.
+    /// Megatron-LM's `.bin` with its `.idx` next to it.
     Megatron,
     /// nanoGPT's `.bin`: u16 and nothing else.
     NanoGpt,
@@ -68,6 +68,9 @@ impl TokensConfig {
     }
 
     /// SHA-256 of the files, their splits and their indexes.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
     pub(crate) fn digest(&self) -> Result<[u8; 32]> {
         let mut digest = Sha256::new();
         for (split, path) in self.files() {
@@ -84,6 +87,9 @@ impl TokensConfig {
 }
 
 /// The opened file and its length.
+///
+/// # Errors
+/// A file that cannot be opened.
 pub(crate) fn open_counted(path: &Path) -> Result<(File, u64)> {
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
     let (n_bytes, file) = opened.map_err(|error| Error::io(path, "open", &error))?;

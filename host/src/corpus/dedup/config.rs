@@ -76,7 +76,7 @@ pub struct MinHashConfig {
     pub bands: usize,
     /// Hashes per band.
     pub rows: usize,
-    /// Of the hash functions.
+    /// Seed of the hash functions.
     pub seed: u64,
     /// Whether upper and lower case are different.
     pub case_sensitive: bool,
@@ -135,6 +135,9 @@ impl JsonSchema for Shingle {
 }
 
 /// Writes the name of a splitter.
+///
+/// # Errors
+/// Whatever the serializer reports.
 pub(super) fn words_name<S: serde::Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name(*words))
 }

@@ -8,8 +8,9 @@ use super::config::{DedupConfig, Exact};
 use super::duplicates::Duplicates;
 use super::minhash::jaccard;
 use super::signature::{Shingles, Signature};
+use crate::base::codec::{read_bytes, read_text, write_bytes};
 use crate::corpus::hashed::HashedMap;
-use crate::corpus::sort::{Record, Run, Sorter, read_bytes, read_text, write_bytes};
+use crate::corpus::sort::{Record, Run, Sorter};
 use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ impl Record for Entry {
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
-        let id = read_text(input)?;
+        let id = read_text(input)?.into_boxed_str();
         Ok(Self { id, signature: Signature::from_bytes(&read_bytes(input)?).map_err(io::Error::other)? })
     }
 
@@ -68,19 +69,23 @@ impl Record for Entry {
 impl Deduplicator {
     /// `folder` holds what `config.memory_mb` does not, in unnamed files.
     pub fn new(config: &DedupConfig, folder: &Path) -> Self {
-        // two sorts go on at a time
+        // two sorts run at a time
         let entries = Sorter::new(folder, config.memory_mb << 19);
         Self { config: config.clone(), folder: folder.into(), entries }
     }
 
     /// Adds a document.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
     pub fn push(&mut self, id: &str, signature: Signature) -> Result<()> {
         self.entries.push(Entry { id: id.into(), signature })
     }
 
     /// The candidates among all documents.
     ///
-    /// Errors: an id that occurs twice, more than 2³² documents, temporary files that cannot be written.
+    /// # Errors
+    /// An id that occurs twice, more than 2³² documents, temporary files that cannot be written.
     pub fn finish(self) -> Result<Candidates> {
         let Self { config, folder, entries } = self;
         let limit_bytes = config.memory_mb << 19;
@@ -211,6 +216,9 @@ impl Candidates {
     }
 
     /// Adds the shingles of a document that is wanted; others are left aside.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
     pub fn add(&mut self, id: &str, shingles: &Shingles) -> Result<()> {
         match self.shingles.numbers.get(&xxh3_128(id.as_bytes())) {
             Some(&document) => self.shingles.write(document, &shingles.0),
@@ -220,7 +228,8 @@ impl Candidates {
 
     /// What becomes of every document.
     ///
-    /// Errors: wanted shingles that were not added, temporary files that cannot be read.
+    /// # Errors
+    /// Wanted shingles that were not added, temporary files that cannot be read.
     pub fn finish(mut self) -> Result<Duplicates> {
         let least = self.config.minhash.as_ref().map_or(0.0, |minhash| minhash.jaccard);
         if let Some(pairs) = &mut self.pairs {

@@ -4,8 +4,9 @@ use super::config::{Action, DedupConfig, Exact};
 use super::deduplicator::Candidates;
 use super::minhash::{estimate, jaccard};
 use super::pieces::cut;
+use crate::base::codec::{Field, read_bytes, write_bytes};
 use crate::corpus::hashed::HashedMap;
-use crate::corpus::sort::{Field, Record, Sorter, read_bytes, write_bytes};
+use crate::corpus::sort::{Record, Sorter};
 use crate::{Error, Result};
 use serde::Serialize;
 use std::fs::File;
@@ -155,7 +156,8 @@ impl Duplicates {
     /// The text of a document that stays without the lines or paragraphs that occur before, in a document with a lower
     /// id or earlier in this one; none when there is nothing to cut.
     ///
-    /// Errors: a temporary file that cannot be read.
+    /// # Errors
+    /// A temporary file that cannot be read.
     pub fn rewrite(&self, id: &str, text: &str) -> Result<Option<Rewritten>> {
         let numbers = self.cuts.get(id)?;
         if numbers.is_empty() {

@@ -42,7 +42,8 @@ impl Signature {
 
     /// What [`Signature::to_bytes`] made.
     ///
-    /// Errors: other bytes.
+    /// # Errors
+    /// Other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::run("dedup: a stored signature is damaged; remove the store and prepare again");
         Self::parse(bytes).ok_or_else(damaged)

@@ -35,9 +35,9 @@ pub struct FilterDrops {
     pub name: String,
     /// Documents that no filter before it drops.
     pub seen: u64,
-    /// Of these, documents that it rewrote and kept.
+    /// Documents among them that it rewrote and kept.
     pub rewritten: u64,
-    /// Of these, documents that it drops.
+    /// Documents among them that it drops.
     pub dropped: u64,
     /// Their text.
     pub bytes: u64,
@@ -112,7 +112,7 @@ impl Counter {
 
     /// Counts a document. Returns the filter that drops it, and its verdict.
     pub fn count(&mut self, limits: &Limits, judged: &Judged) -> Option<(usize, Verdict)> {
-        let bytes = judged.document.text.len() as u64;
+        let bytes = judged.document.text().len() as u64;
         let dropped = limits.dropped_by(judged);
         self.documents += 1;
         self.bytes += bytes;

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn texts_are_escaped_and_spans_marked() {
         let text = "a <script>alert('x')</script> & \"b\"";
-        let document = Document { id: "<id>".into(), source: 0, text: text.into(), metadata: None };
+        let document = Document { id: "<id>".into(), source: 0, content: text.into(), metadata: None };
         let judged = Judged { document, original: None, outcomes: Vec::new() };
         let spans = vec![Span { start: 2, end: 10 }];
         let sample = Sample::new(&judged, &Verdict { spans, ..Verdict::drop("why").score(0.5) });

@@ -12,19 +12,19 @@ use trainyard_plugin::Rule;
 pub struct Judgement {
     /// The filter's name.
     pub filter: String,
-    /// Whether it was asked: not after another filter dropped the document for good.
+    /// True when it was asked: not after another filter dropped the document for good.
     pub asked: bool,
-    /// Of a filter that measures: each rule with the document's value.
+    /// Each rule with the document's value, for a filter that measures.
     pub rules: Vec<RuleLine>,
-    /// Whether it keeps the document.
+    /// True when it keeps the document.
     pub keep: bool,
     /// Why not.
     pub reason: String,
     /// The value that was compared with the limit.
     pub score: Option<f64>,
-    /// Whether it rewrote the text.
+    /// True when it rewrote the text.
     pub rewrote: bool,
-    /// Of deduplication: the id of the document that stays for this one. Of decontamination: the reference.
+    /// Id of the document that stays for this one (deduplication), or the reference (decontamination).
     pub note: Option<String>,
     /// Where the reason lies.
     pub spans: Vec<Excerpt>,

@@ -27,7 +27,7 @@ impl Prepared {
         Self::open_with(folder, None)
     }
 
-    /// The same, where its store may be `store`. A store that was moved is also found beside the dataset and the run.
+    /// The same, where its store may be `store`. A store that was moved is also found next to the dataset and the run.
     ///
     /// # Errors
     /// As [`Prepared::open`].
@@ -77,6 +77,9 @@ impl Prepared {
     }
 
     /// What the documents lie in, in order.
+    ///
+    /// # Errors
+    /// A unit that is no longer in the store.
     pub(super) fn pieces(&self) -> Result<Vec<Piece>> {
         let keys: Vec<_> = self.lineage.units.iter().map(|unit| unit.key.clone()).collect();
         let sources: Vec<_> = self.lineage.units.iter().map(|unit| unit.source).collect();
@@ -93,7 +96,7 @@ impl Prepared {
 }
 
 /// The store that has the dataset's documents, if it is not where the lineage says: that of the config, that around a
-/// dataset (`store/datasets/KEY`), that beside the run of a dataset (`runs/NAME/data`).
+/// dataset (`store/datasets/KEY`), or the one next to the run of a dataset (`runs/NAME/data`).
 fn moved_store(lineage: &Lineage, folder: &Path, store: Option<&Path>) -> Option<PathBuf> {
     let has_all = |store: &PathBuf| {
         let store = Store::new(store);

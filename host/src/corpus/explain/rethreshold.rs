@@ -28,9 +28,9 @@ pub struct Rethreshold {
     pub go: u64,
     /// Documents that were dropped and now stay.
     pub come: u64,
-    /// Of these, documents that deduplication, or another stage that looks at what the filters keep, never saw.
+    /// Documents among them that deduplication, or another stage that looks at what the filters keep, never saw.
     pub unseen: u64,
-    /// These documents, in the corpus's order, if they were asked for.
+    /// The documents that move, in the corpus's order, if they were asked for.
     pub moved: Vec<Moved>,
 }
 
@@ -52,15 +52,15 @@ pub struct Change {
 pub struct Moved {
     /// Its id.
     pub id: String,
-    /// Whether it stays from now on.
+    /// True when it stays from now on.
     pub comes: bool,
     /// The filter that drops it, now or before.
     pub filter: String,
-    /// That filter's reason.
+    /// Reason of the filter.
     pub reason: String,
 }
 
-/// Decides anew with `filters`, which are the corpus's own with other limits. `list` names the documents that move.
+/// Decides again with `filters`, which are the corpus's own with other limits. `list` names the documents that move.
 ///
 /// # Errors
 /// Filters that are others, settings that change what is measured, a store that cannot be read.
@@ -202,7 +202,7 @@ fn measures_the_same(prepared: &Prepared, filters: &[NamedFilter<'_>]) -> Result
         if stored.is_empty() || filter.two_pass() {
             continue;
         }
-        let texts: Vec<_> = stored.iter().map(|(judged, _)| judged.document.text.as_str()).collect();
+        let texts: Vec<_> = stored.iter().map(|(judged, _)| judged.document.text()).collect();
         let measured = filter.measure(&texts)?;
         let n_rules = measured.len() / texts.len();
         for (i, (judged, values)) in stored.iter().enumerate() {

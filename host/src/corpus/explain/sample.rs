@@ -32,24 +32,24 @@ pub struct Sample {
     order: u64,
 }
 
-/// A part of a document with what stands around it, on one line.
+/// A part of a document with the text around it, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Excerpt {
     /// First byte.
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
-    /// What stands before it.
+    /// Text before it.
     pub before: String,
     /// The part itself, shortened in its middle.
     pub text: String,
-    /// What stands behind it.
+    /// Text behind it.
     pub after: String,
 }
 
 impl Sample {
     pub(super) fn new(judged: &Judged, verdict: &Verdict) -> Self {
-        let text = &judged.document.text;
+        let text = judged.document.text();
         Self {
             id: judged.document.id.clone(),
             start: line(&clip(text, START_CHARS)),
@@ -102,7 +102,7 @@ impl Samples {
     }
 }
 
-/// The spans with what stands around them; those that are no part of the text are left out.
+/// The spans with the text around them; those that are no part of the text are left out.
 pub fn excerpts(text: &str, spans: &[Span]) -> Vec<Excerpt> {
     let excerpt = |span: &Span| {
         let (start, end) = (span.start as usize, span.end as usize);
@@ -150,12 +150,12 @@ mod tests {
     use crate::corpus::Document;
 
     fn judged(id: &str, text: &str) -> Judged {
-        let document = Document { id: id.into(), source: 0, text: text.into(), metadata: None };
+        let document = Document { id: id.into(), source: 0, content: text.into(), metadata: None };
         Judged { document, original: None, outcomes: Vec::new() }
     }
 
     #[test]
-    fn excerpts_show_what_stands_around() {
+    fn excerpts_show_what_is_around() {
         let text = format!("{}A\nB{}", "é".repeat(50), "中".repeat(60));
         let found =
             excerpts(&text, &[Span { start: 100, end: 103 }, Span { start: 1, end: 2 }, Span { start: 9, end: 999 }]);

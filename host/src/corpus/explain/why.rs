@@ -75,7 +75,7 @@ fn of(prepared: &Prepared, judged: &Judged) -> Why {
     let filters = limits.outcomes(judged).map(|(index, rules, outcome)| {
         // of a rewritten document only the last form is known, which is what the filter that dropped it saw
         let dropped_here = dropped_by.as_ref().is_some_and(|(by, _)| *by == index);
-        let text = (!rewritten || dropped_here).then_some(document.text.as_str());
+        let text = (!rewritten || dropped_here).then_some(document.text());
         Judgement::new(&limits.filters[index].name, rules, outcome, text)
     });
     Why {
@@ -85,16 +85,16 @@ fn of(prepared: &Prepared, judged: &Judged) -> Why {
         kept: dropped_by.is_none(),
         filters: filters.collect(),
         split: dropped_by.is_none().then(|| prepared.split(judged)),
-        bytes: document.text.len(),
+        bytes: document.text().len(),
         bytes_read: original.as_ref().map(String::len),
-        start: line(&clip(&document.text, START_CHARS)),
+        start: line(&clip(document.text(), START_CHARS)),
         dropped_by: dropped_by.map(|(by, verdict)| (limits.filters[by].name.clone(), verdict.reason)),
     }
 }
 
 /// Fills in the spans of filters of which only values are stored. A filter that needs the whole corpus is left out.
 fn judge_again(why: &mut Why, prepared: &Prepared, judged: &Judged, plugins: &[NamedFilter<'_>]) -> Result<()> {
-    let mut text = judged.original.clone().unwrap_or_else(|| judged.document.text.clone());
+    let mut text = judged.original.clone().unwrap_or_else(|| judged.document.text().to_owned());
     let asked = prepared.limits.outcomes(judged).map(|(index, ..)| index);
     for (judgement, index) in why.filters.iter_mut().zip(asked).filter(|(judgement, _)| judgement.asked) {
         let Some(plugin) = plugins.get(index) else { continue };

@@ -10,14 +10,14 @@ pub fn batches<I>(documents: I) -> impl Iterator<Item = Result<Vec<Document>>>
 where
     I: Iterator<Item = Result<Document>>,
 {
-    grouped(documents, |document| document.text.len())
+    grouped(documents, |document| document.text().len())
 }
 
 /// Groups judged documents into batches.
 pub(crate) fn judged_batches(
     documents: impl Iterator<Item = Result<Judged>>,
 ) -> impl Iterator<Item = Result<Vec<Judged>>> {
-    grouped(documents, |judged| judged.document.text.len())
+    grouped(documents, |judged| judged.document.text().len())
 }
 
 /// Groups items into batches, their sizes as told.
@@ -54,5 +54,5 @@ pub(crate) fn documents_of(pieces: &[Piece]) -> impl Iterator<Item = Result<Judg
 
 /// The texts of a batch, as plugins take them.
 pub fn texts(batch: &[Document]) -> Vec<&str> {
-    batch.iter().map(|document| document.text.as_str()).collect()
+    batch.iter().map(|document| document.text()).collect()
 }

@@ -20,6 +20,9 @@ pub(crate) struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     /// Instances of the filters `range`; a two-pass filter gets what was observed.
+    ///
+    /// # Errors
+    /// A filter that cannot be made, or refuses what was observed.
     pub fn new(
         filters: &'a Filters<'a>,
         range: &Range<usize>,
@@ -41,14 +44,17 @@ impl<'a> Chain<'a> {
     }
 
     /// Adds an outcome per filter to every document of a batch from one source.
+    ///
+    /// # Errors
+    /// Whatever a filter reports.
     pub fn judge(&mut self, source: u16, documents: &mut [Judged]) -> Result<()> {
-        // A document goes on while no verdict dropped it for good: a broken limit can be changed later.
+        // A document is asked about while no verdict dropped it for good: a broken limit can be changed later.
         let mut going: Vec<bool> = documents.iter().map(|judged| !self.filters.drops(judged)).collect();
         for index in self.filters.of_source(source).collect::<Vec<_>>() {
             let Some(Some(instance)) = self.instances.get_mut(index) else { continue };
             let rules = &self.filters.rules[index];
             let asked: Vec<usize> = (0..documents.len()).filter(|&i| going[i]).collect();
-            let texts: Vec<&str> = asked.iter().map(|&i| documents[i].document.text.as_str()).collect();
+            let texts: Vec<&str> = asked.iter().map(|&i| documents[i].document.text()).collect();
             let mut outcomes = vec![Outcome::NotAsked; documents.len()];
             if !texts.is_empty() {
                 let named = &self.filters.all[index];

@@ -18,6 +18,9 @@ use trainyard_plugin::{Span, Verdict};
 
 impl Stages<'_> {
     /// Judges every document by all others. Returns each unit's new key.
+    ///
+    /// # Errors
+    /// Ids that occur twice, a store that cannot be read or written.
     pub fn dedup(&self, config: &DedupConfig, keys: &[String]) -> Result<Vec<String>> {
         // how much memory may be used has no say in the result
         let what = DedupConfig { memory_mb: 0, ..config.clone() };
@@ -35,6 +38,9 @@ impl Stages<'_> {
     }
 
     /// Judges the training documents by held-out ones and by the files of the config. Returns each unit's new key.
+    ///
+    /// # Errors
+    /// Files that cannot be read, a store that cannot be read or written.
     pub fn decontaminate(&self, config: &DecontaminateConfig, keys: &[String]) -> Result<Vec<String>> {
         let benchmarks: Vec<_> = config.files.iter().map(SourceConfig::new).collect();
         let digest = match benchmarks.is_empty() {
@@ -87,7 +93,7 @@ impl Stages<'_> {
                 for judged in piece.read()? {
                     let Judged { document, .. } = judged?;
                     if candidates.wants(&document.id) {
-                        candidates.add(&document.id, &signer.shingles(&document.text))?;
+                        candidates.add(&document.id, &signer.shingles(document.text()))?;
                     }
                 }
                 progress.advance(piece.info.text_bytes);
@@ -103,13 +109,13 @@ impl Stages<'_> {
         for file in &config.files {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             for document in documents(&DataConfig::new(vec![SourceConfig::new(file)]))? {
-                decontaminator.add_reference(&name, &document?.text);
+                decontaminator.add_reference(&name, document?.text());
             }
         }
         if let Some(held_out) = self.config.held_out.as_ref().filter(|_| config.held_out) {
             let reading = held_out.reading();
             for document in held_out.documents(&reading, self.config.group.as_ref())? {
-                decontaminator.add_reference(&held_out.source.name, &document?.1.text);
+                decontaminator.add_reference(&held_out.source.name, document?.1.text());
             }
         }
         if !config.held_out || (self.config.validation == 0.0 && self.config.test == 0.0) {
@@ -121,7 +127,7 @@ impl Stages<'_> {
                 let judged = judged?;
                 let split = judged.split(self.config);
                 if split != Split::Train && !self.filters.drops(&judged) {
-                    decontaminator.add_reference(split.name(), &judged.document.text);
+                    decontaminator.add_reference(split.name(), judged.document.text());
                 }
             }
             progress.advance(piece.info.text_bytes);
@@ -130,7 +136,7 @@ impl Stages<'_> {
         Ok(decontaminator)
     }
 
-    /// Writes all pieces anew, each document with one outcome more.
+    /// Writes all pieces again, each document with one outcome more.
     fn judge_on(&self, name: &str, judge: Judge<'_>, pieces: &[Piece], new_keys: &[String]) -> Result<()> {
         let all: Vec<_> = (0..new_keys.len()).collect();
         let Some((_lock, left)) = self.claim(new_keys, &all)? else { return Ok(()) };
@@ -155,7 +161,7 @@ impl Work<&Piece> for Sign<'_> {
         for judged in piece.read()? {
             let judged = judged?;
             if !self.filters.drops(&judged) {
-                let signature = self.signer.sign(&judged.document.text);
+                let signature = self.signer.sign(judged.document.text());
                 signatures.push((judged.document.id, signature));
             }
         }
@@ -190,9 +196,9 @@ fn by_duplicates(duplicates: &Duplicates, judged: &Judged) -> Result<Said> {
         let verdict = Verdict::drop(duplicate.reason).score(duplicate.score);
         return Ok((verdict, None, Some(duplicate.of.to_owned())));
     }
-    // a document that stays beside its duplicates goes into their split
+    // a document that stays together with its duplicates goes into their split
     let head = Some(duplicates.head(&document.id)).filter(|head| *head != document.id).map(str::to_owned);
-    Ok(match duplicates.rewrite(&document.id, &document.text)? {
+    Ok(match duplicates.rewrite(&document.id, document.text())? {
         None => (Verdict::keep(), None, head),
         Some(rewritten) => {
             let verdict = if rewritten.is_dropped { Verdict::drop(DEDUP_REPEATED) } else { Verdict::keep() };
@@ -204,7 +210,7 @@ fn by_duplicates(duplicates: &Duplicates, judged: &Judged) -> Result<Said> {
 
 fn by_references(config: &DataConfig, decontaminator: &Decontaminator, judged: &Judged) -> Said {
     let found = match judged.split(config) {
-        Split::Train => decontaminator.judge(&judged.document.text),
+        Split::Train => decontaminator.judge(judged.document.text()),
         _ => None,
     };
     match found.filter(|found| found.is_contaminated) {

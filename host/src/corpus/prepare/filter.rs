@@ -42,6 +42,9 @@ pub(crate) struct Filters<'a> {
 
 impl<'a> Filters<'a> {
     /// Asks one instance of each filter for its rules, if values are to be stored (`scores`).
+    ///
+    /// # Errors
+    /// A filter that cannot be made; a two-pass filter, or one out of order, of a single source.
     pub fn new(all: &'a [NamedFilter<'a>], scores: bool, later: Vec<&'static str>) -> Result<Self> {
         let (mut rules, mut two_pass) = (Vec::new(), Vec::new());
         for (index, filter) in all.iter().enumerate() {
@@ -62,7 +65,7 @@ impl<'a> Filters<'a> {
         Ok(Self { all, rules, two_pass, later })
     }
 
-    /// What they decide by, as it is kept beside what they made.
+    /// What they decide by, as it is kept with what they made.
     pub fn described(&self) -> Vec<FilterRules> {
         let filters = self.all.iter().zip(&self.rules).zip(&self.two_pass);
         let filters = filters.map(|((filter, rules), two_pass)| FilterRules::new(filter, rules, *two_pass));

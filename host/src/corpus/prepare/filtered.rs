@@ -7,8 +7,9 @@ use super::store::{Store, create_dir, key};
 use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
 use crate::corpus::DataConfig;
-use crate::corpus::manifest::{DataReport, LeftOut, Lineage, UnitReport};
+use crate::corpus::manifest::{Lineage, UnitReport};
 use crate::corpus::read::{Document, Listing, digest_files, digest_of, list_all};
+use crate::corpus::report::{DataReport, LeftOut};
 use crate::corpus::split::Split;
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
@@ -23,7 +24,7 @@ pub(crate) type KeptBatch = Vec<(Split, Document)>;
 pub(crate) struct Filtering<'a> {
     /// `[data]`
     pub config: &'a DataConfig,
-    /// Those of single sources first.
+    /// Filters, those of single sources first.
     pub filters: &'a [NamedFilter<'a>],
     /// The folder of finished work.
     pub store: &'a Path,
@@ -39,7 +40,7 @@ struct Corpus<'a> {
     sources: Vec<u16>,
     /// One digest of all files.
     digest: [u8; 32],
-    /// What the sources' folders hold besides.
+    /// Other files in the sources' folders.
     left_out: LeftOut,
     store: Store,
     /// [`program_digest`].
@@ -207,6 +208,6 @@ impl Filtered<'_> {
             Ok(judged) => Some(Ok((judged.split(self.filtering.config), judged.document))),
             Err(error) => Some(Err(error)),
         });
-        grouped(kept, |(_, document)| document.text.len())
+        grouped(kept, |(_, document)| document.text().len())
     }
 }

@@ -5,6 +5,7 @@
 //! asked; 1 values, their number (u32), then each (f64); 2 a verdict: flags (u8: 1 keep, 2 rewrote, 4 score), score
 //! (f64), reason, note, number of spans (u32), start and end of each (u32).
 
+use crate::base::codec::{self, Field, read_n, read_text, write_bytes, write_count};
 use crate::corpus::DataConfig;
 use crate::corpus::read::Document;
 use crate::corpus::split::Split;
@@ -33,9 +34,9 @@ pub enum Outcome {
     Verdict {
         /// Keep or drop, reason, score and spans (of the text that the filter saw).
         verdict: Verdict,
-        /// Whether it rewrote the text.
+        /// True when it rewrote the text.
         rewrote: bool,
-        /// Of deduplication: the id of the document that stays for this one. Of decontamination: the reference.
+        /// Id of the document that stays for this one (deduplication), or the reference (decontamination).
         note: Option<String>,
     },
 }
@@ -89,8 +90,8 @@ impl Judged {
 
     /// Gives the document a new text, and keeps the one that was read.
     pub(crate) fn rewrite(&mut self, text: String) {
-        let before = std::mem::replace(&mut self.document.text, text);
-        self.original.get_or_insert(before);
+        let before = std::mem::replace(&mut self.document.content, text.into());
+        self.original.get_or_insert(before.into_text());
     }
 
     /// The document's split: that of its group, where the config names one and the document has it; else of the
@@ -106,14 +107,14 @@ impl Judged {
     }
 
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let Document { id, source, text, metadata } = &self.document;
-        out.write_all(&source.to_le_bytes())?;
-        for part in [id.as_str(), metadata.as_deref().unwrap_or_default(), text] {
-            write_text(out, part)?;
+        let Document { id, source, content, metadata } = &self.document;
+        source.write(out)?;
+        for part in [id.as_str(), metadata.as_deref().unwrap_or_default(), content.text()] {
+            write_bytes(out, part.as_bytes())?;
         }
         match &self.original {
-            None => out.write_all(&NO_ORIGINAL.to_le_bytes())?,
-            Some(original) => write_text(out, original)?,
+            None => NO_ORIGINAL.write(out)?,
+            Some(original) => write_bytes(out, original.as_bytes())?,
         }
         write_count(out, self.outcomes.len())?;
         self.outcomes.iter().try_for_each(|outcome| write_outcome(out, outcome))
@@ -128,14 +129,14 @@ impl Judged {
         }
         let id = read_text(input)?;
         let metadata = Some(read_text(input)?).filter(|metadata| !metadata.is_empty());
-        let text = read_text(input)?;
-        let original = match u64::from_le_bytes(read_array(input)?) {
+        let content = read_text(input)?.into();
+        let original = match u64::read(input)? {
             NO_ORIGINAL => None,
-            n_bytes => Some(read_string(input, n_bytes)?),
+            n_bytes => Some(codec::text(read_n(input, n_bytes)?)?),
         };
-        let n_outcomes = u32::from_le_bytes(read_array(input)?);
+        let n_outcomes = u32::read(input)?;
         let outcomes = (0..n_outcomes).map(|_| read_outcome(input)).collect::<io::Result<_>>()?;
-        let document = Document { id, source: u16::from_le_bytes(source), text, metadata };
+        let document = Document { id, source: u16::from_le_bytes(source), content, metadata };
         Ok(Some(Self { document, original, outcomes }))
     }
 }
@@ -146,42 +147,41 @@ fn write_outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         Outcome::Values(values) => {
             out.write_all(&[VALUES])?;
             write_count(out, values.len())?;
-            values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+            values.iter().try_for_each(|value| value.write(out))
         }
         Outcome::Verdict { verdict, rewrote, note } => {
             let flag = |set: bool, flag: u8| if set { flag } else { 0 };
             let flags = flag(verdict.keep, KEEP) | flag(*rewrote, REWROTE) | flag(verdict.score.is_some(), SCORE);
             out.write_all(&[VERDICT, flags])?;
-            out.write_all(&verdict.score.unwrap_or_default().to_le_bytes())?;
-            write_text(out, &verdict.reason)?;
-            write_text(out, note.as_deref().unwrap_or_default())?;
+            verdict.score.unwrap_or_default().write(out)?;
+            write_bytes(out, verdict.reason.as_bytes())?;
+            write_bytes(out, note.as_deref().unwrap_or_default().as_bytes())?;
             write_count(out, verdict.spans.len())?;
             verdict.spans.iter().try_for_each(|span| {
-                out.write_all(&span.start.to_le_bytes())?;
-                out.write_all(&span.end.to_le_bytes())
+                span.start.write(out)?;
+                span.end.write(out)
             })
         }
     }
 }
 
 fn read_outcome(input: &mut impl Read) -> io::Result<Outcome> {
-    let [kind] = read_array(input)?;
-    match kind {
+    match u8::read(input)? {
         NOT_ASKED => Ok(Outcome::NotAsked),
         VALUES => {
-            let n_values = u32::from_le_bytes(read_array(input)?);
-            let values = (0..n_values).map(|_| Ok(f64::from_le_bytes(read_array(input)?)));
+            let n_values = u32::read(input)?;
+            let values = (0..n_values).map(|_| f64::read(input));
             Ok(Outcome::Values(values.collect::<io::Result<_>>()?))
         }
         VERDICT => {
-            let [flags] = read_array(input)?;
-            let score = f64::from_le_bytes(read_array(input)?);
+            let flags = u8::read(input)?;
+            let score = f64::read(input)?;
             let reason = read_text(input)?;
             let note = Some(read_text(input)?).filter(|note| !note.is_empty());
-            let n_spans = u32::from_le_bytes(read_array(input)?);
+            let n_spans = u32::read(input)?;
             let span = |_| -> io::Result<Span> {
-                let start = u32::from_le_bytes(read_array(input)?);
-                Ok(Span { start, end: u32::from_le_bytes(read_array(input)?) })
+                let start = u32::read(input)?;
+                Ok(Span { start, end: u32::read(input)? })
             };
             let spans = (0..n_spans).map(span).collect::<io::Result<_>>()?;
             let score = (flags & SCORE != 0).then_some(score);
@@ -190,35 +190,6 @@ fn read_outcome(input: &mut impl Read) -> io::Result<Outcome> {
         }
         other => Err(io::Error::other(format!("kind of outcome {other}"))),
     }
-}
-
-fn write_count(out: &mut impl Write, n: usize) -> io::Result<()> {
-    out.write_all(&u32::try_from(n).map_err(io::Error::other)?.to_le_bytes())
-}
-
-fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(&(text.len() as u64).to_le_bytes())?;
-    out.write_all(text.as_bytes())
-}
-
-fn read_text(input: &mut impl Read) -> io::Result<String> {
-    let n_bytes = u64::from_le_bytes(read_array(input)?);
-    read_string(input, n_bytes)
-}
-
-/// Reserves no more than what is there: a damaged length must not ask for all memory.
-fn read_string(input: &mut impl Read, n_bytes: u64) -> io::Result<String> {
-    let mut bytes = Vec::with_capacity(n_bytes.min(1 << 20) as usize);
-    if input.take(n_bytes).read_to_end(&mut bytes)? as u64 != n_bytes {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    String::from_utf8(bytes).map_err(io::Error::other)
-}
-
-fn read_array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -230,7 +201,7 @@ mod tests {
         let document = |id: &str, metadata: Option<&str>| Document {
             id: id.into(),
             source: 7,
-            text: "text\0中".into(),
+            content: "text\0中".into(),
             metadata: metadata.map(Into::into),
         };
         let spans = vec![Span { start: 1, end: 3 }];

@@ -21,6 +21,9 @@ pub(crate) trait Work<T>: Send {
 
 /// Gives each of `items` to one of the `workers` and passes the results to `take`, in the order of the items. The first
 /// error, in that order, ends it.
+///
+/// # Errors
+/// The first error of an item, a worker or `take`, in the order of the items; a worker that panicked.
 pub(crate) fn in_order<T, W>(
     items: impl Iterator<Item = Result<T>> + Send,
     workers: &mut [W],
@@ -48,13 +51,13 @@ where
         }
         drop(send_result);
         let taken = collect(&receive_result, &send_permit, &mut take);
-        // whoever still sends or waits finds the other end gone
+        // a thread that still sends or waits finds the other end gone
         drop((receive_result, send_permit));
         taken
     })
 }
 
-/// Reads items until the end, an error, or until nobody wants more.
+/// Reads items until the end, an error, or until no more are wanted.
 fn feed<T, R>(
     items: impl Iterator<Item = Result<T>>,
     permits: &Receiver<()>,

@@ -39,6 +39,9 @@ pub(crate) struct Stages<'a> {
 impl Stages<'_> {
     /// Runs the filters up to the first that must see the whole corpus, over the units of `mine`. Returns each unit's
     /// key.
+    ///
+    /// # Errors
+    /// Sources that cannot be read, whatever a filter reports.
     pub fn first(&self, mine: impl Fn(usize) -> bool) -> Result<Vec<String>> {
         let range = &self.filters.stages()[0];
         let keys: Vec<_> = self.units.iter().map(|unit| self.unit_key(unit, range)).collect::<Result<_>>()?;
@@ -59,7 +62,7 @@ impl Stages<'_> {
             };
             for judged in &batch.documents {
                 piece.push(judged)?;
-                progress.text(judged.document.text.len() as u64);
+                progress.text(judged.document.text().len() as u64);
             }
             match batch.end {
                 Some(end) => piece.finish(end.read, end.last)?,
@@ -86,6 +89,9 @@ impl Stages<'_> {
 
     /// Runs the filters `range`, of which the first must see the whole corpus, over what was judged so far under
     /// `keys`. Returns each unit's new key.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written, whatever a filter reports.
     pub fn next(&self, range: &Range<usize>, keys: &[String]) -> Result<Vec<String>> {
         let limits = self.filters.limits_key(range.start);
         let filter_keys = |source: u16| self.filters.outcome_key(range, source);
@@ -130,7 +136,10 @@ impl Stages<'_> {
     }
 
     /// The units among `mine` that are not finished, locked against other processes at the same work; none when nothing
-    /// is left. Who works on other units beside the same ones is not kept out: each writes whole pieces.
+    /// is left. A process that works on other units as well is not kept out: each writes whole pieces.
+    ///
+    /// # Errors
+    /// Another process at the same work, unless this one waits.
     pub fn claim(&self, keys: &[String], mine: &[usize]) -> Result<Option<(Lock, Vec<usize>)>> {
         let left = || -> Vec<usize> { mine.iter().copied().filter(|&unit| !self.is_finished(&keys[unit])).collect() };
         let (false, Some(&first)) = (left().is_empty(), mine.first()) else { return Ok(None) };
@@ -147,7 +156,7 @@ impl Stages<'_> {
         finished_pieces(&self.store.stage(key)).last().is_some_and(|piece| piece.last)
     }
 
-    /// Of the `pieces` that a stage reads, those of the units `left` that it has not written under `keys` yet.
+    /// Pieces among `pieces`, which a stage reads, that are of the units `left` and not written under `keys` yet.
     pub fn unfinished(&self, keys: &[String], left: &[usize], pieces: &[Piece]) -> Vec<Piece> {
         let unfinished = |&unit: &usize| {
             let n_finished = finished_pieces(&self.store.stage(&keys[unit])).len() as u32;
@@ -159,6 +168,9 @@ impl Stages<'_> {
     }
 
     /// Gives all pieces to the workers, each of which returns the bytes of text that it went through.
+    ///
+    /// # Errors
+    /// The first error of a worker.
     pub fn over<'p, W: Work<&'p Piece, Output = u64>>(
         &self,
         name: &str,
@@ -181,7 +193,8 @@ impl Stages<'_> {
 
 /// All pieces of finished units, in order.
 ///
-/// Errors: a unit that is not finished, because another machine was to do it.
+/// # Errors
+/// A unit that is not finished, because another machine was to do it.
 pub(crate) fn pieces(store: &Store, keys: &[String], sources: &[u16]) -> Result<Vec<Piece>> {
     let mut all = Vec::new();
     for (unit, key) in keys.iter().enumerate() {
@@ -198,6 +211,9 @@ pub(crate) fn pieces(store: &Store, keys: &[String], sources: &[u16]) -> Result<
 
 impl Piece {
     /// Its documents. The source's place in the config may have changed since they were written.
+    ///
+    /// # Errors
+    /// A piece that cannot be opened.
     pub fn read(&self) -> Result<impl Iterator<Item = Result<Judged>> + use<>> {
         let source = self.source;
         Ok(PieceReader::open(&self.folder, self.number)?.map(move |judged| {
@@ -247,7 +263,7 @@ impl Work<&Piece> for Observe<'_> {
         };
         for batch in judged_batches(piece.read()?.filter(is_kept)) {
             let batch = batch?;
-            let texts: Vec<_> = batch.iter().map(|judged| judged.document.text.as_str()).collect();
+            let texts: Vec<_> = batch.iter().map(|judged| judged.document.text()).collect();
             self.instance.observe(&texts)?;
         }
         Ok(piece.info.text_bytes)
@@ -255,6 +271,9 @@ impl Work<&Piece> for Observe<'_> {
 }
 
 /// XXH3-128 of this program's file: another build may read or filter otherwise.
+///
+/// # Errors
+/// A program whose file cannot be read.
 pub(crate) fn program_digest() -> Result<String> {
     let path =
         crate::base::dirs::program().map_err(|error| Error::run(format!("cannot find this program: {error}")))?;

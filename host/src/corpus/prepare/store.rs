@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Fast, and a third of the text.
 const ZSTD_LEVEL: i32 = 1;
 /// What to do about damage in the store.
-const CURE: &str = "delete it and run again, what is missing is made anew";
+const CURE: &str = "delete it and run again, what is missing is made again";
 
 /// The folder of finished work.
 #[derive(Debug, Clone)]
@@ -95,6 +95,9 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Makes the folder and locks it: after other processes are done with it, if `wait` says so, else an error.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or locked; another process that has it, unless this one waits.
     pub fn new(folder: &Path, wait: bool) -> Result<Self> {
         if let Some(lock) = Self::try_new(folder)? {
             return Ok(lock);
@@ -127,6 +130,9 @@ impl Lock {
 }
 
 /// Removes what killed processes left half-written.
+///
+/// # Errors
+/// A folder that cannot be read.
 pub(crate) fn remove_abandoned(folder: &Path) -> Result<()> {
     create_dir(folder)?;
     for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, "list", &error))? {
@@ -148,7 +154,10 @@ pub(crate) fn create_dir(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))
 }
 
-/// Writes a file and beside it, last, its checksum: `KEY.xxh3`.
+/// Writes a file and next to it, last, its checksum: `KEY.xxh3`.
+///
+/// # Errors
+/// A file that cannot be written.
 pub(crate) fn write_sealed(path: &Path, bytes: &[u8]) -> Result<()> {
     write_file(path, bytes)?;
     write_file(&path.with_added_extension("xxh3"), format!("{:032x}\n", xxh3_128(bytes)).as_bytes())
@@ -210,13 +219,16 @@ impl PieceWriter {
 
     pub fn push(&mut self, judged: &Judged) -> Result<()> {
         self.documents += 1;
-        self.text_bytes += judged.document.text.len() as u64;
+        self.text_bytes += judged.document.text().len() as u64;
         judged
             .write(&mut self.encoder)
             .map_err(|error| Error::io(&data_path(&self.folder, self.number), "write", &error))
     }
 
     /// Completes the piece: from now on it counts.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn finish(self, read: ReadCounts, last: bool) -> Result<()> {
         let path = data_path(&self.folder, self.number);
         let mut file = self.encoder.finish().map_err(|error| Error::io(&path, "write", &error))?;

@@ -5,9 +5,8 @@ use super::judged::Judged;
 use super::pool::{Work, in_order};
 use super::units::{Piece, text_bytes};
 use crate::corpus::DataConfig;
-use crate::corpus::lines::named;
-use crate::corpus::manifest::{DataReport, FilterReport};
 use crate::corpus::read::{FileDocuments, ReadCounts, list};
+use crate::corpus::report::{DataReport, FilterReport, named};
 use crate::corpus::split::Split;
 use crate::report::WorkProgress;
 use crate::{Error, Result};
@@ -26,9 +25,9 @@ pub(crate) struct Survey {
     pub filters: Vec<FilterReport>,
     /// Documents that all filters keep.
     pub kept: u64,
-    /// Their text.
+    /// Bytes of their text.
     pub kept_bytes: u64,
-    /// Of these, documents per split.
+    /// Number of them per split.
     pub splits: BTreeMap<Split, u64>,
 }
 
@@ -48,6 +47,9 @@ impl Survey {
 }
 
 /// Surveys all pieces. Ids must be unique: some 20 bytes per document are held to see that.
+///
+/// # Errors
+/// An id that occurs twice, a store that cannot be read.
 pub(crate) fn survey(
     config: &DataConfig,
     filters: &Filters<'_>,
@@ -116,7 +118,7 @@ impl Surveyor<'_> {
         }
         if dropped.is_none() {
             part.kept += 1;
-            part.kept_bytes += judged.document.text.len() as u64;
+            part.kept_bytes += judged.document.text().len() as u64;
             *part.splits.entry(judged.split(self.config)).or_default() += 1;
         }
     }
@@ -169,6 +171,9 @@ pub(super) fn report(survey: Survey) -> DataReport {
 }
 
 /// Every split that was asked for has a document; found out before hours go into a tokenizer.
+///
+/// # Errors
+/// A split that was asked for and has no document.
 pub(super) fn check_splits(config: &DataConfig, survey: &Survey) -> Result<()> {
     if survey.kept == 0 {
         let dropped: Vec<_> = survey.filters.iter().filter(|filter| filter.dropped() > 0).collect();

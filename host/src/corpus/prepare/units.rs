@@ -156,8 +156,8 @@ impl<'a> Reading<'a> {
             match open.next(&mut self.read)? {
                 None => self.documents = None,
                 Some(document) => {
-                    n_bytes += document.text.len();
-                    self.piece_bytes += document.text.len() as u64;
+                    n_bytes += document.text().len();
+                    self.piece_bytes += document.text().len() as u64;
                     documents.push(Judged::new(document));
                 }
             }

@@ -1,4 +1,4 @@
-//! What reading met besides documents.
+//! Counts of what was read besides documents.
 
 use crate::corpus::Dropped;
 use serde::{Deserialize, Serialize};

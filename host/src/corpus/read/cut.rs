@@ -21,6 +21,9 @@ pub(crate) enum Boundary {
 
 impl Boundary {
     /// Where the text files of source number `index` are cut.
+    ///
+    /// # Errors
+    /// A `document` that is no regular expression.
     pub fn new(source: &SourceConfig, index: usize) -> Result<Self> {
         let Some(pattern) = &source.document else { return Ok(Self::FileStart) };
         Regex::new(&format!("^(?:{pattern})")).map(Self::Match).map_err(|error| {
@@ -60,7 +63,7 @@ pub(crate) struct Cutter {
     pub number: u64,
     /// What the file's text is encoded in.
     pub encoding: &'static str,
-    /// Whether something stands after the file's compressed data.
+    /// True when the file has bytes after its compressed data.
     trailer: Arc<AtomicBool>,
 }
 
@@ -111,7 +114,7 @@ impl Cutter {
         }
     }
 
-    /// Whether something stands after the compressed data; known at the end of the file.
+    /// True when there are bytes after the compressed data; known at the end of the file.
     pub fn has_trailer(&self) -> bool {
         self.trailer.load(Ordering::Relaxed)
     }

@@ -2,8 +2,8 @@
 
 use super::counts::{ReadCounts, count};
 use super::cut::{Boundary, Cutter, Piece};
+use super::document::Document;
 use super::html::read_page;
-use super::json::{Fields, field};
 use super::line::{Line, LineParser, Parsed, Settings, invalid_text};
 use super::parquet::{ParquetRows, Row};
 use super::source::{SourceFile, list_all};
@@ -19,49 +19,10 @@ use std::sync::atomic::AtomicU64;
 /// What is said of files whose compressed data has something after it.
 const TRAILERS: &str = "files with bytes after their compressed data, which are ignored";
 
-/// One text of the corpus.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Document {
-    /// Unique in the corpus and independent of the other files; the split is a function of it.
-    pub id: String,
-    /// Index in `DataConfig::source`.
-    pub source: u16,
-    /// Never only white space.
-    pub text: String,
-    /// The fields that the source keeps, as one JSON object.
-    pub metadata: Option<String>,
-}
-
-impl Document {
-    /// A field of the metadata: text as it is, anything else as JSON.
-    pub fn field(&self, name: &str) -> Option<String> {
-        let value = field(self.metadata.as_deref()?, name).filter(|value| !value.is_missing())?;
-        match value.is_text() {
-            true => value.text().ok().and_then(|text| String::from_utf8(text.bytes).ok()),
-            false => value.json().ok(),
-        }
-    }
-}
-
-impl Document {
-    /// The metadata for people and programs: what a reader of JSON would change or refuse, such as a number of thirty
-    /// digits, is text.
-    pub(crate) fn fields(&self) -> Option<Map<String, Value>> {
-        let mut object = Map::new();
-        let mut fields = Fields::new(self.metadata.as_deref()?.as_bytes());
-        while let Ok(Some((name, value))) = fields.next() {
-            let Some(name) = name.text().ok().and_then(|name| String::from_utf8(name.bytes).ok()) else { continue };
-            let json = value.json().unwrap_or_default();
-            let read: Option<Value> = serde_json::from_str(&json).ok();
-            let shown = read.as_ref().map(Value::to_string);
-            let exact = read.filter(|_| value.number().is_none_or(|number| shown.as_deref() == Some(number)));
-            object.insert(name, exact.unwrap_or(Value::String(json)));
-        }
-        Some(object)
-    }
-}
-
 /// All documents of the config's sources, in order.
+///
+/// # Errors
+/// A source that is missing or of an unsupported kind.
 pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Document>>> {
     let listing = list_all(config)?;
     listing.left_out.warn();
@@ -125,6 +86,9 @@ impl Reader {
 
 impl<'a> FileDocuments<'a> {
     /// Opens the file; what is read of it as stored is added to `progress`.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, or is not what its name says.
     pub fn open(file: SourceFile, config: &'a DataConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let index = usize::from(file.source);
         let source = &config.source[index];
@@ -147,6 +111,9 @@ impl<'a> FileDocuments<'a> {
     }
 
     /// The next document; none at the end.
+    ///
+    /// # Errors
+    /// What cannot be read and the config does not leave out.
     pub fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Document>> {
         loop {
             let document = match &mut self.reader {
@@ -162,7 +129,7 @@ impl<'a> FileDocuments<'a> {
                 }
             };
             match document {
-                Some(document) if document.text.trim().is_empty() => counts.empty += 1,
+                Some(document) if document.text().trim().is_empty() => counts.empty += 1,
                 Some(document) => return Ok(Some(document)),
                 None => {}
             }
@@ -214,7 +181,7 @@ impl<'a> FileDocuments<'a> {
             let parsed = self.lines.parse(&line, counts)?;
             return Ok(parsed.map(|Parsed { id, text, metadata, .. }| {
                 let id = id.unwrap_or_else(short);
-                Document { id, source, text, metadata }
+                Document { id, source, content: text.into(), metadata }
             }));
         }
         counts.documents += 1;
@@ -228,9 +195,9 @@ impl<'a> FileDocuments<'a> {
                     count(&mut counts.notes, &format!("pages without main text: {why}"), file.name.clone());
                 }
                 let metadata = self.metadata(page.fields);
-                Document { id: file.name.clone(), source, text: page.text, metadata }
+                Document { id: file.name.clone(), source, content: page.text.into(), metadata }
             }
-            _ => Document { id: format!("{}#{number}", file.name), source, text, metadata: None },
+            _ => Document { id: format!("{}#{number}", file.name), source, content: text.into(), metadata: None },
         }))
     }
 
@@ -246,7 +213,7 @@ impl<'a> FileDocuments<'a> {
         let id =
             document_id(self.source, others.remove(&self.source.id_field), || format!("{}:{number}", self.file.name));
         let id = id.map_err(|reason| Error::run(format!("{}: row {number}: {reason}", self.file.path.display())))?;
-        Ok(Some(Document { id, source: self.file.source, text, metadata: self.metadata(others) }))
+        Ok(Some(Document { id, source: self.file.source, content: text.into(), metadata: self.metadata(others) }))
     }
 
     /// The fields that the source keeps.
@@ -345,19 +312,4 @@ fn too_long(file: &SourceFile, source: &SourceConfig, place: &str) -> Error {
         file.path.display(),
         source.max_document_mb
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metadata_is_shown_exactly() {
-        let metadata = r#"{"big":12345678901234567890123,"far":1e999,"n":0.5,"many":[1,{"a":null}],"text":"x"}"#;
-        let document = Document { metadata: Some(metadata.into()), ..Document::default() };
-        let expected = serde_json::json!({
-            "big": "12345678901234567890123", "far": "1e999", "n": 0.5, "many": [1, { "a": null }], "text": "x"
-        });
-        assert_eq!(document.fields().map(Value::Object), Some(expected));
-    }
 }

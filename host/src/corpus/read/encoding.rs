@@ -6,8 +6,8 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 const BUFFER_BYTES: usize = 1 << 18;
-/// How much of a web page is searched for its declaration. Browsers begin with 1024 bytes and go on to the end of the
-/// page's head.
+/// How much of a web page is searched for its declaration. Browsers begin with 1024 bytes and continue to the end of
+/// the page's head.
 const PAGE_HEAD: usize = 1 << 16;
 /// No text in UTF-8 has it: what is invalid in another encoding becomes this, and is then treated as invalid UTF-8 is.
 const INVALID: u8 = 0xFF;

@@ -12,7 +12,7 @@ pub(super) struct Page {
     pub text: String,
     /// `title`, `byline`, `site_name`, `lang`, `published_time`: what the page has of them.
     pub fields: Map<String, Value>,
-    /// Why nobody looked for the main text.
+    /// Reason why the main text was not looked for.
     pub refused: Option<&'static str>,
 }
 

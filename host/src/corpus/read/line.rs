@@ -34,10 +34,10 @@ pub(crate) struct LineParser<'a> {
     pub encoding: &'static str,
 }
 
-/// A line and where it stands.
+/// A line and its place.
 pub(crate) struct Line<'a> {
     pub bytes: &'a [u8],
-    /// Of its first byte in the unpacked text.
+    /// Offset of its first byte in the unpacked text.
     pub offset: u64,
     /// For errors: `corpus/a.jsonl:7`.
     pub place: &'a dyn Fn() -> String,
@@ -50,7 +50,7 @@ pub(crate) struct Line<'a> {
 pub(crate) struct Parsed {
     /// The id as text.
     pub id: Option<String>,
-    /// The id as it stands in the line, as JSON.
+    /// The id as it is in the line, as JSON.
     pub raw_id: Option<String>,
     pub text: String,
     pub metadata: Option<String>,

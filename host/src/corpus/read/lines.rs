@@ -61,6 +61,6 @@ impl<'a> JsonLines<'a> {
 
     /// What was left out: how many lines, and why.
     pub fn left_out(&self) -> Option<String> {
-        crate::corpus::lines::named("lines skipped", &self.counts.invalid_lines)
+        crate::corpus::report::named("lines skipped", &self.counts.invalid_lines)
     }
 }

@@ -4,6 +4,7 @@ mod charset;
 mod columns;
 mod counts;
 mod cut;
+mod document;
 mod documents;
 mod encoding;
 mod html;
@@ -19,8 +20,9 @@ mod source;
 mod values;
 
 pub(crate) use counts::{Oddities, ReadCounts};
+pub use document::{Content, Document};
 pub(crate) use documents::FileDocuments;
-pub use documents::{Document, documents};
+pub use documents::documents;
 pub(crate) use encoding::by_label;
 pub(crate) use kinds::format_of;
 pub use lines::{JsonLine, JsonLines};

@@ -1,4 +1,4 @@
-//! The tree of a web page, unless it is one that nobody can read in reasonable time.
+//! The tree of a web page, unless it takes unreasonable time to read.
 //!
 //! The limits are counts, not times, so that a page gives the same text on every machine.
 
@@ -23,6 +23,9 @@ const ATTRIBUTES: usize = 2_000;
 const CHUNK_BYTES: usize = 4096;
 
 /// The page's tree, or why there is none.
+///
+/// # Errors
+/// The reason why it is not read.
 pub(super) fn parse(html: &str) -> Result<Document, &'static str> {
     if most_attributes(html.as_bytes()) > ATTRIBUTES {
         return Err("a tag has more than 2000 attributes");

@@ -54,6 +54,9 @@ type Result<T> = std::result::Result<T, String>;
 
 impl ParquetRows {
     /// Opens the file and finds the columns that the source asks for.
+    ///
+    /// # Errors
+    /// A file that is no Parquet, or lacks a column.
     pub fn open(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let opened = no_panic(|| Self::find(file, source, progress));
         opened.unwrap_or_else(|| Err(format!("not a whole parquet file: {GAVE_UP}")))
@@ -91,6 +94,9 @@ impl ParquetRows {
     }
 
     /// The next row; none at the end.
+    ///
+    /// # Errors
+    /// A row that cannot be read.
     pub fn next(&mut self) -> Result<Option<Row>> {
         no_panic(|| self.row()).unwrap_or_else(|| Err(self.at_row(&GAVE_UP)))
     }

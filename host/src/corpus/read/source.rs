@@ -46,6 +46,9 @@ impl SourceFile {
     }
 
     /// SHA-256 of the bytes as stored.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
     pub fn digest(&self) -> Result<[u8; 32]> {
         let cannot_read = |error| Error::io(&self.path, "read", &error);
         let mut file = File::open(&self.path).map_err(cannot_read)?;
@@ -74,7 +77,7 @@ impl Read for Counted {
     }
 }
 
-/// The files of a corpus, and what was found beside them.
+/// The files of a corpus, and what else was found there.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub files: Vec<SourceFile>,
@@ -83,11 +86,17 @@ pub(crate) struct Listing {
 }
 
 /// All files of the config's sources: sources in the config's order, the files of a folder or pattern sorted by path.
+///
+/// # Errors
+/// A source that is missing, unreadable or of an unsupported kind.
 pub(crate) fn list(config: &DataConfig) -> Result<Vec<SourceFile>> {
     list_all(config).map(|listing| listing.files)
 }
 
 /// As [`list`], with what is left out.
+///
+/// # Errors
+/// As [`list`].
 pub(crate) fn list_all(config: &DataConfig) -> Result<Listing> {
     if config.source.is_empty() {
         return Err(Error::usage("data.source: no source given, name at least one file or folder"));
@@ -230,7 +239,8 @@ fn unsupported(path: &Path, index: u16) -> Error {
 /// SHA-256 over the files of tokens, or else over all source files in order: each file's name, length and SHA-256. It
 /// changes when a document could.
 ///
-/// Errors: a source that is missing, unreadable or of an unsupported kind.
+/// # Errors
+/// A source that is missing, unreadable or of an unsupported kind.
 pub fn source_digest(config: &DataConfig) -> Result<String> {
     if let Some(tokens) = &config.tokens {
         return Ok(hex(&tokens.digest()?));
@@ -240,6 +250,9 @@ pub fn source_digest(config: &DataConfig) -> Result<String> {
 }
 
 /// The digest of each file, read in parallel.
+///
+/// # Errors
+/// A file that cannot be read.
 pub(crate) fn digest_files(files: &[SourceFile]) -> Result<Vec<[u8; 32]>> {
     files.par_iter().map(SourceFile::digest).collect()
 }

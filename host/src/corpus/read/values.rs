@@ -125,7 +125,7 @@ impl ValueCutter {
         Ok(Some(Piece { bytes, offset, number: self.lines.number }))
     }
 
-    /// Stands for what a file should go on with: it is cut, or what follows cannot be told apart.
+    /// Stands for what should follow in a file: it is cut, or what follows cannot be told apart.
     fn broken_off(&mut self) -> Piece {
         self.layout = Layout::End;
         self.lines.number += 1;

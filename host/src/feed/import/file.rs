@@ -41,7 +41,7 @@ pub(super) struct TokenFile {
     runs: std::vec::IntoIter<Run>,
     /// What is left of the run under way.
     run: Run,
-    /// Where the reader stands.
+    /// Position of the reader.
     at: u64,
     buffer: Vec<u8>,
 }

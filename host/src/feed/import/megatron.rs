@@ -69,7 +69,7 @@ pub(super) fn read_index(index: &Path, bin: &Path, n_bytes: u64) -> Result<(Widt
     Ok((width, runs))
 }
 
-/// Of Megatron-LM's number for a type.
+/// Width that Megatron-LM's number for a type stands for.
 fn width(code: u8) -> std::result::Result<Width, String> {
     let (bytes, signed) = match code {
         1 => (1, false),

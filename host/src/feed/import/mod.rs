@@ -9,6 +9,7 @@ mod megatron;
 use super::dataset::{Dataset, write};
 use super::prepare::{NamedTokenizer, remove_stale, shard_info};
 use super::shard::ShardWriter;
+use super::tasks::Causal;
 use crate::corpus::{DataReport, SplitReport, TokensConfig};
 use crate::{Error, Result};
 use file::TokenFile;
@@ -55,7 +56,7 @@ pub fn import(config: &TokensConfig, tokenizer: &NamedTokenizer<'_>, dir: &Path)
         files.insert(split.file(), shard.entry());
     }
     report.read = report.kept + report.empty;
-    write(dir, tokenizer, &model, &vocabulary, &info, files, report)
+    write(dir, &Causal, (tokenizer, &model), &vocabulary, &info, files, report)
 }
 
 /// The model of a tokenizer that has nothing to learn.

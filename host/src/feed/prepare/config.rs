@@ -26,7 +26,7 @@ impl TokenizerConfig {
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let (plugin, model) = (PluginConfig::read(section, None), section.path("model"));
         let given = section.text_that("end_of_text", "the name of a token, or \"none\"", |name| !name.is_empty());
-        // only built-ins read files of Hugging Face, beside which others declare more
+        // only built-ins read files of Hugging Face, and other files next to them declare more
         let declared = || model.as_deref().filter(|_| plugin.file().is_none()).and_then(declared_end_of_text);
         let end_of_text = given.or_else(declared);
         Self { plugin, model, end_of_text }

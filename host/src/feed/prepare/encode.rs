@@ -6,9 +6,10 @@ use crate::corpus::{
     DataConfig, DataReport, Document, FileEntry, HeldOut, SourceSpan, Split, SplitReport, compression_baseline,
 };
 use crate::feed::shard::{ShardInfo, ShardWriter};
+use crate::feed::tasks::{Samples, Task};
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard_plugin::{TokenBatch, Vocabulary};
+use trainyard_plugin::Vocabulary;
 
 /// Held-out text that is compressed for comparison: seconds rather than minutes.
 const BASELINE_BYTES: usize = 8 << 20;
@@ -33,21 +34,36 @@ pub(crate) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    pub fn new(config: &DataConfig, dir: &Path, info: ShardInfo, vocabulary: &'a Vocabulary) -> Result<Self> {
+    /// Makes the shards of a config's splits.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn new(
+        config: &DataConfig,
+        dir: &Path,
+        info: ShardInfo,
+        task: &dyn Task,
+        vocabulary: &'a Vocabulary,
+    ) -> Result<Self> {
         let has_documents = |split: &Split| split.share(config) != Some(0.0) || config.is_given(*split);
-        Self::of(Split::ALL.into_iter().filter(has_documents), dir, info, vocabulary)
+        Self::of(Split::ALL.into_iter().filter(has_documents), dir, info, task, vocabulary)
     }
 
-    /// Makes the shards of these splits, train first.
+    /// Makes the shards of these splits, train first, with the planes of `task`.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn of(
         splits: impl IntoIterator<Item = Split>,
         dir: &Path,
         info: ShardInfo,
+        task: &dyn Task,
         vocabulary: &'a Vocabulary,
     ) -> Result<Self> {
+        let planes = task.planes();
         let shards: Vec<_> = splits
             .into_iter()
-            .map(|split| Ok((split, ShardWriter::create(&dir.join(split.file()), info)?, Vec::new())))
+            .map(|split| Ok((split, ShardWriter::with_planes(&dir.join(split.file()), info, planes)?, Vec::new())))
             .collect::<Result<_>>()?;
         let held_out = shards.iter().map(|(split, ..)| *split).rfind(|&split| split != Split::Train);
         let (texts, held_out_text) = (BTreeMap::new(), Vec::new());
@@ -66,19 +82,24 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    /// Adds documents, their tokens, and what comes back from these.
+    /// Adds documents, their tokens and planes, and what comes back from the tokens.
+    ///
+    /// # Errors
+    /// Tokens and planes that are not of these documents, a full disk.
     pub fn push(
         &mut self,
         config: &DataConfig,
         batch: &[(Split, Document)],
-        encoded: &TokenBatch,
+        samples: &Samples,
         fidelity: &[Option<Fidelity>],
     ) -> Result<()> {
+        let encoded = &samples.tokens;
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
         self.decoded_bytes +=
             encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
         self.special_tokens += encoded.ids.iter().filter(|&&id| self.is_special[id as usize]).count() as u64;
-        for (((split, document), tokens), fidelity) in batch.iter().zip(encoded.sequences()).zip(fidelity) {
+        let documents = batch.iter().zip(encoded.sequences()).zip(fidelity);
+        for (index, (((split, document), tokens), fidelity)) in documents.enumerate() {
             if tokens.is_empty() {
                 // no document of the corpus is empty: the tokenizer could not encode it and the config skips errors
                 self.not_encoded += 1;
@@ -87,19 +108,19 @@ impl<'a> Encoder<'a> {
             let split = *split;
             if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
                 let room = BASELINE_BYTES - self.held_out_text.len();
-                self.held_out_text.extend_from_slice(&document.text.as_bytes()[..room.min(document.text.len())]);
+                self.held_out_text.extend_from_slice(&document.text().as_bytes()[..room.min(document.text().len())]);
             }
             let given = config.held_out.as_ref().filter(|held_out| held_out.gives(split)).map(|text| &text.source);
             let source = given.or(config.source.get(usize::from(document.source))).map_or("", |source| &source.name);
             if split != Split::Train {
                 let text = self.texts.entry(split).or_default();
-                text.add(&document.text, *fidelity);
+                text.add(document.text(), *fidelity);
                 text.source = given.map(|source| source.name.clone());
             }
             for (_, shard, spans) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
                 let first_token = shard.n_tokens();
-                shard.push(tokens)?;
-                let (bytes, tokens) = (document.text.len() as u64, shard.n_tokens() - first_token);
+                shard.push_with(tokens, &samples.planes_of(index))?;
+                let (bytes, tokens) = (document.text().len() as u64, shard.n_tokens() - first_token);
                 SourceSpan::count(spans, source, first_token, tokens, bytes);
             }
         }
@@ -107,6 +128,9 @@ impl<'a> Encoder<'a> {
     }
 
     /// Completes the shards, and the report with what is in them.
+    ///
+    /// # Errors
+    /// A full disk, a compressor that fails.
     pub fn finish(mut self, report: &mut DataReport) -> Result<BTreeMap<String, FileEntry>> {
         let mut files = BTreeMap::new();
         for (split, writer, sources) in self.shards {

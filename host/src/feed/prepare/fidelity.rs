@@ -32,6 +32,9 @@ impl Fidelity {
 
 /// What comes back of each document that is held out; none of the others, and of all where the tokenizer does not
 /// decode.
+///
+/// # Errors
+/// Tokens that make no batch.
 pub(crate) fn fidelity(
     tokenizer: &mut dyn Tokenizer,
     batch: &[(Split, Document)],
@@ -54,7 +57,7 @@ pub(crate) fn fidelity(
     match tokenizer.decode(&tokens) {
         Ok(texts) => {
             for (index, decoded) in asked.into_iter().zip(texts) {
-                all[index] = Some(Fidelity::of(&batch[index].1.text, &decoded));
+                all[index] = Some(Fidelity::of(batch[index].1.text(), &decoded));
             }
         }
         Err(error) => tracing::warn!("held-out text: what the tokenizer loses is not known: {error}"),

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::Path;
 
 /// Puts a dataset of the store into `dir`: links where the file system has them, copies elsewhere.
+///
+/// # Errors
+/// A file that cannot be read, removed or written.
 pub(super) fn link(folder: &Path, dir: &Path) -> Result<()> {
     create_dir(dir)?;
     let entries = fs::read_dir(folder).map_err(|error| Error::io(folder, "list", &error))?;
@@ -28,6 +31,9 @@ pub(super) fn link(folder: &Path, dir: &Path) -> Result<()> {
 }
 
 /// Without its manifest an older preparation cannot be taken for this one, should this one be cut short.
+///
+/// # Errors
+/// A file that cannot be removed.
 pub(crate) fn remove_stale(dir: &Path) -> Result<()> {
     let names = [MANIFEST.to_owned()].into_iter().chain(Split::ALL.map(Split::file));
     names.map(|name| dir.join(name)).try_for_each(|path| remove_if_there(&path))

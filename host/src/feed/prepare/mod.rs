@@ -16,6 +16,7 @@ pub(crate) use owned::{prepared_files, temporary_of};
 use super::EndOfText;
 use super::dataset::{Dataset, MANIFEST, open, write};
 use super::shard::{CURE, ShardInfo};
+use super::tasks::{Samples, Task};
 use crate::base::files::hex;
 use crate::base::write::write_file;
 use crate::corpus::{
@@ -30,7 +31,7 @@ use link::link;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use trainyard_plugin::{TokenBatch, Tokenizer, Vocabulary};
+use trainyard_plugin::{Tokenizer, Vocabulary};
 
 /// A tokenizer and how reports name it.
 pub struct NamedTokenizer<'a> {
@@ -50,10 +51,12 @@ pub struct NamedTokenizer<'a> {
 pub struct Preparation<'a> {
     /// `[data]`
     pub config: &'a DataConfig,
-    /// Those of single sources first.
+    /// Filters, those of single sources first.
     pub filters: &'a [NamedFilter<'a>],
     /// Text to tokens.
     pub tokenizer: &'a NamedTokenizer<'a>,
+    /// What is learnt of the documents.
+    pub task: &'static dyn Task,
     /// The folder of finished work, which several runs and processes may share.
     pub store: &'a Path,
     /// What is said meanwhile.
@@ -73,7 +76,7 @@ impl<'a> Preparation<'a> {
     /// above 0), `tokenizer.model`, `vocabulary.json`, `lineage.json`, and at last `manifest.json`.
     ///
     /// The result is a function of the sources, the config, the filters and the tokenizer: the same bytes each time,
-    /// for any number of threads. What is finished stays in the store: a preparation that was cut short goes on where
+    /// for any number of threads. What is finished stays in the store: a preparation that was cut short resumes where
     /// it was, and an unchanged stage is not run again. Memory holds some batches of documents per thread and some 20
     /// bytes per document, not the corpus.
     ///
@@ -127,7 +130,8 @@ impl<'a> Preparation<'a> {
         let held_out = self.config.held_out.as_ref();
         let name = held_out.map_or("", |held_out| &held_out.source.name);
         let held_out = held_out.map(HeldOutConfig::identity).transpose()?.unwrap_or_default();
-        let key = key([filtered.key(), &self.tokenizer.digest, &model, filtered.program(), name, &held_out]);
+        let task = self.task.name();
+        let key = key([filtered.key(), &self.tokenizer.digest, &model, filtered.program(), name, &held_out, task]);
         let folder = filtered.store().dataset(&key);
         let lock = Lock::new(&folder, wait)?;
         if !folder.join(MANIFEST).exists() {
@@ -163,7 +167,7 @@ impl<'a> Preparation<'a> {
         let lineage = serde_json::to_vec_pretty(&filtered.lineage());
         let lineage = lineage.map_err(|error| Error::run(format!("lineage as JSON: {error}")))?;
         write_file(&folder.join(LINEAGE), &lineage)?;
-        write(folder, self.tokenizer, &model, &vocabulary, &info, files, report)?;
+        write(folder, self.task, (self.tokenizer, &model), &vocabulary, &info, files, report)?;
         Ok(())
     }
 
@@ -203,21 +207,22 @@ impl<'a> Preparation<'a> {
         report: &mut DataReport,
     ) -> Result<BTreeMap<String, FileEntry>> {
         let progress = self.filtering().progress().stage("encode", filtered.text_bytes());
-        let mut encoder = Encoder::new(self.config, folder, info, vocabulary)?;
-        let n_tokens = vocabulary.tokens.len();
-        let mut workers: Vec<_> = tokenizers.into_iter().map(|instance| Encode { instance, n_tokens }).collect();
+        let mut encoder = Encoder::new(self.config, folder, info, self.task, vocabulary)?;
+        let (task, n_tokens) = (self.task, vocabulary.tokens.len());
+        let workers = tokenizers.into_iter().map(|instance| Encode { task, instance, n_tokens });
+        let mut workers: Vec<_> = workers.collect();
         let reading = self.config.held_out.as_ref().map(HeldOutConfig::reading);
         let held_out = match (&self.config.held_out, &reading) {
             (Some(held_out), Some(reading)) => Some(held_out.documents(reading, self.config.group.as_ref())?),
             _ => None,
         };
-        let held_out = grouped(held_out.into_iter().flatten(), |(_, document)| document.text.len());
+        let held_out = grouped(held_out.into_iter().flatten(), |(_, document)| document.text().len());
         let all = filtered.kept().chain(held_out);
-        in_order(all, &mut workers, |Encoded { batch, tokens, fidelity }| {
+        in_order(all, &mut workers, |Encoded { batch, samples, fidelity }| {
             if batch.first().is_some_and(|(split, _)| !self.config.is_given(*split)) {
                 progress.advance(n_bytes(&batch));
             }
-            encoder.push(self.config, &batch, &tokens, &fidelity)
+            encoder.push(self.config, &batch, &samples, &fidelity)
         })?;
         progress.finish();
         encoder.finish(report)
@@ -225,23 +230,24 @@ impl<'a> Preparation<'a> {
 }
 
 fn split_texts(batch: &[(Split, Document)]) -> Vec<&str> {
-    batch.iter().map(|(_, document)| document.text.as_str()).collect()
+    batch.iter().map(|(_, document)| document.text()).collect()
 }
 
 fn n_bytes(batch: &[(Split, Document)]) -> u64 {
-    batch.iter().map(|(_, document)| document.text.len() as u64).sum()
+    batch.iter().map(|(_, document)| document.text().len() as u64).sum()
 }
 
 /// One worker's tokenizer.
 pub(super) struct Encode {
+    pub task: &'static dyn Task,
     pub instance: Box<dyn Tokenizer>,
     pub n_tokens: usize,
 }
 
-/// Documents, their tokens, and what comes back from these.
+/// Documents, their tokens and planes, and what comes back from the tokens.
 pub(super) struct Encoded {
     pub batch: KeptBatch,
-    pub tokens: TokenBatch,
+    pub samples: Samples,
     pub fidelity: Vec<Option<Fidelity>>,
 }
 
@@ -249,10 +255,11 @@ impl Work<KeptBatch> for Encode {
     type Output = Encoded;
 
     fn work(&mut self, batch: KeptBatch) -> Result<Encoded> {
-        let tokens = self.instance.encode(&split_texts(&batch))?;
-        tokens.check(batch.len(), self.n_tokens)?;
-        let fidelity = fidelity(self.instance.as_mut(), &batch, &tokens)?;
-        Ok(Encoded { batch, tokens, fidelity })
+        let contents: Vec<_> = batch.iter().map(|(_, document)| &document.content).collect();
+        let samples = self.task.encode(&contents, self.instance.as_mut())?;
+        samples.tokens.check(batch.len(), self.n_tokens)?;
+        let fidelity = fidelity(self.instance.as_mut(), &batch, &samples.tokens)?;
+        Ok(Encoded { batch, samples, fidelity })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::corpus::{
     in_order, list,
 };
 use crate::feed::shard::Shard;
+use crate::feed::tasks::Task;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub struct RawText {
 /// Files that cannot be read or hold no text, whatever the tokenizer reports.
 pub fn raw_text(
     sources: Vec<SourceConfig>,
+    task: &'static dyn Task,
     tokenizer: &NamedTokenizer<'_>,
     model: &[u8],
     dir: &Path,
@@ -49,12 +51,12 @@ pub fn raw_text(
     };
     let info = shard_info(tokenizer, model, &vocabulary, digest_of(&files, &digests))?;
     let n_tokens = vocabulary.tokens.len();
-    let mut workers: Vec<_> = instances.into_iter().map(|instance| Encode { instance, n_tokens }).collect();
-    let mut encoder = Encoder::of([Split::Test], dir, info, &vocabulary)?;
+    let mut workers: Vec<_> = instances.into_iter().map(|instance| Encode { task, instance, n_tokens }).collect();
+    let mut encoder = Encoder::of([Split::Test], dir, info, task, &vocabulary)?;
     let all = documents(&config)?.map(|document| Ok((Split::Test, document?)));
-    let all = grouped(all, |(_, document)| document.text.len());
-    in_order(all, &mut workers, |Encoded { batch, tokens, fidelity }| {
-        encoder.push(&config, &batch, &tokens, &fidelity)
+    let all = grouped(all, |(_, document)| document.text().len());
+    in_order(all, &mut workers, |Encoded { batch, samples, fidelity }| {
+        encoder.push(&config, &batch, &samples, &fidelity)
     })?;
     let mut report = DataReport::default();
     encoder.finish(&mut report)?;

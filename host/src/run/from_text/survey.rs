@@ -54,7 +54,8 @@ impl Text {
         Ok(text)
     }
 
-    fn add(&mut self, Document { id, text, .. }: &Document) {
+    fn add(&mut self, document: &Document) {
+        let (id, text) = (&document.id, document.text());
         if self.documents == 0 {
             self.beginning = beginning(text);
         }
@@ -122,7 +123,7 @@ mod tests {
     fn text(n_documents: u64) -> Text {
         let mut text = Text::default();
         for number in 1..=n_documents {
-            text.add(&Document { id: format!("a.txt#{number}"), text: "Some words".into(), ..Document::default() });
+            text.add(&Document { id: format!("a.txt#{number}"), content: "Some words".into(), ..Document::default() });
         }
         text
     }

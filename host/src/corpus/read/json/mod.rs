@@ -1,4 +1,4 @@
-//! One JSON object of a line, read as far as somebody asks: what nobody asks for is stepped over, whatever it holds.
+//! One JSON object of a line, read as far as is asked: all else is stepped over, whatever it holds.
 
 mod raw;
 
@@ -15,7 +15,7 @@ pub(crate) enum Odd {
     NotObject(&'static str),
     /// Another value begins in this column.
     Another(usize),
-    /// Something stands in this column that JSON does not allow there.
+    /// Something in this column that JSON does not allow there.
     NotJson { column: usize, expected: &'static str },
 }
 
@@ -32,6 +32,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The next name and value; none after the last, when nothing follows the object.
+    ///
+    /// # Errors
+    /// What is odd about the object.
     pub fn next(&mut self) -> Result<Option<(Raw<'a>, Raw<'a>)>, Odd> {
         self.skip_space();
         if !self.begun {
@@ -113,7 +116,7 @@ impl<'a> Fields<'a> {
         Ok(Raw::new(&self.line[start..self.at], start + 1))
     }
 
-    /// The end of a number or a word, of whatever language: nothing is asked of a value that nobody asks for.
+    /// The end of a number or a word, of whatever language: a value that is not asked for is not checked.
     fn atom_end(&self, start: usize) -> Result<usize, Odd> {
         let rest = &self.line[start..];
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._".contains(byte);

@@ -1,10 +1,10 @@
-//! A value as it stands in the line: its text, its number, or the same value for other readers of JSON.
+//! A value as it is in the line: its text, its number, or the same value for other readers of JSON.
 
 use super::{Odd, string_end};
 use memchr::memchr;
 use serde_json::Value;
 
-/// A value as it stands in the line.
+/// A value as it is in the line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Raw<'a> {
     bytes: &'a [u8],
@@ -21,7 +21,7 @@ pub(crate) struct Unescaped {
     pub half: Option<usize>,
 }
 
-/// Words that stand for values: those of JSON, and those that Python writes for floating-point numbers beside them.
+/// Words that stand for values: those of JSON, and those that Python writes for floating-point numbers too.
 fn is_word(word: &[u8]) -> bool {
     [&b"true"[..], b"false", b"null"].contains(&word) || is_no_number(word)
 }
@@ -80,7 +80,7 @@ impl<'a> Raw<'a> {
         self.bytes.starts_with(b"\"")
     }
 
-    /// Whether it stands for no value: null, or what Python makes of a missing number.
+    /// True when it stands for no value: null, or what Python makes of a missing number.
     pub fn is_missing(self) -> bool {
         self.bytes == b"null" || is_no_number(self.bytes)
     }
@@ -95,7 +95,7 @@ impl<'a> Raw<'a> {
         std::str::from_utf8(self.bytes).ok().filter(|text| is_number(text.as_bytes()))
     }
 
-    /// Whether it is this text, without comparing what stands in the quotes of most lines twice.
+    /// True when it is this text, without comparing what is in the quotes of most lines twice.
     pub fn is(self, text: &str) -> bool {
         let inner = &self.bytes[1..self.bytes.len() - 1];
         match memchr(b'\\', inner) {
@@ -105,6 +105,9 @@ impl<'a> Raw<'a> {
     }
 
     /// A text without its quotes and escapes. Control characters stand for themselves.
+    ///
+    /// # Errors
+    /// What is odd about the text.
     pub fn text(self) -> Result<Unescaped, Odd> {
         let inner = &self.bytes[1..self.bytes.len() - 1];
         let mut half = None;
@@ -131,6 +134,9 @@ impl<'a> Raw<'a> {
 
     /// The value as JSON that every reader of JSON reads: without white space, half surrogate pairs and invalid UTF-8
     /// as U+FFFD, what is no number as null. Numbers keep all their digits.
+    ///
+    /// # Errors
+    /// What is odd about the value.
     pub fn json(self) -> Result<String, Odd> {
         let mut out = String::with_capacity(self.bytes.len());
         let mut at = 0;

@@ -44,7 +44,8 @@ impl Display for FeatureReport {
 /// Memory: the vocabulary, once per thread, and 8 bytes per document; for neighbours the whole matrix, twice. The
 /// result does not depend on the number of threads.
 ///
-/// Errors: sources that cannot be read, no term that is left.
+/// # Errors
+/// Sources that cannot be read, no term that is left.
 pub fn extract(config: &DataConfig, options: &FeatureOptions, folder: &Path) -> Result<FeatureReport> {
     fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
     let mut workers: Vec<_> = (0..rayon::current_num_threads().max(1)).map(|_| Worker::new(options)).collect();
@@ -142,7 +143,7 @@ impl Worker {
     fn count(&mut self, batch: &[Document]) -> Counts {
         let mut counts = Counts::default();
         for document in batch {
-            let cut = self.terms.cut(&document.text, &mut self.found);
+            let cut = self.terms.cut(document.text(), &mut self.found);
             match self.kind {
                 FeatureKind::Hashing(n) => {
                     let (mut row, mut text) = (BTreeMap::<u32, i32>::new(), String::new());

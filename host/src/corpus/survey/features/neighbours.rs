@@ -11,8 +11,11 @@ use std::path::Path;
 /// Rows that are compared before the next are written.
 const ROWS: usize = 1024;
 
-/// Writes `neighbours.jsonl` beside the matrix in `folder`: for each document, in order, its id and up to `k` others
+/// Writes `neighbours.jsonl` next to the matrix in `folder`: for each document, in order, its id and up to `k` others
 /// with a cosine above 0, the most similar first, of equally similar ones the first.
+///
+/// # Errors
+/// A matrix that cannot be read, a file that cannot be written.
 pub(super) fn write_neighbours(folder: &Path, k: usize) -> Result<()> {
     let matrix = Matrix::read(folder)?;
     let ids_path = folder.join("ids.json");

@@ -72,7 +72,8 @@ pub(super) struct Columns {
 impl Columns {
     /// The terms that `options` keeps of all threads', of `n` documents.
     ///
-    /// Errors: no term is left, or more than 2³¹.
+    /// # Errors
+    /// No term is left, or more than 2³¹.
     pub fn new(vocabularies: &[Vocabulary], options: &FeatureOptions, n: u64) -> Result<Self> {
         // one entry per term: (hash, documents, occurrences, thread, number)
         let mut sums: HashedMap<u64, (u64, u64, usize, usize)> = HashedMap::default();

@@ -32,6 +32,9 @@ impl MatrixWriter {
     }
 
     /// Adds a row: columns in rising order, and their values.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn push(&mut self, row: &[(u32, f64)]) -> Result<()> {
         let cannot_write = |error| Error::io(&self.folder, "write a temporary file in", &error);
         for &(column, value) in row {
@@ -47,6 +50,9 @@ impl MatrixWriter {
     }
 
     /// Writes the file; returns the number of values.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn finish(self, path: &Path, idf: &[f64]) -> Result<u64> {
         let n_rows = self.starts.len() - 1;
         let n_values = self.starts[n_rows] as usize;

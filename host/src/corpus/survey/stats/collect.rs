@@ -83,7 +83,8 @@ pub struct Characters {
 /// Memory: `memory_bytes` for words, n-grams and hashes of documents (the rest in files in `folder`), and what a batch
 /// of documents takes. All counts are exact, and the same for any memory and any number of threads.
 ///
-/// Errors: sources that cannot be read.
+/// # Errors
+/// Sources that cannot be read.
 pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Result<Stats> {
     let n_workers = rayon::current_num_threads().max(1);
     let limit = options.memory_bytes / 8;
@@ -101,7 +102,7 @@ pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Re
             let count = |(worker, batch): (&mut Worker, &Vec<Document>)| worker.push_all(batch);
             workers.par_iter_mut().zip(&group).try_for_each(count)?;
             for document in group.iter().flatten() {
-                let hash = xxh3_128(document.text.as_bytes());
+                let hash = xxh3_128(document.text().as_bytes());
                 hashes.push(((hash >> 64) as u64, hash as u64))?;
             }
         }
@@ -172,7 +173,7 @@ impl Worker {
     }
 
     fn push_all(&mut self, documents: &[Document]) -> Result<()> {
-        documents.iter().try_for_each(|document| self.push(&document.text))
+        documents.iter().try_for_each(|document| self.push(document.text()))
     }
 
     fn push(&mut self, text: &str) -> Result<()> {
@@ -197,7 +198,7 @@ impl Worker {
     }
 }
 
-/// Of hashes of 128 bits, in two halves: equal ones mean equal texts.
+/// Hash of 128 bits, in two halves: equal ones mean equal texts.
 fn count_different(hashes: Sorter<(u64, u64)>) -> Result<u64> {
     let (mut n, mut last) = (0, None);
     for hash in hashes.finish()? {

@@ -1,8 +1,9 @@
 //! Exact counts of words and n-grams of any corpus, in bounded memory.
 
 use crate::Result;
+use crate::base::codec::{Field, read_text, write_bytes};
 use crate::corpus::hashed::HashedMap;
-use crate::corpus::sort::{Field, Record, Sorted, Sorter, read_text, write_bytes};
+use crate::corpus::sort::{Record, Sorted, Sorter};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use trainyard_text::ngrams::combine;
 
-/// What a counted n-gram costs beside its text, about.
+/// Memory of a counted n-gram besides its text, about.
 const ENTRY_BYTES: usize = 64;
 
 /// Counts the n-grams of texts. What a table of the given size cannot hold goes to sorted files, which are added up in
@@ -39,7 +40,7 @@ impl Record for Gram {
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
-        Ok(Self { hash: Field::read(input)?, count: Field::read(input)?, text: read_text(input)? })
+        Ok(Self { hash: Field::read(input)?, count: Field::read(input)?, text: read_text(input)?.into_boxed_str() })
     }
 
     fn owned_bytes(&self) -> usize {
@@ -54,7 +55,7 @@ pub struct Counted {
     pub text: String,
     /// How often it occurs.
     pub count: u64,
-    /// Of all words or n-grams, 0 to 1.
+    /// Share of all words or n-grams, 0 to 1.
     pub share: f64,
 }
 
@@ -67,7 +68,7 @@ pub struct GramStats {
     pub tokens: u64,
     /// Different ones.
     pub types: u64,
-    /// Those that occur once (hapax legomena).
+    /// Words or n-grams that occur once (hapax legomena).
     pub hapaxes: u64,
     /// The most frequent, in falling order of count, then by text.
     pub top: Vec<Counted>,
@@ -81,6 +82,9 @@ impl GramCounter {
     }
 
     /// Counts the n-grams of a text, given its words and their hashes.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
     pub fn push(&mut self, words: &[&str], hashes: &[u64]) -> Result<()> {
         for (words, hashes) in words.windows(self.n).zip(hashes.windows(self.n)) {
             let n_bytes = &mut self.n_bytes;
@@ -112,6 +116,9 @@ impl GramCounter {
 }
 
 /// The sums over all counters, which have seen different texts, and the `n_top` most frequent.
+///
+/// # Errors
+/// A temporary file that cannot be read.
 pub(super) fn add_up(counters: Vec<GramCounter>, n_top: usize) -> Result<GramStats> {
     let mut stats = GramStats { n: counters.first().map_or(0, |counter| counter.n), ..GramStats::default() };
     let mut sources = counters.into_iter().map(GramCounter::finish).collect::<Result<Vec<_>>>()?;
