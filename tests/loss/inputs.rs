@@ -103,7 +103,7 @@ fn what_a_batch_lacks_is_named() {
     }
 }
 
-/// What a wide input costs on the way: nothing is sent or read that no graph asks for.
+/// Only the inputs that a graph asks for are sent and read.
 #[test]
 fn what_no_graph_asks_for_may_be_absent() {
     let g = Builder::new();

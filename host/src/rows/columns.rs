@@ -276,7 +276,7 @@ impl InputSet {
 
     /// Whether `input` is one of them.
     pub const fn contains(self, input: RowInput) -> bool {
-        self.0 >> input as u32 & 1 == 1
+        (self.0 >> input as u32) & 1 == 1
     }
 
     /// Adds `input`.
