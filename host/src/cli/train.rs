@@ -14,7 +14,7 @@ use trainyard::{Error, Result, train};
 /// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
 /// is refused, and one process at a time trains in it.
 ///
-/// Of a text, the sizes of vocabulary and model and the number of steps are chosen for its length and for the speed of
+/// For a text, the sizes of vocabulary and model and the number of steps are chosen by its length and by the speed of
 /// this machine, and written with the reasons to `runs/<name>.toml`, a config to edit and to train with.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("continued").args(["resume", "from"]).multiple(true)))]
@@ -35,7 +35,7 @@ pub struct TrainArgs {
     /// The config, a TOML file; or a text, a folder or a pattern of texts, for which a config is written
     #[arg(value_name = "CONFIG|TEXT")]
     pub config: PathBuf,
-    /// How long to train on a text, about; decides the size of the model (default: 5)
+    /// Minutes to train on a text, about; decides the size of the model (default: 5)
     #[arg(long, value_name = "N", value_parser = minutes)]
     pub minutes: Option<f64>,
     #[command(flatten)]
