@@ -47,7 +47,11 @@ fn cross_entropy() -> Graph {
 }
 
 fn trainer(config: &RunConfig) -> Trainer {
-    let program = Program::compile(&[&cross_entropy()]).unwrap();
+    trainer_of(config, Program::compile(&[&cross_entropy()]).unwrap())
+}
+
+/// A trainer with the weights of the golden runs.
+fn trainer_of(config: &RunConfig, program: Program) -> Trainer {
     let trainer = Trainer::new(config, VOCAB, program, device::device()).unwrap();
     let mut weights = BTreeMap::new();
     for (p, (name, param)) in trainer.model.params().iter().enumerate() {
@@ -306,4 +310,31 @@ fn a_step_that_is_not_finite_updates_nothing() {
     assert!(error.starts_with("step 4: loss is NaN and the norm of the gradient "), "{error}");
     assert!(error.contains("nothing was updated"), "{error}");
     assert_eq!(before, values(&trainer));
+}
+
+/// A step reads what its batches carry, whoever filled it: a column of halves halves loss and gradient.
+#[test]
+fn a_step_reads_inputs_that_prepared_data_does_not_have() {
+    let g = Builder::new();
+    let graph = g.mean(-g.logits().log_softmax().gather(g.target()) * g.advantage());
+    let program = || Program::compile(&[&graph]).unwrap();
+    let micro_batches = [batch(0, 0..1), batch(0, 1..3)];
+    let with = |advantage: f32| {
+        let mut micro_batches = micro_batches.clone();
+        micro_batches.iter_mut().for_each(|rows| rows.columns.advantage = vec![advantage; rows.len()]);
+        micro_batches
+    };
+    let config = golden_config(&[]);
+    let plain = trainer(&config).step(0, &micro_batches).unwrap();
+    for factor in [1.0, 0.5] {
+        let mut trainer = trainer_of(&config, program());
+        let report = trainer.step(0, &with(factor)).unwrap();
+        let factor = f64::from(factor);
+        assert_near("loss", report.outputs[0], factor * plain.outputs[0], 1e-12);
+        assert_near("gradient norm", report.grad_norm, factor * plain.grad_norm, 1e-12);
+        let error = trainer.step(1, &micro_batches).unwrap_err().to_string();
+        let expected =
+            "loss: input \"input.advantage\" is in no row of the batch; use a plugin that does not ask for it";
+        assert_eq!(error, expected);
+    }
 }

@@ -6,7 +6,7 @@ use super::{check_above_zero, compile, on_threads};
 use crate::base::random::Stream;
 use crate::feed::Position;
 use crate::loss::Program;
-use crate::ops::{Device, OpGroup, Peak, keep_awake};
+use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
 use crate::report::{Progress, StepLine};
 use crate::rows::{Columns, Rows};
@@ -92,7 +92,7 @@ fn time(
         }
         let micro_batches: Vec<Rows> = batches.by_ref().take(config.train.accumulate).collect();
         let step_begun = Instant::now();
-        let report = keep_awake(&device, || trainer.step(step, &micro_batches))?;
+        let report = trainer.step(step, &micro_batches)?;
         seconds.push(step_begun.elapsed().as_secs_f64());
         (loss, tokens) = (report.outputs[0], report.tokens);
         let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();

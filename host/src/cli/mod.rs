@@ -1,4 +1,4 @@
-//! The program: reads the command line, calls the library, says how it went.
+//! The program: reads the command line, calls the library, reports the outcome.
 //!
 //! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
 
@@ -46,7 +46,8 @@ use trainyard::base::clean;
     arg_required_else_help = true,
     after_help = "\
 Start here:
-  trainyard train configs/austen.toml          train a small GPT and watch it learn English
+  trainyard train my-text.txt                  train a small GPT on your own text
+  trainyard train configs/austen.toml          train one on six novels and watch it learn English
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard plugin inspect target/plugins/focal.wasm
 
@@ -55,7 +56,7 @@ Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at 
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    /// Say more on stderr: what plugins log; twice for their debug messages too
+    /// Verbose: show what plugins log (-vv: their debug messages too)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -78,7 +79,7 @@ pub enum Command {
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     Drill(drill::DrillArgs),
-    /// What `isolation = "process"` runs a plugin in; only for trainyard itself
+    /// The process that `isolation = "process"` runs a plugin in; only for trainyard itself
     #[command(hide = true)]
     PluginWorker,
 }
@@ -98,7 +99,7 @@ pub fn run() -> ExitCode {
         _ => output::reserve(),
     };
     match reserved.map_err(Stop::from).and_then(|()| caught(args.command)) {
-        // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
+        // the reader of the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
             report(&error);
@@ -144,8 +145,8 @@ fn show_backtraces(verbose: u8) {
     }));
 }
 
-/// A panic is a defect, of this program or of a library in it. Where it is stands on stderr already; the program ends
-/// as after any other error.
+/// A panic is a defect, of this program or of a library in it. Its place is on stderr already; the program ends as
+/// after any other error.
 fn caught(command: Command) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| dispatch(command))).unwrap_or_else(|panic| {
         Err(Error::panicked("this is a defect of trainyard, please report it: it", &*panic).into())

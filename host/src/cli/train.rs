@@ -8,11 +8,14 @@ use trainyard::base::clean;
 use trainyard::run::{self, TrainOptions};
 use trainyard::{Error, Result, train};
 
-/// Train a model as a config says
+/// Train a model on the data of a config, or on a text
 ///
 /// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
 /// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
 /// is refused, and one process at a time trains in it.
+///
+/// Of a text, the sizes of vocabulary and model and the number of steps are chosen for its length and for the speed of
+/// this machine, and written with the reasons to `runs/<name>.toml`, a config to edit and to train with.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("continued").args(["resume", "from"]).multiple(true)))]
 #[command(after_help = "\
@@ -21,9 +24,9 @@ Examples:
   trainyard train my-text.txt                           sizes are chosen, and a config is written to edit
   trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
   trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
-  trainyard train configs/austen.toml --resume          go on after Ctrl-C, a crash or a kill
+  trainyard train configs/austen.toml --resume          resume after Ctrl-C, a crash or a kill
   trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
-                                                        go back, with another setting
+                                                        go back to step 400, with another setting
 
 A setting is written as in the config, with dots between the parts and numbers into lists. The
 value is TOML; a word needs no quotes. A relative path starts at the current folder here, and at
@@ -37,7 +40,7 @@ pub struct TrainArgs {
     pub minutes: Option<f64>,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
+    /// Resume from the last checkpoint; refused when something that the run depends on has changed
     #[arg(long)]
     pub resume: bool,
     /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
@@ -48,7 +51,7 @@ pub struct TrainArgs {
     /// times. The change is recorded in the checkpoints; where it decides the tokens, the data are prepared again
     #[arg(long, value_name = "PART", requires = "continued")]
     pub allow_changed: Vec<String>,
-    /// Replace a run of the same name, once the new one has saved its first checkpoint
+    /// Overwrite an existing run, once the new one has saved its first checkpoint
     #[arg(long, conflicts_with = "continued")]
     pub overwrite: bool,
     /// Print the summary as one JSON object on stdout

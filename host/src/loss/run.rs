@@ -11,7 +11,6 @@ use super::small::{Small, evaluate};
 use super::split::Plan;
 use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
 use crate::rows::{Groups, Rows};
-use rayon::prelude::*;
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
 const CHUNK_BYTES: usize = 16 << 20;
@@ -155,8 +154,7 @@ fn run_pass<T: Float>(
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
         let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
         let rows = SomeRows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
-        let tasks: Vec<_> = rows.split(vocab, n_exports, width).collect();
-        tasks.into_par_iter().for_each_init(worker, |worker, mut rows| {
+        engine.for_each_with(rows.split(vocab, n_exports, width), worker, |worker, mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
                 weight.multiply(rows.logits, vocab, hidden, vocab, Write::Overwrite, Threads::One);

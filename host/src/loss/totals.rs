@@ -33,7 +33,7 @@ impl Totals {
     /// A GPU that fails.
     pub fn clear(&mut self) -> Result<()> {
         self.host.fill(Ratio::default());
-        self.device.as_ref().map_or(Ok(()), add::zero)
+        self.device.as_ref().map_or(Ok(()), add::clear)
     }
 
     /// Adds a batch that was computed on the CPU.

@@ -206,7 +206,7 @@ impl Transformer {
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
         let d = kept.gradients(&self.config, &self.allocator())?;
-        add::zero(&d.stream)?;
+        add::zero(&self.engine, &d.stream)?;
         final_norm.backward(&self.engine, dhidden, &stream[blocks.len()], &kept.final_stats, &d.stream)?;
         for (layer, block) in blocks.iter().enumerate().rev() {
             if kept.is_lost(layer) {

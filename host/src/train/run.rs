@@ -10,7 +10,7 @@ use crate::corpus;
 use crate::eval::{Evaluator, final_report, loss_of};
 use crate::feed::{Ahead, Dataset, SUPPLIED, packed_eval_batches};
 use crate::loss::Program;
-use crate::ops::{Device, Peak, Precision, has_bf16, keep_awake};
+use crate::ops::{Device, Peak, Precision, has_bf16};
 use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
 use crate::rows::Rows;
 use crate::run::{
@@ -225,7 +225,7 @@ impl<'c> Run<'c> {
             trained.data_wait += data_wait;
             // forward, backward, update
             let begun = Instant::now();
-            let report = match keep_awake(&self.device, || self.trainer.step(self.state.step, &micro_batches)) {
+            let report = match self.trainer.step(self.state.step, &micro_batches) {
                 Ok(report) => report,
                 Err(error) => return Err(self.keep_for_replay(data, error)),
             };

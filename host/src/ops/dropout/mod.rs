@@ -2,13 +2,13 @@
 //! The mask is a function of (stream, sequence, site, index): the backward computes it again instead of keeping it, and
 //! how sequences are cut into batches changes nothing.
 
-use super::cpu::{TASK, with_slices, with_type};
-use super::cuda::arguments;
-use super::{Engine, Float, OpGroup, Tensor, add, check_gpu};
+mod cpu;
+mod gpu;
+
+use super::on_device::on_device;
+use super::{Engine, Float, OpGroup, Tensor};
 use crate::Result;
 use crate::base::random::Stream;
-use candle_core::DType;
-use rayon::prelude::*;
 
 /// Which values are zeroed.
 #[derive(Debug, Clone, Copy)]
@@ -54,22 +54,7 @@ impl Mask {
 /// A GPU that fails, or a tensor of another device.
 pub fn apply(engine: &Engine, x: &Tensor, sequences: usize, mask: &Mask) -> Result<()> {
     let _timer = engine.time(OpGroup::Residual);
-    if let Some(gpu) = engine.gpu() {
-        let (dtype, n) = (x.dtype(), x.elem_count());
-        check_gpu("dropout", &[(x, dtype, n)])?;
-        let first = gpu.first_sequence(mask.first_sequence)?;
-        let per_sequence = per_sequence(n, sequences);
-        let words = arguments![x, n, per_sequence, mask.stream.key(), first, mask.sites, mask.site, mask.rate];
-        return gpu.launch_flat("dropout", dtype, n, words);
-    }
-    with_type!(x, T => with_slices::<T, 0, 1>([], [x], |[], [x]| {
-        x.par_chunks_mut(per_sequence(x.len(), sequences)).enumerate().for_each(|(sequence, x)| {
-            x.par_chunks_mut(TASK).enumerate().for_each(|(i, x)| {
-                mask.for_each(sequence, i * TASK, x.len(), |i, factor: T| x[i] *= factor);
-            });
-        });
-        Ok(())
-    }))
+    on_device!(engine, apply(x, sequences, mask))
 }
 
 /// `out` = `x` times the mask, as [`apply`] has it; on a GPU the types may differ.
@@ -77,17 +62,8 @@ pub fn apply(engine: &Engine, x: &Tensor, sequences: usize, mask: &Mask) -> Resu
 /// # Errors
 /// As [`apply`].
 pub fn apply_to(engine: &Engine, x: &Tensor, out: &Tensor, sequences: usize, mask: &Mask) -> Result<()> {
-    let Some(gpu) = engine.gpu().filter(|_| x.dtype() != out.dtype()) else {
-        add::copy(x, out)?;
-        return apply(engine, out, sequences, mask);
-    };
     let _timer = engine.time(OpGroup::Residual);
-    let n = x.elem_count();
-    check_gpu("dropout", &[(x, DType::F32, n), (out, DType::BF16, n)])?;
-    let first = gpu.first_sequence(mask.first_sequence)?;
-    let per_sequence = per_sequence(n, sequences);
-    let words = arguments![x, out, n, per_sequence, mask.stream.key(), first, mask.sites, mask.site, mask.rate];
-    gpu.launch_flat("dropout_cast_f32", DType::BF16, n, words)
+    on_device!(engine, apply_to(x, out, sequences, mask))
 }
 
 /// Elements of one of `sequences` sequences of `n` elements; at least 1.

@@ -1,15 +1,11 @@
-//! Layer normalisation (Ba et al., arXiv 1607.06450): y = (x - mean) / √(variance + ε) · weight + bias, per row.
+//! Layer normalisation on the CPU.
 
-use super::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use super::cuda::{Grid, arguments};
-use super::reduce::{add_partials, lanes, row_grid, sum_blocks, sum_in_order};
-use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
-use rayon::prelude::*;
+use crate::ops::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use crate::ops::reduce::cpu::{lanes, sum_in_order};
+use crate::ops::{Engine, Float, Tensor};
 
-/// `out` `[rows, width]` = the normalised rows of `x`; `stats` `[rows, 2]` keeps mean and 1/√(variance + ε) for the
-/// backward.
-pub fn forward(
+pub(super) fn forward(
     engine: &Engine,
     x: &Tensor,
     weight: &Tensor,
@@ -18,20 +14,12 @@ pub fn forward(
     out: &Tensor,
     stats: &Tensor,
 ) -> Result<()> {
-    let _timer = engine.time(OpGroup::Norm);
     let width = weight.elem_count();
-    if let Some(gpu) = engine.gpu() {
-        let (stream, n) = (x.dtype(), x.elem_count());
-        let rows = n / width.max(1);
-        check_gpu("layer norm", &[(x, stream, rows * width), (weight, stream, width), (bias, stream, width)])?;
-        check_gpu("layer norm", &[(out, out.dtype(), n), (stats, stream, 2 * rows)])?;
-        let words = arguments![x, weight, bias, epsilon, out, stats, rows, width];
-        return gpu.launch("layer_norm_forward", out.dtype(), row_grid(rows, width), words);
-    }
     with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
         let rows = rows_per_task(width);
-        let results = out.par_chunks_mut(rows * width).zip(stats.par_chunks_mut(rows * 2));
-        results.zip(x.par_chunks(rows * width)).for_each(|((out, stats), x)| vectorised(#[inline(always)] || {
+        let results = out.chunks_mut(rows * width).zip(stats.chunks_mut(rows * 2));
+        let tasks = results.zip(x.chunks(rows * width));
+        engine.for_each(tasks, |((out, stats), x)| vectorised(#[inline(always)] || {
             let results = out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2));
             for ((out, stats), x) in results.zip(x.chunks_exact(width)) {
                 let (mean, scale) = moments(x, epsilon);
@@ -45,10 +33,8 @@ pub fn forward(
     }))
 }
 
-/// The gradients: `dx` += …, `dweight` += Σ rows dy x̂, `dbias` += Σ rows dy, with x̂ the normalised row.
-/// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight.
 #[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
-pub fn backward(
+pub(super) fn backward(
     engine: &Engine,
     dy: &Tensor,
     x: &Tensor,
@@ -58,19 +44,6 @@ pub fn backward(
     dweight: &Tensor,
     dbias: &Tensor,
 ) -> Result<()> {
-    let _timer = engine.time(OpGroup::Norm);
-    if let Some(gpu) = engine.gpu() {
-        let (stream, n, width) = (x.dtype(), x.elem_count(), weight.elem_count());
-        let rows = n / width.max(1);
-        check_gpu("layer norm", &[(dy, dy.dtype(), rows * width), (x, stream, n), (weight, stream, width)])?;
-        check_gpu("layer norm", &[(stats, stream, 2 * rows), (dx, stream, n)])?;
-        check_gpu("layer norm", &[(dweight, stream, width), (dbias, stream, width)])?;
-        let blocks = sum_blocks(gpu, rows);
-        let partial = gpu.scratch(blocks * 2 * width * stream.size_in_bytes())?;
-        let words = arguments![dy, x, weight, stats, dx, partial.pointer(), rows, width];
-        gpu.launch("layer_norm_backward", dy.dtype(), Grid::new(blocks, 256), words)?;
-        return add_partials(gpu, partial.pointer(), blocks, &[dweight, dbias]);
-    }
     let (reads, writes) = ([dy, x, weight, stats], [dx, dweight, dbias]);
     with_type!(x, T => with_slices::<T, 4, 3>(reads, writes, |reads, writes| {
         backward_rows(engine, reads, writes);
@@ -82,8 +55,8 @@ fn backward_rows<T: Float>(engine: &Engine, [dy, x, weight, stats]: [&[T]; 4], [
     let width = weight.len();
     let rows = rows_per_task(width);
     let chunk = rows * width;
-    let reads = dy.par_chunks(chunk).zip(x.par_chunks(chunk)).zip(stats.par_chunks(rows * 2));
-    let tasks = dx.par_chunks_mut(chunk).zip(reads);
+    let reads = dy.chunks(chunk).zip(x.chunks(chunk)).zip(stats.chunks(rows * 2));
+    let tasks = dx.chunks_mut(chunk).zip(reads);
     sum_in_order(engine, [dweight, dbias], tasks, |(dx, ((dy, x), stats)), sums| {
         let (dweight, dbias) = sums.split_at_mut(width);
         vectorised(
