@@ -9,9 +9,6 @@ CONFIG ?= configs/austen.toml
 # Resume where an earlier `make train` was interrupted; `ARGS=--overwrite` starts again.
 ARGS ?= --resume
 TRAINYARD := target/release/trainyard
-# Lints of every target of this workspace. Continuous integration sets scripts/clippy-once.sh: the same lints, faster
-# where nothing was checked before.
-CLIPPY ?= cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +24,8 @@ test: ## all tests, with every plugin in all its forms
 	cargo fmt --all --check
 	scripts/build.sh --wasm --tests
 	$(TRAINYARD) plugin build plugins/* > /dev/null
-	$(CLIPPY)
-	cargo test --release --workspace --quiet
+	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	cargo test --release --workspace
 
 test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
 	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_
@@ -36,7 +33,7 @@ test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all l
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
-	$(CLIPPY)
+	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
 build: ## the program, target/release/trainyard
 	scripts/build.sh
