@@ -126,8 +126,8 @@ fn emulated_bfloat16_equals_the_kernels() {
     assert!(exact.iter().zip(&got).any(|(exact, got)| (exact - got).abs() > 1e-3));
 }
 
-/// Blocks of a result have the bits of the whole, whatever the threads: thin and wide products, and those that the crate
-/// cuts otherwise when they are small.
+/// Blocks of a result have the bits of the whole, whatever the threads: thin and wide products, and those that the
+/// crate cuts otherwise when they are small.
 #[test]
 fn portable_products_are_the_same_in_one_piece() {
     let engine = Engine::new(Precision::F64);
