@@ -63,7 +63,9 @@ fn manifest(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let allowed: &[&str] = match source.path.as_str() {
-        "plugins/bpe/Cargo.toml" => &["trainyard-plugin", "base64", "serde", "serde_json", "unicode-normalization"],
+        "plugins/bpe/Cargo.toml" => {
+            &["trainyard-plugin", "base64", "memchr", "serde", "serde_json", "unicode-normalization"]
+        }
         "plugins/hf-tokenizer/Cargo.toml" => &["trainyard-plugin", "base64", "tokenizers", "serde_json"],
         "plugins/wordpiece/Cargo.toml" | "plugins/unigram/Cargo.toml" => {
             &["trainyard-plugin", "trainyard-hf-tokenizer", "tokenizers", "rayon"]
