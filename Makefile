@@ -6,8 +6,8 @@ SHELL := /bin/bash
 .PHONY: help train test test-all lint build cuda plugins wasm-target language-tools clean
 
 CONFIG ?= configs/austen.toml
-# Go on where an earlier `make train` was interrupted; `ARGS=--overwrite` begins anew.
-ARGS ?= --resume
+# Continue where an earlier `make train` was interrupted; `ARGS=--overwrite` starts again.
+ARGS ?= --resume-or-start
 TRAINYARD := target/release/trainyard
 # These wrap a large crate and are built-ins only.
 BUILTIN_ONLY := plugins/hf-tokenizer plugins/wordpiece plugins/unigram

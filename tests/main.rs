@@ -28,6 +28,7 @@ mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod identity; // what a run is
+mod interrupt; // Ctrl-C and SIGTERM
 mod isolation; // plugins in a process of their own
 mod languages; // plugins in C, Python and JavaScript
 mod laws; // losses and metrics that are well typed and wrong
@@ -41,6 +42,7 @@ mod opening; // runs as other commands find them
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
+mod records; // metrics.jsonl
 mod reference;
 mod results; // numbers that can be compared
 mod resume;

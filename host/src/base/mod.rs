@@ -4,6 +4,7 @@ pub mod clean;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;
+pub mod interrupt;
 pub mod random;
 
 pub use error::{Error, Result};

@@ -25,7 +25,8 @@ Start here:
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard plugin inspect target/plugins/focal.wasm
 
-Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest."
+Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest;
+130 and 143 after Ctrl-C and SIGTERM, which let train finish its step and save it."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -92,14 +93,16 @@ fn part(text: &str) -> Result<(usize, usize), String> {
 /// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
 /// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
 /// is refused, and one process at a time trains in it.
+///
+/// Ctrl-C and SIGTERM finish the step, save it and say how to resume; a second one ends at once.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("continued").args(["resume", "from"]).multiple(true)))]
+#[command(group(ArgGroup::new("continued").args(["resume", "resume_or_start", "from"]).multiple(true)))]
 #[command(after_help = "\
 Examples:
   trainyard train configs/austen.toml
   trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
   trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
-  trainyard train configs/austen.toml --resume          go on after Ctrl-C, a crash or a kill
+  trainyard train configs/austen.toml --resume          continue after Ctrl-C, a crash or a kill
   trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
                                                         go back, with another setting
 
@@ -112,9 +115,12 @@ pub struct TrainArgs {
     /// Change a setting of the config; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Go on from the last checkpoint of the run; refused when what the run depends on has changed
+    /// Continue from the last checkpoint of the run; refused when there is no run, or when what it depends on has changed
     #[arg(long)]
     pub resume: bool,
+    /// As --resume where there is a run; start one where there is none
+    #[arg(long, conflicts_with = "resume")]
+    pub resume_or_start: bool,
     /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
     /// replay-N repeats a step that failed
     #[arg(long, value_name = "step-N")]

@@ -31,7 +31,8 @@ use std::process::ExitCode;
 use tracing::Level;
 use trainyard::Error;
 
-/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
+/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130 and
+/// 143 ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     trainyard::plugin::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
@@ -93,8 +94,21 @@ fn dispatch(command: Command) -> Outcome {
     }
 }
 
+/// What is said at the first Ctrl-C or SIGTERM.
+const INTERRUPTED: &str = "interrupted: stopping as soon as the work so far is safe; once more ends at once";
+
+/// An end by a signal, with what became of the work.
+fn interrupted(error: Error, work: &str) -> Error {
+    match error {
+        Error::Interrupted(signal, _) => Error::interrupted(signal, format!("interrupted ({}); {work}", signal.name())),
+        error => error,
+    }
+}
+
 fn report(error: &Error) {
+    // an end that was asked for is no error
+    let mark = if matches!(error, Error::Interrupted(..)) { "" } else { "error: " };
     for line in error.to_string().lines() {
-        eprintln!("error: {line}");
+        eprintln!("{mark}{line}");
     }
 }

@@ -1,5 +1,6 @@
 //! Chooses the next token.
 
+use crate::base::interrupt;
 use crate::base::random::Stream;
 use crate::model::{Decoder, Transformer};
 use crate::run::SampleConfig;
@@ -22,6 +23,7 @@ pub fn continue_tokens(
     let mut decoder = Decoder::new(model)?;
     let mut read_from = text.len().saturating_sub(context);
     for n in 0..config.tokens as u64 {
+        interrupt::check()?;
         if decoder.position() == context {
             decoder = Decoder::new(model)?;
             read_from = text.len() - context.div_ceil(2);

@@ -1,5 +1,6 @@
 //! What a run is: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
+mod best;
 mod config;
 mod folder;
 mod heaviest;
@@ -15,6 +16,7 @@ mod plugins_lock;
 mod sections;
 mod state;
 
+pub(crate) use best::{BEST, mark_best};
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};

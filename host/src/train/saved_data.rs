@@ -33,3 +33,13 @@ pub(super) fn open(
         folder.data().display()
     )))
 }
+
+/// An error of the preparation: where a signal ended it, with what becomes of its work.
+pub(super) fn interrupted(error: Error) -> Error {
+    let Error::Interrupted(signal, _) = error else { return error };
+    let message = format!(
+        "interrupted ({}) while the data was prepared; what is finished stays in the store, the same command continues there",
+        signal.name()
+    );
+    Error::interrupted(signal, message)
+}

@@ -10,6 +10,7 @@ use super::stages::{Stages, pieces, program_digest};
 use super::store::{Lock, Store, create_dir, key, read_sealed, write_sealed};
 use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
+use crate::base::interrupt;
 use crate::data::load::{CURE, Dataset, MANIFEST, ShardInfo, open, write};
 use crate::data::manifest::{DataReport, FileEntry, Lineage, UnitReport};
 use crate::data::read::{Document, Listing, digest_files, digest_of, hex, list_all};
@@ -280,6 +281,7 @@ impl<'a> Preparation<'a> {
         let progress = self.progress().stage("train tokenizer", filtered.text_bytes());
         let mut instance = (self.tokenizer.make)()?;
         for batch in filtered.kept(self.config) {
+            interrupt::check()?;
             let mut batch = batch?;
             progress.advance(n_bytes(&batch));
             batch.retain(|(split, _)| *split == Split::Train);

@@ -3,6 +3,7 @@
 use super::kinds::{Compression, KINDS, by_name, compression, why_not_read};
 use super::packed::unpack;
 use super::sniff::holds_documents;
+use crate::base::interrupt;
 use crate::data::{DataConfig, Format, LeftOut, SourceConfig};
 use crate::{Error, Result};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -240,7 +241,7 @@ pub fn source_digest(config: &DataConfig) -> Result<String> {
 
 /// The digest of each file, read in parallel.
 pub(crate) fn digest_files(files: &[SourceFile]) -> Result<Vec<[u8; 32]>> {
-    files.par_iter().map(SourceFile::digest).collect()
+    files.par_iter().map(|file| interrupt::check().and_then(|()| file.digest())).collect()
 }
 
 /// One digest of files with these `digests`.

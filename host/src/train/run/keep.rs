@@ -2,18 +2,21 @@
 
 use super::Run;
 use crate::data::Dataset;
+use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
-use crate::run::{TrainOptions, checkpoint};
+use crate::run::{BEST, TrainOptions, checkpoint, mark_best};
 use crate::train::state;
 use crate::{Error, Result};
-use serde_json::json;
 
 impl Run<'_> {
     /// Says what is odd about where the run begins.
     pub(super) fn note_start(&mut self, options: &TrainOptions, later: &[u64]) -> Result<()> {
         self.log.gap().iter().for_each(|gap| self.progress.message(gap));
         match &options.from {
-            Some(from) => self.log.write(&json!({ "step": self.state.step, "from": from, "later": later })),
+            Some(from) => {
+                let rewind = Rewind { step: self.state.step, from: from.clone(), later: later.to_vec() };
+                self.record(&Record::Rewind(rewind))
+            }
             None => Ok(()),
         }
     }
@@ -24,14 +27,20 @@ impl Run<'_> {
         let name = checkpoint::folder_name(self.state.step);
         state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
-        self.claim.settle()
+        self.claim.settle()?;
+        let best = self.state.best.map(|best| best.step);
+        if !mark_best(&self.folder.checkpoints(), best)? && !std::mem::replace(&mut self.is_best_taken, true) {
+            let path = self.folder.checkpoints().join(BEST);
+            self.progress.message(&format!("{}: is not ours, so it does not mark the best checkpoint", path.display()));
+        }
+        Ok(())
     }
 
     pub(super) fn prune(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.prune_due) {
             return Ok(());
         }
-        let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
+        let protect = self.state.best.map(|best| best.step);
         prune(&self.folder.checkpoints(), self.config.train.keep_checkpoints, protect)
     }
 
