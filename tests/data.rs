@@ -22,7 +22,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation, SourceConfig};
+use trainyard::corpus::{DataConfig, NamedFilter, SourceConfig};
+use trainyard::feed::{Dataset, EndOfText, NamedTokenizer, Preparation};
 use trainyard::report::Detail;
 use trainyard_plugin::{END_OF_TEXT, Filter, PluginError, SpecialToken, TokenBatch, Tokenizer, Verdict, Vocabulary};
 

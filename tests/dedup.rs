@@ -1,7 +1,7 @@
 //! Deduplication: the same clusters in any order, in any memory, on any number of threads; recall as the formula says.
 
 use std::collections::BTreeMap;
-use trainyard::data::dedup::{
+use trainyard::corpus::dedup::{
     Action, Candidates, DEDUP_EXACT, DEDUP_NEAR, DedupConfig, Deduplicator, Duplicates, Exact, MinHashConfig, Preset,
     Shingle, Signature, Signer,
 };
@@ -255,7 +255,7 @@ fn lines_and_paragraphs() {
 fn what_is_the_same_text() {
     let texts = [("a", "é  x"), ("b", "e\u{301}\tx\n"), ("c", "É X"), ("d", ""), ("e", " \n"), ("f", "\0")];
     let n = |normalise| dedup(&DedupConfig { normalise, ..DedupConfig::default() }, &texts).counts.exact;
-    use trainyard::data::dedup::Normalise;
+    use trainyard::corpus::dedup::Normalise;
     assert_eq!([Normalise::None, Normalise::Nfc, Normalise::Lowercase].map(n), [0, 2, 3]);
     // texts without a word are near to nothing
     let none = DedupConfig { exact: Exact::None, ..minhash(Preset::Nemo) };
@@ -264,7 +264,7 @@ fn what_is_the_same_text() {
 
 #[test]
 fn known_text_is_found() {
-    use trainyard::data::dedup::{Contamination, DecontaminateConfig, Decontaminator};
+    use trainyard::corpus::dedup::{Contamination, DecontaminateConfig, Decontaminator};
     let reference = "It is a truth universally acknowledged, that a single man in possession of a good fortune";
     let mut decontaminator = Decontaminator::new(&DecontaminateConfig::default());
     decontaminator.add_reference("novel", reference);

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use trainyard::data::features::{FeatureKind, FeatureOptions, Frequency, Tokens, extract};
-use trainyard::data::stats::{StatsOptions, collect};
-use trainyard::data::{DataConfig, SourceConfig};
+use trainyard::corpus::survey::features::{FeatureKind, FeatureOptions, Frequency, Tokens, extract};
+use trainyard::corpus::survey::stats::{StatsOptions, collect};
+use trainyard::corpus::{DataConfig, SourceConfig};
 use trainyard_text::Words;
 
 /// The texts as JSON lines, ids counted from 0.

@@ -6,7 +6,7 @@ use crate::plugins::config;
 use documents::{damaged, page};
 use serde_json::Value;
 use std::path::Path;
-use trainyard::data::{DataConfig, SourceConfig, documents as read};
+use trainyard::corpus::{DataConfig, SourceConfig, documents as read};
 use trainyard::plugin::Plugin;
 use trainyard_plugin::{Kind, Verdict};
 

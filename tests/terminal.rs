@@ -88,3 +88,16 @@ fn names_of_megabytes_are_cut() {
     assert_eq!((ran.code, ran.stderr.lines().count()), (3, 1), "{}", ran.stderr.len());
     assert!(ran.stderr.len() < 4000, "{} bytes", ran.stderr.len());
 }
+
+#[test]
+fn a_warning_that_names_a_file_is_clean() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("texts")).unwrap();
+    fs::write(dir.path().join("texts/a\u{1b}[2J\u{202e}b.txt"), "").unwrap();
+    fs::write(dir.path().join("texts/b.txt"), "some text\n".repeat(500)).unwrap();
+    let config = "[run]\nname = \"x\"\n[[data.source]]\npath = \"texts\"\n[tokenizer]\nplugin = \"byte\"\n";
+    fs::write(dir.path().join("run.toml"), config).unwrap();
+    let ran = trainyard(&["prepare", "run.toml"]).in_folder(dir.path()).run();
+    assert!(unseen(&ran.stderr).is_empty(), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a\\u{1b}[2J\\u{202e}b.txt: the file is empty"), "{}", ran.stderr);
+}

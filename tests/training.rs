@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard::data::{Batch, Position};
+use trainyard::feed::{Batch, Position};
 use trainyard::loss::AVAILABLE_INPUTS;
 use trainyard::loss::{Program, Totals};
 use trainyard::model::{Decoder, PlacedBatch};

@@ -3,10 +3,11 @@
 pub mod base;
 pub mod bench;
 pub mod check;
-pub mod data;
+pub mod corpus;
 pub mod dev;
 pub mod drill;
 pub mod eval;
+pub mod feed;
 pub mod loss;
 pub mod model;
 pub mod ops;

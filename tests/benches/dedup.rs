@@ -2,7 +2,7 @@
 //!
 //! Prints MB/s by CPU time (Linux), which other work on the machine does not change much.
 
-use trainyard::data::dedup::{DedupConfig, Exact, MinHashConfig, Preset, Signer};
+use trainyard::corpus::dedup::{DedupConfig, Exact, MinHashConfig, Preset, Signer};
 
 /// Nanoseconds that this thread has run.
 fn cpu_nanoseconds() -> u64 {

@@ -1,7 +1,7 @@
 //! Training and evaluation batches.
 
 use super::{Corpus, END, json_lines};
-use trainyard::data::{Batch, Dataset, Loader, Permutation, Position, eval_batches};
+use trainyard::feed::{Batch, Dataset, Loader, Permutation, Position, eval_batches};
 
 /// A corpus of documents of uneven length, with its folder kept.
 fn corpus(n_documents: usize) -> (Corpus, Dataset) {

@@ -1,8 +1,8 @@
 //! Deduplication and decontamination as stages of preparing.
 
 use super::{Corpus, filter, texts};
-use trainyard::data::dedup::{Action, DecontaminateConfig, DedupConfig, Exact, MinHashConfig, Preset};
-use trainyard::data::{Dataset, Shard};
+use trainyard::corpus::dedup::{Action, DecontaminateConfig, DedupConfig, Exact, MinHashConfig, Preset};
+use trainyard::feed::{Dataset, Shard};
 use trainyard_plugin::Verdict;
 
 /// Forty words that only document `i` has.

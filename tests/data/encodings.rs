@@ -2,7 +2,7 @@
 
 use super::Corpus;
 use serde_json::Value;
-use trainyard::data::{Document, InvalidUtf8, documents};
+use trainyard::corpus::{Document, InvalidUtf8, documents};
 
 /// Label, bytes and text.
 fn golden() -> Vec<(String, Vec<u8>, String)> {

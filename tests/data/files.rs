@@ -3,7 +3,7 @@
 use super::{Corpus, json_lines, texts};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
-use trainyard::data::{Document, Format, InvalidLines, documents};
+use trainyard::corpus::{Document, Format, InvalidLines, documents};
 
 fn read(corpus: &Corpus) -> Vec<(String, String)> {
     let documents = documents(&corpus.config).unwrap().map(|document| document.unwrap());

@@ -3,7 +3,8 @@
 use super::Corpus;
 use super::packing::shard_of;
 use tempfile::TempDir;
-use trainyard::data::{CurriculumConfig, Loader, Packing, Position, Recipe, Shard, SourceSpan, Split, TokenFormat};
+use trainyard::corpus::{CurriculumConfig, Packing, SourceSpan, Split, TokenFormat};
+use trainyard::feed::{Loader, Position, Recipe, Shard};
 use trainyard::run::RunConfig;
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];

@@ -2,7 +2,7 @@
 
 use super::{Corpus, texts};
 use serde_json::Value;
-use trainyard::data::{Document, Dropped, InvalidLines, InvalidUtf8, documents};
+use trainyard::corpus::{Document, Dropped, InvalidLines, InvalidUtf8, documents};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/odd_lines.json")).unwrap()

@@ -3,7 +3,8 @@
 use super::shards::{info, write};
 use super::{Corpus, END, json_lines};
 use tempfile::TempDir;
-use trainyard::data::{Batch, Loader, Packing, Position, Recipe, Shard, packed_eval_batches};
+use trainyard::corpus::Packing;
+use trainyard::feed::{Batch, Loader, Position, Recipe, Shard, packed_eval_batches};
 
 /// Bytes of text per token: id 0 is the end of text.
 const TOKEN_BYTES: [u32; 1000] = {

@@ -3,7 +3,7 @@
 use super::Corpus;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use trainyard::data::{DataConfig, Document, SourceConfig, documents};
+use trainyard::corpus::{DataConfig, Document, SourceConfig, documents};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/parquet")

@@ -3,7 +3,8 @@
 use super::{Corpus, END, byte_tokenizer, filter, json_lines, named, read, text, texts};
 use std::collections::BTreeMap;
 use std::fs;
-use trainyard::data::{Dataset, Shard, Split, compression_baseline, open};
+use trainyard::corpus::{Split, compression_baseline};
+use trainyard::feed::{Dataset, Shard, open};
 use trainyard_plugin::{Filter, PluginError, Verdict};
 
 fn numbers(n: usize) -> String {

@@ -3,7 +3,7 @@
 use super::{Corpus, filter, json_lines, read, texts};
 use std::fs;
 use std::io::Write;
-use trainyard::data::{InvalidUtf8, source_digest};
+use trainyard::corpus::{InvalidUtf8, source_digest};
 use trainyard_plugin::Verdict;
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::packing::shard_of;
 use tempfile::TempDir;
-use trainyard::data::{Batch, Loader, Packing, Position, Recipe, Shard, SourceSpan};
+use trainyard::corpus::{Packing, SourceSpan};
+use trainyard::feed::{Batch, Loader, Position, Recipe, Shard};
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
 const STEPS: u64 = 90;

@@ -4,7 +4,7 @@ use super::{Corpus, END, json_lines, read};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use trainyard::data::{Shard, ShardInfo, ShardWriter, open};
+use trainyard::feed::{Shard, ShardInfo, ShardWriter, open};
 
 pub fn info(n_vocabulary: u32, end_of_text: Option<u32>) -> ShardInfo {
     ShardInfo { n_vocabulary, end_of_text, tokenizer: [7; 32], source: [9; 32] }

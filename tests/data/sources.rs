@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use trainyard::data::{Document, Format, InvalidUtf8, documents};
+use trainyard::corpus::{Document, Format, InvalidUtf8, documents};
 
 /// Rows of text (null where there is none) and numbers, in row groups of 100.
 fn write_parquet(path: &Path, rows: &[(Option<&[u8]>, i64)], compression: Compression) {

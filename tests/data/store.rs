@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use trainyard::data::{NamedFilter, Preparation};
+use trainyard::corpus::NamedFilter;
+use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard_plugin::{Filter, Rule, Verdict};
 

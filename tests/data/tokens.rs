@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::data::{Dataset, NamedTokenizer, TokenFormat, TokensConfig, import, open};
+use trainyard::corpus::{TokenFormat, TokensConfig};
+use trainyard::feed::{Dataset, NamedTokenizer, import, open};
 
 const FILES: [&str; 6] = ["megatron-u16", "megatron-i32", "megatron-u8", "nanogpt", "llmc-gpt2", "llmc-llama3"];
 

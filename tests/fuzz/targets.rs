@@ -5,7 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use trainyard::data::{Shard, documents};
+use trainyard::corpus::documents;
+use trainyard::feed::Shard;
 use trainyard::loss::Program;
 use trainyard::plugin::{Plugin, PluginConfig, inspect};
 use trainyard::run::checkpoint::Reader;

@@ -3,7 +3,7 @@
 use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use trainyard::base::random::Stream;
-use trainyard::data::{Batch, Position};
+use trainyard::feed::{Batch, Position};
 use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
 use trainyard::model::{Param, PlacedBatch};
 use trainyard::ops::{Engine, Float, Precision};

@@ -19,7 +19,7 @@ context = model.config.max_position_embeddings
 data = open(run + "/data/validation.shard", "rb").read()
 manifest = json.load(open(run + "/data/manifest.json"))
 split = next(s for s in manifest["report"]["splits"] if s["split"] == "validation")
-# a shard's tokens are u16 and begin at byte 128 (see host/src/data/shard.rs)
+# a shard's tokens are u16 and begin at byte 128 (see host/src/feed/shard.rs)
 n = split["tokens"]
 tokens = torch.tensor(struct.unpack(f"<{n}H", data[128:128 + 2 * n]), dtype=torch.long)
 windows = 32

@@ -3,22 +3,23 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the ground up, each with those that it may name. All of them stand in earlier lines.
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("base", &[]),
     ("settings", &["base"]),
     ("report", &["base"]),
     ("ops", &["base"]),
     ("plugin", &["base", "settings"]),
-    ("data", &["base", "settings", "report", "plugin"]),
-    ("model", &["base", "settings", "ops", "data"]),
-    ("loss", &["base", "ops", "data", "model"]),
+    ("corpus", &["base", "settings", "report", "plugin"]),
+    ("feed", &["base", "settings", "report", "plugin", "corpus"]),
+    ("model", &["base", "settings", "ops", "feed"]),
+    ("loss", &["base", "ops", "feed", "model"]),
     ("optim", &["base", "settings", "ops", "model"]),
-    ("run", &["base", "settings", "report", "ops", "plugin", "data", "model", "loss", "optim"]),
-    ("eval", &["base", "report", "ops", "plugin", "data", "model", "loss", "run"]),
-    ("train", &["base", "report", "ops", "plugin", "data", "model", "loss", "optim", "run", "eval"]),
+    ("run", &["base", "settings", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
+    ("eval", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "run"]),
+    ("train", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
     ("check", &["base", "ops", "plugin", "loss"]),
-    ("bench", &["base", "report", "ops", "plugin", "data", "model", "loss", "run", "train"]),
-    ("dev", &["base", "plugin", "data", "loss", "run"]),
+    ("bench", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
+    ("dev", &["base", "plugin", "corpus", "loss", "run"]),
     ("drill", &["base"]),
     ("cli", &[]),
 ];
@@ -88,7 +89,7 @@ mod tests {
     fn arrows_point_down() {
         found("host/src/train/a.rs", "use crate::eval::Evaluator;\nuse crate::{Error, Result};", &[]);
         found("host/src/eval/a.rs", "use crate::train::Trainer;", &["a.rs:1: eval may not name train"]);
-        found("host/src/report/a.rs", "fn f(d: crate::data::Batch) {}", &["report may not name data"]);
+        found("host/src/report/a.rs", "fn f(d: crate::feed::Batch) {}", &["report may not name feed"]);
         found("host/src/report/a.rs", "use crate::{Error, base::{clean, x}, train::run};", &["may not name train"]);
         found("host/src/new/a.rs", "use crate::Error;", &["new is in no line of MODULES"]);
     }

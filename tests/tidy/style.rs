@@ -16,7 +16,7 @@ const UNSAFE_IN: [&str; 7] = [
     "plugin-sdk/src/abi",
     "plugin-sdk/src/export.rs",
     "host/src/ops/",
-    "host/src/data/load/shard.rs",
+    "host/src/feed/shard.rs",
     "host/src/plugin/wasm/cache.rs",
     "tests/",
 ];

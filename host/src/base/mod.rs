@@ -5,6 +5,9 @@ pub mod dirs;
 pub(crate) mod error;
 pub mod files;
 pub mod interrupt;
+mod panics;
 pub mod random;
+pub(crate) mod write;
 
 pub use error::{Error, Result};
+pub use panics::{caught, silence_caught_panics};

@@ -3,7 +3,7 @@
 use super::check_above_zero;
 use super::report::{PluginBench, PluginTime, Speed, Spread};
 use super::worker::{Worker, call_name};
-use crate::data::{self, DataConfig, InvalidUtf8, SourceConfig};
+use crate::corpus::{self, DataConfig, InvalidUtf8, SourceConfig};
 use crate::plugin::{Cache, Isolation, Limits, Plugin, PluginConfig, Trust};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ fn read_text(path: &Path) -> Result<String> {
     let source = SourceConfig { invalid_utf8: InvalidUtf8::Replace, ..SourceConfig::new(path) };
     let config = DataConfig::new(vec![source]);
     let mut text = String::new();
-    for document in data::documents(&config)? {
+    for document in corpus::documents(&config)? {
         text.push_str(&document?.text);
         if text.len() > MAX_BYTES {
             text.truncate(text.floor_char_boundary(MAX_BYTES));

@@ -4,7 +4,7 @@ use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::base::random::Stream;
-use crate::data::{Batch, Position};
+use crate::feed::{Batch, Position};
 use crate::loss::Program;
 use crate::ops::{Device, OpGroup, Peak, keep_awake};
 use crate::plugin::Plugin;

@@ -6,7 +6,7 @@ use super::drill::DrillArgs;
 use super::plugin_args::PluginCommand;
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use trainyard::data::{InvalidLines, InvalidUtf8, SourceConfig};
+use trainyard::corpus::{InvalidLines, InvalidUtf8, SourceConfig};
 use trainyard::eval::OpenOptions;
 use trainyard::run::SampleConfig;
 

@@ -3,8 +3,9 @@
 use super::data_args::{DataCommand, FeaturesArgs, InputArgs, Kind, StatsArgs};
 use super::explain;
 use super::output::{Outcome, print};
-use trainyard::data::features::{self, FeatureKind, FeatureOptions};
-use trainyard::data::{DataConfig, SourceConfig, stats};
+use trainyard::corpus::survey::features::{self, FeatureKind, FeatureOptions};
+use trainyard::corpus::survey::stats;
+use trainyard::corpus::{DataConfig, SourceConfig};
 use trainyard::run::RunConfig;
 use trainyard::{Error, Result};
 

@@ -3,7 +3,7 @@
 use super::explain_args::{DropsArgs, RethresholdArgs, WhyArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use trainyard::data::features::{Frequency, Tokens};
+use trainyard::corpus::survey::features::{Frequency, Tokens};
 use trainyard_text::Words;
 
 /// Look into documents, and into what became of them

@@ -3,7 +3,7 @@
 use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
 use std::path::Path;
-use trainyard::data::explain::{self, Prepared};
+use trainyard::corpus::explain::{self, Prepared};
 use trainyard::run::RunConfig;
 use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};

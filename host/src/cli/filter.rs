@@ -4,7 +4,7 @@ use super::args::FilterArgs;
 use super::output::{Outcome, Stop, stdout};
 use serde::Serialize;
 use std::io::{self, BufReader, BufWriter, Write};
-use trainyard::data::{JsonLine, JsonLines};
+use trainyard::corpus::{JsonLine, JsonLines};
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Filter, Kind, Verdict};

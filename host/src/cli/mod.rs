@@ -29,12 +29,15 @@ use std::io::{IsTerminal, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tracing::Level;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::debug_fn;
 use trainyard::Error;
+use trainyard::base::clean;
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130 and
 /// 143 ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
-    trainyard::plugin::silence_caught_panics();
+    trainyard::base::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
     #[cfg(unix)]
     trainyard::plugin::serve_as_worker();
@@ -61,8 +64,17 @@ fn log_to_stderr(verbose: u8) {
         1 => Level::INFO,
         _ => Level::DEBUG,
     };
+    // a warning may quote a file
+    let clean = debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", clean::message(&value)),
+            name => write!(writer, "{name}={}", clean::line(&value)),
+        }
+    });
     tracing_subscriber::fmt()
         .with_writer(stderr)
+        .fmt_fields(clean.delimited(" "))
         .with_ansi(stderr().is_terminal())
         .with_max_level(level)
         .without_time()

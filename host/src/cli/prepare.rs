@@ -5,7 +5,7 @@ use super::output::{Outcome, write};
 use super::{INTERRUPTED, interrupted};
 use trainyard::Error;
 use trainyard::base::{clean, interrupt};
-use trainyard::data::Preparation;
+use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
 

@@ -6,7 +6,7 @@
 mod sample;
 mod sources;
 
-use crate::data;
+use crate::corpus;
 use crate::plugin::{Forms, PluginConfig, build};
 use crate::run::RunConfig;
 use crate::{Error, Result};
@@ -64,7 +64,7 @@ impl Session {
             [] => found(named)?,
             _ => folders.iter().map(|folder| given(&named, folder)).collect::<Result<_>>()?,
         };
-        let texts = data::documents(&config.data)?.take(N_DOCUMENTS);
+        let texts = corpus::documents(&config.data)?.take(N_DOCUMENTS);
         let documents = texts.map(|document| Ok(document?.text)).collect::<Result<_>>()?;
         Ok(Self { plugins, documents })
     }

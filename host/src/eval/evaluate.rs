@@ -1,6 +1,6 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
-use crate::data::Batch;
+use crate::feed::Batch;
 use crate::loss::AVAILABLE_INPUTS;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
 use crate::model::{PlacedBatch, Transformer};

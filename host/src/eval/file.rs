@@ -2,7 +2,8 @@
 
 use super::report::{baseline, mark_lossy, measure, text_report};
 use super::run::{MeasuredRun, OpenOptions};
-use crate::data::{SourceConfig, raw_source, raw_text};
+use crate::corpus::SourceConfig;
+use crate::feed::{raw_source, raw_text};
 use crate::report::{EvalSummary, FileReport, FinalReport, Treatment};
 use crate::run::RunPlugins;
 use crate::{Error, Result};

@@ -2,7 +2,8 @@
 
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
-use crate::data::{self, Dataset, Shard, Split, SplitReport, packed_eval_batches};
+use crate::corpus::{self, Split, SplitReport};
+use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Transformer;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
 use crate::run::RunConfig;
@@ -113,7 +114,7 @@ pub fn mark_lossy(values: &mut [MetricValue], lossy: bool) {
     }
 }
 
-pub(super) fn baseline(sizes: data::Baseline) -> Baseline {
+pub(super) fn baseline(sizes: corpus::Baseline) -> Baseline {
     Baseline { bytes: sizes.bytes, gzip_bytes: sizes.gzip_bytes, xz_bytes: sizes.xz_bytes }
 }
 

@@ -2,7 +2,7 @@
 
 use super::report::final_report;
 use super::{Evaluator, continue_text};
-use crate::data::{self, Dataset};
+use crate::feed::{self, Dataset};
 use crate::model::Transformer;
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
@@ -62,7 +62,7 @@ impl OpenRun {
         let tokenizer = open_tokenizer(config)?;
         let stamps = [("tokenizer", tokenizer.stamp())];
         let mut changed = run.lock.compare(&["tokenizer"], &stamps, &options.allow_changed)?;
-        let data = data::open(&run.folder.data())?;
+        let data = feed::open(&run.folder.data())?;
         let (recorded, stamp) = (&data.manifest.tokenizer.digest, tokenizer_digest(config, &tokenizer));
         if *recorded != stamp && changed.is_empty() {
             if !options.allow_changed.iter().any(|place| place == "tokenizer") {

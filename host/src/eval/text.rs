@@ -2,7 +2,7 @@
 
 use super::continue_tokens;
 use crate::Result;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::model::Transformer;
 use crate::plugin::Plugin;
 use crate::run::SampleConfig;

@@ -2,7 +2,7 @@
 
 use super::continue_tokens;
 use crate::Result;
-use crate::data::{Dataset, Shard};
+use crate::feed::{Dataset, Shard};
 use crate::model::Transformer;
 use crate::report::{Comparable, MetricValue};
 use crate::run::{RunPlugins, SampleConfig};

@@ -2,7 +2,7 @@
 
 use super::cuda::Arguments;
 use super::{Head, HeadGradient, LossBatch, Program, Totals, groups};
-use crate::data::Batch;
+use crate::feed::Batch;
 use crate::model::{Param, PlacedBatch};
 use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slices, with_type};
 use crate::{Error, Result};

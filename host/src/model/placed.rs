@@ -2,7 +2,7 @@
 
 use super::Tokens;
 use crate::Result;
-use crate::data::Batch;
+use crate::feed::Batch;
 use crate::ops::{Column, Engine, Inbox};
 
 /// Columns of a batch that are sent to a GPU.

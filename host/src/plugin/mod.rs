@@ -21,7 +21,6 @@ mod log;
 mod native;
 mod new;
 mod open;
-mod panics;
 #[cfg(unix)]
 mod process;
 mod settings;
@@ -41,7 +40,6 @@ pub use limits::Limits;
 pub use list::{Listed, list, search_path};
 pub use new::NewPlugin;
 pub use open::is_file;
-pub use panics::silence_caught_panics;
 #[cfg(unix)]
 pub use process::{serve_as_worker, work};
 pub(crate) use wasm::Cache;

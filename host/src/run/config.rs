@@ -1,7 +1,8 @@
 //! The config of a run, resolved: every value is present and within its range.
 
 use super::sections::{SampleConfig, TrainConfig};
-use crate::data::{DataConfig, TokenizerConfig};
+use crate::corpus::DataConfig;
+use crate::feed::TokenizerConfig;
 use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;

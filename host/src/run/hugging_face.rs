@@ -2,7 +2,7 @@
 
 use super::folder::checkpoint::Writer;
 use crate::Result;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::plugin::hugging_face_tokenizer;
 use crate::run::RunConfig;
 use serde_json::{Map, Value, json};

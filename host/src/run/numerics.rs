@@ -7,7 +7,7 @@
 //!   window (`data.packing`).
 
 use super::plugins::RunPlugins;
-use crate::data::Packing;
+use crate::corpus::Packing;
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use trainyard_plugin::Graph;

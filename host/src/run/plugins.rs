@@ -1,7 +1,8 @@
 //! The plugins of a run.
 
 use crate::base::files::{MAX_BINARY_BYTES, read_file};
-use crate::data::{self, DataConfig, Dataset, EndOfText, NamedFilter, NamedTokenizer, Preparation};
+use crate::corpus::{DataConfig, NamedFilter};
+use crate::feed::{self, Dataset, EndOfText, NamedTokenizer, Preparation};
 use crate::plugin::{Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
 use crate::run::RunConfig;
@@ -163,7 +164,7 @@ impl DataPlugins {
     pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
         let (filters, tokenizer) = (self.named_filters(), self.named_tokenizer(config)?);
         if let Some(tokens) = &config.data.tokens {
-            return data::import(tokens, &tokenizer, folder);
+            return feed::import(tokens, &tokenizer, folder);
         }
         let store = config.store();
         let (config, store) = (&config.data, store.as_path());

@@ -3,7 +3,7 @@
 use super::folder::checkpoint::{Reader, folder_name, replay_name};
 use super::identity::RunIdentity;
 use super::numerics;
-use crate::data::Position;
+use crate::feed::Position;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct RunState {
     /// What `--allow-changed` let change at resumes, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Changed>,
-    /// [`crate::data::Manifest::digest`] of the data; earlier versions did not record it.
+    /// [`crate::corpus::Manifest::digest`] of the data; earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 }

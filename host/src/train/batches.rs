@@ -1,7 +1,8 @@
 //! The batches of a run, and what is said of them.
 
 use crate::Result;
-use crate::data::{Dataset, Loader, Packing, Position, Recipe, Split, packed_eval_batches};
+use crate::corpus::{Packing, Split};
+use crate::feed::{Dataset, Loader, Position, Recipe, packed_eval_batches};
 use crate::report::{Extent, SourceReport};
 use crate::run::RunConfig;
 

@@ -8,8 +8,9 @@ use super::batches::{loader, packing_line, source_reports, validation_extent};
 use super::step::Trainer;
 use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
-use crate::data::{self, Ahead, Batch, Dataset, Split, packed_eval_batches};
+use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
+use crate::feed::{Ahead, Batch, Dataset, packed_eval_batches};
 use crate::loss::{AVAILABLE_INPUTS, Program};
 use crate::ops::{Device, Peak, keep_awake};
 use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
@@ -108,7 +109,7 @@ impl<'c> Run<'c> {
         let (program, evaluator) = programs(&plugins)?;
         // where the run stands
         let folder = RunFolder::of(config);
-        let source_digest = data::source_digest(&config.data).map_err(saved_data::interrupted)?;
+        let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
         let identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;

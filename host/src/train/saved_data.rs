@@ -1,6 +1,6 @@
 //! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
 
-use crate::data::{self, CURE, Dataset};
+use crate::feed::{self, CURE, Dataset};
 use crate::run::{Claim, RunConfig, RunFolder, RunPlugins, RunState};
 use crate::{Error, Result};
 
@@ -16,7 +16,7 @@ pub(super) fn open(
     saved: &RunState,
 ) -> Result<Dataset> {
     let is_same = |dataset: &Dataset| saved.data.as_ref().is_none_or(|digest| *digest == dataset.manifest.digest());
-    let problem = match data::open(&folder.data()) {
+    let problem = match feed::open(&folder.data()) {
         Ok(dataset) if is_same(&dataset) => return Ok(dataset),
         Ok(_) => format!("{}: not what the checkpoint was trained on", folder.data().display()),
         // the cure is what happens now

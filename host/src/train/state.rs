@@ -2,7 +2,7 @@
 
 use super::step::Trainer;
 use crate::Result;
-use crate::data::TokenizerFiles;
+use crate::feed::TokenizerFiles;
 use crate::run::checkpoint::{Reader, Writer};
 use crate::run::{MODEL, RunState, STATE, TokenizerFolder};
 use std::path::{Path, PathBuf};

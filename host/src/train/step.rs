@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use crate::base::random::Stream;
-use crate::data::Batch;
+use crate::feed::Batch;
 use crate::loss::{Program, Ratio, Totals};
 use crate::model::{COLUMNS, Dropout, PlacedBatch, Transformer};
 use crate::ops::update::{Outcome, Step};

@@ -3,6 +3,7 @@
 use crate::file::File;
 use crate::ids::Ids;
 use crate::spelling::{Spelling, writes_every_byte};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use tokenizers::{Model, ModelWrapper, Tokenizer as HfTokenizer};
 use trainyard_plugin::{PluginError, Result, SpecialToken, Vocabulary};
@@ -32,8 +33,8 @@ impl Loaded {
             PluginError::input(format!("model is not a tokenizer.json of Hugging Face: {error}"))
         };
         // the crate panics where a file ends inside the decoder
-        let json = serde_json::from_slice(model).map_err(|error| not_a_tokenizer(&error))?;
-        let file = File::new(json, end_of_text)?;
+        let json: Map<String, Value> = serde_json::from_slice(model).map_err(|error| not_a_tokenizer(&error))?;
+        let file = File::new(Value::Object(json), end_of_text)?;
         let changed = file.changed()?;
         let mut tokenizer =
             HfTokenizer::from_bytes(changed.as_deref().unwrap_or(model)).map_err(|error| not_a_tokenizer(&error))?;

@@ -114,6 +114,10 @@ fn refuses() {
     for (json, what) in [
         (String::new(), "model is not a tokenizer.json of Hugging Face: EOF while parsing a value at line 1 column 0"),
         ("{}".into(), "model is not a tokenizer.json of Hugging Face: Model missing. at line 1 column 2"),
+        (
+            "0".into(),
+            "model is not a tokenizer.json of Hugging Face: invalid type: integer `0`, expected a map at line 1 column 1",
+        ),
         (json("", &[], ""), "model has no tokens"),
         (json(r#""a": 1048576"#, &[], ""), "token \"a\" has id 1048576, expected less than 1048576"),
     ] {

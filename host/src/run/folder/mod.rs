@@ -11,7 +11,7 @@ mod replace;
 
 pub(crate) use claim::Claim;
 
-use crate::data::write_file;
+use crate::base::write::write_file;
 use crate::run::RunConfig;
 use crate::run::plugins::RunPlugins;
 use crate::run::plugins_lock::Lock;

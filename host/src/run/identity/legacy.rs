@@ -2,7 +2,7 @@
 
 use super::changes::{Change, NOTHING};
 use super::classes::Class;
-use crate::data::{DataConfig, Packing};
+use crate::corpus::{DataConfig, Packing};
 use crate::run::RunConfig;
 use crate::run::plugins::{RunPlugins, describe};
 use crate::{Error, Result};

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::base::interrupt::Signal;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::ops::{Device, Precision, has_bf16};
 use crate::report::bytes;
 use crate::train::step::StepReport;

@@ -1,7 +1,7 @@
 //! What a run keeps on the way: checkpoints, and the state before a step that failed.
 
 use super::Run;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
 use crate::run::{BEST, TrainOptions, checkpoint, mark_best};

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::base::interrupt::Signal;
-use crate::data::Dataset;
+use crate::feed::Dataset;
 use crate::ops::Device;
 use crate::report::{
     BestReport, COMMIT, Digests, End, EndState, Header, Record, Sink, Step, VERSION, Validation, Warning, host_name,

@@ -1,0 +1,257 @@
+//! Training batches: shuffled sequences of a shard's documents, where the position is one number and any position is
+//! O(1) away.
+
+use super::batch::{Batch, Position};
+use super::mixture::Mixture;
+use super::order::Order;
+use super::packed::Packed;
+use super::permutation::Permutation;
+use super::recipe::Recipe;
+use super::shard::Shard;
+use crate::corpus::{Packing, SourceSpan};
+use crate::{Error, Result};
+use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Endless shuffled batches of one shard.
+///
+/// What sample `s` holds is a function of (shard, recipe, s) without the batch size: batches of any size go through the
+/// same samples, on any number of ranks and of workers.
+#[derive(Debug)]
+pub struct Loader<'a> {
+    shard: &'a Shard,
+    token_bytes: &'a [u32],
+    context: usize,
+    sequences_per_batch: usize,
+    /// The sequences of a batch that this loader makes.
+    part: Range<usize>,
+    sources: Vec<Source>,
+    mixture: Mixture,
+    position: Position,
+}
+
+#[derive(Debug)]
+struct Source {
+    name: String,
+    /// None for a source that is never drawn.
+    order: Option<Order>,
+}
+
+/// How often training has gone through a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceEpochs {
+    /// Its name; empty when all documents are taken alike.
+    pub name: String,
+    /// Sequences drawn from it.
+    pub sequences: u64,
+    /// These by the sequences that it has.
+    pub epochs: f64,
+}
+
+impl<'a> Loader<'a> {
+    /// Batches of `sequences_per_batch` sequences of `context` tokens of the concatenated documents, from `position`
+    /// on; `token_bytes` are the bytes of text per token, shape [vocabulary].
+    ///
+    /// # Errors
+    /// As [`Loader::with`].
+    pub fn new(
+        shard: &'a Shard,
+        context: usize,
+        sequences_per_batch: usize,
+        seed: u64,
+        token_bytes: &'a [u32],
+        position: Position,
+    ) -> Result<Self> {
+        Self::with(shard, &Recipe::new(context, sequences_per_batch, seed), token_bytes, position)
+    }
+
+    /// Batches after `recipe`, from `position` on; `token_bytes` are the bytes of text per token, shape [vocabulary].
+    ///
+    /// # Errors
+    /// A shard, or a source with a weight, that does not fill one sequence; a size of 0; `token_bytes` of another
+    /// vocabulary; weights that are all 0.
+    pub fn with(shard: &'a Shard, recipe: &Recipe, token_bytes: &'a [u32], position: Position) -> Result<Self> {
+        let Recipe { context, sequences_per_batch, seed, packing, .. } = *recipe;
+        check(shard, context, sequences_per_batch, token_bytes)?;
+        let (sources, mixture) = if recipe.sources.is_empty() {
+            let order = Order::new(shard, 0..shard.n_documents(), packing, context, seed)?;
+            (vec![Source { name: String::new(), order: Some(order) }], Mixture::single())
+        } else {
+            mix(shard, recipe)?
+        };
+        let part = 0..sequences_per_batch;
+        Ok(Self { shard, token_bytes, context, sequences_per_batch, part, sources, mixture, position })
+    }
+
+    /// Of each batch only the part of rank `rank` of `n_ranks`: the ranks' parts one after the other are the batch.
+    ///
+    /// # Errors
+    /// A batch that the ranks cannot share evenly, a rank that is not below `n_ranks`.
+    pub fn part(mut self, rank: usize, n_ranks: usize) -> Result<Self> {
+        let n = self.sequences_per_batch;
+        if n_ranks == 0 || !n.is_multiple_of(n_ranks) || rank >= n_ranks {
+            return Err(Error::usage(format!(
+                "train.batch: expected a multiple of the number of ranks, which is {n_ranks}, got {n} (rank {rank})"
+            )));
+        }
+        let share = n / n_ranks;
+        self.part = rank * share..(rank + 1) * share;
+        Ok(self)
+    }
+
+    /// Where the next batch begins.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Sequences per epoch, of all sources together.
+    pub fn sequences_per_epoch(&self) -> u64 {
+        self.orders().map(Order::n_sequences).sum()
+    }
+
+    /// Share of an epoch's rows that are padding, 0 to 1.
+    pub fn padding(&self) -> f64 {
+        let rows = self.orders().map(Order::n_rows).sum::<u64>() as f64;
+        1.0 - rows / (self.sequences_per_epoch() * self.context as u64) as f64
+    }
+
+    fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.sources.iter().filter_map(|source| source.order.as_ref())
+    }
+
+    /// How often each source has been gone through at `position`.
+    pub fn epochs(&self, position: Position) -> Vec<SourceEpochs> {
+        let counts = self.mixture.counts(position.sample);
+        let drawn = self.sources.iter().zip(counts).filter_map(|(source, n)| Some((source, source.order.as_ref()?, n)));
+        drawn
+            .map(|(source, order, sequences)| SourceEpochs {
+                name: source.name.clone(),
+                sequences,
+                epochs: sequences as f64 / order.n_sequences() as f64,
+            })
+            .collect()
+    }
+
+    /// The batch at the position, which moves past it.
+    pub fn next_batch(&mut self) -> Batch {
+        let batch = self.batch(self.position);
+        self.position = batch.next;
+        batch
+    }
+
+    /// The batch at `position`, wherever this loader stands.
+    pub fn batch(&self, position: Position) -> Batch {
+        let mut batch = Batch::with_capacity(self.part.len(), self.context);
+        for index in self.part.clone() {
+            let (source, number) = self.mixture.locate(position.sample + index as u64);
+            if let Some(order) = &self.sources[source].order {
+                batch.push(self.shard, order.sequence(number), self.token_bytes);
+            }
+        }
+        batch.next = self.after(position, 1);
+        batch
+    }
+
+    /// Where one is `n` batches after `position`.
+    pub(super) fn after(&self, position: Position, n: u64) -> Position {
+        Position { sample: position.sample + n * self.sequences_per_batch as u64 }
+    }
+}
+
+/// The sources of a recipe and their mixture.
+fn mix(shard: &Shard, recipe: &Recipe) -> Result<(Vec<Source>, Mixture)> {
+    let mut sources = Vec::with_capacity(recipe.sources.len());
+    for (index, span) in recipe.sources.iter().enumerate() {
+        let SourceSpan { name, first_document, documents, .. } = span;
+        let end = first_document.checked_add(*documents).filter(|&end| end <= shard.n_documents());
+        let Some(end) = end else {
+            let (path, n) = (shard.path().display(), shard.n_documents());
+            return Err(Error::run(format!("{path}: source {name:?} is said to end after the last of {n} documents")));
+        };
+        let is_drawn = *documents > 0 && recipe.phases.iter().any(|(_, weights)| weights[index] > 0.0);
+        // By name, so that another source before it does not change a source's order.
+        let seed = xxh3_64_with_seed(name.as_bytes(), recipe.seed);
+        let order = || Order::new(shard, *first_document..end, recipe.packing, recipe.context, seed);
+        let order = is_drawn.then(order).transpose().map_err(|error| error.context(format!("source {name:?}")))?;
+        sources.push(Source { name: name.clone(), order });
+    }
+    let sequences = |source: &Source| source.order.as_ref().map_or(0, Order::n_sequences) as f64;
+    let shares = |(start, weights): &(u64, Vec<f64>)| {
+        (*start, sources.iter().zip(weights).map(|(source, weight)| weight * sequences(source)).collect())
+    };
+    let mixture = Mixture::new(&recipe.phases.iter().map(shares).collect::<Vec<_>>())?;
+    Ok((sources, mixture))
+}
+
+/// Batches that go through a shard's concatenated documents once, in order, with every target exactly once.
+///
+/// The last window is padded with targets of weight 0; the last batch holds what sequences are left. `limit_batches`
+/// ends earlier, 0 does not. Over a whole split the sum of `target_bytes · weight` is the bytes that its tokens stand
+/// for.
+///
+/// # Errors
+/// A size of 0, `token_bytes` of another vocabulary.
+pub fn eval_batches<'a>(
+    shard: &'a Shard,
+    context: usize,
+    sequences_per_batch: usize,
+    token_bytes: &'a [u32],
+    limit_batches: usize,
+) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+    packed_eval_batches(shard, Packing::Concatenate, context, sequences_per_batch, token_bytes, limit_batches)
+}
+
+/// As [`eval_batches`], of documents that become sequences as in training. The first batches are a fair sample: packed
+/// sequences come in a random order that is always the same.
+///
+/// # Errors
+/// As [`eval_batches`], and more documents than can be packed.
+pub fn packed_eval_batches<'a>(
+    shard: &'a Shard,
+    packing: Packing,
+    context: usize,
+    sequences_per_batch: usize,
+    token_bytes: &'a [u32],
+    limit_batches: usize,
+) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+    check(shard, context, sequences_per_batch, token_bytes)?;
+    let n_rows = shard.n_tokens().saturating_sub(1);
+    let packed = match packing {
+        Packing::Concatenate => None,
+        _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, context)?),
+    };
+    let n_sequences = packed.as_ref().map_or(n_rows.div_ceil(context as u64), Packed::n_sequences);
+    let order = Permutation::new(n_sequences, 0, 0);
+    let n_batches = n_sequences.div_ceil(sequences_per_batch as u64);
+    let n_batches = if limit_batches == 0 { n_batches } else { n_batches.min(limit_batches as u64) };
+    Ok((0..n_batches).map(move |index| {
+        let first = index * sequences_per_batch as u64;
+        let end = n_sequences.min(first + sequences_per_batch as u64);
+        let mut batch = Batch::with_capacity((end - first) as usize, context);
+        for sequence in first..end {
+            let start = sequence * context as u64;
+            let window = packed.is_none().then_some(start..n_rows.min(start + context as u64));
+            let parts = packed.iter().flat_map(|packed| packed.sequence(order.get(sequence)));
+            batch.push(shard, window.into_iter().chain(parts), token_bytes);
+        }
+        batch.next = Position { sample: end };
+        batch
+    }))
+}
+
+fn check(shard: &Shard, context: usize, sequences_per_batch: usize, token_bytes: &[u32]) -> Result<()> {
+    if context == 0 || sequences_per_batch == 0 {
+        return Err(Error::usage(format!(
+            "expected model.context and train.batch of at least 1, got {context} and {sequences_per_batch}"
+        )));
+    }
+    let n_vocabulary = shard.info().n_vocabulary as usize;
+    if token_bytes.len() != n_vocabulary {
+        return Err(Error::run(format!(
+            "{}: made with a vocabulary of {n_vocabulary}, but the tokenizer has {}; prepare the data anew",
+            shard.path().display(),
+            token_bytes.len()
+        )));
+    }
+    Ok(())
+}

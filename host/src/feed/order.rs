@@ -1,0 +1,107 @@
+//! The sequences of some documents, and the order in which epochs visit them.
+
+use super::packed::Packed;
+use super::permutation::Permutation;
+use super::shard::Shard;
+use crate::corpus::Packing;
+use crate::{Error, Result};
+use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Endless shuffled sequences: what number `n` holds is a function of (documents, packing, context, seed, n), and costs
+/// the same for every n.
+#[derive(Debug)]
+pub(super) struct Order {
+    cut: Cut,
+    context: u64,
+    seed: u64,
+}
+
+/// What an epoch visits.
+#[derive(Debug)]
+enum Cut {
+    /// Windows of the stream, beginning at a random offset below the context: the cuts fall elsewhere each epoch.
+    Windows {
+        /// The first input of the stream.
+        first: u64,
+        n_sequences: u64,
+        /// An epoch's offset is 0 to this.
+        offset_max: u64,
+    },
+    /// Documents that were put together.
+    Packed(Packed),
+}
+
+impl Order {
+    /// Of `documents` of the shard.
+    ///
+    /// # Errors
+    /// Documents that do not make one sequence.
+    pub fn new(shard: &Shard, documents: Range<u64>, packing: Packing, context: usize, seed: u64) -> Result<Self> {
+        let context_rows = context as u64;
+        let cut = match packing {
+            Packing::Concatenate => {
+                let rows = shard.rows_of(documents);
+                let n_rows = rows.end - rows.start;
+                let n_tokens = if n_rows == 0 { shard.n_tokens().min(1) } else { n_rows + 1 };
+                if n_rows < context_rows {
+                    return Err(Error::run(format!(
+                        "{}: {n_tokens} tokens are less than one sequence of model.context + 1 = {}; lower model.context or add text",
+                        shard.path().display(),
+                        context_rows + 1
+                    )));
+                }
+                // Every offset leaves the same number of windows, so the epoch of a sequence is a division.
+                let offset_max = (context_rows - 1).min(n_rows - context_rows);
+                let n_sequences = (n_rows - offset_max) / context_rows;
+                Cut::Windows { first: rows.start, n_sequences, offset_max }
+            }
+            Packing::BestFit | Packing::Pad => {
+                let packed = Packed::new(shard, documents, packing, context)?;
+                if packed.n_sequences() == 0 {
+                    let path = shard.path().display();
+                    return Err(Error::run(format!("{path}: no document has a token to predict; add text")));
+                }
+                Cut::Packed(packed)
+            }
+        };
+        Ok(Self { cut, context: context_rows, seed })
+    }
+
+    /// Sequences per epoch.
+    pub fn n_sequences(&self) -> u64 {
+        match &self.cut {
+            Cut::Windows { n_sequences, .. } => *n_sequences,
+            Cut::Packed(packed) => packed.n_sequences(),
+        }
+    }
+
+    /// Rows of an epoch that hold a token to predict; the others are padding.
+    pub fn n_rows(&self) -> u64 {
+        match &self.cut {
+            Cut::Windows { n_sequences, .. } => n_sequences * self.context,
+            Cut::Packed(packed) => packed.n_rows(),
+        }
+    }
+
+    /// The inputs of each part of sequence `number`, counted through all epochs.
+    pub fn sequence(&self, number: u64) -> impl Iterator<Item = Range<u64>> {
+        let (epoch, index) = (number / self.n_sequences(), number % self.n_sequences());
+        let index = Permutation::new(self.n_sequences(), self.seed, epoch).get(index);
+        // One of the two is empty.
+        let (window, packed) = match &self.cut {
+            Cut::Windows { first, offset_max, .. } => {
+                let start = first + self.offset(epoch) % (offset_max + 1) + index * self.context;
+                (Some(start..start + self.context), None)
+            }
+            Cut::Packed(packed) => (None, Some(packed.sequence(index))),
+        };
+        window.into_iter().chain(packed.into_iter().flatten())
+    }
+
+    fn offset(&self, epoch: u64) -> u64 {
+        let mut input = *b"offset..........";
+        input[8..].copy_from_slice(&epoch.to_le_bytes());
+        xxh3_64_with_seed(&input, self.seed)
+    }
+}

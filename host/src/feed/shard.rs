@@ -1,0 +1,343 @@
+//! One split's tokens in one file, mapped into memory.
+//!
+//! Little-endian throughout:
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 0..8 | `TYSHARD1` |
+//! | 8..12 | format version, 1 |
+//! | 12..16 | bytes per token: 2 or 4, the least that holds every id |
+//! | 16..24 | number of tokens |
+//! | 24..32 | number of documents |
+//! | 32..36 | size of the vocabulary |
+//! | 36..40 | id of the token that ends a document, 2³²−1 when there is none |
+//! | 40..72 | SHA-256 of the tokenizer: plugin, settings, model |
+//! | 72..104 | SHA-256 of the source files |
+//! | 104..128 | zero |
+//! | 128.. | tokens, zeros up to a multiple of 8 bytes, then per document the number of tokens up to its end (u64) |
+//! | last 16 | XXH3-128 of everything from byte 128 on, followed by the header |
+//!
+//! The stream is: end of text, document, end of text, document, end of text … so every token of a document has one
+//! before it and is predicted exactly once.
+
+use super::scan::scan;
+use crate::base::write::TemporaryFile;
+use crate::corpus::FileEntry;
+use crate::{Error, Result};
+use memmap2::Mmap;
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
+
+const MAGIC: &[u8; 8] = b"TYSHARD1";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 128;
+const CHECKSUM_BYTES: usize = 16;
+const NO_TOKEN: u32 = u32::MAX;
+/// What to do about a shard that cannot be used.
+pub(crate) const CURE: &str = "delete the folder and run again to prepare the data anew";
+
+/// What a shard's tokens mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// Every id is below it.
+    pub n_vocabulary: u32,
+    /// The token that ends a document.
+    pub end_of_text: Option<u32>,
+    /// SHA-256 of the tokenizer: plugin, settings, model.
+    pub tokenizer: [u8; 32],
+    /// SHA-256 of the source files.
+    pub source: [u8; 32],
+}
+
+/// One split's tokens, mapped into memory and verified.
+#[derive(Debug)]
+pub struct Shard {
+    path: PathBuf,
+    map: Mmap,
+    info: ShardInfo,
+    token_bytes: usize,
+    n_tokens: u64,
+    n_documents: u64,
+    /// Where the ends of documents begin in the file.
+    ends: usize,
+}
+
+impl Shard {
+    /// Maps the file and verifies it, which reads it once.
+    ///
+    /// Errors: a missing, truncated or altered file, or one of another format.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io(path, &format!("open ({CURE})"), &error))?;
+        // SAFETY: the map is only read. A shard is never changed in place: the writer renames a finished file over the
+        // path, which leaves this map with the old one. As with any map, cutting the file from outside ends the
+        // process.
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
+        Self::verify(path.into(), map)
+    }
+
+    fn verify(path: PathBuf, map: Mmap) -> Result<Self> {
+        let broken = |what: String| Error::run(format!("{}: {what}; {CURE}", path.display()));
+        if map.len() < HEADER_BYTES + CHECKSUM_BYTES || &map[..8] != MAGIC {
+            return Err(broken("not a token shard".into()));
+        }
+        let (version, token_bytes) = (u32_at(&map, 8), u32_at(&map, 12) as usize);
+        if version != VERSION {
+            return Err(broken(format!("expected shard format {VERSION}, got {version}")));
+        }
+        let (n_tokens, n_documents) = (u64_at(&map, 16), u64_at(&map, 24));
+        let ends = u128::from(n_tokens) * token_bytes as u128 + HEADER_BYTES as u128;
+        let ends = ends.next_multiple_of(8);
+        let expected = ends + u128::from(n_documents) * 8 + CHECKSUM_BYTES as u128;
+        if expected != map.len() as u128 || !matches!(token_bytes, 2 | 4) {
+            return Err(broken(format!("expected {expected} bytes, got {}: cut off or altered", map.len())));
+        }
+        let (body, tokens_bytes) = (map.len() - CHECKSUM_BYTES, n_tokens as usize * token_bytes);
+        let scanned = scan(&map[..HEADER_BYTES], &map[HEADER_BYTES..body], tokens_bytes, token_bytes);
+        if scanned.checksum.to_le_bytes() != map[body..] {
+            return Err(broken("checksum does not match: altered after it was written".into()));
+        }
+        let end_of_text = u32_at(&map, 36);
+        let info = ShardInfo {
+            n_vocabulary: u32_at(&map, 32),
+            end_of_text: (end_of_text != NO_TOKEN).then_some(end_of_text),
+            tokenizer: bytes_at(&map, 40),
+            source: bytes_at(&map, 72),
+        };
+        // The file's length bounds `ends`, so it fits.
+        let shard = Self { map, info, token_bytes, n_tokens, n_documents, ends: ends as usize, path };
+        match shard.nonsense(scanned.largest) {
+            Some(what) => Err(Error::run(format!("{}: {what}; {CURE}", shard.path.display()))),
+            None => Ok(shard),
+        }
+    }
+
+    /// What no writer of shards makes, whatever the checksum says; `largest` is the largest id.
+    fn nonsense(&self, largest: u32) -> Option<String> {
+        let ShardInfo { n_vocabulary, end_of_text, .. } = self.info;
+        if let Some(id) = end_of_text.filter(|&id| id >= n_vocabulary) {
+            return Some(format!("its end of text, {id}, is outside its vocabulary of {n_vocabulary}"));
+        }
+        let outside = |largest| (largest >= n_vocabulary).then(|| self.tokens(0..self.n_tokens).enumerate());
+        if let Some((index, id)) = outside(largest).and_then(|mut tokens| tokens.find(|(_, id)| *id >= n_vocabulary)) {
+            return Some(format!("token {index} is {id}, which is outside the vocabulary of {n_vocabulary}"));
+        }
+        // each document has its end of text, and the first one is before the first document
+        let separator = u64::from(end_of_text.is_some());
+        let ends = (0..self.n_documents).map(|index| self.end(index));
+        let mut last = separator;
+        for end in ends {
+            if end.checked_sub(separator).is_none_or(|start| start < last) {
+                return Some("ends of documents are not rising".into());
+            }
+            last = end;
+        }
+        (last > self.n_tokens).then(|| format!("its documents end at token {last} of {}", self.n_tokens))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that the file was moved to `dir`.
+    pub(super) fn relocate(&mut self, dir: &Path) {
+        self.path = dir.join(self.path.file_name().unwrap_or_default());
+    }
+
+    /// What the tokens mean.
+    pub fn info(&self) -> &ShardInfo {
+        &self.info
+    }
+
+    /// Number of tokens, ends of text included.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_tokens
+    }
+
+    /// Number of documents.
+    pub fn n_documents(&self) -> u64 {
+        self.n_documents
+    }
+
+    /// Length of the file.
+    pub fn n_bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// What a manifest says of it.
+    pub(crate) fn entry(&self) -> FileEntry {
+        FileEntry { bytes: self.n_bytes(), xxh3: format!("{:032x}", self.checksum()) }
+    }
+
+    /// XXH3-128 of the content.
+    pub fn checksum(&self) -> u128 {
+        u128::from_le_bytes(bytes_at(&self.map, self.map.len() - CHECKSUM_BYTES))
+    }
+
+    /// The tokens at `range` of the stream, which must lie within `n_tokens`.
+    pub fn tokens(&self, range: Range<u64>) -> impl Iterator<Item = u32> {
+        assert!(range.start <= range.end && range.end <= self.n_tokens, "{range:?} is not within {}", self.n_tokens);
+        let at = |index: u64| HEADER_BYTES + index as usize * self.token_bytes;
+        // One of the two halves is empty: ids come out of either width without a branch per token.
+        let bytes = &self.map[at(range.start)..at(range.end)];
+        let (narrow, wide) = if self.token_bytes == 2 { (bytes, &[][..]) } else { (&[][..], bytes) };
+        let narrow = narrow.chunks_exact(2).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])));
+        narrow.chain(wide.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
+    }
+
+    /// The tokens of document `index`, which must be below `n_documents`, without the end of text.
+    pub fn document(&self, index: u64) -> Vec<u32> {
+        assert!(index < self.n_documents, "document {index} is not below {}", self.n_documents);
+        let separator = u64::from(self.info.end_of_text.is_some());
+        let start = if index == 0 { separator } else { self.end(index - 1) };
+        self.tokens(start..self.end(index) - separator).collect()
+    }
+
+    /// The inputs of document `index`: the places of the stream whose next token is one of its own, or the end of text
+    /// after it. The first is the end of text before the document; without ends of text it is the document's first
+    /// token, which nothing predicts.
+    pub fn rows(&self, index: u64) -> Range<u64> {
+        self.rows_of(index..index + 1)
+    }
+
+    /// The inputs of neighbouring documents, where one may predict the next.
+    pub fn rows_of(&self, documents: Range<u64>) -> Range<u64> {
+        if documents.is_empty() {
+            return 0..0;
+        }
+        assert!(documents.end <= self.n_documents, "{documents:?} is not within {}", self.n_documents);
+        let separator = u64::from(self.info.end_of_text.is_some());
+        let start = if documents.start == 0 { 0 } else { self.end(documents.start - 1) - separator };
+        start..self.end(documents.end - 1).saturating_sub(1).max(start)
+    }
+
+    /// The same tokens, said to be of another vocabulary: what no file can hold.
+    #[cfg(test)]
+    pub(super) fn with_vocabulary(mut self, n_vocabulary: u32) -> Self {
+        self.info.n_vocabulary = n_vocabulary;
+        self
+    }
+
+    fn end(&self, index: u64) -> u64 {
+        u64_at(&self.map, self.ends + index as usize * 8)
+    }
+}
+
+/// Writes a shard, one document after the other; the file appears under its name when it is finished.
+pub struct ShardWriter {
+    file: TemporaryFile,
+    info: ShardInfo,
+    token_bytes: usize,
+    hash: Box<Xxh3>,
+    buffer: Vec<u8>,
+    n_tokens: u64,
+    ends: Vec<u64>,
+}
+
+impl ShardWriter {
+    /// Begins the file that will be called `path`.
+    pub fn create(path: &Path, info: ShardInfo) -> Result<Self> {
+        let mut file = TemporaryFile::create(path)?;
+        // The counts are known at the end, so the header's place is kept and filled then.
+        file.write(&[0; HEADER_BYTES])?;
+        let token_bytes = if info.n_vocabulary <= 1 << 16 { 2 } else { 4 };
+        let (hash, buffer) = (Box::new(Xxh3::new()), Vec::new());
+        let mut writer = Self { file, info, token_bytes, hash, buffer, n_tokens: 0, ends: Vec::new() };
+        writer.append(&info.end_of_text.map_or(Vec::new(), |id| vec![id]))?;
+        Ok(writer)
+    }
+
+    /// Appends one document and, when there is one, the end of text.
+    ///
+    /// Errors: an id outside the vocabulary, a full disk.
+    pub fn push(&mut self, document: &[u32]) -> Result<()> {
+        self.append(document)?;
+        self.end_document()
+    }
+
+    /// Ends the document that was appended, with the end of text when there is one.
+    pub fn end_document(&mut self) -> Result<()> {
+        if let Some(id) = self.info.end_of_text {
+            self.append(&[id])?;
+        }
+        self.ends.push(self.n_tokens);
+        Ok(())
+    }
+
+    /// What the tokens mean.
+    pub fn info(&self) -> &ShardInfo {
+        &self.info
+    }
+
+    /// Number of tokens so far, ends of text included.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_tokens
+    }
+
+    /// Appends a part of a document.
+    ///
+    /// Errors: an id outside the vocabulary, a full disk.
+    pub fn append(&mut self, tokens: &[u32]) -> Result<()> {
+        if let Some(id) = tokens.iter().find(|&&id| id >= self.info.n_vocabulary) {
+            return Err(Error::plugin(format!(
+                "tokenizer: id {id} is outside the vocabulary of {}; mend the plugin",
+                self.info.n_vocabulary
+            )));
+        }
+        self.buffer.clear();
+        for id in tokens {
+            self.buffer.extend_from_slice(&id.to_le_bytes()[..self.token_bytes]);
+        }
+        self.n_tokens += tokens.len() as u64;
+        self.write_buffer()
+    }
+
+    fn write_buffer(&mut self) -> Result<()> {
+        self.hash.update(&self.buffer);
+        self.file.write(&self.buffer)
+    }
+
+    /// Completes the file, makes it durable, gives it its name, and opens it.
+    pub fn finish(mut self) -> Result<Shard> {
+        let n_bytes = self.n_tokens * self.token_bytes as u64;
+        self.buffer.clear();
+        self.buffer.resize((n_bytes.next_multiple_of(8) - n_bytes) as usize, 0);
+        for end in &self.ends {
+            self.buffer.extend_from_slice(&end.to_le_bytes());
+        }
+        self.write_buffer()?;
+        let header = self.header();
+        self.hash.update(&header);
+        self.file.write(&self.hash.digest128().to_le_bytes())?;
+        self.file.write_at_start(&header)?;
+        Shard::open(&self.file.finish()?)
+    }
+
+    fn header(&self) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        header[..8].copy_from_slice(MAGIC);
+        header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        header[12..16].copy_from_slice(&(self.token_bytes as u32).to_le_bytes());
+        header[16..24].copy_from_slice(&self.n_tokens.to_le_bytes());
+        header[24..32].copy_from_slice(&(self.ends.len() as u64).to_le_bytes());
+        header[32..36].copy_from_slice(&self.info.n_vocabulary.to_le_bytes());
+        header[36..40].copy_from_slice(&self.info.end_of_text.unwrap_or(NO_TOKEN).to_le_bytes());
+        header[40..72].copy_from_slice(&self.info.tokenizer);
+        header[72..104].copy_from_slice(&self.info.source);
+        header
+    }
+}
+
+fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    std::array::from_fn(|i| bytes[at + i])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes_at(bytes, at))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes_at(bytes, at))
+}
