@@ -110,6 +110,19 @@ fn a_run_that_is_interrupted_is_saved_and_resumed() {
     assert_eq!(ends, ["interrupted", "interrupted", "done"]);
 }
 
+/// Ctrl-C in `trainyard train … 2>&1 | tee log` ends the reader of the pipe too.
+#[test]
+fn an_interrupted_run_needs_no_reader() {
+    let folder = folder();
+    let mut child = start(folder.path(), &["train", "run.toml"]);
+    until("no steps", || steps(folder.path()) >= 2);
+    drop((child.stdout.take(), child.stderr.take()));
+    send(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let end = of_run(&folder.path().join("runs/run")).pop().unwrap();
+    assert_eq!(end["state"], "interrupted");
+}
+
 /// A step that takes minutes: the first signal waits for it, the second one does not.
 #[test]
 fn a_second_signal_ends_at_once() {

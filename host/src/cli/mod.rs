@@ -25,7 +25,7 @@ mod worker;
 use args::{Cli, Command};
 use clap::Parser;
 use output::{Outcome, Stop};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tracing::Level;
@@ -77,6 +77,7 @@ fn log_to_stderr(verbose: u8) {
         .fmt_fields(clean.delimited(" "))
         .with_ansi(stderr().is_terminal())
         .with_max_level(level)
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .init();
@@ -121,6 +122,7 @@ fn report(error: &Error) {
     // an end that was asked for is no error
     let mark = if matches!(error, Error::Interrupted(..)) { "" } else { "error: " };
     for line in error.to_string().lines() {
-        eprintln!("{mark}{line}");
+        // Ctrl-C may have ended the reader of a pipe too
+        drop(writeln!(stderr(), "{mark}{line}"));
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of a model at the end: held-out numbers, compressors beside them, a text.
+//! The final report on a model: held-out numbers, those of compressors to compare with, a text.
 
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
@@ -87,7 +87,7 @@ fn treatment(config: &RunConfig, split: Split) -> Treatment {
 pub(super) fn text_report(report: &SplitReport, text: Treatment, plugins: &RunPlugins) -> TextReport {
     let known = report.held_out.as_ref();
     let decoded = known.filter(|known| known.decoded);
-    // Where nobody looked, the tokenizer is believed.
+    // Where that was not checked, the tokenizer is believed.
     let may_lose = || plugins.data.tokenizer.identity().has(LOSSY);
     TextReport {
         source: known.and_then(|known| known.source.clone()),
@@ -101,7 +101,7 @@ pub(super) fn text_report(report: &SplitReport, text: Treatment, plugins: &RunPl
     }
 }
 
-/// Says whether the tokenizer loses part of a split's text, or may where nobody looked.
+/// Says whether the tokenizer loses part of a split's text, or may where that was not checked.
 pub fn loses_text(data: &Dataset, split: Split, plugins: &RunPlugins) -> bool {
     let report = data.manifest.report.splits.iter().find(|report| report.split == split);
     report.is_some_and(|report| text_report(report, Treatment::Raw, plugins).lossy)

@@ -7,7 +7,10 @@ use crate::run::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
-/// tokens. When the context is full, the later half of it is read again and writing goes on.
+/// tokens. When the context is full, the later half of it is read again and writing continues.
+///
+/// # Errors
+/// A prompt without tokens, a model that fails, a signal that asks the program to end.
 pub fn continue_tokens(
     model: &Transformer,
     prompt: &[u32],

@@ -24,7 +24,7 @@ pub enum Comparable {
 }
 
 impl Comparable {
-    /// What a table says beside the number; nothing where the unit says enough.
+    /// What a table says next to the number; nothing where the unit says enough.
     pub(super) fn mark(self) -> &'static str {
         match self {
             Self::Text | Self::Tokenizer => "",
@@ -69,7 +69,7 @@ pub struct TextReport {
     pub documents: u64,
     /// Length in UTF-8.
     pub bytes: u64,
-    /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where nobody recorded it.
+    /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Documents that do not come back from their tokens; none where that is not known.
@@ -78,7 +78,7 @@ pub struct TextReport {
     /// Bytes of characters that are missing from what comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lossy_bytes: Option<u64>,
-    /// True when the tokenizer loses part of this text, or when nobody looked and it says that it may.
+    /// True when the tokenizer loses part of this text, or when that was not checked and it says that it may.
     pub lossy: bool,
 }
 

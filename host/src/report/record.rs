@@ -42,7 +42,7 @@ pub struct Header {
     pub name: String,
     /// Version of the program.
     pub version: String,
-    /// Commit that the program was built from, with a `+` where there were changes besides; `unknown` without one.
+    /// Commit that the program was built from, with a `+` if the sources had other changes; `unknown` without one.
     pub commit: String,
     /// Name of the machine.
     pub host: String,

@@ -26,7 +26,7 @@ pub struct MetricValue {
     pub value: f64,
     /// For example `bits/byte`; empty when it has none.
     pub unit: String,
-    /// Whether more is better.
+    /// True when more is better.
     pub higher_is_better: bool,
     /// Which other runs' numbers it may be compared with.
     pub comparable: Comparable,
@@ -70,7 +70,7 @@ fn label(name: &str, plugin: &str) -> String {
     }
 }
 
-/// The size of the test text, plain and compressed: what its bits per byte stand beside.
+/// The size of the test text, plain and compressed: what its bits per byte are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Length in UTF-8.
@@ -165,7 +165,7 @@ pub struct TrainSummary {
     pub validation_while_training: Option<Extent>,
     /// Optimizer steps since the beginning of the run.
     pub steps: u64,
-    /// Whether validation stopped improving before the last step.
+    /// True when validation stopped improving before the last step.
     pub stopped_early: bool,
     /// The best validation, whichever model that is; none before a validation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -339,7 +339,7 @@ impl FinalReport {
         self.texts.iter().rev().try_for_each(|(split, text)| writeln!(f, "{split:width$}  {text}"))
     }
 
-    /// What the model's bits per byte stand beside.
+    /// What the model's bits per byte are compared with.
     fn compressors(&self, f: &mut Formatter<'_>, width: usize) -> fmt::Result {
         let Some(baseline) = self.baseline else { return Ok(()) };
         for (name, bytes) in [("gzip -9", baseline.gzip_bytes), ("xz -9", baseline.xz_bytes)] {

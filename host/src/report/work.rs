@@ -138,7 +138,7 @@ fn template(columns: u16) -> &'static str {
     }
 }
 
-/// Progress that nobody can read is no reason to stop.
+/// Progress that cannot be written is no reason to stop.
 fn print(line: &str) {
     drop(writeln!(stderr(), "{line}"));
 }

@@ -1,4 +1,4 @@
-//! The mark of the best checkpoint: a link `best` beside the checkpoints, for people and for other programs. What is the
+//! The mark of the best checkpoint: a link `best` next to the checkpoints, for people and for other programs. What is the
 //! run's model is decided by the checkpoints' states and never by this link.
 
 use super::folder::checkpoint::{folder_name, steps};

@@ -1,4 +1,4 @@
-//! How a run starts: what the command line says beside the config.
+//! How a run starts: what the command line adds to the config.
 
 /// How to start.
 #[derive(Debug, Clone, Default)]

@@ -107,7 +107,7 @@ impl<'c> Run<'c> {
         // plugins
         let plugins = RunPlugins::open(config)?;
         let (program, evaluator) = programs(&plugins)?;
-        // where the run stands
+        // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
         let identity = RunIdentity::new(config, &plugins, &source_digest)?;

@@ -71,7 +71,7 @@ fn lines_without_a_kind_are_known_by_their_keys() {
         let record = read(text).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(serde_json::to_value(&record).expect("JSON")["kind"], kind);
     }
-    // of a later version, or of nobody
+    // of a later version, or of another program
     assert_eq!(read(r#"{"kind":"picture","step":4}"#), None);
     assert_eq!(read(r#"{"step":4}"#), None);
 }

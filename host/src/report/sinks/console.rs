@@ -181,7 +181,7 @@ fn bar(target: ProgressDrawTarget) -> ProgressBar {
     bar
 }
 
-/// Progress that nobody can read is no reason to stop a run.
+/// Progress that cannot be written is no reason to stop a run.
 fn print(line: &str) {
     drop(writeln!(stderr(), "{line}"));
 }

@@ -44,7 +44,7 @@ impl Run<'_> {
         prune(&self.folder.checkpoints(), self.config.train.keep_checkpoints, protect)
     }
 
-    /// The state before a step that failed is kept beside the checkpoints, which stay: it may be spoilt already.
+    /// Keeps the state before a step that failed next to the checkpoints, which stay: it may be spoilt already.
     pub(super) fn keep_for_replay(&self, data: &Dataset, error: Error) -> Error {
         self.progress.finish();
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
