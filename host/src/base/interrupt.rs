@@ -96,6 +96,15 @@ pub fn requested() -> Option<Signal> {
     Signal::ALL.into_iter().find(|signal| signal.number() as usize == first)
 }
 
+/// The signal that `error` goes back to, if one does: a batch system sends it to the processes of plugins too, whose
+/// calls fail then.
+pub fn cause_of(error: &Error) -> Option<Signal> {
+    match error {
+        Error::Interrupted(signal, _) => Some(*signal),
+        _ => requested(),
+    }
+}
+
 /// Ends work that loses nothing by ending here.
 ///
 /// # Errors

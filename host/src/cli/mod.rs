@@ -32,6 +32,7 @@ use tracing::Level;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::debug_fn;
 use trainyard::Error;
+use trainyard::base::interrupt;
 use trainyard::base::clean;
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130 and
@@ -112,9 +113,9 @@ const INTERRUPTED: &str = "interrupted: stopping as soon as the work so far is s
 
 /// An end by a signal, with what became of the work.
 fn interrupted(error: Error, work: &str) -> Error {
-    match error {
-        Error::Interrupted(signal, _) => Error::interrupted(signal, format!("interrupted ({}); {work}", signal.name())),
-        error => error,
+    match interrupt::cause_of(&error) {
+        Some(signal) => Error::interrupted(signal, format!("interrupted ({}); {work}", signal.name())),
+        None => error,
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn measure(
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
+    interrupt::check()?;
     Ok(values)
 }
 

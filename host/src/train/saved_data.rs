@@ -1,6 +1,7 @@
 //! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
 
 use crate::feed::{self, CURE, Dataset};
+use crate::base::interrupt;
 use crate::run::{Claim, RunConfig, RunFolder, RunPlugins, RunState};
 use crate::{Error, Result};
 
@@ -36,7 +37,7 @@ pub(super) fn open(
 
 /// An error of the preparation: where a signal ended it, with what becomes of its work.
 pub(super) fn interrupted(error: Error) -> Error {
-    let Error::Interrupted(signal, _) = error else { return error };
+    let Some(signal) = interrupt::cause_of(&error) else { return error };
     let message = format!(
         "interrupted ({}) while the data was prepared; what is finished stays in the store, the same command continues there",
         signal.name()

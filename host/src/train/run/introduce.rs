@@ -1,7 +1,7 @@
 //! What a run says of itself to its user.
 
 use super::Run;
-use crate::base::interrupt::Signal;
+use crate::base::interrupt::{self, Signal};
 use crate::feed::Dataset;
 use crate::ops::{Device, Precision, has_bf16};
 use crate::report::bytes;
@@ -82,7 +82,7 @@ impl Run<'_> {
 
     /// An error of the final report: where a signal ended it, with what is left to do.
     pub(super) fn unreported(&self, error: Error) -> Error {
-        let Error::Interrupted(signal, _) = error else { return error };
+        let Some(signal) = interrupt::cause_of(&error) else { return error };
         let (name, step, command) = (signal.name(), self.state.step, self.resume_command);
         let message =
             format!("interrupted ({name}) in the final report; all {step} steps are saved, to write it: {command}");
