@@ -1,5 +1,5 @@
-//! A plugin answers the same, byte for byte, as a built-in, as a component and as a native library, in this process and
-//! in one of its own.
+//! A plugin gives the same answers, byte for byte, as a built-in, a component and a native library, in this process and
+//! in a separate one.
 
 use crate::plugins::forms;
 use std::fmt::Debug;

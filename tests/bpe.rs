@@ -1,4 +1,5 @@
-//! The tokenizer `bpe` against the `tokenizers` crate, tiktoken and a regex engine: the same pieces, merges and ids.
+//! The tokenizer `bpe` compared with the `tokenizers` crate, tiktoken and a regex engine: the same pieces, merges and
+//! ids.
 
 mod encodings; // rank files, against tiktoken
 mod files; // tokenizer.json, both ways
@@ -16,11 +17,11 @@ use trainyard_plugin::{Create, Tokenizer};
 
 const AUSTEN: &[u8] = include_bytes!("../corpus/austen.txt.zst");
 
-/// Chinese verse of the Tang dynasty, with what surrounds it in files.
+/// Chinese verse of the Tang dynasty, with typical surroundings in files.
 const VERSES: &str = "　　靜夜思\n\n床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n\n李白 (701—762)\n\n春眠不覺曉，處處聞啼鳥。\r\n\
                       夜來風雨聲，花落知多少？\n白日依山盡，黃河入海流。欲窮千里目，更上一層樓。Tang詩300首，第1首々𠀀豈\n";
 
-/// Parts that random texts are made of: what rules tell apart, and what scanners trip over.
+/// Parts of random texts: cases that rules tell apart, and cases that scanners get wrong.
 const PARTS: [&str; 56] = [
     " ",
     "  ",

@@ -27,7 +27,7 @@ const CONFIG: &str = "[run]\nname = 'r'\nseed = 1\ndir = 'runs'\n[data]\nvalidat
     plugin = 'cross-entropy'\n[optimizer]\nkind = 'adamw'\nlr = 1e-3\n[schedule]\nkind = 'constant'\n[train]\n\
     steps = 1\nbatch = 1\n[tokenizer]\n";
 
-/// Trains one step with this `[tokenizer]`; returns the checkpoint's folder and what was said.
+/// Trains one step with this `[tokenizer]`; returns the checkpoint's folder and the output.
 fn train(folder: &Path, tokenizer: &str) -> (PathBuf, String) {
     fs::write(folder.join("text.txt"), TEXTS.join("\n").repeat(20)).unwrap();
     fs::write(folder.join("c.toml"), format!("{CONFIG}{tokenizer}\n")).unwrap();
@@ -104,7 +104,7 @@ fn files_are_in_it_as_they_are_used() {
     }
 }
 
-/// Nobody knows what the model of another's tokenizer is.
+/// The format of a third-party tokenizer's model is unknown.
 #[test]
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn a_foreign_tokenizer_is_not_in_it() {
@@ -120,7 +120,7 @@ fn a_foreign_tokenizer_is_not_in_it() {
     assert!(!has("tokenizer.json") && !has("tokenizer_config.json"));
 }
 
-/// Ranks of tiktoken are no file of Hugging Face, and become one.
+/// Ranks of tiktoken are converted to a Hugging Face file.
 #[test]
 fn rank_files_are_in_it() {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,4 +1,4 @@
-//! The cleaners against other programs: `peers/cleaners_reference.py` made the answers.
+//! The cleaners compared with other programs: `peers/cleaners_reference.py` made the answers.
 
 use crate::plugins::config;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::path::Path;
 use trainyard::plugin::Plugin;
 use trainyard_plugin::{Filter, Kind};
 
-/// Where `pii` finds an address right behind a letter of a script without spaces, and datatrove a part of it.
+/// Texts in which `pii` finds an address right after a letter of a script without spaces, and datatrove a part of it.
 const UNLIKE_DATATROVE: [(&str, &str); 4] = [
     ("192.0.0.9-@-.-[中a@[1.2.3.4]01.2.3.4", "22.214.171.124-@-.-[中email@example.com01.2.3.4"),
     ("8.8中a-b@c-d.e-f", "8.8中email@example.com"),
@@ -15,7 +15,7 @@ const UNLIKE_DATATROVE: [(&str, &str); 4] = [
     ("中a-b@c-d.e-f-@-.-", "中email@example.com-@-.-"),
 ];
 
-/// Where `mojibake` and ftfy differ: the text, and what the cleaner makes of it.
+/// Texts for which `mojibake` and ftfy differ, with the cleaner's result.
 const UNLIKE_FTFY: [(&str, &str); 7] = [
     // a byte that became a space, and one that was lost
     ("voilÃ le travail", "voilÃ le travail"),

@@ -1,4 +1,4 @@
-//! The program as its users run it: what it prints where, and how it ends.
+//! The program as users run it: what it prints where, and how it ends.
 
 use crate::program::{Outcome, trainyard};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! What was published stays: the contract is compared with the copy that was frozen when it was published, and plugins
-//! of that time still load and answer the same. The rules are those of `plugin-sdk/STABILITY.md`.
+//! The published contract does not change: it is compared with the copy that was frozen when it was published, and
+//! plugins from that time still load and give the same answers. The rules are those of `plugin-sdk/STABILITY.md`.
 //!
-//! After a change that the rules allow, `cargo test -p trainyard-tests -- --ignored freeze` writes the copy anew.
+//! After a change that the rules allow, `cargo test -p trainyard-tests -- --ignored freeze` writes the copy again.
 
 mod native;
 mod ops;

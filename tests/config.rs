@@ -1,4 +1,4 @@
-//! The config loader: what it says about every kind of mistake, word for word, and that what it writes it reads.
+//! The config loader: its message for every kind of mistake, word for word, and that it reads what it writes.
 
 use std::path::{Path, PathBuf};
 use trainyard_plugin::Value;
@@ -280,10 +280,10 @@ fn overrides_are_checked_like_the_file() {
         "data.source is a list of 1: expected a number from 0 to 1 after it, got \"5\"; write data.source.0.path",
     );
     // The override is to blame, not the line of the file that it does not go with.
-    let text = format!("{SMALLEST}[schedule]\nwarmup = 20\n");
+    let text = format!("{SMALLEST}[model]\nheads = 8\n");
     assert_eq!(
-        error(&text, &["train.steps=10"]),
-        "--set train.steps=10: schedule.warmup: expected at most train.steps, which is 10, got 20"
+        error(&text, &["model.width=100"]),
+        "--set model.width=100: model.heads: expected a divisor of model.width, which is 100, got 8"
     );
 }
 
@@ -372,7 +372,7 @@ fn settings_are_flat() {
     }
 }
 
-/// The three runs that ship differ in where their plugins are from, and in nothing else.
+/// The three configs that ship differ only in where their plugins come from.
 #[test]
 fn the_shipped_configs_are_one_run() {
     let ship = |name: &str| {

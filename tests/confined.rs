@@ -1,5 +1,5 @@
-//! What a native plugin in a process of its own tries against its host, and what it may do. Linux keeps it from the
-//! first on the two processors whose calls are listed.
+//! What a native plugin in a separate process tries against its host, and what it may do. Linux prevents the former on
+//! the two processors whose calls are listed.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
 use crate::hostile::text;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use trainyard::plugin::{Grant, Plugin, PluginConfig};
 use trainyard_plugin::Kind;
 
-/// What one call of the plugin with this behaviour says that it found.
+/// Returns what one call of the plugin with this behaviour reports.
 fn found(behaviour: &str, change: impl FnOnce(&mut PluginConfig)) -> String {
     let mut config = isolated(&built("tests/guests/hostile").native, &format!("behaviour = '{behaviour} in encode'"));
     config.limits.memory_mb = 64;
@@ -29,7 +29,7 @@ fn found(behaviour: &str, change: impl FnOnce(&mut PluginConfig)) -> String {
     error.strip_prefix(&format!("{culprit}: encode: ")).unwrap_or(&error).to_owned()
 }
 
-/// As of a call that the system does not have.
+/// The answer for a call that the system does not have.
 const ABSENT: &str = "Function not implemented (os error 38)";
 
 #[test]
@@ -115,7 +115,7 @@ fn the_environment_is_empty_but_for_what_is_granted() {
     }
 }
 
-/// Whether the kernel has it: it is asked through a plugin, and said when it is missing.
+/// Whether the kernel has Landlock; yes if the system does not say.
 fn landlock() -> bool {
     fs::read_to_string("/sys/kernel/security/lsm").map_or(true, |names| names.contains("landlock"))
 }
@@ -129,7 +129,7 @@ fn host_of_a_stopped_worker_alone() {
     found("stop", |config| config.limits.call_ms = 600_000);
 }
 
-/// A stopped process does not see that its host is gone, and would stay for ever.
+/// A stopped process does not notice that its host is gone, and would stay forever.
 #[test]
 fn a_stopped_worker_ends_with_its_host() {
     built("tests/guests/hostile");

@@ -1,4 +1,4 @@
-//! Files whose checksums are right and whose contents no program wrote: an error in one line, never a panic.
+//! Files with right checksums and impossible contents: an error in one line, never a panic.
 
 use crate::program::{Outcome, trainyard};
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn refused(what: &str, change: impl FnOnce(&Path), commands: &[&[&str]], code: i
     }
 }
 
-/// Nonsense in the data: what reads it is refused, and a run that is resumed prepares the data again.
+/// Nonsense in the data: commands that read it fail, and a run that is resumed prepares the data again.
 #[track_caller]
 fn refused_or_prepared(what: &str, change: impl Fn(&Path), readers: &[&[&str]], expected: &str) {
     refused(what, &change, readers, 1, expected);

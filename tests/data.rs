@@ -79,7 +79,7 @@ fn byte_tokenizer() -> NamedTokenizer<'static> {
     NamedTokenizer { name: "bytes".into(), digest: "bytes 1".into(), model: None, end_of_text: EndOfText::Own, make }
 }
 
-/// A filter out of a function of one document.
+/// A filter made from a function of one document.
 #[derive(Clone)]
 struct Judge<F>(F);
 

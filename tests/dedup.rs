@@ -1,4 +1,4 @@
-//! Deduplication: the same clusters in any order, in any memory, on any number of threads; recall as the formula says.
+//! Deduplication: the same clusters in any order, in any memory, on any number of threads; recall follows the formula.
 
 use std::collections::BTreeMap;
 use trainyard::corpus::dedup::{
@@ -44,7 +44,7 @@ fn dedup(config: &DedupConfig, documents: &[(&str, &str)]) -> Duplicates {
     candidates.finish().unwrap()
 }
 
-/// (id, id of what stays, reason) of every document that goes.
+/// (id, id of the kept document, reason) of every dropped document.
 fn gone<'a>(duplicates: &'a Duplicates, documents: &[(&'a str, &str)]) -> Vec<(&'a str, &'a str, &'static str)> {
     let row = |id: &'a str| duplicates.get(id).map(|duplicate| (id, duplicate.of, duplicate.reason));
     documents.iter().filter_map(|(id, _)| row(id)).collect()
@@ -126,7 +126,7 @@ fn groups_keep_all_and_share_a_head() {
     assert_eq!(["a", "b", "c", "new"].map(|id| duplicates.head(id)), ["a", "a", "c", "new"]);
 }
 
-/// Of pairs with a known Jaccard index s, the share 1 − (1 − s^rows)^bands is found.
+/// The share 1 − (1 − s^rows)^bands of pairs with a known Jaccard index s is found.
 #[test]
 fn recall_follows_the_formula() {
     let n_pairs = 600;

@@ -1,4 +1,4 @@
-//! Where the suite computes: on the CPU, or on what `TRAINYARD_TEST_DEVICE` names. `gpu.rs` runs it on a GPU.
+//! The device of the suite: the CPU, or the one that `TRAINYARD_TEST_DEVICE` names. `gpu.rs` runs it on a GPU.
 
 use candle_core::DType;
 use std::cell::OnceCell;
@@ -20,7 +20,7 @@ pub fn device() -> Device {
     DEVICE.with(|device| device.get_or_init(open).clone())
 }
 
-/// Whether it is the CPU.
+/// Whether the device is the CPU.
 pub fn is_cpu() -> bool {
     device().gpu().is_none()
 }
@@ -45,7 +45,8 @@ pub fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_vec().unwrap()
 }
 
-/// The folder of the tests; read when they run, because a bundle of them may lie elsewhere than where it was built.
+/// The folder of the tests; it is read when they run, because a bundle of them may be elsewhere than where it was
+/// built.
 pub fn manifest_dir() -> String {
     std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned())
 }

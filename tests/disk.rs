@@ -45,7 +45,7 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// No file of the first run may be longer than 64 KiB, which the first shard would be.
+/// Files of the first run are limited to 64 KiB, which the first shard would exceed.
 #[test]
 #[cfg(unix)]
 fn a_full_disk_names_the_file_and_leaves_nothing_half_written() {

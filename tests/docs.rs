@@ -224,7 +224,7 @@ fn limits_have_the_defaults_that_are_documented() {
     }
 }
 
-/// Every message on the page of errors is one that the sources can write: its parts between `…` stand in one file.
+/// Every message on the page of errors is one that the sources can write: its parts between `…` are in one file.
 #[test]
 fn messages_on_the_page_of_errors_exist() {
     let mut sources = Vec::new();

@@ -62,7 +62,7 @@ fn drill(folder: &Path, arguments: &[&str]) -> Outcome {
     trainyard(&all).in_folder(folder).run()
 }
 
-/// Passed, after so many runs of each part; nothing is left beside the config.
+/// Passes, after this many runs of each part; nothing is left next to the config.
 #[track_caller]
 fn passes(arguments: &[&str], kills: usize, full_disks: usize) -> Value {
     let folder = folder();
@@ -102,7 +102,7 @@ fn damaged_files_are_noticed() {
     }
 }
 
-/// A program that loses a step after each kill is found out, so the drill can fail.
+/// A program that loses a step after each kill is detected, so the drill can fail.
 #[test]
 #[cfg(unix)]
 fn a_run_that_does_not_resume_exactly_is_found() {

@@ -1,5 +1,5 @@
-//! Why documents stay or go: what the store says equals what the plugins say, and other limits on stored values drop
-//! what a new preparation with these limits drops.
+//! Why documents were kept or dropped: the store agrees with the plugins, and other limits on stored values drop what a
+//! new preparation with these limits drops.
 
 use crate::plugins::config;
 use crate::program::{Outcome, trainyard};

@@ -1,4 +1,4 @@
-//! Features of documents against scikit-learn's, and statistics.
+//! Features of documents compared with scikit-learn's, and statistics.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! The rule filters against datatrove, with words split at white space: `peers/filters_datatrove.py` made the verdicts.
+//! The rule filters compared with datatrove, with words split at white space: `peers/filters_datatrove.py` made the
+//! verdicts.
 
 mod documents;
 

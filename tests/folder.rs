@@ -1,4 +1,5 @@
-//! The folder of a run: whose files are in it, who writes there, and what is left whenever a run ends.
+//! The folder of a run: which files in it are trainyard's, which process writes there, and what is left when a run
+//! ends.
 
 mod data;
 mod log;
@@ -54,7 +55,7 @@ fn train(folder: &Path, arguments: &[&str]) -> Outcome {
     trainyard(&[&["train", "run.toml"], arguments].concat()).in_folder(folder).run()
 }
 
-/// Trains; the run must end well. Returns what was said.
+/// Trains; the run must succeed. Returns the output.
 #[track_caller]
 fn trained(folder: &Path, arguments: &[&str]) -> String {
     let outcome = train(folder, arguments);
@@ -72,7 +73,7 @@ fn refused(folder: &Path, arguments: &[&str], code: i32) -> String {
     line.to_owned()
 }
 
-/// Where links lead, and what is in every file, but for the lock, which names the last process.
+/// Targets of links, and contents of all files except the lock, which names the last process.
 fn snapshot(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(root).unwrap() {

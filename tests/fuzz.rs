@@ -17,7 +17,7 @@ use targets::{TARGETS, Target};
 /// Time of each target for mutations.
 const TIME: Duration = Duration::from_millis(2500);
 
-/// No input takes longer.
+/// The longest time for an input.
 const HANG: Duration = Duration::from_secs(10);
 
 fn tests() -> &'static Path {
@@ -78,7 +78,7 @@ fn fuzz(name: &'static str, target: Target, time: Duration) -> usize {
     worker.join().expect("the worker catches panics")
 }
 
-/// The failing input under a name that stays.
+/// Keeps the failing input under a fixed name.
 fn keep(current: &Path, kept: &Path) -> String {
     let failing = kept.join(format!("{}-failing", current.file_name().expect("a name").to_string_lossy()));
     fs::copy(current, &failing).expect("target/ is writable");
@@ -93,7 +93,7 @@ fn nonsense_is_an_error_at_most() {
     }
 }
 
-/// The harness finds what it looks for.
+/// The harness finds planted bugs.
 #[test]
 fn a_panic_and_a_refusal_are_told_apart() {
     let found = |target: Target| catch_unwind(|| fuzz("graph", target, Duration::ZERO));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What makes a program find the emulator instead of a driver.
+/// Variables that make a program find the emulator instead of a driver.
 struct Emulator {
     folder: PathBuf,
 }
@@ -64,7 +64,7 @@ fn broad_models_and_training_pass_on_the_emulator() {
     pass_on_emulator(&["model::", "training::"]);
 }
 
-/// The emulator finds what it says it finds.
+/// The emulator finds the errors that its README lists.
 #[test]
 #[ignore = "broad: make test-all"]
 fn broad_the_emulator_passes_its_own_checks() {

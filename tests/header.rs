@@ -1,4 +1,4 @@
-//! The C header has the sizes and offsets of the Rust structs: a C program prints its, this test compares.
+//! The C header has the sizes and offsets of the Rust structs: a C program prints them, this test compares.
 
 use std::fmt::Write;
 use std::mem::{offset_of, size_of};

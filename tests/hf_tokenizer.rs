@@ -1,4 +1,4 @@
-//! `hf-tokenizer` against the crate that it runs: small tokenizers of every common kind, by way of their files.
+//! `hf-tokenizer` compared with the crate that it runs: files of small tokenizers of every common kind.
 
 use crate::plugins::config;
 use serde_json::{Value, json};
@@ -37,8 +37,8 @@ fn load(json: &str) -> Box<dyn Tokenizer> {
     tokenizer
 }
 
-/// What the host relies on, for any tokenizer: ids of the crate, which finds no special tokens in text when told so,
-/// its decoded text, and the same answers for a batch and its texts.
+/// Checks what the host relies on for any tokenizer: ids of the crate, which finds no special tokens in text if told
+/// so, its decoded text, and the same answers for a batch and its texts.
 fn check(json: &str) -> (Box<dyn Tokenizer>, Vocabulary, TokenBatch) {
     let mut hf: Hf = json.parse().unwrap();
     hf.set_encode_special_tokens(true);

@@ -1,5 +1,5 @@
-//! Bad plugins of all kinds and forms: each is one line that names the culprit, what was expected, what came and what
-//! to do. The host survives them all.
+//! Bad plugins of all kinds and forms: each gives one line that names the culprit, what was expected, what it got and
+//! what to do. The host survives them all.
 
 mod cases; // the table
 mod compile; // what takes a compiler for ever

@@ -1,4 +1,4 @@
-//! What a run is: every key of its config is part of it or declared not to be, and `--resume` holds it to that.
+//! The identity of a run: every key of its config is part of it or declared not to be, and `--resume` enforces this.
 
 use crate::program::{Outcome, trainyard};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use trainyard::run::RunConfig;
 use trainyard::run::{Changes, RunIdentity, RunPlugins, compare, keys};
 
-/// Every section and every key that may be absent. The two differ in what excludes each other.
+/// Every section and every key that may be absent. The two configs differ in keys that exclude each other.
 const WITH_SOURCES: &str = include_str!("identity/sources.toml");
 const WITH_TOKENS: &str = include_str!("identity/tokens.toml");
 
@@ -20,7 +20,7 @@ const WORDS: &str = "none document paragraph line nfc lowercase group replace te
 /// A source that the curriculum names cannot have another name; the other source can.
 const TIED: &str = "data.source.0.name";
 
-/// Written down a second time: what does not count, and nothing else.
+/// Whether a key does not count; the list is written down a second time.
 fn is_free(key: &str) -> bool {
     let keys = ["run.name", "run.dir", "data.threads", "data.store", "data.dedup.memory_mb"];
     let train = ["checkpoint_every", "keep_checkpoints", "threads", "workers", "device", "recompute"];
@@ -183,7 +183,7 @@ fn contents_count_and_not_paths() {
     assert!(error.to_string().starts_with("cannot resume: data changed: the checkpoint has the sources,"), "{error}");
 }
 
-/// A checkpoint of a version that did not know a key was made with its default.
+/// A checkpoint from a version without a key was made with the key's default.
 #[test]
 fn a_key_that_is_new_in_a_version_had_its_default() {
     let folder = folder(WITH_SOURCES);
@@ -206,6 +206,19 @@ fn a_key_that_is_new_in_a_version_had_its_default() {
         assert!(error.starts_with(&format!("cannot resume: {place} changed: ")), "{error}");
         assert!(error.contains("(nothing)"), "{error}");
     }
+}
+
+/// A share of the steps is the number of steps that it comes to.
+#[test]
+fn warm_up_as_a_share_is_the_same_run() {
+    let folder = folder(&WITH_SOURCES.replace("warmup = 2", "warmup = 50"));
+    let path = folder.path().join("run.toml");
+    let saved = Run::new(&path, &[]).unwrap().identity;
+    let share = Run::new(&path, &["schedule.warmup=0.05".into()]).unwrap();
+    assert_eq!(share.resume(&saved, &[]).unwrap(), Changes::default());
+    let other = Run::new(&path, &["schedule.warmup=0.06".into()]).unwrap();
+    let error = other.resume(&saved, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("cannot resume: schedule changed: the checkpoint has schedule.warmup = 50"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `isolation = "process"`: whatever happens to a worker is one error, and nothing of it stays behind. That answers are
-//! those of a plugin in this process is tested in `backends.rs`.
+//! `isolation = "process"`: whatever happens to a worker is one error, and nothing of it is left behind. `backends.rs`
+//! tests that answers are those of a plugin in this process.
 #![cfg(target_os = "linux")]
 
 use crate::hostile::text;
@@ -195,7 +195,7 @@ fn a_changed_file_changes_nothing() {
     assert!(plugin.tokenizer().is_ok(), "workers open the bytes that were checked");
 }
 
-/// Descriptors that this process has open, by what they lead to.
+/// Descriptors that this process has open, by their targets.
 fn descriptors() -> Vec<String> {
     let entries = fs::read_dir("/proc/self/fd").expect("Linux").flatten();
     entries.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string())).collect()
@@ -236,7 +236,7 @@ fn a_thousand_instances_leave_nothing() {
     alone("isolation::made_and_dropped_alone").wait_for_success();
 }
 
-/// Begins an ignored test in a process of its own.
+/// Starts an ignored test in a separate process.
 pub fn alone(test: &str) -> Alone {
     alone_with(test, &[])
 }
@@ -247,7 +247,7 @@ pub fn alone_with(test: &str, variables: &[(&str, &str)]) -> Alone {
     Alone(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("this test runs"))
 }
 
-/// An ignored test in a process of its own.
+/// Runs an ignored test in a separate process.
 pub struct Alone(Child);
 
 impl Alone {

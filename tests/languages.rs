@@ -25,7 +25,7 @@ const DOCUMENTS: [&str; 9] = [
     "word\u{1680}\u{2007}word\u{202f}\u{205f}word",
 ];
 
-/// So many of them have words that every language's own functions count the same.
+/// How many of them have words that every language's own functions count in the same way.
 const N_PLAIN: usize = 6;
 
 fn root() -> PathBuf {
@@ -84,7 +84,7 @@ fn formula(graph: &Graph) -> String {
     explained.split("\n\n").next().unwrap_or_default().to_owned()
 }
 
-/// All that a plugin answers about documents, as text.
+/// All answers of a plugin about documents, as text.
 fn answers(plugin: &Plugin, documents: &[&str]) -> trainyard::Result<String> {
     Ok(match plugin.identity().kind {
         Kind::Filter => {
@@ -134,7 +134,7 @@ fn same_as_builtin(name: &str, kind: Kind, languages: &[Language], settings: &[&
     }
 }
 
-/// What the plugin said, without who it is and without the names of settings: the built-in may have more of them.
+/// The plugin's message, without its identity and without the names of settings: the built-in may have more of them.
 fn said(error: &trainyard::Error) -> String {
     let text = error.to_string().split(": ").skip(1).collect::<Vec<_>>().join(": ");
     let (said, names) = text.split_once(", expected one of ").unwrap_or((&text, ""));
@@ -143,8 +143,8 @@ fn said(error: &trainyard::Error) -> String {
 
 const OTHERS: [Language; 3] = [Language::C, Language::Python, Language::JavaScript];
 
-/// All that builds in seconds. Python takes half a minute of a core to build and to load, so that one guest in Python
-/// stands for the others, which `make test-all` builds.
+/// Everything that builds in seconds. Python takes half a minute of a core to build and to load, so one guest in Python
+/// represents the others, which `make test-all` builds.
 const QUICK: [Language; 3] = [Language::Rust, Language::C, Language::JavaScript];
 
 #[test]
@@ -203,7 +203,7 @@ fn new_plugins_agree(kind: Kind, languages: &[Language]) {
     }
 }
 
-/// What `trainyard plugin new` makes is held to the contract, like everyone's.
+/// A plugin from `trainyard plugin new` passes the conformance tests.
 fn keeps_the_laws(file: &Path) {
     let file = file.to_str().expect("text");
     let check = ["plugin", "check", file, "--trust", "native", "--cases", "10", "--seed", "1"];

@@ -1,5 +1,5 @@
 //! Losses and metrics that are well typed and wrong: each is an error where it is written or checked, and a run with an
-//! older one says what is wrong with it.
+//! older one says what is wrong.
 
 use crate::plugins::{built, config};
 use crate::program::trainyard;
@@ -19,7 +19,7 @@ fn behaviour(name: &str) -> String {
     format!("behaviour = \"{name}\"")
 }
 
-/// What a call panics with.
+/// The message of a call's panic.
 fn panic_of(call: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
     payload.downcast_ref::<String>().cloned().unwrap_or_default()
@@ -81,7 +81,7 @@ fn builders_in_plugins_fail_by_name() {
     }
 }
 
-/// Python and JavaScript throw, at the line as well. Skipped where there is no interpreter.
+/// Python and JavaScript throw at the author's line too. Skipped if there is no interpreter.
 #[test]
 fn graphs_of_other_languages_do_not_mix() {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-sdk").canonicalize().unwrap();
@@ -142,7 +142,7 @@ fn stopped_values_are_held_while_the_logits_move() {
     assert!(gradient.detail.contains("numbers equal finite differences"), "{}", gradient.detail);
 }
 
-/// A loss of preferences or of distillation is checked, though no run feeds it yet.
+/// A preference or distillation loss is checked, though no run supplies its inputs yet.
 #[test]
 fn every_input_is_fed() {
     let report = report(LOSS, "preference");

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use trainyard::plugin::{Grant, Plugin, PluginConfig};
 use trainyard_plugin::Kind;
 
-/// Loads a plugin in a process of its own, whose cache is `cache`.
+/// Loads a plugin in a separate process, whose cache is `cache`.
 fn load(plugin: &Path, cache: &Path) -> Outcome {
     let call = trainyard(&["plugin", "inspect", "--graph", plugin.to_str().unwrap()]);
     let outcome = call.env("TRAINYARD_CACHE", cache).run();
@@ -24,7 +24,8 @@ fn entries(cache: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// The same entry gets this time, to see whether it is written anew: what is read is touched, but keeps its bytes.
+/// The content and inode of an entry, to see whether it is written again: reading touches an entry, but does not
+/// replace it.
 fn written(entry: &Path) -> (Vec<u8>, u64) {
     use std::os::unix::fs::MetadataExt;
     (std::fs::read(entry).unwrap(), std::fs::metadata(entry).unwrap().ino())
@@ -86,7 +87,7 @@ fn a_cache_that_cannot_be_used_is_done_without() {
     assert_eq!(entries(&open), <[PathBuf; 0]>::default());
 }
 
-/// What `describe` of a guest made by hand fails with.
+/// The error of `describe` of a hand-made guest.
 fn failure(imports: &[&str], core_imports: &str, core: &str, change: impl FnOnce(&mut PluginConfig)) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = components::loss(dir.path(), imports, core_imports, core);
@@ -151,7 +152,8 @@ fn variables_are_seen_when_they_are_granted() {
     assert_eq!(error, "create: allow: env:TRAINYARD_NO_SUCH: environment variable not found");
 }
 
-/// Makes the folder `new` in the first folder that it sees: `0` when it could, otherwise `1`; empty without a folder.
+/// A guest that makes the folder `new` in the first folder that it sees: `0` if it could, otherwise `1`; empty without
+/// a folder.
 const FOLDERS: (&str, &str) = (
     r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $get (param i32)))
        (import "wasi:filesystem/types@0.2.0" "[method]descriptor.create-directory-at"

@@ -1,4 +1,4 @@
-//! The loss compiler against plain candle autograd, finite differences and itself.
+//! The loss compiler compared with plain candle autograd, finite differences and itself.
 
 mod bf16;
 pub mod graph;

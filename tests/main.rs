@@ -21,6 +21,7 @@ mod drill; // runs that are killed, starved and damaged resume to the same bytes
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod first; // a text and nothing else
 mod folder; // of a run: whose files, who writes
 mod fuzz; // nonsense as input
 mod gpu; // the suite on a GPU, or on the emulator of one
@@ -46,6 +47,7 @@ mod records; // metrics.jsonl
 mod reference;
 mod results; // numbers that can be compared
 mod resume;
+mod settings; // on the command line, and the reference of all
 mod subwords; // wordpiece and unigram
 mod terminal; // what files say of themselves
 mod tidy;

@@ -1,5 +1,5 @@
-//! Filters that measure: rules and values cross every boundary, what is wrong is refused by name, and `plugin check`
-//! holds judge and rules together.
+//! Filters that measure: rules and values cross every boundary, errors are refused by name, and `plugin check` compares
+//! judge and rules.
 
 use crate::plugins::{Files, built, config, isolated, use_program};
 use trainyard::check::{CheckOptions, Outcome, check};
@@ -9,7 +9,7 @@ use trainyard_plugin::{Bound, Kind, Rule, Verdict};
 const GUEST: &str = "tests/guests/measured";
 const TEXTS: [&str; 5] = ["A small dog", "", "GRÖSSE 日本 É", "ab", "1 2 3"];
 
-/// The component and the library, and both in processes of their own.
+/// The component and the library, and both in separate processes.
 fn configs(settings: &str) -> [PluginConfig; 4] {
     let Files { wasm, native } = built(GUEST);
     let of = |plugin: &std::path::Path| config(plugin.display().to_string(), settings);

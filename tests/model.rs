@@ -1,4 +1,4 @@
-//! The transformer's parts: recomputation, memory, names, what goes into `config.json`.
+//! The transformer's parts: recomputation, memory, names, the contents of `config.json`.
 
 use crate::device::{self, on, values};
 use candle_core::Tensor;
@@ -37,7 +37,7 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
 }
 
-/// These numbers in a tensor of the shape, type and device of `tensor`.
+/// A tensor with these values and the shape, type and device of `tensor`.
 fn like(tensor: &ops::Tensor, values: &[f64]) -> ops::Tensor {
     let values = Tensor::from_slice(values, tensor.shape(), &candle_core::Device::Cpu).unwrap();
     on(&values.to_dtype(tensor.dtype()).unwrap())
@@ -57,9 +57,9 @@ fn recomputation_changes_no_bit() {
     }
 }
 
-/// Documents that share a sequence have the hidden states and gradients that they have alone, and none beside others.
+/// Documents that share a sequence have the same hidden states and gradients as alone.
 ///
-/// Alone, a document is a batch of other sizes, whose products may add in another order: 1e-12 in f64.
+/// A document alone is a batch of other sizes, whose products may be added in another order: 1e-12 in f64.
 #[test]
 fn packed_documents_are_as_if_each_were_alone() {
     for (model, recompute) in [("gpt2", false), ("llama", false), ("llama", true)] {
@@ -114,8 +114,8 @@ fn assert_near(what: &str, got: &[f64], expected: &[f64]) {
     }
 }
 
-/// Counted by hand: C = width, Q = columns of q, k and v, E and H = network before and after its activation, S = what a
-/// norm keeps of a row.
+/// The counts, by hand: C = width, Q = columns of q, k and v, E and H = network before and after its activation, S =
+/// the values that a norm keeps of a row.
 #[test]
 fn bytes_are_known_before_anything_is_allocated() {
     let (sequences, length) = (3, 11);
@@ -145,7 +145,7 @@ fn bytes_are_known_before_anything_is_allocated() {
     }
 }
 
-/// A model of about 10¹² parameters is measured, not made.
+/// A model of about 10¹² parameters is measured without being allocated.
 #[test]
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
@@ -163,7 +163,7 @@ fn floating_point_operations_are_those_of_the_products() {
     assert_eq!(flops("llama"), (6 * (2 * layer + 29 * 24) + 6 * 2 * 24 * 12) as f64);
 }
 
-/// q, k and v lie in one matrix; each begins as its own name says, and loading one moves no other.
+/// q, k and v are in one matrix; each is initialised by its own name, and loading one does not change the others.
 #[test]
 fn stacked_parameters_are_parameters_of_their_own() {
     let config = golden("llama", &[]);

@@ -1,5 +1,5 @@
-//! What a native plugin does to the process that it shares: how threads compute, what stdout holds, what its file and
-//! the program's become, how it ends. None of it reaches a result.
+//! Effects of a native plugin on the process that it shares: floating-point settings, stdout, replaced files, the end
+//! of the process. None of them reaches a result.
 
 use crate::plugins::{built, config, isolated};
 use crate::program::{Outcome, trainyard};

@@ -1,4 +1,4 @@
-//! Runs that were begun by a program that numbered its random numbers and sequences otherwise.
+//! Runs that were begun by a program that numbered its random numbers and sequences differently.
 
 use crate::plugins::built;
 use crate::program::{Outcome, trainyard};
@@ -112,7 +112,7 @@ fn a_run_that_would_compute_otherwise_is_refused() {
     refused(folder.path(), &settings, newer);
 }
 
-/// Sums over sequences were sums over windows, which differ only where several documents share one.
+/// Sums over sequences used to be sums over windows, which differ only if several documents share one.
 #[test]
 fn sums_over_packed_sequences_are_refused() {
     let metric = built("tests/guests/hostile-metric").wasm.display().to_string();

@@ -1,4 +1,4 @@
-//! A run's folder as other commands find it: one model, its own plugins, wherever it lies.
+//! A run's folder opened by other commands: one model, its own plugins, wherever it is.
 
 use crate::plugins::built;
 use crate::program::{Outcome, trainyard};
@@ -95,7 +95,7 @@ fn json(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&succeeds(folder, arguments)).unwrap()
 }
 
-/// The same plugin in another build: a custom section more.
+/// The same plugin in another build: it has one more custom section.
 fn rebuild(wasm: &Path) {
     let mut bytes = fs::read(wasm).unwrap();
     bytes.extend([0, 3, 1, b'x', b'y']);
@@ -138,7 +138,7 @@ fn a_moved_project_works() {
     }
 }
 
-/// `cp -r` of the run alone: its plugins are where they were, or came with it.
+/// `cp -r` of the run alone: its plugins are where they were, or were copied with it.
 #[test]
 fn a_copied_run_works() {
     let (folder, root) = trained();
@@ -226,7 +226,7 @@ fn another_plugin_than_the_runs_is_refused() {
     assert!(fails(&root, &rethreshold).contains("filter \"length\": was length 0.1.0 (wasm "));
 }
 
-/// Text that is learnt by heart soon, so that validation gets worse.
+/// Text that is soon memorised, so that validation gets worse.
 const HEART: [&str; 9] = [
     "train.steps=400",
     "train.patience=2",
@@ -287,7 +287,7 @@ fn without_patience_the_run_is_its_last_checkpoint() {
     assert_eq!((&summary["step"], &summary["model"]), (&6.into(), &"last".into()));
 }
 
-/// Two numbers of one step: what each was measured on is said.
+/// Two numbers of one step: the output says what each was measured on.
 #[test]
 fn what_a_validation_read_is_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Each kernel against its reference in plain candle ops: values and gradients, f32 and f64, odd shapes.
+//! Each kernel compared with its reference in plain candle ops: values and gradients, f32 and f64, odd shapes.
 
 mod attention;
 mod bf16;
@@ -35,7 +35,7 @@ fn var(name: &str, shape: &[usize], dtype: DType) -> Var {
     Var::from_tensor(&random(name, shape, dtype)).unwrap()
 }
 
-/// As many query heads as key and value heads, causal.
+/// A causal shape with as many query heads as key and value heads.
 fn shape(length: usize, heads: usize, head_width: usize) -> Shape {
     Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
 }

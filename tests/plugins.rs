@@ -39,19 +39,19 @@ pub fn library(dir: &str) -> PathBuf {
     file.clone()
 }
 
-/// A config as a run's would be.
+/// A config like that of a run.
 pub fn config(plugin: impl Into<String>, settings: &str) -> PluginConfig {
     let config = settings.parse().expect("settings are TOML");
     PluginConfig { trust: Some(Trust::Native), config, ..PluginConfig::new(plugin) }
 }
 
-/// The same, with every instance in a process of its own.
+/// The same, with every instance in a separate process.
 pub fn isolated(plugin: &Path, settings: &str) -> PluginConfig {
     use_program();
     PluginConfig { isolation: Some(Isolation::Process), ..config(plugin.display().to_string(), settings) }
 }
 
-/// Workers are the program of these sources: this test's own executable knows nothing of them.
+/// Uses the program of these sources for workers: this test's executable cannot be one.
 pub fn use_program() {
     static SET: Once = Once::new();
     SET.call_once(|| {
@@ -62,7 +62,7 @@ pub fn use_program() {
     });
 }
 
-/// All forms of a first-party plugin: built in, component and library, and these two in processes of their own.
+/// All forms of a first-party plugin: built in, component and library, and the last two in separate processes.
 pub fn forms(name: &str, kind: Kind, settings: &str) -> [Plugin; 5] {
     let Files { wasm, native } = built(&format!("plugins/{name}"));
     let of = |plugin: &Path| config(plugin.display().to_string(), settings);

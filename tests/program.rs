@@ -1,4 +1,4 @@
-//! Runs the built `trainyard` program as its users do.
+//! Runs the built `trainyard` program as users do.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What a finished program left.
+/// The result of a finished program.
 pub struct Outcome {
     pub code: i32,
     pub stdout: String,
@@ -76,8 +76,8 @@ impl Call {
     }
 }
 
-/// The program of these sources, beside this test's own executable. Cargo does not build another package's program for
-/// a test, so it is asked to, once: a stale program would be tested without anyone noticing.
+/// The program of these sources, next to this test's executable. Cargo does not build another package's program for a
+/// test, so this builds it, once: otherwise a stale program could be tested unnoticed.
 pub fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let find = || {

@@ -1,4 +1,4 @@
-//! Results that can be compared: a number that every run has, text that no filter changes, names that do not collide.
+//! Comparable results: a number that every run has, text that no filter changes, names that do not collide.
 
 use crate::program::{Outcome, trainyard};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Long and short documents in turn, so that a filter of length drops half, also of what is held out.
+/// Long and short documents in turn, so that a length filter drops half, also of the held-out text.
 fn documents(n: usize) -> String {
     let line = |i: usize| {
         let text = match i % 2 {
@@ -22,7 +22,7 @@ fn documents(n: usize) -> String {
 
 const HELD_OUT: &str = "It is a truth universally acknowledged.\n\nShe was told so!\n\nÉcole, 一二三.\n";
 
-/// A small run on 200 documents of `docs.jsonl`; `text` is added to its config, whose table `[data]` it may go on with.
+/// A small run on 200 documents of `docs.jsonl`; `text` is appended to its config, and may begin with keys of `[data]`.
 fn folder(text: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("docs.jsonl"), documents(200)).unwrap();
@@ -42,7 +42,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Outcome {
     trainyard(arguments).in_folder(folder).run()
 }
 
-/// The summary of a run that is trained with these arguments on top, and what it said meanwhile.
+/// The summary of a run that is trained with these additional arguments, and its other output.
 fn trained(folder: &Path, arguments: &[&str]) -> (Value, String) {
     let outcome = run(folder, &[&["train", "run.toml", "--json"], arguments].concat());
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -137,7 +137,7 @@ fn metrics_have_names_of_their_own() {
     assert!(error.contains("expected a name of letters, digits, '-', '_' and '.', got \"a b\""), "{error}");
 }
 
-/// Two runs with other filters: shares of the sources are other texts, `[data.held_out]` is one.
+/// Two runs with different filters: shares of the sources are different texts, `[data.held_out]` is the same.
 #[test]
 fn held_out_text_is_the_same_for_all_filters() {
     let long = ["--overwrite", "--set", "data.filter.0.plugin=length", "--set", "data.filter.0.config.min_words=5"];
@@ -184,8 +184,8 @@ fn held_out_text_is_the_same_for_all_filters() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
 }
 
-/// Bits per byte are bits over all bytes of the file: what the byte tokenizer's cross-entropy says of a file of one
-/// document, but for its end of text.
+/// Bits per byte are bits over all bytes of the file: the byte tokenizer's cross-entropy for a file of one document,
+/// except for its end of text.
 #[test]
 fn a_file_is_measured_as_it_is() {
     let folder = folder(BYTES);

@@ -1,4 +1,4 @@
-//! Runs that are killed, damaged or changed, and what `--resume` makes of them.
+//! Runs that are killed, damaged or changed, and then resumed.
 
 use crate::program::{Outcome, trainyard};
 use crate::records::{kind, of_run};
@@ -141,7 +141,7 @@ curriculum = [{ from = 0.5, weights = { more = 3 } }]"#;
     folder
 }
 
-/// Killed anywhere, and resumed with another number of workers.
+/// Kills anywhere, and resuming with another number of workers.
 #[test]
 fn a_packed_and_mixed_run_resumes_exactly() {
     let whole = mixed_folder();
@@ -181,7 +181,7 @@ fn the_number_of_threads_changes_nothing() {
     assert_eq!(last_checkpoint(one.path())[0], last_checkpoint(two.path())[0]);
 }
 
-/// Recomputation is no part of a run's identity: it may begin in the middle, and nothing comes out differently.
+/// Recomputation is not part of a run's identity: it may begin in the middle, and the result is the same.
 #[test]
 fn a_llama_resumed_with_recomputation_ends_with_the_same_bytes() {
     let llama = ["--set", "model.kind=llama", "--set", "model.kv_heads=1", "--set", "model.layers=2"];

@@ -1,5 +1,5 @@
-//! `wordpiece` and `unigram` against the crate that trains and runs them, and against themselves: the same model each
-//! time.
+//! `wordpiece` and `unigram` compared with the crate that trains and runs them, and with themselves: the same model
+//! each time.
 
 use crate::plugins::config;
 use tokenizers::models::bpe::{BPE, BpeTrainer};

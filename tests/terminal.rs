@@ -1,11 +1,11 @@
-//! What a file says of itself, shown on a terminal: nothing that a terminal obeys, nothing that hides, nothing endless.
+//! Text from files on a terminal: no escape sequences, nothing invisible, nothing endless.
 
 use crate::program::trainyard;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A component that holds nothing but an identity.
+/// A component with nothing but an identity.
 fn component(path: &Path, identity: &str) {
     let name = "trainyard_plugin";
     let leb = |mut n: usize| -> Vec<u8> {
@@ -33,7 +33,7 @@ fn identity(name: &str, description: &str) -> String {
     )
 }
 
-/// Characters that no output of the program may hold.
+/// Characters that no output of the program may contain.
 fn unseen(text: &str) -> Vec<char> {
     let is_unseen = |char: &char| {
         (char.is_control() && *char != '\n')

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod dependencies;
+mod english;
 mod layers;
 mod source;
 mod style;
@@ -28,6 +29,7 @@ fn tidy() {
 
 fn check(source: &Source) -> Vec<String> {
     let mut found = arrows::check(source);
+    found.extend(english::check(source));
     found.extend(layers::check(source));
     found.extend(style::check(source));
     found

@@ -1,5 +1,5 @@
-//! Files of tokenizers as the world writes them: special tokens in odd places, ids with gaps, dropout, other names for
-//! the end of a text, models of SentencePiece, damage.
+//! Tokenizer files as found in practice: special tokens in odd places, ids with gaps, dropout, other names for the end
+//! of a text, SentencePiece models, damage.
 
 mod end_of_text; // which token ends a document, and who says so
 mod sentence_piece; // against the library
@@ -40,7 +40,7 @@ fn added(id: u32, content: &str, special: bool) -> Value {
         "special": special})
 }
 
-/// What both tokenizers make of a file: the same ids, no special token, and every text back.
+/// Compares both tokenizers on a file: the same ids, no special token, and every text decodes to itself.
 #[track_caller]
 fn both(file: &Value) -> TokenBatch {
     let batches = ["bpe", "hf-tokenizer"].map(|plugin| {
@@ -157,8 +157,7 @@ fn dropout_is_switched_off() {
     assert_eq!(both(&changed), both(&file));
 }
 
-/// Each field of files of four kinds is taken out or becomes something else: never a panic, and no defect of the
-/// plugin.
+/// Removes or changes each field of files of four kinds: never a panic, and never an internal error of the plugin.
 #[test]
 fn damaged_fields_are_refused_or_read() {
     let mut files = vec![("bpe", byte_level()), ("hf-tokenizer", byte_level())];

@@ -1,4 +1,4 @@
-//! Training against PyTorch, finite differences and itself.
+//! Training compared with PyTorch, finite differences and itself.
 
 use crate::device::{self, values};
 use candle_core::{Device, Tensor};
@@ -155,7 +155,7 @@ fn bf16_follows_f64_from_some_distance() {
     }
 }
 
-/// The gradient of every parameter, at a few places each, against central differences of the loss in f64.
+/// The gradient of every parameter, at a few places each, compared with central differences of the loss in f64.
 #[test]
 fn gradients_equal_finite_differences() {
     let cases = [("gpt2", "model.gelu=tanh"), ("gpt2", "model.gelu=erf"), ("gpt2", "model.tied=false")];

@@ -1,5 +1,5 @@
-//! Megabytes per second of the cleaners and of the filters that look at words, on documents of 4000 bytes cut from a
-//! text, by processor time of one thread. `peers/cleaners_speed.py` runs it beside other programs.
+//! Megabytes per second of the cleaners and word filters, on documents of 4000 bytes cut from a text, by processor time
+//! of one thread. `peers/cleaners_speed.py` compares it with other programs.
 //!
 //! ```sh
 //! cargo bench -p trainyard-tests --bench cleaners -- FILE
@@ -10,7 +10,7 @@ use trainyard::plugin::{Plugin, PluginConfig};
 use trainyard_plugin::Kind;
 
 const DOCUMENT_BYTES: usize = 4000;
-/// Processor time that a figure takes at least.
+/// The least processor time of a measurement.
 const SECONDS: f64 = 1.0;
 
 const CASES: [(&str, &str); 17] = [

@@ -1,5 +1,5 @@
-//! The loss compiler beside the same losses in plain candle operations with autograd: forward and backward in f32, from
-//! hidden states and output layer to the gradients of both. The two take turns.
+//! The loss compiler compared with the same losses in plain candle operations with autograd: forward and backward in
+//! f32, from hidden states and output layer to the gradients of both. The two take turns.
 //!
 //! ```sh
 //! cargo bench -p trainyard-tests --bench loss_candle

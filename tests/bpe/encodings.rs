@@ -1,4 +1,4 @@
-//! Rank files against tiktoken. They are inside the crate `tiktoken-rs`, which gives them as encoders only: their
+//! Rank files compared with tiktoken. They are inside the crate `tiktoken-rs`, which only provides encoders: their
 //! ranks are read out token by token.
 
 use super::{Bpe, Settings, assert_ids, texts};

@@ -54,7 +54,7 @@ fn files_of_the_reference() {
     }
 }
 
-/// Files as other programs write them: merges as lists and as texts, patterns spelled otherwise, no field that has a
+/// Files as other programs write them: merges as lists and as texts, patterns spelled differently, no field that has a
 /// default.
 #[test]
 fn other_spellings() {

@@ -1,10 +1,10 @@
-//! Every rule against the matches of its regular expression.
+//! Every rule compared with the matches of its regular expression.
 
 use super::{documents, random_texts};
 use fancy_regex::Regex;
 use trainyard_bpe::{NAMED, Split};
 
-/// The pattern of GPT-2's and tiktoken's own source beside ours.
+/// The patterns of GPT-2's and tiktoken's sources, which must equal ours.
 const PUBLISHED: [(Split, &str); 4] = [
     (Split::Gpt2, r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"),
     (
@@ -36,7 +36,7 @@ fn check(split: Split, regex: &Regex, text: &str) {
     }
 }
 
-/// Every character beside letters of each case, a digit, a sign and white space, where pieces show what it is.
+/// Every character next to letters of each case, a digit, a sign and white space, so that pieces show its class.
 #[test]
 fn every_character() {
     // nothing is assigned between planes 4 and 13, nor private characters told apart: a sample is enough
@@ -60,7 +60,7 @@ fn random_and_real_texts() {
     }
 }
 
-/// Words of all lengths up to and over the eight bytes that are looked at together, at the end of a text and inside.
+/// Words of all lengths up to and beyond the eight bytes that are scanned together, at the end of a text and inside.
 #[test]
 fn lengths() {
     for (split, regex) in rules() {

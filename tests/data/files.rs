@@ -1,4 +1,4 @@
-//! Which files of a folder are read, and compressed files as they are found.
+//! Which files of a folder are read, and compressed files as found in practice.
 
 use super::{Corpus, json_lines, texts};
 use flate2::{Compression, write::GzEncoder};

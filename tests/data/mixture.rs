@@ -37,7 +37,7 @@ fn sources(shard: &Shard, recipe: &Recipe, n: usize) -> Vec<usize> {
     (0..n).map(|_| source(loader.next_batch().inputs)).collect()
 }
 
-/// At any time a source has had its share, to within the number of sources.
+/// A source has had its share at any time, to within the number of sources.
 #[test]
 fn sources_are_drawn_by_weight_evenly() {
     let folder = TempDir::new().unwrap();
@@ -58,7 +58,7 @@ fn sources_are_drawn_by_weight_evenly() {
     }
 }
 
-/// Of one source every document comes once before any comes twice, whatever else is mixed in.
+/// Every document of a source comes once before any comes twice, whatever else is mixed in.
 #[test]
 fn a_source_is_gone_through_in_epochs_of_its_own() {
     let folder = TempDir::new().unwrap();
@@ -104,7 +104,7 @@ fn a_curriculum_changes_the_weights_at_its_step() {
     assert!((58..=62).contains(&n), "{n} of 120");
 }
 
-/// Another source more or less changes the pace of a source, not its order.
+/// Adding or removing a source changes the pace of another source, not its order.
 #[test]
 fn a_source_keeps_its_order_beside_others() {
     let folder = TempDir::new().unwrap();

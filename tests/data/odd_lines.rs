@@ -1,4 +1,4 @@
-//! JSON lines as people have them. What Python reads in odd ones: `peers/json_lines.py` made it.
+//! Odd JSON lines as found in practice. `peers/json_lines.py` made what Python reads in them.
 
 use super::{Corpus, texts};
 use serde_json::Value;

@@ -39,7 +39,7 @@ fn epoch(shard: &Shard, packing: Packing, context: usize) -> Vec<Batch> {
     (0..loader.sequences_per_epoch()).map(|_| loader.next_batch()).collect()
 }
 
-/// The inputs and targets of each part: what stands between two rows of position 0.
+/// The inputs and targets of each part, which begins at position 0.
 fn parts(batch: &Batch) -> Vec<(Vec<u32>, Vec<u32>)> {
     let mut parts: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
     for i in (0..batch.inputs.len()).filter(|&i| batch.weight[i] == 1.0) {
@@ -54,7 +54,7 @@ fn parts(batch: &Batch) -> Vec<(Vec<u32>, Vec<u32>)> {
     parts
 }
 
-/// Lengths of documents as text has them: many short, few long.
+/// Lengths of documents as in real text: many short, few long.
 fn uneven(n: usize) -> Vec<usize> {
     (0..n).map(|i| (i * 7919 % 997 * (i * 31 % 11) / 60 + i * i % 5) % 150 + 1).collect()
 }
@@ -103,7 +103,7 @@ fn long_documents_are_cut_at_the_context_and_others_are_whole() {
     assert_eq!(padded, [1; 6]);
 }
 
-/// The rule, written down as it is said: the longest first, each where the least room is left that holds it.
+/// The rule, written literally: the longest first, each into the least room that holds it.
 fn best_fit_by_the_book(mut lengths: Vec<usize>, context: usize) -> Vec<usize> {
     lengths.sort_by(|a, b| b.cmp(a));
     let mut loads: Vec<usize> = Vec::new();

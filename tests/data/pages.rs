@@ -1,4 +1,4 @@
-//! Web pages that would take minutes, or all memory, are pages without main text.
+//! Web pages that would take minutes, or all memory, count as pages without main text.
 
 use super::Corpus;
 use std::time::{Duration, Instant};

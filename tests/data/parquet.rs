@@ -1,4 +1,4 @@
-//! Parquet files of every nested shape against pyarrow: `peers/parquet_pyarrow.py` made the files and the rows.
+//! Parquet files of every nested shape compared with pyarrow: `peers/parquet_pyarrow.py` made the files and the rows.
 
 use super::Corpus;
 use serde_json::{Map, Value};

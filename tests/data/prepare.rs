@@ -1,4 +1,4 @@
-//! Filters, splits, the tokenizer's training, and what the manifest tells of them.
+//! Filters, splits, the tokenizer's training, and what the manifest says about them.
 
 use super::{Corpus, END, byte_tokenizer, filter, json_lines, named, read, text, texts};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ fn rewritten_text_replaces_the_text() {
     assert_eq!(dataset.manifest.report.filters[0].rewritten, 1);
 }
 
-/// Drops what the corpus holds more than once.
+/// Drops documents that the corpus contains more than once.
 #[derive(Clone, Default)]
 struct Unique(BTreeMap<String, usize>);
 

@@ -1,4 +1,4 @@
-//! Files to documents.
+//! Reading documents from files.
 
 use super::{Corpus, filter, json_lines, read, texts};
 use std::fs;

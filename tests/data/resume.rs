@@ -1,4 +1,4 @@
-//! What a loader gives is a function of its position alone: after a kill, on ranks, ahead of the trainer.
+//! The output of a loader is a function of its position alone: after a kill, on ranks, ahead of the trainer.
 
 use super::packing::shard_of;
 use tempfile::TempDir;
@@ -103,8 +103,8 @@ fn ranks_that_do_not_share_evenly_are_refused() {
     }
 }
 
-/// Batches that workers make ahead are those that the trainer would make, however many workers there are, from any
-/// position on; dropping the queue in the middle ends the workers.
+/// Batches that workers make ahead are those that the trainer would make, with any number of workers, from any position
+/// on; dropping the queue in the middle ends the workers.
 #[test]
 fn workers_change_nothing() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! Files of other kinds, patterns, and files that are damaged.
+//! Files of other kinds, patterns, and damaged files.
 
 use super::{Corpus, json_lines, texts};
 use parquet::basic::Compression;

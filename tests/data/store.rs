@@ -1,4 +1,5 @@
-//! The store of finished work: nothing is done twice, nothing half-written is read, and who did it does not matter.
+//! The store of finished work: nothing is done twice, nothing half-written is read, and it does not matter which
+//! process did it.
 
 use super::{Corpus, byte_tokenizer, filter, json_lines, named, read, texts};
 use std::fs;
@@ -10,7 +11,7 @@ use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard_plugin::{Filter, Rule, Verdict};
 
-/// Counts the documents that it is asked about, and keeps those of at least `min` bytes.
+/// A filter that counts the documents that it sees, and keeps those of at least `min` bytes.
 #[derive(Clone)]
 struct Counting {
     min: f64,

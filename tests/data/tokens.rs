@@ -1,4 +1,4 @@
-//! Files of tokens that other programs wrote. `golden/tokens` is by `peers/megatron_files.py`.
+//! Token files of other programs. `peers/megatron_files.py` made `golden/tokens`.
 
 use super::byte_tokenizer;
 use std::fs;

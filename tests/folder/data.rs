@@ -96,7 +96,7 @@ fn a_damaged_tokenizer_of_the_store_is_trained_again() {
     assert!(model == expected);
 }
 
-/// What the run was trained on cannot be had again: an error, not other data.
+/// The data that the run was trained on cannot be made again: an error, not other data.
 #[test]
 fn other_data_is_never_taken_for_the_runs() {
     let folder = run_folder();
@@ -135,7 +135,7 @@ fn seal(path: &Path, text: &str) {
     fs::write(&manifest, value.to_string()).unwrap();
 }
 
-/// A change of the data that was allowed, and a kill before its first checkpoint: the old data is back.
+/// An allowed change of the data, and a kill before its first checkpoint: the old data is restored.
 #[test]
 fn data_that_changes_waits_for_a_checkpoint_too() {
     let folder = run_folder();

@@ -45,7 +45,7 @@ fn a_gap_in_the_log_is_said() {
     assert!(said.contains("metrics.jsonl: 8 steps have no record, from 1 to 8; "), "{said}");
 }
 
-/// As a kill between the save and the removal of the oldest leaves it.
+/// The state after a kill between the save and the removal of the oldest.
 #[test]
 fn one_checkpoint_too_many_goes_at_the_next_start() {
     let folder = run_folder();
@@ -56,7 +56,7 @@ fn one_checkpoint_too_many_goes_at_the_next_start() {
     assert_eq!(names(&checkpoints(folder.path())), ["step-6", "step-8"]);
 }
 
-/// What killed processes leave half-written or half-removed goes, and nothing else.
+/// Half-written or half-removed files of killed processes are removed, and nothing else.
 #[test]
 fn leftovers_go_at_the_next_start() {
     let folder = run_folder();
@@ -104,7 +104,7 @@ fn a_full_disk_leaves_the_old_description() {
 }
 
 /// A disk that is full when a checkpoint is written: the run ends, nothing half-written is left, and the old run is
-/// back.
+/// restored.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_leaves_no_half_checkpoint() {

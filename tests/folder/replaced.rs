@@ -5,7 +5,7 @@ use crate::records::kind;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// All that can be wrong is tried before the old run is touched.
+/// Everything that can be wrong is checked before the old run is touched.
 #[test]
 fn a_mistake_leaves_the_old_run() {
     let folder = run_folder();
@@ -26,7 +26,7 @@ fn a_mistake_leaves_the_old_run() {
     }
 }
 
-/// A step that fails before the first checkpoint: the old run is back when the command has ended.
+/// A step that fails before the first checkpoint: the old run is restored when the command has ended.
 #[test]
 fn a_new_run_without_a_checkpoint_leaves_the_old_one() {
     let folder = run_folder();
@@ -42,8 +42,8 @@ fn a_new_run_without_a_checkpoint_leaves_the_old_one() {
     trained(folder.path(), &["--resume"]);
 }
 
-/// Killed at moments spread over the whole command, which are not the same on every machine: the old run or the new
-/// one is there, and the next command ends as if nothing had been.
+/// Kills at times spread over the whole command, which differ between machines: the old run or the new one is there,
+/// and the next command ends as if nothing had happened.
 #[test]
 fn a_kill_leaves_the_old_run_or_the_new_one() {
     let folder = run_folder();

@@ -1,4 +1,4 @@
-//! Steps that fail, and the way back.
+//! Failed steps, and how to recover.
 
 use super::*;
 
@@ -41,8 +41,7 @@ fn a_failed_step_costs_no_checkpoint() {
     assert_eq!(names(&checkpoints(folder.path())), ["step-2", "step-4", "step-6", "step-8"]);
 }
 
-/// A checkpoint that was saved between the step that spoilt the model and the one that shows it is not worth the one
-/// before it.
+/// A checkpoint saved between the step that broke the model and the step that shows it does not replace the one before.
 #[test]
 fn a_spoilt_checkpoint_does_not_cost_the_one_before() {
     let folder = run_folder();

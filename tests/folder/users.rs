@@ -1,4 +1,4 @@
-//! Files of the user stay what they are.
+//! The user's files are not changed.
 
 use super::*;
 use std::os::unix::fs::symlink;
@@ -71,7 +71,7 @@ fn links_are_emptied_and_stay() {
     );
 }
 
-/// Within a run: whether it is replaced, goes on or loses its oldest checkpoints.
+/// Files within a run that is replaced, is resumed or loses its oldest checkpoints.
 #[test]
 fn the_users_files_within_a_run_stay() {
     let folder = run_folder();
@@ -106,7 +106,7 @@ fn the_users_files_within_a_run_stay() {
     all_there("resumed");
 }
 
-/// Without marker, lock and digest of the data.
+/// A run without marker, lock and digest of the data.
 fn earlier_version(folder: &Path) {
     for name in [".trainyard-run.json", ".trainyard-lock"] {
         fs::remove_file(run(folder).join(name)).unwrap();

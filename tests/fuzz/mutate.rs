@@ -1,8 +1,8 @@
-//! Other inputs from known ones: bits, bytes, numbers, pieces copied, cut and joined.
+//! Makes new inputs from known ones: bits, bytes, numbers, pieces copied, cut and joined.
 
 use trainyard::base::random::Stream;
 
-/// Numbers that programs get wrong.
+/// Numbers that programs often get wrong.
 const NUMBERS: [u64; 10] =
     [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff];
 

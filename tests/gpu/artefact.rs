@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Every kernel becomes machine code for sm_80 and sm_90, and the program that holds them says in words that there is
-/// no driver. Needs CUDA's compiler: installed, or to be had from PyPI.
+/// Every kernel becomes machine code for sm_80 and sm_90, and the program that contains them reports clearly that there
+/// is no driver. Needs CUDA's compiler, installed or from PyPI.
 #[test]
 #[ignore = "broad: make test-all"]
 fn broad_the_program_with_kernels_is_built() {

@@ -1,4 +1,4 @@
-//! Whole runs on the emulator: what is missing, checkpoints, resumption.
+//! Whole runs on the emulator: missing libraries, checkpoints, resuming.
 
 use super::Emulator;
 use crate::program::{Outcome, trainyard};

@@ -1,13 +1,13 @@
-//! The table: a guest of some kind and form misbehaves, and this is what its user reads.
+//! A table of guests of each kind and form that misbehave, with the error that their user reads.
 
 use super::Form::{Native, NativeProcess, Wasm, WasmProcess};
 use super::{Form, exercise, hostile};
 use trainyard_plugin::Kind;
 
-/// One bad plugin and its error, after the culprit; none when its host takes no harm from it.
+/// One bad plugin and its error, after the culprit; none if it does no harm to its host.
 type Case = (Kind, &'static [Form], &'static str, Option<&'static str>);
 
-/// Where an answer comes from makes no difference to its checks.
+/// All forms, for errors in answers: these are checked in the same way wherever they come from.
 const ALL: &[Form] = &[Wasm, Native, WasmProcess, NativeProcess];
 
 use Kind::{Filter, Loss, Metric, TextMetric, Tokenizer};

@@ -1,4 +1,4 @@
-//! Small components that a compiler would be at for minutes and gigabytes: each is refused, or compiled within its
+//! Small components that a compiler would need minutes and gigabytes for: each is refused, or compiled within its
 //! limits of processor time and memory.
 
 use super::components::identified;
@@ -51,7 +51,7 @@ fn function(body: &[u8]) -> Vec<u8> {
     functions(1, &[0], body)
 }
 
-/// Components that instantiate the one before them twice, beside each other.
+/// Components that instantiate the one before them twice, next to each other.
 fn doubling(levels: usize) -> Vec<u8> {
     let mut text = "(component (component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
     for level in 1..=levels {
@@ -76,7 +76,7 @@ fn passed() -> Vec<u8> {
     wat::parse_str(text).expect("valid")
 }
 
-/// Types of instances inside of each other, which whoever reads them by recursion does not survive.
+/// Types of instances inside of each other, which overflow the stack of a recursive reader.
 fn deep_types(levels: usize) -> Vec<u8> {
     let types = [vec![1], [0x42, 1, 0x01].repeat(levels), vec![0x42, 0]].concat();
     [b"\0asm\x0d\0\x01\0".to_vec(), section(7, &types)].concat()
@@ -89,9 +89,9 @@ fn wide_types(levels: u8) -> Vec<u8> {
     [b"\0asm\x0d\0\x01\0".to_vec(), section(7, &types)].concat()
 }
 
-/// A component that counting refuses, and what its error says.
+/// A component that counting refuses, and its error.
 type Counted = (&'static str, Vec<u8>, &'static str);
-/// A component that has not too much of anything, and takes a compiler long.
+/// A component that exceeds no count, but takes a compiler long.
 type Bounded = (&'static str, Vec<u8>);
 
 fn cases() -> (Vec<Counted>, Vec<Bounded>) {

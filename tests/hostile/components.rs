@@ -32,7 +32,7 @@ pub fn identified(mut component: Vec<u8>, kind: Kind) -> Vec<u8> {
     component
 }
 
-/// A loss: `create` succeeds and `describe` returns what lies at 2048, unless it is said otherwise.
+/// A loss: `create` succeeds and `describe` returns the data at 2048, unless stated otherwise.
 fn loss(extra: &str, create: &str, describe: &str) -> Vec<u8> {
     let wat = format!(
         r#"(module
@@ -173,7 +173,7 @@ fn every_case_has_its_error() {
     assert!(wrong.is_empty(), "{} of {} cases\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
 }
 
-/// What is wrong with the module itself, beside the functions.
+/// Errors of the module itself, apart from the functions.
 #[test]
 fn allocator_memory_and_instances_are_checked() {
     let dir = tempfile::tempdir().expect("temporary directory");

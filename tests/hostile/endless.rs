@@ -1,4 +1,4 @@
-//! What is named as a file and never ends, or is none.
+//! Paths that are endless, or are not files.
 #![cfg(target_os = "linux")]
 
 use crate::program::trainyard;

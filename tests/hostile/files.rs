@@ -1,4 +1,4 @@
-//! Files that are no plugins, or not the one that they say they are.
+//! Files that are not plugins, or not the plugin that they claim to be.
 
 use crate::plugins::{built, config};
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ impl Seeded {
     }
 }
 
-/// Opens whatever the bytes are, and exercises it if it is a plugin after all: nothing may panic or hang.
+/// Opens the bytes, and uses them if they are a plugin after all: nothing may panic or hang.
 fn survives(dir: &Path, name: &str, bytes: &[u8]) -> bool {
     let path = dir.join(name);
     std::fs::write(&path, bytes).expect("write");

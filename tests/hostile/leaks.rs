@@ -1,4 +1,4 @@
-//! Failing costs nothing that stays: ten thousand bad instances, and memory and descriptors are what they were.
+//! Failures leak nothing: after ten thousand bad instances, memory and descriptors are as before.
 #![cfg(target_os = "linux")]
 
 use super::Form::{Native, Wasm};
@@ -8,7 +8,7 @@ use crate::plugins::built;
 use std::fs;
 use trainyard_plugin::Kind;
 
-/// Mebibytes of this process that lie in memory.
+/// Resident mebibytes of this process.
 fn resident_mb() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("in kB");
@@ -54,7 +54,7 @@ fn components_alone() {
     );
 }
 
-/// The same for libraries.
+/// Libraries leak nothing either.
 #[test]
 #[ignore = "measures the whole process"]
 fn libraries_alone() {

@@ -1,5 +1,5 @@
-//! Libraries that break the C interface in ways that no Rust plugin can. What can be seen is an error; a pointer that
-//! leads nowhere cannot be seen, and is the end of a process: of its own, if it has one.
+//! Libraries that break the C interface in ways that no Rust plugin can. Whatever can be detected is an error; an
+//! invalid pointer cannot be detected and ends a process: a separate one, if the plugin has one.
 
 use super::Form::{Native, NativeProcess};
 use super::{Form, exercise, text};
@@ -9,7 +9,7 @@ use trainyard_plugin::Kind;
 
 const BOTH: &[Form] = &[Native, NativeProcess];
 
-/// Forms, behaviour, and the error after the culprit; none when the host takes no harm.
+/// Forms, behaviour, and the error after the culprit; none if it does no harm to the host.
 const CASES: [(&[Form], &str, Option<&str>); 17] = [
     (BOTH, "nothing", None),
     (BOTH, "utf8", Some("judge: delivered text that is not UTF-8")),

@@ -1,11 +1,11 @@
-//! `on_error` holds for every way in which a call can end, in this process and in another.
+//! `on_error` applies to every way in which a call can end, in this process and in another.
 
 use super::Form::{Native, NativeProcess, Wasm, WasmProcess};
 use super::{Form, hostile};
 use trainyard::plugin::{OnError, Plugin};
 use trainyard_plugin::Kind;
 
-/// Ways to fail at one document, which says that it is poison.
+/// Ways to fail at one document, which contains the word poison.
 const FAILURES: [(Form, &str, &str); 7] = [
     (Wasm, "panic", "panicked at tests/guests/misbehave/src/lib.rs:LINE poison has failed in two lines"),
     (Wasm, "segv", "wasm trap: out of bounds memory access, as after a stack overflow"),

@@ -46,7 +46,7 @@ package wasi:filesystem@0.2.0 {
 }
 ";
 
-/// What every guest here has: memory, an allocator, `create`, and `$fail`, which makes of a text the error that
+/// The common part of the guests here: memory, an allocator, `create`, and `$fail`, which makes a text the error that
 /// `describe` returns.
 const COMMON: &str = r#"
     (memory (export "memory") 1)
@@ -65,7 +65,7 @@ const COMMON: &str = r#"
         (i32.const 1040))
 "#;
 
-/// A loss in `dir` that imports these interfaces; `core` is its core module but for what all have in common.
+/// A loss in `dir` that imports these interfaces; `core` is its core module without the common part.
 pub fn loss(dir: &Path, imports: &[&str], core_imports: &str, core: &str) -> PathBuf {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-sdk/wit");
     let mut resolve = Resolve::default();
@@ -84,7 +84,7 @@ pub fn loss(dir: &Path, imports: &[&str], core_imports: &str, core: &str) -> Pat
     path
 }
 
-/// The section that says who the plugin is.
+/// The section with the plugin's identity.
 fn append_identity(bytes: &mut Vec<u8>) {
     let text = "trainyard-plugin\t1\nkind\tloss\nname\tmade\nversion\t1.0.0\ncontract\t0.1\nsdk\t0.1.0\n";
     let name = trainyard_plugin::SECTION;

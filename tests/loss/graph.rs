@@ -36,7 +36,7 @@ pub struct Outcome {
 }
 
 pub const STEP: u64 = 5;
-/// What gradients are scaled by, and what is in the head's gradient before: neither must be lost.
+/// The scale of gradients, and the head's gradient from before: neither must be lost.
 pub const SCALE: f64 = 0.75;
 const BEFORE: f64 = 0.125;
 

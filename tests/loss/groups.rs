@@ -1,5 +1,5 @@
-//! What a graph calls a sequence: a document where documents are packed, a window where they are concatenated. The
-//! expected values are computed here from the documents themselves.
+//! The sequences of a graph: documents if these are packed, windows if they are concatenated. The expected values are
+//! computed here from the documents themselves.
 
 use super::graph::{Case, INPUTS};
 use super::{compile, equals_reference, losses, two_pass_losses};
@@ -25,7 +25,7 @@ fn documents() -> Vec<Vec<u32>> {
     (0..40).map(|i| (0..length(i)).map(|j| word(i, j)).collect()).collect()
 }
 
-/// Ln p of every token after every token: what a model of pairs would say.
+/// Ln p of every token after every token, as in a model of pairs.
 fn log_probabilities() -> Vec<Vec<f64>> {
     let mut table: Vec<Vec<f64>> =
         (0..VOCAB as u64).map(|id| Stream::new(id, "logits").normals(VOCAB).collect()).collect();
@@ -36,8 +36,8 @@ fn log_probabilities() -> Vec<Vec<f64>> {
     table
 }
 
-/// The sequences as lists of (input, target), by the rule in words: the stream is every document with an end of text
-/// before the first and after each.
+/// The sequences as lists of (input, target), by the rule: the stream is every document with an end of text before the
+/// first and after each.
 fn sequences(packing: Packing) -> Vec<Vec<(u32, u32)>> {
     let with_ends = |document: &Vec<u32>| [&[0], document.as_slice(), &[0]].concat();
     let pairs = |tokens: Vec<u32>| tokens.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>();

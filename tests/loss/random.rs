@@ -1,5 +1,5 @@
-//! Random well-typed graphs over the whole op set, from a seed. Arguments are kept where derivatives exist and values
-//! stay moderate: a logarithm's is positive, an exponential's is bounded.
+//! Random well-typed graphs over the whole op set, from a seed. Arguments are chosen so that derivatives exist and
+//! values stay moderate: a logarithm's is positive, an exponential's is bounded.
 
 use trainyard::base::random::Stream;
 use trainyard_plugin::graph::{Type, check};

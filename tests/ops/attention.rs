@@ -104,7 +104,7 @@ fn cached_attention_equals_its_reference() -> Outcome {
     Ok(())
 }
 
-/// With dropout there is no reference to copy: the gradient is checked against finite differences under the same mask.
+/// With dropout there is no reference: the gradient is compared with finite differences under the same mask.
 #[test]
 fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
     for (kv_heads, span) in [(2, Span::Causal), (1, Span::Causal), (1, Span::Full)] {

@@ -1,5 +1,5 @@
-//! Operations on bfloat16 activations, which only a GPU has, beside a residual stream and parameters in f32: against
-//! the references in f64 on the same rounded inputs.
+//! Operations on bfloat16 activations, which only a GPU has, with a residual stream and parameters in f32: compared
+//! with the references in f64 on the same rounded inputs.
 
 use super::{Outcome, column, on, random, reference, zeros};
 use crate::device::{self, values};

@@ -1,5 +1,5 @@
 """Loads checkpoint folders with Hugging Face's AutoTokenizer and compares ids with trainyard's, for every first-party
-tokenizer; generates with the model where torch is installed.
+tokenizer; where torch is installed, also compares what both write after a prompt, the likeliest token each time.
 
 Usage: python hf_folder.py PATH/TO/trainyard FOLDER
        (needs transformers 5, tokenizers; a folder for runs of one step, which are made anew)
@@ -98,8 +98,14 @@ for kind in ["gpt", "llama"]:
             import torch
             from transformers import AutoModelForCausalLM
             model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
-            ids = model.generate(**loaded("the cat", return_tensors="pt"), max_new_tokens=5, do_sample=False)
-            written = repr(loaded.decode(ids[0]))
+            # trainyard begins a text after the token that ends the one before, as in training
+            prompt = loaded(loaded.bos_token + "the cat", return_tensors="pt", add_special_tokens=False)
+            ids = model.generate(**prompt, max_new_tokens=5, do_sample=False)
+            command = [program, "generate", "runs/r", "--prompt", "the cat", "--tokens", "5", "--temperature", "0"]
+            own = subprocess.run(command, capture_output=True, check=True).stdout.decode().removesuffix("\n")
+            written = loaded.decode(ids[0], skip_special_tokens=True)
+            failures += written != own
+            written = f"both wrote {own!r}" if written == own else f"wrote {written!r}, trainyard {own!r}"
         except ImportError:
             pass
         failures += bool(wrong) + (not same_end)

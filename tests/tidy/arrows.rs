@@ -1,8 +1,8 @@
-//! Which module of the host may name which: arrows point down only, so that there are no circles.
+//! Which module of the host may name which others: arrows only point down, so that there are no circles.
 
 use super::source::{Source, end_of_item};
 
-/// The modules from the ground up, each with those that it may name. All of them stand in earlier lines.
+/// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
 const MODULES: [(&str, &[&str]); 18] = [
     ("base", &[]),
     ("settings", &["base"]),

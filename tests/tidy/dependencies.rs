@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Licences that let anyone use and pass on the program, with notices only; MPL-2.0 asks for changes of its own files.
+/// Licences that let anyone use and redistribute the program, with notices only; MPL-2.0 also requires the changes of
+/// its own files.
 const LICENCES: [&str; 13] = [
     "MIT",
     "bzip2-1.0.6",
@@ -33,7 +34,7 @@ const BANNED: [(&str, &str); 6] = [
     ("candle-kernels", "the kernels are in host/cuda"),
 ];
 
-/// Crates that nobody looks after any more. Each has its reason in docs/dependencies.md.
+/// Unmaintained crates. Each has its reason in docs/dependencies.md.
 const OLD: [&str; 4] = ["paste", "unicode_categories", "nom", "murmur3"];
 
 /// A crate of the build.

@@ -8,7 +8,7 @@ pub struct Source {
     /// From the root of the repository, with `/`.
     pub path: String,
     pub text: String,
-    /// Of a Rust file: `text` with spaces in place of comments, the insides of literals, and items under
+    /// The code of a Rust file: `text` with spaces in place of comments, the insides of literals, and items under
     /// `#[cfg(test)]`. Lines stay where they are.
     pub code: String,
 }
@@ -59,7 +59,7 @@ pub fn find(code: &str, phrase: &str) -> Vec<usize> {
     code.match_indices(phrase).filter(whole).map(|(start, _)| start).collect()
 }
 
-/// All text files of the repository that are not made by a build or a run.
+/// All text files of the repository, except those made by a build or a run.
 pub fn walk(root: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -108,7 +108,7 @@ fn blank(text: &str) -> String {
     out
 }
 
-/// The end of the comment or literal that begins at `i`; `i` when none does.
+/// The end of the comment or literal that begins at `i`; `i` if none does.
 fn skipped_until(chars: &[char], i: usize) -> usize {
     let at = |offset: usize| chars.get(i + offset).copied().unwrap_or('\0');
     let until = |from: usize, stop: &dyn Fn(usize) -> bool| (from..chars.len()).find(|&j| stop(j));

@@ -9,7 +9,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Tables, which are easier to read in one piece and with long rows.
 const TABLES: [&str; 1] = ["plugin-sdk/src/graph/ops.rs"];
 
-/// Where `unsafe` may stand: native plugins, the SDK's binary interface, kernels, memory maps, compiled code from the
+/// Where `unsafe` is allowed: native plugins, the SDK's binary interface, kernels, memory maps, compiled code from the
 /// cache.
 const UNSAFE_IN: [&str; 7] = [
     "host/src/plugin/native/",
@@ -29,7 +29,7 @@ const BANNED: [(&str, &str); 5] = [
     (".unwrap()", "use `?`, or match what can happen"),
 ];
 
-/// Hosts that a link may lead to: where it leads must still be there in ten years.
+/// Hosts that links may point to: the target must still exist in ten years.
 const LINKS_TO: [&str; 12] = [
     "example.com", // reserved for examples, RFC 2606
     "github.com",
@@ -81,7 +81,7 @@ fn lines(source: &Source) -> Vec<String> {
     found
 }
 
-/// The columns of a line. Text between quotes counts three: a message is found by searching for it in one piece.
+/// The columns of a line. Text between quotes counts as three, so that a message can be searched for in one piece.
 fn columns(line: &str) -> usize {
     let parts: Vec<_> = line.split('"').collect();
     let is_literal = |index: usize| index % 2 == 1 && !line.trim_start().starts_with("//");
@@ -152,7 +152,7 @@ fn banned(source: &Source) -> Vec<String> {
     found
 }
 
-/// Links lead to places that last, and no path is of one machine.
+/// Links point to lasting places, and no path is specific to one machine.
 fn links_and_paths(source: &Source) -> Vec<String> {
     if source.path == "Cargo.lock" || source.path.starts_with("corpus/") {
         return Vec::new();

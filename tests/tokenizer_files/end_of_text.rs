@@ -1,5 +1,5 @@
-//! Which token ends a document: by its name, by what the file puts behind a text, by files beside it, by a setting; and
-//! a run that would go without stops.
+//! The token that ends a document: by its name, by what the file appends to a text, by files next to it, by a setting;
+//! and a run without one stops.
 
 use super::{added, byte_level, load};
 use crate::program::trainyard;
@@ -48,7 +48,7 @@ fn files_say_which() {
     }
 }
 
-/// As in CodeGen's file: the token for what is unknown, which bytes never are, ends a text.
+/// As in CodeGen's file, the token for unknown text, which bytes never are, ends a text.
 #[test]
 fn the_unknown_token_may_end_a_text() {
     for plugin in ["bpe", "hf-tokenizer"] {

@@ -1,5 +1,4 @@
-//! Models that the library of SentencePiece trained, with the ids that it gives; `tests/peers/sentencepiece_ids.py`
-//! made both.
+//! Models that the SentencePiece library trained, with its ids; `tests/peers/sentencepiece_ids.py` made both.
 
 use super::load;
 use serde_json::Value;

@@ -1,31 +1,30 @@
-//! Text that a file or a plugin wrote, made fit for a terminal: what cannot be seen is spelled out, what is long is
-//! cut.
+//! Makes text from a file or a plugin safe for a terminal: invisible characters are spelled out, long lines are cut.
 //!
-//! A terminal obeys escape sequences, control characters move what stands before them, and bidirectional controls show
-//! a line in another order than it is written in: with any of them a file could say something that nobody wrote. The
-//! JSON of `--json` is never touched.
+//! A terminal obeys escape sequences, control characters move the text before them, and bidirectional controls show a
+//! line in a different order: with any of these, a file could fake a message. The JSON of `--json` is never changed.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Characters of one line on a terminal.
 const LINE_CHARS_MAX: usize = 2000;
-/// Of these, those that are shown of the end of a line that is cut: errors end with what to do.
+/// How many of these show the end of a line that is cut, because errors end with what to do.
 const END_CHARS: usize = 400;
 
-/// The text as a part of one line: control characters, line breaks among them, and characters without a shape of their
-/// own are spelled out, as `\n` or `\u{202e}`.
+/// Returns the text as part of one line: control characters, including line breaks, and characters without a shape of
+/// their own are spelled out, as `\n` or `\u{202e}`.
 pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, is_unseen)
 }
 
-/// A text of several lines: as [`line`], but that line breaks and tabs stay, and the two joiners without which Persian,
-/// Hindi and many emoji cannot be written.
+/// Returns a text of several lines. It is treated like a [`line`], except that line breaks and tabs are kept, and so
+/// are the two joiners that Persian, Hindi and many emoji need.
 pub fn text(text: &str) -> Cow<'_, str> {
     escape(text, |char| !matches!(char, '\n' | '\t' | '\u{200c}' | '\u{200d}') && is_unseen(char))
 }
 
-/// A message of one or more lines: as [`text`], and what is too long of a line is left out of its middle.
+/// Returns a message of one or more lines. It is treated like a [`text`], and the middle of a line that is too long is
+/// left out.
 pub fn message(message: &str) -> Cow<'_, str> {
     if message.split('\n').all(|line| line.len() <= LINE_CHARS_MAX) {
         return text(message);
@@ -34,7 +33,7 @@ pub fn message(message: &str) -> Cow<'_, str> {
     message.split('\n').map(cut).collect::<Vec<_>>().join("\n").into()
 }
 
-/// A name or a description as a part of one line, at most `chars_max` characters of it.
+/// Returns a name or a description as part of one line, with at most `chars_max` characters.
 pub fn clip(text: &str, chars_max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars_max) {
         None => line(text),
@@ -42,7 +41,7 @@ pub fn clip(text: &str, chars_max: usize) -> Cow<'_, str> {
     }
 }
 
-/// Leaves the middle of a line out that is too long.
+/// Leaves out the middle of a line that is too long.
 fn cut_middle(line: &str) -> Cow<'_, str> {
     let n_chars = line.chars().count();
     if n_chars <= LINE_CHARS_MAX {
@@ -77,8 +76,8 @@ fn escape(text: &str, is_unfit: impl Fn(char) -> bool) -> Cow<'_, str> {
     clean.into()
 }
 
-/// Whether a character steers the terminal, the direction of the text or its shaping, or leaves no trace at all: the
-/// categories Cc, Zl and Zp, and of Cf and of what is drawn as nothing all but variation selectors of emoji.
+/// Whether a character controls the terminal, the direction of the text or its shaping, or is invisible: the categories
+/// Cc, Zl and Zp, and all of Cf and of the characters drawn as nothing, except variation selectors of emoji.
 fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char,

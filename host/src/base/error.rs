@@ -1,5 +1,5 @@
-//! The one error type of the host. A message is one line, lower case: culprit, what was expected, what came, what to
-//! do.
+//! The error type of the host. A message is one line in lower case: the culprit, what was expected, what it got, and
+//! what to do.
 
 use crate::base::clean;
 use crate::base::interrupt::Signal;
@@ -8,10 +8,10 @@ use std::fmt::{self, Display};
 use std::path::Path;
 use trainyard_plugin::{ErrorKind, PluginError};
 
-/// What went wrong, sorted by who can fix it. The functions below make a line of what a library says in several.
+/// An error, by who can fix it. The functions below turn a library's message of several lines into one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The command line or the config is wrong. Of a config one line per problem.
+    /// The command line or the config is wrong. For a config, there is one line per problem.
     Usage(String),
     /// A plugin is at fault.
     Plugin(String),
@@ -25,38 +25,38 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The command line or the config is wrong.
+    /// Makes an error: the command line or the config is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage(one_line(message.into()))
     }
 
-    /// A plugin is at fault.
+    /// Makes an error: a plugin is at fault.
     pub fn plugin(message: impl Into<String>) -> Self {
         Self::Plugin(one_line(message.into()))
     }
 
-    /// Everything else.
+    /// Makes an error about everything else.
     pub fn run(message: impl Into<String>) -> Self {
         Self::Run(one_line(message.into()))
     }
 
-    /// The program ends because `signal` asked for it; `message` says what was done of its work.
+    /// Makes the error of a program that ends because `signal` asked for it; `message` says what was done of its work.
     pub fn interrupted(signal: Signal, message: impl Into<String>) -> Self {
         Self::Interrupted(signal, one_line(message.into()))
     }
 
-    /// A file operation failed: `path: cannot verb: reason`.
+    /// Makes an error about a file operation: `path: cannot verb: reason`.
     pub fn io(path: &Path, verb: &str, error: &std::io::Error) -> Self {
         Self::run(format!("{}: cannot {verb}: {error}", path.display()))
     }
 
-    /// A thread that did `what` ended in a panic, which is a defect of this program or of a library in it.
+    /// Makes an error about a thread that panicked while it did `what`, which is a bug in this program or in a library.
     pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Self::Run(format!("{what} panicked: {}", text.unwrap_or("without saying why")))
     }
 
-    /// The same error with `context: ` in front.
+    /// Returns the same error with `context: ` in front.
     pub fn context(self, context: impl Display) -> Self {
         match self {
             Self::Usage(message) => Self::Usage(format!("{context}: {message}")),
@@ -66,12 +66,12 @@ impl Error {
         }
     }
 
-    /// The same error with `; cure` behind.
+    /// Returns the same error with `; cure` at the end.
     pub fn followed_by(self, cure: &str) -> Self {
         self.reword(|message| format!("{message}; {cure}"))
     }
 
-    /// The same error with its message as `change` puts it.
+    /// Returns the same error with its message changed by `change`.
     pub fn reword(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Usage(message) => Self::Usage(change(message)),
@@ -81,7 +81,7 @@ impl Error {
         }
     }
 
-    /// The program's exit code: 2 for usage and config, 3 for a plugin's fault, 130 and 143 for an interruption as
+    /// Returns the program's exit code: 2 for usage and config, 3 for a plugin's fault, 130 and 143 for an interruption as
     /// shells have it, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -93,7 +93,7 @@ impl Error {
     }
 }
 
-/// The lines of `message` one behind the other, without indentation and empty ones.
+/// Joins the lines of `message` into one, without indentation and empty lines.
 pub(crate) fn one_line(message: String) -> String {
     if !message.contains(['\n', '\r']) {
         return message;
@@ -102,7 +102,8 @@ pub(crate) fn one_line(message: String) -> String {
 }
 
 impl Display for Error {
-    /// A line, or one for each mistake of a config. What a file wrote into it is cleaned here, once for all messages.
+    /// Writes one line, or one for each mistake of a config. Text from files in it is cleaned here, once for all
+    /// messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) => f.write_str(&clean::message(message)),
@@ -115,7 +116,7 @@ impl Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A wrong setting is the config's fault, everything else the plugin's.
+/// Converts an error of a plugin: a wrong setting is the config's fault, everything else the plugin's.
 impl From<PluginError> for Error {
     fn from(error: PluginError) -> Self {
         match error.kind {

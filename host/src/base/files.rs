@@ -1,19 +1,20 @@
-//! Files that a user names, read whole: what has no end, or is no file, is an error and neither a hang nor all memory.
+//! Reads whole files that a user names. An endless file, or a path that is not a file, is an error: it neither hangs
+//! nor fills the memory.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The most of a config or another text that people write, in bytes.
+/// The largest size of a config or another text that people write, in bytes.
 pub const MAX_TEXT_BYTES: u64 = 16 << 20;
-/// The most of a plugin or a tokenizer's model, in bytes.
+/// The largest size of a plugin or a tokenizer's model, in bytes.
 pub const MAX_BINARY_BYTES: u64 = 1 << 30;
 
-/// The bytes of a regular file of at most `max_bytes`. A directory, a pipe or a device is not even opened: opening some
-/// of them waits for ever.
+/// Reads a regular file of at most `max_bytes`. A directory, a pipe or a device is not even opened, because opening
+/// some of them never returns.
 ///
 /// # Errors
-/// The file cannot be read, is none, or is too long; the error says so without the path.
+/// The path cannot be read, is not a file, or is too long; the error says so without the path.
 pub fn read_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let kind = fs::metadata(path)?.file_type();
     if !kind.is_file() {
@@ -28,7 +29,7 @@ pub fn read_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     read_all(file, max_bytes, length)
 }
 
-/// The text of a file or of a pipe, of at most `max_bytes`.
+/// Reads the text of a file or a pipe, of at most `max_bytes`.
 ///
 /// # Errors
 /// It cannot be read, is too long, or is not UTF-8; the error says so without the path.
@@ -43,7 +44,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// All of `file`, which says that it holds `length` bytes.
+/// Reads all of `file`, whose reported size is `length` bytes.
 fn read_all(file: File, max_bytes: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(max_bytes)).unwrap_or(0));
     file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -58,7 +59,7 @@ fn too_long(length: u64, max_bytes: u64) -> io::Error {
     io::Error::other(format!("has {length} MiB or more, at most {max} MiB are read"))
 }
 
-/// What is there instead of a file.
+/// Names what is there instead of a file.
 fn name(kind: FileType) -> &'static str {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! The ground under everything: errors, files, random numbers, text for terminals.
+//! The foundation: errors, files, random numbers, text for terminals.
 
 pub mod clean;
 pub mod dirs;

@@ -1,4 +1,4 @@
-//! Panics of a library or of a plugin that runs in this process, as errors: neither may end the program.
+//! Turns panics of a library, or of a plugin in this process, into errors: neither may end the program.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,8 +9,8 @@ thread_local! {
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes panics that [`caught`] turns into errors print nothing; all others are printed as before. For the start of a
-/// program.
+/// Makes panics that [`caught`] turns into errors print nothing; all others are printed as before. Call it when a
+/// program starts.
 pub fn silence_caught_panics() {
     let print = take_hook();
     set_hook(Box::new(move |panic| {
@@ -20,7 +20,10 @@ pub fn silence_caught_panics() {
     }));
 }
 
-/// The result of a call, or what it panicked with. What the call worked on is not to be used again after a panic.
+/// Returns the result of a call. The values that the call worked on must not be used again after a panic.
+///
+/// # Errors
+/// The call panicked; the error is the panic's message.
 pub fn caught<R>(call: impl FnOnce() -> R) -> Result<R, String> {
     let outer = IS_CAUGHT.replace(true);
     let result = catch_unwind(AssertUnwindSafe(call));

@@ -1,4 +1,4 @@
-//! The host's own random numbers: named streams, addressed by position, the same on every machine.
+//! The host's random numbers: named streams, addressed by position, the same on every machine.
 //!
 //! Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): block `n` of a stream is a
 //! pure function of (seed, name, n). Nothing needs to be saved or advanced, so a resumed run and any number of threads
@@ -13,18 +13,18 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream `name` of the run with seed `seed`.
+    /// Makes the stream `name` of the run with seed `seed`.
     pub fn new(seed: u64, name: &str) -> Self {
         let key = xxh3_64_with_seed(name.as_bytes(), seed);
         Self { key: [key as u32, (key >> 32) as u32] }
     }
 
-    /// The key of the generator, its second half above the first.
+    /// Returns the key of the generator, its second half above the first.
     pub(crate) fn key(&self) -> u64 {
         u64::from(self.key[1]) << 32 | u64::from(self.key[0])
     }
 
-    /// Block `index` in lane `lane`: four independent uniform 32-bit numbers.
+    /// Returns block `index` in lane `lane`: four independent uniform 32-bit numbers.
     #[inline(always)]
     pub fn block(&self, lane: u64, index: u64) -> [u32; 4] {
         let mut counter = [index as u32, (index >> 32) as u32, lane as u32, (lane >> 32) as u32];
@@ -43,13 +43,13 @@ impl Stream {
         counter
     }
 
-    /// A uniform number in [0, 1) with 53 bits.
+    /// Returns a uniform number in [0, 1) with 53 bits.
     pub fn uniform(&self, index: u64) -> f64 {
         let [a, b, ..] = self.block(0, index);
         ((u64::from(a) << 32 | u64::from(b)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// `n` numbers of the normal distribution with mean 0 and deviation 1 (Box & Muller 1958).
+    /// Returns `n` numbers of the normal distribution with mean 0 and deviation 1 (Box & Muller 1958).
     pub fn normals(&self, n: usize) -> impl Iterator<Item = f64> {
         let stream = *self;
         let unit = |a: u32, b: u32| ((u64::from(a) << 32 | u64::from(b)) >> 11) as f64 / (1_u64 << 53) as f64;

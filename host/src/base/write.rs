@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written beside their name, made durable, renamed.
+//! Files that appear whole or not at all: written under a temporary name, synced to disk, renamed.
 
 use crate::{Error, Result};
 use std::fs::{self, File};
@@ -14,7 +14,10 @@ pub(crate) struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// Begins the file that `finish` will call `path`.
+    /// Begins the file that `finish` renames to `path`.
+    ///
+    /// # Errors
+    /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
         let mut temporary = path.as_os_str().to_owned();
         // its own name for each process: two that write the same file both write a whole one
@@ -24,17 +27,27 @@ impl TemporaryFile {
         Ok(Self { writer: BufWriter::with_capacity(1 << 18, file), temporary, path: path.into() })
     }
 
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(|error| Error::io(&self.temporary, "write", &error))
     }
 
-    /// Writes over the first bytes; nothing may be appended after it.
+    /// Overwrites the first bytes; nothing may be appended afterwards.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write_at_start(&mut self, bytes: &[u8]) -> Result<()> {
         let seek = self.writer.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.temporary, "write", &error));
         seek.and_then(|_| self.write(bytes))
     }
 
-    /// Makes the file durable and gives it its name, which is returned.
+    /// Syncs the file to disk and renames it; returns its final path.
+    ///
+    /// # Errors
+    /// The file cannot be written, synced or renamed.
     pub fn finish(mut self) -> Result<PathBuf> {
         let Self { writer, temporary, path } = &mut self;
         writer.flush().map_err(|error| Error::io(temporary, "write", &error))?;
@@ -47,7 +60,7 @@ impl TemporaryFile {
     }
 }
 
-/// Whether the file is a temporary one of a process that is gone.
+/// Whether the file is a temporary one of a process that no longer exists.
 pub(crate) fn is_abandoned(path: &Path) -> bool {
     let owner = path.to_str().and_then(|path| path.strip_suffix(".tmp")?.rsplit_once('.')?.1.parse().ok());
     owner.is_some_and(|owner: i32| owner != std::process::id() as i32 && !is_alive(owner))
@@ -60,14 +73,14 @@ fn is_alive(process: i32) -> bool {
     Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
-/// Nobody knows here: such files are left.
+/// Returns yes on systems where this is unknown, so that such files are left.
 #[cfg(not(unix))]
 fn is_alive(_process: i32) -> bool {
     true
 }
 
 impl Drop for TemporaryFile {
-    /// A file that was not finished is not left on a disk that may be full. After `finish` there is none of this name.
+    /// Removes an unfinished file, because the disk may be full. After `finish` there is none of this name.
     fn drop(&mut self) {
         drop(fs::remove_file(&self.temporary));
     }

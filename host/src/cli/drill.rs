@@ -1,6 +1,7 @@
 //! `trainyard drill`.
 
 use super::output::{self, Outcome};
+use super::overrides::Overrides;
 use clap::Args;
 use std::path::PathBuf;
 use trainyard::Error;
@@ -23,9 +24,8 @@ Exit codes: 0 every run ended as it should, 1 one did not, 2 the command line or
 pub struct DrillArgs {
     /// The config, a TOML file
     pub config: PathBuf,
-    /// Change a setting of the config; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Steps of each run
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
@@ -64,7 +64,7 @@ pub fn run(args: &DrillArgs) -> Outcome {
     let mut drill = Drill::start(DrillOptions {
         program,
         config: args.config.clone(),
-        set: args.set.clone(),
+        set: args.overrides.list(),
         steps: args.steps,
         kills: args.kills,
         full_disks: args.full_disks,

@@ -1,12 +1,83 @@
 //! `trainyard data why|drops|rethreshold`.
 
-use super::explain_args::{DropsArgs, PreparedArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
-use std::path::Path;
+use super::overrides::Overrides;
+use clap::Args;
+use std::path::{Path, PathBuf};
 use trainyard::corpus::explain::{self, Prepared};
 use trainyard::run::RunConfig;
 use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
+
+/// Say why a document stayed or went
+///
+/// Shows what every filter measured beside its limits, the first rule that the document breaks, and where in the text
+/// the reason lies. The corpus is not read again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard data why runs/austen austen.txt#17
+  trainyard data why configs/austen.toml austen.txt#17 --json")]
+pub struct WhyArgs {
+    #[command(flatten)]
+    pub prepared: PreparedArgs,
+    /// The document's id
+    #[arg(value_name = "DOCUMENT")]
+    pub id: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Count what every filter dropped, by reason, with examples
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard data drops runs/austen
+  trainyard data drops configs/austen.toml --samples 20 --html drops.html")]
+pub struct DropsArgs {
+    #[command(flatten)]
+    pub prepared: PreparedArgs,
+    /// Examples of each reason
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub samples: usize,
+    /// Write a page to look at in a browser
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show what other limits would drop, from what was measured
+///
+/// The limits are those of the config with the --set given. No text is read again. A setting that changes what is
+/// measured is refused: that needs trainyard prepare.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard data rethreshold configs/austen.toml --set data.filter.0.config.min_words=60
+  trainyard data rethreshold runs/austen --set data.filter.0.config.min_words=60 --list")]
+pub struct RethresholdArgs {
+    #[command(flatten)]
+    pub prepared: PreparedArgs,
+    /// Name the documents that come and go
+    #[arg(long)]
+    pub list: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prepared data.
+#[derive(Debug, Args)]
+pub struct PreparedArgs {
+    /// A run's folder, a config (its newest prepared data), or a dataset that trainyard prepare named
+    #[arg(value_name = "RUN")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
 
 pub fn why(args: &WhyArgs) -> Outcome {
     let opened = args.prepared.open()?;
@@ -42,7 +113,7 @@ pub fn rethreshold(args: &RethresholdArgs) -> Outcome {
 /// Prepared data, and where its filters are.
 struct Opened<'a> {
     prepared: Prepared,
-    set: &'a [String],
+    set: Vec<String>,
     from: Origin<'a>,
 }
 
@@ -60,7 +131,7 @@ impl Opened<'_> {
     fn filters(&self) -> Result<Option<Filters>> {
         match &self.from {
             Origin::Dataset => Ok(None),
-            Origin::Run(root) => open_filters(&OpenedRun::open(root, self.set, &["filter"])?.config.data).map(Some),
+            Origin::Run(root) => open_filters(&OpenedRun::open(root, &self.set, &["filter"])?.config.data).map(Some),
             Origin::Config(config) => open_filters(&config.data).map(Some),
         }
     }
@@ -68,19 +139,19 @@ impl Opened<'_> {
 
 impl PreparedArgs {
     fn open(&self) -> Result<Opened<'_>> {
-        let set = &self.set;
+        let set = self.overrides.list();
         if self.input.is_dir() {
             RunFolder::recover(&self.input)?;
             return match RunFolder::open(&self.input) {
                 Ok(folder) => {
-                    let store = config_of(&folder, set)?.store();
+                    let store = config_of(&folder, &set)?.store();
                     let prepared = Prepared::open_with(&self.input, Some(&store))?;
                     Ok(Opened { prepared, set, from: Origin::Run(&self.input) })
                 }
                 Err(_) => Ok(Opened { prepared: Prepared::open(&self.input)?, set, from: Origin::Dataset }),
             };
         }
-        let config = load(&self.input, set)?;
+        let config = load(&self.input, &set)?;
         let run = config.run.dir.join(&config.run.name);
         RunFolder::recover(&run)?;
         let prepared = Prepared::newest(&config.data, &config.store(), &run)?;

@@ -1,13 +1,68 @@
 //! `trainyard filter`: JSON lines in, verdicts out, in the same order and as they come.
 
-use super::args::FilterArgs;
 use super::output::{Outcome, Stop, stdout};
+use super::settings::PluginArgs;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::io::{self, BufReader, BufWriter, Write};
-use trainyard::corpus::{JsonLine, JsonLines};
+use trainyard::corpus::{InvalidLines, InvalidUtf8, JsonLine, JsonLines, SourceConfig};
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Filter, Kind, Verdict};
+
+/// Judge documents with a filter plugin, one verdict per line
+///
+/// Reads JSON lines on stdin, {"text": "...", "id": ...}, as `prepare` reads those of a file; the id may be any value,
+/// and is the number of the line if there is none. Writes one JSON line per document, in the same order: id, keep,
+/// reason, score, text if it was rewritten, spans (pairs of byte offsets) if there are any.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard filter --plugin gopher-quality < in.jsonl > verdicts.jsonl
+  trainyard filter --plugin length --config 'min_words = 50' < in.jsonl | grep '\"keep\":false'
+  trainyard filter --plugin target/plugins/length.wasm --config length.toml < in.jsonl")]
+pub struct FilterArgs {
+    #[command(flatten)]
+    pub plugin: PluginArgs,
+    /// What to do with a line that holds no document: stop, or leave it out and say so at the end
+    #[arg(long, value_enum, default_value = "error")]
+    pub invalid_lines: LinePolicy,
+    /// What to do with text that is no Unicode: stop, replace what is invalid by U+FFFD, or leave the line out
+    #[arg(long, value_enum, default_value = "error")]
+    pub invalid_utf8: Utf8Policy,
+}
+
+/// `--invalid-lines`, as `data.source.invalid_lines`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinePolicy {
+    Error,
+    Skip,
+}
+
+/// `--invalid-utf8`, as `data.source.invalid_utf8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Utf8Policy {
+    Error,
+    Replace,
+    Drop,
+}
+
+impl FilterArgs {
+    /// How the lines are read.
+    pub fn source(&self) -> SourceConfig {
+        let mut source = SourceConfig::new("stdin");
+        source.invalid_lines = match self.invalid_lines {
+            LinePolicy::Error => InvalidLines::Error,
+            LinePolicy::Skip => InvalidLines::Skip,
+        };
+        source.invalid_utf8 = match self.invalid_utf8 {
+            Utf8Policy::Error => InvalidUtf8::Error,
+            Utf8Policy::Replace => InvalidUtf8::Replace,
+            Utf8Policy::Drop => InvalidUtf8::Drop,
+        };
+        source
+    }
+}
 
 /// A call into a sandbox costs microseconds: some hundred documents share it, but not more than a few megabytes.
 const BATCH_DOCUMENTS: usize = 256;

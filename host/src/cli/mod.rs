@@ -2,28 +2,27 @@
 //!
 //! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
 
-mod args;
 mod bench;
-mod bench_args;
+mod config;
 mod data;
-mod data_args;
 mod dev;
 mod drill;
+mod eval;
 mod explain;
-mod explain_args;
 mod filter;
+mod generate;
+mod open;
 mod output;
+mod overrides;
 mod plugin;
-mod plugin_args;
 mod prepare;
-mod run;
 mod settings;
 mod tokenizer;
+mod train;
 mod vocabulary;
 mod worker;
 
-use args::{Cli, Command};
-use clap::Parser;
+use clap::{ArgAction, Parser, Subcommand};
 use output::{Outcome, Stop};
 use std::io::{IsTerminal, Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,8 +31,57 @@ use tracing::Level;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::debug_fn;
 use trainyard::Error;
-use trainyard::base::interrupt;
 use trainyard::base::clean;
+use trainyard::base::interrupt;
+
+/// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
+/// sandboxed WASM component, or a native library.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainyard",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Start here:
+  trainyard train configs/austen.toml          train a small GPT and watch it learn English
+  trainyard generate runs/austen --prompt 'It is a truth'
+  trainyard plugin inspect target/plugins/focal.wasm
+
+Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest;
+130 and 143 after Ctrl-C and SIGTERM, which let train finish its step and save it."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on stderr: what plugins log; twice for their debug messages too
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Prepare(prepare::PrepareArgs),
+    Train(train::TrainArgs),
+    Eval(eval::EvalArgs),
+    Generate(generate::GenerateArgs),
+    Filter(filter::FilterArgs),
+    #[command(subcommand)]
+    Tokenizer(tokenizer::TokenizerCommand),
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    Drill(drill::DrillArgs),
+    /// What `isolation = "process"` runs a plugin in; only for trainyard itself
+    #[command(hide = true)]
+    PluginWorker,
+}
 
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130 and
 /// 143 ended by Ctrl-C or SIGTERM.
@@ -95,12 +143,13 @@ fn caught(command: Command) -> Outcome {
 fn dispatch(command: Command) -> Outcome {
     match command {
         Command::Prepare(args) => prepare::run(&args),
-        Command::Train(args) => run::train(&args),
-        Command::Eval(args) => run::evaluate(&args),
-        Command::Generate(args) => run::generate(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),
+        Command::Config(command) => config::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Drill(args) => drill::run(&args),

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
 use trainyard::Error;
 use trainyard::base::clean;
+use trainyard::report::FinalReport;
 
 /// How a command ends.
 pub type Outcome = Result<(), Stop>;
@@ -87,4 +88,13 @@ pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
         clean::text(&format!("\n{result}")).into_owned()
     };
     write(text.as_bytes())
+}
+
+/// Shows a summary; after that, what plugins failed at is an error.
+pub fn show(summary: &(impl Serialize + Display), report: &FinalReport, json: bool) -> Outcome {
+    print(summary, json)?;
+    match report.faults.as_slice() {
+        [] => Ok(()),
+        faults => Err(Error::plugin(format!("the report lacks what plugins failed at: {}", faults.join("; "))).into()),
+    }
 }

@@ -1,20 +1,120 @@
 //! `trainyard plugin new|list|dev|build|inspect|check`.
 
-use super::args::TrustArgs;
-use super::dev;
+use super::dev::{self, DevArgs};
 use super::output::{Outcome, print, write};
-use super::plugin_args::PluginCommand;
-use super::settings::plugin_config;
+use super::settings::{TrustArgs, plugin_config};
+use clap::Subcommand;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, NewPlugin, Plugin, build, inspect, list, search_path};
+use trainyard::plugin::{Forms, Language, NewPlugin, Plugin, build, inspect, list, search_path};
 use trainyard::{Error, Result};
 use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
+
+/// Look into plugins and build them
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  trainyard plugin inspect target/plugins/focal.wasm --graph
+  trainyard plugin build plugins/focal                   both forms, into target/plugins/
+  trainyard plugin new my-filter --kind filter --lang python")]
+pub enum PluginCommand {
+    /// Make the folder of a new plugin: a small real one, its test and a README
+    New {
+        /// The plugin's name: lower case, digits and hyphens
+        name: String,
+        /// What it is for
+        #[arg(long, value_parser = kind)]
+        kind: Kind,
+        /// What it is written in: rust, c, python or js
+        #[arg(long, default_value = "rust", value_parser = language)]
+        lang: Language,
+        /// The folder to make; its name is the plugin's if not given
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// The folder of the crate trainyard-plugin, for Rust; the one beside this program's sources if not given
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+    },
+    /// Show who a plugin is, its contract, imports and settings, without running it
+    Inspect {
+        /// A plugin's file, or the name of a built-in
+        file: String,
+        /// Run the plugin and show the formula that it describes; for losses and metrics over tokens
+        #[arg(long)]
+        graph: bool,
+        /// The settings for --graph: a TOML file, or TOML itself, such as 'gamma = 1.5'
+        #[arg(long, value_name = "TOML", requires = "graph")]
+        config: Option<String>,
+        #[command(flatten)]
+        trust: TrustArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the built-in plugins, and those in a folder
+    ///
+    /// Without a folder it looks into those of TRAINYARD_PLUGIN_PATH, target/plugins and plugins. Files that this
+    /// program cannot use are shown with the reason.
+    List {
+        /// Folders with plugins
+        dir: Vec<PathBuf>,
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    Dev(DevArgs),
+    /// Hold a plugin to the contract: the conformance suite
+    ///
+    /// Checks identity and settings, determinism, independence of batches, order and threads, and the laws of the kind:
+    /// round trips over nasty Unicode, merging of states, gradients against finite differences, and so on. Native code
+    /// runs in a child process. The exit code is 3 when a check fails.
+    #[command(after_help = "\
+Examples:
+  trainyard plugin check target/plugins/focal.wasm
+  trainyard plugin check target/plugins/libfocal.so --trust native --config 'gamma = 1.5'
+  trainyard plugin check target/plugins/bpe.wasm --other bpe --json
+  trainyard plugin check hf-tokenizer --model tokenizer.json --seed 42")]
+    Check {
+        /// A plugin's file, or the name of a built-in
+        file: String,
+        /// The plugin's settings: a TOML file, or TOML itself, such as 'gamma = 1.5'
+        #[arg(long, value_name = "TOML")]
+        config: Option<String>,
+        #[command(flatten)]
+        trust: TrustArgs,
+        /// Of the random inputs; a new one each time if not given, and printed
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Random inputs
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        cases: usize,
+        /// The model of a tokenizer that cannot be trained
+        #[arg(long)]
+        model: Option<PathBuf>,
+        /// Another form of the same plugin, which must answer the same: a file, or a built-in's name
+        #[arg(long, value_name = "P")]
+        other: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build a plugin's folder; prints the files made
+    Build {
+        /// The folder, with a Cargo.toml or a plugin.toml
+        dir: PathBuf,
+        /// Build the WASM component; every form that the language has if none is asked for
+        #[arg(long)]
+        wasm: bool,
+        /// Build the native library, of Rust or C
+        #[arg(long)]
+        native: bool,
+    },
+}
 
 pub fn run(command: &PluginCommand) -> Outcome {
     match command {
@@ -112,4 +212,14 @@ fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<Stri
     let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
     let program = Program::compile(&[&graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
     Ok(program.explain())
+}
+
+fn kind(text: &str) -> std::result::Result<Kind, String> {
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Kind::ALL.map(Kind::name).join(", ")))
+}
+
+fn language(text: &str) -> std::result::Result<Language, String> {
+    let found = Language::ALL.into_iter().find(|language| language.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Language::ALL.map(Language::name).join(", ")))
 }

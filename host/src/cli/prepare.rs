@@ -1,16 +1,42 @@
 //! `trainyard prepare`: the data of a config, without training.
 
-use super::args::PrepareArgs;
 use super::output::{Outcome, write};
+use super::overrides::Overrides;
 use super::{INTERRUPTED, interrupted};
+use clap::Args;
+use std::path::PathBuf;
 use trainyard::Error;
 use trainyard::base::{clean, interrupt};
 use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
 
+/// Prepare the data of a config: read, filter, split, tokenize
+///
+/// Finished work goes to the store (`runs/store`, or data.store): a preparation that was killed goes on where it was,
+/// an unchanged stage is not run again, and `train` finds what was prepared.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard prepare configs/austen.toml
+  trainyard prepare configs/austen.toml --set data.filter.0.config.min_words=100
+  trainyard prepare big.toml --part 2/4      one of four machines with a common store, or stores copied together
+                                             afterwards; then once without --part")]
+pub struct PrepareArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Filter only the I-th of N parts of the files
+    #[arg(long, value_name = "I/N", value_parser = part)]
+    pub part: Option<(usize, usize)>,
+    /// Print the report as one JSON object on stdout
+    #[arg(long, conflicts_with = "part")]
+    pub json: bool,
+}
+
 pub fn run(args: &PrepareArgs) -> Outcome {
-    let config = run::load(&args.config, &args.set)?;
+    let config = run::load(&args.config, &args.overrides.list())?;
     if config.data.tokens.is_some() {
         return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
     }
@@ -41,4 +67,10 @@ pub fn run(args: &PrepareArgs) -> Outcome {
 /// What becomes of a preparation that a signal ended.
 fn unfinished(error: Error) -> Error {
     interrupted(error, "what is finished stays in the store, the same command continues there")
+}
+
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(part, n)| Some((part.parse().ok()?, n.parse().ok()?)));
+    let is_part = |(part, n_parts): &(usize, usize)| (1..=*n_parts).contains(part);
+    numbers.filter(is_part).ok_or_else(|| "expected a part of several, such as 2/4".into())
 }

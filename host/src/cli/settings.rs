@@ -1,10 +1,38 @@
 //! A plugin and its settings from the command line.
 
-use super::args::{PluginArgs, TrustArgs};
+use clap::{Args, ValueEnum};
 use std::path::Path;
 use trainyard::base::files::{MAX_TEXT_BYTES, read_text};
-use trainyard::plugin::{PluginConfig, Trust};
+use trainyard::plugin::{self, PluginConfig};
 use trainyard::{Error, Result};
+
+/// A plugin and its settings, where there is no config.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// A built-in's name, or a file: .wasm, .so, .dylib or .dll
+    #[arg(long, value_name = "P")]
+    pub plugin: String,
+    /// The plugin's settings: a TOML file, or TOML itself, such as 'min_words = 5'
+    #[arg(long, value_name = "TOML")]
+    pub config: Option<String>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Consent to run native code.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Let a native library run in this process, with all your rights
+    #[arg(long, value_name = "native")]
+    pub trust: Option<Trust>,
+}
+
+/// What may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Trust {
+    /// Native libraries
+    Native,
+}
 
 impl PluginArgs {
     /// As a config would say it.
@@ -16,7 +44,7 @@ impl PluginArgs {
 /// As a config would say it. `settings` is the path of a TOML file, or TOML.
 pub fn plugin_config(plugin: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<PluginConfig> {
     let mut config = PluginConfig::new(plugin);
-    config.trust = trust.trust.map(|_| Trust::Native);
+    config.trust = trust.trust.map(|Trust::Native| plugin::Trust::Native);
     if let Some(settings) = settings {
         config.config = parse(settings)?;
     }

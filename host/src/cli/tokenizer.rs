@@ -1,8 +1,9 @@
 //! `trainyard tokenizer train|encode|decode|inspect`.
 
-use super::args::{PluginArgs, TokenizerArgs, TokenizerCommand};
 use super::output::{Outcome, print, read_text, write};
+use super::settings::PluginArgs;
 use super::vocabulary::{Report, show};
+use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::corpus::{DataConfig, SourceConfig, batches, documents, texts};
@@ -10,6 +11,55 @@ use trainyard::feed::declared_end_of_text;
 use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Kind, TokenBatch, Tokenizer};
+
+/// Train and try tokenizers
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  trainyard tokenizer train --plugin bpe --config 'vocab_size = 2048' --out tokenizer.json corpus/*.txt
+  echo 'It is a truth' | trainyard tokenizer encode --plugin bpe --model tokenizer.json --show
+  trainyard tokenizer inspect --plugin bpe --model tokenizer.json held-out.txt
+  trainyard tokenizer encode --plugin byte < a.txt | trainyard tokenizer decode --plugin byte | cmp - a.txt")]
+pub enum TokenizerCommand {
+    /// Learn a model from text files (.txt, .jsonl, .json, .html, .parquet, also compressed, or folders of such)
+    Train {
+        #[command(flatten)]
+        plugin: PluginArgs,
+        /// Where the model goes
+        #[arg(long, value_name = "MODEL")]
+        out: PathBuf,
+        /// The text
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Text on stdin to token ids on stdout, separated by spaces
+    Encode {
+        #[command(flatten)]
+        args: TokenizerArgs,
+        /// Write a line per token instead: its id and what it stands for
+        #[arg(long)]
+        show: bool,
+    },
+    /// Token ids on stdin, separated by white space, to text on stdout
+    Decode(TokenizerArgs),
+    /// What a model is made of, and how well it writes the text of files
+    Inspect {
+        #[command(flatten)]
+        args: TokenizerArgs,
+        /// Text that the model has not seen: bytes and characters per token, tokens in use, a sample
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct TokenizerArgs {
+    #[command(flatten)]
+    pub plugin: PluginArgs,
+    /// What `tokenizer train` wrote, a tokenizer.json (bpe, hf-tokenizer), a rank file of tiktoken or Whisper (bpe), or
+    /// a .model of SentencePiece (hf-tokenizer); byte needs none
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+}
 
 pub fn run(command: &TokenizerCommand) -> Outcome {
     match command {

@@ -14,6 +14,7 @@ use super::read::by_label;
 use super::split::Split;
 use crate::plugin::PluginConfig;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 const ENCODINGS: &str = "an encoding's label such as \"gb18030\", \"windows-1252\" or \"shift_jis\"";
 
 /// `[data]`: where documents come from, which stay, and how they are split.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DataConfig {
     /// Share of documents held out for validation while training, 0 to below 1.
     pub validation: f64,
@@ -61,7 +62,7 @@ pub struct DataConfig {
 }
 
 /// `[[data.source]]`: one file, folder or pattern.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SourceConfig {
     /// How reports and weights name it: the name of the file or folder if not said.
     pub name: String,
@@ -76,6 +77,10 @@ pub struct SourceConfig {
     /// Without it a file is one document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// For text files: a document that has more bytes is cut into several, each at the end of a paragraph, a line, a
+    /// sentence or a word. Without it documents are not cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_bytes: Option<usize>,
     /// For JSON lines and Parquet: the field or column that holds the text.
     pub text_field: String,
     /// For JSON lines and Parquet: the field or column that holds the document's id; without it (or without the field)
@@ -100,7 +105,7 @@ pub struct SourceConfig {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Plain text or Markdown.
@@ -117,7 +122,7 @@ pub enum Format {
 }
 
 /// What to do with a document that is not valid UTF-8. Counted in every case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InvalidUtf8 {
     /// Stop, naming file and byte offset.
@@ -129,7 +134,7 @@ pub enum InvalidUtf8 {
 }
 
 /// What to do with a line that holds no document: one that is cut, is no JSON object, or has no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InvalidLines {
     /// Stop, naming file and line.
@@ -299,6 +304,7 @@ impl SourceConfig {
             format: None,
             weight: 1.0,
             document: None,
+            document_bytes: None,
             text_field: "text".into(),
             id_field: "id".into(),
             metadata: Vec::new(),
@@ -334,9 +340,10 @@ impl SourceConfig {
             format: section.option("format", &formats),
             weight: section.number("weight", 0.0.., default.weight),
             document: section.text_that("document", "a regular expression", is_regex),
-            text_field: section.text("text_field").unwrap_or(default.text_field),
-            id_field: section.text("id_field").unwrap_or(default.id_field),
-            metadata: section.texts("metadata", "a field's name", is_named),
+            document_bytes: section.optional_integer("document_bytes", 16..=1 << 30),
+            text_field: section.text_or("text_field", "text", &default.text_field, |_| true),
+            id_field: section.text_or("id_field", "text", &default.id_field, |_| true),
+            metadata: section.texts("metadata", "a list of names of fields", is_named),
             encoding: section.text_that("encoding", ENCODINGS, |label| by_label(label).is_some()),
             invalid_lines: section.choice("invalid_lines", &lines, default.invalid_lines),
             invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),

@@ -37,4 +37,4 @@ pub(crate) use manifest::{FORMAT, LINEAGE};
 pub(crate) use prepare::{
     Filtered, Filtering, KeptBatch, Lock, Work, create_dir, grouped, in_order, key, read_sealed, write_sealed,
 };
-pub(crate) use read::{digest_files, digest_of, list};
+pub(crate) use read::{digest_files, digest_of, format_of, list};

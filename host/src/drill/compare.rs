@@ -1,4 +1,4 @@
-//! What of a run must be the same in every run of the same config.
+//! The parts of a run that must be the same in every run of the same config.
 
 use super::scratch::Place;
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ pub struct Artefacts(BTreeMap<String, Vec<u8>>);
 const LOG: &str = "metrics.jsonl";
 
 impl Artefacts {
-    /// The files of the run in `place`: the log without times, the others as they are.
+    /// Reads the files of the run in `place`: the log without times, the others as they are.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -38,14 +38,14 @@ impl Artefacts {
         Ok(Self(files))
     }
 
-    /// The first file that differs.
+    /// Returns the first file that differs.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let names = self.0.keys().chain(other.0.keys());
         names.clone().find(|name| self.0.get(*name) != other.0.get(*name)).cloned()
     }
 
-    /// The first file that differs of the checkpoint after `step`. What is damaged and not read again, such as an older
-    /// checkpoint or the log, stays so.
+    /// Returns the first file that differs of the checkpoint after `step`. Damaged files that are not read again, such
+    /// as an older checkpoint or the log, stay damaged.
     pub fn difference_after(&self, step: u64, other: &Self) -> Option<String> {
         let folder = format!("checkpoints/step-{step}/");
         let names = self.0.keys().chain(other.0.keys()).filter(|name| name.starts_with(&folder));
@@ -72,12 +72,12 @@ fn read_folder(run: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>)
     Ok(())
 }
 
-/// The path of a file below the run's folder.
+/// Returns the path of a file below the run's folder.
 fn below(run: &Path, path: &Path) -> String {
     path.strip_prefix(run).unwrap_or(path).display().to_string()
 }
 
-/// The log's records without times, and without those about processes.
+/// Returns the log's records without times, and without those about processes.
 fn without_times(log: &str) -> String {
     let mut lines = String::new();
     for line in log.lines() {

@@ -4,16 +4,16 @@ use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
 
-/// What becomes of a file.
+/// A kind of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// One bit in its middle is turned.
+    /// One bit in its middle is flipped.
     Flipped,
     /// Its second half is missing.
     Cut,
-    /// Nothing is left in it.
+    /// It is empty.
     Emptied,
-    /// It is gone.
+    /// It is deleted.
     Deleted,
 }
 
@@ -21,7 +21,7 @@ impl Damage {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Flipped, Self::Cut, Self::Emptied, Self::Deleted];
 
-    /// The kind, as a person reads it.
+    /// Returns the kind for people to read.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flipped => "a bit turned",
@@ -31,7 +31,7 @@ impl Damage {
         }
     }
 
-    /// Damages the file; whether it is another one now.
+    /// Damages the file; returns whether its content changed.
     ///
     /// # Errors
     /// The file cannot be read or written.

@@ -1,7 +1,6 @@
 //! `trainyard drill`: kills a config's own run at many points, fills its disk and damages its files, resumes it each
 //! time, and compares the result, byte by byte, with that of a run that was left alone.
-//!
-//! Everything happens in a scratch folder. A run is the program itself, started as a user starts it.
+//! Everything happens in a scratch folder. A run is the program itself, started as a user would start it.
 
 mod compare;
 mod damage;
@@ -27,7 +26,7 @@ use scratch::{Place, Scratch};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// What to try, and on what.
+/// The options of a drill.
 #[derive(Debug, Clone)]
 pub struct DrillOptions {
     /// The program that trains.
@@ -44,23 +43,23 @@ pub struct DrillOptions {
     pub full_disks: usize,
     /// Seed of the moments at which runs are killed.
     pub seed: u64,
-    /// Where the scratch folder is made; the system's place if not given.
+    /// Where the scratch folder is made; by default the system's place for temporary files.
     pub scratch: Option<PathBuf>,
     /// Keep the scratch folder.
     pub keep: bool,
 }
 
-/// Every fourth kill is at a moment in time instead of before a file operation.
+/// Every fourth kill is at a random time instead of before a file operation.
 const IN_TIME: usize = 4;
 
-/// A drill under way: one config, and what its run comes to when it is left alone.
+/// A drill under way: one config, and the result of its run when it is left alone.
 pub struct Drill {
     options: DrillOptions,
     scratch: Scratch,
     reference: Artefacts,
-    /// File operations of that run, in the order in which they began. Empty where a run cannot be traced.
+    /// File operations of that run, in the order in which they began; empty if a run cannot be traced.
     operations: Vec<Operation>,
-    /// Time that it takes untraced.
+    /// Its duration without tracing.
     time: Duration,
     trials: Vec<Trial>,
 }
@@ -99,15 +98,15 @@ impl Drill {
         Ok(Self { options, scratch, reference, operations, time, trials: Vec::new() })
     }
 
-    /// File operations that the run makes; 0 where it cannot be traced.
+    /// Returns the number of file operations of the run; 0 if it cannot be traced.
     pub fn n_operations(&self) -> usize {
         self.operations.len()
     }
 
-    /// Kills runs before file operations of every phase and kind, and at moments in time.
+    /// Kills runs before file operations of every phase and kind, and at random times.
     ///
     /// # Errors
-    /// The program cannot be started, or the scratch folder cannot be written. Differences are no error.
+    /// The program cannot be started, or the scratch folder cannot be written. Differences are not errors.
     pub fn kill(&mut self) -> Result<&[Trial]> {
         let first = self.trials.len();
         let n_in_time = if self.operations.is_empty() { self.options.kills } else { self.options.kills / IN_TIME };
@@ -133,7 +132,8 @@ impl Drill {
         Ok(&self.trials[first..])
     }
 
-    /// Fills the disk: from one write on, every write fails. The run must say so, and resume when there is room again.
+    /// Fills the disk: from one write on, every write fails. The run must report it, and resume when there is room
+    /// again.
     ///
     /// # Errors
     /// As for [`Self::kill`].
@@ -190,7 +190,7 @@ impl Drill {
         Ok(&self.trials[first..])
     }
 
-    /// What all of it came to. The scratch folder is removed, unless it is to be kept.
+    /// Returns the report. The scratch folder is removed unless it is to be kept.
     pub fn finish(self) -> DrillReport {
         let kept = self.options.keep.then(|| self.scratch.keep());
         DrillReport::new(self.trials, self.operations.is_empty(), kept)

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What an operation does to a file.
+/// The effect of an operation on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OperationKind {
     /// Makes a file or folder, or opens a file to write it.
     Create,
     /// Writes or cuts a file.
     Write,
-    /// Makes a file or folder durable.
+    /// Syncs a file or folder to disk.
     Sync,
     /// Renames or links a file.
     Rename,
@@ -38,15 +38,15 @@ pub enum Phase {
 /// One system call on a file of the run.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// What it does.
+    /// Its effect.
     pub kind: OperationKind,
     /// The file, below the root of the run's place.
     pub path: PathBuf,
-    /// When.
+    /// The phase of the run.
     pub phase: Phase,
 }
 
-/// An operation among the others.
+/// An operation and its position.
 #[derive(Debug)]
 pub struct Point {
     /// Position in the list it was taken from.
@@ -56,18 +56,18 @@ pub struct Point {
 }
 
 impl Operation {
-    /// The operation of this kind on the file `path`, which lies below the root of the run's place.
+    /// Makes the operation of this kind on the file `path`, which is below the root of the run's place.
     pub fn new(kind: OperationKind, path: PathBuf) -> Self {
         let phase = phase(&path);
         Self { kind, path, phase }
     }
 
-    /// Whether it needs room on the disk.
+    /// Whether the operation needs room on the disk.
     pub fn is_write(&self) -> bool {
         self.kind == OperationKind::Write
     }
 
-    /// Phase and kind, as a person reads them.
+    /// Returns phase and kind for people to read.
     pub fn group(&self) -> String {
         let phase = match self.phase {
             Phase::Prepare => "prepare",
@@ -87,7 +87,7 @@ impl Operation {
         format!("{phase}: {kind}")
     }
 
-    /// The file, as a person reads it.
+    /// Returns the file for people to read.
     pub fn place(&self) -> String {
         self.path.display().to_string()
     }
@@ -104,7 +104,7 @@ fn phase(path: &Path) -> Phase {
     }
 }
 
-/// The same operations; those after the last one on a checkpoint belong to the final report.
+/// Returns the same operations, assigning those after the last one on a checkpoint to the final report.
 pub fn with_phases(mut operations: Vec<Operation>) -> Vec<Operation> {
     if let Some(last) = operations.iter().rposition(|operation| operation.phase == Phase::Checkpoint) {
         operations[last + 1..].iter_mut().for_each(|operation| operation.phase = Phase::FinalReport);
@@ -112,7 +112,7 @@ pub fn with_phases(mut operations: Vec<Operation>) -> Vec<Operation> {
     operations
 }
 
-/// An operation between the first and the last checkpoint.
+/// Returns an operation between the first and the last checkpoint.
 pub fn half_way(operations: &[Operation]) -> Option<usize> {
     let renamed =
         |operation: &Operation| operation.kind == OperationKind::Rename && operation.phase == Phase::Checkpoint;
@@ -120,7 +120,8 @@ pub fn half_way(operations: &[Operation]) -> Option<usize> {
     checkpoints.get(checkpoints.len().checked_sub(1)?).copied()
 }
 
-/// `n` operations, of every phase and kind if `n` is large enough, evenly spaced within each; all if there are fewer.
+/// Returns `n` operations, of every phase and kind if `n` is large enough, evenly spaced within each; all of them if
+/// there are fewer.
 pub fn spread(operations: &[Operation], n: usize) -> Vec<Point> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One start of the program, and what is done to it.
+//! One start of the program, and the failure that it meets.
 
 use super::points::Operation;
 use super::tracer;
@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// What is done to a run.
+/// The failure that a run meets.
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
     /// It is left alone.
     Nothing,
-    /// Its file operations are listed.
+    /// Its file operations are recorded.
     Watch,
     /// It is killed before this file operation.
     KillBefore(usize),
@@ -23,22 +23,22 @@ pub enum Act {
     FullFrom(usize),
 }
 
-/// How it ended.
+/// How a run ended.
 #[derive(Debug)]
 pub struct Ended {
     /// Exit code; none if a signal ended it.
     pub code: Option<i32>,
-    /// What it wrote to stderr.
+    /// Its stderr.
     pub stderr: String,
     /// Its file operations below the root. Empty if they were not watched, or cannot be.
     pub operations: Vec<Operation>,
 }
 
-/// No run of a drill takes longer: it hangs.
+/// A run that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(3600);
 
 impl Ended {
-    /// The last line on stderr.
+    /// Returns the last line on stderr.
     pub fn last_line(&self) -> &str {
         self.stderr.lines().last().unwrap_or("no message")
     }
@@ -49,7 +49,7 @@ impl Ended {
     }
 }
 
-/// Starts the command and does `act` to it. `root` holds the files whose operations count.
+/// Starts the command and applies `act` to it. Operations on files below `root` count.
 ///
 /// # Errors
 /// The command cannot be started.
@@ -75,7 +75,8 @@ pub fn start(command: &mut Command, root: &Path, act: Act) -> io::Result<Ended> 
     Ok(Ended { code, stderr: String::from_utf8_lossy(&text).into_owned(), operations })
 }
 
-/// The same command behind a gate: it starts when it gets a line, so that it has no thread yet when it is traced.
+/// Returns the same command behind a gate: it starts when it gets a line, so that it has no thread yet when tracing
+/// begins.
 fn gated(command: &Command, stderr: &File) -> io::Result<Command> {
     let mut gated = Command::new("/bin/sh");
     gated.args(["-c", "read -r line; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());

@@ -1,4 +1,4 @@
-//! What a drill came to.
+//! The report of a drill.
 
 use super::damage::Damage;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-/// How a run ended after what was done to it.
+/// How a run ended after its failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -18,20 +18,20 @@ pub enum Verdict {
     Wrong(String),
 }
 
-/// One run that something was done to.
+/// One run that met a failure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
     /// `killed`, `disk full` or `damaged`.
     pub part: &'static str,
     /// Phase and kind of the file operation, or kind of the damage.
     pub group: String,
-    /// Where exactly.
+    /// The exact place.
     pub at: String,
     /// How it ended.
     pub verdict: Verdict,
 }
 
-/// All of a drill.
+/// The whole drill.
 #[derive(Debug, Serialize)]
 pub struct DrillReport {
     /// Every run.
@@ -40,7 +40,7 @@ pub struct DrillReport {
     pub passed: bool,
     /// Kinds of damage that were tried and never noticed.
     pub never_caught: Vec<&'static str>,
-    /// Whether kills could only be drawn in time, because this system does not trace file operations.
+    /// Whether kills were only at random times, because this system does not trace file operations.
     pub untraced: bool,
     /// The scratch folder, if it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ impl DrillReport {
         Self { passed: !wrong && never_caught.is_empty(), trials, never_caught, untraced, scratch }
     }
 
-    /// What failed, in one line.
+    /// Returns what failed, in one line.
     pub fn failure(&self) -> String {
         let wrong = self.trials.iter().filter(|trial| matches!(trial.verdict, Verdict::Wrong(_))).count();
         match wrong {
@@ -69,7 +69,7 @@ impl DrillReport {
     }
 }
 
-/// Same, caught and wrong runs of a group.
+/// Number of same, caught and wrong runs of a group.
 #[derive(Default)]
 struct Count([usize; 3]);
 

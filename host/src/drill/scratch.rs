@@ -1,4 +1,4 @@
-//! The folder in which a drill's runs lie.
+//! The scratch folder that contains a drill's runs.
 
 use super::DrillOptions;
 use super::program::{Act, Ended, start};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// Name of the run within its place.
 const RUN: &str = "drill";
 
-/// Files of one kind in one folder that are damaged, at most.
+/// The most files of one kind in one folder that are damaged.
 const SAME_KIND_MAX: usize = 2;
 
 /// The folder of a drill; removed at the end.
@@ -28,18 +28,17 @@ pub struct RunFile {
 }
 
 impl Scratch {
-    /// An empty folder.
+    /// Makes an empty folder.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be made.
     pub fn new(options: &DrillOptions) -> Result<Self> {
         let parent = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
         let folder = tempfile::Builder::new().prefix("trainyard-drill-").tempdir_in(&parent);
         Ok(Self(folder.map_err(|error| Error::io(&parent, "make a scratch folder in", &error))?))
     }
 
-    /// The place where every run lies in its turn, so that their files name the same paths. What the run before left is
-    /// removed.
+    /// Returns the place that all runs use in turn, emptied, so that their files name the same paths.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -47,7 +46,7 @@ impl Scratch {
         self.folder("run")
     }
 
-    /// Another place, to keep a copy of a run in.
+    /// Makes another place, to keep a copy of a run in.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -72,17 +71,17 @@ impl Scratch {
 }
 
 impl Place {
-    /// The folder of the place.
+    /// Returns the folder of the place.
     pub fn root(&self) -> &Path {
         &self.0
     }
 
-    /// The run's folder.
+    /// Returns the run's folder.
     pub fn run(&self) -> PathBuf {
         self.0.join("runs").join(RUN)
     }
 
-    /// Trains, from the beginning or from where an earlier run in this place stopped.
+    /// Trains, from the beginning or from the point where an earlier run in this place stopped.
     ///
     /// # Errors
     /// The program cannot be started or traced.
@@ -110,7 +109,7 @@ impl Place {
         start(&mut command, &self.0, act).map_err(|error| Error::io(&options.program, "run", &error))
     }
 
-    /// Files of the run and its store: all kinds, of many alike the first two.
+    /// Returns files of the run and its store: of every kind, the first two if there are many.
     ///
     /// # Errors
     /// A folder cannot be read.
@@ -131,7 +130,7 @@ impl Place {
         Ok(found.iter().map(below).collect())
     }
 
-    /// Copies everything to an empty place; files that were one before are one there.
+    /// Copies everything to an empty place; hard links stay links there.
     ///
     /// # Errors
     /// A file cannot be copied.
@@ -159,7 +158,7 @@ impl Place {
     }
 }
 
-/// Device and number of a file.
+/// Device and inode number of a file.
 type Inode = (u64, u64);
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! A run under ptrace(2): its system calls on files are listed, and it is killed before one of them, or they fail.
+//! A run under ptrace(2): its system calls on files are recorded, and it is killed before one of them, or they fail.
 
 use super::points::{Operation, OperationKind};
 use super::program::Act;
@@ -18,8 +18,8 @@ use std::process::Command;
 /// Exit code and operations.
 type Traced = (Option<i32>, Vec<Operation>);
 
-/// Runs the command, which waits for a line on stdin, under `act`; none where the system does not let a process trace
-/// its child.
+/// Runs the command, which waits for a line on stdin, under `act`; returns none if the system does not let a process
+/// trace its child.
 ///
 /// # Errors
 /// The command cannot be started.
@@ -59,7 +59,7 @@ struct Tracer<'r> {
 }
 
 impl Tracer<'_> {
-    /// Follows the process with its threads and children to the end of all.
+    /// Follows the process with its threads and children until all have ended.
     fn follow(&mut self) -> io::Result<()> {
         loop {
             match waitpid(None, Some(WaitPidFlag::__WALL)) {
@@ -77,7 +77,8 @@ impl Tracer<'_> {
         }
     }
 
-    /// A thread begins or ends a system call. One that is killed meanwhile cannot be asked: that is its end.
+    /// Handles the start or end of a thread's system call. A thread that is killed meanwhile cannot be queried: that is
+    /// its end.
     fn system_call(&mut self, thread: Pid) {
         let Ok(info) = ptrace::syscall_info(thread) else { return };
         let Ok(mut registers) = ptrace::getregs(thread) else { return };
@@ -114,7 +115,7 @@ fn resume(thread: Pid, signal: Option<Signal>) {
     let _ = ptrace::syscall(thread, signal);
 }
 
-/// What the system call that begins does to which file, if it changes one.
+/// Returns the effect of the system call that begins, and its file, if it changes one.
 fn operation(thread: Pid, registers: &libc::user_regs_struct) -> Option<(OperationKind, PathBuf)> {
     use OperationKind::{Create, Remove, Rename, Sync, Write};
     let (a, b, c, d) = (registers.rdi, registers.rsi, registers.rdx, registers.r10);
@@ -148,12 +149,13 @@ fn operation(thread: Pid, registers: &libc::user_regs_struct) -> Option<(Operati
     Some((kind, place?))
 }
 
-/// The file that the thread's process has open under this number.
+/// Returns the file that the thread's process has open under this number.
 fn file(thread: Pid, number: u64) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{thread}/fd/{}", number as u32)).ok()
 }
 
-/// The path at an address of the thread's memory; a relative one starts at the open folder, or where the process is.
+/// Returns the path at an address of the thread's memory; a relative path starts at the open folder, or at the
+/// process's current folder.
 fn path(thread: Pid, folder: Option<u64>, address: u64) -> Option<PathBuf> {
     let memory = File::open(format!("/proc/{thread}/mem")).ok()?;
     let mut bytes = vec![0; libc::PATH_MAX as usize];

@@ -1,4 +1,4 @@
-//! Where file operations cannot be watched, runs are killed at moments in time only.
+//! The replacement for the tracer on systems without one: runs are killed only at random times.
 
 use super::points::Operation;
 use super::program::Act;
@@ -6,10 +6,10 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// Nothing: this system has no tracer here.
+/// Returns none: there is no tracer for this system.
 ///
 /// # Errors
-/// None.
+/// It never fails.
 pub fn trace(_: &mut Command, _: &Path, _: Act) -> io::Result<Option<(Option<i32>, Vec<Operation>)>> {
     Ok(None)
 }

@@ -3,11 +3,12 @@
 use crate::ops::attention::{Shape, Span};
 use crate::ops::gelu::Gelu;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
 
 /// `[model]`: the shape of the network.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ModelConfig {
     /// `kind`, and what only that kind has.
     #[serde(flatten)]
@@ -32,7 +33,7 @@ pub struct ModelConfig {
 }
 
 /// The architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum Architecture {
     /// GPT-2: learned positions, layer norm, GELU, biases.

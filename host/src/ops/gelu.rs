@@ -4,10 +4,11 @@ use super::cpu::{for_chunks, vectorised, with_slices, with_type};
 use super::cuda::arguments;
 use super::{Engine, Float, OpGroup, Tensor, check_gpu};
 use crate::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How Φ is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gelu {
     /// Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.

@@ -1,11 +1,12 @@
 //! `[optimizer]` and `[schedule]` of a run's config.
 
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
 
 /// `[optimizer]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum OptimizerConfig {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101).
@@ -33,18 +34,18 @@ pub enum OptimizerConfig {
 }
 
 /// `[schedule]`: the learning rate over the run, as a share of the peak.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ScheduleConfig {
     /// The shape after warm-up.
     pub kind: ScheduleKind,
-    /// Steps over which the rate rises from 0.
+    /// Steps over which the rate rises from 0, or their share of `train.steps`, such as 0.05.
     pub warmup: u64,
     /// Share of the peak rate at the last step, 0 to 1; not used by `constant`.
     pub floor: f64,
 }
 
 /// The shape of the learning rate after warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleKind {
     /// Half a cosine down to the floor.
@@ -83,7 +84,7 @@ impl ScheduleConfig {
         let kinds = [("cosine", Cosine), ("linear", Linear), ("constant", Constant)];
         Self {
             kind: section.choice("kind", &kinds, Cosine),
-            warmup: section.integer("warmup", 0.., steps / 20),
+            warmup: section.part("warmup", steps, steps / 20),
             floor: section.number("floor", 0.0..=1.0, 0.1),
         }
     }

@@ -4,6 +4,7 @@ use super::grant::Grant;
 use super::limits::Limits;
 use super::open::is_file;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -14,7 +15,7 @@ pub const RESERVED_NAMES: [&str; 2] = ["cross-entropy", "loss"];
 const NAME_BYTES_MAX: usize = 64;
 
 /// One plugin of a run: `plugin = "focal"` (built-in), `"path/focal.wasm"` or `"path/libfocal.so"`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginConfig {
     /// A built-in's name, or a file (what ends in `.wasm`, `.so`, `.dylib` or `.dll`, or holds a `/`). Relative to the
     /// config file as written, absolute after loading.
@@ -37,16 +38,18 @@ pub struct PluginConfig {
     pub max_errors: u64,
     /// What the sandbox is opened for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub allow: Vec<Grant>,
     /// Limits on what one instance may use.
     pub limits: Limits,
     /// The plugin's own settings: flat.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub config: toml::Table,
 }
 
 /// What a plugin is trusted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
     /// Native code may run, with all rights of the user.
@@ -56,7 +59,7 @@ pub enum Trust {
 }
 
 /// Where a plugin runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// In a child process per instance: a crash is an error of the plugin, not the end of the run.
@@ -64,7 +67,7 @@ pub enum Isolation {
 }
 
 /// What happens when a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// The run ends with the error.
@@ -119,7 +122,7 @@ impl PluginConfig {
         let expected = "a built-in's name or a file";
         let named = |text: &str| !text.is_empty();
         let name = match default {
-            Some(default) => section.text_that("plugin", expected, named).unwrap_or_else(|| default.to_owned()),
+            Some(default) => section.text_or("plugin", expected, default, named),
             None => section.required_text("plugin", expected, named),
         };
         let mut config = Self::new(name);

@@ -1,9 +1,11 @@
 //! A plugin's file: what it is and who made it, read without running any of it.
 
+use super::missing;
 use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::{Error, Result};
 use object::{Object, ObjectSection};
 use sha2::{Digest, Sha256};
+use std::io::ErrorKind;
 use std::path::Path;
 use trainyard_plugin::{CONTRACT, Identity, SECTION, abi};
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
@@ -33,8 +35,10 @@ type Found = std::result::Result<(Form, String), String>;
 impl PluginFile {
     /// Reads and identifies the file. The contract is not checked yet, see [`check_contract`].
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = read_file(path, MAX_BINARY_BYTES)
-            .map_err(|error| Error::usage(format!("{}: cannot read plugin: {error}", path.display())))?;
+        let bytes = read_file(path, MAX_BINARY_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::usage(format!("{}: {}", path.display(), missing::cure(path))),
+            _ => Error::usage(format!("{}: cannot read plugin: {error}", path.display())),
+        })?;
         Self::parse(path, bytes)
     }
 

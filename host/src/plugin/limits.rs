@@ -1,11 +1,12 @@
 //! What one instance of a plugin may use.
 
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_plugin::graph::MAX_NODES;
 
 /// Limits of one plugin, `[loss.limits]` in a config. Each has a default that no well-behaved plugin reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Milliseconds that one call may take. 0 is no deadline, for plugins that the config trusts.
     pub call_ms: u64,

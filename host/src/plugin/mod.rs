@@ -18,6 +18,7 @@ mod language;
 mod limits;
 mod list;
 mod log;
+mod missing;
 mod native;
 mod new;
 mod open;

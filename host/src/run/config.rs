@@ -6,13 +6,14 @@ use crate::feed::TokenizerConfig;
 use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
-use crate::settings::{self, Section};
+use crate::settings::{self, Section, Setting};
 use crate::{Error, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Everything that a run depends on, checked: a value of this type cannot hold a setting that is out of range.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunConfig {
     /// `[run]`
     pub run: RunSection,
@@ -37,9 +38,9 @@ pub struct RunConfig {
 }
 
 /// `[run]`: name, place and seed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunSection {
-    /// The run's folder is `dir/name`.
+    /// The run's folder is `dir/name`; the name of the config's file without `.toml` if not said.
     pub name: String,
     /// Where runs are kept; relative to the current folder as written, absolute after loading.
     pub dir: PathBuf,
@@ -48,7 +49,7 @@ pub struct RunSection {
 }
 
 impl RunConfig {
-    /// Reads the config at `path`, changed by the `overrides`, each `section.key=value`.
+    /// Reads the config at `path`, changed by the `overrides`: `section.key=value` sets a key, `!section.key` removes one.
     ///
     /// # Errors
     /// All problems of file and overrides, one line each: `configs/x.toml:12:5: train.batch: expected 1 or more, got
@@ -56,6 +57,14 @@ impl RunConfig {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
         settings::read_file(path, overrides, |root| Self::read(root, stem))
+    }
+
+    /// Reads a config that is in no file, in the current folder.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
+        settings::parse(Path::new("config.toml"), text, overrides, |root| Self::read(root, "run"))
     }
 
     /// Every value, in TOML: what [`Self::load`] reads back as an equal config.
@@ -66,34 +75,36 @@ impl RunConfig {
         toml::to_string(self).map_err(|error| Error::run(format!("cannot write the config as TOML: {error}")))
     }
 
+    /// Every setting that a config can have.
+    pub fn settings() -> Vec<Setting> {
+        settings::reference(|root| drop(Self::read(root, "run")))
+    }
+
     /// The folder of finished work on data: `data.store`, or `store` beside the runs.
     pub fn store(&self) -> PathBuf {
         self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
     }
 
     fn read(root: &mut Section<'_>, default_name: &str) -> Self {
-        let train = root.section("train", TrainConfig::read);
         let mut metric_names = Vec::new();
-        let config = Self {
-            run: root.section("run", |section| RunSection::read(section, default_name)),
-            data: root.section("data", DataConfig::read),
-            tokenizer: root.section("tokenizer", TokenizerConfig::read),
-            model: root.section("model", ModelConfig::read),
-            loss: root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy"))),
-            metric: root
-                .sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names))
-                .unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into()),
-            optimizer: root.section("optimizer", OptimizerConfig::read),
-            schedule: root.section("schedule", |section| ScheduleConfig::read(section, train.steps)),
-            train,
-            sample: root.section("sample", SampleConfig::read),
-        };
+        let run = root.section("run", |section| RunSection::read(section, default_name));
+        let data = root.section("data", DataConfig::read);
+        let tokenizer = root.section("tokenizer", TokenizerConfig::read);
+        let model = root.section("model", ModelConfig::read);
+        let loss = root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy")));
+        let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
+        let metric = metric.unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into());
+        let train = root.section("train", TrainConfig::read);
+        let optimizer = root.section("optimizer", OptimizerConfig::read);
+        let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
+        let sample = root.section("sample", SampleConfig::read);
+        let mut config = Self { run, data, tokenizer, model, loss, metric, optimizer, schedule, train, sample };
         config.check(root);
         config
     }
 
     /// What no section can see alone.
-    fn check(&self, root: &Section<'_>) {
+    fn check(&mut self, root: &Section<'_>) {
         if self.store() == self.run.dir.join(&self.run.name) {
             let message = format!(
                 "{:?} is the folder of finished data: name the run otherwise, or set data.store",
@@ -102,7 +113,10 @@ impl RunConfig {
             root.conflict(&["run.name", "data.store"], message);
         }
         let (warmup, steps) = (self.schedule.warmup, self.train.steps);
-        if warmup > steps {
+        if warmup > steps && root.is_set("train.steps") && !root.is_set("schedule.warmup") {
+            root.note("schedule.warmup", format!("clipped from {warmup} to {steps}, which train.steps was set to"));
+            self.schedule.warmup = steps;
+        } else if warmup > steps {
             let message = format!("expected at most train.steps, which is {steps}, got {warmup}");
             root.conflict(&["schedule.warmup", "train.steps"], message);
         }
@@ -120,11 +134,7 @@ impl RunSection {
         let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && text.chars().all(letter);
         let default_name = default_name.trim_start_matches('.').replace(|char| !letter(char), "-");
         let name = section.text_that("name", expected, is_name).unwrap_or(default_name);
-        let dir = section.text_that("dir", "a path", |text| !text.is_empty());
-        Self {
-            name,
-            dir: section.current_dir().join(dir.as_deref().unwrap_or("runs")),
-            seed: section.integer("seed", 0.., 1),
-        }
+        let dir = section.text_or("dir", "a path", "runs", |text| !text.is_empty());
+        Self { name, dir: section.current_dir().join(dir), seed: section.integer("seed", 0.., 1) }
     }
 }

@@ -1,4 +1,4 @@
-//! Which key of a config makes a run too large: the one whose ordinary value would save the most memory.
+//! The key of a config that makes a run too large: the one whose ordinary value would save the most memory.
 
 use super::memory::Memory;
 use super::plugins::VOCAB_SIZE;
@@ -17,13 +17,13 @@ const ORDINARY: [(Size, usize); 6] = [
     (Size::Vocabulary, 8192),
 ];
 
-/// A key that saves less than this share of the memory is not worth a word.
+/// A key that saves less than this share of the memory is not mentioned.
 const WORTH: f64 = 0.1;
 
-/// Keys that a message names.
+/// The most keys that a message names.
 const NAMED: usize = 3;
 
-/// What decides how much memory a run needs.
+/// A key that affects how much memory a run needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Size {
     Batch,
@@ -59,7 +59,7 @@ impl Size {
         }
     }
 
-    /// The config and the vocabulary with `value` in its place.
+    /// Returns the config and the vocabulary with `value` in this place.
     fn set(self, config: &RunConfig, vocab: usize, value: usize) -> (RunConfig, usize) {
         let mut config = config.clone();
         let model = &mut config.model;
@@ -75,7 +75,7 @@ impl Size {
     }
 }
 
-/// Heads keep their number where they can; the network keeps its proportion.
+/// Keeps the number of heads if possible, and the proportions of the network.
 fn set_width(model: &mut ModelConfig, width: usize) {
     model.hidden = (model.hidden as f64 * width as f64 / model.width as f64).ceil() as usize;
     model.width = width;
@@ -87,7 +87,7 @@ fn set_width(model: &mut ModelConfig, width: usize) {
     }
 }
 
-/// The sizes that are larger than ordinary and what an ordinary one would save, the one that saves most first.
+/// Returns the sizes that are larger than ordinary and what an ordinary one would save, the largest saving first.
 fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Result<Vec<(Size, f64)>> {
     let mut savings = Vec::new();
     for (size, ordinary) in ORDINARY {
@@ -104,7 +104,8 @@ fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Res
     Ok(savings)
 }
 
-/// The error for a run that needs `memory` where `available` bytes are, which begins with the key that matters most.
+/// Returns the error for a run that needs `memory` when `available` bytes are free; it begins with the key that matters
+/// most.
 pub(crate) fn too_large(
     memory: &Memory,
     config: &RunConfig,

@@ -1,4 +1,4 @@
-//! What a checkpoint holds for other programs beside `config.json` and the weights: the tokenizer, and how to generate.
+//! Files in a checkpoint for other programs, besides `config.json` and the weights: the tokenizer, and how to generate.
 
 use super::folder::checkpoint::Writer;
 use crate::Result;
@@ -7,17 +7,17 @@ use crate::plugin::hugging_face_tokenizer;
 use crate::run::RunConfig;
 use serde_json::{Map, Value, json};
 
-/// Files of a run's tokenizer, the same in each of its checkpoints.
+/// The files of a run's tokenizer, the same in each of its checkpoints.
 pub struct TokenizerFolder {
-    /// `tokenizer.json` and `tokenizer_config.json`; none for tokenizers that are not trainyard's own.
+    /// `tokenizer.json` and `tokenizer_config.json`; none for third-party tokenizers.
     files: Option<(Value, Value)>,
     generation: Value,
-    /// The model, where it is not what `tokenizer.json` holds.
+    /// The model, if `tokenizer.json` does not hold it.
     model: Vec<u8>,
 }
 
 impl TokenizerFolder {
-    /// The files of the tokenizer that made `data`. Warns where other programs cannot load it.
+    /// Makes the files of the tokenizer that made `data`. Warns if other programs cannot load it.
     ///
     /// # Errors
     /// A model that its tokenizer does not load.
@@ -40,6 +40,9 @@ impl TokenizerFolder {
     }
 
     /// Writes the files into a checkpoint.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write(&self, writer: &mut Writer) -> Result<()> {
         writer.json("generation_config.json", &self.generation)?;
         let Some((file, settings)) = &self.files else {
@@ -50,7 +53,7 @@ impl TokenizerFolder {
     }
 }
 
-/// How transformers makes a tokenizer of the file: as it stands there, whatever the model's architecture.
+/// Tells transformers to use the tokenizer exactly as in the file, whatever the model's architecture.
 fn tokenizer_config(file: &Value, end_of_text: Option<u32>, context: usize) -> Value {
     let tokens = file["added_tokens"].as_array();
     let name = |id: u64| {

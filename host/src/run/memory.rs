@@ -1,4 +1,4 @@
-//! How much memory a run will need, said before it takes any: a run that cannot fit ends before step 1, not in it.
+//! Predicts how much memory a run will need: a run that cannot fit ends before step 1, not in it.
 
 use super::heaviest::too_large;
 use crate::model::{ModelConfig, Transformer};
@@ -8,11 +8,11 @@ use crate::run::RunConfig;
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
-/// What the program itself, its threads and plugins take, in bytes.
+/// The memory of the program itself, its threads and plugins, in bytes.
 const PROGRAM: f64 = (24 << 20) as f64;
 
-/// What the driver, its libraries and their scratch take of a GPU's memory beside the model: they have most of it
-/// before the model is made, so this is what comes later.
+/// GPU memory that the driver, its libraries and their scratch take in addition to the model, in bytes: they take most
+/// of it before the model is made, and this much later.
 const ON_GPU: f64 = (96 << 20) as f64;
 
 /// The logits that exist at a time, in bytes: at most this, but at least those of one row.
@@ -20,13 +20,13 @@ const LOGITS: f64 = (16 << 20) as f64;
 
 const GIBIBYTE: f64 = (1 << 30) as f64;
 
-/// The largest width and vocabulary that are counted with.
+/// The largest width and vocabulary used in the computation.
 const DIMENSION_MAX: usize = 1 << 24;
 
-/// The largest product of two sizes that is counted with: its bytes are a petabyte and more.
+/// The largest product of two sizes used in the computation: its bytes are a petabyte or more.
 const PRODUCT_MAX: usize = 1 << 50;
 
-/// Bytes that training will need at the same time. Held as `f64`: a wrong config may ask for more than exists.
+/// Bytes that training will need at the same time. They are `f64` because a wrong config may ask for more than exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Memory {
     /// Parameters and their gradients.
@@ -35,17 +35,20 @@ pub struct Memory {
     pub optimizer: f64,
     /// Activations of one micro-batch and their gradients.
     pub activations: f64,
-    /// Logits of the rows that exist at a time, and the output layer laid out for products.
+    /// Logits of the rows that exist at a time, and the output layer packed for products.
     pub loss: f64,
-    /// What the program and its libraries take there beside.
+    /// Other memory of the program and its libraries there.
     pub program: f64,
-    /// Whether activations are already computed again instead of kept.
+    /// Whether activations are already recomputed instead of kept.
     pub recompute: bool,
 }
 
 impl Memory {
-    /// What training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`. Nothing of that
-    /// size is allocated.
+    /// Predicts what training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`, without
+    /// allocating it.
+    ///
+    /// # Errors
+    /// A model that cannot be made from the config.
     pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
         let (model, train) = (&bounded(&config.model), &config.train);
         let vocab = vocab.min(DIMENSION_MAX);
@@ -101,16 +104,16 @@ impl Memory {
         })
     }
 
-    /// All of it, with the program itself.
+    /// Returns the sum, including the program itself.
     pub fn total(&self) -> f64 {
         self.parameters + self.optimizer + self.activations + self.loss + self.program
     }
 
-    /// An error when this is more than what `device`, or for the CPU the system, says it can give. Where it says
-    /// nothing, nothing is checked. `config` and `vocab` are those that it is of.
+    /// Checks that `device`, or for the CPU the system, has this much memory available. If the amount is unknown,
+    /// nothing is checked. `config` and `vocab` are those that it was computed for.
     ///
     /// # Errors
-    /// Too little memory; the message begins with the key that is best lowered.
+    /// Too little memory; the message begins with the key that should be lowered first.
     pub fn check(&self, config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
         let available = match device.gpu() {
             Some(gpu) => Some(gpu.memory()?.free as f64),
@@ -122,7 +125,7 @@ impl Memory {
         }
     }
 
-    /// What it is made of, beside what there is.
+    /// Returns the parts of the sum, and what is available.
     pub(crate) fn needs(&self, available: f64) -> String {
         let gib = |bytes: f64| format!("{:.1}", bytes / GIBIBYTE);
         format!(
@@ -138,7 +141,7 @@ impl Memory {
     }
 }
 
-/// The model with sizes whose products can be computed. What is larger needs more memory than there is in any case.
+/// Returns the model with sizes whose products can be computed. Larger ones need more memory than there is in any case.
 fn bounded(model: &ModelConfig) -> ModelConfig {
     let width = model.width.min(DIMENSION_MAX);
     let hidden = model.hidden.min(PRODUCT_MAX / width);
@@ -146,10 +149,10 @@ fn bounded(model: &ModelConfig) -> ModelConfig {
     ModelConfig { width, hidden, context, heads: model.heads.min(width), ..model.clone() }
 }
 
-/// An error when a model of a run that is read, of `vocab` tokens, does not fit in the memory of `device`.
+/// Checks that the model of a run that is read, with `vocab` tokens, fits into the memory of `device`.
 ///
 /// # Errors
-/// That it does not fit, or a device that cannot be asked.
+/// It does not fit, or the device cannot be queried.
 pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
     let (size, formats) = ((1, config.model.context), (config.train.precision, device));
     let needed = Transformer::bytes(&config.model, vocab, formats, size, false, true)? as f64;
@@ -167,8 +170,8 @@ pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Resul
     }
 }
 
-/// Bytes that the system can give without swapping, within the limit of this process's control group; none where it
-/// does not say.
+/// Returns the bytes that are available without swapping, within the limit of this process's control group; none if
+/// unknown.
 fn available() -> Option<f64> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());

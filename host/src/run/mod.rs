@@ -1,8 +1,9 @@
-//! What a run is: its config and identity, its folder, its plugins, and how a run's folder is opened again.
+//! A run: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
 mod best;
 mod config;
 mod folder;
+mod from_text;
 mod heaviest;
 mod hugging_face;
 mod identity;
@@ -13,6 +14,7 @@ mod opened;
 mod options;
 mod plugins;
 mod plugins_lock;
+mod reference;
 mod sections;
 mod state;
 
@@ -20,6 +22,7 @@ pub(crate) use best::{BEST, mark_best};
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};
+pub use from_text::{TextConfig, config_for_text, is_text};
 pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
 pub use memory::{Memory, check_reading};
@@ -32,6 +35,7 @@ pub use plugins::{
     tokenizer_digest,
 };
 pub use plugins_lock::PluginChange;
+pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

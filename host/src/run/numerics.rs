@@ -1,8 +1,8 @@
-//! Which numbers a run computes from its config, data, plugins and seed: the order of additions and the addresses of
-//! random numbers, under one version.
+//! The version of a run's numerics, that is, of the order of additions and the addresses of random numbers. The version
+//! decides which numbers a run computes from its config, data, plugins and seed.
 //!
-//! * 1: masks of dropout are numbered by micro-batch; what a graph calls a sequence is a window, also where several
-//!   documents are packed into it.
+//! * 1: masks of dropout are numbered by micro-batch; a graph's sequence is a window, even if several documents are
+//!   packed into it.
 //! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a
 //!   window (`data.packing`).
 
@@ -12,10 +12,10 @@ use crate::run::RunConfig;
 use crate::{Error, Result};
 use trainyard_plugin::Graph;
 
-/// The numbers of this program. A checkpoint says which it was made with.
+/// The version of this program. A checkpoint records the version that it was made with.
 pub const NUMERICS: u32 = 2;
 
-/// The version of checkpoints that name none.
+/// The version of checkpoints that do not record one.
 pub(crate) const fn unnamed() -> u32 {
     1
 }
@@ -23,11 +23,11 @@ pub(crate) const fn unnamed() -> u32 {
 /// Place in the config and in `--allow-changed`.
 const PLACE: &str = "numerics";
 
-/// Lets a run that was begun under `saved` resume where this program computes the same numbers, or where
+/// Checks that a run that began under `saved` can be resumed: this program computes the same numbers for it, or
 /// `--allow-changed numerics` says that they may change.
 ///
 /// # Errors
-/// A run whose numbers would change; a version newer than this program.
+/// A run whose numbers would change, or a version newer than this program.
 pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowed: &[String]) -> Result<()> {
     if saved > NUMERICS {
         return Err(Error::usage(format!(
@@ -45,7 +45,7 @@ pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowe
     )))
 }
 
-/// What the newest version computes otherwise for this run.
+/// Returns what the newest version computes differently for this run.
 fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
     let dropout = config.model.dropout;
     if dropout > 0.0 {

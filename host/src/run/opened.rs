@@ -1,4 +1,4 @@
-//! A run's folder, opened by a command that reads it: wherever it lies now, with only the plugins that are asked for.
+//! A run's folder, opened by a command that reads it: wherever it is now, with only the plugins that are needed.
 
 use super::folder::RunFolder;
 use super::folder::checkpoint::sha256;
@@ -9,11 +9,11 @@ use crate::run::RunConfig;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// A run, its config and what it was trained with.
+/// A run, its config and the plugins that it was trained with.
 pub struct OpenedRun {
     /// Its folder.
     pub folder: RunFolder,
-    /// Its config, with the files of plugins where they are now.
+    /// Its config, with the current paths of plugins.
     pub config: RunConfig,
     /// The plugins that it was trained with.
     pub lock: Lock,
@@ -21,12 +21,12 @@ pub struct OpenedRun {
 
 impl OpenedRun {
     /// Opens the run in `root`, its config changed by the overrides `set`. The files of the plugins of some `places`
-    /// (`tokenizer`, `filter`, `loss`, `metric`) are looked for: where the config says, where they were when the run
+    /// (`tokenizer`, `filter`, `loss`, `metric`) are searched for: where the config says, where they were when the run
     /// was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock`
     /// decides.
     ///
     /// # Errors
-    /// No run, a config with mistakes, a plugin that is nowhere.
+    /// No run, a config with mistakes, or a plugin that is not found.
     pub fn open(root: &Path, set: &[String], places: &[&str]) -> Result<Self> {
         let folder = RunFolder::open(root)?;
         let mut config = config_of(&folder, set)?;
@@ -41,11 +41,11 @@ impl OpenedRun {
     }
 }
 
-/// The config in a run's folder, changed by the overrides `set`. The run is where its folder is now, whatever the file
-/// says.
+/// Reads the config in a run's folder, changed by the overrides `set`. The run is where its folder is now, whatever the
+/// file says.
 ///
 /// # Errors
-/// As [`RunConfig::load`].
+/// The same as for [`RunConfig::load`].
 pub fn config_of(folder: &RunFolder, set: &[String]) -> Result<RunConfig> {
     let mut config = RunConfig::load(&folder.config(), set)?;
     let root = folder.root().canonicalize().map_err(|error| Error::io(folder.root(), "resolve", &error))?;
@@ -59,11 +59,11 @@ pub fn config_of(folder: &RunFolder, set: &[String]) -> Result<RunConfig> {
     Ok(config)
 }
 
-/// Reads a config to train with. The `config.toml` of a run, beside its `plugins.lock`, is that of the run in its
-/// folder, wherever that lies now.
+/// Reads a config to train with. A `config.toml` next to a `plugins.lock` is that of the run in its folder, wherever
+/// the folder is now.
 ///
 /// # Errors
-/// As [`RunConfig::load`].
+/// The same as for [`RunConfig::load`].
 pub fn load(path: &Path, set: &[String]) -> Result<RunConfig> {
     let folder = path.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
     match folder.map(RunFolder::open) {
@@ -81,7 +81,7 @@ fn is_of(text: &str, key: &str) -> bool {
     set == key || starts(set, key) || starts(key, set)
 }
 
-/// Every plugin of a config, with the key of the file's name and its place.
+/// Returns every plugin of a config, with the key of the file's name and its place.
 fn plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConfig)> {
     let filter_keys = filter_keys(&config.data).into_iter();
     let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
@@ -94,7 +94,7 @@ fn plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConf
     all.map(|(key, place, plugin)| (key + ".plugin", place, plugin)).collect()
 }
 
-/// Makes a plugin's file that with the recorded digest, where there is one.
+/// Replaces a plugin's file by the one with the recorded digest, if there is one.
 fn find(plugin: &mut PluginConfig, place: &str, lock: &Lock, root: &Path) -> Result<()> {
     let Some(file) = plugin.file().map(Path::to_owned) else { return Ok(()) };
     let Some(name) = file.file_name() else { return Ok(()) };

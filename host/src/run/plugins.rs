@@ -12,46 +12,46 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use trainyard_plugin::{Kind, NO_END_OF_TEXT};
 
-/// The setting by which tokenizers are asked for a number of tokens.
+/// The setting that asks a tokenizer for a number of tokens.
 pub(crate) const VOCAB_SIZE: &str = "vocab_size";
 
 /// The plugins that make a run's data, loaded.
 pub struct DataPlugins {
-    /// Text to tokens.
+    /// The tokenizer.
     pub tokenizer: Plugin,
-    /// Which documents stay, in order: those of single sources first, each with the source's number.
+    /// The filters, in order: those of single sources first, each with the source's number.
     pub filters: Filters,
 }
 
 /// Every plugin that a run's config names, loaded.
 pub struct RunPlugins {
-    /// Those that make the data.
+    /// The plugins that make the data.
     pub data: DataPlugins,
-    /// What is minimised.
+    /// The loss.
     pub loss: Plugin,
-    /// Numbers over tokens.
+    /// Metrics over tokens.
     pub metrics: Vec<Plugin>,
-    /// Numbers over generated text.
+    /// Metrics over generated text.
     pub text_metrics: Vec<Plugin>,
-    /// Of each metric of the config, whether it is one over text.
+    /// Whether each metric of the config is one over text.
     is_text: Vec<bool>,
     /// See [`RunPlugins::keep`].
     kept: Mutex<Vec<Box<dyn Kept>>>,
 }
 
-/// How results name the metrics of a run.
+/// The names of a run's metrics in results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricNames {
     /// Names of [`RunPlugins::metrics`], in order.
     pub tokens: Vec<String>,
     /// Names of [`RunPlugins::text_metrics`], in order.
     pub text: Vec<String>,
-    /// Names that others have too, and what they became.
+    /// Names that were used twice, and their replacements.
     pub renamed: Vec<(String, String)>,
 }
 
 impl MetricNames {
-    /// A line for each that was renamed.
+    /// Returns a line for each renamed metric.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let line = |(name, own): &(String, String)| {
             format!(
@@ -62,18 +62,24 @@ impl MetricNames {
     }
 }
 
-/// An instance of a plugin, of which nothing more is asked.
+/// An instance of a plugin that is no longer used.
 trait Kept: Send {}
 
 impl<T: Send> Kept for T {}
 
 impl RunPlugins {
     /// Loads all of them, so that a missing or wrong one stops the run before any work.
+    ///
+    /// # Errors
+    /// A plugin that cannot be opened, is of another kind, or refuses its settings.
     pub fn open(config: &RunConfig) -> Result<Self> {
         Self::with(config, DataPlugins::open(config)?)
     }
 
-    /// Loads those that measure a finished model, beside its `tokenizer`: no filters.
+    /// Loads those that measure a finished model, in addition to its `tokenizer`: no filters.
+    ///
+    /// # Errors
+    /// A plugin that cannot be opened, is of another kind, or refuses its settings.
     pub fn measuring(config: &RunConfig, tokenizer: Plugin) -> Result<Self> {
         Self::with(config, DataPlugins { tokenizer, filters: Vec::new() })
     }
@@ -92,7 +98,7 @@ impl RunPlugins {
         Ok(Self { data, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
     }
 
-    /// The name of every metric's number: each of its own, so that none hides another in a record.
+    /// Returns the name of every metric: they differ, so that none hides another in a record.
     pub fn metric_names(&self) -> MetricNames {
         let all = self.metrics.iter().chain(&self.text_metrics).map(Plugin::result_name);
         let mut tokens = distinct(all.clone(), &RESERVED_NAMES);
@@ -103,12 +109,12 @@ impl RunPlugins {
     }
 
     /// Takes an instance that has done its work. It is destroyed with the plugins, after the report was shown: closing
-    /// a plugin can go wrong, and must not cost what was measured.
+    /// a plugin can fail, and this must not lose the results.
     pub fn keep(&self, instance: impl Send + 'static) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(instance));
     }
 
-    /// Each plugin with its place in the config.
+    /// Returns each plugin with its place in the config.
     fn all(&self) -> impl Iterator<Item = (&'static str, &Plugin)> {
         let metrics = self.metrics.iter().chain(&self.text_metrics);
         let all = [("tokenizer", &self.data.tokenizer), ("loss", &self.loss)].into_iter();
@@ -116,12 +122,12 @@ impl RunPlugins {
             .chain(metrics.map(|plugin| ("metric", plugin)))
     }
 
-    /// Each plugin's place in the config and its stamp.
+    /// Returns each plugin's place in the config and its stamp.
     pub fn stamps(&self) -> Vec<(&'static str, &Stamp)> {
         self.all().map(|(place, plugin)| (place, plugin.stamp())).collect()
     }
 
-    /// Each plugin with its key in the config, such as `metric.0`, and what the config says of it.
+    /// Returns each plugin with its key in the config, such as `metric.0`, and its table there.
     pub(crate) fn in_config<'a>(&'a self, config: &'a RunConfig) -> Vec<(String, &'a Plugin, &'a PluginConfig)> {
         let (mut metrics, mut text_metrics) = (self.metrics.iter(), self.text_metrics.iter());
         let next = |is_text: &bool| if *is_text { text_metrics.next() } else { metrics.next() };
@@ -136,13 +142,14 @@ impl RunPlugins {
         single.into_iter().chain(filters).chain(metrics).collect()
     }
 
-    /// The key that names each plugin, such as `metric.0.plugin`, with name, version and file, for the identity.
+    /// Returns the key that names each plugin, such as `metric.0.plugin`, with name, version and file, for the
+    /// identity.
     pub(crate) fn files(&self, config: &RunConfig) -> BTreeMap<String, String> {
         let all = self.in_config(config).into_iter();
         all.map(|(key, plugin, _)| (key + ".plugin", file(plugin.stamp()))).collect()
     }
 
-    /// What each did and cost so far.
+    /// Returns what each plugin did and cost so far.
     pub fn report(&self) -> Vec<PluginReport> {
         let report = |(place, plugin): (&'static str, &Plugin)| {
             let Usage { calls, items, bytes, seconds, errors, skipped, restarts } = plugin.usage();
@@ -156,11 +163,17 @@ impl RunPlugins {
 
 impl DataPlugins {
     /// Loads them.
+    ///
+    /// # Errors
+    /// A plugin that cannot be opened, is of another kind, or refuses its settings.
     pub fn open(config: &RunConfig) -> Result<Self> {
         Ok(Self { filters: open_filters(&config.data)?, tokenizer: open_tokenizer(config)? })
     }
 
-    /// The config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
+    /// Prepares the config's data, filtered and tokenized by new instances of the plugins, or its tokens, in `folder`.
+    ///
+    /// # Errors
+    /// Data that cannot be read, a plugin that fails, or a folder that cannot be written.
     pub fn prepare(&self, config: &RunConfig, folder: &Path) -> Result<Dataset> {
         let (filters, tokenizer) = (self.named_filters(), self.named_tokenizer(config)?);
         if let Some(tokens) = &config.data.tokens {
@@ -171,12 +184,15 @@ impl DataPlugins {
         Preparation { config, filters: &filters, tokenizer: &tokenizer, store, detail: Detail::Long }.prepare(folder)
     }
 
-    /// The filters, for the data path.
+    /// Returns the filters, for the data path.
     pub fn named_filters(&self) -> Vec<NamedFilter<'_>> {
         named_filters(&self.filters)
     }
 
-    /// The tokenizer, and its model if the config names one.
+    /// Returns the tokenizer, and its model if the config names one.
+    ///
+    /// # Errors
+    /// A model file that cannot be read.
     pub fn named_tokenizer(&self, config: &RunConfig) -> Result<NamedTokenizer<'_>> {
         let wrong = |path, error| Error::io(path, "read the tokenizer's model", &error);
         let read = |path| read_file(path, MAX_BINARY_BYTES).map_err(|error| wrong(path, error));
@@ -186,7 +202,7 @@ impl DataPlugins {
         })
     }
 
-    /// The tokenizer, for whoever has its model.
+    /// Returns the tokenizer, for use with an existing model.
     pub fn trained_tokenizer(&self, config: &RunConfig) -> NamedTokenizer<'_> {
         let (digest, end_of_text) = end_of_text(config, &self.tokenizer);
         NamedTokenizer {
@@ -198,7 +214,7 @@ impl DataPlugins {
         }
     }
 
-    /// The size of a vocabulary of `n_tokens` tokens, beside what a tokenizer that was trained was asked for.
+    /// Returns the size of a vocabulary of `n_tokens` tokens, and the size that a trained tokenizer was asked for.
     pub fn vocabulary(&self, config: &RunConfig, n_tokens: usize) -> VocabularyReport {
         let given = self.tokenizer.settings().find(|(key, _)| key == VOCAB_SIZE).map(|(_, value)| value);
         let default = || self.tokenizer.identity().settings.iter().find(|setting| setting.name == VOCAB_SIZE);
@@ -214,7 +230,10 @@ impl DataPlugins {
 /// Filters, each with the number of the source that it is for, if it is for one.
 pub type Filters = Vec<(Option<u16>, Plugin)>;
 
-/// Loads the filters alone.
+/// Loads only the filters.
+///
+/// # Errors
+/// A plugin that cannot be opened, is of another kind, or refuses its settings.
 pub fn open_filters(data: &DataConfig) -> Result<Filters> {
     data.filters().map(|(source, filter)| Ok((source, Plugin::open(filter, Kind::Filter)?))).collect()
 }
@@ -224,7 +243,7 @@ pub fn named_filters(filters: &[(Option<u16>, Plugin)]) -> Vec<NamedFilter<'_>> 
     filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
 }
 
-/// The key of each filter's table, in the order of [`DataConfig::filters`].
+/// Returns the key of each filter's table, in the order of [`DataConfig::filters`].
 pub(crate) fn filter_keys(data: &DataConfig) -> Vec<String> {
     let of = |table: String, n: usize| (0..n).map(move |index| format!("{table}.{index}"));
     let sources = data.source.iter().enumerate();
@@ -232,10 +251,10 @@ pub(crate) fn filter_keys(data: &DataConfig) -> Vec<String> {
     of_sources.chain(of("data.filter".to_owned(), data.filter.len())).collect()
 }
 
-/// The setting of a tokenizer that can be told which of its tokens ends a document.
+/// The setting of a tokenizer that says which of its tokens ends a document.
 const END_OF_TEXT: &str = "end_of_text";
 
-/// What the tokens are a function of beside the tokenizer's model, and which of them ends a document.
+/// Returns what the tokens depend on besides the tokenizer's model, and which of them ends a document.
 fn end_of_text(config: &RunConfig, tokenizer: &Plugin) -> (String, EndOfText) {
     let digest = describe(tokenizer.stamp());
     let told = tokenizer.settings_given().get(END_OF_TEXT).and_then(toml::Value::as_str).unwrap_or_default();
@@ -248,7 +267,7 @@ fn end_of_text(config: &RunConfig, tokenizer: &Plugin) -> (String, EndOfText) {
     }
 }
 
-/// What the manifest of data calls the tokenizer that made them.
+/// Returns the name of the tokenizer in the manifest of the data that it made.
 pub fn tokenizer_digest(config: &RunConfig, tokenizer: &Plugin) -> String {
     end_of_text(config, tokenizer).0
 }
@@ -257,8 +276,7 @@ fn can_be_told(tokenizer: &Plugin) -> bool {
     tokenizer.identity().settings.iter().any(|setting| setting.name == END_OF_TEXT)
 }
 
-/// The tokenizer, told which token ends a document if the config says so and it can be told.
-///
+/// Opens the tokenizer, and passes on which token ends a document if the config says so and the tokenizer accepts it.
 /// # Errors
 /// A plugin that cannot be opened, or refuses its settings.
 pub fn open_tokenizer(config: &RunConfig) -> Result<Plugin> {
@@ -283,12 +301,12 @@ fn named_filter(source: Option<u16>, plugin: &Plugin) -> NamedFilter<'_> {
     }
 }
 
-/// One line that changes whenever the plugin or its settings do.
+/// Returns one line that changes whenever the plugin or its settings do.
 pub fn describe(stamp: &Stamp) -> String {
     format!("{} {}", file(stamp), stamp.settings)
 }
 
-/// The plugin without its settings.
+/// Returns the plugin without its settings.
 fn file(stamp: &Stamp) -> String {
     let Stamp { name, version, backend, sha256, .. } = stamp;
     format!("{name} {version} ({backend} {})", sha256.get(..16).unwrap_or("-"))

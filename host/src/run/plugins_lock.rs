@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub struct Locked {
     /// `tokenizer`, `loss`, `filter` or `metric`.
     pub place: String,
-    /// The plugin, its settings and what it was allowed.
+    /// The plugin, its settings and its grants.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// Where its file was; none for a built-in.
@@ -22,18 +22,18 @@ pub struct Locked {
     pub path: Option<PathBuf>,
 }
 
-/// A plugin that is not the one that the run was trained with.
+/// A plugin that differs from the one that the run was trained with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PluginChange {
-    /// What `--allow-changed` names: `tokenizer`, `loss`, `filter` or `metric`.
+    /// The name in `--allow-changed`: `tokenizer`, `loss`, `filter` or `metric`.
     pub place: String,
-    /// What the run was trained with.
+    /// The plugin that the run was trained with.
     pub then: String,
-    /// What is used now.
+    /// The plugin that is used now.
     pub now: String,
 }
 
-/// The plugins of a run as `plugins.lock` holds them.
+/// The plugins of a run, as recorded in `plugins.lock`.
 #[derive(Debug, Clone)]
 pub struct Lock {
     path: PathBuf,
@@ -41,7 +41,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The text of `plugins.lock`.
+    /// Returns the text of `plugins.lock`.
     ///
     /// # Errors
     /// A path that is not UTF-8.
@@ -74,7 +74,7 @@ impl Lock {
         Ok(Self { path, entries })
     }
 
-    /// The entries of one place, in the order of the run.
+    /// Returns the entries of one place, in the order of the run.
     pub fn of<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Locked> {
         self.entries.iter().filter(move |entry| entry.place == place)
     }
@@ -83,7 +83,7 @@ impl Lock {
     /// the changes.
     ///
     /// # Errors
-    /// The first change that is not in `allowed`, with the override.
+    /// A change that is not in `allowed`; the error names the override.
     pub fn compare(&self, places: &[&str], opened: &[(&str, &Stamp)], allowed: &[String]) -> Result<Vec<PluginChange>> {
         let mut changes = Vec::new();
         for &place in places {
@@ -104,14 +104,14 @@ impl Lock {
     }
 }
 
-/// Whether two stamps are of one plugin with one set of settings and rights.
+/// Whether two stamps are of the same plugin with the same settings and rights.
 fn is_same(a: &Stamp, b: &Stamp) -> bool {
     let seen =
         |stamp: &Stamp| Stamp { allow: stamp.allow.iter().map(|text| Grant::seen(text)).collect(), ..stamp.clone() };
     seen(a) == seen(b)
 }
 
-/// Plugins in one line.
+/// Returns the plugins in one line.
 fn text(stamps: &[&Stamp]) -> String {
     let one = |stamp: &&Stamp| {
         let allow = if stamp.allow.is_empty() { String::new() } else { format!(" allow {}", stamp.allow.join(", ")) };

@@ -2,11 +2,12 @@
 
 use crate::ops::{DeviceChoice, Precision};
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
 
 /// `[train]`: the loop.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TrainConfig {
     /// Optimizer steps.
     pub steps: u64,
@@ -31,6 +32,7 @@ pub struct TrainConfig {
     /// Threads that make batches ahead of the trainer; 0 makes each batch when it is needed.
     pub workers: usize,
     /// Where the model is and computes.
+    #[schemars(with = "String")]
     pub device: DeviceChoice,
     /// Numbers that the model is trained in.
     pub precision: Precision,
@@ -42,7 +44,7 @@ pub struct TrainConfig {
 }
 
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SampleConfig {
     /// What the text begins with.
     pub prompt: String,
@@ -90,18 +92,16 @@ impl TrainConfig {
 }
 
 fn read_device(section: &mut Section<'_>) -> DeviceChoice {
-    let Some(text) = section.text("device") else { return DeviceChoice::Auto };
-    DeviceChoice::parse(&text).unwrap_or_else(|| {
-        section.conflict(&["device"], format!("expected \"auto\", \"cpu\" or \"cuda:N\", got {text:?}"));
-        DeviceChoice::Auto
-    })
+    let is_device = |text: &str| DeviceChoice::parse(text).is_some();
+    let text = section.text_or("device", "\"auto\", \"cpu\" or \"cuda:N\"", "auto", is_device);
+    DeviceChoice::parse(&text).unwrap_or(DeviceChoice::Auto)
 }
 
 impl SampleConfig {
     /// What `[sample]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            prompt: section.text("prompt").unwrap_or_default(),
+            prompt: section.text_or("prompt", "text", "", |_| true),
             tokens: section.integer("tokens", 0.., 200),
             temperature: section.number("temperature", 0.0.., 0.8),
             top_k: section.integer("top_k", 0.., 0),

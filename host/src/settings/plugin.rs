@@ -1,6 +1,7 @@
-//! A plugin's settings, from TOML to what crosses the plugin boundary.
+//! A plugin's name, and its settings from TOML to what crosses the plugin boundary.
 
 use crate::{Error, Result};
+use std::path::Path;
 use toml::Value as Toml;
 use trainyard_plugin::{Setting, Value};
 
@@ -20,7 +21,19 @@ pub fn plugin_settings(table: &toml::Table) -> Result<Vec<Setting>> {
     table.iter().map(setting).collect()
 }
 
-/// None for what is not flat.
+/// The name of a plugin without the place and form of its file: `focal` for `focal`, `a/focal.wasm`, `a/libfocal.so`.
+pub fn plugin_name(plugin: &str) -> String {
+    let path = Path::new(plugin);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("wasm") => stem,
+        Some("so" | "dylib" | "dll") => stem.strip_prefix("lib").map_or(stem.clone(), str::to_owned),
+        _ if plugin.contains(std::path::is_separator) => stem,
+        _ => plugin.to_owned(),
+    }
+}
+
+/// The value that crosses the boundary; none for what is not flat.
 pub fn convert(toml: &Toml) -> Option<Value> {
     match toml {
         Toml::Boolean(value) => Some(Value::Boolean(*value)),
@@ -41,5 +54,18 @@ fn number(toml: &Toml) -> Option<f64> {
         Toml::Integer(value) => Some(*value as f64),
         Toml::Float(value) => Some(*value).filter(|value| value.is_finite()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_a_plugin_have_one_name() {
+        for plugin in ["z-loss", "z-loss.wasm", "../a/z-loss.wasm", "/b/libz-loss.so", "libz_loss.dylib", "b/z-loss"] {
+            assert_eq!(plugin_name(plugin), "z-loss", "{plugin}");
+        }
+        assert_eq!(plugin_name("libra.wasm"), "libra");
     }
 }

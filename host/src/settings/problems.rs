@@ -1,4 +1,4 @@
-//! What is wrong with a config: collected, so that one look at the output mends everything.
+//! What is wrong with a config: collected, so that everything can be fixed after one look at the output.
 
 use crate::base::error::one_line;
 use crate::{Error, Result};
@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Problems that are shown; of a file that is wrong throughout, more would tell nobody anything.
+/// Problems that are shown; more of a file that is wrong throughout would not help.
 const SHOWN: usize = 20;
 
 /// Where a value was written.
@@ -29,26 +29,40 @@ pub struct Problems<'a> {
     text: &'a str,
     overrides: &'a [String],
     found: RefCell<BTreeMap<At, Vec<String>>>,
+    notes: RefCell<Vec<String>>,
 }
 
 impl<'a> Problems<'a> {
-    /// None so far.
+    /// No problems so far.
     pub fn new(path: &'a Path, text: &'a str, overrides: &'a [String]) -> Self {
-        Self { path, text, overrides, found: RefCell::default() }
+        Self { path, text, overrides, found: RefCell::default(), notes: RefCell::default() }
     }
 
-    /// One more.
+    /// Adds a problem.
     pub fn add(&self, at: At, message: impl Into<String>) {
         self.found.borrow_mut().entry(at).or_default().push(message.into());
     }
 
-    /// Whether there is one at this place.
+    /// Adds something that is no problem, but that the user should know.
+    pub fn note(&self, message: impl Into<String>) {
+        self.notes.borrow_mut().push(message.into());
+    }
+
+    /// The notes in the order in which they were made.
+    pub fn take_notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    /// Tells if there is a problem at this place.
     pub fn any_at(&self, at: At) -> bool {
         self.found.borrow().contains_key(&at)
     }
 
-    /// All of them as one error, a line each, in the order of their places. The first [`SHOWN`], when there are more,
-    /// and the number of the rest.
+    /// All problems as one error, a line each, in the order of their places: the first [`SHOWN`], and the number of the
+    /// rest.
+    ///
+    /// # Errors
+    /// There is a problem.
     pub fn check(&self) -> Result<()> {
         let mut found = self.found.borrow_mut();
         found.values_mut().for_each(|messages| messages.sort());
@@ -63,7 +77,7 @@ impl<'a> Problems<'a> {
         if lines.is_empty() { Ok(()) } else { Err(Error::Usage(lines.join("\n"))) }
     }
 
-    /// `file`, `file:line:column` or `--set key=value`. Columns count characters, from 1.
+    /// `file`, `file:line:column`, `--set key=value` or `--unset key`. Columns count characters, from 1.
     fn place(&self, at: At) -> String {
         match at {
             At::Nowhere => self.path.display().to_string(),
@@ -75,8 +89,9 @@ impl<'a> Problems<'a> {
             }
             At::Set(index) => {
                 let text = self.overrides.get(index).map_or("", String::as_str);
+                let (option, text) = text.strip_prefix('!').map_or(("set", text), |key| ("unset", key));
                 let end = text.char_indices().nth(SET_CHARS).map(|(end, _)| end);
-                format!("--set {}{}", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
+                format!("--{option} {}{}", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Reads one table of a config. A reader asks for each of its keys with type, range and default, and gets a value even
-//! when the config has none that can be used: what is wrong is collected, and nobody sees the value when anything was.
+//! when the config has none that can be used: problems are collected, and with any problem the value is never used.
+//!
+//! The same requests, of no file, are the reference of all settings: see [`super::reference`].
 
-use super::document::{Entry, Item, Table, Value};
-use super::plugin;
+use super::document::{Item, Table, Value};
 use super::problems::{At, Problems};
+use super::reference::{Asked, choices_schema, range_schema};
 use super::suggest::did_you_mean;
+use serde::Serialize;
+use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,12 +21,12 @@ const KEY_CHARS: usize = 60;
 /// One table, and what was asked of it.
 pub struct Section<'a> {
     /// For messages: `data.source.0`; empty for the whole file.
-    path: String,
-    at: At,
+    pub(super) path: String,
+    pub(super) at: At,
     /// What was not asked for yet.
-    table: Table,
-    asked: Vec<&'static str>,
-    scope: &'a Scope<'a>,
+    pub(super) table: Table,
+    pub(super) asked: Vec<&'static str>,
+    pub(super) scope: &'a Scope<'a>,
 }
 
 /// What all sections of a config share.
@@ -35,6 +39,10 @@ pub struct Scope<'a> {
     pub set_base: PathBuf,
     /// Where the value of each key that was asked for and written is.
     pub places: RefCell<BTreeMap<String, At>>,
+    /// Every request, in a dry run that makes the reference of all settings.
+    pub requests: Option<RefCell<Vec<Asked>>>,
+    /// Keys that are known but not wanted, in a dry run.
+    pub misplaced: RefCell<Vec<String>>,
 }
 
 impl<'a> Section<'a> {
@@ -43,12 +51,12 @@ impl<'a> Section<'a> {
         Self::new(String::new(), At::Nowhere, table, scope).finish(read)
     }
 
-    fn new(path: String, at: At, table: Table, scope: &'a Scope<'a>) -> Self {
+    pub(super) fn new(path: String, at: At, table: Table, scope: &'a Scope<'a>) -> Self {
         Self { path, at, table, asked: Vec::new(), scope }
     }
 
     /// Calls the reader; what it did not ask for is unknown.
-    fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let value = read(&mut self);
         for (key, entry) in &self.table {
             let (hint, thing) = (did_you_mean(key, &self.asked), self.thing(&entry.item.value));
@@ -66,18 +74,39 @@ impl<'a> Section<'a> {
     }
 
     /// A whole number within `range`.
-    pub fn integer<T: TryFrom<i64>>(&mut self, key: &'static str, range: impl RangeBounds<i64>, default: T) -> T {
+    pub fn integer<T: TryFrom<i64> + Serialize>(
+        &mut self,
+        key: &'static str,
+        range: impl RangeBounds<i64>,
+        default: T,
+    ) -> T {
+        let default_shown = json!(default);
+        self.integer_value(key, range, Some(default_shown)).unwrap_or(default)
+    }
+
+    /// A whole number within `range`; none when the key is absent.
+    pub fn optional_integer<T: TryFrom<i64>>(&mut self, key: &'static str, range: impl RangeBounds<i64>) -> Option<T> {
+        self.integer_value(key, range, None)
+    }
+
+    fn integer_value<T: TryFrom<i64>>(
+        &mut self,
+        key: &'static str,
+        range: impl RangeBounds<i64>,
+        default: Option<serde_json::Value>,
+    ) -> Option<T> {
         let expected = || format!("a whole number, {}", describe(&range));
+        self.request(key, expected, || range_schema("integer", &range), default);
         self.value(key, expected, |value| match value {
             Value::Integer(value) if range.contains(value) => T::try_from(*value).ok(),
             _ => None,
         })
-        .unwrap_or(default)
     }
 
     /// A finite number within `range`.
     pub fn number(&mut self, key: &'static str, range: impl RangeBounds<f64>, default: f64) -> f64 {
         let expected = || format!("a number, {}", describe(&range));
+        self.request(key, expected, || range_schema("number", &range), Some(json!(default)));
         self.value(key, expected, |value| {
             match value {
                 Value::Integer(value) => Some(*value as f64),
@@ -89,9 +118,24 @@ impl<'a> Section<'a> {
         .unwrap_or(default)
     }
 
+    /// A part of `whole` things: a whole number of them, or a share such as 0.05, rounded to the nearest number of them
+    /// and to 1 at least, unless it is 0.
+    pub fn part(&mut self, key: &'static str, whole: u64, default: u64) -> u64 {
+        let expected = || "a whole number, 0 or more, or a share, 0 to below 1".to_owned();
+        self.request(key, expected, || json!({ "type": "number", "minimum": 0 }), Some(json!(default)));
+        self.value(key, expected, |value| match value {
+            Value::Integer(value) => u64::try_from(*value).ok(),
+            Value::Number(share) if *share == 0.0 => Some(0),
+            Value::Number(share) if (0.0..1.0).contains(share) => Some(((share * whole as f64).round() as u64).max(1)),
+            _ => None,
+        })
+        .unwrap_or(default)
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str, default: bool) -> bool {
         let expected = || "true or false".to_owned();
+        self.request(key, expected, || json!({ "type": "boolean" }), Some(json!(default)));
         self.value(key, expected, |value| match value {
             Value::Boolean(value) => Some(*value),
             _ => None,
@@ -104,8 +148,25 @@ impl<'a> Section<'a> {
         self.text_that(key, "text", |_| true)
     }
 
+    /// Text that `accepts` accepts, which is what `expected` says; `default` when the key is absent.
+    pub fn text_or(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        default: &str,
+        accepts: impl Fn(&str) -> bool,
+    ) -> String {
+        self.request(key, || expected.to_owned(), || json!({ "type": "string" }), Some(json!(default)));
+        self.text_value(key, expected, accepts).unwrap_or_else(|| default.to_owned())
+    }
+
     /// Text that `accepts` accepts, which is what `expected` says; none when the key is absent.
     pub fn text_that(&mut self, key: &'static str, expected: &str, accepts: impl Fn(&str) -> bool) -> Option<String> {
+        self.request(key, || expected.to_owned(), || json!({ "type": "string" }), None);
+        self.text_value(key, expected, accepts)
+    }
+
+    fn text_value(&mut self, key: &'static str, expected: &str, accepts: impl Fn(&str) -> bool) -> Option<String> {
         self.value(
             key,
             || expected.to_owned(),
@@ -122,6 +183,8 @@ impl<'a> Section<'a> {
             Value::Text(text) if accepts(text) => Some(text.clone()),
             _ => None,
         };
+        let schema = || json!({ "type": "array", "items": { "type": "string" } });
+        self.request(key, || expected.to_owned(), schema, Some(json!([])));
         self.value(
             key,
             || expected.to_owned(),
@@ -133,26 +196,37 @@ impl<'a> Section<'a> {
         .unwrap_or_default()
     }
 
-    /// Text that must be there. Empty when it is not, and then nobody sees it.
+    /// Text that must be there. Empty when it is not, which is a problem.
     pub fn required_text(&mut self, key: &'static str, expected: &str, accepts: impl Fn(&str) -> bool) -> String {
+        self.request_required(key, expected);
         if !self.table.contains_key(key) {
             self.scope.problems.add(self.at, self.message("", format!("missing key {key:?}, expected {expected}")));
         }
-        self.text_that(key, expected, accepts).unwrap_or_default()
+        self.text_value(key, expected, accepts).unwrap_or_default()
     }
 
     /// One of several words.
-    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
-        self.option(key, choices).unwrap_or(default)
+    pub fn choice<T: Copy + PartialEq>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
+        let word = choices.iter().find(|(_, choice)| *choice == default).map(|(word, _)| json!(word));
+        self.request(key, || one_of(choices), || choices_schema(choices), word);
+        self.choice_value(key, choices).unwrap_or(default)
     }
 
     /// One of several words; none when the key is absent.
     pub fn option<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let expected = || choices.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
-        self.value(key, expected, |value| match value {
-            Value::Text(text) => choices.iter().find(|(word, _)| word == text).map(|(_, choice)| *choice),
-            _ => None,
-        })
+        self.request(key, || one_of(choices), || choices_schema(choices), None);
+        self.choice_value(key, choices)
+    }
+
+    fn choice_value<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        self.value(
+            key,
+            || one_of(choices),
+            |value| match value {
+                Value::Text(text) => choices.iter().find(|(word, _)| word == text).map(|(_, choice)| *choice),
+                _ => None,
+            },
+        )
     }
 
     /// A path, made absolute; none when the key is absent.
@@ -180,71 +254,24 @@ impl<'a> Section<'a> {
         &self.scope.set_base
     }
 
-    /// A table of its own, empty when the key is absent.
-    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
-        let (at, table) = match self.take(key) {
-            None => (At::Nowhere, Table::new()),
-            Some(Item { at, value: Value::Table(table) }) => (at, table),
-            Some(Item { at, value }) => {
-                self.wrong(at, key, "a table", &value);
-                (at, Table::new())
-            }
-        };
-        Self::new(self.path_of(key), at, table, self.scope).finish(read)
-    }
-
-    /// A table inside this one; none when the key is absent.
-    pub fn optional<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
-        let is_there = self.table.contains_key(key);
-        if !is_there {
-            self.asked.push(key);
-        }
-        is_there.then(|| self.section(key, read))
-    }
-
-    /// A list of tables; none when the key is absent.
-    pub fn sections<T>(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'a>) -> T) -> Option<Vec<T>> {
-        let Item { at, value } = self.take(key)?;
-        let Value::List(items) = value else {
-            self.wrong(at, key, &format!("a list of tables, [[{}]]", self.path_of(key)), &value);
-            return Some(Vec::new());
-        };
-        let mut values = Vec::with_capacity(items.len());
-        for (index, Item { at, value }) in items.into_iter().enumerate() {
-            let path = format!("{}.{index}", self.path_of(key));
-            match value {
-                Value::Table(table) => values.push(Self::new(path, at, table, self.scope).finish(&mut read)),
-                other => self.scope.problems.add(at, format!("{path}: expected a table, got {other}")),
-            }
-        }
-        Some(values)
-    }
-
-    /// A plugin's settings, flat.
-    pub fn settings(&mut self, key: &'static str) -> toml::Table {
-        let Some(Item { at, value }) = self.take(key) else { return toml::Table::new() };
-        let Value::Table(entries) = value else {
-            self.wrong(at, key, "a table", &value);
-            return toml::Table::new();
-        };
-        let mut settings = toml::Table::new();
-        for (name, Entry { item: Item { at, value }, .. }) in entries {
-            match value.to_toml().filter(|value| plugin::convert(value).is_some()) {
-                Some(value) => drop(settings.insert(name, value)),
-                None => {
-                    let message = format!("{}.{name}: expected {}, got {value}", self.path_of(key), plugin::EXPECTED);
-                    self.scope.problems.add(at, message);
-                }
-            }
-        }
-        settings
-    }
-
     /// A key that is known but not wanted here: a problem, when it is there, that says `why`.
     pub fn misplaced(&mut self, key: &str, why: impl Display) {
+        if self.is_dry() {
+            self.scope.misplaced.borrow_mut().push(self.path_of(key));
+        }
         if let Some(entry) = self.table.remove(key) {
             self.scope.problems.add(entry.key_at, self.message(key, why));
         }
+    }
+
+    /// Tells if an override gives the value of a key, named from here.
+    pub fn is_set(&self, key: &str) -> bool {
+        matches!(self.place(key), Some(At::Set(_)))
+    }
+
+    /// Notes something about the value of `key` that is no problem, but that the user should know.
+    pub fn note(&self, key: &str, message: impl Display) {
+        self.scope.problems.note(self.message(key, message));
     }
 
     /// Adds a problem with the value of `key`; at the section when the key is absent.
@@ -279,23 +306,23 @@ impl<'a> Section<'a> {
         converted
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Item> {
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Item> {
         self.asked.push(key);
         let item = self.table.remove(key)?.item;
         self.scope.places.borrow_mut().insert(self.path_of(key), item.at);
         Some(item)
     }
 
-    fn wrong(&self, at: At, key: &str, expected: &str, got: &Value) {
+    pub(super) fn wrong(&self, at: At, key: &str, expected: &str, got: &Value) {
         self.scope.problems.add(at, self.message(key, format!("expected {expected}, got {got}")));
     }
 
-    /// Where the value of a key is; none when it is absent.
+    /// The place of a key's value; none when it is absent.
     fn place(&self, key: &str) -> Option<At> {
         self.scope.places.borrow().get(&self.path_of(key)).copied()
     }
 
-    fn path_of(&self, key: &str) -> String {
+    pub(super) fn path_of(&self, key: &str) -> String {
         match (self.path.as_str(), key) {
             (path, "") => path.to_owned(),
             ("", key) => key.to_owned(),
@@ -303,12 +330,17 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn message(&self, key: &str, message: impl Display) -> String {
+    pub(super) fn message(&self, key: &str, message: impl Display) -> String {
         match self.path_of(key).as_str() {
             "" => message.to_string(),
             path => format!("{path}: {message}"),
         }
     }
+}
+
+/// `"a" or "b"`: how choices read in a message.
+fn one_of<T>(choices: &[(&str, T)]) -> String {
+    choices.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ")
 }
 
 /// A key in a message: the beginning of one that is longer than any that is known.

@@ -1,7 +1,7 @@
 //! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
 
-use crate::feed::{self, CURE, Dataset};
 use crate::base::interrupt;
+use crate::feed::{self, CURE, Dataset};
 use crate::run::{Claim, RunConfig, RunFolder, RunPlugins, RunState};
 use crate::{Error, Result};
 

@@ -1,21 +1,22 @@
-//! Classes of characters, as the text methods of Python and the tables of datatrove have them.
+//! Classes of characters, as in Python's text methods and in the tables of datatrove.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What Python's `str.split` and `str.strip` take for white space: Unicode's, and the four separators of ASCII.
+/// Whether a character is white space to Python's `str.split` and `str.strip`: Unicode's, and the four separators of
+/// ASCII.
 #[inline]
 pub fn is_space(char: char) -> bool {
     char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}')
 }
 
-/// What Python's `str.splitlines` splits at.
+/// Whether Python's `str.splitlines` splits at a character.
 #[inline]
 pub fn is_line_break(char: char) -> bool {
     matches!(char, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// A letter, as Python's `str.isalpha` has it: Unicode's alphabetic characters without letter-like numbers, circled
-/// letters and combining marks.
+/// Whether a character is a letter to Python's `str.isalpha`: Unicode's alphabetic characters without letter-like
+/// numbers, circled letters and combining marks.
 #[inline]
 pub fn is_letter(char: char) -> bool {
     if char.is_ascii() {
@@ -25,7 +26,7 @@ pub fn is_letter(char: char) -> bool {
     char.is_alphabetic() && !char.is_numeric() && !is_circled && !is_combining_mark(char)
 }
 
-/// A decimal digit of any script, as Python's `str.isdecimal` and `\d` have it (Unicode 14).
+/// Whether a character is a decimal digit of any script, as in Python's `str.isdecimal` and `\d` (Unicode 14).
 #[inline]
 pub fn is_digit(char: char) -> bool {
     if char.is_ascii() {
@@ -36,7 +37,7 @@ pub fn is_digit(char: char) -> bool {
     i > 0 && code - ZEROS[i - 1] < 10
 }
 
-/// A Chinese character (Unicode's script Han, but for its signs and radicals).
+/// Whether a character is Chinese (Unicode's script Han, except its signs and radicals).
 #[inline]
 pub fn is_han(char: char) -> bool {
     matches!(char,
@@ -44,8 +45,8 @@ pub fn is_han(char: char) -> bool {
         | '\u{20000}'..='\u{2fa1f}' | '\u{30000}'..='\u{323af}')
 }
 
-/// Punctuation, as datatrove has it: a list and not a property of Unicode, which holds `…`, the marks that end
-/// sentences in many scripts and the control characters, but not `•`.
+/// Whether a character is punctuation as in datatrove: a list and not a property of Unicode, which contains `…`, the
+/// sentence-ending marks of many scripts and the control characters, but not `•`.
 #[inline]
 pub fn is_punctuation(char: char) -> bool {
     if char.is_ascii() {
@@ -55,7 +56,7 @@ pub fn is_punctuation(char: char) -> bool {
     is_in(&PUNCTUATION, char)
 }
 
-/// A mark that ends a sentence in one of the world's scripts, as datatrove lists them.
+/// Whether a character is a mark that ends a sentence in one of the world's scripts, as listed by datatrove.
 #[inline]
 pub fn is_terminal(char: char) -> bool {
     if char.is_ascii() {

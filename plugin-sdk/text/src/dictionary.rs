@@ -1,9 +1,10 @@
-//! Words of scripts without spaces, cut by the dictionaries of ICU4X; without them in a sandbox.
+//! Words of scripts without spaces, split by the dictionaries of ICU4X, which are not included in a sandbox.
 
-/// Whether the dictionaries are in this program.
+/// Whether the dictionaries are included in this program.
 pub const IS_HERE: bool = cfg!(not(target_arch = "wasm32"));
 
-/// Where the text ends that a dictionary cuts, from the beginning of `text` on; 0 when it begins with other text.
+/// Returns the end of the text, from the beginning of `text` on, that a dictionary splits; 0 if it begins with other
+/// text.
 pub fn run_end(text: &str) -> usize {
     if text.as_bytes().first().is_none_or(u8::is_ascii) {
         return 0;
@@ -11,16 +12,16 @@ pub fn run_end(text: &str) -> usize {
     text.find(|char| !is_unspaced(char)).unwrap_or(text.len())
 }
 
-/// Where the first text begins that a dictionary cuts; the length when there is none.
+/// Returns the start of the first text that a dictionary splits; the length if there is none.
 pub fn next_run(text: &str) -> usize {
     text.find(is_unspaced).unwrap_or(text.len())
 }
 
-/// Bytes of text that are cut at once: the work of ICU4X grows with the square of it.
+/// Bytes of text that are split at once: the work of ICU4X grows with the square of it.
 #[cfg(not(target_arch = "wasm32"))]
 const CHUNK_BYTES: usize = 600;
 
-/// Words at the end of a chunk that are cut again with what follows: the dictionaries look three words ahead.
+/// Words at the end of a chunk that are split again with what follows: the dictionaries look three words ahead.
 #[cfg(not(target_arch = "wasm32"))]
 const AGAIN: usize = 4;
 

@@ -1,5 +1,5 @@
-//! What text filters share: word splitters, lines, sentences, n-grams, classes of characters. For authors of plugins
-//! too: it needs nothing of a system, and compiles to WASM.
+//! Shared code of text filters: word splitters, lines, sentences, n-grams, classes of characters. Plugin authors can
+//! use it too: it needs nothing from the system, and compiles to WASM.
 //!
 //! ```
 //! use trainyard_text::Words;

@@ -1,9 +1,9 @@
-//! Text to lines and paragraphs.
+//! Splits text into lines and paragraphs.
 
 use crate::chars::{is_line_break, is_space};
 
-/// The lines of a text without their ends, as Python's `str.splitlines`: `\r\n` is one end, a last line without text is
-/// none.
+/// Returns the lines of a text without their ends, like Python's `str.splitlines`: `\r\n` is one end, an empty last
+/// line is left out.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -17,7 +17,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the first line ends.
+/// Returns the end of the first line.
 #[inline]
 fn line_end(text: &str) -> usize {
     let mut at = 0;
@@ -30,10 +30,10 @@ fn line_end(text: &str) -> usize {
     }
 }
 
-/// Where the first byte is that is looked for; the length when there is none.
+/// Returns the place of the first byte that is searched for; the length if there is none.
 ///
-/// Sixteen bytes are looked at without a branch: several times as fast where they can be looked at together, and in a
-/// sandbox, which looks at the time in every round of a loop.
+/// Sixteen bytes are checked without a branch: several times as fast if they can be checked together, and in a sandbox,
+/// which checks the time in every round of a loop.
 #[inline]
 fn find(bytes: &[u8], is_it: impl Fn(u8) -> bool) -> usize {
     let mut at = 0;
@@ -46,8 +46,8 @@ fn find(bytes: &[u8], is_it: impl Fn(u8) -> bool) -> usize {
     at + bytes[at..].iter().position(|&byte| is_it(byte)).unwrap_or(bytes.len() - at)
 }
 
-/// The paragraphs of a text: what two and more `\n` in a row separate, white space at both ends of the text aside.
-/// A blank text is one empty paragraph.
+/// Returns the paragraphs of a text, which are separated by two or more `\n` in a row, without white space at both ends
+/// of the text. A blank text is one empty paragraph.
 pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(strip(text));
     std::iter::from_fn(move || {
@@ -61,17 +61,17 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A text without the white space at its ends, as Python's `str.strip`.
+/// Returns a text without the white space at its ends, like Python's `str.strip`.
 pub fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// Characters (Unicode scalar values) of a text.
+/// Counts the characters (Unicode scalar values) of a text.
 pub fn count_chars(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The byte at which `part`, a slice of `text`, begins in it.
+/// Returns the byte at which `part`, a slice of `text`, begins in it.
 pub fn offset_in(text: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// The text in normal form C (UAX-15), in which texts that look alike by canonical equivalence are equal. Borrowed when
-/// it is so already.
+/// Returns the text in normal form C (UAX-15), in which canonically equivalent texts are equal. It is borrowed if it is
+/// already in this form.
 pub fn nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return Cow::Borrowed(text);

@@ -2,13 +2,13 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Hash of a text (XXH3, 64 bits, seed 0).
+/// Returns the hash of a text (XXH3, 64 bits, seed 0).
 #[inline]
 pub fn hash(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
-/// Hash of an n-gram of which the words' hashes are given, in order: n-grams are equal when their words are.
+/// Returns the hash of an n-gram from the hashes of its words, in order: n-grams are equal if their words are.
 #[inline]
 pub fn combine(hashes: &[u64]) -> u64 {
     hashes.iter().fold(0, |hash, word| (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15))

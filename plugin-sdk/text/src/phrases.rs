@@ -1,16 +1,16 @@
-//! Phrases in a text, whatever their case.
+//! Finds phrases in a text, in any case.
 
 use memchr::memmem::Finder;
 
-/// A sieve: which texts are worth looking for some phrases in.
+/// A sieve for texts that may contain one of some phrases.
 pub struct Phrases {
     needles: Vec<Finder<'static>>,
-    /// The text in lower case: memory that is used again.
+    /// The text in lower case; the memory is reused.
     lower: Vec<u8>,
 }
 
 impl Phrases {
-    /// Phrases in lower case.
+    /// Makes a sieve for phrases in lower case.
     pub fn new<'a>(phrases: impl IntoIterator<Item = &'a str>) -> Self {
         // a long word stands for its phrase, so that phrases about cookies are one search
         let needle = |phrase: &'a str| phrase.rsplit(' ').filter(|word| word.len() > 5).max_by_key(|word| word.len());
@@ -25,8 +25,8 @@ impl Phrases {
         Self { needles: kept.into_iter().map(|needle| Finder::new(needle).into_owned()).collect(), lower: Vec::new() }
     }
 
-    /// Whether one of the phrases may be in the text in lower case. Says yes of too many texts, never no of one that
-    /// holds a phrase.
+    /// Whether one of the phrases may be in the text in lower case. The answer is yes for too many texts, but never no
+    /// for one that contains a phrase.
     pub fn may_be_in(&mut self, text: &str) -> bool {
         self.lower.clear();
         self.lower.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
@@ -36,7 +36,7 @@ impl Phrases {
     }
 }
 
-/// How often a text occurs in another, without overlap.
+/// Counts how often a text occurs in another, without overlap.
 pub fn count(text: &str, part: &str) -> usize {
     memchr::memmem::find_iter(text.as_bytes(), part.as_bytes()).count()
 }

@@ -3,9 +3,10 @@
 use crate::chars::{is_space, is_terminal};
 use crate::strip;
 
-/// Sentences of a text, by a rule that needs no model. Marks that end sentences ([`is_terminal`] and `…`), with the
-/// quotes and brackets that close behind them, end one when white space or the end of the text follows, and when a mark
-/// outside ASCII is among them (`…` aside), as in Chinese. Text behind the last end is one more. "Mr. Darcy" are two.
+/// Counts the sentences of a text, by a rule that needs no model. Sentence-ending marks ([`is_terminal`] and `…`), with
+/// the closing quotes and brackets after them, end a sentence if white space or the end of the text follows, or if one
+/// of the marks is outside ASCII (other than `…`), as in Chinese. Text after the last end is one more. "Mr. Darcy" is
+/// two.
 pub fn count_sentences(text: &str) -> usize {
     let (mut n, mut rest, mut behind) = (0, text, text);
     while let Some(start) = mark_start(rest) {
@@ -21,7 +22,7 @@ pub fn count_sentences(text: &str) -> usize {
     n + usize::from(!strip(behind).is_empty())
 }
 
-/// Where the first mark is that can end a sentence.
+/// Returns the place of the first mark that can end a sentence.
 fn mark_start(text: &str) -> Option<usize> {
     let ascii = memchr::memchr3(b'.', b'!', b'?', text.as_bytes());
     let before = &text[..ascii.unwrap_or(text.len())];
@@ -32,7 +33,7 @@ fn is_mark(char: char) -> bool {
     is_terminal(char) || char == '…'
 }
 
-/// What closes behind the end of a sentence.
+/// Whether a character is a closing mark that may follow the end of a sentence.
 fn is_closing(char: char) -> bool {
     matches!(char, '"' | '\'' | ')' | ']' | '’' | '”' | '»' | '」' | '』' | '）')
 }

@@ -1,7 +1,7 @@
 //! Counting by key.
 
 /// A hash table of 64-bit keys and 32-bit values that keeps its memory from one document to the next: open addressing
-/// with linear probing, at most half full. The keys are hashes already; equal keys are taken for equal things.
+/// with linear probing, at most half full. The keys are already hashes; equal keys count as equal things.
 #[derive(Debug)]
 pub struct Table {
     slots: Vec<Slot>,
@@ -9,7 +9,7 @@ pub struct Table {
     mask: usize,
     /// Keys of this round.
     n: usize,
-    /// A slot of another round is empty: forgetting a document costs nothing.
+    /// The current round. A slot of another round is empty, so that forgetting a document costs nothing.
     round: u32,
 }
 
@@ -48,7 +48,7 @@ impl Table {
         }
     }
 
-    /// The value of a key, to be changed; 0 when the key is new.
+    /// Returns the value of a key, to be changed; 0 if the key is new.
     #[inline]
     pub fn value(&mut self, key: u64) -> &mut u32 {
         let mut i = self.find(key);
@@ -63,7 +63,7 @@ impl Table {
         &mut self.slots[i].value
     }
 
-    /// The slot of a key, or the empty one where it belongs.
+    /// Returns the slot of a key, or the empty one where it belongs.
     #[inline]
     fn find(&self, key: u64) -> usize {
         // the high bits of the product depend on all bits of the key
@@ -86,7 +86,7 @@ impl Table {
         }
     }
 
-    /// Whether the key is new; it is known from now on.
+    /// Adds a key; returns whether it is new.
     #[inline]
     pub fn insert(&mut self, key: u64) -> bool {
         std::mem::replace(self.value(key), 1) == 0

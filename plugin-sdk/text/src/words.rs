@@ -1,4 +1,4 @@
-//! Text to words.
+//! Splits text into words.
 
 use crate::chars::{is_han, is_space};
 use crate::dictionary;
@@ -6,22 +6,22 @@ use std::iter::FusedIterator;
 use std::str::FromStr;
 use unicode_segmentation::{UWordBounds, UnicodeSegmentation};
 
-/// How text is split into words: a choice on which every count of words depends, and with it every filter's verdicts.
+/// How text is split into words. Every count of words, and so every filter's verdicts, depend on this choice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Words {
-    /// `whitespace`: what white space separates, as Python's `str.split`. Punctuation stays at the words, "the," is not
-    /// "the". For languages with spaces; Chinese text is one word to the next space.
+    /// `whitespace`: text between white space, like Python's `str.split`. Punctuation stays with the words: "the," is
+    /// not "the". For languages with spaces; Chinese text is one word up to the next space.
     #[default]
     Whitespace,
-    /// `unicode`: words by Unicode's rules (UAX-29), for languages with spaces. What white space separates is cut
-    /// further: each mark of punctuation is a piece of its own, as it is to spaCy, and so is each character of scripts
-    /// without spaces: Chinese, hiragana, Thai, Lao, Khmer, Burmese.
+    /// `unicode`: words by Unicode's rules (UAX-29), for languages with spaces. Text between white space is split
+    /// further: each punctuation mark is a piece of its own, as in spaCy, and so is each character of scripts without
+    /// spaces: Chinese, hiragana, Thai, Lao, Khmer, Burmese.
     Unicode,
-    /// `dictionary`: as [`Words::Unicode`], but Chinese, Japanese, Thai, Lao, Khmer and Burmese text is cut into words
-    /// by the dictionaries of ICU4X. Their tables take 3 MB, and are not in sandboxed plugins.
+    /// `dictionary`: as [`Words::Unicode`], but Chinese, Japanese, Thai, Lao, Khmer and Burmese text is split into
+    /// words by the dictionaries of ICU4X. Their tables take 3 MB, and are not included in sandboxed plugins.
     Dictionary,
     /// `zh`: each Chinese character is a word, all other text is split as by [`Words::Unicode`]. UAX-29 without a
-    /// dictionary does so already, so both split alike; the name says that characters are meant.
+    /// dictionary already does this, so both split alike; the name says that characters are meant.
     Zh,
 }
 
@@ -44,14 +44,14 @@ impl FromStr for Words {
 }
 
 impl Words {
-    /// The pieces of `text` in order, without white space. Punctuation is kept, as datatrove's word tokenizers keep it:
-    /// at the words (`Whitespace`) or as pieces of its own (the others).
+    /// Returns the pieces of `text` in order, without white space. Punctuation is kept, as in datatrove's word
+    /// tokenizers: with the words (`Whitespace`) or as separate pieces (the others).
     pub fn split(self, text: &str) -> Split<'_> {
         let by_dictionary = self == Self::Dictionary;
         Split { by_unicode: self != Self::Whitespace, by_dictionary, rest: text, cut: None, words: Vec::new() }
     }
 
-    /// How many pieces [`Words::split`] makes.
+    /// Counts the pieces of [`Words::split`].
     pub fn count(self, text: &str) -> usize {
         if self != Self::Whitespace || !text.is_ascii() {
             return self.split(text).count();
@@ -62,7 +62,7 @@ impl Words {
         usize::from(first) + bytes.iter().zip(bytes.get(1..).unwrap_or_default()).filter(|&pair| starts(pair)).count()
     }
 
-    /// The pieces of [`Words::split`] that hold a letter or a digit.
+    /// Returns the pieces of [`Words::split`] that contain a letter or a digit.
     pub fn words(self, text: &str) -> impl Iterator<Item = &str> {
         self.split(text).filter(|word| {
             let first = word.as_bytes()[0];
@@ -75,11 +75,11 @@ impl Words {
 pub struct Split<'a> {
     by_unicode: bool,
     by_dictionary: bool,
-    /// What is not yet split.
+    /// Text that is not yet split.
     rest: &'a str,
-    /// What is being cut by the whole of UAX-29.
+    /// Text that is being split by the complete UAX-29.
     cut: Option<UWordBounds<'a>>,
-    /// What a dictionary cut, the last piece first.
+    /// Pieces from a dictionary, the last one first.
     words: Vec<&'a str>,
 }
 
@@ -142,8 +142,8 @@ impl<'a> Split<'a> {
     }
 }
 
-/// Where the first word ends when it is a Chinese character, or ASCII, and nothing after it can belong to it; none when
-/// UAX-29 must be asked. A piece that is cut off here is one that UAX-29 cuts off too, wherever it stands.
+/// Returns the end of the first word if it is a Chinese character, or ASCII, and nothing after it can belong to it;
+/// none if UAX-29 must decide. UAX-29 splits off the same piece, wherever it is.
 #[inline]
 fn simple_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
@@ -164,13 +164,13 @@ fn simple_end(text: &str) -> Option<usize> {
     after.all(|char| char.is_ascii() || is_han(char) || is_space(char)).then_some(end)
 }
 
-/// Letters, digits and `_`.
+/// Whether a byte is a letter, a digit or `_`.
 fn is_wordlike(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// UAX-29 in ASCII: a word runs on over letters, digits and `_`, over one of `: . '` between letters, and over one of
-/// `, ; . '` between digits.
+/// Applies UAX-29 in ASCII: a word extends over letters, digits and `_`, over one of `: . '` between letters, and over
+/// one of `, ; . '` between digits.
 #[inline]
 fn ascii_word_end(bytes: &[u8]) -> usize {
     let mut i = 0;
@@ -195,7 +195,7 @@ fn is_ascii_space(byte: u8) -> bool {
     byte.wrapping_sub(b'\t') < 5 || byte.wrapping_sub(0x1c) < 5
 }
 
-/// Where the white space at the start of a text ends.
+/// Returns the end of the white space at the start of a text.
 #[inline]
 fn space_end(text: &str) -> usize {
     let bytes = text.as_bytes();
@@ -215,7 +215,7 @@ fn space_end(text: &str) -> usize {
     i
 }
 
-/// Where the first white space is.
+/// Returns the place of the first white space.
 #[inline]
 fn space_start(bytes: &[u8]) -> usize {
     let mut i = 0;
@@ -229,8 +229,8 @@ fn space_start(bytes: &[u8]) -> usize {
     }
 }
 
-/// How many of the first bytes are ASCII above the space, looked at eight by eight: few words are longer, and to guess
-/// the length of each would cost more than to find it.
+/// Counts how many of the first bytes are ASCII above the space, eight at a time: few words are longer, and guessing
+/// the length of each would cost more than finding it.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(n_words, expected.len() - 8);
     }
 
-    /// The fast paths against UAX-29 on 200 000 short texts of the characters that matter.
+    /// Compares the fast paths with UAX-29 on 200 000 short texts of the characters that matter.
     #[test]
     fn unicode_is_uax_29() {
         let alphabet: Vec<char> =

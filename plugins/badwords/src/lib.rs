@@ -1,13 +1,13 @@
-//! Filter `badwords`: drops documents that hold words of a list. The list is yours: none comes with it.
+//! Filter `badwords`: drops documents that contain words from a list. You provide the list: none is included.
 //!
-//! As C4 has it (Raffel et al. 2020, arXiv 1910.10683; `C4BadWordsFilter` of datatrove 0.10): text and list are
-//! compared in lower case; an entry, which may be several words, must stand between characters that are no letters,
-//! digits or underscores, or at an end of the text. In Japanese, Thai and Chinese (`language = "ja"`, `"th"`, `"zh"`),
-//! which have no spaces, it may stand anywhere; `allow` then holds longer texts in which an entry is harmless. An entry
-//! that is itself in `allow` is switched off.
+//! The rules are those of C4 (Raffel et al. 2020, arXiv 1910.10683; `C4BadWordsFilter` of datatrove 0.10): text and
+//! list are compared in lower case; an entry, which may be several words, must not touch letters, digits or
+//! underscores. In Japanese, Thai and Chinese (`language = "ja"`, `"th"`, `"zh"`), which have no spaces, it may be
+//! anywhere; `allow` then holds longer texts in which an entry is harmless. An entry that is itself in `allow` is
+//! switched off.
 //!
 //! A document with more than `max` of them is dropped for `badwords_found`; the score is their number, the spans are
-//! where they are (none when lower case changes the length of the text).
+//! their places (none when lower case changes the length of the text).
 
 mod list;
 
@@ -66,7 +66,7 @@ impl Badwords {
         }
     }
 
-    /// The number of bad words in a document, and where they are.
+    /// Returns the number of bad words in a document, and their places.
     fn find(&self, document: &str) -> (u32, Vec<Span>) {
         // the fast way for a list in ASCII: other characters that become ASCII in lower case are the Kelvin sign and İ
         let lower = if self.words.is_ascii { document.to_ascii_lowercase() } else { document.to_lowercase() };

@@ -6,7 +6,7 @@ use trainyard_plugin::{PluginError, Result};
 /// Words in lower case, found by their first two bytes.
 #[derive(Debug)]
 pub struct BadWords {
-    /// Whether a word may stand inside of another.
+    /// Whether a word may be part of another.
     is_anywhere: bool,
     /// Whether all words are ASCII.
     pub is_ascii: bool,
@@ -19,12 +19,15 @@ pub struct BadWords {
 #[derive(Debug)]
 struct BadWord {
     text: String,
-    /// Longer texts in which it is harmless, with the byte at which it stands there.
+    /// Longer texts in which it is harmless, with the byte at which it begins there.
     harmless: Vec<(String, usize)>,
 }
 
 impl BadWords {
     /// Makes a list of words, and of texts in which they are harmless.
+    ///
+    /// # Errors
+    /// An empty list, or an empty word or text.
     pub fn new(list: &[String], allow: &[String], is_anywhere: bool) -> Result<Self> {
         if let Some(word) = list.iter().chain(allow).find(|word| word.trim().is_empty()) {
             return Err(PluginError::config(format!("list, allow: expected words, got {word:?}")));
@@ -82,7 +85,7 @@ impl BadWords {
         }
     }
 
-    /// Where the longest word ends that begins here.
+    /// Returns the end of the longest word that begins here.
     fn word_at(&self, text: &str, at: usize) -> Option<usize> {
         if !self.is_anywhere && text[..at].chars().next_back().is_some_and(is_word) {
             return None;
@@ -97,7 +100,7 @@ impl BadWords {
     }
 }
 
-/// Whether `longer` stands in a text `offset` bytes before `at`.
+/// Whether `longer` is in a text `offset` bytes before `at`.
 fn begins(text: &str, at: usize, offset: usize, longer: &str) -> bool {
     at.checked_sub(offset).is_some_and(|start| text.as_bytes()[start..].starts_with(longer.as_bytes()))
 }
@@ -106,7 +109,7 @@ fn two(first: u8, second: u8) -> usize {
     usize::from(first) << 8 | usize::from(second)
 }
 
-/// What `\w` of Python matches.
+/// Whether Python's `\w` matches a character.
 fn is_word(char: char) -> bool {
     char == '_' || char.is_alphanumeric()
 }

@@ -4,10 +4,9 @@
 //! value = sum over rows of  weight [bytes > 0] (-log2 softmax(logits)[target])
 //!       / sum over rows of  weight bytes                 bytes = length of the target token in bytes
 //! ```
-//!
-//! It does not depend on the tokenizer, unlike a loss per token, and is what a compressor of the same text achieves;
-//! the measure of the Pile (Gao et al. 2020, arXiv 2101.00027, section 3.1). Special tokens stand for no bytes: neither
-//! they nor their bits count, as in nanochat's `evaluate_bpb`. No settings.
+//! Unlike a loss per token, it does not depend on the tokenizer, and it can be compared with what a compressor achieves
+//! on the same text. It is the measure of the Pile (Gao et al. 2020, arXiv 2101.00027, section 3.1). Special tokens
+//! have no bytes: neither they nor their bits count, as in nanochat's `evaluate_bpb`. No settings.
 
 use std::f64::consts::LN_2;
 use trainyard_plugin::{Builder, Create, Graph, Metric, MetricInfo, NoConfig, Result};

@@ -6,16 +6,16 @@ use trainyard_plugin::{PluginError, Result};
 /// The added tokens of one file, to be looked for in two passes, as the `tokenizers` crate does.
 #[derive(Debug, Default)]
 pub struct Added {
-    /// Found in the text as it came.
+    /// Found in the original text.
     pub raw: Literals,
     /// Found in the normalized text.
     pub normalized: Literals,
 }
 
-/// Texts with their ids; without an id it is a special token: text, that hides what overlaps it.
+/// Texts with their ids. One without an id is a special token: it is treated as text, and hides what overlaps it.
 type Ids = FastMap<Vec<u8>, Option<u32>>;
 
-/// Texts to find. Where several begin at one place the longest counts.
+/// Texts to find. If several begin at one place, the longest counts.
 #[derive(Debug, Default)]
 pub struct Literals {
     /// By their length in bytes, longest first.
@@ -36,7 +36,10 @@ pub enum Part<'a> {
 }
 
 impl Literals {
-    /// Adds a token; `id` is none for a special one. Of two with one content the first counts.
+    /// Adds a token; `id` is none for a special one. Of two with the same content, the first counts.
+    ///
+    /// # Errors
+    /// An empty token.
     pub fn push(&mut self, content: &str, id: Option<u32>) -> Result<()> {
         let Some(&first) = content.as_bytes().first() else {
             return Err(PluginError::input("model: an added token is empty"));
@@ -52,7 +55,7 @@ impl Literals {
         Ok(())
     }
 
-    /// The parts of a text, in order.
+    /// Returns the parts of a text, in order.
     pub fn parts<'a>(&self, text: &'a str) -> Vec<Part<'a>> {
         if !self.produces {
             return vec![Part::Text(text)];
@@ -79,7 +82,7 @@ impl Literals {
         parts
     }
 
-    /// The longest token at the beginning of a text: its length and its id.
+    /// Returns the length and id of the longest token at the beginning of a text.
     fn at(&self, bytes: &[u8]) -> Option<(usize, Option<u32>)> {
         let token = |(length, ids): &(usize, Ids)| Some((*length, *ids.get(bytes.get(..*length)?)?));
         self.by_length.iter().find_map(token)

@@ -1,12 +1,12 @@
-//! Ids of short pieces that came before. It makes encoding faster and changes no result.
+//! Ids of short pieces that occurred before. This makes encoding faster and changes no result.
 
 /// Pieces up to this length are remembered: with its length a piece fits into 16 bytes, and longer ones rarely return.
 pub const PIECE_BYTES_MAX: usize = 15;
 
-/// Slots, two and two beside each other: a piece may be in one of two. 1 MB, which a core's own cache holds.
+/// Slots, in pairs: a piece may be in either slot of a pair. 1 MB, which fits into a core's own cache.
 const N_SLOTS: usize = 1 << 15;
 
-/// Ids of pieces with more than three tokens; beyond, all is forgotten.
+/// Most ids of pieces with more than three tokens; beyond, everything is forgotten.
 const SPILL_MAX: usize = 1 << 18;
 
 /// A short piece and its length as two numbers.
@@ -87,7 +87,7 @@ impl Cache {
         true
     }
 
-    /// Remembers the ids of a piece. The one that stands in its place moves to the neighbour's.
+    /// Remembers the ids of a piece. The piece that is in its place moves to the other slot of the pair.
     pub fn insert(&mut self, key: Key, ids: &[u32]) {
         let mut slot = Slot { key, n: ids.len() as u32, ids: [0; 3] };
         if ids.len() <= 3 {

@@ -1,9 +1,8 @@
 //! How often each piece of the training text occurs.
-//!
-//! Counts are exact, in 64 bits, as long as the pieces fit into the memory that the settings allow. Beyond, the rarest
-//! are dropped, as in Lossy Counting (Manku and Motwani 2002): each time, all pieces whose count is at most the median.
-//! One that comes again starts from 1, so a count is too low by at most the sum of these medians, which is reported; a
-//! piece that occurs more often than that is never lost.
+//! Counts are exact, in 64 bits, as long as the pieces fit into the memory that the settings allow. Beyond that, the
+//! rarest are dropped, as in Lossy Counting (Manku and Motwani 2002): each time, all pieces whose count is at most the
+//! median. A dropped piece that occurs again starts from 1, so a count is too low by at most the sum of these medians,
+//! which is reported. A piece that occurs more often than that is never lost.
 
 use crate::hash::FastHasher;
 use crate::split::Split;
@@ -17,7 +16,7 @@ pub struct Counts {
     /// Number of an entry plus 1 and 32 bits of its hash, or 0; at most half full.
     slots: Vec<(u32, u32)>,
     memory_max: usize,
-    /// Pieces whose count is too low are so by at most this much.
+    /// The most by which a count may be too low.
     error: u64,
 }
 
@@ -29,7 +28,7 @@ struct Entry {
 }
 
 impl Counts {
-    /// Nothing counted yet; pieces and counts may take about `memory_max` bytes.
+    /// Starts with no counts; pieces and counts may take about `memory_max` bytes.
     pub fn new(memory_max: usize) -> Self {
         Self { bytes: Vec::new(), entries: Vec::new(), slots: vec![(0, 0); 1 << 12], memory_max, error: 0 }
     }
@@ -88,7 +87,7 @@ impl Counts {
         self.bytes.len() + self.entries.len() * size_of::<Entry>() + n_slots * size_of::<(u32, u32)>()
     }
 
-    /// Drops the rarest pieces where all together, with room to grow, would not fit.
+    /// Drops the rarest pieces if all together, with room to grow, would not fit.
     fn drop_rare(&mut self) {
         while self.memory(n_slots(self.entries.len())) > self.memory_max && !self.entries.is_empty() {
             let mut counts: Vec<u64> = self.entries.iter().map(|entry| entry.count).collect();
@@ -104,7 +103,7 @@ impl Counts {
         }
     }
 
-    /// Makes the slots anew, at most a quarter full.
+    /// Rebuilds the slots, at most a quarter full.
     fn index(&mut self) {
         let n_slots = n_slots(self.entries.len());
         self.slots.clear();
@@ -119,7 +118,7 @@ impl Counts {
     }
 }
 
-/// Slots for so many pieces, and as many again.
+/// Returns the number of slots for this many pieces, and as many again.
 fn n_slots(n: usize) -> usize {
     (4 * n).next_power_of_two().max(1 << 12)
 }

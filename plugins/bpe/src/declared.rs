@@ -1,8 +1,8 @@
-//! What a `tokenizer.json` says itself about the token that ends a text.
+//! What a `tokenizer.json` itself says about the token that ends a text.
 
 use serde_json::Value;
 
-/// The special token that a `post_processor` puts behind a text, if there is one.
+/// Returns the special token that a `post_processor` appends to a text, if there is one.
 pub fn end_of_text(post_processor: &Value) -> Option<&str> {
     match post_processor["type"].as_str()? {
         "Sequence" => post_processor["processors"].as_array()?.iter().rev().find_map(end_of_text),

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Symbols up to which looking at all pairs is faster than a queue.
+/// Number of symbols up to which scanning all pairs is faster than a queue.
 const SCAN_MAX: usize = 64;
 
 /// Working memory of an encoder.
@@ -83,7 +83,7 @@ impl Model {
         }
     }
 
-    /// Quadratic in the length. `merges[i]` is what `ids[i]` and `ids[i + 1]` merge into.
+    /// Merges in quadratic time. `merges[i]` is what `ids[i]` and `ids[i + 1]` merge into.
     fn merge_short(&self, ids: &mut Vec<u32>, merges: &mut Vec<Merge>) {
         merges.clear();
         merges.extend(ids.windows(2).map(|pair| self.pairs.get(pair[0], pair[1])));
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// Places are visited once for each merge that is tried there, whatever the length: a piece may be a file of one
+    /// Visits a place once for each merge that is tried there, whatever the length: a piece may be a file of one
     /// repeated letter.
     fn merge_long(&self, ids: &mut Vec<u32>) {
         const GONE: u32 = u32::MAX;
@@ -147,17 +147,17 @@ impl Model {
     }
 }
 
-/// Places where merges may happen, by rank. Those of one rank are visited together: few ranks occur in a long piece,
-/// and then this costs less than a heap of places.
+/// Places where merges may happen, by rank. The places of one rank are visited together: few ranks occur in a long
+/// piece, so this costs less than a heap of places.
 ///
-/// A visit may make way for a lower rank. Whatever that merges contains the token that caused it, so no new place of
-/// the interrupted rank turns up meanwhile, and its places stay in order.
+/// A visit may be interrupted by a lower rank. Everything that is then merged contains the token that caused it, so no
+/// new place of the interrupted rank appears meanwhile, and its places stay in order.
 #[derive(Default)]
 struct Queue {
     places: FastMap<u32, Vec<u32>>,
     /// Keys of `places`.
     ranks: BinaryHeap<Reverse<u32>>,
-    /// Rank and places left, the last first, of what made way; the lowest rank last.
+    /// The interrupted ranks and their remaining places, the last place first; the lowest rank is last.
     interrupted: Vec<(u32, Vec<u32>)>,
 }
 
@@ -174,7 +174,7 @@ impl Queue {
         rank
     }
 
-    /// The lowest rank and its places, the last first.
+    /// Returns the lowest rank and its places, the last first.
     fn pop(&mut self) -> Option<(u32, Vec<u32>)> {
         let new = self.ranks.peek().map_or(Merge::NONE.rank, |Reverse(rank)| *rank);
         if self.interrupted.last().is_some_and(|(rank, _)| *rank < new) {

@@ -31,8 +31,8 @@ use model::{Model, N_BYTES, TOKENS_MAX};
 use trainyard_plugin::{Create, END_OF_TEXT, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config, log};
 
 config! {
-    /// Settings of `bpe`. Only training looks at them, and the loading of rank files, which do not say how to split;
-    /// `end_of_text` is for all files.
+    /// Settings of `bpe`. They are used by training, and by loading rank files, which do not say how to split;
+    /// `end_of_text` is used for all files.
     pub struct Settings {
         /// number of tokens, 257 to 1048576: 256 bytes, merges, and special tokens
         vocab_size: u32 = 2048u32,
@@ -99,8 +99,8 @@ fn check_special_tokens(names: &[String]) -> Result<()> {
 }
 
 impl Bpe {
-    /// The loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not special are
-    /// left out: only files that are a `tokenizer.json` themselves have them.
+    /// Returns the loaded model as a `tokenizer.json` of Hugging Face with the same ids. Added tokens that are not
+    /// special are left out: only files that already are a `tokenizer.json` have them.
     ///
     /// # Errors
     /// A `state` error before a model was loaded.

@@ -9,31 +9,31 @@ use trainyard_plugin::{PluginError, Result, Vocabulary};
 /// Tokens that are single bytes.
 pub const N_BYTES: u32 = 256;
 
-/// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
+/// More tokens than any tokenizer in use has: a higher id would need a table of gigabytes.
 pub const TOKENS_MAX: u32 = 1 << 20;
 
 /// What a tokenizer knows.
 pub struct Model {
-    /// How text is cut.
+    /// How text is split.
     pub split: Split,
-    /// Whether text is brought into Unicode's form NFC first.
+    /// Whether text is normalized to NFC first.
     pub nfc: bool,
     /// The id of each byte.
     pub byte_ids: [u32; 256],
     /// What merges.
     pub pairs: Pairs,
-    /// Pieces that are tokens as a whole, whatever merging would make of them; none where merging alone decides.
+    /// Pieces that are tokens as a whole, whatever merging would give; none if merging alone decides.
     pub whole: Option<FastMap<Vec<u8>, u32>>,
-    /// Special tokens that merging makes all the same, each with the ids of its bytes, which are given instead.
+    /// Special tokens that merging can nevertheless make, each with the ids of its bytes, which are returned instead.
     pub spelled_out: FastMap<u32, Vec<u32>>,
-    /// Tokens that are found in the text before it is cut.
+    /// Tokens that are found in the text before it is split.
     pub added: Added,
     /// All tokens. Special ones are never produced from text.
     pub vocabulary: Vocabulary,
 }
 
-/// The ids of all 256 bytes. As in GPT-2, the bytes that are printable in Latin-1 come first, so that trained merges
-/// and ids are those of the `tokenizers` crate.
+/// The ids of all 256 bytes. As in GPT-2, the bytes that are printable in Latin-1 come first, so that trained
+/// merges and ids are those of the `tokenizers` crate.
 pub const BYTE_IDS: [u32; 256] = {
     let mut ids = [0; 256];
     let (mut printable, mut other) = (0, 188);
@@ -48,7 +48,7 @@ pub const BYTE_IDS: [u32; 256] = {
     ids
 };
 
-/// The tokens that are there before any merge, in the order of their ids.
+/// Returns the tokens that exist before any merge, in the order of their ids.
 pub fn byte_tokens() -> Vec<Vec<u8>> {
     let mut tokens = vec![Vec::new(); N_BYTES as usize];
     for byte in 0..=u8::MAX {
@@ -57,12 +57,15 @@ pub fn byte_tokens() -> Vec<Vec<u8>> {
     tokens
 }
 
-/// An error about a model's file.
+/// Makes an error about a model's file.
 pub fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("model: {what}"))
 }
 
-/// Tokens by id from pairs in any order; ids that are missing stand for nothing. Empty tokens may share an id.
+/// Returns tokens by id from pairs in any order; missing ids are empty tokens. Empty tokens may share an id.
+///
+/// # Errors
+/// An id that is too high, or that two tokens share.
 pub fn tokens_by_id(tokens: impl IntoIterator<Item = (u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>> {
     let mut by_id: Vec<Vec<u8>> = Vec::new();
     for (id, token) in tokens {

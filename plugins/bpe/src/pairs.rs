@@ -3,14 +3,14 @@
 /// What a pair merges into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merge {
-    /// Lower is merged first; [`Merge::NONE`] never.
+    /// The priority: lower is merged first, [`Merge::NONE`] never.
     pub rank: u32,
     /// The token that replaces both.
     pub id: u32,
 }
 
 impl Merge {
-    /// The pair stays apart.
+    /// A pair that does not merge.
     pub const NONE: Self = Self { rank: u32::MAX, id: u32::MAX };
 }
 
@@ -25,25 +25,25 @@ pub struct Pairs {
 /// No pair: both ids at their maximum.
 const EMPTY: u64 = u64::MAX;
 
-/// Two ids as one key. Keys sort like pairs.
+/// Returns two ids as one key. Keys sort like pairs.
 #[inline]
 pub fn pair_key(left: u32, right: u32) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
-/// Both ids of a key.
+/// Returns both ids of a key.
 pub fn key_pair(key: u64) -> (u32, u32) {
     ((key >> 32) as u32, key as u32)
 }
 
 impl Pairs {
-    /// An empty table for about `n` pairs.
+    /// Makes an empty table for about `n` pairs.
     pub fn with_capacity(n: usize) -> Self {
         let n_slots = (2 * n).next_power_of_two().max(16);
         Self { slots: vec![(EMPTY, Merge::NONE); n_slots], shift: 64 - n_slots.trailing_zeros(), len: 0 }
     }
 
-    /// What two neighbours merge into.
+    /// Returns what two neighbours merge into.
     #[inline]
     pub fn get(&self, left: u32, right: u32) -> Merge {
         let key = pair_key(left, right);
@@ -60,7 +60,7 @@ impl Pairs {
         Merge::NONE
     }
 
-    /// Adds a pair; false if it was there, which changes nothing.
+    /// Adds a pair; returns false and changes nothing if it is already in the table.
     pub fn insert(&mut self, left: u32, right: u32, merge: Merge) -> bool {
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();

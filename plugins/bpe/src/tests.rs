@@ -249,7 +249,7 @@ fn other_rank_files() {
     assert_eq!(bpe.encode(&["abc", "abcabbc", "bc<|chat|>"]).unwrap().ids[..4], [1, 1, 7, 9]);
 }
 
-/// As Whisper's files: the empty token, in base64 that only lenient readers take, has an id of its own.
+/// As in Whisper's files, the empty token, in base64 that only lenient readers accept, has its own id.
 #[test]
 fn rank_files_may_hold_the_empty_token() {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,9 +1,8 @@
-//! Training: which pairs to merge, in which order (Sennrich et al. 2016, arXiv 1508.07909).
-//!
-//! All distinct pieces stand in one array, a cell per byte and one between pieces. A symbol that covers several cells
-//! has its id in the first and the last, and its length is that of its token, so both neighbours are found without
-//! links: 4 bytes per byte of distinct text. Every pair knows its count and where it occurs. A merge visits those
-//! places alone, so the work does not grow with the length of a piece. Counts are exact in 64 bits.
+//! Training: which pairs to merge, in which order (Sennrich et al. 2016, arXiv 1508.07909). All distinct pieces are in
+//! one array, with a cell per byte and one between pieces. A symbol that covers several cells has its id in the first
+//! and the last, and its length is that of its token, so both neighbours are found without links: 4 bytes per byte of
+//! distinct text. Each pair has its count and its places. A merge visits only those places, so the work does not grow
+//! with the length of a piece. Counts are exact in 64 bits.
 
 use crate::count::Counts;
 use crate::hash::FastMap;
@@ -13,20 +12,23 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use trainyard_plugin::{PluginError, Result};
 
-/// Longest token in bytes: a file of one repeated letter would make tokens of megabytes.
+/// Longest token in bytes: a file of one repeated letter would otherwise make tokens of megabytes.
 pub const TOKEN_BYTES_MAX: usize = 1 << 16;
 
-/// What training found.
+/// The result of training.
 pub struct Trained {
-    /// Bytes, then what each merge makes.
+    /// Bytes, then the result of each merge.
     pub tokens: Vec<Vec<u8>>,
     /// Pairs of ids, in the order in which they are merged.
     pub merges: Vec<(u32, u32)>,
 }
 
-/// Up to `n_merges` merges, fewer when no pair occurs `count_min` times any more. Of equally frequent pairs the one
-/// with the lower ids comes first, as in the `tokenizers` crate. None makes the name of a special token: a file has one
-/// id for it.
+/// Finds up to `n_merges` merges, fewer when no pair occurs `count_min` times any more. Of equally frequent pairs, the
+/// one with the lower ids comes first, as in the `tokenizers` crate. No merge makes the name of a special token,
+/// because a file has one id for it.
+///
+/// # Errors
+/// Distinct pieces that do not fit into the array.
 pub fn train(counts: &Counts, n_merges: usize, count_min: u64, specials: &[&str]) -> Result<Trained> {
     let mut symbols = Symbols::new(counts, n_merges)?;
     let mut queue: BinaryHeap<(u64, Reverse<u64>)> =
@@ -61,7 +63,7 @@ pub fn train(counts: &Counts, n_merges: usize, count_min: u64, specials: &[&str]
 #[derive(Default)]
 struct Pair {
     count: u64,
-    /// Cells where the left symbol begins. Some may be outdated: what stands there now decides.
+    /// Cells where the left symbol begins. Some may be outdated: the current content decides.
     places: Vec<u32>,
 }
 
@@ -79,7 +81,7 @@ struct Symbols {
     /// Cells at which the pieces of another count begin, rising, and that count.
     counts: Vec<(u32, u64)>,
     pairs: FastMap<u64, Pair>,
-    /// What a merge gains on either side, by the neighbour's id.
+    /// The counts that a merge gains on either side, by the neighbour's id.
     before: Gains,
     after: Gains,
 }

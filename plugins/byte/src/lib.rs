@@ -1,13 +1,12 @@
 //! Tokenizer `byte`: one token per byte, ids 0 to 255, and `<|endoftext|>` as id 256.
-//!
-//! Every text is reversible and nothing needs training: the model is empty. The vocabulary of ByT5 (Xue et al. 2022,
-//! arXiv 2105.13626) without its offset. No settings.
+//! Every text is reversible and nothing needs training: the model is empty. This is the vocabulary of ByT5 (Xue et al.
+//! 2022, arXiv 2105.13626) without its offset. No settings.
 
 use trainyard_plugin::{
     Create, END_OF_TEXT, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary,
 };
 
-/// The only token that is no byte.
+/// The only token that is not a byte.
 const END_OF_TEXT_ID: u32 = 256;
 
 /// All bytes and the one special token.

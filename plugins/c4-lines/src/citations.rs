@@ -1,9 +1,9 @@
-//! Marks of citations, as Wikipedia has them.
+//! Citation marks as in Wikipedia.
 
 use std::ops::Range;
 use trainyard_text::chars::is_digit;
 
-/// Where `[12]`, `[]`, `[edit]` and `[citation needed]` stand in a line, in order.
+/// Returns the places of `[12]`, `[]`, `[edit]` and `[citation needed]` in a line, in order.
 pub fn citations(line: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -23,7 +23,7 @@ pub fn citations(line: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Where `12]` ends.
+/// Returns the end of `12]`.
 fn end_of_number(text: &str) -> Option<usize> {
     let rest = text.trim_start_matches(is_digit).strip_prefix(']')?;
     Some(text.len() - rest.len())

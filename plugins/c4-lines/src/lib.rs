@@ -1,22 +1,23 @@
-//! Filter `c4-lines`: rewrites a page to the lines that C4 kept, and drops the pages that it dropped.
+//! Filter `c4-lines`: reduces a page to the lines that C4 kept, and drops the pages that it dropped.
 //!
 //! Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer" (JMLR
-//! 21:140), and its `c4_utils.py`, as `C4QualityFilter` of datatrove 0.10 (Apache-2.0) reads them. Every line, as
-//! Python's `str.splitlines` parts them and without white space at its ends, goes through these rules in this order:
+//! 21:140), and its `c4_utils.py`, as implemented by `C4QualityFilter` of datatrove 0.10 (Apache-2.0). Every line, as
+//! split by Python's `str.splitlines` and without white space at its ends, is checked by these rules in this order:
 //!
-//! 1. a word of more than 1000 characters: the line goes
+//! 1. a word of more than 1000 characters: the line is removed
 //! 2. `[12]`, `[edit]` and `[citation needed]` are cut out
-//! 3. it does not end in `. ? ! " '`, or ends in `...`: the line goes
-//! 4. less than 3 words (the citations count): the line goes
+//! 3. it does not end in `. ? ! " '`, or ends in `...`: the line is removed
+//! 4. fewer than 3 words (the citations count): the line is removed
 //! 5. "lorem ipsum": the page is dropped, `lorem_ipsum`
-//! 6. "javascript": the line goes
+//! 6. "javascript": the line is removed
 //! 7. `{`: the page is dropped, `curly_bracket`
-//! 8. "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies": the line goes
+//! 8. "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies": the line is
+//!    removed
 //!
-//! A page whose remaining lines have less than 5 sentences is dropped, `too_few_sentences`. The order matters: `{` on a
-//! line that has gone drops nothing. The spans of a rewritten page are what has gone, those of a drop are where its
-//! reason stands. Sentences are counted by [`trainyard_text::count_sentences`], where datatrove asks spaCy's
-//! sentencizer and C4 asked Punkt.
+//! A page whose remaining lines have fewer than 5 sentences is dropped, `too_few_sentences`. The order matters: `{` on
+//! a removed line drops nothing. The spans of a rewritten page are what was removed, those of a drop are the places of
+//! its reason. Sentences are counted by [`trainyard_text::count_sentences`], where datatrove uses spaCy's sentencizer
+//! and C4 used Punkt.
 
 mod citations;
 
@@ -59,9 +60,9 @@ pub struct C4Lines {
     settings: Settings,
     words: Words,
     phrases: Vec<String>,
-    /// For pages in which rules 5 to 8 have a say.
+    /// The sieve for pages to which rules 5 to 8 may apply.
     sieve: Phrases,
-    /// A line without its citations: memory that is used again.
+    /// A line without its citations; the memory is reused.
     line: String,
 }
 
@@ -90,13 +91,13 @@ impl Filter for C4Lines {
     }
 }
 
-/// What becomes of a line.
+/// The result for a line.
 enum Fate {
     Keep,
-    /// It stays without its citations.
+    /// The line is kept without its citations.
     KeepCut,
     Go,
-    /// The page goes for this reason, because of this text.
+    /// The page is dropped for this reason, because of this text.
     Drop(&'static str, &'static str),
 }
 
@@ -143,7 +144,7 @@ impl C4Lines {
         Verdict { spans: gone.spans, ..Verdict::rewrite(kept) }
     }
 
-    /// What becomes of a line; `line` of this filter is the line then, if citations were cut out.
+    /// Decides about a line; afterwards `line` of this filter holds the line, if citations were cut out.
     fn fate(&mut self, line: &str, is_suspect: bool) -> Fate {
         let Settings { max_word_chars, min_words, .. } = self.settings;
         let is_long = |word: &str| count_chars(word) > max_word_chars as usize;
@@ -192,14 +193,14 @@ impl C4Lines {
     }
 }
 
-/// What is no more in a page.
+/// The parts removed from a page.
 struct Gone<'a> {
     document: &'a str,
     spans: Vec<Span>,
 }
 
 impl Gone<'_> {
-    /// Adds a range of bytes; what only white space parts from the range before becomes one with it.
+    /// Adds a range of bytes, and joins it with the range before if only white space is between them.
     fn push(&mut self, start: usize, end: usize) {
         if start == end {
             return;

@@ -6,7 +6,7 @@ fn verdict(settings: &Settings, document: &str) -> Verdict {
     C4Lines::create(settings.clone()).unwrap().judge(&[document]).unwrap().remove(0)
 }
 
-/// Five lines that stay.
+/// Five lines that are kept.
 const PAGE: &str =
     "The first line stays.\nIs the second one?\nSo the third!\n\"A fourth of words.\"\nThe fifth it's 'so'";
 
@@ -15,7 +15,7 @@ fn with(line: &str) -> String {
     PAGE.replace("\nSo the", &format!("\n{line}\nSo the"))
 }
 
-/// What the verdict says has gone.
+/// The text that was removed according to the verdict.
 fn gone<'a>(document: &'a str, verdict: &Verdict) -> Vec<&'a str> {
     verdict.spans.iter().map(|span| &document[span.start as usize..span.end as usize]).collect()
 }

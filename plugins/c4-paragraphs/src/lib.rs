@@ -1,9 +1,8 @@
-//! Filter `c4-paragraphs`: drops pages without three long lines.
-//!
-//! Xue et al. 2021, "mT5" (arXiv 2010.11934), and `c4_utils.py`, as `C4ParagraphFilter` of datatrove 0.10 (Apache-2.0)
-//! reads them: a page stays when at least 3 lines, which `\n` parts, have 200 characters and more. The reason is
-//! `too_few_paragraphs` (datatrove writes `< 3 paragraphs`), the score the characters of the third longest line, 0 when
-//! there is none. Chinese says in 200 characters what English says in 600: lower the limit.
+//! Filter `c4-paragraphs`: drops pages without three long lines. Xue et al. 2021, "mT5" (arXiv 2010.11934), and
+//! `c4_utils.py`, as implemented by `C4ParagraphFilter` of datatrove 0.10 (Apache-2.0): a page is kept if at least 3
+//! lines, separated by `\n`, have 200 characters or more. The reason is `too_few_paragraphs` (datatrove writes `< 3
+//! paragraphs`), the score the characters of the third longest line, 0 if there is none. Chinese says in 200 characters
+//! what English says in 600: lower the limit.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
 use trainyard_text::count_chars;

@@ -20,7 +20,7 @@ pub struct Counts {
     pub n_parentheses: usize,
     /// Alphabetic characters of all scripts.
     pub n_letters: usize,
-    /// Colons: without one there is no web address to look for.
+    /// Colons: without one there is no web address.
     pub n_colons: usize,
     /// `<`: without one there is no markup.
     pub n_angles: usize,
@@ -63,7 +63,7 @@ impl Counts {
     }
 }
 
-/// How often each byte occurs. Two tables in turn, so that a byte after itself does not wait.
+/// Counts how often each byte occurs. It uses two tables in turn, so that repeated bytes do not wait for each other.
 fn count_bytes(bytes: &[u8]) -> [usize; 256] {
     let (mut even, mut odd) = ([0usize; 256], [0usize; 256]);
     let pairs = bytes.chunks_exact(2);
@@ -78,14 +78,14 @@ fn count_bytes(bytes: &[u8]) -> [usize; 256] {
     even
 }
 
-/// Lines that are not blank, and those of them that end in one of `ends`.
+/// Counts the lines that are not blank, and those of them that end in one of `ends`.
 pub fn lines(text: &str, ends: &str) -> (usize, usize) {
     let lines = text.split('\n').map(strip).filter(|line| !line.is_empty());
     lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(line.ends_with(|char| ends.contains(char)))))
 }
 
-/// Where web addresses are: `http://` or `https://` and at least one of the characters that NeMo Curator allows in
-/// them.
+/// Returns the places of web addresses: `http://` or `https://` and at least one of the characters that NeMo Curator
+/// allows in them.
 pub fn urls(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -105,7 +105,7 @@ pub fn urls(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Where the paragraphs are, parted by `\n\n`, that hold one of the phrases, whatever its case.
+/// Returns the places of paragraphs, separated by `\n\n`, that contain one of the phrases in any case.
 pub fn boilerplate(text: &str, phrases: &[&str]) -> impl Iterator<Item = Range<usize>> {
     text.split("\n\n").filter_map(move |paragraph| {
         let lower = paragraph.to_lowercase();

@@ -2,8 +2,8 @@
 
 use memchr::{memchr, memmem};
 
-/// Characters of a document outside tags, comments, scripts and styles, a reference such as `&amp;` counting as one;
-/// none when the document has no tag. A scan for marks and no parser: a tag ends at the next `>`.
+/// Counts the characters of a document outside tags, comments, scripts and styles; a reference such as `&amp;` counts
+/// as one. Returns none if the document has no tag. It scans for marks and does not parse: a tag ends at the next `>`.
 pub fn visible_chars(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut n, mut n_tags, mut at) = (0, 0, 0);
@@ -20,7 +20,8 @@ pub fn visible_chars(text: &str) -> Option<usize> {
     (n_tags > 0).then(|| n + count(&bytes[at..]))
 }
 
-/// Where the tag, the comment, or the script or style with its content ends that begins with `<`; none when it is none.
+/// Returns the end of a tag, a comment, or a script or style with its content, beginning at `<`; none if it is none of
+/// these.
 fn markup_end(bytes: &[u8]) -> Option<usize> {
     let after = |at: usize, mark: &[u8]| memmem::find(&bytes[at..], mark).map(|found| at + found + mark.len());
     if bytes.starts_with(b"<!--") {
@@ -41,7 +42,7 @@ fn markup_end(bytes: &[u8]) -> Option<usize> {
     Some(end)
 }
 
-/// Where `</name` begins, in either case.
+/// Returns the start of `</name`, in either case.
 fn closing_tag(bytes: &[u8], name: &str) -> Option<usize> {
     memmem::find_iter(bytes, b"</")
         .find(|&at| bytes[at + 2..].get(..name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name.as_bytes())))

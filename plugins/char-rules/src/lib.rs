@@ -1,26 +1,23 @@
 //! Filter `char-rules`: limits the shares of kinds of characters, of web addresses and of boilerplate.
-//!
 //! The heuristic filters of NeMo Curator (Apache-2.0) with its defaults, then those that StarCoder (Li et al. 2023,
-//! arXiv
-//! 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, the score is what that
-//! rule measured; shares are of characters unless said otherwise:
+//! arXiv 2305.06161) used for code and HTML. The first rule that a document breaks gives the reason, and the value that
+//! it measured is the score. Shares are of characters unless stated otherwise:
 //!
 //! | reason | measured |
 //! |---|---|
-//! | `alpha_numeric` | what is no letter or digit of ASCII, no `\n` and none of `? ! , .` |
+//! | `alpha_numeric` | characters other than letters and digits of ASCII, `\n` and `? ! , .` |
 //! | `numbers_ratio` | digits |
 //! | `urls_ratio` | characters of web addresses |
 //! | `white_space` | space, tab, `\n`, `\r` and backspace |
 //! | `parentheses_ratio` | `( ) [ ] { } ⟨ ⟩` |
-//! | `boilerplate_string_ratio` | paragraphs with a phrase of boilerplate / paragraphs; 1 with "lorem ipsum" |
-//! | `punctuation` | lines that do not end in `. ? ! " '` / lines, blank ones aside |
+//! | `boilerplate_string_ratio` | paragraphs with a boilerplate phrase / paragraphs; 1 with "lorem ipsum" |
+//! | `punctuation` | lines that do not end in `. ? ! " '` / lines, without blank ones |
 //! | `xml_header` | characters before the end of `<?xml version=` |
 //! | `alpha_filter` | letters |
 //! | `html_few_chars`, `html_boilerplate` | characters of the visible text of HTML, their share |
-//!
-//! NeMo Curator means `alpha_numeric` for English: with `letters = "unicode"`, letters and digits of all scripts count.
-//! The rules for HTML are silent on documents without a tag. A drop for web addresses or boilerplate says where they
-//! are.
+//! In NeMo Curator `alpha_numeric` is meant for English; with `letters = "unicode"`, letters and digits of all scripts
+//! count. The rules for HTML do not apply to documents without a tag. A drop for web addresses or boilerplate names
+//! their places.
 
 mod count;
 mod html;
@@ -74,7 +71,7 @@ pub struct CharRules {
     is_unicode: bool,
     line_ends: String,
     phrases: Vec<String>,
-    /// For documents with boilerplate.
+    /// The sieve for documents with boilerplate.
     sieve: Phrases,
     rules: Vec<Rule>,
 }
@@ -150,7 +147,7 @@ impl CharRules {
         Verdict { spans, ..verdict }
     }
 
-    /// What the rules compare.
+    /// The values that the rules compare.
     fn values(&mut self, document: &str) -> [f64; 11] {
         let counts = Counts::of(document, self.is_unicode);
         // an empty document breaks every rule

@@ -1,11 +1,10 @@
-//! Cleaner `citations`: removes marks in square brackets that encyclopedias leave in their text.
+//! Cleaner `citations`: removes marks in square brackets that encyclopedias leave in their text. By default it removes
+//! what C4 removes (Raffel et al. 2020, arXiv 1910.10683; also in its code and in datatrove): a number or nothing in
+//! brackets, `[edit]` and `[citation needed]`. `lists` adds several numbers and ranges, such as `[1, 2]` and `[3–5]`;
+//! `marks` may hold more texts, such as `note 1` or `who?`, in any case. Digits are those of ASCII.
 //!
-//! By default those that C4 removes (Raffel et al. 2020, arXiv 1910.10683, as its code and datatrove have it): a number
-//! or nothing in brackets, `[edit]` and `[citation needed]`. `lists` adds several numbers and ranges, such as `[1, 2]`
-//! and `[3–5]`; `marks` may hold more texts, such as `note 1` or `who?`, in any case. Digits are those of ASCII.
-//!
-//! A verdict with new text has the reason `citations_removed`, the number of marks as the score, and spans where they
-//! are. Not idempotent: `[[12]]` becomes `[]`, which is a mark too.
+//! A verdict with new text has the reason `citations_removed`, the number of marks as the score, and their places as
+//! spans. It is not idempotent: `[[12]]` becomes `[]`, which is a mark too.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, config};
 
@@ -64,7 +63,7 @@ impl Citations {
         rewrite.verdict("citations_removed")
     }
 
-    /// Whether what stands between brackets is a citation.
+    /// Whether a text between brackets is a citation.
     fn is_citation(&self, text: &[u8]) -> bool {
         (self.settings.numbers && text.iter().all(u8::is_ascii_digit))
             || (self.settings.lists && is_list(text))

@@ -3,9 +3,8 @@
 //! ```text
 //! loss = mean over rows of  -ln softmax(logits)[target]
 //! ```
-//!
-//! Maximum likelihood for a categorical distribution; what GPT-2 (Radford et al. 2019) and most language models
-//! minimise. No settings. Divided by ln 2 and by bytes per token it is what the metric `bits-per-byte` shows.
+//! This is maximum likelihood for a categorical distribution, the loss of GPT-2 (Radford et al. 2019) and most language
+//! models. No settings. Divided by ln 2 and by bytes per token it is the metric `bits-per-byte`.
 
 use trainyard_plugin::{Builder, Create, Graph, Loss, NoConfig, Result};
 

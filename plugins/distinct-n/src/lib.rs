@@ -1,9 +1,9 @@
-//! Text metric `distinct-n`: distinct n-grams / all n-grams, over all hypotheses together. 1 is a text that never
-//! repeats itself.
+//! Text metric `distinct-n`: distinct n-grams / all n-grams, over all hypotheses together. A text that never repeats
+//! itself has the value 1.
 //!
-//! Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models" (arXiv 1510.03055).
-//! Words are what white space separates, an n-gram lies within one hypothesis, references are not looked at. The value
-//! falls as texts grow: compare texts of one length only.
+//! Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models" (arXiv 1510.03055). Words
+//! are separated by white space, an n-gram lies within one hypothesis, and references are ignored. The value falls as
+//! texts grow: compare only texts of the same length.
 
 use std::collections::BTreeSet;
 use trainyard_plugin::{Create, MetricInfo, PluginError, Result, TextMetric, TextPair, config};
@@ -24,8 +24,8 @@ const STATE_VERSION: u8 = 1;
 pub struct DistinctN {
     n: usize,
     n_all: u64,
-    /// The words of each n-gram with one space between. Whole texts and not hashes, so that the value is exact; sorted,
-    /// so that equal counts have equal states.
+    /// The words of each n-gram with one space between. They are stored as texts and not as hashes, so that the value
+    /// is exact, and sorted, so that equal counts have equal states.
     distinct: BTreeSet<String>,
 }
 
@@ -68,8 +68,8 @@ impl TextMetric for DistinctN {
         Ok(())
     }
 
-    /// Version (1 byte), n (1 byte), number of all n-grams (u64, little endian), then every distinct n-gram, rising:
-    /// its length in bytes (u32, little endian) and its text.
+    /// Writes the version (1 byte), n (1 byte), the number of all n-grams (u64, little endian), then every distinct
+    /// n-gram, rising: its length in bytes (u32, little endian) and its text.
     fn state(&self) -> Result<Vec<u8>> {
         let mut state = vec![STATE_VERSION, self.n as u8];
         state.extend(self.n_all.to_le_bytes());
@@ -99,7 +99,7 @@ impl TextMetric for DistinctN {
     }
 }
 
-/// The number of all n-grams and the distinct ones. Everything is checked before anything is merged.
+/// Reads the number of all n-grams and the distinct ones. Everything is checked before anything is merged.
 fn read_state(state: &[u8], n: usize) -> Result<(u64, Vec<&str>)> {
     let (&[version, state_n], rest) = state.split_first_chunk().ok_or_else(|| corrupt("it is too short"))?;
     if version != STATE_VERSION {

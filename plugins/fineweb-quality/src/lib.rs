@@ -1,19 +1,17 @@
 //! Filter `fineweb-quality`: the rules that FineWeb added to Gopher's and C4's.
-//!
-//! Penedo et al. 2024, "The FineWeb Datasets" (arXiv 2406.17557), as `FineWebQualityFilter` of datatrove 0.10
-//! (Apache-2.0) reads them. Lines are what `\n` parts, blank ones left out. The first rule that a document breaks gives
-//! the reason, the score is what that rule measured:
+//! Penedo et al. 2024, "The FineWeb Datasets" (arXiv 2406.17557), as implemented by `FineWebQualityFilter` of datatrove
+//! 0.10 (Apache-2.0). Lines are separated by `\n`, and blank ones are left out. The first rule that a document breaks
+//! gives the reason, and the value that it measured is the score:
 //!
 //! | reason | measured |
 //! |---|---|
 //! | `empty` | lines |
-//! | `line_punct_ratio` | lines that end in a mark that ends sentences / lines |
-//! | `short_line_ratio` | lines of 30 characters and less / lines |
+//! | `line_punct_ratio` | lines that end in a sentence-ending mark / lines |
+//! | `short_line_ratio` | lines of 30 characters or fewer / lines |
 //! | `char_dup_ratio` | characters of lines that occurred before / characters without `\n` |
 //! | `list_ratio` | `\n` / words |
-//!
-//! A drop for repeated lines names up to 100 of them. Books with hard-wrapped lines break `line_punct_ratio` and
-//! `list_ratio`: unwrap the lines first.
+//! A drop for repeated lines names up to 100 of their places. Books with hard-wrapped lines break `line_punct_ratio`
+//! and `list_ratio`: unwrap the lines first.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
 use trainyard_text::chars::{is_space, is_terminal};
@@ -93,7 +91,8 @@ impl Filter for FinewebQuality {
 }
 
 impl FinewebQuality {
-    /// What [`Filter::measure`] and the rules say, and where; the words are only counted when no line breaks a rule.
+    /// Returns the verdict of [`Filter::measure`] and the rules, with spans; words are only counted if no line rule is
+    /// broken.
     fn verdict(&mut self, document: &str) -> Verdict {
         let values = self.of_lines(document);
         let mut verdict = Rule::verdict(&self.rules, &values);
@@ -108,7 +107,7 @@ impl FinewebQuality {
         verdict
     }
 
-    /// What the first four rules compare.
+    /// The values that the first four rules compare.
     fn of_lines(&mut self, document: &str) -> [f64; 4] {
         let [mut n, mut n_ended, mut n_short, mut n_duplicate_chars] = [0usize; 4];
         self.table.clear(document.len() / 64);
@@ -148,7 +147,7 @@ impl FinewebQuality {
     }
 }
 
-/// What `\n` parts, without blank lines.
+/// Returns the lines separated by `\n`, without blank ones.
 fn lines(document: &str) -> impl Iterator<Item = &str> {
     document.split('\n').filter(|line| line.chars().any(|char| !is_space(char)))
 }

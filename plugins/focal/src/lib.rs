@@ -1,4 +1,4 @@
-//! Loss `focal`: cross-entropy that weighs down what the model already predicts well.
+//! Loss `focal`: cross-entropy with less weight on what the model already predicts well.
 //!
 //! ```text
 //! p    = softmax(logits)[target]
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Lin et al. 2017, "Focal Loss for Dense Object Detection" (arXiv 1708.02002), without its class weight alpha.
-//! The plain `cross_entropy` is logged beside the loss, because the focal one is not comparable between settings.
+//! The plain `cross_entropy` is logged too, because the focal loss is not comparable between settings.
 
 use trainyard_plugin::{Builder, Create, Graph, Loss, PluginError, Result, config};
 
@@ -18,8 +18,8 @@ config! {
     }
 }
 
-/// Where 1 - p is smaller, the row counts as solved. Without a floor, a gamma below 1 has an infinite slope at p = 1,
-/// and a log-probability that rounds to just above 0 has a negative base, whose power is not a number.
+/// The floor of 1 - p, below which a row counts as solved. Without it, a gamma below 1 has an infinite slope at p = 1,
+/// and a log-probability that rounds to just above 0 gives a negative base, whose power is not a number.
 const FLOOR: f64 = 1e-12;
 
 /// The loss.

@@ -1,11 +1,11 @@
-//! Filter `gopher-quality`: the rules by which Gopher's authors told prose from the rest of the web.
+//! Filter `gopher-quality`: the rules of Gopher's authors for telling prose from the rest of the web.
 //!
 //! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), appendix A.1.1. The first rule that a document breaks
-//! gives the reason, the score is what that rule measured:
+//! gives the reason, and the value that it measured is the score:
 //!
 //! | reason | measured |
 //! |---|---|
-//! | `gopher_short_doc`, `gopher_long_doc` | words that are more than punctuation |
+//! | `gopher_short_doc`, `gopher_long_doc` | words other than punctuation |
 //! | `gopher_below_avg_threshold`, `gopher_above_avg_threshold` | mean characters of those words |
 //! | `gopher_too_many_hashes` | `#` / words |
 //! | `gopher_too_many_ellipsis` | (`...` + `…`) / words |
@@ -13,14 +13,13 @@
 //! | `gopher_too_many_end_ellipsis` | lines that end in `...` or `…` / lines |
 //! | `gopher_below_alpha_threshold` | words with a letter / words |
 //! | `gopher_enough_stop_words` | distinct of the, be, to, of, and, that, have, with |
+//! This is `GopherQualityFilter` of datatrove 0.10 (Apache-2.0), dialect `datatrove`. `paper` counts all words where
+//! `datatrove` leaves punctuation out. `dolma` measures like the `gopher_v1` tagger of Dolma (Apache-2.0): the median
+//! length of all words; words with `#` or `…` / words as hashes, and no ellipses; lines between `\n`, bullets `*` and
+//! `-`, the ellipsis `…`; stop words as often as they occur.
 //!
-//! That is `GopherQualityFilter` of datatrove 0.10 (Apache-2.0), dialect `datatrove`. `paper` counts all words where it
-//! leaves punctuation out. `dolma` measures as the `gopher_v1` tagger of Dolma (Apache-2.0): the median length of all
-//! words; words with `#` or `…` / words as hashes, and no ellipses; lines between `\n`, bullets `*` and `-`, the
-//! ellipsis `…`; stop words as often as they occur.
-//!
-//! datatrove splits English with spaCy, which cuts punctuation off the words, as `words = "unicode"` does; with
-//! `whitespace` "the," is no stop word. Single verdicts depend on it. With the same words they are datatrove's.
+//! datatrove splits English with spaCy, which separates punctuation from words, as `words = "unicode"` does; with
+//! `whitespace`, "the," is not a stop word. Some verdicts depend on this. With the same words, they are datatrove's.
 
 mod measure;
 mod stop_words;
@@ -66,11 +65,11 @@ pub struct GopherQuality {
     dialect: Dialect,
     stop_words: StopWords,
     rules: Vec<Rule>,
-    /// Which stop words a document holds: memory that is used again.
+    /// Which stop words a document contains; the memory is reused.
     seen: Vec<bool>,
 }
 
-/// Whose reading of the rules.
+/// The variant of the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Datatrove,
@@ -160,7 +159,7 @@ impl Filter for GopherQuality {
 }
 
 impl GopherQuality {
-    /// What [`Filter::measure`] and the rules say; what comes after a broken rule is not measured.
+    /// Returns the verdict of [`Filter::measure`] and the rules; nothing is measured after a broken rule.
     fn verdict(&mut self, document: &str) -> Verdict {
         let counts = self.count(document);
         let judge = |first: usize, values: &[f64]| {

@@ -1,4 +1,4 @@
-//! What the rules measure, in one pass over the words and one over the lines, without allocating.
+//! The values of the rules, measured in one pass over the words and one over the lines, without allocating.
 
 use crate::stop_words::StopWords;
 use trainyard_text::Words;
@@ -11,9 +11,9 @@ pub struct WordCounts {
     pub n: u64,
     /// Their characters.
     pub n_chars: u64,
-    /// Words that are more than punctuation.
+    /// Words other than punctuation.
     pub n_plain: u64,
-    /// Characters of those.
+    /// The characters of these words.
     pub n_plain_chars: u64,
     /// Words with a letter.
     pub n_alphabetic: u64,
@@ -57,7 +57,7 @@ pub fn chars_in(word: &str) -> u64 {
     word.bytes().filter(|&byte| byte & 0xc0 != 0x80).count() as u64
 }
 
-/// Whether a word is more than punctuation, and whether it holds a letter.
+/// Whether a word is more than punctuation, and whether it contains a letter.
 #[inline]
 fn kinds(word: &str) -> (bool, bool) {
     if word.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
@@ -87,8 +87,8 @@ pub struct LineCounts {
 }
 
 impl LineCounts {
-    /// Lines as Python's `str.splitlines`, white space at their ends aside; bullets are `•` and `-`, ellipses `...` and
-    /// `…`.
+    /// Counts lines as split by Python's `str.splitlines`, without white space at their ends; bullets are `•` and `-`,
+    /// ellipses `...` and `…`.
     pub fn count(text: &str) -> Self {
         let mut lines = Self::default();
         for line in trainyard_text::lines(text) {
@@ -100,7 +100,8 @@ impl LineCounts {
         lines
     }
 
-    /// As Dolma: lines end in `\n` alone and white space counts; bullets are `*` and `-`, the ellipsis is `…`.
+    /// Counts lines as in Dolma: they end only in `\n` and white space counts; bullets are `*` and `-`, the ellipsis is
+    /// `…`.
     pub fn count_as_dolma(text: &str) -> Self {
         let mut lines = Self::default();
         for line in text.split('\n') {
@@ -112,22 +113,22 @@ impl LineCounts {
     }
 }
 
-/// Hash signs in a document.
+/// Counts the hash signs in a document.
 pub fn count_hashes(text: &str) -> u64 {
     text.bytes().filter(|&byte| byte == b'#').count() as u64
 }
 
-/// Ellipses in a document, of three dots or one character; six dots are two.
+/// Counts the ellipses in a document, of three dots or one character; six dots are two.
 pub fn count_ellipses(text: &str) -> u64 {
     (trainyard_text::count(text, "...") + trainyard_text::count(text, "…")) as u64
 }
 
-/// Words with `#` or `…`, as Dolma counts them.
+/// Counts the words with `#` or `…`, as Dolma does.
 pub fn count_symbol_words(text: &str, words: Words) -> u64 {
     words.split(text).filter(|word| word.contains(['#', '…'])).count() as u64
 }
 
-/// The middle length of the words in characters, the mean of both when there are two; not a number without words.
+/// Returns the median length of the words in characters; not a number without words.
 pub fn median_word_length(text: &str, words: Words) -> f64 {
     let mut lengths: Vec<u64> = words.split(text).map(chars_in).collect();
     lengths.sort_unstable();
@@ -137,7 +138,7 @@ pub fn median_word_length(text: &str, words: Words) -> f64 {
     }
 }
 
-/// The quotient, not a number when there is nothing to divide by: then no rule is broken.
+/// Returns the quotient; not a number if the divisor is 0, so that no rule is broken.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

@@ -1,17 +1,17 @@
 //! The stop words of a language, found by length and by eight bytes at a time.
 
-/// A list of words that a text of its language cannot do without.
+/// A list of words that every text in their language contains.
 #[derive(Debug)]
 pub struct StopWords {
     /// Words of 1 to 8 bytes, as [`pack`] makes them.
     short: Vec<u64>,
     long: Vec<String>,
-    /// Bit `n` is set when some word has `n` bytes, bit 63 for longer ones.
+    /// Bit `n` is set if a word has `n` bytes, bit 63 for longer ones.
     lengths: u64,
 }
 
 impl StopWords {
-    /// The words, each once.
+    /// Makes a list of words, each once.
     pub fn new(words: &[String]) -> Self {
         let mut words: Vec<_> = words.iter().filter(|word| !word.is_empty()).collect();
         words.sort();
@@ -22,12 +22,12 @@ impl StopWords {
         Self { short, long: long.into_iter().cloned().collect(), lengths }
     }
 
-    /// Words in the list.
+    /// Returns the number of words in the list.
     pub fn len(&self) -> usize {
         self.short.len() + self.long.len()
     }
 
-    /// The number of a word, from 0 to [`StopWords::len`], if it is in the list.
+    /// Returns the number of a word, from 0 to [`StopWords::len`], if it is in the list.
     #[inline]
     pub fn find(&self, word: &str) -> Option<usize> {
         if self.lengths >> word.len().min(63) & 1 == 0 {
@@ -41,8 +41,8 @@ impl StopWords {
     }
 }
 
-/// At most eight bytes in one number: of UTF-8, different texts of one length give different numbers, and no text but
-/// the empty one ends in the zeros that would make two lengths alike, save for NUL, which no stop word holds.
+/// Packs at most eight bytes into one number. Different UTF-8 texts of the same length give different numbers, and only
+/// the empty text ends in the zeros that would make two lengths equal, except with NUL, which no stop word contains.
 #[inline]
 fn pack(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |packed, &byte| packed << 8 | u64::from(byte))

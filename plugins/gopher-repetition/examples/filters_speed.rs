@@ -1,6 +1,6 @@
-//! The speed of the rule filters: `filters_speed FILE` reads documents that NUL separates, takes those that
-//! a filter keeps, and prints its name, their number and the nanoseconds of one thread's processor time per byte.
-//! `tests/peers/filters_speed.py` runs it beside datatrove.
+//! The speed of the rule filters: `filters_speed FILE` reads documents separated by NUL, takes those that a filter
+//! keeps, and prints its name, their number and the nanoseconds of one thread's processor time per byte.
+//! `tests/peers/filters_speed.py` compares it with datatrove.
 
 use std::error::Error;
 use trainyard_plugin::{Builtin, Constructor};
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time of this thread, as Linux tells it.
+/// Returns the processor time of this thread, from Linux.
 fn seconds() -> Result<f64, Box<dyn Error>> {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds: f64 = stat.split(' ').next().unwrap_or_default().parse()?;

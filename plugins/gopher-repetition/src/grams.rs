@@ -1,9 +1,9 @@
-//! The n-grams of a document: which occurs most often, and which come again.
+//! The n-grams of a document: which occurs most often, and which are repeated.
 //!
-//! Every word is hashed once. An n-gram of words that must be the same one by one is known by the numbers of the
-//! shorter n-grams it is made of; only n-grams of repeated (n-1)-grams are looked at. An n-gram whose words count as
-//! one text is known by a polynomial hash of that text, made of those of its words (Karp & Rabin 1987); only positions
-//! whose next 16 bytes may occur elsewhere are looked at.
+//! Every word is hashed once. An n-gram whose words are compared one by one is identified by the numbers of the shorter
+//! n-grams it consists of; only n-grams of repeated (n-1)-grams are examined. An n-gram whose words are compared as one
+//! text is identified by a polynomial hash of that text, combined from those of its words (Karp & Rabin 1987); only
+//! positions whose next 16 bytes may occur elsewhere are examined.
 
 use crate::window::Windows;
 use crate::word::{Word, hash, mix, power};
@@ -14,20 +14,20 @@ use trainyard_text::{Table, Words, offset_in};
 const MIN_REPEATED: usize = 5;
 const MAX_REPEATED: usize = 10;
 
-/// The words of a document and what is needed to compare n-grams of them. Its memory is used again for the next one.
+/// The words of a document, prepared for comparing n-grams. The memory is reused for the next document.
 #[derive(Default)]
 pub struct Grams {
     hashes: Vec<u64>,
     words: Vec<Word>,
     windows: Windows,
     table: Table,
-    /// Positions + 1 of pairs of words, by hash; 0 where there is none.
+    /// Positions + 1 of pairs of words, by hash; 0 if there is none.
     pairs: Vec<u32>,
-    /// Where n-grams are, of the length looked at last, that occur more than once, in order.
+    /// Positions of n-grams, of the last length, that occur more than once, in order.
     repeated: Vec<u32>,
-    /// By such a position: where the same n-gram occurs first.
+    /// The first occurrence of the same n-gram, by such a position.
     first: Vec<u32>,
-    /// By position of a first occurrence: how often the n-gram occurs.
+    /// How often an n-gram occurs, by the position of its first occurrence.
     count: Vec<u32>,
     /// The first occurrence of the most frequent of them.
     top: usize,
@@ -53,18 +53,18 @@ impl Grams {
         self.words.push(Word { start: bytes.len() as u32, end: bytes.len() as u32, n_chars, n_bytes });
     }
 
-    /// Characters of `n` words from `start` on.
+    /// Returns the characters of `n` words from `start` on.
     pub fn chars(&self, start: usize, n: usize) -> usize {
         (self.words[start + n].n_chars - self.words[start].n_chars) as usize
     }
 
-    /// Where in the document `n` words from `start` on are.
+    /// Returns the place of `n` words from `start` on in the document.
     pub fn span(&self, start: usize, n: usize) -> Span {
         Span { start: self.words[start].start, end: self.words[start + n - 1].end }
     }
 
-    /// Position and number of the n-gram that occurs most often, the first of them if several do; none when there are
-    /// less than `n` words. To be asked for `n` = 2, 3, 4, ... in this order.
+    /// Returns position and count of the most frequent n-gram, the first one if there are several; none if there are
+    /// fewer than `n` words. It must be called for `n` = 2, 3, 4, ... in this order.
     pub fn top(&mut self, n: usize) -> Option<(usize, u32)> {
         if self.hashes.len() < n {
             return None;
@@ -85,7 +85,7 @@ impl Grams {
         Some(top)
     }
 
-    /// Where the n-gram that [`Grams::top`] found last occurs.
+    /// Returns the places of the n-gram that [`Grams::top`] found last.
     pub fn occurrences(&self) -> impl Iterator<Item = usize> {
         let others = self.repeated.iter().map(|&i| i as usize);
         std::iter::once(self.top).chain(others.filter(|&i| i > self.top && self.first[i] as usize == self.top))
@@ -117,7 +117,7 @@ impl Grams {
         self.repeated.extend(0..n_grams as u32);
     }
 
-    /// From repeated (n-1)-grams to n-grams: two that follow each other make one, and their numbers are its name.
+    /// Makes n-grams from repeated (n-1)-grams: two that follow each other make one, identified by their numbers.
     fn group_longer(&mut self) {
         let mut n_pairs = 0;
         for at in 1..self.repeated.len() {
@@ -141,9 +141,9 @@ impl Grams {
         }
     }
 
-    /// Looks for n-grams of 5 to 10 words that occurred before, from left to right; for each length the search goes on
-    /// behind a repeated n-gram, whose words begin no other. Two n-grams are the same when their words written without
-    /// spaces are. `text` is what was read.
+    /// Finds n-grams of 5 to 10 words that occurred before, from left to right. For each length, the search continues
+    /// after a repeated n-gram, whose words begin no other. Two n-grams are the same if their words written without
+    /// spaces are. `text` is the document that was read.
     pub fn find_repeats(&mut self, text: &str) {
         let n_words = self.hashes.len();
         self.windows.read(text.as_bytes(), &self.words);
@@ -168,7 +168,7 @@ impl Grams {
         }
     }
 
-    /// Positions of the n-grams that [`Grams::find_repeats`] found.
+    /// Returns the positions of the n-grams that [`Grams::find_repeats`] found.
     pub fn repeats(&self, n: usize) -> impl Iterator<Item = usize> {
         self.repeats.iter().filter(move |repeat| repeat.0 == n).map(|repeat| repeat.1)
     }

@@ -1,8 +1,7 @@
 //! Filter `gopher-repetition`: drops documents that repeat themselves.
-//!
-//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as `GopherRepetitionFilter` of datatrove
-//! 0.10 (Apache-2.0) reads it. The first rule that a document breaks gives the reason, the score is what that rule
-//! measured:
+//! Rae et al. 2021, "Scaling Language Models" (arXiv 2112.11446), table A1, as implemented by `GopherRepetitionFilter`
+//! of datatrove 0.10 (Apache-2.0). The first rule that a document breaks gives the reason, and the value that it
+//! measured is the score:
 //!
 //! | reason | measured |
 //! |---|---|
@@ -11,10 +10,9 @@
 //! | `dup_line_frac`, `dup_line_char_frac` | lines that occurred before / lines, their characters / all |
 //! | `top_2_gram`, `top_3_gram`, `top_4_gram` | characters of the most frequent n-gram, spaces too, x number / all |
 //! | `duplicated_5_n_grams` to `duplicated_10_n_grams` | characters of n-grams that occurred before / all |
-//!
-//! Paragraphs are parted by two and more `\n`, lines by one and more. After an n-gram that occurred before, the search
-//! goes on behind it. The most frequent n-gram may occur once: documents of a few words break the rule, and belong to
-//! `gopher-quality`. A drop names up to 100 places: the later ones of what is repeated, all of a frequent n-gram.
+//! Paragraphs are separated by two or more `\n`, lines by one or more. The search continues after an n-gram that
+//! occurred before. The most frequent n-gram may occur only once: documents of a few words break the rule; use
+//! `gopher-quality` for them. A drop names up to 100 places: the later ones of repetitions, all of a frequent n-gram.
 
 mod grams;
 mod window;
@@ -122,7 +120,7 @@ impl Filter for GopherRepetition {
 }
 
 impl GopherRepetition {
-    /// What [`Filter::measure`] and the rules say, and where; what comes after a broken rule is not measured.
+    /// Returns the verdict of [`Filter::measure`] and the rules, with spans; nothing is measured after a broken rule.
     fn verdict(&mut self, document: &str) -> Verdict {
         let (mut rule, n_chars) = (0, count_chars(document));
         while rule < self.rules.len() {
@@ -138,8 +136,8 @@ impl GopherRepetition {
         Verdict::keep()
     }
 
-    /// The values of `rule`, and of the next if they come together, with their number. To be asked for in order: each
-    /// builds on what the one before has read.
+    /// Returns the values of `rule`, and of the next one if they are measured together, with their number. It must be
+    /// called in order: each call builds on what the one before has read.
     fn next_values(&mut self, document: &str, n_chars: usize, rule: usize) -> ([f64; 2], usize) {
         let share = |part: usize| part as f64 / n_chars as f64;
         let (n, grams) = (rule.saturating_sub(3), &mut self.grams);
@@ -170,7 +168,7 @@ impl GopherRepetition {
         ([value, f64::NAN], 1)
     }
 
-    /// Where in a document the reason of a broken rule lies. To be asked for right after the rule's value.
+    /// Returns the places in a document that break a rule. It must be called right after the rule's value.
     fn spans(&mut self, document: &str, rule: usize) -> Vec<Span> {
         let n = rule.saturating_sub(3);
         match rule {
@@ -186,7 +184,7 @@ impl GopherRepetition {
 /// Paragraphs or lines of which some occurred before.
 struct Repeats {
     n_all: usize,
-    /// Those that occurred before, and their characters.
+    /// How many occurred before, and (`n_chars`) their characters.
     n: usize,
     n_chars: usize,
 }
@@ -206,7 +204,7 @@ impl Repeats {
     }
 }
 
-/// Where the parts lie that occurred before.
+/// Returns the places of the parts that occurred before.
 fn repeated<'a>(text: &str, parts: impl Iterator<Item = &'a str>, table: &mut Table) -> Vec<Span> {
     table.clear(0);
     let again = parts.filter(|part| !table.insert(hash(part)));
@@ -217,7 +215,7 @@ fn repeated<'a>(text: &str, parts: impl Iterator<Item = &'a str>, table: &mut Ta
     again.map(span).take(MAX_SPANS).collect()
 }
 
-/// Lines as datatrove parts them here: blank ones count only at the ends of the document.
+/// Returns lines as datatrove splits them here: blank ones count only at the ends of the document.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let n = text.len();
     text.split('\n').filter(move |line| {

@@ -1,4 +1,4 @@
-//! Which words begin something that may occur elsewhere.
+//! A sieve for words that begin something which may occur elsewhere.
 
 use crate::word::{Word, load};
 
@@ -6,18 +6,18 @@ use crate::word::{Word, load};
 const WIDTH: usize = 16;
 
 /// A sieve before n-grams are hashed: the 16 bytes of text after each position, without white space, and which of them
-/// were seen twice. It lets some through in vain, and holds nothing back that occurs twice.
+/// were seen twice. It lets some through needlessly, but holds nothing back that occurs twice.
 #[derive(Default)]
 pub struct Windows {
     /// The bit of each position.
     slots: Vec<u32>,
-    /// Bits that were seen, and bits that were seen again.
+    /// Bits that were seen once, and bits that were seen again.
     seen: Vec<u64>,
     again: Vec<u64>,
 }
 
 impl Windows {
-    /// Takes the words of a document; the last one stands for its end.
+    /// Takes the words of a document; the last one marks its end.
     pub fn read(&mut self, text: &[u8], words: &[Word]) {
         let n_words = words.len() - 1;
         let n_slots = (32 * n_words).next_power_of_two().max(64);

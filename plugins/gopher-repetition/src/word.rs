@@ -1,12 +1,12 @@
-//! Words: where they are, and hashes of them that can be put together.
+//! Words: their places, and hashes of them that can be combined.
 
 /// Base of the polynomial, modulo 2^64.
 const BASE: u64 = 0x9e6c_63d0_876a_3f6b;
 const POWERS: [u64; 64] = powers();
-/// Sums of the first powers: what digits that are one more than the byte, so that a NUL counts, add to a word.
+/// Sums of the first powers. They are added to a word's hash because digits are the byte + 1, so that a NUL counts.
 const SUMS: [u64; 9] = sums();
 
-/// A word and what is before it. After the last word stands one that begins and ends with the document.
+/// A word and what is before it. The last word is followed by one that begins and ends with the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     /// First byte in the document.
@@ -19,8 +19,8 @@ pub struct Word {
     pub n_bytes: u32,
 }
 
-/// Hash of a word: its bytes + 1 as the digits of a number with the base [`BASE`]. The hash of two words written as one
-/// is that of the first times [`power`] of the second's length, plus that of the second.
+/// Returns the hash of a word: its bytes + 1 as the digits of a number with the base [`BASE`]. The hash of two words
+/// written as one is that of the first times [`power`] of the second's length, plus that of the second.
 #[inline]
 pub fn hash(text: &[u8], start: usize, end: usize) -> u64 {
     let (mut hash, mut at) = (0u64, start);
@@ -34,7 +34,8 @@ pub fn hash(text: &[u8], start: usize, end: usize) -> u64 {
     hash.wrapping_mul(POWERS[n]).wrapping_add(value(last)).wrapping_add(SUMS[n])
 }
 
-/// Eight digits. Written out: the products do not wait for each other, as in Horner's scheme.
+/// Returns the number of eight digits. It is written out so that the products do not wait for each other, as they would
+/// in Horner's scheme.
 #[inline]
 fn value(digits: u64) -> u64 {
     let digit = |i: u32| (digits >> (8 * i)) & 0xff;
@@ -45,7 +46,7 @@ fn value(digits: u64) -> u64 {
     even.wrapping_add(odd)
 }
 
-/// Eight bytes of a text from `at` on, the first one lowest; behind the end there are zeros.
+/// Returns eight bytes of a text from `at` on, the first one lowest; zeros after the end.
 #[inline]
 pub fn load(text: &[u8], at: usize) -> u64 {
     let rest = &text[at..];
@@ -55,7 +56,7 @@ pub fn load(text: &[u8], at: usize) -> u64 {
     }
 }
 
-/// BASE to a power.
+/// Returns BASE to a power.
 #[inline]
 pub fn power(exponent: usize) -> u64 {
     match POWERS.get(exponent) {
@@ -64,7 +65,7 @@ pub fn power(exponent: usize) -> u64 {
     }
 }
 
-/// A number whose every bit depends on all bits of `hash`; different for different ones.
+/// Returns a number whose every bit depends on all bits of `hash`; different for different hashes.
 #[inline]
 pub fn mix(hash: u64) -> u64 {
     let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);

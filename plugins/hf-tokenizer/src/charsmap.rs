@@ -1,5 +1,5 @@
-//! SentencePiece's compiled table of replacements, `precompiled_charsmap`: the crate follows it without looking where
-//! it leads, so that a damaged one would end the program in the middle of some text.
+//! SentencePiece's compiled table of replacements, `precompiled_charsmap`. The crate follows it without bounds checks,
+//! so that a damaged table would make it panic in the middle of some text.
 //!
 //! ```text
 //! n                  u32, bytes of the trie
@@ -15,6 +15,9 @@ use serde_json::Value;
 use trainyard_plugin::{PluginError, Result};
 
 /// Checks the tables of all steps of a `normalizer`.
+///
+/// # Errors
+/// A damaged table.
 pub fn check_all(normalizer: &Value) -> Result<()> {
     for step in normalizer["normalizers"].as_array().into_iter().flatten() {
         check_all(step)?;
@@ -34,7 +37,7 @@ pub struct Charsmap {
 }
 
 impl Charsmap {
-    /// Reads a table; none if [`check`] would not let it pass.
+    /// Reads a table; returns none if [`check`] would refuse it.
     pub fn new(table: &[u8]) -> Option<Self> {
         let (length, rest) = table.split_first_chunk::<4>()?;
         let units = units(rest.get(..u32::from_le_bytes(*length) as usize)?);
@@ -42,7 +45,7 @@ impl Charsmap {
         Some(Self { units, replacements })
     }
 
-    /// What the longest beginning of a text that is in the table becomes, and how many bytes it has.
+    /// Returns the replacement of the longest beginning of a text that is in the table, and how many bytes it replaces.
     pub fn longest(&self, text: &str) -> Option<(&str, usize)> {
         let mut node = offset(*self.units.first()?);
         let mut found = None;
@@ -67,7 +70,10 @@ fn units(trie: &[u8]) -> Vec<u32> {
     trie.chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]])).collect()
 }
 
-/// Whether no text can lead the crate out of the table.
+/// Checks that no text can lead the crate out of the table.
+///
+/// # Errors
+/// A table that is cut short, or has an entry that leads out of it.
 pub fn check(table: &[u8]) -> Result<()> {
     let (length, rest) = table.split_first_chunk::<4>().ok_or_else(|| damaged("it is empty"))?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -107,7 +113,7 @@ pub fn check(table: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Where the children of a unit are, counted from it.
+/// Returns where the children of a unit are, relative to it.
 fn offset(unit: u32) -> usize {
     let unit = unit as usize;
     (unit >> 10) << ((unit & (1 << 9)) >> 6)
@@ -121,7 +127,7 @@ fn damaged(why: impl std::fmt::Display) -> PluginError {
 mod tests {
     use super::*;
 
-    /// A table of 512 units with one entry: `x` becomes what stands at `start` of `replacements`.
+    /// Makes a table of 512 units with one entry: `x` becomes the text at `start` of `replacements`.
     fn table(start: u32, replacements: &[u8]) -> Vec<u8> {
         let mut units = vec![0_u32; 512];
         // the children of the root are at 0 ^ 256 ^ byte; that of `x` has a leaf at 256 ^ b'x' ^ 1

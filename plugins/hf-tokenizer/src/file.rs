@@ -1,4 +1,4 @@
-//! What of a `tokenizer.json` is checked and changed before the crate reads it.
+//! Checks and changes of a `tokenizer.json` before the crate reads it.
 
 use crate::charsmap;
 use serde_json::{Map, Value};
@@ -8,14 +8,17 @@ use trainyard_plugin::{END_OF_TEXT, NO_END_OF_TEXT, PluginError, Result, Vocabul
 /// A `tokenizer.json`, checked.
 pub struct File {
     json: Value,
-    /// Whether it is no longer what its bytes say.
+    /// Whether the content differs from the file's bytes.
     is_changed: bool,
     /// The ids of added tokens, by their content.
     pub added: BTreeMap<String, u32>,
 }
 
 impl File {
-    /// Checks a file. The token `end_of_text` becomes a special one, if it is there.
+    /// Checks a file. The token `end_of_text` becomes special, if it exists.
+    ///
+    /// # Errors
+    /// A damaged table of replacements, or two tokens with one id.
     pub fn new(json: Value, end_of_text: &str) -> Result<Self> {
         let mut file = Self { json, is_changed: false, added: BTreeMap::new() };
         charsmap::check_all(&file.json["normalizer"])?;
@@ -27,14 +30,20 @@ impl File {
         Ok(file)
     }
 
-    /// What the crate is to read; none if that is what the file's bytes say.
+    /// Returns what the crate should read; none if that is the file as it is.
+    ///
+    /// # Errors
+    /// The content cannot be written as JSON.
     pub fn changed(&self) -> Result<Option<Vec<u8>>> {
         let bytes = || serde_json::to_vec(&self.json).map_err(|error| PluginError::internal(error.to_string()));
         self.is_changed.then(bytes).transpose()
     }
 
-    /// Names the token that ends a document: `chosen` if it is not empty, or the one called so, or what the file puts
-    /// behind a text, or one of the usual names.
+    /// Names the token that ends a document: `chosen` if it is not empty, or the token with the contract's name, or the
+    /// one that the file appends to a text, or one of the usual names.
+    ///
+    /// # Errors
+    /// A name that the vocabulary lacks.
     pub fn name_end_of_text(&self, vocabulary: &mut Vocabulary, chosen: &str) -> Result<()> {
         if !chosen.is_empty() {
             return vocabulary.set_end_of_text(chosen);
@@ -58,7 +67,7 @@ impl File {
         }
     }
 
-    /// Makes the token of that name a special one, which it need not be in the file.
+    /// Makes the token with that name special, even if it is not special in the file.
     fn make_special(&mut self, name: &str, vocab: &BTreeMap<String, u32>) {
         if name.is_empty() || name == NO_END_OF_TEXT {
             return;
@@ -81,8 +90,8 @@ impl File {
         }
     }
 
-    /// A special token that is one character of the model's vocabulary is also how that character is written: it stays
-    /// an ordinary token, for else the character would be lost.
+    /// Keeps special tokens that are one character of the model's vocabulary as ordinary tokens: this is how the
+    /// character is written, and otherwise it would be lost.
     fn spare_characters(&mut self, vocab: &BTreeMap<String, u32>) {
         let unknown = unknown_token(&self.json["model"]);
         let Some(tokens) = added_tokens(&mut self.json) else { return };
@@ -118,7 +127,7 @@ fn unknown_token(model: &Value) -> Option<String> {
     }
 }
 
-/// The ids of a model's tokens, of which no two may have one.
+/// Returns the ids of a model's tokens, which must differ.
 fn vocab(model: &Value) -> Result<BTreeMap<String, u32>> {
     let ids: BTreeMap<String, u32> = match &model["vocab"] {
         Value::Object(vocab) => vocab.iter().filter_map(|(token, id)| Some((token.clone(), id_of(id)?))).collect(),
@@ -137,7 +146,7 @@ fn vocab(model: &Value) -> Result<BTreeMap<String, u32>> {
     Ok(ids)
 }
 
-/// The ids of added tokens. Each has one of its own, and that of the model if the model has the token.
+/// Returns the ids of added tokens. Each has its own id, which is the model's id if the model has the token.
 fn added_ids(json: &Value, vocab: &BTreeMap<String, u32>) -> Result<BTreeMap<String, u32>> {
     let mut added = BTreeMap::new();
     let mut taken: BTreeSet<u32> = vocab.values().copied().collect();
@@ -174,7 +183,7 @@ fn two(one: &str, other: &str, id: u32) -> PluginError {
     PluginError::input(what)
 }
 
-/// The special token that a `post_processor` puts behind a text, if there is one.
+/// Returns the special token that a `post_processor` appends to a text, if there is one.
 fn declared_end(post_processor: &Value) -> Option<&str> {
     match post_processor["type"].as_str()? {
         "Sequence" => post_processor["processors"].as_array()?.iter().rev().find_map(declared_end),

@@ -1,10 +1,10 @@
-//! The ids of a file where the crate gives others: it numbers added tokens anew, without the gaps that a file leaves.
+//! The ids of a file where the crate's differ: it renumbers added tokens, without the gaps that a file leaves.
 
 use std::collections::BTreeMap;
 use tokenizers::{Model, Tokenizer};
 use trainyard_plugin::{PluginError, Result};
 
-/// Added tokens with another id in the file than in the crate.
+/// Added tokens whose id in the file differs from that in the crate.
 #[derive(Debug, Default)]
 pub struct Ids {
     to_file: BTreeMap<u32, u32>,
@@ -13,6 +13,9 @@ pub struct Ids {
 
 impl Ids {
     /// Compares the ids of added tokens, by their content, with those that the crate gave them.
+    ///
+    /// # Errors
+    /// An id of the crate that also belongs to a token of the vocabulary.
     pub fn new(tokenizer: &Tokenizer, added: &BTreeMap<String, u32>) -> Result<Self> {
         let (mut ids, model) = (Self::default(), tokenizer.get_model());
         for (content, &in_file) in added {
@@ -34,12 +37,12 @@ impl Ids {
         Ok(ids)
     }
 
-    /// The file's id.
+    /// Returns the file's id.
     pub fn in_file(&self, in_crate: u32) -> u32 {
         self.to_file.get(&in_crate).copied().unwrap_or(in_crate)
     }
 
-    /// The crate's id; none where the file has no token.
+    /// Returns the crate's id; none if the file has no token there.
     pub fn in_crate(&self, in_file: u32) -> Option<u32> {
         match self.to_crate.get(&in_file) {
             Some(in_crate) => Some(*in_crate),

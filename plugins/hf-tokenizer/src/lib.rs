@@ -1,14 +1,14 @@
-//! Tokenizer `hf-tokenizer`: any `tokenizer.json` of Hugging Face, run by their crate `tokenizers`, and models of
-//! SentencePiece, which become one first.
+//! Tokenizer `hf-tokenizer`: any `tokenizer.json` of Hugging Face, run by their crate `tokenizers`, and SentencePiece
+//! models.
 //!
-//! The model is the file itself. It is used as it is, with these exceptions that the contract asks for: no special
-//! token is added or produced from text, nothing is cut off or padded, no merge is dropped at random, ids are those of
-//! the file also where the crate would number anew, and the token that ends a document is found by what the file
-//! declares or under its usual names. Linked into the host only: the crate needs threads and random numbers, which a
-//! sandbox has not.
+//! The model is the file itself. It is used as it is, with exceptions that the contract requires: no special token is
+//! added or produced from text, nothing is truncated or padded, no merge is dropped at random, ids are those of the
+//! file even where the crate would renumber them, and the token that ends a document is the one that the file declares
+//! or one with a usual name. The plugin is only built into the host: the crate needs threads and random numbers, which
+//! a sandbox does not have.
 //!
-//! What a text loses in the tokenizer's normalizer (WordPiece lowercases and drops white space) is not in the tokens
-//! either, so that bits per byte is true only for tokenizers that keep every byte: byte-level BPE, and byte fallback.
+//! Text that the tokenizer's normalizer loses (WordPiece lowercases and drops white space) is not in the tokens either.
+//! So bits per byte are true only for tokenizers that keep every byte: byte-level BPE, and byte fallback.
 
 mod charsmap;
 mod file;
@@ -39,7 +39,7 @@ pub struct JsonTokenizer {
     loaded: Option<File>,
 }
 
-/// A file that was read.
+/// A model that was read.
 enum File {
     Json(Box<Loaded>),
     SentencePiece(Box<SentencePiece>),
@@ -118,7 +118,7 @@ impl Tokenizer for JsonTokenizer {
     }
 }
 
-/// The result of a call of the crate, which panics at some files that it should refuse.
+/// Returns the result of a call of the crate, which panics on some files that it should refuse.
 fn caught<R>(call: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

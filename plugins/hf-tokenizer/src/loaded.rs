@@ -1,4 +1,4 @@
-//! A file that was read: the crate's tokenizer, and what the contract wants to know of it.
+//! A file that was read: the crate's tokenizer, and what the contract needs to know about it.
 
 use crate::file::File;
 use crate::ids::Ids;
@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use tokenizers::{Model, ModelWrapper, Tokenizer as HfTokenizer};
 use trainyard_plugin::{PluginError, Result, SpecialToken, Vocabulary};
 
-/// More tokens than any tokenizer in use has: an id above would ask for a table of gigabytes.
+/// More tokens than any tokenizer in use has: a higher id would need a table of gigabytes.
 pub const MAX_TOKENS: u32 = 1 << 20;
 
-/// A character that no vocabulary holds, to find out what becomes of one.
+/// A character that is in no vocabulary, to find out how unknown characters are encoded.
 const UNKNOWN: &str = "\u{10ffff}";
 
 /// A file that was read.
@@ -19,7 +19,7 @@ pub struct Loaded {
     tokenizer: HfTokenizer,
     vocabulary: Vocabulary,
     ids: Ids,
-    /// Whether a text's bytes are its tokens' bytes, one after the other.
+    /// Whether the bytes of a text are those of its tokens, one after the other.
     is_byte_level: bool,
     /// Special tokens that the model itself may find in text (SentencePiece has `</s>` among its pieces), with the ids
     /// of their characters.
@@ -28,6 +28,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// Reads a file; `end_of_text` names the token that ends a document, if it is not empty.
+    ///
+    /// # Errors
+    /// A file that is not a `tokenizer.json`, is damaged, or lacks that token.
     pub fn new(model: &[u8], end_of_text: &str) -> Result<Self> {
         let not_a_tokenizer = |error: &dyn std::fmt::Display| {
             PluginError::input(format!("model is not a tokenizer.json of Hugging Face: {error}"))
@@ -51,12 +54,15 @@ impl Loaded {
         Ok(Self { is_byte_level: spelling.is_byte_level(), tokenizer, vocabulary, ids, spelled_out })
     }
 
-    /// All tokens.
+    /// Returns all tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
 
     /// Appends the ids of a text.
+    ///
+    /// # Errors
+    /// The crate refuses the text.
     pub fn encode(&self, text: &str, out: &mut Vec<u32>) -> tokenizers::Result<()> {
         let encoding = self.tokenizer.encode_fast(text, false)?;
         for &id in encoding.get_ids() {
@@ -68,7 +74,10 @@ impl Loaded {
         Ok(())
     }
 
-    /// The bytes of a sequence, whose ids are below the size of the vocabulary.
+    /// Returns the bytes of a sequence, whose ids are below the size of the vocabulary.
+    ///
+    /// # Errors
+    /// The crate's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<Vec<u8>> {
         // the crate's decoder returns text, where bytes of half a character are lost
         if self.is_byte_level {
@@ -83,7 +92,7 @@ impl Loaded {
     }
 }
 
-/// The id that stands for whatever the vocabulary lacks; none when everything can be written, or is left out.
+/// Returns the id of unknown text; none if every text can be written, or unknown text is left out.
 fn unknown_id(tokenizer: &HfTokenizer) -> Option<u32> {
     if writes_every_byte(tokenizer) {
         return None;
@@ -96,8 +105,8 @@ fn unknown_id(tokenizer: &HfTokenizer) -> Option<u32> {
         .filter(|id| tokens.len() == 1 && added.get(id).is_some_and(|token| token.special))
 }
 
-/// All tokens, in the order of their ids; ids that no token has stand for nothing. The unknown token stands for nothing
-/// either but is not among the special ones, for text does produce it.
+/// Returns all tokens, in the order of their ids; unused ids are empty tokens. The unknown token is empty too, but it
+/// is not special, because text produces it.
 fn vocabulary(tokenizer: &HfTokenizer, ids: &Ids, spelling: &Spelling, unknown: Option<u32>) -> Result<Vocabulary> {
     let all = tokenizer.get_vocab(true).into_iter().map(|(token, id)| (token, ids.in_file(id)));
     let (token, last) = all.max_by_key(|(_, id)| *id).ok_or_else(|| PluginError::input("model has no tokens"))?;
@@ -127,7 +136,7 @@ fn vocabulary(tokenizer: &HfTokenizer, ids: &Ids, spelling: &Spelling, unknown: 
     Ok(vocabulary)
 }
 
-/// Ids of the characters of every special token that is also in the model's own vocabulary.
+/// Returns the ids of the characters of every special token that is also in the model's own vocabulary.
 fn spell_out(tokenizer: &HfTokenizer, specials: &[SpecialToken], unknown: Option<u32>) -> BTreeMap<u32, Vec<u32>> {
     let model = tokenizer.get_model();
     let prefix = match model {

@@ -1,23 +1,23 @@
-//! What bytes a token stands for, read off the tokenizer's decoder.
+//! The bytes of each token, derived from the tokenizer's decoder.
 //!
-//! The decoder itself answers for whole sequences only: it drops the space before the first word, and replaces half a
-//! character. Here every token is taken as if it stood inside a text.
+//! The decoder itself works only for whole sequences: it drops the space before the first word, and replaces half a
+//! character. Here every token is treated as if it were inside a text.
 
 use std::collections::BTreeMap;
 use tokenizers::{Decoder, DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 use trainyard_plugin::{PluginError, Result};
 
-/// One step from a token as it is written in the vocabulary to what it stands for.
+/// One step from a token as it is written in the vocabulary to its bytes.
 enum Step {
     /// Each character is a byte, in the alphabet of GPT-2 (Radford et al. 2019).
     ByteLevel(BTreeMap<char, u8>),
     /// `<0xNN>` is a byte, as SentencePiece writes it.
     ByteFallback,
-    /// A character for the space, `▁` of SentencePiece.
+    /// The character for a space, `▁` in SentencePiece.
     Space(char),
-    /// What marks a token inside a word, `##` of WordPiece.
+    /// The mark of a token inside a word, `##` in WordPiece.
     Prefix(String),
-    /// What marks the end of a word, `</w>`.
+    /// The mark of the end of a word, `</w>`.
     Suffix(String),
     /// A replacement of the decoder's own.
     Replace(Box<DecoderWrapper>),
@@ -27,7 +27,7 @@ enum Step {
 pub struct Spelling(Vec<Step>);
 
 impl Spelling {
-    /// The spelling of a tokenizer's tokens.
+    /// Returns the spelling of a tokenizer's tokens.
     pub fn of(tokenizer: &Tokenizer) -> Self {
         let mut steps = Vec::new();
         if has_byte_fallback(tokenizer.get_model()) {
@@ -47,7 +47,10 @@ impl Spelling {
         self.0.iter().any(|step| matches!(step, Step::ByteLevel(_)))
     }
 
-    /// The bytes that a token stands for inside a text.
+    /// Returns the bytes of a token inside a text.
+    ///
+    /// # Errors
+    /// A replacement of the decoder fails.
     pub fn bytes(&self, token: String) -> Result<Vec<u8>> {
         let mut token = token;
         for step in &self.0 {
@@ -75,8 +78,8 @@ impl Spelling {
     }
 }
 
-/// A decoder's steps. `Fuse` joins and `Strip` trims whole texts, `CTC` drops repeated tokens: none has to do with one
-/// token.
+/// Adds a decoder's steps. `Fuse` joins and `Strip` trims whole texts, `CTC` drops repeated tokens: none of them
+/// concerns a single token.
 fn add_decoder(decoder: &DecoderWrapper, steps: &mut Vec<Step>) {
     match decoder {
         DecoderWrapper::Sequence(sequence) => {
@@ -92,7 +95,7 @@ fn add_decoder(decoder: &DecoderWrapper, steps: &mut Vec<Step>) {
     }
 }
 
-/// Files without a decoder still say here how bytes or spaces were written.
+/// Adds the steps of a pre-tokenizer, which shows how bytes or spaces were written if a file has no decoder.
 fn add_pre_tokenizer(pre_tokenizer: &PreTokenizerWrapper, has_decoder: bool, steps: &mut Vec<Step>) {
     match pre_tokenizer {
         PreTokenizerWrapper::Sequence(sequence) => {
@@ -106,8 +109,8 @@ fn add_pre_tokenizer(pre_tokenizer: &PreTokenizerWrapper, has_decoder: bool, ste
     }
 }
 
-/// Whether every byte of a text can be written, so that no text is unknown: the text becomes GPT-2's alphabet, and the
-/// model has all of it.
+/// Whether every byte of a text can be written, so that no text is unknown: the text is written in GPT-2's alphabet,
+/// and the model has all of it.
 pub fn writes_every_byte(tokenizer: &Tokenizer) -> bool {
     let pre_tokenizer = tokenizer.get_pre_tokenizer().is_some_and(is_pre_byte_level);
     let is_byte_level = pre_tokenizer || tokenizer.get_normalizer().is_some_and(is_normal_byte_level);
@@ -137,13 +140,13 @@ fn has_byte_fallback(model: &ModelWrapper) -> bool {
     }
 }
 
-/// The byte of `<0xNN>`.
+/// Returns the byte of `<0xNN>`.
 fn fallback_byte(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
     (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// The printable bytes of Latin-1 are themselves, the other 68 follow from U+0100 on.
+/// Returns the alphabet: printable bytes of Latin-1 are themselves, the other 68 follow from U+0100 on.
 fn alphabet() -> BTreeMap<char, u8> {
     let mut others = '\u{100}'..;
     let char_of = |byte: u8| match byte {

@@ -1,4 +1,4 @@
-//! Words of a training text, for the crate's trainers: their own counts stand in maps of random order and wrap at 2³².
+//! Words of a training text, for the crate's trainers, whose own counts are in maps of random order and wrap at 2³².
 
 use std::collections::BTreeMap;
 use tokenizers::{
@@ -12,6 +12,9 @@ pub struct Words(BTreeMap<String, u64>);
 
 impl Words {
     /// Counts the words of one text as `tokenizer` normalizes and splits it.
+    ///
+    /// # Errors
+    /// The crate cannot normalize or split the text.
     pub fn add(&mut self, text: &str, tokenizer: &Tokenizer) -> Result<()> {
         let failed = |error: tokenizers::Error| PluginError::input(format!("a text cannot be split: {error}"));
         let mut normalized = NormalizedString::from(text);
@@ -33,7 +36,7 @@ impl Words {
         Ok(())
     }
 
-    /// All words in the order of their characters, each with its count.
+    /// Returns all words in the order of their characters, each with its count.
     pub fn into_counts(self) -> BTreeMap<String, u64> {
         self.0
     }

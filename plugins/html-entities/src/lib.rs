@@ -1,11 +1,11 @@
-//! Cleaner `html-entities`: writes `&amp;`, `&eacute;`, `&#8217;` and `&#x2019;` as the characters they stand for.
+//! Cleaner `html-entities`: replaces `&amp;`, `&eacute;`, `&#8217;` and `&#x2019;` by their characters.
 //!
-//! The rules are those of HTML (WHATWG, "Character reference state"), which Python's `html.unescape` follows too: some
-//! names need no semicolon (`&copy2026`), the numbers 128 to 159 mean Windows-1252. One time: `&amp;lt;` becomes
-//! `&lt;`, as a browser shows it; `repeat` goes on until nothing is left, for text that was escaped twice.
+//! The rules are those of HTML (WHATWG, "Character reference state"), which Python's `html.unescape` also follows: some
+//! names need no semicolon (`&copy2026`), the numbers 128 to 159 mean Windows-1252. Text is unescaped once: `&amp;lt;`
+//! becomes `&lt;`, as a browser shows it. `repeat` continues until no entity is left, for text that was escaped twice.
 //!
-//! A verdict with new text has the reason `html_entities_unescaped`, the number of entities as the score, and spans
-//! where they are.
+//! A verdict with new text has the reason `html_entities_unescaped`, the number of entities as the score, and their
+//! places as spans.
 
 use htmlize::{Context, unescape_in};
 use trainyard_plugin::{Create, Filter, Result, Rewrite, Verdict, config};
@@ -13,7 +13,7 @@ use trainyard_plugin::{Create, Filter, Result, Rewrite, Verdict, config};
 config! {
     /// Settings of `html-entities`.
     pub struct Settings {
-        /// goes on until no entity is left, for text that was escaped more than once
+        /// repeats until no entity is left, for text that was escaped more than once
         repeat: bool = false,
     }
 }
@@ -64,7 +64,7 @@ fn unescaped(text: &str) -> Rewrite<'_> {
     rewrite
 }
 
-/// Bytes of what may be an entity: the ampersand, `#`, letters and digits, a semicolon.
+/// Returns the length of what may be an entity: the ampersand, `#`, letters and digits, a semicolon.
 fn candidate(bytes: &[u8]) -> usize {
     let is_numeric = bytes.get(1) == Some(&b'#');
     let name = if is_numeric { 2 } else { 1 };

@@ -5,10 +5,9 @@
 //! loss = mean over rows of  -sum_v q[v] ln softmax(logits)[v]
 //!      = mean over rows of  -(1 - s) ln p[target] - s mean_v ln p[v]
 //! ```
-//!
 //! Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision", section 7 (arXiv 1512.00567), in
 //! the form of PyTorch's `cross_entropy(label_smoothing=s)`: the target token itself also gets its share s / V.
-//! The plain `cross_entropy` is logged beside the loss, because the smoothed one is not comparable between settings.
+//! The plain `cross_entropy` is logged too, because the smoothed loss is not comparable between settings.
 
 use trainyard_plugin::{Builder, Create, Graph, Loss, PluginError, Result, config};
 

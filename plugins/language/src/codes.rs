@@ -3,7 +3,10 @@
 use trainyard_plugin::{PluginError, Result};
 use whatlang::Lang;
 
-/// The language that a code of ISO 639-3 or 639-1 names.
+/// Returns the language that a code of ISO 639-3 or 639-1 names.
+///
+/// # Errors
+/// An unknown code.
 pub fn language(code: &str) -> Result<Lang> {
     let known = CODES.iter().find(|(three, two)| *three == code || *two == code);
     known.and_then(|&(three, _)| Lang::from_code(three)).ok_or_else(|| {
@@ -12,7 +15,7 @@ pub fn language(code: &str) -> Result<Lang> {
     })
 }
 
-/// The codes of the languages that are told apart, of ISO 639-3 and 639-1.
+/// The codes (ISO 639-3 and 639-1) of the languages that are told apart.
 #[rustfmt::skip]
 const CODES: [(&str, &str); 70] = [
     ("afr", "af"), ("aka", "ak"), ("amh", "am"), ("ara", "ar"), ("aze", "az"), ("bel", "be"), ("ben", "bn"),

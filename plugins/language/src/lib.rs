@@ -1,17 +1,18 @@
-//! Filter `language`: keeps documents of the languages asked for.
+//! Filter `language`: keeps documents in the languages that you list.
 //!
-//! The language is what `whatlang` takes it for: 70 languages, told apart by script, alphabet and the 300 most frequent
-//! trigrams of each (after Cavnar and Trenkle 1994). It is small and needs no model file, and it is no fastText: below
+//! `whatlang` detects the language: 70 languages, told apart by script, alphabet and the 300 most frequent trigrams of
+//! each (after Cavnar and Trenkle 1994). It is small and needs no model file, but it is not as good as fastText: below
 //! some 100 characters it guesses, close relatives (Norwegian and Danish, Serbian and Croatian) are easily confused, a
-//! document in two languages is given one, and code or a list of names is given some language too. Its confidence says
-//! how far the best language is ahead of the second; a script that only one language uses, such as Chinese, has 1.
+//! document in two languages is assigned one, and code or a list of names is assigned some language too. Its confidence
+//! says how far the best language is ahead of the second; for a script that only one language uses, such as Chinese, it
+//! is 1.
 //!
-//! A text in another script than Latin often has Latin letters in it: code, commands, names. Code is left out there, a
-//! Chinese character counts as much as four letters, and the greater part decides, so that a Chinese page about code
-//! is Chinese.
+//! A text in a script other than Latin often contains Latin letters: code, commands, names. There, code is left out, a
+//! Chinese character counts as four letters, and the greater part decides, so that a Chinese page about code is
+//! Chinese.
 //!
-//! One part of a document is looked at, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; where that is
-//! code, more around it. Pages on the web begin and end with menus, books with licences.
+//! Only one part of a document is examined, `sample_bytes` from its `sample`: `begin`, `middle` or `end`; if that is
+//! code, more around it. Web pages begin and end with menus, books with licences.
 //!
 //! Languages are named as in ISO 639-3 (`eng`, `cmn`) or 639-1 (`en`, `zh`). Reasons: `language_other` when the
 //! document is in another language or in none, `language_uncertain` when the confidence is below `min_confidence`; the
@@ -38,7 +39,7 @@ config! {
     }
 }
 
-/// How many times as much of a document is looked at where its sample is code.
+/// How many times as much of a document is examined if its sample is code.
 const WIDER: usize = 32;
 
 /// The filter.
@@ -97,7 +98,7 @@ impl Filter for Language {
 }
 
 impl Language {
-    /// The confidence that a document is in one of the languages; 0 when it is in another.
+    /// Returns the confidence that a document is in one of the languages; 0 if it is in another.
     fn confidence(&self, document: &str) -> f64 {
         match detect(&self.looked_at(document)) {
             Some(info) if self.languages.contains(&info.lang()) => info.confidence().max(f64::MIN_POSITIVE),
@@ -105,7 +106,7 @@ impl Language {
         }
     }
 
-    /// The sample, or the main part of it where it is mixed.
+    /// Returns the sample, or its main part if it is mixed.
     fn looked_at<'a>(&self, document: &'a str) -> Cow<'a, str> {
         let sample = self.sample_of(document, self.sample_bytes);
         if sample.len() < document.len() && mixed::is_code(sample) {

@@ -1,7 +1,7 @@
-//! Text in another script than Latin with Latin words in it: code, commands, links, names.
+//! Text in a script other than Latin that contains Latin words: code, commands, links, names.
 //!
 //! whatlang takes the script with the most characters, so that one line of code outweighs a paragraph of Chinese about
-//! it. Here code is left out first, a letter counts as much as it says, and the lesser of both scripts is left out.
+//! it. Here code is left out first, letters are weighted by how much they say, and the lesser script is left out.
 
 use std::borrow::Cow;
 
@@ -15,8 +15,8 @@ const SYLLABLE_WEIGHT: usize = 2;
 /// Share of the letters, in hundredths, up to which another script than Latin is names and quotations.
 const QUOTED_MAX: usize = 5;
 
-/// What the language of a text is to be told from: the text, or the greater of its Latin and its other part where it is
-/// mixed.
+/// Returns the text whose language is detected: the text itself, or, if it is mixed, the greater of its Latin part and
+/// its other part.
 pub fn main_part(text: &str) -> Cow<'_, str> {
     if !is_mixed(text) {
         return Cow::Borrowed(text);
@@ -36,7 +36,7 @@ pub fn is_mixed(text: &str) -> bool {
     latin > 0 && other * 100 > QUOTED_MAX * (latin + other)
 }
 
-/// Whether most of a text is code, so that more of its document must be looked at.
+/// Whether most of a text is code, so that more of its document must be examined.
 pub fn is_code(text: &str) -> bool {
     let (all, prose) = (Weights::of(text), Weights::of(&without_code(text)));
     (prose.latin + prose.other) * 2 < all.latin + all.other
@@ -78,8 +78,8 @@ fn is_other(char: char) -> bool {
     !char.is_ascii() && char.is_alphabetic() && !is_latin(char)
 }
 
-/// The text without what is no prose in Latin letters: all of a line a third of whose words are code, that ends as code
-/// does, or that has an option of a command, and single words with signs in them. What is not ASCII stays.
+/// Returns the text without Latin letters that are not prose: a whole line if a third of its words are code, if it ends
+/// like code or has a command's option, and single words that contain signs. Text beyond ASCII is kept.
 fn without_code(text: &str) -> String {
     let mut prose = String::with_capacity(text.len());
     for line in text.lines() {
@@ -104,7 +104,7 @@ fn without_code(text: &str) -> String {
     prose
 }
 
-/// A line in parts that are ASCII or are not.
+/// Splits a line into parts that are ASCII and parts that are not.
 fn ascii_runs(line: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -116,8 +116,8 @@ fn ascii_runs(line: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// Whether a word has what words of prose do not: signs of code, digits beside letters, capitals behind small letters,
-/// dots between letters.
+/// Whether a word has what words of prose do not have: signs of code, digits next to letters, capitals after small
+/// letters, dots between letters.
 fn is_code_word(word: &str) -> bool {
     let word = word.trim_start_matches(['(', '[', '"', '\'']);
     let bytes = word.trim_end_matches([')', ']', '"', '\'', '.', ',', ';', ':', '!', '?']).as_bytes();

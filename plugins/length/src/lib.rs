@@ -1,15 +1,14 @@
 //! Filter `length`: drops documents that are too short or too long, in characters, words, bytes or lines.
-//!
-//! A character is a Unicode scalar value. Words are what white space separates (`words = "whitespace"`), Unicode's
-//! words (`unicode`), or those with every Chinese character as a word (`zh`); by the last two, punctuation is no word.
-//! Lines are those of Python's `str.splitlines`, blank ones too. The first limit that is broken gives the reason, in
-//! the order of [`Settings`]; the score is what was counted.
+//! A character is a Unicode scalar value. Words are separated by white space (`words = "whitespace"`), Unicode's words
+//! (`unicode`), or those with every Chinese character as a word (`zh`); for the last two, punctuation is not a word.
+//! Lines are those of Python's `str.splitlines`, including blank ones. The first limit that is broken gives the reason,
+//! in the order of [`Settings`]; the score is the count.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
 use trainyard_text::{Words, count_chars, lines};
 
 config! {
-    /// Settings of `length`. A limit of 0 is none.
+    /// Settings of `length`. A limit of 0 means no limit.
     pub struct Settings {
         /// fewest characters of a document that stays; 0 is no limit
         min_chars: u32 = 0u32,
@@ -38,7 +37,7 @@ pub struct Length {
     rules: Vec<Rule>,
 }
 
-/// What is counted, in the order of the rules, of which each has two.
+/// The counts, in the order of the rules; each has two rules.
 const COUNTED: [Counted; 4] = [Counted::Chars, Counted::Words, Counted::Bytes, Counted::Lines];
 
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +96,7 @@ impl Filter for Length {
 }
 
 impl Length {
-    /// What [`Filter::measure`] and the rules say; what has no limit is not counted.
+    /// Returns the verdict of [`Filter::measure`] and the rules; counts without a limit are not computed.
     fn verdict(&self, document: &str) -> Verdict {
         for (rules, counted) in self.rules.chunks(2).zip(COUNTED) {
             if rules.iter().any(|rule| rule.limit.is_finite()) {

@@ -1,23 +1,23 @@
-//! How garbled a text looks: characters side by side that hardly any writer puts there.
+//! How garbled a text looks: combinations of characters that hardly any writer uses.
 //!
 //! After `ftfy.badness` of ftfy 6.3 (Apache-2.0), without the rules for encodings other than Windows-1252 and Latin-1.
 
 /// A set of kinds of characters.
 type Kinds = u16;
 
-/// Not unusual anywhere: dashes, the apostrophe, the ellipsis.
+/// Common everywhere: dashes, the apostrophe, the ellipsis.
 const COMMON: Kinds = 1;
 /// Control characters of Latin-1.
 const C1: Kinds = 1 << 1;
-/// Hardly used but in garbled text.
+/// Hardly used except in garbled text.
 const BAD: Kinds = 1 << 2;
 /// Signs of paragraphs.
 const LAW: Kinds = 1 << 3;
 /// Signs of currencies.
 const CURRENCY: Kinds = 1 << 4;
-/// What begins a quotation or sentence.
+/// Signs that begin a quotation or sentence.
 const START: Kinds = 1 << 5;
-/// What ends one.
+/// Signs that end one.
 const END: Kinds = 1 << 6;
 /// Superscripts, fractions, operators.
 const NUMERIC: Kinds = 1 << 7;
@@ -56,7 +56,7 @@ fn kinds(char: char) -> Kinds {
     kind | word
 }
 
-/// Two kinds side by side.
+/// Two kinds next to each other.
 const PAIRS: [(Kinds, Kinds); 8] = [
     (BAD | LOWER | UPPER | START | END | CURRENCY | NUMERIC | LAW, BAD),
     (BAD, LOWER | UPPER | START | END | CURRENCY | NUMERIC | LAW),
@@ -68,7 +68,7 @@ const PAIRS: [(Kinds, Kinds); 8] = [
     (C1, !0),
 ];
 
-/// Three kinds side by side.
+/// Three kinds next to each other.
 const TRIPLES: [(Kinds, Kinds, Kinds); 5] = [
     (SPACE, UPPER, CURRENCY),
     (LOWER | UPPER | CURRENCY | END, START, NUMERIC),
@@ -77,7 +77,7 @@ const TRIPLES: [(Kinds, Kinds, Kinds); 5] = [
     (LOWER | UPPER, START | END, WORD),
 ];
 
-/// In how many places a text that stands between two characters looks garbled.
+/// Counts the places in which a text between two characters looks garbled.
 pub fn badness(before: Option<char>, text: &str, after: Option<char>) -> usize {
     let mut rest = before.into_iter().chain(text.chars()).chain(after);
     let (mut a, mut b, mut c) = (rest.next(), rest.next(), rest.next());

@@ -1,16 +1,15 @@
 //! Cleaner `mojibake`: repairs UTF-8 that was read as Windows-1252 or Latin-1: `cafÃ©` becomes `café`, `â€™` becomes
 //! `’`.
-//!
-//! A run of characters beyond ASCII is repaired when all of it, as bytes of Windows-1252, is UTF-8, and when the text
-//! looks less garbled then ([`badness`]), or when the whole document is like that; again and again, for text that was
+//! A run of characters beyond ASCII is repaired if the whole run, as bytes of Windows-1252, is UTF-8, and if either the
+//! text then looks less garbled ([`badness`]) or the whole document is like that. This is repeated, for text that was
 //! misread more than once. The measure and its tables are those of ftfy 6.3 (Robyn Speer, Apache-2.0). What ftfy does
-//! beyond that is left out: other encodings than these two, bytes that were lost (`â€�`) or became spaces (`Ã `), and
+//! beyond this is left out: encodings other than these two, bytes that were lost (`â€�`) or became spaces (`Ã `), and
 //! runs of which only a part is garbled.
 //!
-//! `c1` writes control characters that Latin-1 has where Windows-1252 has `€`, `“`, `’` or others as those characters.
+//! `c1` replaces control characters of Latin-1 by the characters that Windows-1252 has there: `€`, `“`, `’` and others.
 //!
-//! A verdict with new text has the reason `mojibake_repaired`, the number of runs as the score, and spans where they
-//! are. Put this cleaner first: `unicode` removes characters that it needs. Text without `Â` to `ô` costs one search
+//! A verdict with new text has the reason `mojibake_repaired`, the number of runs as the score, and their places as
+//! spans. Put this cleaner first: `unicode` removes characters that it needs. Text without `Â` to `ô` costs one search
 //! for a byte.
 
 mod badness;
@@ -56,7 +55,8 @@ impl Mojibake {
         verdict
     }
 
-    /// A text repaired until nothing changes: it was misread more than once. Every round makes it shorter.
+    /// Repairs a text until nothing changes, because it may have been misread more than once. Every round makes it
+    /// shorter.
     fn settled(&self, mut text: String) -> String {
         loop {
             let again = self.repair(&text);
@@ -67,7 +67,7 @@ impl Mojibake {
         }
     }
 
-    /// Repairs what was misread once.
+    /// Repairs text that was misread once.
     fn repair<'a>(&self, text: &'a str) -> Rewrite<'a> {
         let mut rewrite = Rewrite::new(text);
         let bytes = text.as_bytes();
@@ -119,8 +119,8 @@ impl Mojibake {
     }
 }
 
-/// How garbled a text looks, with its control characters or with what Windows-1252 has there: whether they were written
-/// as such before makes no difference.
+/// Returns how garbled a text looks, with its control characters or with what Windows-1252 has there: it makes no
+/// difference whether `c1` already replaced them.
 fn garbledness(before: Option<char>, text: &str, after: Option<char>) -> usize {
     let char = |char| byte_of(char).and_then(char_of).unwrap_or(char);
     badness(before, text, after).max(badness(before, &text.chars().map(char).collect::<String>(), after))
@@ -133,7 +133,7 @@ struct Run {
     decoded: String,
 }
 
-/// The run of characters beyond ASCII at the beginning of a text, when all of it is UTF-8.
+/// Returns the run of characters beyond ASCII at the beginning of a text, if all of it is UTF-8.
 fn run(text: &str, before: Option<char>) -> Option<Run> {
     let is_run_before = before.and_then(byte_of).is_some();
     let mut bytes = text.chars().map_while(byte_of);

@@ -11,7 +11,7 @@ fn cleaned(document: &str) -> String {
     verdict(document).text.unwrap_or_else(|| document.into())
 }
 
-/// A text as whoever reads its UTF-8 as Windows-1252 sees it.
+/// Returns a text as it looks when its UTF-8 is read as Windows-1252.
 fn misread(text: &str) -> String {
     text.bytes().map(|byte| char_of(byte).unwrap_or(byte.into())).collect()
 }

@@ -1,12 +1,12 @@
-//! Windows-1252, with the bytes that it leaves out read as Latin-1 has them.
+//! Windows-1252, with the bytes that it does not define read as Latin-1.
 
-/// The characters of the bytes 0x80 to 0x9f; a byte that stands for nothing is itself.
+/// The characters of the bytes 0x80 to 0x9f; an undefined byte is itself.
 const CHARS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', //
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// The byte of a character beyond ASCII, as Windows-1252 or Latin-1 has it.
+/// Returns the byte of a character beyond ASCII in Windows-1252 or Latin-1.
 pub fn byte_of(char: char) -> Option<u8> {
     match char {
         '\u{80}'..='\u{ff}' => u8::try_from(u32::from(char)).ok(),
@@ -15,7 +15,7 @@ pub fn byte_of(char: char) -> Option<u8> {
     }
 }
 
-/// The character that Windows-1252 has where Latin-1 has the control character `byte`, if it has one.
+/// Returns the character that Windows-1252 has where Latin-1 has the control character `byte`, if it has one.
 pub fn char_of(byte: u8) -> Option<char> {
     let char = *CHARS.get(usize::from(byte.checked_sub(0x80)?))?;
     (char > '\u{ff}').then_some(char)

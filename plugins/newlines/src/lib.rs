@@ -1,8 +1,7 @@
-//! Cleaner `newlines`: at most `max` newlines in a row, and no white space at the ends of lines.
-//!
-//! A line of white space alone is a blank line. `\r` is white space here: put `unicode` before this cleaner, which
-//! makes every line end `\n`. A verdict with new text has the reason `newlines_rewritten`, the number of changes as the
-//! score, and spans where they are.
+//! Cleaner `newlines`: at most `max` newlines in a row, and no white space at the ends of lines. A line of only white
+//! space is a blank line. `\r` is white space here: put `unicode`, which makes every line end `\n`, before this
+//! cleaner. A verdict with new text has the reason `newlines_rewritten`, the number of changes as the score, and their
+//! places as spans.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, config};
 

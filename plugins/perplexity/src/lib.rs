@@ -1,11 +1,11 @@
-//! Metric `perplexity`: between how many equally likely tokens the model hesitates. Lower is better.
+//! Metric `perplexity`: the number of equally likely tokens that the model hesitates between. Lower is better.
 //!
 //! ```text
 //! value = exp( sum over rows of  weight (-ln softmax(logits)[target])  /  sum over rows of  weight )
 //! ```
-//!
-//! It counts tokens, so that only models with the same tokenizer compare; `bits-per-byte` is for the others. As Jelinek
-//! et al. 1977 define it, and as Hugging Face's guide computes it over windows without overlap. No settings.
+//! It is per token, so only models with the same tokenizer can be compared; use `bits-per-byte` for others. It is
+//! defined as in Jelinek et al. 1977, and computed as in Hugging Face's guide over windows without overlap. No
+//! settings.
 
 use trainyard_plugin::{Builder, Create, EXP_MEAN, Graph, Metric, MetricInfo, NoConfig, Result};
 

@@ -1,24 +1,23 @@
-//! E-mail addresses, by what datatrove's regular expression finds:
+//! E-mail addresses, as found by datatrove's regular expression:
 //!
 //! ```text
 //! \b LOCAL+ (\. LOCAL+)* @ ( (LABEL \.)+ LABEL | \[ OCTET\. OCTET\. OCTET\. (OCTET | [A-Za-z0-9-]*[A-Za-z0-9]:) ] )
 //! ```
-//!
-//! where LABEL begins and ends with a letter or digit and may hold hyphens between. One thing is otherwise: letters of
-//! scripts that are written without spaces (Chinese, Japanese, Thai and others) are no part of the word beside them, so
-//! that an address directly behind them is found. Python sees one word there, and datatrove no address.
+//! where LABEL begins and ends with a letter or digit and may contain hyphens. There is one difference: letters of
+//! scripts that are written without spaces (Chinese, Japanese, Thai and others) are not part of the word next to them,
+//! so that an address directly after them is found. Python sees one word there, and datatrove no address.
 
 use crate::ip;
 use std::ops::Range;
 
-/// The e-mail address around the at sign at `at`, beginning at `from` or later.
+/// Returns the e-mail address around the at sign at `at`, beginning at `from` or later.
 pub fn around(text: &str, at: usize, from: usize) -> Option<Range<usize>> {
     let end = domain_end(text.as_bytes(), at + 1)?;
     local_start(text, at, from).map(|start| start..end)
 }
 
-/// Where the local part before `at` begins: the first character of those that may stand in it at which a word begins or
-/// ends, as `\b` of Python sees words where there are spaces between them.
+/// Returns the start of the local part before `at`: the first of its possible characters at which a word begins or
+/// ends, in the sense of Python's `\b` for words with spaces between them.
 fn local_start(text: &str, at: usize, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut first = at;
@@ -38,7 +37,7 @@ fn local_start(text: &str, at: usize, from: usize) -> Option<usize> {
     (first..at).find(|&i| bytes[i] != b'.' && is_boundary(i))
 }
 
-/// Where the domain ends that begins at `start`.
+/// Returns the end of the domain that begins at `start`.
 fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
     if bytes.get(start) == Some(&b'[') {
         return literal_end(bytes, start + 1);
@@ -62,7 +61,7 @@ fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Where a domain in brackets ends: an IP address, or one whose last part is a name and a colon.
+/// Returns the end of a domain in brackets: an IP address, or one whose last part is a name and a colon.
 fn literal_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     for _ in 0..3 {
@@ -86,13 +85,14 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-/// What `\w` of Python matches. Rust takes some marks for letters that Python does not, which matters only where an
-/// address is glued to one.
+/// Whether Python's `\w` matches a character. Rust treats some marks as letters that Python does not, which matters
+/// only if an address touches one.
 fn is_word(char: char) -> bool {
     char == '_' || (char.is_alphanumeric() && !is_unspaced(char))
 }
 
-/// Letters of scripts that put no spaces between words, or none between a word and a foreign one.
+/// Whether a character is a letter of a script that puts no spaces between words, or none between a word and a foreign
+/// one.
 fn is_unspaced(char: char) -> bool {
     matches!(char,
         // Thai, Lao, Tibetan; Myanmar; Khmer; New Tai Lue and Tai Tham; more of Myanmar; Tai Viet

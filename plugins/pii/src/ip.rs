@@ -1,5 +1,5 @@
-//! IP addresses of version 4, by what datatrove's regular expression finds: four octets with dots between, cut out of
-//! longer runs of digits too.
+//! IP addresses of version 4, as found by datatrove's regular expression: four octets with dots between, even within
+//! longer runs of digits.
 //!
 //! ```text
 //! OCTET = 25[0-5] | 2[0-4][0-9] | [01]?[0-9][0-9]?
@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-/// The address whose first dot is at `dot`, beginning at `from` or later.
+/// Returns the address whose first dot is at `dot`, beginning at `from` or later.
 pub fn around(bytes: &[u8], dot: usize, from: usize) -> Option<Range<usize>> {
     let n_digits = bytes[from..dot].iter().rev().take(3).take_while(|byte| byte.is_ascii_digit()).count();
     let start = (dot - n_digits..dot).find(|&start| is_octet(&bytes[start..dot]))?;
@@ -16,7 +16,7 @@ pub fn around(bytes: &[u8], dot: usize, from: usize) -> Option<Range<usize>> {
     Some(start..third + leading_octet(&bytes[third..])?)
 }
 
-/// Where it goes on behind an octet and a dot at `at`.
+/// Returns the position after an octet and a dot at `at`.
 pub fn octet_and_dot(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     let length = rest.iter().take(4).position(|&byte| byte == b'.')?;
@@ -35,12 +35,12 @@ pub fn is_octet(text: &[u8]) -> bool {
     }
 }
 
-/// The length of the octet that the regular expression takes at the beginning of a text: the longest.
+/// Returns the length of the octet that the regular expression matches at the beginning of a text: the longest.
 fn leading_octet(bytes: &[u8]) -> Option<usize> {
     (1..=3).rev().find(|&length| bytes.get(..length).is_some_and(is_octet))
 }
 
-/// The address as Python's `ipaddress` reads it: no octet has a leading zero.
+/// Reads an address as Python's `ipaddress` does: no octet has a leading zero.
 pub fn parse(text: &str) -> Option<[u8; 4]> {
     let mut ip = [0; 4];
     let mut octets = text.split('.');
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Option<[u8; 4]> {
     Some(ip)
 }
 
-/// Whether an address is global: none of the IANA registry of addresses for special purposes, as Python 3.11 has it.
+/// Whether an address is global: not in the IANA registry of addresses for special purposes, as in Python 3.11.
 pub fn is_global(ip: [u8; 4]) -> bool {
     match ip {
         // this network, private, loopback, link-local, private, protocol assignments

@@ -1,17 +1,18 @@
-//! Cleaner `pii`: replaces e-mail addresses and public IP addresses (version 4), which point at persons.
+//! Cleaner `pii`: replaces e-mail addresses and public IP addresses (version 4), which can identify persons.
 //!
-//! What is an address, and what takes its place, is as in `PIIFormatter` of datatrove 0.10 (Apache-2.0), with which
-//! FineWeb was made: its two regular expressions, e-mail first, then IP addresses in what came of it; only addresses
-//! that Python's `ipaddress` calls global. Otherwise than there, an e-mail address directly behind a letter of Chinese,
-//! Japanese, Korean, Thai, Lao, Khmer or Burmese is found: these scripts put no space before it. The replacements
-//! follow one another in turn. In datatrove the turn goes on from document to document; here it starts over in each, so
-//! that a document's new text is a function of the document alone.
+//! Addresses and their replacements are those of `PIIFormatter` of datatrove 0.10 (Apache-2.0), which was used for
+//! FineWeb: its two regular expressions, e-mail first, then IP addresses in the result; only IP addresses that Python's
+//! `ipaddress` calls global. There are two differences. An e-mail address directly after a letter of Chinese, Japanese,
+//! Korean, Thai, Lao, Khmer or Burmese is found: these scripts put no space before it. And the replacements, which are
+//! used in turn, start over in each document, where datatrove continues from document to document; so a document's new
+//! text depends on the document alone.
 //!
-//! To mask instead, set the lists to one text such as `<email>`; an empty list takes addresses out. With `max`, a
+//! To mask instead, set the lists to one text such as `<email>`; an empty list removes addresses. With `max`, a
 //! document with more addresses, such as a list of members, is dropped: `pii_too_many`, the score is their number. A
-//! verdict with new text has the reason `pii_replaced`, their number as the score, and spans where they are.
+//! verdict with new text has the reason `pii_replaced`, their number as the score, and their places as spans.
 //!
-//! Not idempotent for two odd texts: an address glued to another digit is cut off from it, and may find it again.
+//! It is not idempotent for two odd texts: an address that touches another digit is separated from it, and may then
+//! form an address with it again.
 
 mod email;
 mod ip;
@@ -36,7 +37,7 @@ config! {
     }
 }
 
-/// Addresses that answered nobody when datatrove's authors chose them.
+/// Addresses that did not respond when datatrove's authors chose them.
 const IPS: [&str; 6] =
     ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
 

@@ -1,4 +1,4 @@
-//! What is found and what takes its place.
+//! Tests of what is found and how it is replaced.
 
 use super::*;
 use trainyard_plugin::Span;
@@ -33,7 +33,7 @@ fn emails() {
     }
 }
 
-/// Nobody puts a space between these scripts and an address; Python's `\b` needs one.
+/// Some scripts have no space before an address; Python's `\b` needs one.
 #[test]
 fn emails_beside_scripts_without_spaces() {
     for (before, behind) in [

@@ -1,14 +1,15 @@
-//! Filter `rare-terms`: words that hardly any document of the corpus holds, and documents that are full of them.
+//! Filter `rare-terms`: finds words that occur in hardly any document of the corpus, and documents that are full of
+//! them.
 //!
-//! Two passes. The first counts for each word the documents that hold it; a word in fewer than `min_documents` is rare:
-//! a typing error, a name, a token of an encoded file. The second drops documents of whose words more than `max_share`
-//! are rare (`mode = "drop"`, reason `rare_terms`, the score is the share), or writes `mask` in the place of each rare
-//! word (`mode = "mask"`, reason `rare_terms_masked`, the score is their number; spans say where).
+//! It needs two passes. The first counts the documents that contain each word; a word in fewer than `min_documents` is
+//! rare: a typing error, a name, a token of an encoded file. The second drops documents in which more than `max_share`
+//! of the words are rare (`mode = "drop"`, reason `rare_terms`, the score is the share), or replaces each rare word by
+//! `mask` (`mode = "mask"`, reason `rare_terms_masked`, the score is their number; spans are their places).
 //!
 //! The memory is bounded by `memory_mib`, whatever the corpus: counts are kept in a blocked counting Bloom filter of
-//! saturating bytes ([`sketch`]). Words that fall together in it can make a rare word look common, never a common one
-//! rare: 5 of 1000 rare words with 1 million distinct words in 16 MiB. What several instances counted is added up, in
-//! any order, and gives what one would have counted. Words are compared in lower case.
+//! saturating bytes ([`sketch`]). Collisions in it can make a rare word look common, never a common one rare: 5 of 1000
+//! rare words with 1 million distinct words in 16 MiB. The counts of several instances are added up, in any order, and
+//! equal those of a single one. Words are compared in lower case.
 
 mod sketch;
 
@@ -42,7 +43,7 @@ pub struct RareTerms {
     mask: String,
     rules: Vec<Rule>,
     sketch: Sketch,
-    /// Words of the document that is observed: memory that is used again.
+    /// Words of the document that is observed; the memory is reused.
     seen: Table,
     hashes: Vec<u64>,
 }
@@ -130,7 +131,7 @@ impl RareTerms {
         self.sketch.count(hash(word)) < self.min_documents
     }
 
-    /// The share of a document's words that are rare; not a number when it has no words.
+    /// Returns the share of a document's words that are rare; not a number if it has no words.
     fn share(&self, document: &str) -> f64 {
         let (mut n, mut n_rare) = (0u64, 0u64);
         for word in self.words.words(document) {

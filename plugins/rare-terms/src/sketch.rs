@@ -1,8 +1,7 @@
 //! Counts of documents per word, in memory of a fixed size.
-//!
-//! A counting Bloom filter (Fan et al. 2000) whose counters are bytes that stop at 255, in blocks of one cache line
-//! (Putze et al. 2007): a word has four counters in one block, and its count is the least of them. Counters that stop
-//! are added up to the same values in any order.
+//! A counting Bloom filter (Fan et al. 2000) whose counters are bytes that saturate at 255, in blocks of one cache line
+//! (Putze et al. 2007): a word has four counters in one block, and its count is the least of them. Saturating counters
+//! add up to the same values in any order.
 
 use trainyard_plugin::{PluginError, Result};
 
@@ -16,24 +15,24 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Nothing counted, in `n_bytes`, a power of two of a block or more.
+    /// Starts with no counts, in `n_bytes`: a power of two, at least one block.
     pub fn new(n_bytes: usize) -> Self {
         Self { counters: vec![0; n_bytes] }
     }
 
-    /// Counts a document that holds a word.
+    /// Counts a document that contains a word.
     pub fn add(&mut self, hash: u64) {
         for place in self.places(hash) {
             self.counters[place] = self.counters[place].saturating_add(1);
         }
     }
 
-    /// Documents that hold a word, or more, up to 255.
+    /// Returns the number of documents that contain a word, or more, up to 255.
     pub fn count(&self, hash: u64) -> u8 {
         self.places(hash).map(|place| self.counters[place]).into_iter().min().unwrap_or(0)
     }
 
-    /// Four different counters of one block, from bits of the hash that are not used for the block.
+    /// Returns four different counters of one block, from bits of the hash that are not used for the block.
     fn places(&self, hash: u64) -> [usize; 4] {
         let n_blocks = self.counters.len() / BLOCK;
         let block = (hash as usize & (n_blocks - 1)) * BLOCK;
@@ -41,8 +40,7 @@ impl Sketch {
         [0, 1, 2, 3].map(|quarter| block + quarter * (BLOCK / 4) + (hash >> (48 + 4 * quarter)) as usize % (BLOCK / 4))
     }
 
-    /// The counts, to be merged elsewhere: runs of zeros are written as their length, so that little counted is little
-    /// to carry.
+    /// Returns the counts, to be merged elsewhere. Empty blocks are left out, so that few counts take few bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = (self.counters.len() as u64).to_le_bytes().to_vec();
         for (i, block) in self.counters.chunks_exact(BLOCK).enumerate() {
@@ -55,6 +53,9 @@ impl Sketch {
     }
 
     /// Adds the counts of another sketch of the same size.
+    ///
+    /// # Errors
+    /// Bytes that are not the counts of such a sketch.
     pub fn merge(&mut self, bytes: &[u8]) -> Result<()> {
         let wrong = || PluginError::state("expected counts of rare-terms with the same memory_mib, got others");
         let (size, blocks) = bytes.split_first_chunk().ok_or_else(wrong)?;

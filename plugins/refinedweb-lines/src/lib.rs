@@ -1,18 +1,18 @@
-//! Filter `refinedweb-lines`: cuts lines that are no text, and drops the pages that had many.
+//! Filter `refinedweb-lines`: removes lines that are not text, and drops pages with many of them.
 //!
 //! Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM" (arXiv 2306.01116), appendix G.2, with the numbers that
-//! the reproduction of DataComp-LM (arXiv 2406.11794, MIT) fills in. Every line, `\n` between them, white space at its
-//! ends aside, goes through these rules in this order; blank lines stay:
+//! the reproduction of DataComp-LM (arXiv 2406.11794, MIT) fills in. Every line, separated by `\n` and without white
+//! space at its ends, is checked by these rules in this order; blank lines are kept:
 //!
-//! 1. more than half of its characters are upper case: the line goes
-//! 2. nothing but digits: the line goes
-//! 3. a counter such as "3 likes": the line goes
-//! 4. one word: the line goes
+//! 1. more than half of its characters are upper case: the line is removed
+//! 2. nothing but digits: the line is removed
+//! 3. a counter such as "3 likes": the line is removed
+//! 4. one word: the line is removed
 //! 5. in a line of at most 10 words, "items in cart" anywhere, "read more..." at the end and "sign-in" at the start are
-//!    cut out, with one space beside them; a line of which nothing is left goes
+//!    cut out, with one space next to them; a line of which nothing is left is removed
 //!
-//! If more than 5 % of the words have gone, the document is dropped, `word_removal_ratio`. The spans of a rewritten
-//! page and of a drop are what has gone: the new text is the old one without them.
+//! If more than 5 % of the words were removed, the document is dropped, `word_removal_ratio`. The spans of a rewritten
+//! page and of a drop are the removed parts: the new text is the old one without them.
 
 mod counter;
 
@@ -57,7 +57,7 @@ pub struct RefinedwebLines {
     anywhere: Vec<String>,
     at_start: Vec<String>,
     at_end: Vec<String>,
-    /// For pages with a phrase of `anywhere`.
+    /// The sieve for pages with a phrase of `anywhere`.
     sieve: Phrases,
 }
 
@@ -83,7 +83,7 @@ impl Create for RefinedwebLines {
     }
 }
 
-/// The phrases of a setting: ASCII, so that they are as long in either case.
+/// Returns the phrases of a setting, which are ASCII, so that their length is the same in either case.
 fn phrases(setting: &str, value: &str) -> Result<Vec<String>> {
     if !value.is_ascii() || value.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(PluginError::config(format!("{setting}: expected ASCII in lower case, got {value:?}")));
@@ -132,7 +132,7 @@ impl RefinedwebLines {
         }
     }
 
-    /// Whether a line that is not blank goes as a whole.
+    /// Whether a line that is not blank is removed as a whole.
     fn goes(&self, line: &str) -> bool {
         self.is_upper_case(line)
             || (self.settings.cut_numbers && line.chars().all(is_digit))
@@ -151,7 +151,7 @@ impl RefinedwebLines {
         most > 0.0 && n_upper as f64 > most * n_chars as f64
     }
 
-    /// What is cut out of a line that stays, in order and apart from each other.
+    /// Returns the parts that are cut out of a line that is kept, in order and not overlapping.
     fn cuts(&self, line: &str, may_hold_phrase: bool) -> Vec<Range<usize>> {
         let mut cuts = Vec::new();
         let (bytes, most) = (line.as_bytes(), self.settings.max_phrase_words as usize);
@@ -188,7 +188,7 @@ fn is_same(bytes: &[u8], phrase: &str) -> bool {
     bytes.eq_ignore_ascii_case(phrase.as_bytes())
 }
 
-/// The ranges in order, those that overlap made one.
+/// Returns the ranges in order, with overlapping ones joined.
 fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());

@@ -1,11 +1,11 @@
-//! Filter `stop-words`: keeps documents with enough stop words, or takes stop words out of the text.
+//! Filter `stop-words`: keeps documents with enough stop words, or removes stop words from the text.
 //!
-//! Stop words, "the", "of", "的", are in all running text: a document with few of them is a list, a table or spam, one
-//! of hardly anything else is no text either. `mode = "filter"` drops documents with fewer than `min_distinct` distinct
-//! stop words (`stop_words_few`), or whose share of stop words among all words is below `min_share` (`stop_words_rare`)
-//! or above `max_share` (`stop_words_dense`); the score is what was measured. `mode = "remove"` deletes them, with the
-//! spaces behind, for features that count words; the reason is `stop_words_removed`, the score their number. It is not
-//! meant for text that a model learns to write.
+//! Stop words, "the", "of", "的", are in all running text: a document with few of them is a list, a table or spam, and
+//! one that consists of hardly anything else is not prose either. `mode = "filter"` drops documents with fewer than
+//! `min_distinct` distinct stop words (`stop_words_few`), or whose share of stop words among all words is below
+//! `min_share` (`stop_words_rare`) or above `max_share` (`stop_words_dense`); the score is the measured value.
+//! `mode = "remove"` deletes them, with the spaces after them, for features that count words; the reason is
+//! `stop_words_removed`, the score their number. It is not meant for text that a model learns to write.
 //!
 //! Lists: `en` has the 318 words of scikit-learn (BSD 3-Clause; from the Glasgow Information Retrieval Group), `zh`
 //! some 300 function words of modern Chinese, `own` those of the setting `list`. Words are Unicode's (UAX-29), compared
@@ -19,7 +19,7 @@ use list::StopList;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Rule, Verdict, config};
 
 config! {
-    /// Settings of `stop-words`. A limit of 0 is none.
+    /// Settings of `stop-words`. A limit of 0 means no limit.
     pub struct Settings {
         /// which list: en, zh or own
         language: String = "en",
@@ -109,7 +109,7 @@ impl StopWords {
         rewrite.verdict("stop_words_removed")
     }
 
-    /// What the rules measure.
+    /// The values that the rules measure.
     fn values(&mut self, document: &str) -> [f64; 3] {
         let found = self.list.count(document);
         let share = found.n_stop_words as f64 / found.n_words as f64;

@@ -9,10 +9,10 @@ use trainyard_text::{Words, ngrams, offset_in};
 pub struct StopList {
     /// Hashes of the words in lower case with the number of each, at the place of the hash or the next free one.
     slots: Vec<Option<(u64, usize)>>,
-    /// Words that begin with a Chinese character, sorted, with their numbers: they are looked for in the text.
+    /// Words that begin with a Chinese character, sorted, with their numbers: they are searched for in the text.
     chinese: Vec<(String, usize)>,
     n: usize,
-    /// Which words were found, by number: memory that is used again.
+    /// Which words were found, by number; the memory is reused.
     seen: Vec<bool>,
     /// A word in lower case.
     lower: String,
@@ -23,7 +23,7 @@ pub struct StopList {
 pub struct Found {
     /// All words; each Chinese character is one.
     pub n_words: usize,
-    /// Those that are, or belong to, stop words.
+    /// Words that are, or belong to, stop words.
     pub n_stop_words: usize,
     /// Distinct stop words.
     pub n_distinct: usize,
@@ -31,6 +31,9 @@ pub struct Found {
 
 impl StopList {
     /// Makes a list of words. Every word is one of UAX-29, or begins with a Chinese character.
+    ///
+    /// # Errors
+    /// No word, or an entry that is more than one word.
     pub fn new<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self> {
         let words: Vec<_> = words.collect();
         // far more than words: most others meet an empty one
@@ -56,7 +59,7 @@ impl StopList {
         Ok(list)
     }
 
-    /// How many words there are.
+    /// Returns the number of words.
     pub fn len(&self) -> usize {
         self.n
     }
@@ -77,8 +80,8 @@ impl StopList {
         found
     }
 
-    /// Tells of each stop word the first byte, the length in bytes and the number in the list; returns the number of
-    /// words.
+    /// Passes on the first byte, the length in bytes and the number in the list of each stop word; returns the number
+    /// of words.
     pub fn find(&mut self, text: &str, mut tell: impl FnMut(usize, usize, usize)) -> usize {
         let (mut n_words, mut from) = (0, 0);
         for word in Words::Unicode.words(text) {
@@ -111,7 +114,7 @@ impl StopList {
         self.slots[self.slot(hash)].map(|(_, number)| number)
     }
 
-    /// The slot of a hash, or the free one in which it belongs.
+    /// Returns the slot of a hash, or the free one in which it belongs.
     fn slot(&self, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
         let mut i = hash as usize & mask;
@@ -121,7 +124,7 @@ impl StopList {
         i
     }
 
-    /// The longest Chinese stop word with which a text begins: its bytes and its number.
+    /// Returns the bytes and number of the longest Chinese stop word with which a text begins.
     fn chinese_at(&self, text: &str) -> Option<(usize, usize)> {
         let first = text.chars().next()?;
         let begin = self.chinese.partition_point(|(word, _)| word.chars().next() < Some(first));

@@ -1,4 +1,4 @@
-//! Which characters are seen, need a joiner, and are in normal form whatever stands before them.
+//! Which characters are visible, need a joiner, and are in normal form whatever is before them.
 
 use unicode_normalization::char::canonical_combining_class;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
@@ -10,11 +10,12 @@ pub enum Form {
     Nfc,
     /// Compatibility composition.
     Nfkc,
-    /// As it is.
+    /// No normalization.
     None,
 }
 
-/// Whether a character has no width and says nothing by itself. Selectors of variants and tags stay: emoji need them.
+/// Whether a character has no width and no meaning by itself. Variation selectors and tags are not among them: emoji
+/// need them.
 pub fn is_zero_width(char: char) -> bool {
     matches!(char,
         // soft hyphen, grapheme joiner, Arabic letter mark, Mongolian vowel separator
@@ -27,7 +28,7 @@ pub fn is_zero_width(char: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Whether a joiner behind this character changes what is seen: letters of scripts that join or stack, and emoji.
+/// Whether a joiner after this character changes how text looks: letters of scripts that join or stack, and emoji.
 pub fn needs_joiner(before: char) -> bool {
     matches!(before,
         // Arabic, Syriac, Thaana, N'Ko, Mandaic and Arabic again; Devanagari to Sinhala; Myanmar
@@ -43,12 +44,12 @@ pub fn needs_joiner(before: char) -> bool {
         | '\u{fe0f}' | '\u{1f300}'..='\u{1faff}')
 }
 
-/// Whether a character is put into order with others behind the same letter.
+/// Whether a character is put into order with others after the same letter.
 pub fn is_mark(char: char) -> bool {
     canonical_combining_class(char) != 0
 }
 
-/// Whether a character is in normal form whatever stands before it. Some that are not told apart cost only time.
+/// Whether a character is in normal form whatever is before it. A needless "no" only costs time.
 pub fn is_plain(char: char, form: Form) -> bool {
     match form {
         Form::None => true,
@@ -80,7 +81,7 @@ pub fn is_normal(text: &str, form: Form) -> bool {
     }
 }
 
-/// A text in normal form.
+/// Returns a text in normal form.
 pub fn normalized(text: &str, form: Form) -> String {
     match form {
         Form::Nfc => text.nfc().collect(),

@@ -1,4 +1,4 @@
-//! Escape sequences of terminals: colours, movements of the cursor, titles (ECMA-48).
+//! Terminal escape sequences: colours, movements of the cursor, titles (ECMA-48).
 //!
 //! | introduced by | ends with |
 //! |---|---|
@@ -6,14 +6,14 @@
 //! | `ESC ]`, U+009D (OSC), and `ESC P`, `X`, `^`, `_`, U+0090 | BEL or ST (`ESC \`, U+009C) |
 //! | `ESC` and marks of `!` to `/` | a byte of `0` to `~` |
 //! | `ESC` | any other byte of `0` to `~` |
-//!
-//! The one-character introducers are also what becomes of quotation marks and letters of Windows that were taken for
-//! Latin-1, so that less is believed of them: a CSI must have a number or set a colour, and not every one is looked at.
+//! The one-character introducers also result from quotation marks and letters of Windows-1252 that were read as
+//! Latin-1. So they are checked more strictly: a CSI must have a number or set a colour, and not every one is
+//! considered.
 
 /// Longest text of an OSC, such as a title or a link.
 const STRING_BYTES_MAX: usize = 4096;
 
-/// The length in bytes of the sequence that a text begins with; none if it begins with none that is whole.
+/// Returns the length in bytes of the sequence that a text begins with; none if it does not begin with a complete one.
 pub fn length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     match bytes {
@@ -34,7 +34,7 @@ pub fn length(text: &str) -> Option<usize> {
     }
 }
 
-/// The length of what follows a CSI.
+/// Returns the length of what follows a CSI.
 fn control(bytes: &[u8]) -> Option<usize> {
     let parameters = bytes.iter().take_while(|byte| matches!(byte, b'0'..=b'?')).count();
     let marks = bytes[parameters..].iter().take_while(|byte| matches!(byte, b' '..=b'/')).count();
@@ -42,8 +42,8 @@ fn control(bytes: &[u8]) -> Option<usize> {
     bytes.get(end).filter(|byte| matches!(byte, b'@'..=b'~')).map(|_| end + 1)
 }
 
-/// The length of what follows an OSC, with its end: text without control characters, so that one which never ends takes
-/// nothing with it.
+/// Returns the length of what follows an OSC, with its end: text without control characters, so that one that never
+/// ends removes nothing.
 fn string(bytes: &[u8]) -> Option<usize> {
     let bytes = &bytes[..bytes.len().min(STRING_BYTES_MAX)];
     let is_control = |at: &usize| bytes[*at] < b' ' || bytes[*at] == 0x7f || is_c1(&bytes[*at..]);

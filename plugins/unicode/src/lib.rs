@@ -1,17 +1,17 @@
-//! Cleaner `unicode`: one form of Unicode, without what nobody sees.
+//! Cleaner `unicode`: one form of Unicode, without invisible characters.
 //!
 //! * Line ends become `\n`: `\r\n`, `\r`, U+0085, U+2028, U+2029; also vertical tab and form feed, unless a line just
 //!   ended.
-//! * Control characters go, all but tab and line feed, and with them the whole escape sequences that set colours and
-//!   titles in terminals (ECMA-48).
-//! * Characters without width go: zero-width spaces, byte order marks, word joiners, soft hyphens, marks of direction,
-//!   invisible operators, anchors of annotations. The two joiners, which change what a reader of Persian, Hindi or an
-//!   emoji sees, stay behind a letter or sign that needs them.
-//! * The text is put into normal form C (or KC, which also replaces ligatures, full-width letters and the like; it is
+//! * Control characters are removed, except tab and line feed, and so are the complete escape sequences that set
+//!   colours and titles in terminals (ECMA-48).
+//! * Characters without width are removed: zero-width spaces, byte order marks, word joiners, soft hyphens, direction
+//!   marks, invisible operators, annotation anchors. The two joiners, which change how Persian, Hindi and emoji look,
+//!   are kept after a letter or sign that needs them.
+//! * The text is normalized to NFC (or NFKC, which also replaces ligatures, full-width letters and the like; it is
 //!   lossy: "²" becomes "2").
 //!
 //! A verdict with new text has the reason `unicode_rewritten`; its score is the number of changes, and its spans are
-//! where they are. Text in ASCII is looked at once, 16 bytes at a time.
+//! their places. ASCII text is scanned once, 16 bytes at a time.
 
 mod class;
 mod escape;
@@ -36,7 +36,7 @@ config! {
     }
 }
 
-/// Which joiners stay.
+/// Which joiners are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Joiners {
     Needed,
@@ -101,7 +101,7 @@ impl Unicode {
         verdict
     }
 
-    /// Line ends as line feeds, and nothing that is not seen.
+    /// Converts line ends to line feeds, and removes invisible characters.
     fn visible<'a>(&self, text: &'a str) -> Rewrite<'a> {
         let mut rewrite = Rewrite::new(text);
         // the last character that stays, marks aside, whose order may change: what a joiner stands behind
@@ -132,7 +132,7 @@ impl Unicode {
         }
     }
 
-    /// What stands for a character behind `before`; none when it stays.
+    /// Returns the replacement of a character after `before`; none if it is kept.
     fn replacement(&self, char: char, before: char) -> Option<&'static str> {
         match char {
             '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' if self.line_ends => Some("\n"),
@@ -148,10 +148,10 @@ impl Unicode {
         }
     }
 
-    /// The normal form of a text.
+    /// Returns the normal form of a text.
     ///
-    /// A plain character, which no character before it can change, begins a piece of its own: only pieces with others
-    /// are put into normal form.
+    /// A plain character, which no character before it can change, begins a new piece: only pieces with other
+    /// characters are normalized.
     fn normal<'a>(&self, text: &'a str) -> Rewrite<'a> {
         let mut rewrite = Rewrite::new(text);
         if self.form == Form::None {

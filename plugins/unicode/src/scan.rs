@@ -1,11 +1,11 @@
-//! Finding what may have to change, fast where nothing has to.
+//! Finds text that may have to change; fast if none has to.
 
 use std::ops::Range;
 
-/// Where the next byte from `at` on is that is neither visible ASCII nor a space, tab or line feed; the length when
-/// there is none.
+/// Returns the place of the next byte from `at` on that is neither visible ASCII nor a space, tab or line feed; the
+/// length if there is none.
 ///
-/// Sixteen bytes are looked at without a branch, which the compiler makes a few instructions.
+/// Sixteen bytes are checked without a branch, which the compiler turns into a few instructions.
 pub fn next_unusual(bytes: &[u8], mut at: usize) -> usize {
     let is_usual = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
     // text that is not ASCII is full of these: it does not pay to look at sixteen
@@ -21,8 +21,8 @@ pub fn next_unusual(bytes: &[u8], mut at: usize) -> usize {
     at + bytes[at..].iter().position(|&byte| !is_usual(byte)).unwrap_or(bytes.len() - at)
 }
 
-/// The next piece from `at` on that holds a character that is not plain: from the plain character before it to the next
-/// plain one behind it.
+/// Returns the next piece from `at` on with a character that is not plain: from the plain character before it to the
+/// next plain one after it.
 pub fn next_piece(text: &str, mut at: usize, is_plain: impl Fn(char) -> bool) -> Option<Range<usize>> {
     let begin = at;
     loop {

@@ -1,4 +1,4 @@
-//! What becomes of texts.
+//! Tests of rewritten texts.
 
 use super::*;
 use trainyard_plugin::{ErrorKind, Span};
@@ -43,7 +43,7 @@ fn unseen_characters_go() {
     assert_eq!(verdict(&off, "\u{feff}a\0b\u{200b}"), Verdict::keep());
 }
 
-/// Whole, and never more: the first is a line of a real file, which ftfy 6.3.1 makes the same of.
+/// Complete sequences, and nothing more: the first is a line of a real file, which ftfy 6.3.1 cleans to the same text.
 #[test]
 fn escape_sequences_of_terminals_go() {
     let settings = Settings::default();

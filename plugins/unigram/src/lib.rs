@@ -1,14 +1,14 @@
-//! Tokenizer `unigram`: a Unigram language model (Kudo 2018, arXiv 1804.10959) as SentencePiece has it, trained and run
-//! by the crate `tokenizers`.
+//! Tokenizer `unigram`: a Unigram language model (Kudo 2018, arXiv 1804.10959) as in SentencePiece, trained and run by
+//! the crate `tokenizers`.
 //!
-//! Text is normalized if so set, cut at newlines and at punctuation beyond ASCII (so that Chinese text has words of
-//! bounded length), and before spaces, which are written `▁`. Each piece gets its most likely sequence of tokens. A
-//! character that the training text lacks is `<unk>`. The model is a `tokenizer.json`; any other Unigram file loads as
-//! well. Linked into the host only.
+//! Text is normalized if the settings ask for it, split at newlines and at punctuation beyond ASCII (so that Chinese
+//! text has words of bounded length), and before spaces, which are written `▁`. Each piece gets its most likely
+//! sequence of tokens. A character that the training text lacks is `<unk>`. The model is a `tokenizer.json`; any other
+//! Unigram file loads as well. The plugin is only built into the host.
 //!
-//! The crate's result depends on the number of threads and on the order of maps with random seeds. Here words are
-//! given in order to one thread, and characters that only training forces into the vocabulary get their scores in
-//! order, so that the same text gives the same model.
+//! The crate's result depends on the number of threads and on the order of maps with random seeds. Here, words are
+//! passed in order to one thread, and characters that training forces into the vocabulary get their scores in order, so
+//! that the same text gives the same model.
 
 use std::cmp::Ordering;
 use tokenizers::models::unigram::{Unigram as Model, UnigramTrainer};
@@ -22,7 +22,7 @@ use trainyard_hf_tokenizer::{JsonTokenizer, Settings as FileSettings, Words};
 use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
-    /// Settings of `unigram`. Only training looks at them, and the loading of files at `end_of_text`.
+    /// Settings of `unigram`. Only training uses them, except `end_of_text`, which loading uses too.
     pub struct Settings {
         /// number of tokens, 3 to 1048576, with <unk> and </s>; every character of the training text is one
         vocab_size: u32 = 8192u32,
@@ -35,15 +35,15 @@ config! {
     }
 }
 
-/// `</s>` ends a text.
+/// The special tokens. `</s>` ends a text.
 const SPECIALS: [&str; 2] = ["<unk>", "</s>"];
 
 const VOCAB_SIZE_MAX: u32 = 1 << 20;
 
-/// Longer words are trained on in parts: the work grows with their length.
+/// The longest word that is trained on in one piece, because the work grows with the length.
 const WORD_CHARS_MAX: usize = 200;
 
-/// What the crate adds to the score of one character more than to that of the one before.
+/// The step by which the crate raises the scores of successive characters.
 const PENALTY_STEP: f64 = 0.0001;
 
 /// The tokenizer.
@@ -135,7 +135,7 @@ fn with_model(settings: &Settings, model: Model) -> Result<HfTokenizer> {
     Ok(tokenizer)
 }
 
-/// Words in order, long ones cut. The crate counts in 32 bits.
+/// Returns words in order, with long ones split. The crate counts in 32 bits.
 fn sentences(words: Words) -> Result<Vec<(String, u32)>> {
     let mut sentences = Vec::new();
     let mut total = 0_u64;
@@ -161,9 +161,9 @@ fn sentences(words: Words) -> Result<Vec<(String, u32)>> {
     Ok(sentences)
 }
 
-/// The same model with tokens in the order of their scores, then of their characters. Characters that the crate forced
-/// into the vocabulary have the lowest score and those that follow it in equal steps, by chance one or the other: here
-/// they are given out in order.
+/// Returns the same model with tokens in the order of their scores, then of their characters. Characters that the crate
+/// forced into the vocabulary have the lowest score and scores that follow it in equal steps, assigned by chance: here
+/// they are assigned in order.
 fn in_order(model: &Model) -> Result<Model> {
     let mut tokens: Vec<(String, f64)> = model.iter().cloned().collect();
     let specials: Vec<_> = tokens.drain(..SPECIALS.len().min(tokens.len())).collect();

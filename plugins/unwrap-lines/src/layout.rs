@@ -2,7 +2,7 @@
 
 use crate::line::Line;
 
-/// Fewest line ends inside of paragraphs from which a width is estimated.
+/// Fewest line ends within paragraphs from which a width is estimated.
 const PAIRS_MIN: usize = 3;
 
 /// Fewest lines of a paragraph that make verse of their capital letters.
@@ -12,7 +12,7 @@ const VERSE_LINES_MIN: usize = 4;
 #[derive(Debug)]
 pub struct Layout {
     lines: Vec<Line>,
-    /// Columns at which lines were wrapped; 0 when too few tell.
+    /// Columns at which lines were wrapped; 0 if there are too few lines to tell.
     pub width: usize,
 }
 
@@ -34,29 +34,29 @@ impl Layout {
         layout
     }
 
-    /// Two lines at a time of which neither is blank.
+    /// Returns pairs of adjacent lines, neither of which is blank.
     fn pairs(&self) -> impl Iterator<Item = &[Line; 2]> {
         self.lines.array_windows().filter(|[line, next]| !line.is_blank() && !next.is_blank())
     }
 
-    /// Lines that no blank line parts.
+    /// Returns the paragraphs: lines without a blank line between them.
     pub fn paragraphs(&self) -> impl Iterator<Item = &[Line]> {
         self.lines.split(Line::is_blank)
     }
 
-    /// Whether the first word of the next line had no room behind a line.
+    /// Whether the first word of the next line had no room on a line.
     pub fn is_wrapped(&self, line: &Line, next: &Line) -> bool {
         line.width + 1 + next.first_word > self.width
     }
 
-    /// Whether a line inside of a wrapped paragraph goes on in the next: editors who mark or correct a book leave lines
-    /// that are a little shorter. One that ends a sentence may well end a paragraph, so it has to be nearly full.
+    /// Whether a line within a wrapped paragraph continues in the next: editing a book leaves lines that are a little
+    /// shorter. A line that ends a sentence may well end a paragraph, so it has to be nearly full.
     pub fn goes_on(&self, line: &Line, next: &Line, ends_sentence: bool) -> bool {
         let slack = if ends_sentence { self.width / 16 } else { self.width / 4 };
         line.width + 1 + next.first_word + slack > self.width
     }
 
-    /// The share of lines inside of paragraphs behind which there was no room.
+    /// Returns the share of lines within paragraphs that had no room left.
     pub fn wrapped_share(&self) -> f64 {
         let n_wrapped = self.pairs().filter(|[line, next]| self.is_wrapped(line, next)).count();
         n_wrapped as f64 / self.pairs().count() as f64

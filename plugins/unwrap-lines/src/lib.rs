@@ -1,27 +1,27 @@
-//! Cleaner `unwrap-lines`: joins lines that were wrapped at a width into the paragraphs that they were.
+//! Cleaner `unwrap-lines`: joins lines that were wrapped at a width back into paragraphs.
 //!
-//! Books and mail have a line end every 70 characters or so. Filters that look at lines then see lines that end in no
+//! Books and mail have a line end every 70 characters or so. Filters that examine lines then see lines that end without
 //! punctuation (`fineweb-quality` drops most of such a book), and a model learns to break lines.
 //!
-//! A line was wrapped where the first word of the next line had no room left ([`layout`]). So the width is estimated
-//! first, for the whole document: the length that nine of ten lines inside of paragraphs stay within. The document
-//! counts as wrapped when the width lies in `min_width` to `max_width` columns (a Chinese character takes two), and at
-//! least the share `min_share` of those lines had no room. Then two lines are joined when the first had no room, or
-//! hardly any (a quarter of the width; a sixteenth behind the end of a sentence), but never
+//! A line was wrapped if the first word of the next line had no room left ([`layout`]). So the width is estimated
+//! first, for the whole document: the length that nine of ten lines within paragraphs do not exceed. The document
+//! counts as wrapped if the width is in `min_width` to `max_width` columns (a Chinese character takes two), and at
+//! least the share `min_share` of those lines had no room. Then two lines are joined if the first had no room, or
+//! hardly any (a quarter of the width; a sixteenth after the end of a sentence), but never
 //!
-//! * at a blank line, nor before a line that is indented deeper, nor behind a short line, such as a heading or the last
+//! * at a blank line, nor before a line that is indented deeper, nor after a short line, such as a heading or the last
 //!   one of a paragraph;
 //! * before a list item (`-`, `*`, `•`, `1.`, `1)`), nor at lines of tables (`|`, three spaces inside), headings (`#`)
 //!   and quotations (`>`);
-//! * in verse: a paragraph of four or more lines that all begin with a capital letter, or one most of whose lines had
+//! * in verse: a paragraph of four or more lines that all begin with a capital letter, or one in which most lines had
 //!   room left.
 //!
-//! Joined lines have a space between them, none between Chinese or Japanese characters, nor behind a dash. `hyphens`
-//! says what becomes of a hyphen between letters at the end of a line: `keep` keeps it ("well-known"), `join` removes
+//! Joined lines have a space between them, but none between Chinese or Japanese characters or after a dash. `hyphens`
+//! says what happens to a hyphen between letters at the end of a line: `keep` keeps it ("well-known"), `join` removes
 //! it ("exam-ple" becomes "example"), which is right for books with hyphenation.
 //!
-//! A verdict with new text has the reason `lines_unwrapped`, the number of joined line ends as the score, and spans
-//! where they are. Not idempotent: what is left has another width.
+//! A verdict with new text has the reason `lines_unwrapped`, the number of joined line ends as the score, and their
+//! places as spans. It is not idempotent: the remaining lines have a different width.
 
 mod layout;
 mod line;
@@ -116,7 +116,7 @@ impl UnwrapLines {
     }
 }
 
-/// Whether two lines may be joined, by what they are.
+/// Whether two lines may be joined, by their kinds.
 fn may_join(document: &str, line: &Line, next: &Line) -> bool {
     let (before, behind) = (&document[line.start..line.end], &document[next.start..next.end]);
     next.indent <= line.indent && !line::stands_alone(before) && !line::stands_alone(behind) && !line::is_item(behind)

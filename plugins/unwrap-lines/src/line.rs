@@ -1,11 +1,11 @@
-//! One line: how wide it is and what it begins with.
+//! One line: its width and its beginning.
 
 /// A line of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// First byte that is no white space; `end` in a blank line.
+    /// First byte that is not white space; `end` in a blank line.
     pub start: usize,
-    /// One past the last byte that is no white space.
+    /// One past the last byte that is not white space.
     pub end: usize,
     /// Columns of white space at its beginning.
     pub indent: usize,
@@ -16,7 +16,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line at `start` to `end` of a document, without its line end.
+    /// Reads the line at `start` to `end` of a document, without its line end.
     pub fn of(document: &str, start: usize, end: usize) -> Self {
         let line = &document[start..end];
         let text = line.trim_start();
@@ -38,13 +38,13 @@ impl Line {
         }
     }
 
-    /// Whether nothing is on it.
+    /// Whether the line is empty.
     pub fn is_blank(&self) -> bool {
         self.start == self.end
     }
 }
 
-/// Columns that a text takes on a screen.
+/// Returns the columns that a text takes on a screen.
 fn columns(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -58,18 +58,18 @@ pub fn is_cjk(char: char) -> bool {
         | '\u{ff01}'..='\u{ff60}' | '\u{20000}'..='\u{3fffd}')
 }
 
-/// The last character; a space when there is none.
+/// Returns the last character; a space if there is none.
 pub fn last_char(text: &str) -> char {
     text.chars().next_back().unwrap_or(' ')
 }
 
-/// Whether a line ends in a mark that ends sentences, quotation marks and brackets aside.
+/// Whether a line ends in a sentence-ending mark, before any quotation marks and brackets.
 pub fn ends_sentence(text: &str) -> bool {
     let text = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', '_', '」', '』', '）']);
     text.ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '：'])
 }
 
-/// Whether a line is joined with no other: of a table, a heading or a quotation.
+/// Whether a line is never joined with another: one of a table, a heading or a quotation.
 pub fn stands_alone(text: &str) -> bool {
     text.starts_with(['|', '#', '>']) || text.ends_with('|') || text.contains("   ")
 }

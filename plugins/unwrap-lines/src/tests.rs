@@ -1,4 +1,4 @@
-//! What is joined and what is not.
+//! Tests of which lines are joined.
 
 use super::*;
 use trainyard_plugin::Span;
@@ -15,7 +15,7 @@ fn verdict(hyphens: &str, document: &str) -> Verdict {
     UnwrapLines::create(settings).unwrap().judge(&[document]).unwrap().remove(0)
 }
 
-/// What becomes of a text between wrapped paragraphs.
+/// Returns the result for a text between wrapped paragraphs.
 fn cleaned(text: &str) -> String {
     let joined = PROSE.replace('\n', " ");
     let cleaned = verdict("keep", &format!("{PROSE}\n\n{text}\n\n{PROSE}")).text.unwrap();

@@ -1,11 +1,11 @@
-//! What is counted, in one pass over the words of a document.
+//! Counts, in one pass over the words of a document.
 
 use trainyard_text::{Table, Words, count_chars, ngrams};
 
-/// Counts of which `c · log2 c` is known beforehand.
+/// The counts whose `c · log2 c` is computed in advance.
 const LOGS: usize = 1024;
 
-/// Memory that is used again for each document.
+/// Memory that is reused for each document.
 #[derive(Debug)]
 pub struct Counts {
     lowercase: bool,
@@ -26,8 +26,8 @@ impl Counts {
         Self { lowercase, n, words, ngrams, hashes, word, logs: (0..LOGS).map(|c| c_log_c(c as u32)).collect() }
     }
 
-    /// Type-token ratio, share of hapaxes, share of distinct n-grams, mean length, entropy; not a number where there is
-    /// nothing to measure.
+    /// Returns the type-token ratio, share of hapaxes, share of distinct n-grams, mean length, and entropy; not a
+    /// number if there is nothing to measure.
     pub fn values(&mut self, document: &str, words: Words) -> [f64; 5] {
         self.hashes.clear();
         let mut n_chars = 0;

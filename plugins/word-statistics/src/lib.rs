@@ -1,4 +1,4 @@
-//! Filter `word-statistics`: limits of what the words of a document look like together.
+//! Filter `word-statistics`: limits on statistics of a document's words.
 //!
 //! | reason | measured |
 //! |---|---|
@@ -7,11 +7,10 @@
 //! | `word_distinct_ngrams_low`, `_high` | distinct n-grams / n-grams of `n` words (distinct-n, Li et al. 2016) |
 //! | `word_mean_length_low`, `_high` | mean characters of a word |
 //! | `word_entropy_low`, `_high` | Shannon entropy of the words' frequencies, in bits per word |
-//!
-//! All limits are off by default: what is right depends on the language and, for ratios of distinct words and the
-//! entropy, on the length of the documents. The first limit that is broken gives the reason; a document without words
-//! (or without n-grams) breaks none. Words are compared in lower case unless `lowercase` is off, and equal 64-bit
-//! hashes are taken for equal words.
+//! All limits are off by default: good values depend on the language and, for ratios of distinct words and the entropy,
+//! on the length of the documents. The first limit that is broken gives the reason; a document without words (or
+//! without n-grams) breaks none. Words are compared in lower case unless `lowercase` is off, and equal 64-bit hashes
+//! count as equal words.
 
 mod count;
 
@@ -20,7 +19,7 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, confi
 use trainyard_text::Words;
 
 config! {
-    /// Settings of `word-statistics`. A limit of 0 is none.
+    /// Settings of `word-statistics`. A limit of 0 means no limit.
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "unicode",

@@ -1,13 +1,14 @@
-//! Tokenizer `wordpiece`: WordPiece as BERT has it (Devlin et al. 2019, arXiv 1810.04805), trained and run by the crate
+//! Tokenizer `wordpiece`: WordPiece as in BERT (Devlin et al. 2019, arXiv 1810.04805), trained and run by the crate
 //! `tokenizers`.
 //!
-//! Text is cleaned, lowercased and stripped of accents if so set, every Chinese character becomes a word of its own,
-//! and words are cut at white space and punctuation. A word is written with the longest tokens that fit from the left;
-//! one that cannot be written is `[UNK]`. White space and what normalization drops are not in the tokens.
+//! Text is cleaned, and lowercased and stripped of accents if the settings ask for it; every Chinese character becomes
+//! a separate word, and text is split at white space and punctuation. A word is written with the longest tokens that
+//! fit from the left; one that cannot be written is `[UNK]`. White space and what normalization drops are not in the
+//! tokens.
 //!
 //! The crate numbers characters inside words in an order that changes from run to run, and with it the ties between
 //! merges. Here the alphabet comes first, in the order of characters, so that the same text gives the same model. The
-//! model is a `tokenizer.json`; any other WordPiece file loads as well. Linked into the host only.
+//! model is a `tokenizer.json`; any other WordPiece file loads as well. The plugin is only built into the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -19,7 +20,7 @@ use trainyard_hf_tokenizer::{JsonTokenizer, Settings as FileSettings, Words};
 use trainyard_plugin::{Create, PluginError, Result, TokenBatch, Tokenizer, Vocabulary, config};
 
 config! {
-    /// Settings of `wordpiece`. Only training looks at them, and the loading of files at `end_of_text`.
+    /// Settings of `wordpiece`. Only training uses them, except `end_of_text`, which loading uses too.
     pub struct Settings {
         /// number of tokens, 6 to 1048576, with special tokens and the alphabet
         vocab_size: u32 = 8192u32,
@@ -39,7 +40,7 @@ config! {
 /// The tokens of BERT. `[SEP]` ends a text.
 const SPECIALS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
-/// What marks a token inside a word.
+/// The mark of a token inside a word.
 const PREFIX: &str = "##";
 
 const VOCAB_SIZE_MAX: u32 = 1 << 20;
@@ -130,7 +131,7 @@ fn with_model(settings: &Settings, model: Model) -> Result<HfTokenizer> {
     Ok(tokenizer)
 }
 
-/// The `limit` most frequent characters; of equally frequent ones the lower.
+/// Returns the `limit` most frequent characters; of equally frequent ones the lower.
 fn alphabet(counts: &BTreeMap<String, u64>, limit: usize) -> BTreeSet<char> {
     let mut chars = BTreeMap::<char, u64>::new();
     for (word, count) in counts {
@@ -141,7 +142,7 @@ fn alphabet(counts: &BTreeMap<String, u64>, limit: usize) -> BTreeSet<char> {
     chars.into_iter().take(limit).map(|(char, _)| char).collect()
 }
 
-/// Special tokens, characters, and characters inside words: what is there before any merge, with ids from 0 on.
+/// Returns the tokens before any merge, with ids from 0 on: special tokens, characters, and characters inside words.
 fn initial_tokens(counts: &BTreeMap<String, u64>, alphabet: &BTreeSet<char>) -> Vec<String> {
     let inside: BTreeSet<char> = counts.keys().flat_map(|word| word.chars().skip(1)).collect();
     let inside = inside.into_iter().map(|char| format!("{PREFIX}{char}"));

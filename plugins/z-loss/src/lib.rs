@@ -4,9 +4,9 @@
 //! ln Z = ln sum_v exp(logits[v])
 //! loss = mean over rows of  -ln softmax(logits)[target] + weight (ln Z)^2
 //! ```
-//!
-//! Chowdhery et al. 2022, "PaLM" (arXiv 2204.02311), section 5, with its weight of 1e-4: logits that cannot drift keep
-//! low-precision training stable. Both parts are logged without the weight, as `cross_entropy` and `log_z_squared`.
+//! Chowdhery et al. 2022, "PaLM" (arXiv 2204.02311), section 5, with its weight of 1e-4: it keeps logits from drifting,
+//! which keeps low-precision training stable. Both parts are logged without the weight, as `cross_entropy` and
+//! `log_z_squared`.
 
 use trainyard_plugin::{Builder, Create, Graph, Loss, PluginError, Result, config};
 

@@ -6,11 +6,12 @@ use crate::corpus::read::{Document, documents, source_digest};
 use crate::corpus::split::Split;
 use crate::settings::Section;
 use crate::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// `[data.held_out]`: the text of the test split, and of validation if a share says so. No filter, cleaner or
 /// deduplication sees it, so that runs with other filters are measured on the same text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HeldOutConfig {
     /// Place of the text and how it is read, as a `[[data.source]]` says it.
     #[serde(flatten, serialize_with = "as_read")]

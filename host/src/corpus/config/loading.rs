@@ -2,11 +2,12 @@
 
 use super::SourceConfig;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// How documents become sequences of `model.context` tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Packing {
     /// All documents in one stream, which is cut into sequences; attention crosses from one document to the next.
@@ -29,7 +30,7 @@ impl Packing {
 }
 
 /// `[[data.curriculum]]`: other weights of the sources from some step on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CurriculumConfig {
     /// Share of the steps that are done when it begins, 0 to below 1.
     pub from: f64,

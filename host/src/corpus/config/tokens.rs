@@ -3,6 +3,7 @@
 use crate::corpus::split::Split;
 use crate::settings::Section;
 use crate::{Error, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// `[data.tokens]`: tokens that another program wrote, in place of `[[data.source]]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TokensConfig {
     /// Trained on; absolute after loading.
     pub train: PathBuf,
@@ -26,7 +27,7 @@ pub struct TokensConfig {
 }
 
 /// The form of a file of tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenFormat {
     /// Megatron-LM's `.bin` with its `.idx` beside it.

@@ -1,12 +1,14 @@
 //! `[data.dedup]`.
 
 use crate::settings::Section;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use trainyard_text::Words;
 
 /// `[data.dedup]`: which documents, paragraphs and lines count as repetitions, and what becomes of them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DedupConfig {
     /// What is compared as a whole.
     pub exact: Exact,
@@ -26,7 +28,7 @@ pub struct DedupConfig {
 }
 
 /// What is compared as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Exact {
     /// Nothing.
@@ -40,7 +42,7 @@ pub enum Exact {
 }
 
 /// What of a text is ignored when texts are compared as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalise {
     /// Nothing.
@@ -52,7 +54,7 @@ pub enum Normalise {
 }
 
 /// What becomes of the documents of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The one with the lowest id stays.
@@ -65,7 +67,7 @@ pub enum Action {
 ///
 /// Two documents whose sets of shingles have the Jaccard index s become candidates with the probability
 /// 1 − (1 − s^rows)^bands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MinHashConfig {
     /// What a document is cut into.
     #[serde(flatten)]
@@ -111,6 +113,24 @@ impl Serialize for Shingle {
             Self::Chars { n } => map.serialize_entry("shingle_chars", n)?,
         }
         map.end()
+    }
+}
+
+/// The same keys, and the one that gives their defaults.
+impl JsonSchema for Shingle {
+    fn schema_name() -> Cow<'static, str> {
+        "Shingle".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut preset = generator.subschema_for::<Preset>();
+        preset.insert("description".into(), "Published settings, which the other keys change.".into());
+        json_schema!({ "properties": {
+            "preset": preset,
+            "shingle_words": { "description": "Words per shingle." },
+            "shingle_chars": { "description": "Characters per shingle, white space collapsed, in place of words." },
+            "words": { "description": "How text is split into words; marks of punctuation are none." },
+        } })
     }
 }
 
@@ -175,7 +195,8 @@ impl DedupConfig {
 }
 
 /// Published settings of MinHash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub enum Preset {
     /// 5-word shingles, 14 bands of 8 rows, seed 1 (FineWeb, arXiv 2406.17557, and datatrove).
     Fineweb,

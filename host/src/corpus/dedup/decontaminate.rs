@@ -2,6 +2,7 @@
 
 use crate::corpus::hashed::HashedMap;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,12 +16,13 @@ pub const CONTAMINATED: &str = "contaminated";
 const WORDS_MIN: usize = 8;
 
 /// `[data.decontaminate]`: training documents that share n-grams with held-out text go.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DecontaminateConfig {
     /// Words per n-gram.
     pub ngram: usize,
     /// How text is split into words; marks of punctuation are none, and case does not count.
     #[serde(serialize_with = "super::config::words_name")]
+    #[schemars(with = "String")]
     pub words: Words,
     /// A document goes when it holds at least so many n-grams of references...
     pub min_matches: u64,

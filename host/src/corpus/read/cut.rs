@@ -4,9 +4,9 @@ use super::encoding::{Decoded, to_utf8};
 use super::source::SourceFile;
 use crate::corpus::{Format, SourceConfig};
 use crate::{Error, Result};
+use memchr::memmem;
 use regex::bytes::Regex;
 use std::io::{self, BufRead, Read};
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -48,8 +48,12 @@ pub(crate) struct Cutter {
     boundary: Boundary,
     /// A piece may not be longer.
     pub max_bytes: usize,
-    /// The line that began the next document, when it was read already.
+    /// A longer document is cut into several.
+    document_bytes: Option<usize>,
+    /// What was read: pieces that are cut off already, and what follows them.
     buffer: Vec<u8>,
+    /// Where in `buffer` the next document begins.
+    start: usize,
     /// Bytes of the file that were cut off so far.
     pub offset: u64,
     /// Number of the piece that was cut last, counted from 1.
@@ -79,24 +83,32 @@ impl Cutter {
         let trailer = Arc::default();
         let reader = file.open(progress, &trailer)?;
         let Decoded { reader, encoding, offset } = to_utf8(reader, source.encoding.as_deref(), file.format)?;
-        let (max_bytes, buffer) = (source.max_document_bytes(), Vec::new());
-        Ok(Self { reader, boundary, max_bytes, buffer, offset, number: 0, encoding, trailer })
+        let document_bytes = source.document_bytes.filter(|_| file.format == Format::Text);
+        let max_bytes = source.max_document_bytes();
+        let cutter = Self { boundary, max_bytes, document_bytes, trailer, ..Self::of(reader, offset, encoding) };
+        Ok(cutter)
     }
 
     /// Lines of something that is no file.
     pub fn lines(reader: Box<dyn BufRead + Send>, source: &SourceConfig) -> io::Result<Self> {
         let Decoded { reader, encoding, offset } = to_utf8(reader, source.encoding.as_deref(), Format::JsonLines)?;
-        let (boundary, max_bytes) = (Boundary::EveryLine, source.max_document_bytes());
-        Ok(Self {
+        Ok(Self { max_bytes: source.max_document_bytes(), ..Self::of(reader, offset, encoding) })
+    }
+
+    /// The lines of a reader, of any length.
+    fn of(reader: Box<dyn BufRead + Send>, offset: u64, encoding: &'static str) -> Self {
+        Self {
             reader,
-            boundary,
-            max_bytes,
+            boundary: Boundary::EveryLine,
+            max_bytes: usize::MAX,
+            document_bytes: None,
             buffer: Vec::new(),
+            start: 0,
             offset,
             number: 0,
             encoding,
             trailer: Arc::default(),
-        })
+        }
     }
 
     /// Whether something stands after the compressed data; known at the end of the file.
@@ -123,34 +135,108 @@ impl Cutter {
     /// The next document or line; none at the end of the file.
     pub fn next(&mut self) -> io::Result<Option<Piece>> {
         loop {
+            if let Some(length) = self.cut() {
+                return Ok(Some(self.take(length)));
+            }
             let line = self.buffer.len();
             // one byte more than allowed tells a long line from the longest
-            let line_reader = &mut (&mut self.reader).take(self.max_bytes as u64 + 1);
+            let line_reader = &mut (&mut self.reader).take((self.max_bytes as u64).saturating_add(1));
             let ended = line_reader.read_until(b'\n', &mut self.buffer)? == 0;
+            let before = line - self.start;
             if self.buffer.len() - line > self.max_bytes {
-                return Err(too_long(self.offset + line as u64));
+                return Err(too_long(self.offset + before as u64));
             }
-            let begins = line > 0 && self.boundary.is_at(&self.buffer[line..]);
-            if !begins && self.buffer.len() > self.max_bytes {
+            let begins = before > 0 && self.boundary.is_at(&self.buffer[line..]);
+            if !begins && self.buffer.len() - self.start > self.max_bytes {
                 return Err(too_long(self.offset));
             }
-            if !ended && !begins {
-                continue;
+            if ended || begins {
+                return Ok((before > 0).then(|| self.take(before)));
             }
-            let rest = self.buffer.split_off(line);
-            let bytes = mem::replace(&mut self.buffer, rest);
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            let offset = self.offset;
-            self.offset += bytes.len() as u64;
-            self.number += 1;
-            return Ok(Some(Piece { bytes, offset, number: self.number }));
         }
     }
+
+    /// The length of the first part of a document that is too long; none of one that is not.
+    fn cut(&self) -> Option<usize> {
+        let (limit, document) = (self.document_bytes?, &self.buffer[self.start..]);
+        (document.len() > limit).then(|| place_to_cut(&document[..=limit], limit))
+    }
+
+    /// Takes the next `length` bytes as a piece.
+    fn take(&mut self, length: usize) -> Piece {
+        let end = self.start + length;
+        let bytes = self.buffer[self.start..end].to_vec();
+        self.start = end;
+        // what was taken goes when it is half of all, so that a long line is not moved at every cut
+        if 2 * self.start >= self.buffer.len() {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        let offset = self.offset;
+        self.offset += length as u64;
+        self.number += 1;
+        Piece { bytes, offset, number: self.number }
+    }
+}
+
+/// Where a text that is longer than `limit` is cut: after a paragraph, a line, a sentence or a word, whichever comes
+/// first in this list and ends in the second half; otherwise between two characters.
+fn place_to_cut(text: &[u8], limit: usize) -> usize {
+    let half = &text[limit / 2..limit];
+    for mark in ["\n\n", "\n\r\n", "\n", ". ", "! ", "? ", "\u{3002}", " "] {
+        if let Some(at) = memmem::rfind(half, mark.as_bytes()) {
+            return limit / 2 + at + mark.len();
+        }
+    }
+    let is_inside = |at: &usize| text[*at] & 0xc0 == 0x80;
+    (limit.saturating_sub(3)..=limit).rev().find(|at| *at > 0 && !is_inside(at)).unwrap_or(limit)
 }
 
 /// The piece that begins at byte `offset` exceeds the limit.
 pub(crate) fn too_long(offset: u64) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, offset.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str, limit: usize, document: &str) -> Vec<String> {
+        let boundary = if document.is_empty() {
+            Boundary::FileStart
+        } else {
+            Boundary::Match(Regex::new(document).expect("a regular expression"))
+        };
+        let reader = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
+        let cutter = Cutter::of(reader, 0, "utf-8");
+        let mut cutter = Cutter { boundary, document_bytes: Some(limit), max_bytes: 1 << 20, ..cutter };
+        let mut pieces = Vec::new();
+        let mut offset = 0;
+        while let Some(piece) = cutter.next().expect("readable") {
+            assert_eq!((piece.offset, piece.number), (offset, pieces.len() as u64 + 1));
+            assert!((1..=limit).contains(&piece.bytes.len()));
+            offset += piece.bytes.len() as u64;
+            pieces.push(String::from_utf8(piece.bytes).expect("whole characters"));
+        }
+        assert_eq!(pieces.concat(), text);
+        pieces
+    }
+
+    #[test]
+    fn texts_are_cut_at_their_largest_parts() {
+        assert_eq!(cut("aaa\n\nb b\nc\nd", 10, ""), ["aaa\n\n", "b b\nc\nd"]);
+        assert_eq!(cut("aa bb\ncc dd", 8, ""), ["aa bb\n", "cc dd"]);
+        assert_eq!(cut("So it is. And so", 12, ""), ["So it is. ", "And so"]);
+        assert_eq!(cut("one two three", 9, ""), ["one two ", "three"]);
+        assert_eq!(cut("\u{5b57}\u{5b57}\u{5b57}", 7, ""), ["\u{5b57}\u{5b57}", "\u{5b57}"]);
+        assert_eq!(cut("# a\nb\n# c\n", 8, "^#"), ["# a\nb\n", "# c\n"]);
+        assert_eq!(cut("abc", 3, ""), ["abc"]);
+        assert!(cut("", 3, "").is_empty());
+    }
+
+    #[test]
+    fn a_long_line_is_cut_in_one_pass() {
+        let pieces = cut(&"0123456789".repeat(100_000), 1000, "");
+        assert_eq!(pieces.len(), 1000);
+    }
 }

@@ -38,6 +38,11 @@ pub(super) fn by_name(name: &str) -> Option<Format> {
     }
 }
 
+/// What a file of this name holds, compressed or not.
+pub(crate) fn format_of(name: &str) -> Option<Format> {
+    by_name(compression(name).0)
+}
+
 /// Why a file of this name is left out.
 pub(super) fn why_not_read(name: &str) -> String {
     let file = name.rsplit('/').next().unwrap_or(name);

@@ -3,11 +3,12 @@
 use crate::feed::declared_end_of_text;
 use crate::plugin::PluginConfig;
 use crate::settings::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// `[tokenizer]`: the plugin, and where its model comes from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TokenizerConfig {
     /// The plugin and its settings.
     #[serde(flatten)]

@@ -23,8 +23,7 @@ pub struct MetricsLog {
     seconds: f64,
     /// What a finished run's log already says of its end: lines, because numbers that are read may differ in a bit.
     end: Vec<(Record, String)>,
-    /// Says that it was written by a version that wrote no headers and ends.
-    is_earlier: bool,
+    is_complete: bool,
 }
 
 impl MetricsLog {
@@ -53,15 +52,18 @@ impl MetricsLog {
             replace(path, &kept.text)?;
         }
         let gap = gap(&kept.steps, step).map(|gap| format!("{}: {gap}", path.display()));
-        let (is_earlier, seconds) = (!kept.has_header && !kept.steps.is_empty(), kept.seconds);
-        Ok(Self { gap, seconds, end: kept.end, is_earlier, ..Self::append(path)? })
+        // versions that wrote no headers wrote no ends
+        let is_earlier = !kept.has_header && !kept.steps.is_empty();
+        let is_last = |record: &Record| is_finish(record) || is_earlier && matches!(record, Record::Final(_));
+        let is_complete = kept.end.iter().any(|(record, _)| is_last(record));
+        Ok(Self { gap, seconds: kept.seconds, end: kept.end, is_complete, ..Self::append(path)? })
     }
 
     /// Opened for appending: whatever else may write to it, no record is written over.
     fn append(path: &Path) -> Result<Self> {
         let file = File::options().append(true).open(path).map_err(|error| Error::io(path, "open", &error))?;
         let path = path.to_owned();
-        Ok(Self { path, file, is_torn: false, gap: None, seconds: 0.0, end: Vec::new(), is_earlier: false })
+        Ok(Self { path, file, is_torn: false, gap: None, seconds: 0.0, end: Vec::new(), is_complete: false })
     }
 
     /// Says which steps have no record although they are done, such as after a loss of power.
@@ -74,10 +76,9 @@ impl MetricsLog {
         self.seconds
     }
 
-    /// Says whether a process came to the end of the run: there is nothing left to record.
+    /// Says whether the log had all of a finished run when it was opened.
     pub fn is_complete(&self) -> bool {
-        let is_last = |record: &Record| is_finish(record) || self.is_earlier && matches!(record, Record::Final(_));
-        self.end.iter().any(|(record, _)| is_last(record))
+        self.is_complete
     }
 
     /// Adds a record that a run has once, at its end: not if the run was finished before, unless it says something else
@@ -89,10 +90,12 @@ impl MetricsLog {
         let is_of_kind = |(old, _): &(Record, String)| discriminant(old) == discriminant(record);
         let Some(old) = self.end.iter().position(is_of_kind) else { return self.write(record) };
         let (told, old) = self.end.swap_remove(old);
-        // what the plugins did, and when, is told by the process that did it
-        let is_told = matches!(record, Record::Plugins(_) | Record::End(_)) || told == *record;
         let new = line(record)?;
-        if is_told || format!("{old}\n") == new {
+        // read back as the old one was, since a number that is read may differ in a bit
+        let is_same =
+            new.trim_end() == old || serde_json::from_str(&new).ok().and_then(Record::from_json) == Some(told);
+        // what the plugins did, and when, is told by the process that did it
+        if is_same || matches!(record, Record::Plugins(_) | Record::End(_)) {
             return Ok(());
         }
         let text = fs::read_to_string(&self.path).map_err(|error| Error::io(&self.path, "read", &error))?;

@@ -1,4 +1,4 @@
-//! Checkpoints: a Hugging Face folder plus what a run needs to go on, written so that a crash leaves the old or the new
+//! Checkpoints: a Hugging Face folder plus what is needed to resume, written so that a crash leaves the old or the new
 //! one.
 
 use super::pruning::{dispose, retire};
@@ -14,11 +14,11 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 pub(crate) const MANIFEST: &str = "trainyard/manifest.json";
-/// The names of a checkpoint that is being written: what of it may be removed if it is never finished.
+/// The file names of a checkpoint that is being written, which may be removed if it is never finished.
 pub(crate) const NAMES: &str = "trainyard/.files";
 const FORMAT: u32 = 1;
 
-/// The checksums of all other files. Written last: a folder without it is no checkpoint.
+/// The checksums of all other files. It is written last: a folder without it is not a checkpoint.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
@@ -50,6 +50,9 @@ impl Writer {
     }
 
     /// Writes bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.announce(name)?;
         let path = self.temporary.join(name);
@@ -58,12 +61,18 @@ impl Writer {
     }
 
     /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// A value that is not JSON, or a file that cannot be written.
     pub fn json(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value).map_err(|error| Error::run(format!("{name}: {error}")))?;
         self.bytes(name, text.as_bytes())
     }
 
     /// Writes tensors in the safetensors format.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn tensors<'a>(&mut self, name: &str, tensors: impl Iterator<Item = (&'a str, &'a Tensor)>) -> Result<()> {
         self.announce(name)?;
         let path = self.temporary.join(name);
@@ -75,7 +84,7 @@ impl Writer {
         self.seal(name)
     }
 
-    /// Writes the manifest, makes everything durable, and gives the folder its name. A checkpoint of that name is
+    /// Writes the manifest, syncs everything to disk, and gives the folder its name. A checkpoint of that name is
     /// replaced; files in it that are not its own stay.
     ///
     /// # Errors
@@ -109,7 +118,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// A checkpoint that was not finished is not left on a disk that may be full. After `finish` there is none.
+    /// Removes an unfinished checkpoint, because the disk may be full. After `finish` there is none.
     fn drop(&mut self) {
         dispose(&self.temporary, &self.target).unwrap_or_else(|error| tracing::warn!("{error}"));
     }
@@ -121,7 +130,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a checkpoint. A missing, damaged or unfinished one is an error that names the file.
+    /// Opens a checkpoint.
+    ///
+    /// # Errors
+    /// A missing, damaged or unfinished checkpoint; the error names the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, "read", &error))?;
@@ -154,24 +166,33 @@ impl Reader {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A file's bytes.
+    /// Returns a file's bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.folder.join(name);
         fs::read(&path).map_err(|error| Error::io(&path, "read", &error))
     }
 
-    /// A JSON file.
+    /// Reads a JSON file.
+    ///
+    /// # Errors
+    /// A file that is missing or not of this form.
     pub fn json<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<T> {
         serde_json::from_slice(&self.bytes(name)?)
             .map_err(|error| Error::run(format!("{}: {error}", self.folder.join(name).display())))
     }
 
-    /// All tensors of a safetensors file.
+    /// Reads all tensors of a safetensors file.
+    ///
+    /// # Errors
+    /// A file that is missing or not in this format.
     pub fn tensors(&self, name: &str) -> Result<BTreeMap<String, candle_core::Tensor>> {
         let path = self.folder.join(name);
         let tensors = candle_core::safetensors::load(&path, &candle_core::Device::Cpu)
@@ -185,17 +206,18 @@ fn is_inside(name: &str) -> bool {
     Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The folder of a step's checkpoint.
+/// Returns the name of the folder of a step's checkpoint.
 pub fn folder_name(step: u64) -> String {
     format!("step-{step}")
 }
 
-/// The folder of the state before a step that failed: not a checkpoint, no run resumes from it unless told to.
+/// Returns the name of the folder of the state before a failed step: it is not a checkpoint, and no run resumes from it
+/// unless told to.
 pub(crate) fn replay_name(step: u64) -> String {
     format!("replay-{step}")
 }
 
-/// The steps that have a checkpoint, rising. Unfinished ones, which have no manifest, are not among them.
+/// Returns the steps that have a checkpoint, rising. Unfinished ones, which have no manifest, are not included.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -203,7 +225,7 @@ pub fn steps(checkpoints: &Path) -> Result<Vec<u64>> {
     numbered(checkpoints, "step-")
 }
 
-/// The steps that have a [`replay_name`], rising.
+/// Returns the steps that have a [`replay_name`], rising.
 pub(crate) fn replays(checkpoints: &Path) -> Result<Vec<u64>> {
     numbered(checkpoints, "replay-")
 }
@@ -219,7 +241,7 @@ fn numbered(checkpoints: &Path, prefix: &str) -> Result<Vec<u64>> {
     Ok(steps)
 }
 
-/// SHA-256 of a file, in lower-case hexadecimal.
+/// Returns the SHA-256 of a file, in lower-case hexadecimal.
 pub(crate) fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
     let mut hasher = Sha256::new();

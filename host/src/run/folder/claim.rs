@@ -1,5 +1,5 @@
-//! A run's folder while a run is trained in it: locked, brought to one whole run, and given to the new one when that
-//! has all it needs.
+//! A run's folder during training: locked, restored to one whole run, and handed over to the new run once that has all
+//! it needs.
 
 use super::RunFolder;
 use super::checkpoint::{folder_name, replay_name, replays, steps};
@@ -17,15 +17,16 @@ use std::path::PathBuf;
 pub(crate) struct Claim {
     folder: RunFolder,
     _lock: FolderLock,
-    /// What waits for the new run's first checkpoint.
+    /// The replacement that waits for the new run's first checkpoint.
     replacement: Option<Replacement>,
 }
 
 impl Claim {
-    /// Takes the folder, which is made if it is not there, and ends what was cut short in it.
+    /// Takes the folder, which is created if it does not exist, and completes or undoes an interrupted replacement in
+    /// it.
     ///
     /// # Errors
-    /// A folder that is not a run's, one that another process trains in, a run that `options` say nothing about.
+    /// A folder that is not a run's or in which another process trains, or an existing run without an option for it.
     pub fn enter(folder: RunFolder, options: &TrainOptions) -> Result<Self> {
         let root = folder.root().to_owned();
         let io = |error| Error::io(&root, "create", &error);
@@ -68,10 +69,10 @@ impl Claim {
         Ok(Self { folder, _lock: lock, replacement: None })
     }
 
-    /// The checkpoint to resume from, if there is one.
+    /// Returns the checkpoint to resume from, if there is one.
     ///
     /// # Errors
-    /// `--from` names none that is there.
+    /// `--from` names one that does not exist.
     pub fn base(&self, options: &TrainOptions) -> Result<Option<PathBuf>> {
         let checkpoints = self.folder.checkpoints();
         let mut steps = steps(&checkpoints)?.into_iter().map(folder_name);
@@ -89,7 +90,7 @@ impl Claim {
         Err(Error::usage(format!("{}: no checkpoint {name:?}, there are: {known}", checkpoints.display())))
     }
 
-    /// The folder that new data is prepared in: not that of a run that is still in its place.
+    /// Returns the folder in which new data is prepared: not that of a run that is still in its place.
     ///
     /// # Errors
     /// A folder that cannot be read.
@@ -98,9 +99,9 @@ impl Claim {
         Ok(if steps(&self.folder.checkpoints())?.is_empty() { data } else { data.join(NEW) })
     }
 
-    /// Gives the folder to the run that resumes after step `base`, or begins. What is there of later steps waits beside
-    /// it until the run's first checkpoint, and comes back if there will be none. Returns the steps of checkpoints that
-    /// wait.
+    /// Hands the folder over to the run that resumes after step `base`, or begins. Files of later steps are set aside
+    /// until the run's first checkpoint, and are restored if there is none. Returns the steps of checkpoints that were
+    /// set aside.
     ///
     /// # Errors
     /// A file that cannot be moved.
@@ -119,7 +120,7 @@ impl Claim {
         Ok(later)
     }
 
-    /// The new run has a checkpoint, or has ended: what it replaced is removed.
+    /// Removes what the new run replaced, once it has a checkpoint or has ended.
     ///
     /// # Errors
     /// A file that cannot be removed.
@@ -129,8 +130,8 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// A run that failed before its first checkpoint leaves the one that it would have replaced. If this fails too, the
-    /// next command tries it again.
+    /// Restores the old run if the new one failed before its first checkpoint. If this fails too, the next command
+    /// tries it again.
     fn drop(&mut self) {
         let left = match self.replacement {
             Some(_) => recover(&self.folder),
@@ -140,7 +141,7 @@ impl Drop for Claim {
     }
 }
 
-/// Brings a folder that is only read back to one whole run, unless a run is trained in it.
+/// Restores a folder that is only read to one whole run, unless a run is trained in it.
 ///
 /// # Errors
 /// A file that cannot be moved or removed.

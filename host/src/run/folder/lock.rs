@@ -1,14 +1,14 @@
-//! One process at a time trains in a run's folder.
+//! The lock of a run's folder: only one process at a time trains in it.
 
 use crate::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-/// The file that is locked; it holds the process id of whoever has locked it.
+/// The file that is locked; it holds the id of the process that locked it.
 pub(crate) const LOCK: &str = ".trainyard-lock";
 
-/// A folder that only this process writes into. The lock ends with the process, however that ends.
+/// A folder that only this process writes into. The lock is released when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     _file: File,
@@ -18,7 +18,7 @@ impl FolderLock {
     /// Locks a folder that exists.
     ///
     /// # Errors
-    /// Another process has locked it, or the lock's file cannot be written.
+    /// Another process has locked it, or the lock file cannot be written.
     pub fn take(folder: &Path) -> Result<Self> {
         let path = folder.join(LOCK);
         // the name of its holder must not be cut off before the lock is had

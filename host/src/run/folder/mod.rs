@@ -1,4 +1,4 @@
-//! `runs/<name>/`: where everything of a run lies.
+//! `runs/<name>/`: the folder with everything that belongs to a run.
 
 pub mod checkpoint;
 mod claim;
@@ -27,12 +27,12 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// The folder of the run that `config` describes.
+    /// Returns the folder of the run that `config` describes.
     pub fn of(config: &RunConfig) -> Self {
         Self { root: config.run.dir.join(&config.run.name) }
     }
 
-    /// A folder in which the replacement of a run, where one was cut short, is ended or undone.
+    /// Opens a folder, and completes or undoes an interrupted replacement of a run in it.
     ///
     /// # Errors
     /// A file that cannot be moved.
@@ -42,8 +42,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// The folder of an existing run.
-    ///
+    /// Opens the folder of an existing run.
     /// # Errors
     /// A folder without a run.
     pub fn open(root: &Path) -> Result<Self> {

@@ -1,4 +1,4 @@
-//! What a run's folder is known by, so that nothing of anybody else is taken for a run's.
+//! How a run's folder is recognised, so that files of others are never mistaken for a run's.
 
 use super::RunFolder;
 use super::checkpoint::steps;
@@ -15,9 +15,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The file that says that a folder is a run's.
+/// The file that marks a folder as a run's.
 pub(crate) const MARKER: &str = ".trainyard-run.json";
-/// What describes a run.
+/// The files that describe a run.
 pub(crate) const RECORDS: [&str; 3] = ["config.toml", "plugins.lock", "metrics.jsonl"];
 /// The folders of a run; a user may have prepared them, on another disk for example.
 const FOLDERS: [&str; 2] = ["data", "checkpoints"];
@@ -29,21 +29,21 @@ struct Marker {
     format: u32,
 }
 
-/// What a folder is to a run that would be there.
+/// The content of a folder in which a run is to be trained.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Nothing yet.
+    /// It is empty or does not exist.
     New,
     /// A run.
     Run,
-    /// A run of a version without marker, and something in it that such a run does not write.
+    /// A run of a version without the marker, with something in it that such a run does not write.
     Earlier { foreign: Option<String> },
 }
 
-/// Says what a folder is.
+/// Finds out what a folder holds.
 ///
 /// # Errors
-/// One that is neither empty nor a run's: it belongs to somebody else.
+/// A folder that is neither empty nor a run's: it belongs to somebody else.
 pub(crate) fn recognise(folder: &RunFolder) -> Result<Kind> {
     let root = folder.root();
     match fs::metadata(root) {
@@ -65,7 +65,7 @@ pub(crate) fn recognise(folder: &RunFolder) -> Result<Kind> {
     Err(Error::usage(format!("{}: holds {entry:?}, expected an empty folder or that of a run; {CURE}", root.display())))
 }
 
-/// What to do about a folder that is not a run's.
+/// The cure for a folder that is not a run's.
 const CURE: &str = "set another run.name or run.dir";
 
 /// Marks the folder as a run's.
@@ -79,7 +79,7 @@ pub(crate) fn mark(root: &Path) -> Result<()> {
     write_file(&root.join(MARKER), format!("{{\"format\":{FORMAT}}}\n").as_bytes())
 }
 
-/// Removes what killed processes left of the files in the run's folder and in `data/`.
+/// Removes partial files that killed processes left in the run's folder and in `data/`.
 ///
 /// # Errors
 /// A file that cannot be removed.
@@ -121,7 +121,7 @@ fn is_earlier(folder: &RunFolder) -> Result<bool> {
     Ok(RECORDS.iter().all(is_file) && has_work)
 }
 
-/// The first entry that no run of an earlier version wrote, as a path within the folder.
+/// Returns the first entry that no run of an earlier version wrote, as a path within the folder.
 fn foreign(folder: &RunFolder) -> Result<Option<String>> {
     // what a log was called while it was cut
     let is_cut = |name: &str| name.len() == 10 && name.starts_with(".tmp") && folder.root().join(name).is_file();
@@ -158,13 +158,13 @@ fn foreign(folder: &RunFolder) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The first entry of a folder that is not `known`.
+/// Returns the first entry of a folder that is not `known`.
 fn first_other(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Option<String>> {
     let is_other = |name: &std::ffi::OsString| !name.to_str().is_some_and(&known);
     Ok(list(folder)?.into_iter().find(is_other).map(|name| name.to_string_lossy().into_owned()))
 }
 
-/// Names that only this program gives.
+/// Whether a name is one that only this program gives.
 fn is_ours_anywhere(name: &str) -> bool {
     let is_record = |name: &str| RECORDS.contains(&name) || [MARKER, JOURNAL].contains(&name);
     [LOCK, JOURNAL, OLD, NEW].contains(&name) || temporary_of(name).is_some_and(is_record)

@@ -1,5 +1,5 @@
-//! `config.toml` as a run's folder keeps it: paths within the project are relative to the folder, so that the project
-//! can be moved or copied as a whole.
+//! `config.toml` in a run's folder: paths within the project are relative to the folder, so that the project can be
+//! moved or copied as a whole.
 
 use super::RunFolder;
 use crate::Result;
@@ -7,8 +7,8 @@ use crate::plugin::{Grant, PluginConfig};
 use crate::run::RunConfig;
 use std::path::{Component, Path, PathBuf};
 
-/// The config in TOML, its paths relative to `folder` where they lie within the project: the current folder, if the run
-/// lies within it, or else the folder that holds `run.dir`. Other paths stay absolute, and so does `run.dir`.
+/// Returns the config in TOML. Paths within the project are relative to `folder`; the project is the current folder, if
+/// the run is inside it, or else the folder that holds `run.dir`. Other paths stay absolute, and so does `run.dir`.
 ///
 /// # Errors
 /// A path that is not UTF-8.
@@ -41,7 +41,7 @@ pub fn to_toml(config: &RunConfig, folder: &RunFolder) -> Result<String> {
     config.to_toml()
 }
 
-/// Every path of a config but `run.dir` and those of plugins.
+/// Returns every path of a config except `run.dir` and those of plugins.
 fn paths(config: &mut RunConfig) -> Vec<&mut PathBuf> {
     let data = &mut config.data;
     let mut all: Vec<_> = data.source.iter_mut().map(|source| &mut source.path).collect();
@@ -55,14 +55,14 @@ fn paths(config: &mut RunConfig) -> Vec<&mut PathBuf> {
     all
 }
 
-/// Every plugin of a config.
+/// Returns every plugin of a config.
 fn plugins(config: &mut RunConfig) -> Vec<&mut PluginConfig> {
     let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
     let single = [&mut config.tokenizer.plugin, &mut config.loss];
     single.into_iter().chain(&mut config.metric).chain(&mut config.data.filter).chain(of_sources).collect()
 }
 
-/// The way from `root` to `path`, both absolute; it begins with `.` or `..`.
+/// Returns the way from `root` to `path`, both absolute; it begins with `.` or `..`.
 fn relative(path: &Path, root: &Path) -> PathBuf {
     let common = path.components().zip(root.components()).take_while(|(a, b)| a == b).count();
     let up = root.components().skip(common).map(|_| Component::ParentDir);

@@ -1,4 +1,4 @@
-//! Checkpoints that go. Only files that a checkpoint's manifest names are removed.
+//! Removal of old checkpoints. Only files that a checkpoint's manifest names are removed.
 
 use super::checkpoint::{MANIFEST, Manifest, NAMES, folder_name, replay_name, replays, steps};
 use super::removal::{give_back, list, remove_if_empty, remove_named, sync};
@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a checkpoint of an earlier version is made of, where no list of names is left.
+/// The files of a checkpoint of an earlier version, for one without a list of names.
 const EARLIER: [&str; 7] = [
     "config.json",
     "model.safetensors",
@@ -28,7 +28,7 @@ pub(crate) fn prune(checkpoints: &Path, keep: usize, protect: Option<u64>) -> Re
     excess.try_for_each(|&step| remove(&checkpoints.join(folder_name(step))))
 }
 
-/// Removes the states before failed steps, but for that of step `keep`.
+/// Removes the states before failed steps, except that of step `keep`.
 ///
 /// # Errors
 /// A file that cannot be removed.
@@ -37,7 +37,7 @@ pub(crate) fn prune_replays(checkpoints: &Path, keep: Option<u64>) -> Result<()>
     others.try_for_each(|step| remove(&checkpoints.join(replay_name(step))))
 }
 
-/// Removes what killed processes left half-written or half-removed.
+/// Removes half-written or half-removed checkpoints that killed processes left.
 ///
 /// # Errors
 /// A file that cannot be removed.
@@ -50,8 +50,8 @@ pub(crate) fn clean(checkpoints: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder that a leftover belongs to: `step-40` for `.step-40.123.partial`, `.step-40.123.removed` and, from
-/// earlier versions, `.step-40.partial`.
+/// Returns the folder that a leftover belongs to: `step-40` for `.step-40.123.partial`, `.step-40.123.removed` and,
+/// from earlier versions, `.step-40.partial`.
 pub(crate) fn leftover_of(name: &str) -> Option<&str> {
     let inner = name.strip_prefix('.')?;
     let inner = inner.strip_suffix(".partial").or_else(|| inner.strip_suffix(".removed"))?;
@@ -61,12 +61,12 @@ pub(crate) fn leftover_of(name: &str) -> Option<&str> {
     (is_number(step) && pid.is_none_or(is_number)).then_some(home)
 }
 
-/// Removes a checkpoint. It stops being one at once, whenever the process may end.
+/// Removes a checkpoint. It stops being one immediately, even if the process ends halfway.
 fn remove(folder: &Path) -> Result<()> {
     retire(folder)?.iter().try_for_each(|retired| dispose(retired, folder))
 }
 
-/// Takes a checkpoint's name from it; returns where it is now, for [`dispose`]. None where there is none.
+/// Renames a checkpoint so that it is no longer one; returns its new place, for [`dispose`]. None if there is none.
 ///
 /// # Errors
 /// A folder that cannot be renamed.
@@ -78,7 +78,7 @@ pub(crate) fn retire(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(retired))
 }
 
-/// Removes the files of a checkpoint that is at `folder`; what else it holds goes to `home`, where it came from.
+/// Removes the files of a checkpoint that is at `folder`; other files in it are moved back to `home`.
 ///
 /// # Errors
 /// A file that cannot be removed.
@@ -95,7 +95,7 @@ pub(crate) fn dispose(folder: &Path, home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives what has no place in `home` a name that is no checkpoint's: `step-40.kept`.
+/// Gives files that have no place in `home` a folder whose name is not a checkpoint's: `step-40.kept`.
 fn keep_aside(folder: &Path, home: &Path) -> Result<PathBuf> {
     let kept = home.with_added_extension("kept");
     if fs::symlink_metadata(&kept).is_ok() {
@@ -105,7 +105,7 @@ fn keep_aside(folder: &Path, home: &Path) -> Result<PathBuf> {
     Ok(kept)
 }
 
-/// The names of a checkpoint's files, whether it is finished or not.
+/// Returns the names of a checkpoint's files, whether it is finished or not.
 pub(crate) fn written(folder: &Path) -> Vec<String> {
     let manifest = fs::read(folder.join(MANIFEST)).ok();
     let read: Option<Manifest> = manifest.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok());
@@ -124,8 +124,8 @@ pub(crate) fn written(folder: &Path) -> Vec<String> {
     written
 }
 
-/// Files that the crate safetensors was writing when it was killed, in a folder that only a save writes into: `.tmp`
-/// and six characters.
+/// Returns the files that the crate safetensors was writing when it was killed, in a folder that only a save writes
+/// into: `.tmp` and six characters.
 fn unfinished(folder: &Path, place: &str) -> Vec<String> {
     let entries = fs::read_dir(folder.join(place)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());

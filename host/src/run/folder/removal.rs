@@ -1,4 +1,4 @@
-//! Removal of files by their names: what this program did not write stays.
+//! Removal of files by name: files that this program did not write are kept.
 
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -7,11 +7,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-/// Removes the files `names` of `folder` and the folders within it that are empty then. A name that leads out of the
-/// folder, or through a link, is left alone.
+/// Removes the files `names` of `folder` and the folders within it that are then empty. A name that leads out of the
+/// folder, or through a link, is ignored.
 ///
 /// # Errors
-/// A file that is there and cannot be removed.
+/// A file that exists and cannot be removed.
 pub(crate) fn remove_named(folder: &Path, names: &[String]) -> Result<()> {
     let mut parents = BTreeSet::new();
     for name in names.iter().filter(|name| is_within(folder, name)) {
@@ -22,7 +22,7 @@ pub(crate) fn remove_named(folder: &Path, names: &[String]) -> Result<()> {
     parents.iter().rev().try_for_each(|parent| remove_if_empty(&folder.join(parent)).map(drop))
 }
 
-/// Whether `name` is a path below `folder` whose folders are folders, not links.
+/// Whether `name` is a path below `folder` through real folders, not links.
 fn is_within(folder: &Path, name: &str) -> bool {
     let path = Path::new(name);
     let is_plain = !name.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
@@ -31,10 +31,10 @@ fn is_within(folder: &Path, name: &str) -> bool {
     is_plain && parents.all(|parent| is_folder(folder.join(parent)))
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// One that is there and cannot be removed.
+/// It exists and cannot be removed.
 pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, "remove", &error)),
@@ -42,7 +42,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder that is empty; returns whether none is there any more. A link stays.
+/// Removes an empty folder; returns whether the folder no longer exists. A link stays.
 ///
 /// # Errors
 /// An empty folder that cannot be removed.
@@ -57,8 +57,8 @@ pub(crate) fn remove_if_empty(folder: &Path) -> Result<bool> {
     }
 }
 
-/// Moves all that is in `from` to `to`, where nothing of the same name is there, and removes `from` if it is empty
-/// then. Returns whether it is gone.
+/// Moves everything in `from` to `to`, unless the name already exists there, and removes `from` if it is then empty.
+/// Returns whether it was removed.
 ///
 /// # Errors
 /// A file that cannot be moved.
@@ -79,7 +79,7 @@ pub(crate) fn give_back(from: &Path, to: &Path) -> Result<bool> {
     remove_if_empty(from)
 }
 
-/// The names in a folder, in order; none where there is no folder.
+/// Returns the names in a folder, in order; none if the folder does not exist.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -97,7 +97,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Makes the names in a folder durable.
+/// Syncs the names in a folder to disk.
 ///
 /// # Errors
 /// A folder that cannot be read or synced.

@@ -1,8 +1,8 @@
-//! A run in the place of another, so that whenever the process may end one of the two is whole.
+//! Replacement of a run by another, so that one of the two is whole whenever the process may end.
 //!
-//! What is replaced is moved aside within its folder, which may be on a disk of its own: `.trainyard-old/` in the run's
+//! The old run is moved aside within its folder, whose parts may be on different disks: `.trainyard-old/` in the run's
 //! folder, in `data/` and in `checkpoints/`. It is removed after the new run's first checkpoint. A note, [`JOURNAL`],
-//! says how far this is: before `moved` all that is in place belongs to the old run, afterwards to the new one.
+//! records the progress: before `moved`, everything in place belongs to the old run, afterwards to the new one.
 
 use super::RunFolder;
 use super::checkpoint::{folder_name, replay_name, replays, steps};
@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 
 /// The note about a replacement under way.
 pub(crate) const JOURNAL: &str = ".trainyard-replace.json";
-/// Where the old run waits.
+/// The folder that holds the old run in the meantime.
 pub(crate) const OLD: &str = ".trainyard-old";
-/// Where the new run's data is prepared.
+/// The folder in which the new run's data is prepared.
 pub(crate) const NEW: &str = ".trainyard-new";
 const FORMAT: u32 = 1;
 
-/// What is replaced.
+/// The parts of a run that are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Replacement {
     format: u32,
@@ -33,16 +33,16 @@ pub(crate) struct Replacement {
     after: Option<u64>,
     /// Whether the data is replaced too.
     data: bool,
-    /// Whether all that was replaced is out of its place.
+    /// Whether everything that is replaced was moved aside.
     moved: bool,
 }
 
-/// One change of the file system. Each can be done twice.
+/// One change of the file system. Each can be repeated.
 #[derive(Debug)]
 enum Action {
     Note(Replacement),
     MakeFolder(PathBuf),
-    /// Nothing, if it is not there.
+    /// Does nothing if the file does not exist.
     Move(PathBuf, PathBuf),
     Copy(PathBuf, PathBuf),
     Remove(PathBuf),
@@ -115,7 +115,7 @@ impl Replacement {
         Ok(actions)
     }
 
-    /// Puts the old run back.
+    /// Restores the old run.
     fn restore_actions(self, folder: &RunFolder) -> Result<Vec<Action>> {
         let [root, data, checkpoints] = places(folder);
         let mut actions = Vec::new();
@@ -142,7 +142,7 @@ impl Replacement {
     }
 }
 
-/// Brings a folder back to one whole run, where a replacement was cut short.
+/// Restores a folder to one whole run if a replacement was interrupted.
 ///
 /// # Errors
 /// A file that cannot be moved or removed.
@@ -157,7 +157,7 @@ pub(crate) fn recover(folder: &RunFolder) -> Result<()> {
     Ok(())
 }
 
-/// The replacement that is under way.
+/// Reads the replacement that is under way.
 ///
 /// # Errors
 /// A note that cannot be read.
@@ -197,7 +197,7 @@ fn settle_actions(folder: &RunFolder) -> Result<Vec<Action>> {
     Ok(actions)
 }
 
-/// Nothing waits any more.
+/// Returns the actions that end a replacement: nothing waits any more.
 fn end(folder: &RunFolder) -> Vec<Action> {
     let root = folder.root();
     let mut actions: Vec<_> = places(folder).iter().map(|place| Action::RemoveFolder(place.join(OLD))).collect();
@@ -205,7 +205,7 @@ fn end(folder: &RunFolder) -> Vec<Action> {
     actions
 }
 
-/// The folders that something is moved in.
+/// Returns the folders within which something is moved.
 fn places(folder: &RunFolder) -> [PathBuf; 3] {
     [folder.root().to_owned(), folder.data(), folder.checkpoints()]
 }

@@ -1,11 +1,11 @@
-//! What differs between a checkpoint and the config that resumes it.
+//! The differences between a checkpoint and the config that resumes it.
 
 use super::classes::{Class, class, places};
 use super::or_nothing;
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 
-/// What stands in messages for a value that is not there.
+/// The text in messages for a missing value.
 pub const NOTHING: &str = "(nothing)";
 
 /// One key that differs.
@@ -15,7 +15,7 @@ pub struct Change {
     pub key: String,
     /// What `--allow-changed` names, such as `optimizer`.
     pub place: String,
-    /// What a change of it means.
+    /// The meaning of a change.
     pub class: Class,
     /// Its value when the checkpoint was saved.
     pub then: String,
@@ -24,7 +24,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change from `then` to `now`, if there is one and it matters.
+    /// Returns the change from `then` to `now`, if there is one and it matters.
     pub(super) fn between(key: &str, then: Option<&String>, now: Option<&String>) -> Option<Self> {
         let (class, place) = class(key);
         let (then, now) = (or_nothing(then).to_owned(), or_nothing(now).to_owned());
@@ -36,7 +36,7 @@ impl Change {
         self.class != Class::Fixed && allowed.iter().any(|name| *name == self.place || *name == self.key)
     }
 
-    /// The error that it is; `others` are refused too.
+    /// Returns the error about this change; `others` are refused too.
     pub(super) fn refusal(&self, others: &[&Self]) -> Error {
         let Self { key, place, class, then, now } = self;
         let cure = match class {
@@ -53,7 +53,7 @@ impl Change {
     }
 }
 
-/// Everything that differs, all of it allowed.
+/// All changes, each of them allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes(Vec<Change>);
 
@@ -67,13 +67,13 @@ impl Changes {
         self.0.iter().all(|change| change.class != Class::Data)
     }
 
-    /// `{"optimizer.lr": ["0.001", "0.5"]}`, each key with its value before and after; none when nothing differs.
+    /// Returns `{"optimizer.lr": ["0.001", "0.5"]}`, each key with its value before and after; none if nothing differs.
     pub fn record(&self) -> Option<Value> {
         let pairs = self.0.iter().map(|change| (change.key.clone(), json!([change.then, change.now])));
         (!self.0.is_empty()).then(|| Value::Object(pairs.collect::<Map<_, _>>()))
     }
 
-    /// One line for people; none when nothing differs.
+    /// Returns one line for people; none if nothing differs.
     pub fn line(&self) -> Option<String> {
         let each: Vec<_> =
             self.0.iter().map(|change| format!("{} {} → {}", change.key, change.then, change.now)).collect();
@@ -81,7 +81,10 @@ impl Changes {
     }
 }
 
-/// Refuses a name in `--allow-changed` that stands for nothing: it would allow nothing, and nobody would notice.
+/// Checks the names in `--allow-changed`: an unknown one would allow nothing, and the mistake would go unnoticed.
+///
+/// # Errors
+/// A name that is neither a place nor a key.
 pub fn check_places<'a>(allowed: &[String], keys: impl Iterator<Item = &'a String>) -> Result<()> {
     let (places, keys): (_, Vec<_>) = (places(), keys.collect());
     match allowed.iter().find(|name| !places.contains(&name.as_str()) && !keys.contains(name)) {

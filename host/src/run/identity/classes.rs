@@ -1,23 +1,23 @@
-//! What a change of each key of the config means for a run that is resumed: one table.
+//! The meaning of a change of each config key for a run that is resumed: one table.
 
-/// What a change of a key means.
+/// The meaning of a change of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// No part of what the run is: it changes no bit of the model, or the content of a file counts in its place.
+    /// Not part of the identity: it changes no bit of the model, or the content of a file counts instead.
     Free,
-    /// Changes the run. Allowed with `--allow-changed`, and recorded.
+    /// It changes the run: allowed with `--allow-changed`, and recorded.
     May,
-    /// Decides which tokens the run is trained on. Allowed with `--allow-changed`, and the data are prepared again.
+    /// It decides which tokens the run is trained on: allowed with `--allow-changed`, and the data is prepared again.
     Data,
-    /// Never changes within a run. So is every key that has no line here.
+    /// It never changes within a run. This holds for every key without a line here.
     Fixed,
 }
 
 use Class::{Data, Fixed, Free, May};
 
-/// Keys, what a change of them means, and what `--allow-changed` calls them (the first two parts of the key if not
-/// said). `*` stands for one part of a key, `**` for any number. The first line that fits counts. The keys of plugins
-/// are in [`PLUGIN_KEYS`].
+/// Keys, the meaning of a change, and their name in `--allow-changed` (by default the first two parts of the key). `*`
+/// stands for one part of a key, `**` for any number. The first line that matches counts. The keys of plugins are in
+/// [`PLUGIN_KEYS`].
 const KEYS: &[(&str, Class, &str)] = &[
     // where the run lies
     ("run.name", Free, ""),
@@ -79,7 +79,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("sample.**", Free, ""),
 ];
 
-/// The tables that name a plugin, what a change means, and what `--allow-changed` calls it.
+/// The tables that name a plugin, the meaning of a change, and their name in `--allow-changed`.
 const PLUGINS: &[(&str, Class, &str)] = &[
     ("tokenizer", Data, "tokenizer"),
     ("data.filter.*", Data, "filter"),
@@ -88,7 +88,7 @@ const PLUGINS: &[(&str, Class, &str)] = &[
     ("metric.*", May, "metric"),
 ];
 
-/// The keys of such a table, and whether they count. Consent and limits decide whether a plugin runs, not what it says.
+/// The keys of such a table, and whether they count. Consent and limits decide whether a plugin runs, not its answers.
 const PLUGIN_KEYS: &[(&str, bool)] = &[
     ("plugin", true),
     ("name", true),
@@ -102,7 +102,7 @@ const PLUGIN_KEYS: &[(&str, bool)] = &[
     ("limits.**", false),
 ];
 
-/// What a change of `key` means, and what `--allow-changed` calls it.
+/// Returns the meaning of a change of `key`, and its name in `--allow-changed`.
 pub fn class(key: &str) -> (Class, String) {
     let parts: Vec<_> = key.split('.').collect();
     if let Some((class, place, rest)) = of_plugin(&parts)
@@ -124,8 +124,8 @@ pub fn names_plugin(key: &str) -> bool {
     of_plugin(&parts).is_some_and(|(.., rest)| rest == ["plugin"])
 }
 
-/// Of a key in the table of a plugin, what a change means, what `--allow-changed` calls it, and the parts within the
-/// table.
+/// Returns, for a key in the table of a plugin, the meaning of a change, its name in `--allow-changed`, and its parts
+/// within the table.
 fn of_plugin<'a>(parts: &'a [&'a str]) -> Option<(Class, &'static str, &'a [&'a str])> {
     PLUGINS.iter().find_map(|(table, class, place)| {
         let (start, rest) = parts.split_at_checked(table.split('.').count())?;
@@ -133,7 +133,7 @@ fn of_plugin<'a>(parts: &'a [&'a str]) -> Option<(Class, &'static str, &'a [&'a 
     })
 }
 
-/// Everything that `--allow-changed` may name besides a key.
+/// Returns everything that `--allow-changed` may name besides a key.
 pub fn places() -> Vec<&'static str> {
     let named = KEYS.iter().chain(PLUGINS).filter(|(_, class, place)| !place.is_empty() && *class != Fixed);
     let mut all: Vec<_> = named.map(|(.., place)| *place).collect();
@@ -143,7 +143,7 @@ pub fn places() -> Vec<&'static str> {
     all
 }
 
-/// Whether a pattern stands for a key of these parts.
+/// Whether a pattern matches a key of these parts.
 fn fits(pattern: &str, parts: &[&str]) -> bool {
     let mut left = parts.iter();
     for part in pattern.split('.') {

@@ -18,14 +18,14 @@ pub type Keys = BTreeMap<String, String>;
 pub const SOURCES: &str = "data";
 /// The key of the tokenizer's model file.
 const MODEL: &str = "tokenizer.model";
-/// The files of `[data.tokens]`, which may be all that it has.
+/// The files of `[data.tokens]`, which need not have other keys.
 const TOKENS: &str = "data.tokens.";
 /// The key of the references of `[data.decontaminate]`.
 const REFERENCES: &str = "data.decontaminate.files";
 /// The key of the held-out files' contents.
 const HELD_OUT: &str = "data.held_out";
 
-/// Every key of a resolved config. A table without entries and a key without a value have none.
+/// Returns every key of a resolved config. A table without entries and a key without a value have none.
 ///
 /// # Errors
 /// A path that is not UTF-8.
@@ -58,23 +58,26 @@ fn flatten(path: &str, value: &Value, keys: &mut Keys) {
     }
 }
 
-/// The keys that are compared by their values: neither free, nor a file whose content counts.
+/// Returns the keys that are compared by their values: neither free, nor a file whose content counts.
+///
+/// # Errors
+/// A path that is not UTF-8.
 pub fn identifying(config: &RunConfig) -> Result<Keys> {
     let mut keys = keys(config)?;
     keys.retain(|key, _| class(key).0 != Class::Free && !is_content(key));
     Ok(keys)
 }
 
-/// Whether the content of a file stands for the key's value.
+/// Whether the content of a file is compared instead of the key's value.
 pub fn is_content(key: &str) -> bool {
     [SOURCES, MODEL, REFERENCES, HELD_OUT].contains(&key) || names_plugin(key)
 }
 
-/// The keys that are compared, those that `known` does not have with their defaults: what a version that did not know
-/// them went by. A table of which nothing is known is not there at all.
+/// Returns the keys that are compared. Keys that are not in `known` have their defaults, which a version that did not
+/// know them used. A table with no known key is left out.
 ///
 /// # Errors
-/// A config that cannot do without these keys.
+/// A config that is invalid without these keys.
 pub fn with_defaults(config: &RunConfig, known: &Keys) -> Result<Keys> {
     let mut tree = to_json(config)?;
     for key in keys(config)?.keys() {
@@ -120,7 +123,10 @@ fn remove(value: &mut Value, parts: &[&str]) {
     }
 }
 
-/// The digests of the files that are not sources and not plugins.
+/// Returns the digests of the files that are not sources and not plugins.
+///
+/// # Errors
+/// A file that cannot be read.
 pub fn contents(config: &RunConfig) -> Result<Keys> {
     let mut keys = Keys::new();
     if let Some(model) = &config.tokenizer.model {
@@ -137,7 +143,7 @@ pub fn contents(config: &RunConfig) -> Result<Keys> {
     Ok(keys)
 }
 
-/// One digest of files in their order.
+/// Returns one digest of files in their order.
 fn digest<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<String> {
     let mut all = Sha256::new();
     for path in paths {

@@ -1,4 +1,4 @@
-//! The identity as it was kept by hand, for checkpoints from then: one line per place that a run's result depends on.
+//! The old, hand-written identity, for old checkpoints: one line per place that a run's result depends on.
 
 use super::changes::{Change, NOTHING};
 use super::classes::Class;
@@ -12,12 +12,15 @@ use std::collections::BTreeMap;
 /// Lines by place.
 type Lines = BTreeMap<String, String>;
 
-/// What cannot be changed within a run, because its tensors would not fit.
+/// Places that cannot change within a run, because its tensors would not fit.
 const FIXED: [&str; 2] = ["model", "optimizer.kind"];
-/// What decides the tokens.
+/// Places that decide the tokens.
 const DATA: [&str; 5] = ["data", "data.split", "data.source", "filter", "tokenizer"];
 
-/// What differs from the lines of a checkpoint.
+/// Returns the differences from the lines of a checkpoint.
+///
+/// # Errors
+/// A file whose content is compared cannot be read.
 pub fn changes(config: &RunConfig, plugins: &RunPlugins, source_digest: &str, saved: &Lines) -> Result<Vec<Change>> {
     let lines = lines(config, plugins, source_digest)?;
     let change = |place: &String| {
@@ -33,7 +36,7 @@ pub fn changes(config: &RunConfig, plugins: &RunPlugins, source_digest: &str, sa
     Ok(lines.keys().chain(saved.keys().filter(|place| !lines.contains_key(*place))).filter_map(change).collect())
 }
 
-/// Whether the lines tell a key of `[data]` or of a plugin that makes the data.
+/// Whether the lines include a key of `[data]` or of a plugin that makes the data.
 pub fn knows(key: &str) -> bool {
     let is_document = key.starts_with("data.source.") && key.ends_with(".document");
     is_document || key.contains(".config.") || ["data.validation", "data.test"].contains(&key)
@@ -67,8 +70,8 @@ fn lines(config: &RunConfig, plugins: &RunPlugins, source_digest: &str) -> Resul
     Ok(lines)
 }
 
-/// What decides the order of batches beside seed, sizes and data. A run that says nothing of it has no line, so that
-/// checkpoints from before these settings can be resumed.
+/// Returns what decides the order of batches besides seed, sizes and data. A run without such settings has no line, so
+/// that checkpoints from before these settings can be resumed.
 fn loading(data: &DataConfig) -> Result<BTreeMap<String, String>> {
     let mut lines = BTreeMap::new();
     if data.packing != Packing::default() {

@@ -1,4 +1,4 @@
-//! What a run's result depends on, and whether a checkpoint still belongs to it.
+//! The identity of a run: what its result depends on, and whether a checkpoint still belongs to it.
 //!
 //! The identity is derived: it is every key of the resolved config with its value, except those that [`classes`]
 //! declares free, and with the contents of files in place of their paths. A key that is new in the config is part of
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a run's result depends on. Saved in every checkpoint.
+/// Everything that a run's result depends on. It is saved in every checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunIdentity(Form);
@@ -31,12 +31,12 @@ pub struct RunIdentity(Form);
 enum Form {
     /// Every key of the config that is not free.
     Derived { keys: Keys },
-    /// One line per place, as checkpoints have it that were saved before the identity was derived.
+    /// One line per place, in checkpoints that were saved before the identity was derived.
     Legacy(BTreeMap<String, String>),
 }
 
 impl RunIdentity {
-    /// The identity of a run with this config, these plugins, and source files with this digest.
+    /// Computes the identity of a run with this config, these plugins, and source files with this digest.
     ///
     /// # Errors
     /// A file whose content is part of the identity and that cannot be read.
@@ -60,8 +60,8 @@ impl RunIdentity {
 /// has its default. `recorded` is the config in the run's folder, for checkpoints from before the derived identity.
 ///
 /// # Errors
-/// The first change that is not in `allowed` names its place and the override; a place in `allowed` that does not
-/// exist.
+/// A change that is not in `allowed` (the error names its place and the override), or a place in `allowed` that does
+/// not exist.
 pub fn compare(
     (config, plugins, identity): (&RunConfig, &RunPlugins, &RunIdentity),
     saved: &RunIdentity,
@@ -97,7 +97,7 @@ pub fn compare(
     }
 }
 
-/// A value for messages.
+/// Returns a value for messages.
 fn or_nothing(value: Option<&String>) -> &str {
     value.map_or(NOTHING, String::as_str)
 }

@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use trainyard_plugin::{PluginError, Result};
 
-/// The file. Special tokens stand in the model's vocabulary too, where they keep their ids even if there is a gap
+/// Returns the file. Special tokens are in the model's vocabulary too, where they keep their ids even if there is a gap
 /// before them.
+///
+/// # Errors
+/// The file cannot be written as JSON.
 pub fn export(model: &Model) -> Result<Vec<u8>> {
     let (alphabet, tokens) = (spelling::alphabet(), &model.vocabulary.tokens);
     let mut written: Vec<String> = tokens.iter().map(|token| spelling::text(token, &alphabet)).collect();

@@ -1,12 +1,11 @@
-//! The format of contract 0.1, which goes on loading.
+//! The format of contract 0.1, which can still be loaded.
 //!
 //! ```text
 //! "trainyard-bpe 1\n"            16 bytes
 //! n                              u32, number of merges
 //! left, right                    n times two u32: merge i joins two ids below 256 + i into id 256 + i
 //! ```
-//!
-//! All numbers are little-endian. Text is split as by GPT-2, and `<|endoftext|>` is the last id.
+//! All numbers are little-endian. Text is split as in GPT-2, and `<|endoftext|>` is the last id.
 
 use crate::added::Added;
 use crate::hash::FastMap;
@@ -17,9 +16,13 @@ use trainyard_plugin::{END_OF_TEXT, Result, SpecialToken, Vocabulary};
 
 pub const MAGIC: &[u8; 16] = b"trainyard-bpe 1\n";
 
-/// Longest token in bytes: without a limit, a forged model makes the vocabulary outgrow the memory.
+/// Longest token in bytes: without a limit, a malicious model could make the vocabulary exceed the memory.
 const TOKEN_BYTES_MAX: usize = 256;
 
+/// Reads a file that begins with [`MAGIC`].
+///
+/// # Errors
+/// A file that is cut short, or merges that do not fit together.
 pub fn read(bytes: &[u8]) -> Result<Model> {
     let merges = read_merges(&bytes[MAGIC.len()..])?;
     let (mut pairs, mut tokens) = (Pairs::with_capacity(merges.len()), byte_tokens());

@@ -1,4 +1,4 @@
-//! `tokenizer.json` of Hugging Face, where it holds a byte-level BPE with a known split rule.
+//! `tokenizer.json` of Hugging Face, if it holds a byte-level BPE with a known split rule.
 
 use super::patterns::split_of;
 use super::spelling;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use trainyard_plugin::{END_OF_TEXT, PluginError, Result, SpecialToken, Vocabulary, log};
 
-/// What of the file is looked at first: the model's other fields depend on its type.
+/// The part of the file that is read first: the model's other fields depend on its type.
 #[derive(Deserialize)]
 struct Head {
     model: Type,
@@ -74,6 +74,9 @@ enum Pair {
 }
 
 /// Reads a file; `end_of_text` names the token that ends a document, if it is not empty.
+///
+/// # Errors
+/// Invalid JSON, or a tokenizer that is not a byte-level BPE with a known split rule.
 pub fn read(bytes: &[u8], end_of_text: &str) -> Result<Model> {
     let not_json = |error: serde_json::Error| corrupt(format!("not a tokenizer.json of Hugging Face: {error}"));
     let head: Head = serde_json::from_slice(bytes).map_err(not_json)?;
@@ -116,7 +119,7 @@ pub fn read(bytes: &[u8], end_of_text: &str) -> Result<Model> {
     Ok(Model { split, nfc, byte_ids, pairs, whole, spelled_out, added, vocabulary })
 }
 
-/// Makes the token of that name a special one, which it need not be in the file.
+/// Makes the token with that name special, even if it is not special in the file.
 fn make_special(file: &mut File, name: &str) {
     let added = file.added_tokens.iter_mut().find(|token| token.content == name);
     match (added, file.model.vocab.get(name)) {
@@ -129,7 +132,7 @@ fn make_special(file: &mut File, name: &str) {
     }
 }
 
-/// Ids of the bytes of every special token that merging could make.
+/// Returns the ids of the bytes of every special token that merging could make.
 fn spelled_out(file: &File, vocabulary: &Vocabulary, byte_ids: &[u32; 256]) -> FastMap<u32, Vec<u32>> {
     let in_model = file.added_tokens.iter().filter(|token| file.model.vocab.contains_key(&token.content));
     let ids: HashSet<u32> = vocabulary.specials.iter().map(|special| special.id).collect();
@@ -138,7 +141,7 @@ fn spelled_out(file: &File, vocabulary: &Vocabulary, byte_ids: &[u32; 256]) -> F
     specials.filter_map(|token| Some((token.id, spell(spelling::bytes(&token.content)?)))).collect()
 }
 
-/// Both ids of a merge, and the one that it makes.
+/// Returns both ids of a merge, and the id of the result.
 fn merge(pair: &Pair, bpe: &Bpe) -> Option<(u32, u32, u32)> {
     let (left, right) = match pair {
         Pair::Joined(joined) => joined.split_once(' ')?,
@@ -160,7 +163,7 @@ fn whole(vocab: &HashMap<String, u32>) -> FastMap<Vec<u8>, u32> {
     vocab.iter().filter_map(|(token, &id)| Some((spelling::bytes(token)?, id))).collect()
 }
 
-/// All tokens, and those that are found in the text before it is cut.
+/// Returns all tokens, and those that are found in the text before it is split.
 fn tokens(file: &File, nfc: bool, byte_ids: &[u32; 256]) -> Result<(Vocabulary, Added)> {
     // a token in no such alphabet stands for itself, as in the crate's decoder; merging never makes one
     let bytes = |token: &String| spelling::bytes(token).unwrap_or_else(|| token.clone().into_bytes());
@@ -198,7 +201,7 @@ fn tokens(file: &File, nfc: bool, byte_ids: &[u32; 256]) -> Result<(Vocabulary, 
     Ok((vocabulary, added))
 }
 
-/// Finds the token that ends a document: by its name here, by what the file puts behind a text, by its usual names.
+/// Finds the token that ends a document: by its name here, by what the file appends to a text, by its usual names.
 fn with_end_of_text(mut vocabulary: Vocabulary, post_processor: &Value) -> Result<Vocabulary> {
     let declared = declared::end_of_text(post_processor).filter(|name| vocabulary.special(name).is_some());
     match declared.filter(|_| vocabulary.special(END_OF_TEXT).is_none()) {

@@ -1,4 +1,4 @@
-//! Files that a model is read from; their content tells which one it is.
+//! Files that a model is read from; they are recognised by their content.
 //!
 //! | file | begins with | |
 //! |---|---|---|
@@ -21,7 +21,10 @@ use crate::Settings;
 use crate::model::{Model, corrupt};
 use trainyard_plugin::Result;
 
-/// Reads a model in any of the formats; anything else is an `input` error.
+/// Reads a model in any of the formats.
+///
+/// # Errors
+/// An `input` error for any other content, or for a damaged file.
 pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
     let mut model = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         _ if bytes.starts_with(first::MAGIC) => first::read(bytes)?,
@@ -41,7 +44,7 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
     Ok(model)
 }
 
-/// Whether a file begins with a list of pieces as SentencePiece's protobuf has it: a message of a text and a score.
+/// Whether a file begins like SentencePiece's protobuf, with a list of pieces: a message of a text and a score.
 fn is_sentence_piece(bytes: &[u8]) -> bool {
     match bytes {
         [0x0a, length, 0x0a, piece, ..] => (*piece..0x80).contains(length) && *length <= piece + 10,

@@ -17,8 +17,10 @@ const SPELLINGS: [(&str, Split); 4] = [
     ),
 ];
 
-/// The rule of a `pre_tokenizer`: the step `ByteLevel`, with its own rule or behind one `Split`. Anything else is an
-/// error that says what was found.
+/// Returns the rule of a `pre_tokenizer`: the step `ByteLevel`, with its own rule or after one `Split`.
+///
+/// # Errors
+/// Any other `pre_tokenizer`; the error says what was found.
 pub fn split_of(pre_tokenizer: &Value) -> Result<Split, String> {
     let mut steps = Vec::new();
     flatten(pre_tokenizer, &mut steps);

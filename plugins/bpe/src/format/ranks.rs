@@ -1,8 +1,8 @@
-//! Rank files of tiktoken: a line per token, its bytes in base64 and its rank, which is its id and says when it is
-//! merged. Two neighbours merge where their bytes together are a token. A piece that is a token is that token.
+//! Rank files of tiktoken: a line per token, with its bytes in base64 and its rank, which is its id and its priority
+//! when merging. Two neighbours merge if their bytes together are a token. A piece that is a token is that token.
 //!
-//! The file names neither its split rule nor its special tokens. They are known for OpenAI's encodings, which are told
-//! by their ranks; for others they are settings.
+//! The file contains neither its split rule nor its special tokens. They are known for OpenAI's encodings, which are
+//! recognised by their ranks; for others they are settings.
 
 use crate::Settings;
 use crate::added::Added;
@@ -14,10 +14,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use trainyard_plugin::{END_OF_TEXT, Result, SpecialToken, Vocabulary};
 
-/// Longest token in bytes (OpenAI's longest has 128): every place where a token may be cut is tried.
+/// Longest token in bytes (OpenAI's longest has 128): every place where a token may be split is tried.
 const TOKEN_BYTES_MAX: usize = 1024;
 
-/// Number of tokens that stand for something, the highest rank, the split rule, special tokens.
+/// Number of tokens that are not empty, the highest rank, the split rule, special tokens.
 type Encoding = (usize, u32, &'static str, &'static [(&'static str, u32)]);
 
 const FIM: [&str; 3] = ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"];
@@ -33,6 +33,10 @@ const ENCODINGS: [Encoding; 5] = [
 const CL100K: [(&str, u32); 5] =
     [(END_OF_TEXT, 100_257), (FIM[0], 100_258), (FIM[1], 100_259), (FIM[2], 100_260), ("<|endofprompt|>", 100_276)];
 
+/// Reads a rank file.
+///
+/// # Errors
+/// A damaged line, ranks that do not fit together, or an unknown encoding without the settings for it.
 pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
     let (ranks, last) = read_ranks(bytes)?;
     let mut tokens = tokens_by_id(ranks.iter().map(|(token, &rank)| (rank, token.clone())))?;
@@ -58,8 +62,8 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Model> {
     Ok(Model { split, nfc: false, byte_ids, pairs, whole, spelled_out, added: Added::default(), vocabulary })
 }
 
-/// The tokens that stand for something, each with its rank, and the highest rank of all. Whisper's files also give a
-/// rank to the empty token, which no text becomes.
+/// Returns the tokens that are not empty, each with its rank, and the highest rank of all. Whisper's files also give a
+/// rank to the empty token, which no text produces.
 fn read_ranks(bytes: &[u8]) -> Result<(FastMap<Vec<u8>, u32>, u32)> {
     let text = str::from_utf8(bytes).map_err(|_| corrupt("a rank file is text, this is not"))?;
     let mut ranks = FastMap::default();
@@ -91,7 +95,7 @@ fn read_ranks(bytes: &[u8]) -> Result<(FastMap<Vec<u8>, u32>, u32)> {
     }
 }
 
-/// The bytes of a token. An empty one is written as `=` alone, which only lenient readers of base64 take.
+/// Returns the bytes of a token. An empty one is written as `=` alone, which only lenient base64 readers accept.
 fn decode(token: &str) -> Option<Vec<u8>> {
     match token.trim_end_matches('=') {
         "" => (!token.is_empty()).then(Vec::new),
@@ -99,7 +103,7 @@ fn decode(token: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Split rule and special tokens: what is known of the encoding, and what the settings say.
+/// Returns the split rule and special tokens, from the known encoding and from the settings.
 fn describe(n_ranks: usize, last: u32, settings: &Settings) -> Result<(Split, Vec<SpecialToken>)> {
     let known = ENCODINGS.iter().find(|encoding| encoding.0 == n_ranks && encoding.1 == last);
     let split = match (settings.split.as_str(), known) {

@@ -1,5 +1,5 @@
-//! How GPT-2 (Radford et al. 2019) writes bytes as characters: the printable ones of Latin-1 are themselves, the other
-//! 68 follow from U+0100 on.
+//! How GPT-2 (Radford et al. 2019) writes bytes as characters: printable bytes of Latin-1 are written as themselves,
+//! the other 68 as characters from U+0100 on.
 
 /// The character of each byte.
 pub fn alphabet() -> [char; 256] {
@@ -12,7 +12,7 @@ pub fn alphabet() -> [char; 256] {
     chars
 }
 
-/// The bytes of a token as it is written in a file; none if it is not written in that alphabet.
+/// Returns the bytes of a token as written in a file; none if it is not written in that alphabet.
 pub fn bytes(token: &str) -> Option<Vec<u8>> {
     let chars = alphabet();
     let byte = |char: char| match u32::from(char) {
@@ -23,7 +23,7 @@ pub fn bytes(token: &str) -> Option<Vec<u8>> {
     token.chars().map(byte).collect()
 }
 
-/// A token as it is written in a file.
+/// Returns a token as it is written in a file.
 pub fn text(token: &[u8], alphabet: &[char; 256]) -> String {
     token.iter().map(|&byte| alphabet[usize::from(byte)]).collect()
 }

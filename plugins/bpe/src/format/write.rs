@@ -75,7 +75,7 @@ struct Bpe<'a> {
     merges: Vec<String>,
 }
 
-/// Tokens and their ids, rising, whatever maps this build of the JSON crate has.
+/// Tokens and their ids in rising order, whatever map type the JSON crate was built with.
 fn in_order<S: Serializer>(vocab: &[String], serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(vocab.len()))?;
     for (id, token) in vocab.iter().enumerate() {
@@ -84,7 +84,10 @@ fn in_order<S: Serializer>(vocab: &[String], serializer: S) -> std::result::Resu
     map.end()
 }
 
-/// The file of a model with these `tokens`, of which the last are made by `merges`. Special tokens follow.
+/// Returns the file of a model with these `tokens`, the last of which are made by `merges`. Special tokens follow.
+///
+/// # Errors
+/// The file cannot be written as JSON.
 pub fn to_json(split: Split, tokens: &[Vec<u8>], merges: &[(u32, u32)], specials: &[&str]) -> Result<Vec<u8>> {
     let alphabet = spelling::alphabet();
     let vocab: Vec<String> = tokens.iter().map(|token| spelling::text(token, &alphabet)).collect();
@@ -125,7 +128,7 @@ pub fn to_json(split: Split, tokens: &[Vec<u8>], merges: &[(u32, u32)], specials
     Ok(bytes)
 }
 
-/// The steps that cut a text.
+/// The steps that split a text.
 pub fn pre_tokenizer(split: Split) -> impl Serialize {
     steps(split)
 }

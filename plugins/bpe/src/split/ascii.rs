@@ -3,14 +3,14 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x80 * ONES;
 
-/// The 8 bytes from `at` on, the first in the lowest bits; none where the text is too short.
+/// Returns the 8 bytes from `at` on, the first in the lowest bits; none if the text is too short.
 #[inline]
 pub fn load(text: &[u8], at: usize) -> Option<u64> {
     let bytes: [u8; 8] = text.get(at..at + 8)?.try_into().ok()?;
     Some(u64::from_le_bytes(bytes))
 }
 
-/// The high bit of each byte of `word`, all below 0x80, that lies from `first` to `last`.
+/// Sets the high bit of each byte of `word` (all below 0x80) that is in `first` to `last`.
 #[inline]
 fn between(word: u64, first: u8, last: u8) -> u64 {
     let at_least = word + u64::from(0x80 - first) * ONES;
@@ -18,25 +18,25 @@ fn between(word: u64, first: u8, last: u8) -> u64 {
     at_least & !above & HIGH
 }
 
-/// How many of the first bytes of `word` are ASCII letters, 0 to 8.
+/// Counts how many of the first bytes of `word` are ASCII letters, 0 to 8.
 #[inline]
 pub fn n_letters(word: u64) -> usize {
     count(between((word | (0x20 * ONES)) & !HIGH, b'a', b'z') & !word)
 }
 
-/// How many of the first bytes of `word` are `A` to `Z`, 0 to 8.
+/// Counts how many of the first bytes of `word` are `A` to `Z`, 0 to 8.
 #[inline]
 pub fn n_upper(word: u64) -> usize {
     count(between(word & !HIGH, b'A', b'Z') & !word)
 }
 
-/// How many of the first bytes of `word` are `a` to `z`, 0 to 8.
+/// Counts how many of the first bytes of `word` are `a` to `z`, 0 to 8.
 #[inline]
 pub fn n_lower(word: u64) -> usize {
     count(between(word & !HIGH, b'a', b'z') & !word)
 }
 
-/// Bytes before the first without its high bit.
+/// Counts the bytes before the first byte without its high bit.
 #[inline]
 fn count(found: u64) -> usize {
     ((!found & HIGH).trailing_zeros() / 8) as usize

@@ -1,7 +1,6 @@
 //! What a character is, as a set of flags.
-//!
-//! The tables are our own, not the standard library's: its version of Unicode changes with the compiler, and then the
-//! same text would become other tokens.
+//! The tables are separate from the standard library's, whose version of Unicode changes with the compiler: then the
+//! same text would become different tokens.
 
 use super::tables::RUNS;
 
@@ -25,7 +24,7 @@ pub enum Run {
     U,
     /// Ll.
     L,
-    /// Lu and Ll in turn.
+    /// Lu and Ll alternating.
     A,
     /// Lm, Lo: letters without case.
     O,
@@ -47,7 +46,7 @@ const SPACES: [(u32, u32); 8] = [
     (0x3000, 0x3000),
 ];
 
-/// Characters below this one are in [`CLASSES`]; of those above, only the variation selectors below have a class.
+/// Characters below this one are in [`CLASSES`]; of the others, only the variation selectors below have a class.
 const TABLE_END: usize = 0x323b0;
 const SELECTORS: (u32, u32) = (0xe0100, 0xe01ef);
 
@@ -102,7 +101,7 @@ const fn add(classes: &mut [u8; TABLE_END], ranges: &[(u32, u32)], class: u8) {
     }
 }
 
-/// Flags and length in bytes of the character at `at`, which is where one begins; none at the end of the text.
+/// Returns the flags and length in bytes of the character that begins at `at`; none at the end of the text.
 #[inline]
 pub fn class_at(text: &[u8], at: usize) -> Option<(u8, usize)> {
     let first = *text.get(at)?;
@@ -118,7 +117,7 @@ pub fn class_at(text: &[u8], at: usize) -> Option<(u8, usize)> {
     })
 }
 
-/// Where the characters that have one of the flags `wanted`, counted from `start`, end.
+/// Returns the end of the run of characters from `start` on that have one of the flags `wanted`.
 #[inline]
 pub fn run_end(text: &[u8], start: usize, wanted: u8) -> usize {
     let mut end = start;
@@ -131,7 +130,7 @@ pub fn run_end(text: &[u8], start: usize, wanted: u8) -> usize {
     end
 }
 
-/// Where the characters that have none of the flags `unwanted`, counted from `start`, end.
+/// Returns the end of the run of characters from `start` on that have none of the flags `unwanted`.
 #[inline]
 pub fn run_end_without(text: &[u8], start: usize, unwanted: u8) -> usize {
     let mut end = start;

@@ -1,7 +1,6 @@
 //! Split rules: text is cut into pieces, and no token crosses from one into the next.
-//!
 //! Each rule is published as a regular expression ([`Split::pattern`]); here it is a scanner that gives the same pieces
-//! for any text, which the tests hold against a regex engine.
+//! for any text. The tests compare it with a regex engine.
 
 mod ascii;
 mod classes;
@@ -15,15 +14,15 @@ use trainyard_plugin::{PluginError, Result};
 pub enum Split {
     /// GPT-2 (Radford et al. 2019).
     Gpt2,
-    /// GPT-4, Llama 3, Qwen 2: words take the sign before them, numbers are cut.
+    /// GPT-4, Llama 3, Qwen 2: words take the sign before them, numbers are split.
     Gpt4 {
         /// Digits that stay together: 3 in GPT-4 and Llama 3, 1 in Qwen, 2 in nanochat.
         digits: usize,
-        /// Whether white space at the end of a text is one piece even behind a newline: `cl100k_base` as tiktoken 0.8
-        /// and newer have it.
+        /// Whether white space at the end of a text is one piece even after a newline: `cl100k_base` as in tiktoken
+        /// 0.8 and newer.
         whole_end: bool,
     },
-    /// GPT-4o (`o200k_base`): words are also cut where upper case follows lower case.
+    /// GPT-4o (`o200k_base`): words are also split where upper case follows lower case.
     O200k,
     /// Every text is one piece.
     None,
@@ -40,7 +39,10 @@ pub const NAMED: [(&str, Split); 6] = [
 ];
 
 impl Split {
-    /// The rule of a name in [`NAMED`]; another name is a `config` error.
+    /// Returns the rule with a name in [`NAMED`].
+    ///
+    /// # Errors
+    /// A `config` error for any other name.
     pub fn named(name: &str) -> Result<Self> {
         let found = NAMED.iter().find(|(known, _)| *known == name);
         found.map(|(_, split)| *split).ok_or_else(|| {
@@ -49,12 +51,12 @@ impl Split {
         })
     }
 
-    /// The pieces of a text, in order; together they are the text.
+    /// Returns the pieces of a text, in order; together they are the text.
     pub fn pieces(self, text: &str) -> Pieces<'_> {
         Pieces { split: self, text, at: 0 }
     }
 
-    /// Where the piece that begins at `at` ends. `at` is below the length and the end of a piece, or 0.
+    /// Returns the end of the piece that begins at `at`. `at` is below the length, and 0 or the end of a piece.
     #[inline]
     pub fn piece_end(self, text: &[u8], at: usize) -> usize {
         match self {

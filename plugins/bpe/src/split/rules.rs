@@ -5,8 +5,8 @@ use super::ascii::{load, n_letters, n_lower, n_upper};
 use super::classes::{LETTER, LOWER, NEWLINE, NUMBER, SPACE, UPPER, class_at, run_end, run_end_without};
 
 impl Split {
-    /// The regular expression whose matches are the pieces (flavours: fancy-regex, Oniguruma); none where the text is
-    /// not cut.
+    /// Returns the regular expression whose matches are the pieces (flavours: fancy-regex, Oniguruma); none if text is
+    /// not split.
     pub fn pattern(self) -> Option<String> {
         const CONTRACTION: &str = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
         const END: &str = r"\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -100,14 +100,14 @@ pub fn o200k(text: &[u8], at: usize) -> usize {
         .unwrap_or_else(|| lines_end(text, at, false))
 }
 
-/// The end of a word of up to 7 ASCII letters that begins at `at`, if there is one and no letter may follow.
+/// Returns the end of a word of up to 7 ASCII letters that begins at `at`, if there is one and no letter may follow.
 #[inline]
 fn ascii_word(text: &[u8], at: usize) -> Option<usize> {
     let n = n_letters(load(text, at)?);
     (0 < n && n < 8 && text[at + n] < 0x80).then_some(at + n)
 }
 
-/// The same for `o200k`: upper case, then lower case, behind an optional sign.
+/// Does the same for `o200k`: upper case, then lower case, after an optional sign.
 #[inline]
 fn ascii_cased_word(text: &[u8], at: usize, class: u8, length: usize) -> Option<usize> {
     let start = match class & (LETTER | NUMBER | NEWLINE) {
@@ -161,8 +161,8 @@ fn is_newline(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// ` ?[^\s\p{L}\p{N}]+` and the bytes of `tail` after it; none when the text is no such thing. `class` is that of the
-/// character at `at`, which ends at `next`.
+/// Matches ` ?[^\s\p{L}\p{N}]+` and the bytes of `tail` after it; none if the text does not match. `class` is that of
+/// the character at `at`, which ends at `next`.
 #[inline]
 fn signs_end(text: &[u8], at: usize, next: usize, class: u8, tail: impl Fn(u8) -> bool) -> Option<usize> {
     let mut end = match text[at] {
@@ -179,7 +179,7 @@ fn signs_end(text: &[u8], at: usize, next: usize, class: u8, tail: impl Fn(u8) -
     Some(end)
 }
 
-/// Length of `'s`, `'ll` and the like; 0 when the text begins otherwise.
+/// Returns the length of `'s`, `'ll` and the like; 0 if the text begins differently.
 fn contraction_length(text: &[u8]) -> usize {
     match text {
         [b'\'', b's' | b'd' | b'm' | b't', ..] => 2,
@@ -188,7 +188,7 @@ fn contraction_length(text: &[u8]) -> usize {
     }
 }
 
-/// The same in any case. `ſ` is an s in old print, and so to a regular expression.
+/// Does the same in any case. `ſ` is an s in old print, and so a regular expression matches it too.
 #[inline]
 fn any_contraction_length(text: &[u8]) -> usize {
     if text[0] != b'\'' {
@@ -201,7 +201,7 @@ fn any_contraction_length(text: &[u8]) -> usize {
     contraction_length(&[b'\'', lower(1), lower(2)])
 }
 
-/// White space before a word leaves its last character to that word: `\s+(?!\S)` and, when there is only one, `\s+`.
+/// Matches white space, whose last character belongs to a word after it: `\s+(?!\S)` and, for a single one, `\s+`.
 fn space_end(text: &[u8], at: usize) -> usize {
     let (mut last, mut end) = (at, at);
     while let Some((_, length)) = class_at(text, end).filter(|(class, _)| class & SPACE != 0) {
@@ -211,7 +211,7 @@ fn space_end(text: &[u8], at: usize) -> usize {
     if end == text.len() || last == at { end } else { last }
 }
 
-/// The same, but white space with newlines ends behind the last of them: `\s*[\r\n]+` comes first.
+/// Does the same, but white space with newlines ends after the last newline: `\s*[\r\n]+` comes first.
 fn lines_end(text: &[u8], at: usize, whole_end: bool) -> usize {
     let (mut last, mut end, mut newline) = (at, at, None);
     while let Some((class, length)) = class_at(text, end).filter(|(class, _)| class & SPACE != 0) {

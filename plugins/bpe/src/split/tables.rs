@@ -2,7 +2,7 @@
 
 use super::classes::Run::{self, A, L, M, N, O, U};
 
-/// First and last character of each run, rising. What is in none is no letter, mark or number.
+/// First and last character of each run, rising. A character in no run is not a letter, mark or number.
 #[rustfmt::skip]
 pub const RUNS: &[(u32, u32, Run)] = &[
     (0x30, 0x39, N), (0x41, 0x5a, U), (0x61, 0x7a, L), (0xaa, 0xaa, O), (0xb2, 0xb3, N), (0xb5, 0xb5, L),

@@ -1,15 +1,15 @@
-//! Normalized text to pieces: the likeliest (Kudo 2018, arXiv 1804.10959), or by merging (Sennrich et al. 2016, arXiv
-//! 1508.07909), both as SentencePiece does it, down to how ties are broken.
+//! Splits normalized text into pieces: the most likely ones (Kudo 2018, arXiv 1804.10959), or by merging (Sennrich et
+//! al. 2016, arXiv 1508.07909), both as in SentencePiece, including how ties are broken.
 
 use super::proto::{Kind, Piece};
 use super::trie::Trie;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
-/// How much an unknown character is below the least likely piece.
+/// How far the score of an unknown character is below that of the least likely piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// Pieces that text is cut into.
+/// Pieces that text is split into.
 pub struct Pieces {
     trie: Trie,
     ids: HashMap<String, u32>,
@@ -19,11 +19,11 @@ pub struct Pieces {
     most: f32,
 }
 
-/// A part of a text: its length in bytes, and its piece; none where it is unknown.
+/// A part of a text: its length in bytes, and its piece; none if it is unknown.
 pub type Part = (usize, Option<u32>);
 
 impl Pieces {
-    /// Those that text may hold.
+    /// Pieces that may occur in text.
     pub fn new(pieces: &[Piece]) -> Self {
         let in_text = |piece: &Piece| matches!(piece.kind, Kind::Normal | Kind::UserDefined | Kind::Unused);
         let texts = || pieces.iter().zip(0..).filter(|(piece, _)| in_text(piece));
@@ -46,7 +46,8 @@ impl Pieces {
         self.kinds[id as usize]
     }
 
-    /// The likeliest parts (`unigram::Model::EncodeOptimized`). Sums are kept in 32 bits and compared in 64, as there.
+    /// Returns the most likely parts (`unigram::Model::EncodeOptimized`). Sums are kept in 32 bits and compared in 64,
+    /// as there.
     pub fn likeliest(&self, text: &str) -> Vec<Part> {
         #[derive(Clone, Copy)]
         struct End {
@@ -92,7 +93,7 @@ impl Pieces {
         parts
     }
 
-    /// What is left when neighbours are merged, the best first (`bpe::Model::SampleEncode`).
+    /// Returns the parts after merging neighbours, the best first (`bpe::Model::SampleEncode`).
     pub fn merged(&self, text: &str, user_defined: &Trie) -> Vec<Part> {
         let mut symbols = Vec::new();
         let mut at = 0;
@@ -160,7 +161,7 @@ impl Pieces {
         }
     }
 
-    /// A merged piece, or the two that it was merged of where it is not to be given.
+    /// Appends a merged piece, or the two that it was merged from if it must not be in the result.
     fn give(&self, piece: &str, halves: &HashMap<&str, usize>, parts: &mut Vec<Part>) {
         let mut open = vec![piece];
         while let Some(piece) = open.pop() {
@@ -176,11 +177,11 @@ impl Pieces {
 /// Neighbours in a list.
 struct Symbol {
     start: usize,
-    /// 0 once it was merged into the one before it.
+    /// The length; 0 after it was merged into the one before it.
     length: usize,
     before: usize,
     behind: usize,
-    /// A piece that the user defined, which never merges.
+    /// Whether the piece is user-defined, so that it never merges.
     whole: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Models of SentencePiece (`.model` files; Kudo and Richardson 2018, arXiv 1808.06226): Unigram and BPE, with the ids
-//! of the library.
+//! SentencePiece models (`.model` files; Kudo and Richardson 2018, arXiv 1808.06226): Unigram and BPE, with the same
+//! ids as the library.
 
 mod cut;
 mod normal;
@@ -26,6 +26,9 @@ pub struct SentencePiece {
 
 impl SentencePiece {
     /// Reads a file; `end_of_text` names the token that ends a document, if it is not empty.
+    ///
+    /// # Errors
+    /// A damaged file, a model of words or characters, or a vocabulary that lacks that token.
     pub fn new(model: &[u8], end_of_text: &str) -> Result<Self> {
         let proto = proto::read(model)?;
         let is_unigram = match proto.model_type {
@@ -50,7 +53,7 @@ impl SentencePiece {
         })
     }
 
-    /// All tokens.
+    /// Returns all tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
@@ -76,7 +79,7 @@ impl SentencePiece {
         }
     }
 
-    /// The bytes of a sequence, whose ids are below the size of the vocabulary.
+    /// Returns the bytes of a sequence, whose ids are below the size of the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Vec<u8> {
         let mut bytes: Vec<u8> = ids.iter().flat_map(|&id| &self.vocabulary.tokens[id as usize]).copied().collect();
         if self.normalizer.begins_with_space() && bytes.first() == Some(&b' ') {

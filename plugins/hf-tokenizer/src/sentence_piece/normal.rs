@@ -1,4 +1,4 @@
-//! What SentencePiece does to a text before it is cut into pieces.
+//! SentencePiece's normalization of a text before it is split into pieces.
 
 use super::proto::{Kind, Proto};
 use super::trie::Trie;
@@ -8,10 +8,10 @@ use trainyard_plugin::Result;
 /// How a space is written.
 pub const SPACE: &str = "▁";
 
-/// Replacements, and what becomes of spaces.
+/// Replacements, and the rules for spaces.
 pub struct Normalizer {
     charsmap: Option<Charsmap>,
-    /// Pieces that stay as they are.
+    /// Pieces that are not changed.
     pub user_defined: Trie,
     adds_space: bool,
     removes_spaces: bool,
@@ -20,7 +20,10 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// The normalizer of a model.
+    /// Makes the normalizer of a model.
+    ///
+    /// # Errors
+    /// A damaged table of replacements.
     pub fn new(proto: &Proto) -> Result<Self> {
         let charsmap = match proto.charsmap.as_slice() {
             [] => None,
@@ -45,7 +48,7 @@ impl Normalizer {
         self.adds_space && !self.is_suffix
     }
 
-    /// The text as it is cut.
+    /// Returns the normalized text.
     pub fn normal(&self, text: &str) -> String {
         let mut rest = text;
         while self.removes_spaces
@@ -83,7 +86,7 @@ impl Normalizer {
         normal
     }
 
-    /// What the beginning of a text becomes, and how many bytes of the text it is.
+    /// Returns the replacement of the beginning of a text, and how many bytes it replaces.
     fn first<'a>(&'a self, text: &'a str) -> Option<(&'a str, usize)> {
         let char = text.chars().next()?;
         if let Some((_, length)) = self.user_defined.longest(text.as_bytes()) {

@@ -1,8 +1,8 @@
-//! The file of a model: a message of protobuf, `sentencepiece_model.proto` of google/sentencepiece (Apache-2.0).
+//! The file of a model: a protobuf message, `sentencepiece_model.proto` of google/sentencepiece (Apache-2.0).
 
 use trainyard_plugin::{PluginError, Result};
 
-/// What is read of a model.
+/// The fields of a model that are read.
 #[derive(Debug, Default)]
 pub struct Proto {
     /// Pieces by id.
@@ -11,15 +11,15 @@ pub struct Proto {
     pub model_type: u64,
     /// Whether unknown characters become bytes.
     pub byte_fallback: bool,
-    /// Whether white space stands behind words rather than before them.
+    /// Whether white space is after words instead of before them.
     pub space_is_suffix: bool,
-    /// The id of the piece that ends a text; none where the model has no such piece.
+    /// The id of the piece that ends a text; none if the model has no such piece.
     pub end_id: Option<u64>,
-    /// The table of replacements; empty when nothing is replaced.
+    /// The table of replacements; empty if nothing is replaced.
     pub charsmap: Vec<u8>,
     /// Whether a space is put before a text.
     pub adds_space: bool,
-    /// Whether several spaces become one, and those around a text go.
+    /// Whether several spaces become one, and spaces around a text are removed.
     pub removes_spaces: bool,
     /// Whether spaces are written `▁`.
     pub escapes_spaces: bool,
@@ -28,32 +28,32 @@ pub struct Proto {
 /// One piece.
 #[derive(Debug, Default)]
 pub struct Piece {
-    /// As it is written.
+    /// The text.
     pub text: String,
     /// Logarithm of its probability, or minus its rank.
     pub score: f32,
-    /// What it is for.
+    /// Its kind.
     pub kind: Kind,
 }
 
-/// What a piece is for.
+/// The kind of a piece.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     #[default]
     Normal,
-    /// Stands for what cannot be written.
+    /// The piece for text that cannot be written.
     Unknown,
-    /// Never in text.
+    /// A piece that never occurs in text.
     Control,
-    /// Found in text before anything else.
+    /// A piece that is found in text before anything else.
     UserDefined,
-    /// Merged, but never given.
+    /// A piece that is merged, but never in the result.
     Unused,
     /// `<0xNN>`
     Byte,
 }
 
-/// Whether a file begins as such a message does: with a piece, a text of some bytes and a score.
+/// Whether a file begins like such a message: with a piece, a text of some bytes and a score.
 pub fn is_here(bytes: &[u8]) -> bool {
     match bytes {
         [0x0a, length, 0x0a, piece, ..] => (*piece..0x80).contains(length) && *length <= piece.saturating_add(10),
@@ -62,6 +62,9 @@ pub fn is_here(bytes: &[u8]) -> bool {
 }
 
 /// Reads a file.
+///
+/// # Errors
+/// A file that is not such a message, or is cut short.
 pub fn read(bytes: &[u8]) -> Result<Proto> {
     let mut proto = Proto {
         model_type: 1,
@@ -138,7 +141,7 @@ fn read_normalizer(bytes: &[u8], proto: &mut Proto) -> Result<()> {
     Ok(())
 }
 
-/// The value of a field.
+/// A field's value.
 enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
@@ -199,7 +202,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// An error about a model's file.
+/// Makes an error about a model's file.
 pub fn damaged(why: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("model of SentencePiece: {why}"))
 }

@@ -18,7 +18,7 @@ pub struct Hostile {
     observed: u64,
 }
 
-/// Calls so far, of all instances: what no answer may depend on.
+/// Calls so far, of all instances: no answer may depend on it.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 impl Create for Hostile {

@@ -1,4 +1,4 @@
-//! Graphs and descriptions of metrics that no host may believe.
+//! Graphs and descriptions of metrics that no host may accept.
 
 use trainyard_plugin::graph::MAX_NODES;
 use trainyard_plugin::{Builder, Graph, MetricInfo, Node, Output};

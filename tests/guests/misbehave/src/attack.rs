@@ -1,5 +1,5 @@
-//! What a native plugin may try against the process that started it. Each says what it found: the caller makes of it
-//! the error of the call, so that a test reads it.
+//! Attacks of a native plugin against the process that started it. Each reports what it found, and the caller makes
+//! this the error of the call, so that a test can read it.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::fs::{self, File};
@@ -29,7 +29,7 @@ unsafe extern "C" {
 const SIGSTOP: c_int = 19;
 const BLOCK: usize = 256 << 20;
 
-/// Tries `what`. None when it is no attack.
+/// Tries `what`; returns none if it is not an attack.
 pub fn attack(what: &str) -> Option<String> {
     // SAFETY: none is needed: these calls take numbers and memory that lives until they return
     let found = unsafe {
@@ -92,7 +92,7 @@ fn filled(memory: *mut c_void) -> String {
     "has it all".into()
 }
 
-/// Says, wherever the host may listen, that so many bytes of answer are there.
+/// Announces an answer of this many bytes wherever the host may listen.
 fn claim(n_bytes: u64, make_them: bool) -> String {
     for file in 3..64 {
         // SAFETY: what is no file of this process is refused
@@ -120,7 +120,7 @@ fn is_of_the_loader(name: &str) -> bool {
     ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"].contains(&name)
 }
 
-/// What every plugin may do.
+/// The things that every plugin may do.
 fn work() -> String {
     let threads: Vec<_> = (0..4u64).map(|n| std::thread::spawn(move || (0..n).sum::<u64>())).collect();
     let sum: u64 = threads.into_iter().filter_map(|thread| thread.join().ok()).sum();

@@ -1,4 +1,4 @@
-//! What a plugin of any kind can do wrong in any of its functions.
+//! Everything that a plugin of any kind can do wrong in any of its functions.
 #![allow(clippy::print_stdout, reason = "that is one of them")]
 
 mod answers;

@@ -1,4 +1,4 @@
-//! Replacements that end at every moment.
+//! Tests of replacements that are interrupted at every point.
 
 use super::*;
 use crate::run::checkpoint::MANIFEST;

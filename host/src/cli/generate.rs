@@ -1,0 +1,78 @@
+//! `trainyard generate`.
+
+use super::open::OpenArgs;
+use super::output::{self, Outcome};
+use clap::Args;
+use std::path::PathBuf;
+use trainyard::eval;
+use trainyard::run::{PluginChange, SampleConfig};
+
+/// Write text with a trained model
+///
+/// The text goes to stdout. What is not given here is as in the run's [sample] section.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trainyard generate runs/austen --prompt 'It is a truth'
+  trainyard generate runs/austen --prompt 'Dear Sir,' --tokens 400 --temperature 0.7 --seed 7
+  trainyard generate runs/austen --prompt Emma --temperature 0          always the likeliest token")]
+pub struct GenerateArgs {
+    /// The run's folder
+    pub run: PathBuf,
+    /// What the text begins with
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Tokens to write
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+    /// Divides the logits: below 1 is safer, above 1 wilder, 0 takes the likeliest token
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    pub temperature: Option<f64>,
+    /// Take from the K likeliest tokens; 0 from all
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Take from the smallest set of tokens with this probability; 1 from all
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub top_p: Option<f64>,
+    /// The same seed writes the same text
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub open: OpenArgs,
+}
+
+impl GenerateArgs {
+    /// `config` with what the command line says.
+    pub fn apply(&self, config: SampleConfig) -> SampleConfig {
+        SampleConfig {
+            prompt: self.prompt.clone().unwrap_or(config.prompt),
+            tokens: self.tokens.unwrap_or(config.tokens),
+            temperature: self.temperature.unwrap_or(config.temperature),
+            top_k: self.top_k.unwrap_or(config.top_k),
+            top_p: self.top_p.unwrap_or(config.top_p),
+            seed: self.seed.unwrap_or(config.seed),
+        }
+    }
+}
+
+/// Writes the prompt and its continuation.
+pub fn run(args: &GenerateArgs) -> Outcome {
+    let run = eval::OpenRun::open(&args.run, &args.open.options())?;
+    for PluginChange { place, then, now } in &run.changed {
+        tracing::warn!("not the run's {place}: trained with {then}, now it is {now}");
+    }
+    let sample = args.apply(run.config().sample.clone());
+    let (text, _tokenizer) = run.continue_text(&sample)?;
+    let text = sample.prompt.clone() + &text + "\n";
+    output::write(text.as_bytes())
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number, 0 or more")?;
+    if value.is_finite() && value >= 0.0 { Ok(value) } else { Err("expected a number, 0 or more".into()) }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number, above 0 to 1")?;
+    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("expected a number, above 0 to 1".into()) }
+}

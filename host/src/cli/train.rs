@@ -1,0 +1,145 @@
+//! `trainyard train`.
+
+use super::INTERRUPTED;
+use super::output::{Outcome, show};
+use super::overrides::Overrides;
+
+use clap::{ArgGroup, Args};
+use std::path::{Path, PathBuf};
+use trainyard::base::{clean, interrupt};
+use trainyard::run::{self, TrainOptions};
+use trainyard::{Error, Result, train};
+
+/// Train a model as a config says
+///
+/// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
+/// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
+/// is refused, and one process at a time trains in it.
+///
+/// Ctrl-C and SIGTERM finish the step, save it and say how to resume; a second one ends at once.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("continued").args(["resume", "resume_or_start", "from"]).multiple(true)))]
+#[command(after_help = "\
+Examples:
+  trainyard train configs/austen.toml
+  trainyard train my-text.txt                           sizes are chosen, and a config is written to edit
+  trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
+  trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
+  trainyard train configs/austen.toml --resume          continue after Ctrl-C, a crash or a kill
+  trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
+                                                        go back, with another setting
+
+A setting is written as in the config, with dots between the parts and numbers into lists. The
+value is TOML; a word needs no quotes. A relative path starts at the current folder here, and at
+the config's folder in the config.")]
+pub struct TrainArgs {
+    /// The config, a TOML file; or a text, a folder or a pattern of texts, for which a config is written
+    #[arg(value_name = "CONFIG|TEXT")]
+    pub config: PathBuf,
+    /// How long to train on a text, about; decides the size of the model (default: 5)
+    #[arg(long, value_name = "N", value_parser = minutes)]
+    pub minutes: Option<f64>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Resume from the last checkpoint of the run; refused when there is no run, or when what it depends on has changed
+    #[arg(long)]
+    pub resume: bool,
+    /// As --resume where there is a run; start one where there is none
+    #[arg(long, conflicts_with = "resume")]
+    pub resume_or_start: bool,
+    /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
+    /// replay-N repeats a step that failed
+    #[arg(long, value_name = "step-N")]
+    pub from: Option<String>,
+    /// Resume although this part of the config has changed, such as loss, data or optimizer.lr; may be given several
+    /// times. The change is recorded in the checkpoints; where it decides the tokens, the data are prepared again
+    #[arg(long, value_name = "PART", requires = "continued")]
+    pub allow_changed: Vec<String>,
+    /// Replace a run of the same name, once the new one has saved its first checkpoint
+    #[arg(long, conflicts_with = "continued")]
+    pub overwrite: bool,
+    /// Print the summary as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Trains, and shows the summary.
+pub fn run(args: &TrainArgs) -> Outcome {
+    let set = args.overrides.list();
+    let path = config_path(args, &set)?;
+    let config = run::load(&path, &set)?;
+    interrupt::listen(INTERRUPTED)?;
+    let options = TrainOptions {
+        resume: args.resume || args.resume_or_start,
+        or_start: args.resume_or_start,
+        resume_command: resume_command(&path, args),
+        set,
+        from: args.from.clone(),
+        overwrite: args.overwrite,
+        allow_changed: args.allow_changed.clone(),
+        quiet: false,
+    };
+    let (summary, plugins) = train::run_open(&config, &options)?;
+    let shown = show(&summary, &summary.report, args.json);
+    drop(plugins);
+    shown
+}
+
+/// The command line that resumes the run of the config at `path`. What `--allow-changed` allowed is in the checkpoint
+/// then.
+fn resume_command(path: &Path, args: &TrainArgs) -> String {
+    let mut words = vec!["trainyard".to_owned(), "train".to_owned(), quoted(&path.display().to_string())];
+    let Overrides { set, unset } = &args.overrides;
+    words.extend(set.iter().flat_map(|set| ["--set".to_owned(), quoted(set)]));
+    words.extend(unset.iter().flat_map(|key| ["--unset".to_owned(), quoted(key)]));
+    words.push("--resume".to_owned());
+    words.extend(args.json.then(|| "--json".to_owned()));
+    words.join(" ")
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=:,+@%".contains(char);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// The config to train: that of the command line, or the one for its text.
+fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
+    if !run::is_text(&args.config)? {
+        return match args.minutes {
+            None => Ok(args.config.clone()),
+            Some(_) => {
+                Err(Error::usage("--minutes: expected a text to train on, got a config; set train.steps instead"))
+            }
+        };
+    }
+    let config = run::config_for_text(&args.config, set, args.minutes)?;
+    config.lines.iter().for_each(|line| eprintln!("{}", clean::line(line)));
+    Ok(config.path)
+}
+
+fn minutes(text: &str) -> std::result::Result<f64, String> {
+    let minutes = text.parse().ok().filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0);
+    minutes.ok_or_else(|| "expected a number above 0".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_change_them() {
+        for (word, expected) in [
+            ("train.steps=9", "train.steps=9"),
+            ("", "''"),
+            ("sample.prompt=It is", "'sample.prompt=It is'"),
+            ("a='b'", r"'a='\''b'\'''"),
+            ("data.source=[{ path = \"x\" }]", "'data.source=[{ path = \"x\" }]'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}
