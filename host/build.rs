@@ -1,5 +1,5 @@
-//! Tells the program which commit it is built from, and compiles the CUDA kernels of `cuda/*.cu` into it, when the feature
-//! `cuda` is on.
+//! Tells the program which commit it is built from, and compiles the CUDA kernels of `cuda/*.cu` into it, when the
+//! feature `cuda` is on.
 //!
 //! Each file becomes one image (a fatbin) with machine code for the architectures below and PTX of the newest, which a
 //! driver compiles for GPUs that came later. `OUT_DIR/kernels.rs` lists the images by the names of their files.

@@ -81,8 +81,8 @@ impl Error {
         }
     }
 
-    /// Returns the program's exit code: 2 for usage and config, 3 for a plugin's fault, 130 and 143 for an interruption as
-    /// shells have it, 1 for the rest.
+    /// Returns the program's exit code: 2 for usage and config, 3 for a plugin's fault, 130 and 143 for an interruption
+    /// as shells have it, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,

@@ -83,8 +83,8 @@ pub enum Command {
     PluginWorker,
 }
 
-/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130 and
-/// 143 ended by Ctrl-C or SIGTERM.
+/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130
+/// and 143 ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     trainyard::base::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help

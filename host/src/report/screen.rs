@@ -2,7 +2,7 @@
 
 use indicatif::TermLike;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A terminal that keeps what is written to it, and says how wide it is.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl Screen {
 
     /// All that was written to it; a line that was cleared is followed by a line break.
     pub fn shown(&self) -> String {
-        self.0.lock().expect("no panic").clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -40,7 +40,7 @@ impl TermLike for Screen {
         self.write_str(&format!("{line}\n"))
     }
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.lock().expect("no panic").push_str(text);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
         Ok(())
     }
     fn clear_line(&self) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! The mark of the best checkpoint: a link `best` next to the checkpoints, for people and for other programs. What is the
-//! run's model is decided by the checkpoints' states and never by this link.
+//! The mark of the best checkpoint: a link `best` next to the checkpoints, for people and for other programs. What is
+//! the run's model is decided by the checkpoints' states and never by this link.
 
 use super::folder::checkpoint::{folder_name, steps};
 use crate::{Error, Result};
@@ -61,7 +61,8 @@ fn make_link(_: &str, _: &Path) -> Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::super::folder::checkpoint::MANIFEST;
     use super::*;

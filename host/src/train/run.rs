@@ -88,13 +88,12 @@ struct Run<'c> {
     begun: Option<Instant>,
     /// Sequences of an epoch of all sources.
     sequences_per_epoch: u64,
-    /// Says that the user wants a run that is there to be resumed.
-    is_resume: bool,
-    /// The command that resumes the run, for messages.
-    resume_command: &'c str,
+    options: &'c TrainOptions,
+    /// Steps of checkpoints that wait for the first one of this process.
+    later: Vec<u64>,
     /// Says that the name of the mark is taken by something that is not ours, which was told.
     is_best_taken: bool,
-    /// Says that checkpoints may be more than are kept. They go when a step has shown that the newest one is not spoilt.
+    /// Says that checkpoints may be more than are kept. They go when a step has shown that the newest is not spoilt.
     prune_due: bool,
 }
 
@@ -115,19 +114,10 @@ impl<'c> Run<'c> {
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
-        let changes = match &saved {
-            Some(saved) => {
-                numerics::check(saved.numerics, config, &plugins, &options.allow_changed)?;
-                let run = (config, &plugins, &identity);
-                compare(run, &saved.identity, &folder.config(), &options.allow_changed)?
-            }
-            None => Changes::default(),
-        };
-        let data = match &saved {
-            Some(saved) if changes.same_data() => saved_data::open(config, &plugins, &folder, &claim, saved),
-            _ => plugins.data.prepare(config, &claim.data_to_prepare()?),
-        };
-        let mut data = data.map_err(saved_data::interrupted)?;
+        let run = (config, &plugins, &identity);
+        let changes = changes(saved.as_ref(), run, &folder, &options.allow_changed)?;
+        let unchanged = saved.as_ref().filter(|_| changes.same_data());
+        let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
         memory.check(config, data.tokenizer.n_tokens, &device)?;
@@ -144,13 +134,10 @@ impl<'c> Run<'c> {
         state.data = Some(data.manifest.digest());
         folder.describe(config, &plugins)?;
         state.numerics = numerics::NUMERICS;
-        let log = match &reader {
-            Some(_) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, &state))?,
-            None => MetricsLog::create(&folder.metrics())?,
-        };
+        let log = open_log(config, &folder, reader.is_some().then_some(&state))?;
         let progress = Progress::new(config.train.steps, state.step, log.seconds(), options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
-        let mut run = Self {
+        let run = Self {
             config,
             folder,
             claim,
@@ -169,19 +156,19 @@ impl<'c> Run<'c> {
             started,
             begun: None,
             sequences_per_epoch: 0,
-            is_resume: options.resume && !options.or_start,
-            resume_command: &options.resume_command,
+            options,
+            later,
             is_best_taken: false,
             // a kill may have come between a save and this
             prune_due: true,
         };
-        run.record_start(&data, &options.set)?;
-        run.note_start(options, &later)?;
         Ok((run, data))
     }
 
     /// Steps to the end, then the final report.
     fn finish(&mut self, data: &Dataset) -> Result<TrainSummary> {
+        self.record_start(data)?;
+        self.note_start()?;
         self.introduce(data);
         self.record_warnings()?;
         let started = Instant::now();
@@ -316,6 +303,26 @@ fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
     let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
     let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
     Ok((program, Evaluator::new(&loss, plugins)?))
+}
+
+/// What changed since the checkpoint that a run resumes from.
+fn changes(
+    saved: Option<&RunState>,
+    run: (&RunConfig, &RunPlugins, &RunIdentity),
+    folder: &RunFolder,
+    allowed: &[String],
+) -> Result<Changes> {
+    let Some(saved) = saved else { return Ok(Changes::default()) };
+    numerics::check(saved.numerics, run.0, run.1, allowed)?;
+    compare(run, &saved.identity, &folder.config(), allowed)
+}
+
+/// The log of a run that begins, or resumes in this state.
+fn open_log(config: &RunConfig, folder: &RunFolder, resumed: Option<&RunState>) -> Result<MetricsLog> {
+    match resumed {
+        Some(state) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, state)),
+        None => MetricsLog::create(&folder.metrics()),
+    }
 }
 
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {

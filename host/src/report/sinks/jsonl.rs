@@ -1,5 +1,5 @@
-//! `metrics.jsonl`: the canonical record of a run, one JSON object per line, each with its `kind` and the `step` that it
-//! belongs to.
+//! `metrics.jsonl`: the canonical record of a run, one JSON object per line, each with its `kind` and the `step` that
+//! it belongs to.
 
 use super::Sink;
 use crate::report::Record;

@@ -43,7 +43,9 @@ impl Run<'_> {
             );
         }
         match self.state.step {
-            0 if self.is_resume => self.progress.message("no checkpoint yet: the run starts from the beginning"),
+            0 if self.options.resume && !self.options.or_start => {
+                self.progress.message("no checkpoint yet: the run starts from the beginning")
+            }
             0 => {}
             step => self.progress.message(&format!("resumed after step {step}")),
         }
@@ -72,7 +74,7 @@ impl Run<'_> {
 
     /// The end by a signal, of a process that resumed after step `first_step`.
     pub(super) fn interrupted(&self, signal: Signal, first_step: u64) -> Error {
-        let (name, step, command) = (signal.name(), self.state.step, self.resume_command);
+        let (name, step, command) = (signal.name(), self.state.step, &self.options.resume_command);
         let message = match step > first_step {
             true => format!("interrupted ({name}) after step {step}, which is saved; to resume: {command}"),
             false => format!("interrupted ({name}) before step {}; the same command continues", step + 1),
@@ -83,7 +85,7 @@ impl Run<'_> {
     /// An error of the final report: where a signal ended it, with what is left to do.
     pub(super) fn unreported(&self, error: Error) -> Error {
         let Some(signal) = interrupt::cause_of(&error) else { return error };
-        let (name, step, command) = (signal.name(), self.state.step, self.resume_command);
+        let (name, step, command) = (signal.name(), self.state.step, &self.options.resume_command);
         let message =
             format!("interrupted ({name}) in the final report; all {step} steps are saved, to write it: {command}");
         Error::interrupted(signal, message)

@@ -4,17 +4,17 @@ use super::Run;
 use crate::feed::Dataset;
 use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
-use crate::run::{BEST, TrainOptions, checkpoint, mark_best};
+use crate::run::{BEST, checkpoint, mark_best};
 use crate::train::state;
 use crate::{Error, Result};
 
 impl Run<'_> {
     /// Says what is odd about where the run begins.
-    pub(super) fn note_start(&mut self, options: &TrainOptions, later: &[u64]) -> Result<()> {
+    pub(super) fn note_start(&mut self) -> Result<()> {
         self.log.gap().iter().for_each(|gap| self.progress.message(gap));
-        match &options.from {
+        match &self.options.from {
             Some(from) => {
-                let rewind = Rewind { step: self.state.step, from: from.clone(), later: later.to_vec() };
+                let rewind = Rewind { step: self.state.step, from: from.clone(), later: self.later.clone() };
                 self.record(&Record::Rewind(rewind))
             }
             None => Ok(()),

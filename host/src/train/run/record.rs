@@ -21,7 +21,7 @@ impl Run<'_> {
     }
 
     /// The header: of the run if it begins, of a resume otherwise. Nothing when the log is complete already.
-    pub(super) fn record_start(&mut self, data: &Dataset, set: &[String]) -> Result<()> {
+    pub(super) fn record_start(&mut self, data: &Dataset) -> Result<()> {
         if self.log.is_complete() {
             return Ok(());
         }
@@ -37,7 +37,7 @@ impl Run<'_> {
             },
             threads: rayon::current_num_threads(),
             started: self.started.clone(),
-            set: set.to_owned(),
+            set: self.options.set.clone(),
             digests: Digests {
                 config: sha256(&self.folder.config())?,
                 data: data.manifest.digest(),
