@@ -33,8 +33,8 @@ fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("text")).unwrap();
     for part in 0..6_u32 {
-        let text: String =
-            (0..200).map(|i| format!("line {} of {}\n", (part * 200 + i) * 7919 % 3001, i % 13)).collect();
+        let line = |i| format!("line {} of {}\n", (part * 200 + i) * 7919 % 3001, i % 13);
+        let text: String = (0..200).map(line).collect();
         fs::write(folder.path().join(format!("text/{part}.txt")), text).unwrap();
     }
     let config = "[data]\nvalidation = 0.2\ntest = 0.0\nsource = [{ path = 'text' }]\n[tokenizer]\nplugin = 'byte'\n\
