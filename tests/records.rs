@@ -40,7 +40,8 @@ fn folder() -> TempDir {
     let config = "[data]\nvalidation = 0.2\ntest = 0.0\nsource = [{ path = 'text' }]\n[tokenizer]\nplugin = 'byte'\n\
                   [loss]\nplugin = 'focal'\n[model]\nlayers = 1\nheads = 1\nwidth = 8\ncontext = 32\n\
                   [train]\nsteps = 8\nbatch = 2\naccumulate = 2\nvalidate_every = 2\nvalidate_batches = 1\n\
-                  checkpoint_every = 2\nkeep_checkpoints = 0\nthreads = 1\n[schedule]\nwarmup = 1\n[sample]\ntokens = 0\n";
+                  checkpoint_every = 2\nkeep_checkpoints = 0\nthreads = 1\n[schedule]\nwarmup = 1\n\
+                  [sample]\ntokens = 0\n";
     fs::write(folder.path().join("run.toml"), config).unwrap();
     folder
 }
