@@ -3,26 +3,32 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint build cuda plugins wasm-target language-tools clean
+.PHONY: help train test test-all lint build debug-file cuda plugins wasm-target language-tools release clean
 
 CONFIG ?= configs/austen.toml
-# Continue where an earlier `make train` was interrupted; `ARGS=--overwrite` starts again.
+# Resume where an earlier `make train` was interrupted; `ARGS=--overwrite` starts again.
 ARGS ?= --resume-or-start
 TRAINYARD := target/release/trainyard
-# These wrap a large crate and are built-ins only.
-BUILTIN_ONLY := plugins/hf-tokenizer plugins/wordpiece plugins/unigram
-PLUGINS := $(filter-out $(BUILTIN_ONLY),$(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml)))
+# Lints of every target of this workspace. Continuous integration sets scripts/clippy-once.sh: the same lints, faster
+# where nothing was checked before.
+CLIPPY ?= cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'make train CONFIG=configs/austen-native.toml ARGS="--set train.steps=100 --overwrite"'
 
-train: plugins ## train a small GPT on real text, with every plugin as a WASM component
-	$(TRAINYARD) train $(CONFIG) $(ARGS)
+train: ## train a small GPT on real text; builds the program and the plugins that CONFIG names
+	scripts/build.sh $$(if grep -q '\.wasm' '$(CONFIG)'; then echo --wasm; fi)
+	$(TRAINYARD) plugin build --for '$(CONFIG)'
+	$(TRAINYARD) train '$(CONFIG)' $(ARGS)
 
-test: plugins lint ## all tests, with every plugin in all its forms
-	cargo test --release --workspace
+test: ## all tests, with every plugin in all its forms
+	cargo fmt --all --check
+	scripts/build.sh --wasm --tests
+	$(TRAINYARD) plugin build plugins/* > /dev/null
+	$(CLIPPY)
+	cargo test --release --workspace --quiet
 
 test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
 	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_
@@ -30,22 +36,29 @@ test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all l
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
-	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	$(CLIPPY)
 
 build: ## the program, target/release/trainyard
-	cargo build --release -p trainyard
+	scripts/build.sh
+
+debug-file: ## the program and, in a file beside it, the names that a backtrace shows (RUST_BACKTRACE=1)
+	scripts/debug-file.sh
 
 cuda: ## the program with CUDA kernels, target/release/trainyard-cuda
 	home=$$(scripts/cuda-home.sh); eval "$$home"; cargo build --release -p trainyard --features cuda --bin trainyard-cuda
 
-plugins: build wasm-target ## every plugin as a WASM component and as a native library, in target/plugins/
-	for plugin in $(PLUGINS); do $(TRAINYARD) plugin build "$$plugin"; done
+plugins: ## every plugin as a WASM component and as a native library, in target/plugins/
+	scripts/build.sh --wasm
+	$(TRAINYARD) plugin build plugins/*
 
 wasm-target: ## the Rust target wasm32-unknown-unknown, where the toolchain lacks it
 	scripts/wasm-target.sh
 
 language-tools: ## what builds plugins in C, Python and JavaScript, for the tests, in target/tools/
 	scripts/language-tools.sh
+
+release: ## an archive and a wheel for people without this repository, in target/dist/
+	scripts/release.sh
 
 clean: ## remove what builds made; runs/ stays
 	cargo clean

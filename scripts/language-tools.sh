@@ -16,6 +16,7 @@ mkdir -p "$tools"
 if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
     say "no python3 with venv: C and Python plugins are left out"
 elif ! [ -x "$tools/venv/bin/componentize-py" ] || ! "$tools/venv/bin/python3" -m ziglang version >/dev/null 2>&1; then
+    say "downloading zig and componentize-py, which build the tests' plugins in C and Python: 510 MB by pip to $tools"
     python3 -m venv "$tools/venv"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check componentize-py==0.25.1 ziglang==0.17.1 ||
         say "pip install failed: C and Python plugins are left out"
@@ -24,6 +25,7 @@ fi
 if ! command -v npm >/dev/null 2>&1 || ! command -v node >/dev/null 2>&1; then
     say "no node and npm: JavaScript plugins are left out"
 elif ! [ -x "$tools/node_modules/.bin/componentize-qjs" ]; then
+    say "downloading componentize-qjs, which builds those in JavaScript: 38 MB by npm, into $tools"
     printf '{ "private": true }\n' > "$tools/package.json"
     npm install --prefix "$tools" --silent --no-audit --no-fund componentize-qjs@0.4.5 ||
         say "npm install failed: JavaScript plugins are left out"

@@ -42,10 +42,12 @@ unpack() {
     # rustc-web follows the stable releases closely; rustc is what every Debian has
     policy() { apt-cache madison "$1" 2>/dev/null | awk 'NR == 1 { print $3 }'; }
     flavour=-web
+    say "plugins are compiled to WebAssembly, for which this Rust has no standard library"
+    say "downloading a compiler that builds one, and its source: 140 MB by apt-get, into $prefix; nothing is installed"
     # Old package lists name packages that are no longer there, and fresh machines have none.
     if [ "$(id -u)" = 0 ]; then
         say "fetching package lists"
-        apt-get update >&2 || say "apt-get update failed, going on with the lists there are"
+        apt-get update >&2 || say "apt-get update failed, trying with the lists there are"
     elif [ -z "$(policy rustc)" ]; then
         fail "apt has no package lists, and fetching them needs root (apt-get update); $cures"
     fi
@@ -73,7 +75,12 @@ unpack() {
     ) || fail "apt-get download failed; $cures"
 
     rm -rf "$prefix/tree"
-    for deb in "$prefix"/debs/*.deb; do dpkg-deb -x "$deb" "$prefix/tree"; done
+    mkdir -p "$prefix/tree"
+    # of the source only the standard library's: all of it is 400 MB
+    for deb in "$prefix"/debs/*.deb; do
+        dpkg-deb --fsys-tarfile "$deb" |
+            tar -x -C "$prefix/tree" --exclude='./usr/src/rustc-*/src' --exclude='./usr/src/rustc-*/compiler'
+    done
     rm -rf "$prefix/debs"
     # the compiler looks for its libraries beside itself, Debian keeps them one directory deeper
     for library in "$prefix"/tree/usr/lib/*-linux-gnu*/*.so*; do
@@ -85,12 +92,12 @@ unpack() {
 build_std() {
     source=$prefix/tree/usr/src/rustc-$(cat "$prefix/version")/library
     out=$prefix/tree/usr/lib/rustlib/$target/lib
-    say "building the standard library for $target"
-    # the flags with which the standard library is always built
+    say "building the standard library for $target: about a minute"
+    # the flags with which the standard library is always built; a panic ends a component, so nothing unwinds
     RUSTC_BOOTSTRAP=1 RUSTC=$prefix/bin/rustc CARGO_TARGET_DIR=$prefix/build __CARGO_DEFAULT_LIB_METADATA=stablestd \
         RUSTFLAGS="-Zforce-unstable-if-unmarked -Cembed-bitcode=yes -Cdebuginfo=0" \
         cargo build --quiet --release --locked --target "$target" --manifest-path "$source/std/Cargo.toml" -p std \
-        --features "compiler-builtins-mem panic-unwind backtrace" >&2 ||
+        --features compiler-builtins-mem >&2 ||
         fail "the standard library did not build; $cures"
     mkdir -p "$out"
     cp "$prefix/build/$target/release/deps/"*.rlib "$out/"

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use trainyard::feed::SUPPLIED;
 use trainyard::plugin::Limits;
+use trainyard::rows::{Extent, Format, LOGITS, RowInput, STEP};
 use trainyard::run::RunConfig;
 use trainyard_plugin::graph::ops::{OPS, Rule};
 
@@ -210,6 +212,28 @@ fn table_of_ops_is_the_op_set() {
         let formula = op.formula.replace('|', "\\|");
         let row = (op.name, op.n_inputs, op.n_attributes, types(op.rule), formula, op.derivative);
         let _ = writeln!(table, "| `{}` | {}, {} | {} | {} | {} |", row.0, row.1, row.2, row.3, row.4, row.5);
+    }
+    assert!(page("ops.md").contains(&table), "docs/plugins/ops.md: put this table there:\n{table}");
+}
+
+#[test]
+fn table_of_inputs_is_that_of_the_host() {
+    let mut table = String::from("| input | numbers | held as | comes from |\n|---|---|---|---|\n");
+    let inputs = RowInput::ALL.iter().map(|input| (input.info(), SUPPLIED.contains(*input)));
+    for (info, is_supplied) in [(&LOGITS, true)].into_iter().chain(inputs).chain([(&STEP, true)]) {
+        let numbers = match info.extent {
+            Extent::Batch => "scalar",
+            Extent::Row => "row",
+            Extent::Index => "index",
+            Extent::Vocab => "vocab",
+        };
+        let held = match info.format {
+            Some(Format::U32) => "u32",
+            Some(Format::F32) => "f32",
+            None => "not in batches",
+        };
+        let absent = if is_supplied { "" } else { " (no run has it yet)" };
+        let _ = writeln!(table, "| `{}` | {numbers} | {held} | {}{absent} |", info.name, info.supplier);
     }
     assert!(page("ops.md").contains(&table), "docs/plugins/ops.md: put this table there:\n{table}");
 }

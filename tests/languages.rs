@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use trainyard::loss::Program;
 use trainyard::plugin::{Language, Plugin};
-use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind, TextPair};
 
 const DOCUMENTS: [&str; 9] = [
@@ -79,8 +78,7 @@ fn open(file: impl AsRef<Path>, kind: Kind, settings: &str) -> Plugin {
 
 /// The formula of a graph, as the host shows it; not the program for it, which depends on the order of the nodes.
 fn formula(graph: &Graph) -> String {
-    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    let explained = Program::compile(&[graph], &inputs).expect("a graph that runs").explain();
+    let explained = Program::compile(&[graph]).expect("a graph that runs").explain();
     explained.split("\n\n").next().unwrap_or_default().to_owned()
 }
 

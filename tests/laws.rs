@@ -150,14 +150,15 @@ fn every_input_is_fed() {
     assert_eq!(of_outcome(&report, Outcome::Skip), ["inputs"], "{report}");
     let inputs = report.checks.iter().find(|check| check.name == "inputs").unwrap();
     let expected =
-        "no run supplies input.reference_logp, input.advantage, input.teacher_logits yet: tried with random numbers";
+        "no run supplies input.teacher_logits, input.reference_logp, input.advantage yet: tried with random numbers";
     assert_eq!(inputs.detail, expected);
 }
 
 /// Every graph that cannot be compiled is named by its plugin.
 #[test]
 fn an_unavailable_input_names_the_plugin() {
-    let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) is not available here";
+    let expected = "input \"input.teacher_logits\" (the output of a frozen teacher model) comes from a frozen teacher model, \
+                    which no run has yet; use a plugin that asks only for input.logits, ";
     for (loss, metric, place) in [("nothing", "unavailable", "metric"), ("unavailable", "nothing", "loss")] {
         let (_, outcome) = run(loss, metric);
         let begin = format!("error: {place}: plugin \"hostile-{place}\"");

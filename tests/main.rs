@@ -4,6 +4,7 @@
 mod backends; // the same answers from all three forms of a plugin
 mod bench;
 mod bpe; // against the tokenizers crate
+mod building; // of plugins
 mod checkpoint_folder; // what other programs load
 mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
@@ -45,6 +46,7 @@ mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod records; // metrics.jsonl
 mod reference;
+mod release; // what people without a checkout install
 mod results; // numbers that can be compared
 mod resume;
 mod settings; // on the command line, and the reference of all

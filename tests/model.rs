@@ -5,8 +5,9 @@ use candle_core::Tensor;
 use serde_json::json;
 use std::path::Path;
 use trainyard::base::random::Stream;
-use trainyard::model::{Dropout, Tokens, Transformer};
+use trainyard::model::{Dropout, Transformer};
 use trainyard::ops::{self, Device, Precision};
+use trainyard::rows::Tokens;
 use trainyard::run::RunConfig;
 
 const VOCAB: usize = 29;

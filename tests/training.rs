@@ -5,11 +5,10 @@ use candle_core::{Device, Tensor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard::feed::{Batch, Position};
-use trainyard::loss::AVAILABLE_INPUTS;
 use trainyard::loss::{Program, Totals};
-use trainyard::model::{Decoder, PlacedBatch};
+use trainyard::model::Decoder;
 use trainyard::ops;
+use trainyard::rows::{Columns, InputSet, PlacedRows, Rows};
 use trainyard::run::RunConfig;
 use trainyard::train::Trainer;
 use trainyard_plugin::{Builder, Graph};
@@ -48,7 +47,11 @@ fn cross_entropy() -> Graph {
 }
 
 fn trainer(config: &RunConfig) -> Trainer {
-    let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
+    trainer_of(config, Program::compile(&[&cross_entropy()]).unwrap())
+}
+
+/// A trainer with the weights of the golden runs.
+fn trainer_of(config: &RunConfig, program: Program) -> Trainer {
     let trainer = Trainer::new(config, VOCAB, program, device::device()).unwrap();
     let mut weights = BTreeMap::new();
     for (p, (name, param)) in trainer.model.params().iter().enumerate() {
@@ -63,20 +66,17 @@ fn trainer(config: &RunConfig) -> Trainer {
 }
 
 /// Rows `rows` of the step's tokens.
-fn batch(step: usize, rows: std::ops::Range<usize>) -> Batch {
+fn batch(step: usize, rows: std::ops::Range<usize>) -> Rows {
     let token = |r: usize, c: usize| ((7 * step + 5 * r + 3 * c + c * c + step * c * r) % VOCAB) as u32;
-    let sequences = rows.len();
-    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+    let (mut inputs, mut target) = (Vec::new(), Vec::new());
     for r in rows {
         inputs.extend((0..CONTEXT).map(|c| token(r, c)));
-        targets.extend((1..=CONTEXT).map(|c| token(r, c)));
+        target.extend((1..=CONTEXT).map(|c| token(r, c)));
     }
     let n = inputs.len();
-    let position = (0..n).map(|i| (i % CONTEXT) as u32).collect();
-    let group = (0..n).map(|i| (i / CONTEXT) as u32).collect();
-    let (weight, target_bytes) = (vec![1.0; n], vec![1.0; n]);
-    let (context, next) = (CONTEXT, Position::default());
-    Batch { inputs, targets, weight, target_bytes, position, group, sequences, context, next }
+    let mut rows = Rows::windows(inputs, CONTEXT);
+    rows.columns = Columns { target, weight: vec![1.0; n], target_bytes: vec![1.0; n], ..rows.columns };
+    rows
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -163,8 +163,8 @@ fn gradients_equal_finite_differences() {
         let config = config_of(model, &ADAMW, &[setting]);
         let mut trainer = trainer(&config);
         let batch = batch(3, 0..BATCH);
-        let program = Program::compile(&[&cross_entropy()], AVAILABLE_INPUTS).unwrap();
-        let placed = PlacedBatch::new(trainer.model.engine(), &batch).unwrap();
+        let program = Program::compile(&[&cross_entropy()]).unwrap();
+        let placed = PlacedRows::new(trainer.model.engine(), &batch, program.inputs()).unwrap();
         let tokens = placed.tokens();
         let hidden = trainer.model.forward(&tokens, None).unwrap();
         let dhidden = hidden.zeros_like().unwrap();
@@ -220,7 +220,7 @@ fn check_accumulation(config: &RunConfig, limit: f64) {
         let mut trainer = trainer(config);
         (0..5)
             .map(|step| {
-                let micro: Vec<Batch> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
+                let micro: Vec<Rows> = cuts.iter().map(|rows| batch(step, rows.clone())).collect();
                 trainer.step(step as u64, &micro).unwrap()
             })
             .map(|report| (report.outputs[0], report.grad_norm))
@@ -262,7 +262,7 @@ fn cached_decoding_equals_the_forward_pass() {
 fn check_decoding(config: &RunConfig) {
     let mut trainer = trainer(config);
     let batch = batch(2, 0..1);
-    let placed = PlacedBatch::new(trainer.model.engine(), &batch).unwrap();
+    let placed = PlacedRows::new(trainer.model.engine(), &batch, InputSet::NONE).unwrap();
     let hidden = trainer.model.forward(&placed.tokens(), None).unwrap().to_cpu().unwrap();
     let head = trainer.model.head().value.to_cpu().unwrap();
     let expected = hidden.matmul(&head.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
@@ -281,7 +281,7 @@ fn dropout_changes_training_and_not_evaluation() {
     let losses: Vec<f64> = (0..3).map(|step| with.step(step, &[batch(0, 0..BATCH)]).unwrap().outputs[0]).collect();
     assert_ne!(losses[0], without.step(0, &[batch(0, 0..BATCH)]).unwrap().outputs[0]);
     let batch = batch(2, 0..1);
-    let placed = PlacedBatch::new(with.model.engine(), &batch).unwrap();
+    let placed = PlacedRows::new(with.model.engine(), &batch, InputSet::NONE).unwrap();
     let first = values(&with.model.forward(&placed.tokens(), None).unwrap());
     assert_eq!(first, values(&with.model.forward(&placed.tokens(), None).unwrap()));
 }
@@ -290,7 +290,7 @@ fn dropout_changes_training_and_not_evaluation() {
 fn a_loss_that_ignores_the_model_is_named_before_the_first_update() {
     let g = Builder::new();
     let graph = g.mean(g.position());
-    let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
+    let program = Program::compile(&[&graph]).unwrap();
     let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
     let error = trainer.step(0, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
     assert!(error.contains("has no gradient after step 1"), "{error}");
@@ -300,7 +300,7 @@ fn a_loss_that_ignores_the_model_is_named_before_the_first_update() {
 fn a_step_that_is_not_finite_updates_nothing() {
     let g = Builder::new();
     let graph = g.mean(g.logits().log_softmax().gather(g.target()).log());
-    let program = Program::compile(&[&graph], AVAILABLE_INPUTS).unwrap();
+    let program = Program::compile(&[&graph]).unwrap();
     let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
     let values = |trainer: &Trainer| -> Vec<Vec<f64>> {
         trainer.model.params().iter().map(|(_, p)| device::values(&p.value)).collect()
@@ -310,4 +310,31 @@ fn a_step_that_is_not_finite_updates_nothing() {
     assert!(error.starts_with("step 4: loss is NaN and the norm of the gradient "), "{error}");
     assert!(error.contains("nothing was updated"), "{error}");
     assert_eq!(before, values(&trainer));
+}
+
+/// A step reads what its batches carry, whoever filled it: a column of halves halves loss and gradient.
+#[test]
+fn a_step_reads_inputs_that_prepared_data_does_not_have() {
+    let g = Builder::new();
+    let graph = g.mean(-g.logits().log_softmax().gather(g.target()) * g.advantage());
+    let program = || Program::compile(&[&graph]).unwrap();
+    let micro_batches = [batch(0, 0..1), batch(0, 1..3)];
+    let with = |advantage: f32| {
+        let mut micro_batches = micro_batches.clone();
+        micro_batches.iter_mut().for_each(|rows| rows.columns.advantage = vec![advantage; rows.len()]);
+        micro_batches
+    };
+    let config = golden_config(&[]);
+    let plain = trainer(&config).step(0, &micro_batches).unwrap();
+    for factor in [1.0, 0.5] {
+        let mut trainer = trainer_of(&config, program());
+        let report = trainer.step(0, &with(factor)).unwrap();
+        let factor = f64::from(factor);
+        assert_near("loss", report.outputs[0], factor * plain.outputs[0], 1e-12);
+        assert_near("gradient norm", report.grad_norm, factor * plain.grad_norm, 1e-12);
+        let error = trainer.step(1, &micro_batches).unwrap_err().to_string();
+        let expected =
+            "loss: input \"input.advantage\" is in no row of the batch; use a plugin that does not ask for it";
+        assert_eq!(error, expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! trainyard: a training host for language models that people extend without forking it.
+//! trainyard: a training host for language models that can be extended without forking it.
 
 pub mod base;
 pub mod bench;
@@ -14,6 +14,7 @@ pub mod ops;
 pub mod optim;
 pub mod plugin;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod settings;
 pub mod train;

@@ -9,8 +9,9 @@
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::time::Instant;
 use trainyard::base::random::Stream;
-use trainyard::loss::{Head, HeadGradient, LossBatch, Program};
+use trainyard::loss::{Head, HeadGradient, Program};
 use trainyard::ops::{Engine, Precision};
+use trainyard::rows::{Columns, Rows};
 use trainyard_plugin::{Builder, Expr, Graph};
 
 const ROWS: usize = 4096;
@@ -116,22 +117,15 @@ impl Operands {
 
     /// Milliseconds and outcome.
     fn compiled(&self, engine: &Engine, program: &Program) -> (f64, Outcome) {
-        let (ones, position) = (vec![1.0; ROWS], (0..ROWS as u32).collect::<Vec<_>>());
         let (mut dhidden, mut dhead) = (vec![0.0; ROWS * WIDTH], vec![0.0; VOCAB * WIDTH]);
         let head = Head { hidden: &self.hidden, weight: &self.head, rows: ROWS, width: WIDTH, vocab: VOCAB };
-        let batch = LossBatch {
-            target: &self.target,
-            weight: &ones,
-            target_bytes: &ones,
-            position: &position,
-            group: &[0; ROWS],
-            step: 0,
-            others: &[],
-        };
+        let mut rows = Rows::windows(self.target.clone(), ROWS);
+        let (target, weight, target_bytes) = (self.target.clone(), vec![1.0; ROWS], vec![1.0; ROWS]);
+        rows.columns = Columns { target, weight, target_bytes, ..rows.columns };
         // The program's gradient is that of the sum over rows.
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dhead, scale: 1.0 / ROWS as f32 };
         let begun = Instant::now();
-        let ratios = program.run(engine, &head, &batch, Some(gradient)).unwrap();
+        let ratios = program.run(engine, &head, &rows, 0, Some(gradient)).unwrap();
         let milliseconds = 1e3 * begun.elapsed().as_secs_f64();
         (milliseconds, Outcome { loss: ratios[0].value(), hidden: dhidden, head: dhead })
     }
@@ -168,7 +162,7 @@ fn main() {
     println!("| loss | compiled ms | plain candle ms | candle / compiled, median | range |");
     println!("|---|---|---|---|---|");
     for Case { name, graph, candle } in cases() {
-        let program = Program::compile(&[&graph], &["input.logits", "input.target", "input.weight"]).unwrap();
+        let program = Program::compile(&[&graph]).unwrap();
         let (ours, theirs) = (operands.compiled(&engine, &program).1, operands.candle(candle).unwrap().1);
         assert!((ours.loss - theirs.loss).abs() < 1e-4 * theirs.loss, "{name}: {} and {}", ours.loss, theirs.loss);
         let far = distance(&ours.hidden, &theirs.hidden).max(distance(&ours.head, &theirs.head));

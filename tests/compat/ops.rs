@@ -1,9 +1,10 @@
 //! An op that was published keeps its name, its types, its value and its derivative; new ones are a new op set.
 
-use crate::loss::graph::{Case, INPUTS};
+use crate::loss::graph::Case;
 use crate::loss::random::single_op_graphs;
 use serde_json::{Value, json};
 use trainyard::base::random::Stream;
+use trainyard::feed::SUPPLIED;
 use trainyard::loss::Program;
 use trainyard_plugin::graph::ops::{OP_SET, OPS};
 use trainyard_plugin::{Graph, Node, Output};
@@ -82,7 +83,7 @@ fn parse(text: &str) -> Value {
 
 /// The outputs, and both gradients along a fixed direction.
 fn computed(graph: &Graph) -> Vec<f64> {
-    let Ok(program) = Program::compile(&[graph], &INPUTS) else { return Vec::new() };
+    let Ok(program) = Program::compile_for(&[graph], SUPPLIED) else { return Vec::new() };
     let outcome = Case::new(3, 12, 5, 37, 4).run::<f64>(&program).unwrap();
     let along = |gradient: &[f64]| {
         let direction = Stream::new(1, "direction");

@@ -1,7 +1,8 @@
 //! Training and evaluation batches.
 
 use super::{Corpus, END, json_lines};
-use trainyard::feed::{Batch, Dataset, Loader, Permutation, Position, eval_batches};
+use trainyard::feed::{Dataset, Loader, Permutation, Position, eval_batches};
+use trainyard::rows::Rows;
 
 /// A corpus of documents of uneven length, with its folder kept.
 fn corpus(n_documents: usize) -> (Corpus, Dataset) {
@@ -17,8 +18,8 @@ fn loader(dataset: &Dataset, context: usize, batch: usize, seed: u64, sample: u6
 }
 
 /// Sequences of inputs and targets.
-fn sequences(batch: &Batch) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let rows = batch.inputs.chunks(batch.context).zip(batch.targets.chunks(batch.context));
+fn sequences(batch: &Rows) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let rows = batch.inputs.chunks(batch.context).zip(batch.columns.target.chunks(batch.context));
     rows.map(|(inputs, targets)| (inputs.to_vec(), targets.to_vec())).collect()
 }
 
@@ -27,20 +28,20 @@ fn a_batch_has_its_shape_and_targets_follow_inputs() {
     let (_folder, dataset) = corpus(100);
     let batch = loader(&dataset, 16, 3, 1, 0).next_batch();
     assert_eq!((batch.sequences, batch.context, batch.next), (3, 16, Position { sample: 3 }));
-    assert_eq!(batch.weight, vec![1.0; 48]);
-    assert_eq!(batch.position, (0..16).cycle().take(48).collect::<Vec<u32>>());
+    assert_eq!(batch.columns.weight, vec![1.0; 48]);
+    assert_eq!(batch.columns.position, (0..16).cycle().take(48).collect::<Vec<u32>>());
     for (inputs, targets) in sequences(&batch) {
         assert_eq!(inputs[1..], targets[..15]);
     }
-    let bytes: Vec<f32> = batch.targets.iter().map(|&id| if id == END { 0.0 } else { 1.0 }).collect();
-    assert_eq!(batch.target_bytes, bytes);
+    let bytes: Vec<f32> = batch.columns.target.iter().map(|&id| if id == END { 0.0 } else { 1.0 }).collect();
+    assert_eq!(batch.columns.target_bytes, bytes);
 }
 
 #[test]
 fn a_loader_started_anywhere_continues_exactly() {
     let (_folder, dataset) = corpus(60);
     let mut straight = loader(&dataset, 8, 5, 42, 0);
-    let batches: Vec<Batch> = (0..120).map(|_| straight.next_batch()).collect();
+    let batches: Vec<Rows> = (0..120).map(|_| straight.next_batch()).collect();
     assert!(straight.sequences_per_epoch() < 300, "the run must cross epochs");
     for (i, batch) in batches.iter().enumerate() {
         let start = if i == 0 { Position::default() } else { batches[i - 1].next };
@@ -100,7 +101,7 @@ fn the_shortest_shard_and_one_too_short() {
     let dataset = corpus.prepare().unwrap();
     let batch = loader(&dataset, 4, 2, 0, 0).next_batch();
     assert_eq!(batch.inputs, [END, 97, 98, 99, END, 97, 98, 99]);
-    assert_eq!(batch.targets, [97, 98, 99, END, 97, 98, 99, END]);
+    assert_eq!(batch.columns.target, [97, 98, 99, END, 97, 98, 99, END]);
     let bytes = &dataset.tokenizer.token_bytes;
     let error = Loader::new(&dataset.train, 5, 1, 0, bytes, Position::default()).unwrap_err();
     assert_eq!(
@@ -121,9 +122,15 @@ fn evaluation_sees_every_target_once() {
         let (mut targets, mut bytes) = (Vec::new(), 0.0);
         for batch in eval_batches(shard, context, batch, &dataset.tokenizer.token_bytes, 0).unwrap() {
             assert_eq!(batch.inputs.len(), batch.sequences * context);
-            let counted = batch.targets.iter().zip(&batch.weight).filter(|(_, weight)| **weight == 1.0);
+            let counted = batch.columns.target.iter().zip(&batch.columns.weight).filter(|(_, weight)| **weight == 1.0);
             targets.extend(counted.map(|(target, _)| *target));
-            bytes += batch.target_bytes.iter().zip(&batch.weight).map(|(b, w)| f64::from(b * w)).sum::<f64>();
+            bytes += batch
+                .columns
+                .target_bytes
+                .iter()
+                .zip(&batch.columns.weight)
+                .map(|(b, w)| f64::from(b * w))
+                .sum::<f64>();
         }
         assert_eq!(targets, stream[1..]);
         let report = &dataset.manifest.report.splits[1];

@@ -4,7 +4,8 @@ use super::shards::{info, write};
 use super::{Corpus, END, json_lines};
 use tempfile::TempDir;
 use trainyard::corpus::Packing;
-use trainyard::feed::{Batch, Loader, Position, Recipe, Shard, packed_eval_batches};
+use trainyard::feed::{Loader, Position, Recipe, Shard, packed_eval_batches};
+use trainyard::rows::Rows;
 
 /// Bytes of text per token: id 0 is the end of text.
 const TOKEN_BYTES: [u32; 1000] = {
@@ -34,22 +35,22 @@ fn recipe(packing: Packing, context: usize, batch: usize) -> Recipe {
 }
 
 /// All sequences of one epoch.
-fn epoch(shard: &Shard, packing: Packing, context: usize) -> Vec<Batch> {
+fn epoch(shard: &Shard, packing: Packing, context: usize) -> Vec<Rows> {
     let mut loader = Loader::with(shard, &recipe(packing, context, 1), &TOKEN_BYTES, Position::default()).unwrap();
     (0..loader.sequences_per_epoch()).map(|_| loader.next_batch()).collect()
 }
 
 /// The inputs and targets of each part, which begins at position 0.
-fn parts(batch: &Batch) -> Vec<(Vec<u32>, Vec<u32>)> {
+fn parts(batch: &Rows) -> Vec<(Vec<u32>, Vec<u32>)> {
     let mut parts: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
-    for i in (0..batch.inputs.len()).filter(|&i| batch.weight[i] == 1.0) {
-        if batch.position[i] == 0 {
+    for i in (0..batch.inputs.len()).filter(|&i| batch.columns.weight[i] == 1.0) {
+        if batch.columns.position[i] == 0 {
             parts.push(Default::default());
         }
         let part = parts.last_mut().unwrap();
-        assert_eq!(batch.position[i] as usize, part.0.len(), "positions count up within a part");
+        assert_eq!(batch.columns.position[i] as usize, part.0.len(), "positions count up within a part");
         part.0.push(batch.inputs[i]);
-        part.1.push(batch.targets[i]);
+        part.1.push(batch.columns.target[i]);
     }
     parts
 }
@@ -131,7 +132,7 @@ fn packing_is_best_fit_decreasing() {
         let expected = best_fit_by_the_book(parts.collect(), context);
         let mut loads: Vec<usize> = epoch(&shard, Packing::BestFit, context)
             .iter()
-            .map(|batch| batch.weight.iter().sum::<f32>() as usize)
+            .map(|batch| batch.columns.weight.iter().sum::<f32>() as usize)
             .collect();
         loads.sort();
         assert_eq!(loads, expected, "{n} documents, context {context}");
@@ -146,12 +147,15 @@ fn padding_is_reported_and_counts_nothing() {
     for (packing, at_most) in [(Packing::Concatenate, 0.0), (Packing::BestFit, 0.01), (Packing::Pad, 0.9)] {
         let loader = Loader::with(&shard, &recipe(packing, 151, 1), &TOKEN_BYTES, Position::default()).unwrap();
         let batches = epoch(&shard, packing, 151);
-        let counted: f32 = batches.iter().flat_map(|batch| &batch.weight).sum();
+        let counted: f32 = batches.iter().flat_map(|batch| &batch.columns.weight).sum();
         let padding = 1.0 - f64::from(counted) / (batches.len() * 151) as f64;
         assert!((loader.padding() - padding).abs() < 1e-9, "{packing:?}: {} is said, {padding} is", loader.padding());
         assert!(padding <= at_most, "{packing:?}: {padding}");
-        let bytes: f32 =
-            batches.iter().flat_map(|batch| batch.target_bytes.iter().zip(&batch.weight)).map(|(b, w)| b * w).sum();
+        let bytes: f32 = batches
+            .iter()
+            .flat_map(|batch| batch.columns.target_bytes.iter().zip(&batch.columns.weight))
+            .map(|(b, w)| b * w)
+            .sum();
         if packing != Packing::Concatenate {
             assert_eq!(bytes as usize, lengths.iter().sum::<usize>());
         }
@@ -184,8 +188,8 @@ fn evaluation_of_packed_documents_sees_every_target_once() {
         let (mut rows, mut bytes) = (0.0, 0.0);
         for batch in batches {
             assert_eq!(batch.inputs.len(), batch.sequences * context);
-            rows += batch.weight.iter().sum::<f32>();
-            bytes += batch.target_bytes.iter().zip(&batch.weight).map(|(b, w)| b * w).sum::<f32>();
+            rows += batch.columns.weight.iter().sum::<f32>();
+            bytes += batch.columns.target_bytes.iter().zip(&batch.columns.weight).map(|(b, w)| b * w).sum::<f32>();
         }
         assert_eq!(rows as u64, shard.n_tokens() - 1);
         assert_eq!(bytes as usize, lengths.iter().sum::<usize>());

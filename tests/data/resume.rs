@@ -3,7 +3,8 @@
 use super::packing::shard_of;
 use tempfile::TempDir;
 use trainyard::corpus::{Packing, SourceSpan};
-use trainyard::feed::{Batch, Loader, Position, Recipe, Shard};
+use trainyard::feed::{Loader, Position, Recipe, Shard};
+use trainyard::rows::Rows;
 
 const TOKEN_BYTES: [u32; 1000] = [1; 1000];
 const STEPS: u64 = 90;
@@ -37,9 +38,9 @@ fn open<'a>(shard: &'a Shard, recipe: &Recipe, position: Position) -> Loader<'a>
     Loader::with(shard, recipe, &TOKEN_BYTES, position).unwrap()
 }
 
-fn straight(shard: &Shard, recipe: &Recipe) -> Vec<Batch> {
+fn straight(shard: &Shard, recipe: &Recipe) -> Vec<Rows> {
     let mut loader = open(shard, recipe, Position::default());
-    let batches: Vec<Batch> = (0..STEPS).map(|_| loader.next_batch()).collect();
+    let batches: Vec<Rows> = (0..STEPS).map(|_| loader.next_batch()).collect();
     let sequences = STEPS * recipe.sequences_per_batch as u64;
     assert!(loader.epochs(loader.position()).iter().all(|source| source.epochs > 1.0), "the run must cross epochs");
     assert_eq!(loader.position(), Position { sample: sequences });
@@ -75,11 +76,14 @@ fn ranks_share_the_same_batches() {
                 (0..n_ranks).map(|rank| open(&shard, &recipe, Position::default()).part(rank, n_ranks).unwrap());
             let mut ranks: Vec<_> = ranks.collect();
             for (step, whole) in batches.iter().enumerate() {
-                let parts: Vec<Batch> = ranks.iter_mut().map(Loader::next_batch).collect();
+                let parts: Vec<Rows> = ranks.iter_mut().map(Loader::next_batch).collect();
                 let inputs: Vec<u32> = parts.iter().flat_map(|part| part.inputs.clone()).collect();
-                let weight: Vec<f32> = parts.iter().flat_map(|part| part.weight.clone()).collect();
-                let position: Vec<u32> = parts.iter().flat_map(|part| part.position.clone()).collect();
-                assert!(inputs == whole.inputs && weight == whole.weight && position == whole.position, "step {step}");
+                let weight: Vec<f32> = parts.iter().flat_map(|part| part.columns.weight.clone()).collect();
+                let position: Vec<u32> = parts.iter().flat_map(|part| part.columns.position.clone()).collect();
+                assert!(
+                    inputs == whole.inputs && weight == whole.columns.weight && position == whole.columns.position,
+                    "step {step}"
+                );
                 assert!(parts.iter().all(|part| part.next == whole.next && part.sequences == 4 / n_ranks));
             }
         }

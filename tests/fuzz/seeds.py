@@ -97,7 +97,7 @@ def tokenizer():
 
 
 def shard():
-    """As host/src/feed/shard.rs describes it, without the checksum at the end."""
+    """A shard as described in host/src/feed/shard.rs, without the checksum at the end."""
     end, tokens, ends = 256, [256], []
     for document in range(5):
         tokens += [(document * 31 + i * 7) % 256 for i in range(20)] + [end]

@@ -122,8 +122,7 @@ pub fn graph(bytes: &[u8], _: &Path) {
     let last = (nodes.len() as u32).wrapping_sub(1);
     let outputs = vec![Output { name: "loss".into(), sum: last, weight: last.wrapping_sub(1) }];
     let graph = Graph { op_set: 1, nodes, outputs };
-    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    if let Ok(program) = Program::compile(&[&graph], &inputs) {
+    if let Ok(program) = Program::compile(&[&graph]) {
         let _ = program.explain();
     }
 }

@@ -1,4 +1,4 @@
-"""Short training runs on a GPU: does it learn as on a CPU, does it go on as if nothing had happened?
+"""Short training runs on a GPU: does it learn as on a CPU, and does it resume as if nothing had happened?
 
 Usage: python tests/gpu/train_checks.py BUNDLE FOLDER CHECK      (tests/gpu/run.sh calls it)
 BUNDLE holds configs/, corpus/ and target/release/trainyard-cuda; runs go to FOLDER. A check prints what it found and
@@ -31,7 +31,7 @@ def run(*arguments):
 
 
 def train(name, settings, device=DEVICE, resume=False, config="austen-builtin"):
-    """What the program says of a run on the text of `config`."""
+    """The program's answer about a run on the text of `config`."""
     arguments = ["train", str(BUNDLE / "configs" / f"{config}.toml"), "--json"]
     arguments.append("--resume" if resume else "--overwrite")
     for setting in (f"run.name={name}", f"train.device={device}", *settings):
@@ -105,7 +105,7 @@ def component():
 
 
 def generate():
-    """The likeliest text, here and on a CPU."""
+    """Greedy text, here and on a CPU."""
     whole()
     shutil.rmtree(FOLDER / "runs" / "on-cpu", ignore_errors=True)
     shutil.copytree(FOLDER / "runs" / "whole", FOLDER / "runs" / "on-cpu")

@@ -191,7 +191,7 @@ const CASES: &[Case] = &[
     (Filter, &[NativeProcess], "sleep in destroy", None),
     // noise
     (Tokenizer, ALL, "log-flood in encode", None),
-    (Filter, ALL, "print-flood in judge", None),
+    (Filter, &[Wasm, WasmProcess, NativeProcess], "print-flood in judge", None), // Native: noise.rs
     (TextMetric, &[NativeProcess], "print-binary in update", None),
     (Loss, &[NativeProcess], "thread in describe", None),
     (Metric, &[Wasm, WasmProcess], "thread in info", None),

@@ -3,14 +3,11 @@
 use crate::device;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use trainyard::base::random::Stream;
-use trainyard::feed::{Batch, Position};
-use trainyard::loss::{Head, HeadGradient, LossBatch, Program, Ratio, Totals};
-use trainyard::model::{Param, PlacedBatch};
+use trainyard::loss::{Head, HeadGradient, Program, Ratio, Totals};
+use trainyard::model::Param;
 use trainyard::ops::{Engine, Float, Precision};
+use trainyard::rows::{Columns, PlacedRows, Rows};
 use trainyard_plugin::Graph;
-
-pub const INPUTS: [&str; 6] =
-    ["input.logits", "input.target", "input.weight", "input.target_bytes", "input.position", "input.step"];
 
 /// A model's last layer and a batch, random.
 #[derive(Clone)]
@@ -25,6 +22,8 @@ pub struct Case {
     pub target_bytes: Vec<f32>,
     pub position: Vec<u32>,
     pub group: Vec<u32>,
+    /// Inputs that the data does not have.
+    pub others: Columns,
 }
 
 /// Outputs and gradients of one run.
@@ -55,6 +54,13 @@ impl Case {
             target_bytes: (0..rows).map(|i| (uniform("bytes", i) * 6.0).floor() as f32).collect(),
             position: (0..rows).map(|i| (i % rows_per_sequence) as u32).collect(),
             group: (0..rows).map(|i| (i / rows_per_sequence) as u32).collect(),
+            others: Columns {
+                teacher_logits: (0..rows * vocab).map(|i| 4.0 * uniform("teacher", i) as f32 - 2.0).collect(),
+                reference_logp: (0..rows).map(|i| -6.0 * uniform("reference", i) as f32).collect(),
+                old_logp: (0..rows).map(|i| -6.0 * uniform("old", i) as f32).collect(),
+                advantage: (0..rows).map(|i| 4.0 * uniform("advantage", i) as f32 - 2.0).collect(),
+                ..Columns::default()
+            },
         }
     }
 
@@ -67,15 +73,21 @@ impl Case {
         self
     }
 
-    pub fn batch(&self) -> LossBatch<'_> {
-        LossBatch {
-            target: &self.target,
-            weight: &self.weight,
-            target_bytes: &self.target_bytes,
-            position: &self.position,
-            group: &self.group,
-            step: STEP,
-            others: &[],
+    pub fn batch(&self) -> Rows {
+        Rows {
+            inputs: vec![0; self.rows],
+            document_position: self.position.clone(),
+            group: self.group.clone(),
+            columns: Columns {
+                target: self.target.clone(),
+                weight: self.weight.clone(),
+                target_bytes: self.target_bytes.clone(),
+                position: self.position.clone(),
+                ..self.others.clone()
+            },
+            sequences: 1,
+            context: self.rows,
+            ..Rows::default()
         }
     }
 
@@ -90,8 +102,8 @@ impl Case {
             return self.run_on_gpu(program, if T::DTYPE == DType::F64 { Precision::F64 } else { Precision::F32 });
         }
         let engine = Engine::new(Precision::F32);
-        let ratios = program.run(&engine, &head, &self.batch(), Some(gradient))?;
-        let forward = program.run(&engine, &head, &self.batch(), None)?;
+        let ratios = program.run(&engine, &head, &self.batch(), STEP, Some(gradient))?;
+        let forward = program.run(&engine, &head, &self.batch(), STEP, None)?;
         assert_eq!(bits(&ratios), bits(&forward), "outputs differ with and without gradient");
         let back = |x: &[T]| x.iter().map(|x| x.f64()).collect();
         Ok(Outcome {
@@ -116,19 +128,9 @@ impl Case {
             grad: place(&vec![BEFORE; self.head.len()], self.vocab, dtype),
             shadow: (activations != dtype).then(|| place(&self.head, self.vocab, activations)),
         };
-        let batch = Batch {
-            inputs: self.target.clone(),
-            targets: self.target.clone(),
-            weight: self.weight.clone(),
-            target_bytes: self.target_bytes.clone(),
-            position: self.position.clone(),
-            group: self.group.clone(),
-            sequences: 1,
-            context: self.rows,
-            next: Position::default(),
-        };
+        let batch = self.batch();
         program.check(&batch, self.vocab)?;
-        let placed = PlacedBatch::new(&engine, &batch)?;
+        let placed = PlacedRows::new(&engine, &batch, program.inputs())?;
         let n = program.outputs().len();
         let (mut totals, mut forward) = (Totals::new(&engine, n)?, Totals::new(&engine, n)?);
         program.backward(&engine, &hidden, &head, &placed, STEP, &dhidden, &mut totals)?;
@@ -179,6 +181,13 @@ impl Case {
             "weight" => column(self.weight.iter().map(|&x| x.into()).collect()),
             "target_bytes" => column(self.target_bytes.iter().map(|&x| x.into()).collect()),
             "position" => column(self.position.iter().map(|&x| x.into()).collect()),
+            "reference_logp" => column(self.others.reference_logp.iter().map(|&x| x.into()).collect()),
+            "old_logp" => column(self.others.old_logp.iter().map(|&x| x.into()).collect()),
+            "advantage" => column(self.others.advantage.iter().map(|&x| x.into()).collect()),
+            "teacher_logits" => {
+                let values: Vec<f64> = self.others.teacher_logits.iter().map(|&x| x.into()).collect();
+                Tensor::from_vec(values, (self.rows, self.vocab), &Device::Cpu)
+            }
             "step" => constant(STEP as f64),
             other => panic!("no reference for input {other}"),
         }

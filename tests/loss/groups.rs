@@ -1,15 +1,16 @@
 //! The sequences of a graph: documents if these are packed, windows if they are concatenated. The expected values are
 //! computed here from the documents themselves.
 
-use super::graph::{Case, INPUTS};
+use super::graph::Case;
 use super::{compile, equals_reference, losses, two_pass_losses};
 use crate::data::packing::shard_of;
 use tempfile::TempDir;
 use trainyard::base::random::Stream;
 use trainyard::corpus::Packing;
-use trainyard::feed::{Batch, Loader, Position, Recipe, packed_eval_batches};
-use trainyard::loss::{Head, LossBatch, Program, Ratio};
+use trainyard::feed::{Loader, Position, Recipe, packed_eval_batches};
+use trainyard::loss::{Head, Program, Ratio};
 use trainyard::ops::{Engine, Precision};
+use trainyard::rows::Rows;
 use trainyard_plugin::{Builder, Graph};
 
 const CONTEXT: usize = 8;
@@ -77,7 +78,7 @@ fn expected(packing: Packing) -> [f64; 3] {
 }
 
 /// The value of `program` over batches of a model of pairs.
-fn value(program: &Program, batches: impl Iterator<Item = Batch>, log_probabilities: &[Vec<f64>]) -> f64 {
+fn value(program: &Program, batches: impl Iterator<Item = Rows>, log_probabilities: &[Vec<f64>]) -> f64 {
     let engine = Engine::new(Precision::F64);
     let mut total = Ratio::default();
     // [vocab, WORDS + 1]: the hidden state of a row is the input token itself.
@@ -88,16 +89,7 @@ fn value(program: &Program, batches: impl Iterator<Item = Batch>, log_probabilit
         let one_hot = |id: u32| (0..width).map(move |i| f64::from(u8::from(i == id as usize)));
         let hidden: Vec<f64> = batch.inputs.iter().flat_map(|&id| one_hot(id)).collect();
         let head = Head { hidden: &hidden, weight: &weight, rows, width, vocab: VOCAB };
-        let batch = LossBatch {
-            target: &batch.targets,
-            weight: &batch.weight,
-            target_bytes: &batch.target_bytes,
-            position: &batch.position,
-            group: &batch.group,
-            step: 0,
-            others: &[],
-        };
-        total += program.run(&engine, &head, &batch, None).unwrap()[0];
+        total += program.run(&engine, &head, &batch, 0, None).unwrap()[0];
     }
     total.value()
 }
@@ -112,7 +104,7 @@ fn a_sequence_is_a_document_or_a_window() {
     assert_eq!(expected(Packing::BestFit), expected(Packing::Pad));
     for packing in [Packing::BestFit, Packing::Pad, Packing::Concatenate] {
         for ((name, graph), expected) in graphs().iter().zip(expected(packing)) {
-            let program = Program::compile(&[graph], &INPUTS).unwrap();
+            let program = Program::compile(&[graph]).unwrap();
             let batches = packed_eval_batches(&shard, packing, CONTEXT, 3, &token_bytes, 0).unwrap();
             let got = value(&program, batches, &table);
             assert!((got / expected - 1.0).abs() < 1e-12, "{packing:?}: {name} is {got}, expected {expected}");
@@ -137,12 +129,13 @@ fn groups_and_positions_agree() {
     for packing in [Packing::BestFit, Packing::Pad, Packing::Concatenate] {
         for batch in packed_eval_batches(&shard, packing, CONTEXT, 3, &[1; VOCAB], 0).unwrap() {
             assert_eq!(batch.group.len(), batch.inputs.len());
-            assert_eq!((batch.group[0], batch.position[0]), (0, 0));
+            assert_eq!(batch.columns.position, batch.document_position);
+            assert_eq!((batch.group[0], batch.columns.position[0]), (0, 0));
             for row in 1..batch.group.len() {
-                let begins = batch.position[row] == 0;
+                let begins = batch.columns.position[row] == 0;
                 assert_eq!(batch.group[row], batch.group[row - 1] + u32::from(begins), "{packing:?} row {row}");
-                assert!(begins || batch.position[row] == batch.position[row - 1] + 1);
-                assert!(!begins || batch.weight[row] == 1.0, "a group of padding");
+                assert!(begins || batch.columns.position[row] == batch.columns.position[row - 1] + 1);
+                assert!(!begins || batch.columns.weight[row] == 1.0, "a group of padding");
             }
         }
     }

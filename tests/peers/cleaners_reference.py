@@ -1,4 +1,4 @@
-"""What other programs make of texts that the cleaners get: their answers are in ../golden/cleaners.jsonl.
+"""The results of other programs on the cleaners' test texts: they are in ../golden/cleaners.jsonl.
 
 Each line has the cleaner, its settings as TOML, a text and what the reference makes of it:
 unicode (unicodedata), html-entities (html.unescape), mojibake (ftfy.fix_encoding), pii (datatrove's PIIFormatter, made
@@ -73,7 +73,7 @@ def say(cleaner, settings, text, expected):
 
 
 def seen(text):
-    """Line ends as \\n, no control characters, nothing without width; joiners are the Rust unit tests' business."""
+    """Line ends as \\n, no control characters, nothing without width; joiners are tested by the Rust unit tests."""
     text = BREAK.sub(lambda match: BREAKS[match[0]], text)
     text = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
     return UNSEEN.sub("", text)

@@ -1,4 +1,4 @@
-"""What scikit-learn makes of a few documents: the numbers that tests/features.rs expects.
+"""The results of scikit-learn on a few documents: the numbers that tests/features.rs expects.
 
 pip install scikit-learn==1.9.1
 usage: zstd -dc corpus/austen.txt.zst | python tests/peers/features_sklearn.py > tests/golden/features.json

@@ -1,4 +1,4 @@
-"""Verdicts of datatrove's filters, with words split at white space, on prose, on damaged prose and on made pages.
+"""Verdicts of datatrove's filters, with words split at white space, on prose, on damaged prose and on synthetic pages.
 
 The documents are the 269 chapters of the corpus; 300 made from them: damage d // 12 of severity d % 12, applied to
 the first 40 lines of chapter 37 d mod 269; and 300 pages in the same way: page d // 12 of severity d % 12 from the

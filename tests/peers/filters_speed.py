@@ -1,4 +1,4 @@
-"""Speed of the rule filters beside datatrove's, in processor time of one thread, on the documents that each keeps.
+"""Speed of the rule filters compared with datatrove's, in processor time of one thread, on the documents that each keeps.
 
 The documents are the 269 chapters of the corpus with their lines unwrapped (15 KB), and the same cut into about 1 KB.
 datatrove splits words at white space here, as ours do: with spaCy it is slower by far. Ours and theirs take turns.

@@ -89,7 +89,7 @@ WAYS = {
 
 
 def plain(value):
-    """As JSON has it: maps become objects."""
+    """The value as JSON: maps become objects."""
     if isinstance(value, list) and value and isinstance(value[0], tuple):
         return {key: plain(item) for key, item in value}
     if isinstance(value, list):

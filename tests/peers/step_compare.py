@@ -1,4 +1,4 @@
-"""Training steps of trainyard beside those of PyTorch, and trainyard's scaling, as Markdown tables.
+"""Training steps of trainyard compared with those of PyTorch, and trainyard's scaling, as Markdown tables.
 
 Usage, from the root of the repository, with nothing else running (needs PyTorch, and `make build`):
     python tests/peers/step_compare.py speed      ms per step of both, f32 and bf16

@@ -1,4 +1,4 @@
-"""Speed of the tokenizer `bpe` beside tiktoken, Hugging Face tokenizers and rustbpe, in processor time.
+"""Speed of the tokenizer `bpe` compared with tiktoken, Hugging Face tokenizers and rustbpe, in processor time.
 
 Each program runs in turn, `--rounds` times; the best time counts. Processor time of the whole process, threads and all,
 so that a busy machine changes little. Needed beside Python: the crate tiktoken-rs in cargo's cache, for rank files.

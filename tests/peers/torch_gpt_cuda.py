@@ -1,4 +1,4 @@
-"""Training steps of trainyard on a GPU beside those of PyTorch, as Markdown tables.
+"""Training steps of trainyard on a GPU compared with those of PyTorch, as Markdown tables.
 
 Usage, from the root of the repository, with nothing else on the GPU (needs PyTorch with CUDA, and `make cuda`):
     python tests/peers/torch_gpt_cuda.py speed      time per step, tokens/s, share of the peak, memory
@@ -118,7 +118,7 @@ class Torch:
 
 
 def trainyard(args, case, precision, settings=()):
-    """The program's answer, or None; what it says about a failure goes to stderr."""
+    """The program's answer, or None; its message about a failure goes to stderr."""
     path, _ = config(args, case)
     command = [str(args.trainyard), "bench", "step", str(path), "--json", "--vocab", str(vocab(args, case))]
     command += ["--steps", str(args.steps), "--warmup", str(args.warmup)]

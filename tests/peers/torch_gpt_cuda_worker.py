@@ -23,7 +23,7 @@ def kv_width(model):
 
 
 def flops_per_token(model, vocab):
-    """Of forward and backward: 6 per weight of a product, and those of attention, half of which is masked."""
+    """Operations of forward and backward: 6 per weight of a product, and those of attention, half of which is masked."""
     width, matrices = model["width"], 3 if model.get("kind") == "llama" else 2
     weights = 2 * width * width + 2 * width * kv_width(model) + matrices * width * hidden(model)
     attention = model["layers"] * width * model["context"]

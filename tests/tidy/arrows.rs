@@ -3,22 +3,23 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("base", &[]),
     ("settings", &["base"]),
     ("report", &["base"]),
     ("ops", &["base"]),
+    ("rows", &["base", "ops"]),
     ("plugin", &["base", "settings"]),
     ("corpus", &["base", "settings", "report", "plugin"]),
-    ("feed", &["base", "settings", "report", "plugin", "corpus"]),
-    ("model", &["base", "settings", "ops", "feed"]),
-    ("loss", &["base", "ops", "feed", "model"]),
+    ("feed", &["base", "settings", "report", "rows", "plugin", "corpus"]),
+    ("model", &["base", "settings", "ops", "rows"]),
+    ("loss", &["base", "ops", "rows", "model"]),
     ("optim", &["base", "settings", "ops", "model"]),
     ("run", &["base", "settings", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
-    ("eval", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "run"]),
-    ("train", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
-    ("check", &["base", "ops", "plugin", "loss"]),
-    ("bench", &["base", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
+    ("eval", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
+    ("train", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
+    ("check", &["base", "ops", "rows", "plugin", "feed", "loss"]),
+    ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
     ("dev", &["base", "plugin", "corpus", "loss", "run"]),
     ("drill", &["base"]),
     ("cli", &[]),
@@ -89,7 +90,7 @@ mod tests {
     fn arrows_point_down() {
         found("host/src/train/a.rs", "use crate::eval::Evaluator;\nuse crate::{Error, Result};", &[]);
         found("host/src/eval/a.rs", "use crate::train::Trainer;", &["a.rs:1: eval may not name train"]);
-        found("host/src/report/a.rs", "fn f(d: crate::feed::Batch) {}", &["report may not name feed"]);
+        found("host/src/report/a.rs", "fn f(d: crate::feed::Loader) {}", &["report may not name feed"]);
         found("host/src/report/a.rs", "use crate::{Error, base::{clean, x}, train::run};", &["may not name train"]);
         found("host/src/new/a.rs", "use crate::Error;", &["new is in no line of MODULES"]);
     }

@@ -4,9 +4,10 @@ use super::report::{LossBench, LossTime, Spread};
 use super::{check_above_zero, compile, on_threads};
 use crate::Result;
 use crate::base::random::Stream;
-use crate::loss::{Head, HeadGradient, LossBatch, Program};
+use crate::loss::{Head, HeadGradient, Program};
 use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
 use crate::plugin::{Plugin, PluginConfig};
+use crate::rows::{Columns, Rows};
 use std::time::Instant;
 use trainyard_plugin::Kind;
 
@@ -66,7 +67,8 @@ fn time<T: Float>(options: &LossOptions, programs: &[(String, Program)]) -> Resu
 /// Random operands, and where the results go.
 struct Case<T> {
     engine: Engine,
-    rows: usize,
+    /// One window.
+    rows: Rows,
     width: usize,
     vocab: usize,
     backward: bool,
@@ -74,13 +76,6 @@ struct Case<T> {
     hidden: Vec<T>,
     /// `[vocab, width]`
     weight: Vec<T>,
-    /// `[rows]`
-    target: Vec<u32>,
-    /// `[rows]`, all 1
-    ones: Vec<f32>,
-    /// `[rows]`
-    position: Vec<u32>,
-    group: Vec<u32>,
     /// `[CHUNK, vocab]`
     logits: Vec<T>,
     /// `[rows, width]`
@@ -97,18 +92,18 @@ impl<T: Float> Case<T> {
             Stream::new(1, name).normals(n).map(|x| T::of(x * deviation)).collect()
         };
         let targets = Stream::new(1, "target");
+        let target: Vec<u32> = (0..rows as u64).map(|row| (targets.uniform(row) * vocab as f64) as u32).collect();
+        let mut window = Rows::windows(target.clone(), rows);
+        let (weight, target_bytes) = (vec![1.0; rows], vec![1.0; rows]);
+        window.columns = Columns { target, weight, target_bytes, ..window.columns };
         Self {
             engine: Engine::new(precision),
-            rows,
+            rows: window,
             width,
             vocab,
             backward,
             hidden: normals("hidden", rows * width, 1.0),
             weight: normals("head", vocab * width, 1.0 / (width as f64).sqrt()),
-            target: (0..rows as u64).map(|row| (targets.uniform(row) * vocab as f64) as u32).collect(),
-            ones: vec![1.0; rows],
-            position: (0..rows as u32).collect(),
-            group: vec![0; rows],
             logits: vec![T::ZERO; CHUNK.min(rows) * vocab],
             dhidden: vec![T::ZERO; rows * width],
             dweight: vec![T::ZERO; vocab * width],
@@ -134,25 +129,17 @@ impl<T: Float> Case<T> {
 
     /// Returns the loss.
     fn run(&mut self, program: &Program) -> Result<f64> {
-        let Self { rows, width, vocab, .. } = *self;
-        let head = Head { hidden: &self.hidden, weight: &self.weight, rows, width, vocab };
-        let batch = LossBatch {
-            target: &self.target,
-            weight: &self.ones,
-            target_bytes: &self.ones,
-            position: &self.position,
-            group: &self.group,
-            step: 0,
-            others: &[],
-        };
+        let Self { width, vocab, .. } = *self;
+        let head = Head { hidden: &self.hidden, weight: &self.weight, rows: self.rows.len(), width, vocab };
         let gradient = HeadGradient { hidden: &mut self.dhidden, weight: &mut self.dweight, scale: T::ONE };
-        let ratios = program.run(&self.engine, &head, &batch, self.backward.then_some(gradient))?;
+        let ratios = program.run(&self.engine, &head, &self.rows, 0, self.backward.then_some(gradient))?;
         Ok(ratios[0].value())
     }
 
     /// The products of a loss, chunk by chunk, with nothing between them.
     fn products(&mut self) {
-        let Self { rows, width, vocab, .. } = *self;
+        let Self { width, vocab, .. } = *self;
+        let rows = self.rows.len();
         let weight = Matrix::new(&self.weight, vocab, width);
         let (for_logits, for_hidden) =
             (Factor::new(&self.engine, weight.t(), Threads::All), Factor::new(&self.engine, weight, Threads::All));

@@ -12,7 +12,7 @@ pub use plugin::{PluginOptions, plugin};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 
-use crate::loss::AVAILABLE_INPUTS;
+use crate::feed::SUPPLIED;
 use crate::loss::Program;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// What a loss describes, compiled.
 fn compile(plugin: &Plugin) -> Result<Program> {
     let graph = plugin.loss()?.describe()?;
-    Program::compile(&[&graph], AVAILABLE_INPUTS).map_err(|error| error.context(plugin.culprit()))
+    Program::compile_for(&[&graph], SUPPLIED).map_err(|error| error.context(plugin.culprit()))
 }
 
 /// Runs `work` on `n` threads, 0 for one per core. `place` is where the user says how many.

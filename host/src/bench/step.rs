@@ -4,11 +4,12 @@ use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::base::random::Stream;
-use crate::feed::{Batch, Position};
+use crate::feed::Position;
 use crate::loss::Program;
-use crate::ops::{Device, OpGroup, Peak, keep_awake};
+use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
 use crate::report::{Progress, Record, Sink, Step};
+use crate::rows::{Columns, Rows};
 use crate::run::RunConfig;
 use crate::run::{Memory, RunPlugins};
 use crate::train::{Trainer, loader};
@@ -55,23 +56,16 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
 }
 
 /// Tokens that are drawn uniformly, the same for the same seed and `index`.
-fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Batch {
+fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Rows {
     let (sequences, context) = (config.train.batch, config.model.context);
     let n = sequences * context;
     let stream = Stream::new(config.run.seed, "bench");
     let first = index * 2 * n as u64;
     let ids = |from: u64| (from..from + n as u64).map(|i| (stream.uniform(i) * vocab as f64) as u32).collect();
-    Batch {
-        inputs: ids(first),
-        targets: ids(first + n as u64),
-        weight: vec![1.0; n],
-        target_bytes: vec![1.0; n],
-        position: (0..n).map(|i| (i % context) as u32).collect(),
-        group: (0..n).map(|i| (i / context) as u32).collect(),
-        sequences,
-        context,
-        next: Position::default(),
-    }
+    let mut rows = Rows::windows(ids(first), context);
+    let target = ids(first + n as u64);
+    rows.columns = Columns { target, weight: vec![1.0; n], target_bytes: vec![1.0; n], ..rows.columns };
+    rows
 }
 
 fn time(
@@ -79,7 +73,7 @@ fn time(
     options: &StepOptions,
     vocab: usize,
     program: Program,
-    mut batches: impl Iterator<Item = Batch>,
+    mut batches: impl Iterator<Item = Rows>,
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, vocab, &device)?;
@@ -96,9 +90,9 @@ fn time(
             seconds.clear();
             (begun, processor) = (Instant::now(), processor_time());
         }
-        let micro_batches: Vec<Batch> = batches.by_ref().take(config.train.accumulate).collect();
+        let micro_batches: Vec<Rows> = batches.by_ref().take(config.train.accumulate).collect();
         let step_begun = Instant::now();
-        let report = keep_awake(&device, || trainer.step(step, &micro_batches))?;
+        let report = trainer.step(step, &micro_batches)?;
         seconds.push(step_begun.elapsed().as_secs_f64());
         (loss, tokens) = (report.outputs[0], report.tokens);
         let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();
@@ -116,7 +110,7 @@ fn time(
     progress.finish();
     let peak_memory = device.gpu().map_or_else(|| Ok(peak_memory()), |gpu| gpu.peak_memory().map(Some))?;
     peak.measure_again(trainer.model.engine())?;
-    let more: Vec<Batch> = batches.take(config.train.accumulate).collect();
+    let more: Vec<Rows> = batches.take(config.train.accumulate).collect();
     let groups = groups(&mut trainer, &seconds, total, &more)?;
     let milliseconds = Spread::of(seconds.iter().map(|seconds| 1e3 * seconds).collect());
     let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;
@@ -157,8 +151,9 @@ fn cores_busy(before: Duration, wall: Duration) -> Option<f64> {
     Some((processor_time()? - before).as_secs_f64() / wall.as_secs_f64())
 }
 
-/// Of the timed steps on the CPU; on a GPU of one step more, in which each operation is waited for.
-fn groups(trainer: &mut Trainer, seconds: &[f64], step: u64, micro_batches: &[Batch]) -> Result<Vec<GroupTime>> {
+/// Times per group of operations: on the CPU those of the timed steps, on a GPU those of one step more, in which each
+/// operation is waited for.
+fn groups(trainer: &mut Trainer, seconds: &[f64], step: u64, micro_batches: &[Rows]) -> Result<Vec<GroupTime>> {
     if trainer.model.engine().device().gpu().is_none() {
         return Ok(group_times(trainer, seconds));
     }

@@ -1,4 +1,4 @@
-//! The `trainyard` program with CUDA kernels, under a name of its own so that both can lie in one folder.
+//! The `trainyard` program with CUDA kernels, under a different name so that both can be in one folder.
 
 #[path = "../cli/mod.rs"]
 mod cli;

@@ -2,12 +2,12 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
-use crate::loss::AVAILABLE_INPUTS;
+use crate::feed::SUPPLIED;
 use crate::loss::{Head, HeadGradient, Probe, Program, Ratio, fault_of_weights};
 use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;
+use crate::rows::{Extent, InputSet, RowInput};
 use std::time::Instant;
-use trainyard_plugin::graph::ops;
 use trainyard_plugin::{Graph, Kind};
 
 /// Sequences, rows of each, vocabulary.
@@ -23,7 +23,7 @@ const SPEED_SHAPE: [usize; 3] = [4, 64, 8192];
 
 pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     let describe_here = describe(subject.plugin).and_then(|graph| {
-        let program = Program::compile(&[&graph], &every_input())?;
+        let program = Program::compile(&[&graph])?;
         Ok((graph, program))
     });
     let (graph, program) = match describe_here {
@@ -35,7 +35,7 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     report.add("describe", Ok(format!("{n_nodes} nodes, {n_outputs} outputs: {formula}")));
     report.add("deterministic", deterministic(subject, &graph));
     report.add("threads", subject.same_on_threads(describe));
-    inputs(report, &graph);
+    inputs(report, program.inputs());
     report.add("finite", finite(subject, &program));
     report.add("padding", padding(subject, &program));
     report.add("adds-up", adds_up(subject, &program));
@@ -63,14 +63,9 @@ fn deterministic(subject: &Subject<'_>, graph: &Graph) -> Found<String> {
     Ok("two instances describe one graph".into())
 }
 
-fn every_input() -> Vec<&'static str> {
-    ops::OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect()
-}
-
 /// Names what a run does not supply; the other checks feed random numbers.
-fn inputs(report: &mut CheckReport, graph: &Graph) {
-    let missing = |name: &&str| name.starts_with("input.") && !AVAILABLE_INPUTS.contains(name);
-    let missing: Vec<_> = graph.nodes.iter().map(|node| node.op.as_str()).filter(missing).collect();
+fn inputs(report: &mut CheckReport, asked: InputSet) {
+    let missing: Vec<_> = asked.iter().filter(|&input| !SUPPLIED.contains(input)).map(RowInput::name).collect();
     match missing.is_empty() {
         true => report.add("inputs", Ok("every input that it asks for is in the batches of a run".into())),
         false => {
@@ -89,7 +84,7 @@ fn finite(subject: &Subject<'_>, program: &Program) -> Found<String> {
     for scale in [1.0, 100.0, 0.0] {
         for case in cases(subject, scale) {
             let (ratios, gradient) = case.run::<f32>(program, true)?;
-            let shape = format!("{} rows, vocabulary {}, logits of ±{}", case.rows(), case.vocab, 2.0 * scale);
+            let shape = format!("{} rows, vocabulary {}, logits of ±{}", case.n_rows(), case.vocab, 2.0 * scale);
             if let Some((name, ratio)) = program.outputs().iter().zip(&ratios).find(|(_, ratio)| !is_finite(ratio)) {
                 return Err(Defect(format!("{name} is {} / {} at {shape}", ratio.sum, ratio.weight)));
             }
@@ -109,8 +104,9 @@ fn is_finite(ratio: &Ratio) -> bool {
 fn padding(subject: &Subject<'_>, program: &Program) -> Found<String> {
     for case in cases(subject, 1.0) {
         let mut other = case.clone();
-        for row in (0..case.rows()).filter(|&row| case.weight[row] == 0.0) {
-            other.target[row] = (other.target[row] + 1) % case.vocab as u32;
+        for row in (0..case.n_rows()).filter(|&row| case.rows.columns.weight[row] == 0.0) {
+            let target = &mut other.rows.columns.target[row];
+            *target = (*target + 1) % case.vocab as u32;
             other.logits[row * case.vocab..][..case.vocab].iter_mut().for_each(|x| *x += 1.5);
             other.logits[row * case.vocab] -= 3.0;
         }
@@ -160,7 +156,7 @@ fn weight(subject: &Subject<'_>, program: &Program) -> Found<String> {
 
 /// Gradients equal central differences of the loss, in f64; what stands under `stop_gradient` is held.
 fn gradient(subject: &Subject<'_>, graph: &Graph, program: &Program) -> Found<String> {
-    let held = Program::compile_held(graph, &every_input())?;
+    let held = Program::compile_held(graph)?;
     let (mut worst, mut n_compared) = (0.0_f64, 0);
     let mut any = false;
     for (i, case) in cases(subject, 1.0).enumerate() {
@@ -197,30 +193,26 @@ fn gradient(subject: &Subject<'_>, graph: &Graph, program: &Program) -> Found<St
 
 fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
     let [sequences, length, vocab] = SPEED_SHAPE;
-    let (rows, width) = (sequences * length, 16);
-    let case = Probe::new(subject.options.seed, 0, [sequences, length, width], 1.0);
-    // Vocabulary-wide inputs are as wide as the logits will be.
-    let wide = vec![0.5; rows * vocab];
-    let mut others = case.others();
-    others.iter_mut().filter(|other| other.values.len() > rows).for_each(|other| other.values = &wide);
+    let (n, width) = (sequences * length, 16);
+    let mut case = Probe::new(subject.options.seed, 0, [sequences, length, width], 1.0);
     let hidden: Vec<f32> = case.logits.iter().map(|&x| x as f32).collect();
+    // Vocabulary-wide inputs are as wide as the logits will be.
+    for input in program.inputs().iter().filter(|input| input.info().extent == Extent::Vocab) {
+        case.rows.columns.set(input, std::iter::repeat_n(0.5, n * vocab));
+    }
     let mut dice = Dice::new(subject.options.seed, 1);
     let weight: Vec<f32> = (0..vocab * width).map(|_| dice.uniform() as f32 - 0.5).collect();
-    let head = Head { hidden: &hidden, weight: &weight, rows, width, vocab };
+    let head = Head { hidden: &hidden, weight: &weight, rows: n, width, vocab };
     let (mut dhidden, mut dweight) = (vec![0.0; hidden.len()], vec![0.0; weight.len()]);
     let engine = Engine::new(Precision::F32);
     let mut run = || -> Found<f64> {
         let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: 1.0 };
         let begun = Instant::now();
-        program.run(
-            &engine,
-            &head,
-            &case.batch(&others),
-            (subject.plugin.identity().kind == Kind::Loss).then_some(gradient),
-        )?;
+        let gradient = (subject.plugin.identity().kind == Kind::Loss).then_some(gradient);
+        program.run(&engine, &head, &case.rows, 0, gradient)?;
         Ok(begun.elapsed().as_secs_f64())
     };
     run()?;
     let seconds = run()?;
-    Ok(format!("{:.1} µs for a token of a vocabulary of {vocab}", 1e6 * seconds / rows as f64))
+    Ok(format!("{:.1} µs for a token of a vocabulary of {vocab}", 1e6 * seconds / n as f64))
 }

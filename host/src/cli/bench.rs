@@ -11,7 +11,7 @@ use trainyard::ops::Precision;
 use trainyard::plugin::PluginConfig;
 use trainyard::run::RunConfig;
 
-/// Measure what training costs on this machine
+/// Measure what training and plugins cost on this machine
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ pub enum BenchCommand {
     Plugin(BenchPluginArgs),
 }
 
-/// Time what plugins cost beside their work: loading, instances, calls, and text through them
+/// Time the overhead of plugins: loading, instances, calls, and text passing through them
 ///
 /// The plugins take turns. Each is compared with the first of its name: give the built-in first, then its other forms.
 /// What is WASM is timed twice, with and without a deadline of its calls.
@@ -62,9 +62,9 @@ pub struct BenchPluginArgs {
     pub json: bool,
 }
 
-/// Time losses on random hidden states, in turns with the matrix products that no loss can do without
+/// Time losses on random hidden states, alternating with the matrix products that every loss needs
 ///
-/// The ratio of both says what a loss costs beside its products. Every form of a plugin costs the same: the host runs
+/// The ratio of both is what a loss costs on top of its products. Every form of a plugin costs the same: the host runs
 /// what it describes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -90,7 +90,7 @@ pub struct BenchLossArgs {
     /// Tokens in the vocabulary
     #[arg(long, value_name = "N", default_value_t = 8192)]
     pub vocab: usize,
-    /// Leave the gradients out
+    /// Skip the gradients
     #[arg(long)]
     pub forward_only: bool,
     /// Numbers to compute with
@@ -133,13 +133,13 @@ pub struct BenchStepArgs {
     pub config: PathBuf,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Random tokens of a vocabulary of this size, in place of the config's data
+    /// Use random tokens of a vocabulary of this size instead of the config's data
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// Steps to time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub steps: u64,
-    /// Steps before them, in which memory is allocated
+    /// Untimed steps before them, in which memory is allocated
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub warmup: u64,
     /// Print the result as one JSON object on stdout

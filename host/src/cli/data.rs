@@ -12,7 +12,7 @@ use trainyard::run::RunConfig;
 use trainyard::{Error, Result};
 use trainyard_text::Words;
 
-/// Look into documents, and into what became of them
+/// Inspect documents and what happened to them
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -49,7 +49,7 @@ pub struct StatsArgs {
     /// Memory for counts, in MiB; the rest goes to temporary files
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub memory: usize,
-    /// Whether `The` and `the` are one word
+    /// Count `The` and `the` as one word
     #[arg(long)]
     pub lowercase: bool,
     /// Rows of the table of words
@@ -78,7 +78,7 @@ pub struct FeaturesArgs {
     /// The folder that the files go to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// What becomes of the terms
+    /// How terms are weighted
     #[arg(long, default_value = "tfidf")]
     pub kind: Kind,
     /// Columns of hashed terms
@@ -94,10 +94,10 @@ pub struct FeaturesArgs {
     /// Words per term: a number, or the least and the most
     #[arg(long, value_name = "N-M", default_value = "1", value_parser = ngrams)]
     pub ngrams: (usize, usize),
-    /// Leave out terms in fewer documents: a number, or a share such as 0.01
+    /// Drop terms in fewer documents: a number, or a share such as 0.01
     #[arg(long, value_name = "N", default_value = "1")]
     pub min_df: Frequency,
-    /// Leave out terms in more documents: a number, or a share such as 0.5
+    /// Drop terms in more documents: a number, or a share such as 0.5
     #[arg(long, value_name = "N", default_value = "1.0")]
     pub max_df: Frequency,
     /// Keep only the N most frequent terms
@@ -117,7 +117,7 @@ pub struct FeaturesArgs {
     pub json: bool,
 }
 
-/// What becomes of the terms of a document.
+/// How the terms of a document are weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// How often each occurs

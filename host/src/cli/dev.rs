@@ -11,11 +11,11 @@ use trainyard::run::RunConfig;
 /// Watch the sources of a config's plugins: build, load and try them on every save
 ///
 /// A filter judges the first documents of the config's data, a tokenizer learns and encodes them, a loss or metric
-/// shows its formula. A version that does not build, load or work leaves the one before in place. Ctrl-C ends it.
+/// shows its formula. A version that does not build, load or work leaves the previous one in place. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  trainyard plugin dev configs/austen.toml                       every plugin with its sources beside it
+  trainyard plugin dev configs/austen.toml                       every plugin with its sources next to it
   trainyard plugin dev my.toml --plugin my-loss                  one of them, whose sources are in my-loss
   trainyard plugin dev configs/austen.toml --once                once, for scripts")]
 pub struct DevArgs {

@@ -35,7 +35,7 @@ pub struct DrillArgs {
     /// Runs on a disk that fills up
     #[arg(long, default_value_t = 4)]
     pub full_disks: usize,
-    /// Leave out the damaged files
+    /// Skip the trials with damaged files
     #[arg(long)]
     pub no_damage: bool,
     /// Seed of the moments at which runs are killed

@@ -11,7 +11,7 @@ use trainyard::eval;
 /// Evaluate a checkpoint on the held-out text of its run, or on any text
 ///
 /// Measures the run's model: with train.patience the checkpoint of the best validation, otherwise the last one. The run
-/// may have been moved: its plugins are found by their digests, where they were, beside the run or in its folder
+/// may have been moved: its plugins are found by their digests, where they were, next to the run or in its folder
 /// `plugins`. With another loss, metric or tokenizer than it was trained with it is not evaluated.
 ///
 /// The run's own text is measured as its data were prepared. The text of --data is measured as it is: the run's

@@ -9,9 +9,9 @@ use trainyard::run::RunConfig;
 use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
 use trainyard::{Error, Result};
 
-/// Say why a document stayed or went
+/// Show why a document was kept or dropped
 ///
-/// Shows what every filter measured beside its limits, the first rule that the document breaks, and where in the text
+/// Shows what every filter measured next to its limits, the first rule that the document breaks, and where in the text
 /// the reason lies. The corpus is not read again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,7 +41,7 @@ pub struct DropsArgs {
     /// Examples of each reason
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub samples: usize,
-    /// Write a page to look at in a browser
+    /// Write a page for a browser
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Print one JSON object
@@ -61,7 +61,7 @@ Examples:
 pub struct RethresholdArgs {
     #[command(flatten)]
     pub prepared: PreparedArgs,
-    /// Name the documents that come and go
+    /// Name the documents whose verdict changes
     #[arg(long)]
     pub list: bool,
     /// Print one JSON object

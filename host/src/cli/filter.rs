@@ -24,10 +24,10 @@ Examples:
 pub struct FilterArgs {
     #[command(flatten)]
     pub plugin: PluginArgs,
-    /// What to do with a line that holds no document: stop, or leave it out and say so at the end
+    /// What to do with a line that holds no document: stop, or skip it and say so at the end
     #[arg(long, value_enum, default_value = "error")]
     pub invalid_lines: LinePolicy,
-    /// What to do with text that is no Unicode: stop, replace what is invalid by U+FFFD, or leave the line out
+    /// What to do with invalid Unicode: stop, replace it with U+FFFD, or drop the line
     #[arg(long, value_enum, default_value = "error")]
     pub invalid_utf8: Utf8Policy,
 }

@@ -9,32 +9,32 @@ use trainyard::run::{PluginChange, SampleConfig};
 
 /// Write text with a trained model
 ///
-/// The text goes to stdout. What is not given here is as in the run's [sample] section.
+/// The text goes to stdout. Options that are not given are as in the run's [sample] section.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard generate runs/austen --prompt 'Dear Sir,' --tokens 400 --temperature 0.7 --seed 7
-  trainyard generate runs/austen --prompt Emma --temperature 0          always the likeliest token")]
+  trainyard generate runs/austen --prompt Emma --temperature 0          greedy: always the likeliest token")]
 pub struct GenerateArgs {
     /// The run's folder
     pub run: PathBuf,
-    /// What the text begins with
+    /// Text to continue
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
-    /// Tokens to write
+    /// Number of tokens to write
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,
-    /// Divides the logits: below 1 is safer, above 1 wilder, 0 takes the likeliest token
+    /// Sampling temperature: 0 = greedy, higher = more random
     #[arg(long, value_name = "T", value_parser = temperature)]
     pub temperature: Option<f64>,
-    /// Take from the K likeliest tokens; 0 from all
+    /// Sample from the K likeliest tokens; 0 = all
     #[arg(long, value_name = "K")]
     pub top_k: Option<usize>,
-    /// Take from the smallest set of tokens with this probability; 1 from all
+    /// Sample from the smallest set of tokens with this total probability; 1 = all
     #[arg(long, value_name = "P", value_parser = probability)]
     pub top_p: Option<f64>,
-    /// The same seed writes the same text
+    /// Random seed: the same seed writes the same text
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub struct GenerateArgs {
 }
 
 impl GenerateArgs {
-    /// `config` with what the command line says.
+    /// Applies the command line to `config`.
     pub fn apply(&self, config: SampleConfig) -> SampleConfig {
         SampleConfig {
             prompt: self.prompt.clone().unwrap_or(config.prompt),

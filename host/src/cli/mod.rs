@@ -1,8 +1,9 @@
-//! The program: reads the command line, calls the library, says how it went.
+//! The program: reads the command line, calls the library, reports the outcome.
 //!
 //! A result goes to stdout, everything else to stderr. Handlers decide nothing that a user of the library could not.
 
 mod bench;
+mod build;
 mod config;
 mod data;
 mod dev;
@@ -24,8 +25,9 @@ mod worker;
 
 use clap::{ArgAction, Parser, Subcommand};
 use output::{Outcome, Stop};
+use std::backtrace::Backtrace;
 use std::io::{IsTerminal, Write, stderr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use tracing::Level;
 use tracing_subscriber::field::MakeExt;
@@ -45,7 +47,8 @@ use trainyard::base::interrupt;
     arg_required_else_help = true,
     after_help = "\
 Start here:
-  trainyard train configs/austen.toml          train a small GPT and watch it learn English
+  trainyard train my-text.txt                  train a small GPT on your own text
+  trainyard train configs/austen.toml          train one on six novels and watch it learn English
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard plugin inspect target/plugins/focal.wasm
 
@@ -55,7 +58,7 @@ Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at 
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    /// Say more on stderr: what plugins log; twice for their debug messages too
+    /// Verbose: show what plugins log (-vv: their debug messages too)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -78,7 +81,7 @@ pub enum Command {
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     Drill(drill::DrillArgs),
-    /// What `isolation = "process"` runs a plugin in; only for trainyard itself
+    /// The process that `isolation = "process"` runs a plugin in; only for trainyard itself
     #[command(hide = true)]
     PluginWorker,
 }
@@ -86,8 +89,9 @@ pub enum Command {
 /// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130
 /// and 143 ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
-    trainyard::base::silence_caught_panics();
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
+    show_backtraces(args.verbose);
+    trainyard::base::silence_caught_panics();
     #[cfg(unix)]
     trainyard::plugin::serve_as_worker();
     if !matches!(args.command, Command::PluginWorker) {
@@ -98,7 +102,7 @@ pub fn run() -> ExitCode {
         _ => output::reserve(),
     };
     match reserved.map_err(Stop::from).and_then(|()| caught(args.command)) {
-        // Whoever reads the output has seen enough, as in `trainyard filter … | head`.
+        // the reader of the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
             report(&error);
@@ -132,8 +136,21 @@ fn log_to_stderr(verbose: u8) {
         .init();
 }
 
-/// A panic is a defect, of this program or of a library in it. Where it is stands on stderr already; the program ends
-/// as after any other error.
+/// Lets a panic show with `-v` what `RUST_BACKTRACE=1` makes it show. Names of functions are in a file of their own:
+/// docs/install.md.
+fn show_backtraces(verbose: u8) {
+    if verbose == 0 || std::env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    let print = take_hook();
+    set_hook(Box::new(move |panic| {
+        print(panic);
+        eprintln!("{}", Backtrace::force_capture());
+    }));
+}
+
+/// A panic is a defect, of this program or of a library in it. Its place is on stderr already; the program ends as
+/// after any other error.
 fn caught(command: Command) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| dispatch(command))).unwrap_or_else(|panic| {
         Err(Error::panicked("this is a defect of trainyard, please report it: it", &*panic).into())

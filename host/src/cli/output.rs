@@ -15,7 +15,7 @@ pub type Outcome = Result<(), Stop>;
 /// Why a command ends early.
 #[derive(Debug)]
 pub enum Stop {
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     Closed,
     /// It failed.
     Error(Error),
@@ -37,11 +37,14 @@ impl Stop {
     }
 }
 
-/// What stdout was when the program began, where [`reserve`] took it from everybody else.
+/// The stdout that the program was started with, once [`reserve`] has taken it.
 static RESERVED: OnceLock<File> = OnceLock::new();
 
-/// Takes stdout for what the program itself says: what else writes to it in this process, as a native plugin that
-/// prints, writes to stderr from here on. So a result is never mixed with anything.
+/// Takes stdout for the program's own results: anything else in this process that writes to it, such as a native plugin
+/// that prints, writes to stderr from here on.
+///
+/// # Errors
+/// The system refuses.
 #[cfg(unix)]
 pub fn reserve() -> Result<(), Error> {
     use std::os::fd::AsFd;
@@ -52,13 +55,16 @@ pub fn reserve() -> Result<(), Error> {
     Ok(())
 }
 
-/// Elsewhere stdout stays everybody's.
+/// Does nothing: on this system stdout stays shared.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
 pub fn reserve() -> Result<(), Error> {
     Ok(())
 }
 
-/// Where results go.
+/// The output for results.
 pub fn stdout() -> Box<dyn Write> {
     match RESERVED.get() {
         Some(file) => Box::new(file),
@@ -67,12 +73,18 @@ pub fn stdout() -> Box<dyn Write> {
 }
 
 /// Writes `bytes` to stdout.
+///
+/// # Errors
+/// A closed or full output.
 pub fn write(bytes: &[u8]) -> Outcome {
     let mut stdout = stdout();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Stop::output)
 }
 
 /// Reads all of stdin as text.
+///
+/// # Errors
+/// Bytes that are not UTF-8, or an input that cannot be read.
 pub fn read_text() -> Result<String, Error> {
     io::read_to_string(io::stdin().lock()).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => Error::run("stdin: expected text in UTF-8, got other bytes"),
@@ -80,7 +92,10 @@ pub fn read_text() -> Result<String, Error> {
     })
 }
 
-/// A result for people, or as one JSON object.
+/// Prints a result for people, or as one JSON object.
+///
+/// # Errors
+/// A closed or full output.
 pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
     let text = if json {
         serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
@@ -90,7 +105,10 @@ pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
     write(text.as_bytes())
 }
 
-/// Shows a summary; after that, what plugins failed at is an error.
+/// Prints a summary; after that, anything that plugins failed at is an error.
+///
+/// # Errors
+/// A closed or full output, or a failed plugin.
 pub fn show(summary: &(impl Serialize + Display), report: &FinalReport, json: bool) -> Outcome {
     print(summary, json)?;
     match report.faults.as_slice() {

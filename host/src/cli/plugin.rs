@@ -1,5 +1,6 @@
 //! `trainyard plugin new|list|dev|build|inspect|check`.
 
+use super::build::{self, BuildArgs};
 use super::dev::{self, DevArgs};
 use super::output::{Outcome, print, write};
 use super::settings::{TrustArgs, plugin_config};
@@ -10,12 +11,11 @@ use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
-use trainyard::plugin::{Forms, Language, NewPlugin, Plugin, build, inspect, list, search_path};
+use trainyard::plugin::{Language, NewPlugin, Plugin, inspect, list, search_path};
 use trainyard::{Error, Result};
-use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Graph, Kind};
 
-/// Look into plugins and build them
+/// Create, build, inspect and test plugins
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -23,24 +23,24 @@ Examples:
   trainyard plugin build plugins/focal                   both forms, into target/plugins/
   trainyard plugin new my-filter --kind filter --lang python")]
 pub enum PluginCommand {
-    /// Make the folder of a new plugin: a small real one, its test and a README
+    /// Create the folder of a new plugin: a small working one, with a test and a README
     New {
         /// The plugin's name: lower case, digits and hyphens
         name: String,
-        /// What it is for
+        /// The plugin's kind
         #[arg(long, value_parser = kind)]
         kind: Kind,
-        /// What it is written in: rust, c, python or js
+        /// Its language: rust, c, python or js
         #[arg(long, default_value = "rust", value_parser = language)]
         lang: Language,
-        /// The folder to make; its name is the plugin's if not given
+        /// The folder to create (default: the plugin's name)
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// The folder of the crate trainyard-plugin, for Rust; the one beside this program's sources if not given
+        /// Path to the trainyard-plugin crate (Rust only; default: next to this program's sources)
         #[arg(long, value_name = "DIR")]
         sdk: Option<PathBuf>,
     },
-    /// Show who a plugin is, its contract, imports and settings, without running it
+    /// Show a plugin's name, version, contract, imports and settings, without running it
     Inspect {
         /// A plugin's file, or the name of a built-in
         file: String,
@@ -68,7 +68,7 @@ pub enum PluginCommand {
         json: bool,
     },
     Dev(DevArgs),
-    /// Hold a plugin to the contract: the conformance suite
+    /// Run the conformance tests of a plugin's kind
     ///
     /// Checks identity and settings, determinism, independence of batches, order and threads, and the laws of the kind:
     /// round trips over nasty Unicode, merging of states, gradients against finite differences, and so on. Native code
@@ -87,10 +87,10 @@ Examples:
         config: Option<String>,
         #[command(flatten)]
         trust: TrustArgs,
-        /// Of the random inputs; a new one each time if not given, and printed
+        /// Seed of the random inputs (default: a new one each time, which is printed)
         #[arg(long, value_name = "N")]
         seed: Option<u64>,
-        /// Random inputs
+        /// Number of random inputs
         #[arg(long, value_name = "N", default_value_t = 200)]
         cases: usize,
         /// The model of a tokenizer that cannot be trained
@@ -103,17 +103,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Build a plugin's folder; prints the files made
-    Build {
-        /// The folder, with a Cargo.toml or a plugin.toml
-        dir: PathBuf,
-        /// Build the WASM component; every form that the language has if none is asked for
-        #[arg(long)]
-        wasm: bool,
-        /// Build the native library, of Rust or C
-        #[arg(long)]
-        native: bool,
-    },
+    Build(BuildArgs),
 }
 
 pub fn run(command: &PluginCommand) -> Outcome {
@@ -154,14 +144,7 @@ pub fn run(command: &PluginCommand) -> Outcome {
                 }
             }
         }
-        PluginCommand::Build { dir, wasm, native } => {
-            let forms = match !wasm && !native {
-                true => Forms::all(dir)?,
-                false => Forms { wasm: *wasm, native: *native },
-            };
-            let files = build(dir, forms)?;
-            files.iter().try_for_each(|file| write(format!("{}\n", file.display()).as_bytes()))
-        }
+        PluginCommand::Build(args) => build::run(args),
     }
 }
 
@@ -177,7 +160,7 @@ fn list_plugins(dirs: &[PathBuf], as_json: bool) -> Outcome {
     write(text.as_bytes())
 }
 
-/// Another one each time: inputs that nobody tried before.
+/// A different seed each time, for inputs that were not tried before.
 fn fresh_seed() -> u64 {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     since_1970.as_millis() as u64 % 1_000_000
@@ -209,8 +192,7 @@ fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<Stri
             return Err(Error::usage(format!("{file} is a {kind}: --graph is for losses and metrics over tokens")));
         }
     };
-    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    let program = Program::compile(&[&graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
+    let program = Program::compile(&[&graph]).map_err(|error| error.context(plugin.culprit()))?;
     Ok(program.explain())
 }
 

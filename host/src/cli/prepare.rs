@@ -13,8 +13,8 @@ use trainyard::run::{self, DataPlugins};
 
 /// Prepare the data of a config: read, filter, split, tokenize
 ///
-/// Finished work goes to the store (`runs/store`, or data.store): a preparation that was killed goes on where it was,
-/// an unchanged stage is not run again, and `train` finds what was prepared.
+/// Finished work is kept in the store (`runs/store`, or data.store): an interrupted preparation resumes, an unchanged
+/// stage is not run again, and `train` finds what was prepared.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

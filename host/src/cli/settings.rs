@@ -35,13 +35,19 @@ pub enum Trust {
 }
 
 impl PluginArgs {
-    /// As a config would say it.
+    /// The plugin as a config would name it.
+    ///
+    /// # Errors
+    /// Settings that are not TOML, or a file that cannot be read.
     pub fn to_config(&self) -> Result<PluginConfig> {
         plugin_config(&self.plugin, self.config.as_deref(), &self.trust)
     }
 }
 
-/// As a config would say it. `settings` is the path of a TOML file, or TOML.
+/// A plugin as a config would name it. `settings` is the path of a TOML file, or TOML.
+///
+/// # Errors
+/// Settings that are not TOML, or a file that cannot be read.
 pub fn plugin_config(plugin: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<PluginConfig> {
     let mut config = PluginConfig::new(plugin);
     config.trust = trust.trust.map(|Trust::Native| plugin::Trust::Native);

@@ -12,7 +12,7 @@ use trainyard::plugin::Plugin;
 use trainyard::{Error, Result};
 use trainyard_plugin::{Kind, TokenBatch, Tokenizer};
 
-/// Train and try tokenizers
+/// Train, apply and inspect tokenizers
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -25,28 +25,28 @@ pub enum TokenizerCommand {
     Train {
         #[command(flatten)]
         plugin: PluginArgs,
-        /// Where the model goes
+        /// Output file of the model
         #[arg(long, value_name = "MODEL")]
         out: PathBuf,
         /// The text
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Text on stdin to token ids on stdout, separated by spaces
+    /// Encode text on stdin to token ids on stdout, separated by spaces
     Encode {
         #[command(flatten)]
         args: TokenizerArgs,
-        /// Write a line per token instead: its id and what it stands for
+        /// Write a line per token instead: its id and its text
         #[arg(long)]
         show: bool,
     },
-    /// Token ids on stdin, separated by white space, to text on stdout
+    /// Decode token ids on stdin, separated by white space, to text on stdout
     Decode(TokenizerArgs),
-    /// What a model is made of, and how well it writes the text of files
+    /// Show what a model is made of, and how well it encodes the text of files
     Inspect {
         #[command(flatten)]
         args: TokenizerArgs,
-        /// Text that the model has not seen: bytes and characters per token, tokens in use, a sample
+        /// Held-out text to measure: bytes and characters per token, tokens in use, a sample
         files: Vec<PathBuf>,
     },
 }
@@ -128,7 +128,7 @@ fn decode(args: &TokenizerArgs) -> Outcome {
 
 fn load(args: &TokenizerArgs) -> Result<Box<dyn Tokenizer>> {
     let mut config = args.plugin.to_config()?;
-    // as a run does: what files beside a tokenizer.json say counts, unless the settings say otherwise
+    // as in a run: files next to a tokenizer.json count, unless the settings say otherwise
     if let (None, Some(model)) = (config.file(), args.model.as_ref().filter(|_| config.plugin != "byte"))
         && let Some(name) = declared_end_of_text(model)
     {

@@ -10,11 +10,14 @@ use trainyard::base::{clean, interrupt};
 use trainyard::run::{self, TrainOptions};
 use trainyard::{Error, Result, train};
 
-/// Train a model as a config says
+/// Train a model on the data of a config, or on a text
 ///
 /// Reads the corpus, filters it, trains the tokenizer if it has no model yet, then the model. Everything goes to
 /// `runs/<name>/`: the resolved config, plugins.lock, metrics.jsonl and checkpoints. A folder that holds anything else
 /// is refused, and one process at a time trains in it.
+///
+/// Of a text, the sizes of vocabulary and model and the number of steps are chosen for its length and for the speed of
+/// this machine, and written with the reasons to `runs/<name>.toml`, a config to edit and to train with.
 ///
 /// Ctrl-C and SIGTERM finish the step, save it and say how to resume; a second one ends at once.
 #[derive(Debug, Args)]
@@ -25,9 +28,9 @@ Examples:
   trainyard train my-text.txt                           sizes are chosen, and a config is written to edit
   trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
   trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
-  trainyard train configs/austen.toml --resume          continue after Ctrl-C, a crash or a kill
+  trainyard train configs/austen.toml --resume          resume after Ctrl-C, a crash or a kill
   trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
-                                                        go back, with another setting
+                                                        go back to step 400, with another setting
 
 A setting is written as in the config, with dots between the parts and numbers into lists. The
 value is TOML; a word needs no quotes. A relative path starts at the current folder here, and at
@@ -41,7 +44,7 @@ pub struct TrainArgs {
     pub minutes: Option<f64>,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Resume from the last checkpoint of the run; refused when there is no run, or when what it depends on has changed
+    /// Resume from the last checkpoint; refused when there is no run, or when something that it depends on has changed
     #[arg(long)]
     pub resume: bool,
     /// As --resume where there is a run; start one where there is none
@@ -55,7 +58,7 @@ pub struct TrainArgs {
     /// times. The change is recorded in the checkpoints; where it decides the tokens, the data are prepared again
     #[arg(long, value_name = "PART", requires = "continued")]
     pub allow_changed: Vec<String>,
-    /// Replace a run of the same name, once the new one has saved its first checkpoint
+    /// Overwrite an existing run, once the new one has saved its first checkpoint
     #[arg(long, conflicts_with = "continued")]
     pub overwrite: bool,
     /// Print the summary as one JSON object on stdout

@@ -154,6 +154,25 @@ fn places(config: &RunConfig) -> Vec<(String, &'static [Kind], PluginConfig)> {
     named
 }
 
+/// The folders of the plugins whose files the config names, each with the form that it names. Files without sources
+/// beside them are left out.
+#[must_use]
+pub fn named(config: &RunConfig) -> Vec<(PathBuf, Forms)> {
+    let mut folders: Vec<(PathBuf, Forms)> = Vec::new();
+    for (_, _, plugin) in places(config) {
+        let Some((file, folder)) = plugin.file().and_then(|file| Some((file, sources::folder_of(file)?))) else {
+            continue;
+        };
+        let wasm = file.extension().is_some_and(|end| end == "wasm");
+        match folders.iter_mut().find(|(known, _)| *known == folder) {
+            Some((_, forms)) if wasm => forms.wasm = true,
+            Some((_, forms)) => forms.native = true,
+            None => folders.push((folder, Forms { wasm, native: !wasm })),
+        }
+    }
+    folders
+}
+
 /// The plugins whose sources can be found from their files.
 fn found(named: Vec<(String, &'static [Kind], PluginConfig)>) -> Result<Vec<Watched>> {
     let mut plugins = Vec::new();

@@ -4,7 +4,6 @@ use crate::Result;
 use crate::loss::Program;
 use crate::plugin::{Plugin, PluginConfig};
 use std::collections::BTreeMap;
-use trainyard_plugin::graph::ops::OPS;
 use trainyard_plugin::{Filter, Graph, Kind, TextMetric, TextPair, Tokenizer};
 
 /// Characters of a document that a line shows.
@@ -79,8 +78,7 @@ fn text_metric(metric: &mut dyn TextMetric, texts: &[&str]) -> Result<Vec<String
 
 /// The formula, without the program that computes it.
 fn formula(plugin: &Plugin, graph: &Graph) -> Result<Vec<String>> {
-    let inputs: Vec<_> = OPS.iter().map(|op| op.name).filter(|name| name.starts_with("input.")).collect();
-    let program = Program::compile(&[graph], &inputs).map_err(|error| error.context(plugin.culprit()))?;
+    let program = Program::compile(&[graph]).map_err(|error| error.context(plugin.culprit()))?;
     let explained = program.explain();
     Ok(explained.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect())
 }

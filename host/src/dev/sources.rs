@@ -50,13 +50,15 @@ fn walk(dir: &Path, files: &mut Vec<(PathBuf, SystemTime)>) {
 
 /// The folder whose build makes `file`: the one around its `target/plugins`, or a crate of that workspace.
 pub fn folder_of(file: &Path) -> Option<PathBuf> {
-    let plugins = file.parent()?.canonicalize().ok()?;
+    let parent = file.parent()?;
+    // a folder that was never built has no `target/plugins` yet
+    let plugins = parent.canonicalize().or_else(|_| std::path::absolute(parent)).ok()?;
     if !plugins.ends_with("target/plugins") {
         return None;
     }
-    let root = plugins.parent()?.parent()?;
+    let root = plugins.parent()?.parent()?.canonicalize().ok()?;
     let name = stem(file)?;
-    let candidates = [root.to_owned(), root.join("plugins").join(&name), root.join(&name)];
+    let candidates = [root.clone(), root.join("plugins").join(&name), root.join(&name)];
     candidates.into_iter().find(|folder| name_of(folder).is_some_and(|found| found == name))
 }
 
@@ -81,4 +83,23 @@ pub fn stem(file: &Path) -> Option<String> {
     let is_wasm = file.extension().is_some_and(|end| end == "wasm");
     let prefix = if is_wasm { "" } else { std::env::consts::DLL_PREFIX };
     Some(stem.strip_prefix(prefix).unwrap_or(stem).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_found_before_anything_was_built() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().canonicalize().expect("it is there").join("plugins/mine");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::create_dir(root.path().join("configs")).expect("writable");
+        std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"project-mine\"\n").expect("writable");
+        for file in ["target/plugins/mine.wasm", "configs/../target/plugins/mine.wasm"] {
+            assert_eq!(folder_of(&root.path().join(file)), Some(folder.clone()), "{file}");
+        }
+        assert_eq!(folder_of(&root.path().join("plugins/mine.wasm")), None);
+        assert_eq!(folder_of(&root.path().join("target/plugins/other.wasm")), None);
+    }
 }

@@ -1,11 +1,11 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
-use crate::feed::Batch;
-use crate::loss::AVAILABLE_INPUTS;
+use crate::feed::SUPPLIED;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
-use crate::model::{PlacedBatch, Transformer};
+use crate::model::Transformer;
 use crate::plugin::Plugin;
 use crate::report::{Comparable, Metric, MetricValue, distinct};
+use crate::rows::{PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
 use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
@@ -15,9 +15,6 @@ pub const CROSS_ENTROPY: &str = "cross-entropy";
 
 /// The name of the number that is minimised.
 pub const LOSS: &str = "loss";
-
-/// The input that makes a number one per byte rather than per token.
-const TARGET_BYTES: &str = "input.target_bytes";
 
 /// Plain cross-entropy, the loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {
@@ -38,7 +35,8 @@ struct Measure {
 
 impl Measure {
     fn new(name: &str, plugin: &str, info: MetricInfo, graph: &Graph) -> Self {
-        let per_byte = graph.nodes.iter().any(|node| node.op == TARGET_BYTES);
+        // What asks for bytes of text is a number per byte, not per token.
+        let per_byte = graph.nodes.iter().any(|node| node.op == RowInput::TargetBytes.name());
         let extras = graph.outputs.iter().skip(1).map(|output| output.name.as_str());
         Self {
             name: name.into(),
@@ -99,7 +97,7 @@ impl Evaluator {
         let warnings = warnings(&graphs)?;
         let all: Vec<_> = graphs.iter().map(|(_, _, graph)| graph).collect();
         let together = |error: Error| error.context("the loss and all metrics in one pass");
-        let program = Program::compile(&all, AVAILABLE_INPUTS).map_err(together)?;
+        let program = Program::compile_for(&all, SUPPLIED).map_err(together)?;
         let is_plain = program.same_output(0, measures[0].extras.len() + 1);
         measures[1].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
         Ok(Self { program, measures, warnings })
@@ -123,12 +121,12 @@ impl Evaluator {
     pub fn evaluate(
         &self,
         model: &mut Transformer,
-        batches: impl Iterator<Item = Batch>,
+        batches: impl Iterator<Item = Rows>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {
         let mut totals = Totals::new(model.engine(), self.program.outputs().len())?;
-        for batch in batches {
-            let placed = PlacedBatch::new(model.engine(), &batch)?;
+        for rows in batches {
+            let placed = PlacedRows::new(model.engine(), &rows, self.program.inputs())?;
             let hidden = model.forward(&placed.tokens(), None)?;
             self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
         }
@@ -168,7 +166,7 @@ fn warnings(graphs: &[(&str, &str, Graph)]) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for (place, culprit, graph) in graphs {
         let named = |error: Error| error.context(format!("{place}: {culprit}"));
-        let alone = Program::compile(&[graph], AVAILABLE_INPUTS).map_err(named)?;
+        let alone = Program::compile_for(&[graph], SUPPLIED).map_err(named)?;
         let fault = fault_of_weights(&alone, *place == LOSS)?;
         warnings.extend(fault.map(|fault| format!("{culprit}: {fault}")));
     }

@@ -1,7 +1,7 @@
 //! Batches that are made before the trainer asks for them.
 
-use super::batch::{Batch, Position};
 use super::loader::Loader;
+use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -21,7 +21,7 @@ pub struct Ahead<'scope, 'a> {
 }
 
 struct Worker<'scope> {
-    queue: Receiver<Batch>,
+    queue: Receiver<Rows>,
     thread: ScopedJoinHandle<'scope, ()>,
 }
 
@@ -52,7 +52,7 @@ impl Ahead<'_, '_> {
     ///
     /// # Errors
     /// A worker that panicked.
-    pub fn next_batch(&mut self) -> Result<Batch> {
+    pub fn next_batch(&mut self) -> Result<Rows> {
         let batch = match self.workers.get(self.turn) {
             None => self.loader.batch(self.position),
             Some(worker) => match worker.queue.recv() {

@@ -1,7 +1,7 @@
 //! Training batches: shuffled sequences of a shard's documents, where the position is one number and any position is
 //! O(1) away.
 
-use super::batch::{Batch, Position};
+use super::batch;
 use super::mixture::Mixture;
 use super::order::Order;
 use super::packed::Packed;
@@ -9,6 +9,7 @@ use super::permutation::Permutation;
 use super::recipe::Recipe;
 use super::shard::Shard;
 use crate::corpus::{Packing, SourceSpan};
+use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -133,23 +134,23 @@ impl<'a> Loader<'a> {
     }
 
     /// The batch at the position, which moves past it.
-    pub fn next_batch(&mut self) -> Batch {
+    pub fn next_batch(&mut self) -> Rows {
         let batch = self.batch(self.position);
         self.position = batch.next;
         batch
     }
 
     /// The batch at `position`, wherever this loader stands.
-    pub fn batch(&self, position: Position) -> Batch {
-        let mut batch = Batch::with_capacity(self.part.len(), self.context);
+    pub fn batch(&self, position: Position) -> Rows {
+        let mut rows = batch::empty(self.part.len(), self.context);
         for index in self.part.clone() {
             let (source, number) = self.mixture.locate(position.sample + index as u64);
             if let Some(order) = &self.sources[source].order {
-                batch.push(self.shard, order.sequence(number), self.token_bytes);
+                batch::push(&mut rows, self.shard, order.sequence(number), self.token_bytes);
             }
         }
-        batch.next = self.after(position, 1);
-        batch
+        rows.next = self.after(position, 1);
+        rows
     }
 
     /// Where one is `n` batches after `position`.
@@ -197,7 +198,7 @@ pub fn eval_batches<'a>(
     sequences_per_batch: usize,
     token_bytes: &'a [u32],
     limit_batches: usize,
-) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     packed_eval_batches(shard, Packing::Concatenate, context, sequences_per_batch, token_bytes, limit_batches)
 }
 
@@ -213,7 +214,7 @@ pub fn packed_eval_batches<'a>(
     sequences_per_batch: usize,
     token_bytes: &'a [u32],
     limit_batches: usize,
-) -> Result<impl Iterator<Item = Batch> + use<'a>> {
+) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     check(shard, context, sequences_per_batch, token_bytes)?;
     let n_rows = shard.n_tokens().saturating_sub(1);
     let packed = match packing {
@@ -227,15 +228,15 @@ pub fn packed_eval_batches<'a>(
     Ok((0..n_batches).map(move |index| {
         let first = index * sequences_per_batch as u64;
         let end = n_sequences.min(first + sequences_per_batch as u64);
-        let mut batch = Batch::with_capacity((end - first) as usize, context);
+        let mut rows = batch::empty((end - first) as usize, context);
         for sequence in first..end {
             let start = sequence * context as u64;
             let window = packed.is_none().then_some(start..n_rows.min(start + context as u64));
             let parts = packed.iter().flat_map(|packed| packed.sequence(order.get(sequence)));
-            batch.push(shard, window.into_iter().chain(parts), token_bytes);
+            batch::push(&mut rows, shard, window.into_iter().chain(parts), token_bytes);
         }
-        batch.next = Position { sample: end };
-        batch
+        rows.next = Position { sample: end };
+        rows
     }))
 }
 

@@ -18,8 +18,9 @@ mod recipe;
 mod scan;
 mod shard;
 
+pub use crate::rows::Position;
 pub use ahead::Ahead;
-pub use batch::{Batch, Position};
+pub use batch::SUPPLIED;
 pub use dataset::{Dataset, TokenizerFiles, open};
 pub use end_of_text::{EndOfText, declared_end_of_text};
 pub use import::import;

@@ -104,13 +104,10 @@ pub(super) fn leaf_text(op: Op) -> Text {
 pub(super) fn input_name(input: Input) -> &'static str {
     match input {
         Input::Logits => "logits",
-        Input::Target => "target",
-        Input::Weight => "weight",
-        Input::TargetBytes => "target_bytes",
-        Input::Position => "position",
         Input::Step => "step",
         Input::Scale => "scale",
-        Input::Absent(name) => name.trim_start_matches("input."),
+        Input::Row(input) => input.short_name(),
+        Input::HeldLogits => "held logits",
     }
 }
 

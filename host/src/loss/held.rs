@@ -4,10 +4,7 @@
 use super::import::Output;
 use super::ir::{Id, Input, Ir, Op};
 
-/// Name of the input that stopped values are computed from, `[row, vocab]`. No plugin can ask for it.
-pub(crate) const HELD_LOGITS: &str = "held logits";
-
-/// The graph of `outputs` in which what stands under `stop_gradient` reads [`HELD_LOGITS`].
+/// The graph of `outputs` in which what stands under `stop_gradient` reads [`Input::HeldLogits`].
 pub(super) fn hold(ir: &Ir, outputs: &[Output]) -> (Ir, Vec<Output>) {
     let mut result = Ir::default();
     // Each node twice: as it is, and computed from the held logits.
@@ -16,7 +13,7 @@ pub(super) fn hold(ir: &Ir, outputs: &[Output]) -> (Ir, Vec<Output>) {
         let node = ir.node(id);
         let at = |places: &[Id]| node.inputs.iter().map(|&input| places[input]).collect::<Vec<_>>();
         let still = match node.op {
-            Op::Input(Input::Logits) => result.intern(Op::Input(Input::Absent(HELD_LOGITS)), Vec::new()),
+            Op::Input(Input::Logits) => result.intern(Op::Input(Input::HeldLogits), Vec::new()),
             Op::StopGradient => held[node.inputs[0]],
             op => result.remake(op, &at(&held)),
         };

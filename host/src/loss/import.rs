@@ -1,9 +1,10 @@
 //! A plugin's graph becomes the compiler's form.
 
 use super::ir::{Binary, Id, Input, Ir, Number, Op, Size, Unary};
+use crate::rows::{InputSet, LOGITS, RowInput, STEP};
 use crate::{Error, Result};
 use trainyard_plugin::Graph;
-use trainyard_plugin::graph::{self, ops};
+use trainyard_plugin::graph;
 
 /// Sum and weight of one output.
 #[derive(Debug, Clone)]
@@ -13,15 +14,21 @@ pub(super) struct Output {
     pub weight: Id,
 }
 
-/// Checks `graph` and adds it to `ir`.
-pub(super) fn import(ir: &mut Ir, graph: &Graph, available: &[&str]) -> Result<Vec<Output>> {
+/// Checks `graph` and adds it to `ir`, and the row inputs that it names to `inputs`.
+pub(super) fn import(ir: &mut Ir, graph: &Graph, inputs: &mut InputSet) -> Result<Vec<Output>> {
     graph::check(graph)?;
     let mut ids: Vec<Id> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let inputs: Vec<_> = node.inputs.iter().map(|&input| ids[input as usize]).collect();
+        let operands: Vec<_> = node.inputs.iter().map(|&input| ids[input as usize]).collect();
         let id = match node.op.starts_with("input.") {
-            true => ir.intern(Op::Input(input(&node.op, available)?), Vec::new()),
-            false => operation(ir, &node.op, &inputs, &node.attributes)?,
+            true => {
+                let input = input(&node.op)?;
+                if let Input::Row(input) = input {
+                    inputs.insert(input);
+                }
+                ir.intern(Op::Input(input), Vec::new())
+            }
+            false => operation(ir, &node.op, &operands, &node.attributes)?,
         };
         ids.push(id);
     }
@@ -33,23 +40,12 @@ pub(super) fn import(ir: &mut Ir, graph: &Graph, available: &[&str]) -> Result<V
     Ok(graph.outputs.iter().map(output).collect())
 }
 
-fn input(name: &str, available: &[&str]) -> Result<Input> {
-    if !available.contains(&name) {
-        let needs = ops::find(name).map_or("", |op| op.formula);
-        let available = available.join(", ");
-        return Err(Error::plugin(format!(
-            "input {name:?} ({needs}) is not available here, expected one of {available}; use a plugin that does not need it"
-        )));
+fn input(name: &str) -> Result<Input> {
+    match name {
+        _ if name == LOGITS.name => Ok(Input::Logits),
+        _ if name == STEP.name => Ok(Input::Step),
+        _ => RowInput::named(name).map(Input::Row).ok_or_else(|| not_in_this_host(name)),
     }
-    Ok(match name {
-        "input.logits" => Input::Logits,
-        "input.target" => Input::Target,
-        "input.weight" => Input::Weight,
-        "input.target_bytes" => Input::TargetBytes,
-        "input.position" => Input::Position,
-        "input.step" => Input::Step,
-        _ => Input::Absent(ops::find(name).ok_or_else(|| not_in_this_host(name))?.name),
-    })
 }
 
 fn not_in_this_host(op: &str) -> Error {

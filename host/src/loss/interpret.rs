@@ -4,7 +4,7 @@ use super::ir::Input;
 use super::kernels::{self, Operand};
 use super::math;
 use super::row_program::{Finish, Item, Load, Map, MapOp, NumberOp, PIECE, Place, Reduction, RowProgram, Step, Sweep};
-use super::run::{LossBatch, Values};
+use super::run::{Given, Values};
 use crate::ops::Float;
 use std::mem::take;
 use std::ops::Range;
@@ -13,15 +13,13 @@ use std::ops::Range;
 pub(super) struct Worker<'a, T> {
     program: &'a RowProgram,
     values: &'a Values<T>,
-    batch: &'a LossBatch<'a>,
+    given: &'a Given<'a>,
     vocab: usize,
-    /// Buffers that are loaded for each row, `[rows, vocab]`.
-    wide_loads: Vec<(usize, &'a [f64])>,
     registers: Vec<T>,
     pieces: Vec<Vec<T>>,
     /// Number 0 stays empty: it is the row of logits.
     buffers: Vec<Vec<T>>,
-    /// Of the reductions of the current sweep.
+    /// States of the reductions of the current sweep.
     states: Vec<State<T>>,
 }
 
@@ -34,7 +32,7 @@ struct State<T> {
 }
 
 impl<'a, T: Float> Worker<'a, T> {
-    pub fn new(program: &'a RowProgram, values: &'a Values<T>, batch: &'a LossBatch<'a>, vocab: usize) -> Self {
+    pub fn new(program: &'a RowProgram, values: &'a Values<T>, given: &'a Given<'a>, vocab: usize) -> Self {
         let mut registers = vec![T::ZERO; program.n_registers];
         for &(register, id) in &program.fixed {
             registers[register] = T::of(values.scalar(id));
@@ -43,10 +41,8 @@ impl<'a, T: Float> Worker<'a, T> {
         Self {
             program,
             values,
-            batch,
+            given,
             vocab,
-            // The driver refuses batches without them.
-            wide_loads: program.wide_loads.iter().map(|&(i, name)| (i, batch.other(name).unwrap_or(&[]))).collect(),
             registers,
             pieces: vec![vec![T::ZERO; PIECE.min(vocab)]; program.n_pieces],
             buffers: (0..program.n_buffers).map(buffer).collect(),
@@ -60,9 +56,8 @@ impl<'a, T: Float> Worker<'a, T> {
         for &(register, load) in &program.loads {
             self.registers[register] = self.load(load, row);
         }
-        for &(buffer, values) in &self.wide_loads {
-            let values = &values[row * self.vocab..][..self.vocab];
-            self.buffers[buffer].iter_mut().zip(values).for_each(|(to, &value)| *to = T::of(value));
+        for &(buffer, input) in &program.wide_loads {
+            self.load_wide(input, row, buffer);
         }
         for step in &program.steps {
             match step {
@@ -79,17 +74,28 @@ impl<'a, T: Float> Worker<'a, T> {
     }
 
     fn load(&self, load: Load, row: usize) -> T {
-        let batch = self.batch;
+        let Given { rows, .. } = self.given;
         match load {
-            Load::Input(Input::Target) => T::of(batch.target[row].into()),
-            Load::Input(Input::Weight) => T::of(batch.weight[row].into()),
-            Load::Input(Input::TargetBytes) => T::of(batch.target_bytes[row].into()),
-            Load::Input(Input::Position) => T::of(batch.position[row].into()),
-            Load::Input(Input::Absent(name)) => batch.other(name).map_or(T::ZERO, |values| T::of(values[row])),
+            // Checked before the run: the rows carry it.
+            Load::Input(Input::Row(input)) => T::of(rows.columns.get(input).at(row)),
             // These are no row values.
-            Load::Input(Input::Logits | Input::Step | Input::Scale) => T::ZERO,
+            Load::Input(Input::Logits | Input::HeldLogits | Input::Step | Input::Scale) => T::ZERO,
             Load::Saved(id) => self.values.rows(id)[row],
-            Load::Sequence(id) => T::of(self.values.sequences(id)[batch.group[row] as usize]),
+            Load::Sequence(id) => T::of(self.values.sequences(id)[rows.group[row] as usize]),
+        }
+    }
+
+    /// Fills a buffer with a row of a vocabulary-wide input.
+    fn load_wide(&mut self, input: Input, row: usize, buffer: usize) {
+        let (given, first) = (self.given, row * self.vocab);
+        let to = self.buffers[buffer].iter_mut().enumerate();
+        match input {
+            Input::Row(input) => {
+                let values = given.rows.columns.get(input);
+                to.for_each(|(i, to)| *to = T::of(values.at(first + i)));
+            }
+            // Of the others only these are wide and no logits.
+            _ => to.for_each(|(i, to)| *to = T::of(given.held.get(first + i).copied().unwrap_or(f64::NAN))),
         }
     }
 

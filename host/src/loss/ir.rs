@@ -1,6 +1,6 @@
 //! The compiler's own form of a graph: typed nodes, each distinct expression once.
 
-use super::held::HELD_LOGITS;
+use crate::rows::{Extent, RowInput};
 use std::collections::{HashMap, HashSet};
 use trainyard_plugin::graph::Type;
 
@@ -25,13 +25,11 @@ impl Number {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Input {
     Logits,
-    Target,
-    Weight,
-    TargetBytes,
-    Position,
     Step,
-    /// Known by name, so that a graph can be checked and explained; no batch of a run carries it yet.
-    Absent(&'static str),
+    /// A column of the batch.
+    Row(RowInput),
+    /// Logits that stopped values are computed from; no plugin can ask for them.
+    HeldLogits,
     /// The caller's factor of the gradient.
     Scale,
 }
@@ -144,7 +142,7 @@ impl Ir {
         self.nodes.len()
     }
 
-    /// The node of this expression, as it stands.
+    /// The node of exactly this expression.
     pub fn intern(&mut self, op: Op, inputs: Vec<Id>) -> Id {
         let ty = result_type(op, inputs.iter().map(|&input| self.ty(input)));
         *self.known.entry((op, inputs)).or_insert_with_key(|(op, inputs)| {
@@ -178,11 +176,14 @@ impl Ir {
 
 fn result_type(op: Op, inputs: impl Iterator<Item = Type>) -> Type {
     match op {
-        Op::Input(Input::Logits) => Type::Vocab,
-        Op::Input(Input::Target) | Op::Argmax => Type::Index,
-        Op::Input(Input::Weight | Input::TargetBytes | Input::Position) => Type::Row,
-        Op::Input(Input::Absent("input.teacher_logits" | HELD_LOGITS)) => Type::Vocab,
-        Op::Input(Input::Absent(_)) => Type::Row,
+        Op::Input(Input::Logits | Input::HeldLogits) => Type::Vocab,
+        Op::Input(Input::Row(input)) => match input.info().extent {
+            Extent::Batch => Type::Scalar,
+            Extent::Row => Type::Row,
+            Extent::Index => Type::Index,
+            Extent::Vocab => Type::Vocab,
+        },
+        Op::Argmax => Type::Index,
         Op::Size(Size::RowsOfSequence) => Type::Sequence,
         Op::Input(Input::Step | Input::Scale) | Op::Constant(_) | Op::Size(_) => Type::Scalar,
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::StopGradient | Op::Softmax => {

@@ -19,7 +19,6 @@ mod cuda;
 mod explain;
 mod formula;
 mod gradient;
-mod groups;
 mod head;
 mod held;
 mod import;
@@ -39,33 +38,30 @@ mod split;
 mod totals;
 
 pub(crate) use cuda::bytes_on_gpu;
-pub(crate) use held::HELD_LOGITS;
 pub(crate) use laws::fault_of_weights;
 pub(crate) use probe::Probe;
-pub use run::{Head, HeadGradient, LossBatch, Other};
+pub use run::{Head, HeadGradient};
 pub use totals::Totals;
 
 use crate::ops::{Engine, Float, OpGroup};
+use crate::rows::{InputSet, Rows};
 use crate::{Error, Result};
 use gradient::{Gradient, differentiate};
-use ir::{Input, Ir, Op};
+use ir::Ir;
 use lower::{Roots, lower};
+use run::Given;
 use split::{Plan, split};
 use std::ops::AddAssign;
 use trainyard_plugin::Graph;
-use trainyard_plugin::graph::Type;
-
-/// The inputs that a graph may ask for in pre-training.
-pub const AVAILABLE_INPUTS: &[&str] =
-    &["input.logits", "input.target", "input.weight", "input.target_bytes", "input.position", "input.step"];
 
 /// Row indices are held in `f32` registers, exact below this.
 const VOCAB_MAX: usize = 1 << 24;
 
-/// Compiled graphs: a loss and what is computed beside it.
+/// Compiled graphs: a loss and what is computed with it.
 #[derive(Debug)]
 pub struct Program {
     outputs: Vec<String>,
+    inputs: InputSet,
     /// Computes the outputs.
     forward: Plan,
     /// Computes the outputs and the gradient of the first one.
@@ -98,33 +94,41 @@ impl AddAssign for Ratio {
 
 impl Program {
     /// Compiles `graphs` into one program, with the outputs of all of them in order. Gradients are those of the first
-    /// output's sum. `available` names the inputs (`input.logits`, …) that batches will carry.
+    /// output's sum.
     ///
     /// # Errors
-    /// Of the plugin: a graph that breaks a rule of the op set, needs an input that is not available, or costs too
-    /// much.
-    pub fn compile(graphs: &[&Graph], available: &[&str]) -> Result<Self> {
-        let mut ir = Ir::default();
-        let mut outputs = Vec::new();
+    /// A fault of the plugin: a graph that breaks a rule of the op set, or costs too much.
+    pub fn compile(graphs: &[&Graph]) -> Result<Self> {
+        let (mut ir, mut outputs, mut inputs) = (Ir::default(), Vec::new(), InputSet::NONE);
         for graph in graphs {
-            outputs.extend(import::import(&mut ir, graph, available)?);
+            outputs.extend(import::import(&mut ir, graph, &mut inputs)?);
         }
-        Self::from_ir(ir, outputs)
+        Self::from_ir(ir, outputs, inputs)
     }
 
-    /// The same of one graph, in which what stands under `stop_gradient` is computed from other logits, the input
-    /// [`HELD_LOGITS`].
+    /// The same, for batches that carry the inputs `supplied`.
+    ///
+    /// # Errors
+    /// As [`Program::compile`], and a graph that asks for an input that is not supplied.
+    pub fn compile_for(graphs: &[&Graph], supplied: InputSet) -> Result<Self> {
+        let program = Self::compile(graphs)?;
+        program.inputs.require(supplied)?;
+        Ok(program)
+    }
+
+    /// The same of one graph, in which what stands under `stop_gradient` is computed from other logits: the held ones
+    /// of [`Given`].
     ///
     /// # Errors
     /// As [`Program::compile`].
-    pub(crate) fn compile_held(graph: &Graph, available: &[&str]) -> Result<Self> {
-        let mut ir = Ir::default();
-        let outputs = import::import(&mut ir, graph, available)?;
+    pub(crate) fn compile_held(graph: &Graph) -> Result<Self> {
+        let (mut ir, mut inputs) = (Ir::default(), InputSet::NONE);
+        let outputs = import::import(&mut ir, graph, &mut inputs)?;
         let (ir, outputs) = held::hold(&ir, &outputs);
-        Self::from_ir(ir, outputs)
+        Self::from_ir(ir, outputs, inputs)
     }
 
-    fn from_ir(mut ir: Ir, outputs: Vec<import::Output>) -> Result<Self> {
+    fn from_ir(mut ir: Ir, outputs: Vec<import::Output>, inputs: InputSet) -> Result<Self> {
         let names = outputs.iter().map(|output| output.name.clone()).collect();
         let Some(first) = outputs.first().map(|output| output.sum) else {
             return Err(Error::plugin("no graph to compile, expected at least one"));
@@ -136,12 +140,17 @@ impl Program {
         let gradient = differentiate(&mut ir, first);
         let training = plan(&ir, &Roots { gradient, ..roots }, n_forward, true)?;
         let explanation = explain::explain(&formulas, &forward, &training);
-        Ok(Self { outputs: names, forward, training, explanation })
+        Ok(Self { outputs: names, inputs, forward, training, explanation })
     }
 
     /// Names of the outputs.
     pub fn outputs(&self) -> &[String] {
         &self.outputs
+    }
+
+    /// Row inputs that its graphs ask for: batches carry them.
+    pub fn inputs(&self) -> InputSet {
+        self.inputs
     }
 
     /// Whether two outputs are one formula, as far as simplification sees.
@@ -155,26 +164,46 @@ impl Program {
         self.explanation.clone()
     }
 
-    /// Sum and weight of every output over the rows of `batch`, and the gradients of the first sum if asked for. What
-    /// is not finite is returned as it is.
+    /// Sum and weight of every output over `rows`, and the gradients of the first sum if asked for. `step` is what
+    /// graphs see as `input.step`. What is not finite is returned as it is.
     ///
-    /// # Errors Slices of wrong length, a target outside the vocabulary, a graph with an input that batches do not
-    /// carry.
+    /// # Errors
+    /// Lists of wrong length, a target outside the vocabulary, an input that the rows do not carry.
     pub fn run<T: Float>(
         &self,
         engine: &Engine,
         head: &Head<'_, T>,
-        batch: &LossBatch<'_>,
+        rows: &Rows,
+        step: u64,
+        gradient: Option<HeadGradient<'_, T>>,
+    ) -> Result<Vec<Ratio>> {
+        self.run_given(engine, head, &Given { rows, step, held: &[] }, gradient)
+    }
+
+    /// The same, of a program from [`Program::compile_held`] too.
+    fn run_given<T: Float>(
+        &self,
+        engine: &Engine,
+        head: &Head<'_, T>,
+        given: &Given<'_>,
         gradient: Option<HeadGradient<'_, T>>,
     ) -> Result<Vec<Ratio>> {
         let _timer = engine.time(OpGroup::Loss);
         let plan = if gradient.is_some() { &self.training } else { &self.forward };
-        check_shapes(head, batch, gradient.as_ref())?;
-        check_inputs(plan, head.vocab, batch)?;
-        let values = run::run(engine, plan, head, batch, gradient);
+        check_shapes(head, given, gradient.as_ref())?;
+        self.check(given.rows, head.vocab)?;
+        let values = run::run(engine, plan, head, given, gradient);
         let ratio =
             |output: &import::Output| Ratio { sum: values.scalar(output.sum), weight: values.scalar(output.weight) };
         Ok(plan.outputs.iter().map(ratio).collect())
+    }
+
+    /// Checks that the program can compute with `rows`: kernels index rows of logits with their targets.
+    ///
+    /// # Errors
+    /// What is wrong with the rows, an input that they do not carry.
+    pub fn check(&self, rows: &Rows, vocab: usize) -> Result<()> {
+        rows.check(self.inputs, vocab).map_err(|error| error.context("loss"))
     }
 }
 
@@ -183,7 +212,7 @@ fn plan(ir: &Ir, roots: &Roots, n_forward: usize, with_gradient: bool) -> Result
     split(ir, roots, with_gradient)
 }
 
-fn check_shapes<T>(head: &Head<'_, T>, batch: &LossBatch<'_>, gradient: Option<&HeadGradient<'_, T>>) -> Result<()> {
+fn check_shapes<T>(head: &Head<'_, T>, given: &Given<'_>, gradient: Option<&HeadGradient<'_, T>>) -> Result<()> {
     let Head { rows, width, vocab, .. } = *head;
     if !(1..VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!("loss: vocabulary of {vocab} tokens, expected 1 to {}", VOCAB_MAX - 1)));
@@ -191,48 +220,18 @@ fn check_shapes<T>(head: &Head<'_, T>, batch: &LossBatch<'_>, gradient: Option<&
     let mut lengths = vec![
         ("hidden", head.hidden.len(), rows * width),
         ("weight of the output layer", head.weight.len(), vocab * width),
-        ("target", batch.target.len(), rows),
-        ("weight", batch.weight.len(), rows),
-        ("target_bytes", batch.target_bytes.len(), rows),
-        ("position", batch.position.len(), rows),
+        ("batch", given.rows.len(), rows),
     ];
     if let Some(gradient) = gradient {
         lengths.push(("gradient of hidden", gradient.hidden.len(), rows * width));
         lengths.push(("gradient of the output layer", gradient.weight.len(), vocab * width));
     }
+    if !given.held.is_empty() {
+        lengths.push(("held logits", given.held.len(), rows * vocab));
+    }
     for (name, got, expected) in lengths {
         if got != expected {
             return Err(Error::run(format!("loss: {name} has {got} elements, expected {expected}")));
-        }
-    }
-    groups::check(batch.group, rows)
-}
-
-fn check_inputs(plan: &Plan, vocab: usize, batch: &LossBatch<'_>) -> Result<()> {
-    for id in 0..plan.ir.len() {
-        match plan.ir.node(id).op {
-            Op::Input(Input::Absent(name)) => {
-                let Some(values) = batch.other(name) else {
-                    return Err(Error::run(format!(
-                        "loss: input {name:?} is in no batch; use a loss that does not need it"
-                    )));
-                };
-                let width = if plan.ir.ty(id) == Type::Vocab { vocab } else { 1 };
-                let (got, expected) = (values.len(), batch.target.len() * width);
-                if got != expected {
-                    return Err(Error::run(format!("loss: {name:?} has {got} elements, expected {expected}")));
-                }
-            }
-            Op::Input(Input::Target) => {
-                let outside = batch.target.iter().enumerate().find(|&(_, &id)| id as usize >= vocab);
-                if let Some((row, id)) = outside {
-                    return Err(Error::run(format!(
-                        "loss: target of row {row} is token {id}, expected an id below the vocabulary size {vocab}; was the data \
-                         prepared with another tokenizer?"
-                    )));
-                }
-            }
-            _ => {}
         }
     }
     Ok(())

@@ -16,8 +16,8 @@ pub(super) struct RowProgram {
     pub fixed: Vec<(usize, Id)>,
     /// Registers that are loaded for each row.
     pub loads: Vec<(usize, Load)>,
-    /// Whole rows that are loaded for each row, and the names of these inputs.
-    pub wide_loads: Vec<(usize, &'static str)>,
+    /// Buffers that are loaded for each row, and the vocabulary-wide inputs that they hold.
+    pub wide_loads: Vec<(usize, Input)>,
     pub steps: Vec<Step>,
     /// Nodes whose values leave the pass, and their registers.
     pub exports: Vec<(Id, usize)>,

@@ -4,14 +4,13 @@
 //! hidden states, while the logits are in a core's cache; then one product adds the chunk to the gradient of the output
 //! layer. Chunks follow one another, and rows do not know each other: no result depends on the number of threads.
 
-use super::groups::Groups;
 use super::interpret::Worker;
 use super::ir::Id;
 use super::row_program::RowProgram;
 use super::small::{Small, evaluate};
 use super::split::Plan;
 use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
-use rayon::prelude::*;
+use crate::rows::{Groups, Rows};
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
 const CHUNK_BYTES: usize = 16 << 20;
@@ -47,39 +46,15 @@ pub struct HeadGradient<'a, T> {
     pub scale: T,
 }
 
-/// What belongs to the rows; every slice but `others` has `rows` elements.
+/// Input of a program, besides the head.
 #[derive(Debug, Clone, Copy)]
-pub struct LossBatch<'a> {
-    /// Ids of the tokens to predict, each below the vocabulary size.
-    pub target: &'a [u32],
-    /// 1 where the row counts, 0 where it is padding.
-    pub weight: &'a [f32],
-    /// Bytes of the target tokens.
-    pub target_bytes: &'a [f32],
-    /// Positions of the rows in their groups.
-    pub position: &'a [u32],
-    /// Numbers of the rows' groups, which graphs call sequences: 0 for the first row, then the same as the row before
-    /// or one more.
-    pub group: &'a [u32],
+pub(super) struct Given<'a> {
+    /// They have the inputs that the program asks for.
+    pub rows: &'a Rows,
     /// The optimizer step, from 0.
     pub step: u64,
-    /// Further inputs, if there are any; on the CPU only.
-    pub others: &'a [Other<'a>],
-}
-
-/// An input that most batches do not carry.
-#[derive(Debug, Clone, Copy)]
-pub struct Other<'a> {
-    /// As in the op set, such as `input.advantage`.
-    pub name: &'a str,
-    /// `[rows]`, or of a vocabulary-wide input `[rows, vocab]`.
-    pub values: &'a [f64],
-}
-
-impl<'a> LossBatch<'a> {
-    pub(super) fn other(&self, name: &str) -> Option<&'a [f64]> {
-        self.others.iter().find(|other| other.name == name).map(|other| other.values)
-    }
+    /// `[rows, vocab]`: held logits; empty for a program without.
+    pub held: &'a [f64],
 }
 
 /// A batch in numbers.
@@ -130,14 +105,14 @@ pub(super) fn run<T: Float>(
     engine: &Engine,
     plan: &Plan,
     head: &Head<'_, T>,
-    batch: &LossBatch<'_>,
+    given: &Given<'_>,
     mut gradient: Option<HeadGradient<'_, T>>,
 ) -> Values<T> {
     let shape = Shape {
         rows: head.rows,
-        groups: Groups::new(batch.group),
+        groups: Groups::new(&given.rows.group),
         vocab: head.vocab,
-        step: batch.step as f64,
+        step: given.step as f64,
         scale: gradient.as_ref().map_or(1.0, |gradient| gradient.scale.f64()),
     };
     let mut values = Values { small: vec![None; plan.ir.len()], rows: vec![Vec::new(); plan.ir.len()] };
@@ -146,7 +121,7 @@ pub(super) fn run<T: Float>(
             values.small[id] = Some(evaluate(&plan.ir, id, &shape, &values));
         }
         if let Some(program) = &stage.pass {
-            let exports = run_pass(engine, program, head, batch, &values, gradient.as_mut());
+            let exports = run_pass(engine, program, head, given, &values, gradient.as_mut());
             let n = program.exports.len();
             for (column, &(id, _)) in program.exports.iter().enumerate() {
                 values.rows[id] = exports.iter().skip(column).step_by(n).copied().collect();
@@ -161,7 +136,7 @@ fn run_pass<T: Float>(
     engine: &Engine,
     program: &RowProgram,
     head: &Head<'_, T>,
-    batch: &LossBatch<'_>,
+    given: &Given<'_>,
     values: &Values<T>,
     mut gradient: Option<&mut HeadGradient<'_, T>>,
 ) -> Vec<T> {
@@ -173,14 +148,13 @@ fn run_pass<T: Float>(
     let weight = Matrix::new(head.weight, vocab, width);
     let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t(), Threads::All));
     let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight, Threads::All));
-    let worker = || Worker::new(program, values, batch, vocab);
+    let worker = || Worker::new(program, values, given, vocab);
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
         let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
-        let rows = Rows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
-        let tasks: Vec<_> = rows.split(vocab, n_exports, width).collect();
-        tasks.into_par_iter().for_each_init(worker, |worker, mut rows| {
+        let rows = SomeRows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
+        engine.for_each_with(rows.split(vocab, n_exports, width), worker, |worker, mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
                 weight.multiply(rows.logits, vocab, hidden, vocab, Write::Overwrite, Threads::One);
@@ -203,7 +177,7 @@ fn run_pass<T: Float>(
 }
 
 /// Some neighbouring rows and what belongs to them.
-struct Rows<'a, T> {
+struct SomeRows<'a, T> {
     start: usize,
     n: usize,
     /// `[n, vocab]`; empty where the pass needs none.
@@ -214,14 +188,14 @@ struct Rows<'a, T> {
     dhidden: Option<&'a mut [T]>,
 }
 
-impl<'a, T> Rows<'a, T> {
+impl<'a, T> SomeRows<'a, T> {
     /// The rows of each task: as many as have their logits in a second-level cache from product to product.
-    fn split(self, vocab: usize, n_exports: usize, width: usize) -> impl Iterator<Item = Rows<'a, T>> {
+    fn split(self, vocab: usize, n_exports: usize, width: usize) -> impl Iterator<Item = SomeRows<'a, T>> {
         let per_task = (TASK_BYTES / (vocab * size_of::<T>())).clamp(TASK_ROWS.0, TASK_ROWS.1);
-        let Rows { start, n, mut logits, mut exports, mut dhidden } = self;
+        let SomeRows { start, n, mut logits, mut exports, mut dhidden } = self;
         (0..n).step_by(per_task).map(move |first| {
             let n = per_task.min(n - first);
-            Rows {
+            SomeRows {
                 start: start + first,
                 n,
                 logits: split_off(&mut logits, n * vocab),

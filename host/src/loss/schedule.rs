@@ -141,8 +141,8 @@ impl<'a> Schedule<'a> {
                     let is_logits = input == Input::Logits;
                     self.program.n_buffers += usize::from(!is_logits);
                     self.place[id] = Some(if is_logits { LOGITS } else { Place::Buffer(self.program.n_buffers - 1) });
-                    if let Input::Absent(name) = input {
-                        self.program.wide_loads.push((self.program.n_buffers - 1, name));
+                    if !is_logits {
+                        self.program.wide_loads.push((self.program.n_buffers - 1, input));
                     }
                     // Sweeps run over the logits, also where they read another input alone.
                     self.program.needs_logits = true;

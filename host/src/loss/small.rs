@@ -30,8 +30,7 @@ pub(super) fn evaluate<T: Float>(ir: &Ir, id: Id, shape: &Shape, values: &Values
     match node.op {
         Op::Constant(value) => Small::Scalar(value.get()),
         Op::Input(Input::Scale) => Small::Scalar(shape.scale),
-        // Of the inputs only the step and the scale are small.
-        Op::Input(_) => Small::Scalar(shape.step),
+        Op::Input(Input::Step) => Small::Scalar(shape.step),
         Op::Size(Size::Vocab) => Small::Scalar(shape.vocab as f64),
         Op::Size(Size::Rows) => Small::Scalar(shape.rows as f64),
         Op::Size(Size::Sequences) => Small::Scalar(shape.groups.n() as f64),

@@ -6,10 +6,11 @@
 
 use super::cuda::Compiled;
 use super::import::Output;
-use super::ir::{Id, Ir, Op};
+use super::ir::{Id, Input, Ir, Op};
 use super::lower::Roots;
 use super::row_program::RowProgram;
 use super::schedule::{Demand, schedule};
+use crate::rows::InputSet;
 use crate::{Error, Result};
 use trainyard_plugin::graph::Type;
 
@@ -21,6 +22,8 @@ const PASSES_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub ir: Ir,
+    /// Row inputs that are left in it.
+    pub inputs: InputSet,
     pub outputs: Vec<Output>,
     pub stages: Vec<Stage>,
     pub compiled: Compiled,
@@ -69,7 +72,13 @@ pub(super) fn split(ir: Ir, roots: Roots, with_gradient: bool) -> Result<Plan> {
             "the graph needs {n_passes} passes over the logits, at most {PASSES_MAX} are allowed; nest fewer sums over rows"
         )));
     }
-    Ok(Plan { ir, outputs: roots.outputs, stages: plan, compiled: Compiled::default() })
+    let mut inputs = InputSet::NONE;
+    for id in 0..ir.len() {
+        if let Op::Input(Input::Row(input)) = ir.node(id).op {
+            inputs.insert(input);
+        }
+    }
+    Ok(Plan { inputs, ir, outputs: roots.outputs, stages: plan, compiled: Compiled::default() })
 }
 
 fn demand(demands: &mut [Demand], stages: &[usize], id: Id) {

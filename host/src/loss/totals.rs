@@ -16,6 +16,9 @@ pub struct Totals {
 
 impl Totals {
     /// Zeros for `n` outputs.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
     pub fn new(engine: &Engine, n: usize) -> Result<Self> {
         let device = match engine.device() {
             Device::Cpu => None,
@@ -25,9 +28,12 @@ impl Totals {
     }
 
     /// Back to zero.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn clear(&mut self) -> Result<()> {
         self.host.fill(Ratio::default());
-        self.device.as_ref().map_or(Ok(()), add::zero)
+        self.device.as_ref().map_or(Ok(()), add::clear)
     }
 
     /// Adds a batch that was computed on the CPU.
@@ -49,6 +55,9 @@ impl Totals {
     }
 
     /// Sum and weight of each output; of a GPU once everything launched has run.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn read(&self) -> Result<Vec<Ratio>> {
         let Some(device) = &self.device else { return Ok(self.host.clone()) };
         let values = device.to_vec()?;

@@ -14,6 +14,9 @@ pub(super) enum Activation {
 
 impl Activation {
     /// x `[rows, E]`, out `[rows, H]`.
+    ///
+    /// # Errors
+    /// Tensors of other sizes, a GPU that fails.
     pub fn forward(self, engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
         match self {
             Self::Gelu(form) => gelu::forward(engine, form, x, out),
@@ -22,6 +25,9 @@ impl Activation {
     }
 
     /// `dx` `[rows, E]` from `dy` `[rows, H]`; for GELU they are one tensor.
+    ///
+    /// # Errors
+    /// As [`Activation::forward`].
     pub fn backward(self, engine: &Engine, x: &Tensor, dy: &Tensor, dx: &Tensor) -> Result<()> {
         match self {
             Self::Gelu(form) => gelu::backward(engine, form, x, dy),

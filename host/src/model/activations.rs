@@ -73,6 +73,10 @@ pub(super) struct Gradients {
 }
 
 impl Activations {
+    /// Tensors of zeros for batches of `size`.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
         let (rows, width) = (size.sequences * size.length, config.width);
         let sets = if size.recompute { 1 } else { config.layers };
@@ -91,7 +95,7 @@ impl Activations {
         self.size == size
     }
 
-    /// Of block `layer`.
+    /// Activations of block `layer`.
     pub fn block(&self, layer: usize) -> &BlockActivations {
         &self.blocks[layer % self.blocks.len()]
     }
@@ -102,6 +106,9 @@ impl Activations {
     }
 
     /// Made when first asked for: evaluation never needs them.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
     pub fn gradients(&self, config: &ModelConfig, allocator: &Allocator) -> Result<&Gradients> {
         if let Some(gradients) = self.gradients.get() {
             return Ok(gradients);
@@ -112,6 +119,10 @@ impl Activations {
 }
 
 impl BlockActivations {
+    /// Tensors of zeros for one block.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
     pub fn new(config: &ModelConfig, size: Size, allocator: &Allocator) -> Result<Self> {
         let (rows, width) = (size.sequences * size.length, config.width);
         let tensor = |columns: usize| allocator.activations((rows, columns));

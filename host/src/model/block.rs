@@ -43,12 +43,15 @@ pub(super) struct Pass<'a> {
 pub(super) struct Cache<'a> {
     /// `[context, 2 · kv_heads · d]`: keys and values.
     pub keys_values: &'a Tensor,
-    /// Of the one row that is read.
+    /// Position of the one row that is read.
     pub position: usize,
 }
 
 impl Block {
     /// `out` `[rows, C]` = `x` `[rows, C]` + attention + network.
+    ///
+    /// # Errors
+    /// Tensors of other sizes, a GPU that fails.
     pub fn forward(
         &self,
         pass: &Pass<'_>,
@@ -62,6 +65,9 @@ impl Block {
     }
 
     /// All of the forward but its last product: everything that the backward needs.
+    ///
+    /// # Errors
+    /// As [`Block::forward`].
     pub fn keep(&self, pass: &Pass<'_>, x: &Tensor, kept: &BlockActivations, cache: Option<Cache<'_>>) -> Result<()> {
         let engine = pass.engine;
         // attention: x [rows, C] → norm [rows, C] → q, k, v [rows, Q] → heads [rows, C] → projection [rows, C] → + x
@@ -89,6 +95,9 @@ impl Block {
 
     /// `d.stream` `[rows, C]` holds the gradient of the block's result and becomes that of its input `x`; gradients of
     /// parameters are added to. `kept` is what the forward of the same `pass` left there.
+    ///
+    /// # Errors
+    /// As [`Block::forward`].
     pub fn backward(&self, pass: &Pass<'_>, x: &Tensor, kept: &BlockActivations, d: &Gradients) -> Result<()> {
         let engine = pass.engine;
         // network: d stream [rows, C] → [rows, H] → [rows, E] → norm [rows, C] → + d stream

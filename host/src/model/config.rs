@@ -112,7 +112,7 @@ impl ModelConfig {
         }
     }
 
-    /// Of attention over sequences of `length` tokens.
+    /// Shape of attention over sequences of `length` tokens.
     pub(super) fn attention(&self, length: usize) -> Shape {
         Shape {
             length,

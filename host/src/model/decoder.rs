@@ -1,10 +1,11 @@
 //! Writes text token by token, keeping the keys and values of what was read.
 
+use super::Transformer;
 use super::activations::{BlockActivations, Size};
 use super::block::Cache;
 use super::memory::Allocator;
-use super::{Tokens, Transformer};
 use crate::ops::{Tensor, embedding, linear};
+use crate::rows::Tokens;
 use crate::{Error, Result};
 
 /// One sequence being read and written.
@@ -15,7 +16,7 @@ pub struct Decoder<'m> {
     position: usize,
     /// `[1, C]`: before and after a block, by turns.
     stream: [Tensor; 2],
-    /// Of one row; all blocks share it.
+    /// Activations of one row, which all blocks share.
     block: BlockActivations,
     /// `[1, vocab]`
     logits: Tensor,
@@ -25,6 +26,9 @@ pub struct Decoder<'m> {
 
 impl<'m> Decoder<'m> {
     /// An empty sequence.
+    ///
+    /// # Errors
+    /// A GPU without room for the caches.
     pub fn new(model: &'m Transformer) -> Result<Self> {
         let config = model.config();
         let allocator = Allocator::new(model.engine());
@@ -46,8 +50,10 @@ impl<'m> Decoder<'m> {
         self.position
     }
 
-    /// Reads one token and returns the logits `[vocab]` of the next. An id outside the vocabulary or a full context is
-    /// an error.
+    /// Reads one token and returns the logits `[vocab]` of the next.
+    ///
+    /// # Errors
+    /// An id outside the vocabulary, a full context, a GPU that fails.
     pub fn read(&mut self, id: u32) -> Result<Vec<f64>> {
         let (model, position) = (self.model, self.position);
         let (engine, parts) = (model.engine(), &model.parts);

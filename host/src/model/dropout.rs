@@ -46,11 +46,17 @@ impl Masks<'_> {
     }
 
     /// `x` is multiplied by the mask of its place.
+    ///
+    /// # Errors
+    /// A tensor of another size, a GPU that fails.
     pub fn apply(&self, engine: &Engine, layer: usize, site: Site, x: &Tensor) -> Result<()> {
         dropout::apply(engine, x, self.sequences, &self.mask(layer, site))
     }
 
     /// `dbranch` = `dstream` times the mask: the gradient of a residual branch.
+    ///
+    /// # Errors
+    /// As [`Masks::apply`].
     pub fn backward(
         &self,
         engine: &Engine,

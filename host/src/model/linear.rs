@@ -15,12 +15,18 @@ pub(super) struct Linear {
 
 impl Linear {
     /// `out` `[rows, out]` = `x` `[rows, in]` W + b + `residual` `[rows, out]`.
+    ///
+    /// # Errors
+    /// Tensors of other sizes, a GPU that fails.
     pub fn forward(&self, engine: &Engine, x: &Tensor, residual: Option<&Tensor>, out: &Tensor) -> Result<()> {
         let bias = self.bias.as_ref().map(|bias| bias.as_type(out.dtype()));
         linear::forward(engine, x, (self.weight.as_type(x.dtype()), self.layout), bias, residual, out)
     }
 
     /// `dx` is overwritten; the gradients of W and b are added to.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
         let dbias = self.bias.as_ref().map(|bias| &bias.grad);
         let weight = (self.weight.as_type(x.dtype()), self.layout);

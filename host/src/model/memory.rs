@@ -48,21 +48,33 @@ impl Allocator {
     }
 
     /// A tensor of zeros in the format of parameters.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn zeros(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         self.zeros_as(shape, self.dtype())
     }
 
     /// A tensor of zeros in the format of activations.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn activations(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         self.zeros_as(shape, self.precision.activations(&self.device))
     }
 
     /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn zeros_as(&self, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
         self.make(shape.into(), dtype, |shape| Tensor::zeros(shape, dtype, &self.device))
     }
 
     /// The tensor that `fill` makes; `fill` is not called when only shapes are wanted.
+    ///
+    /// # Errors
+    /// What `fill` fails with, a GPU without room for it.
     pub fn make(&self, shape: Shape, dtype: DType, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Tensor> {
         // a wrong config may ask for more than there are numbers for
         let bytes = (shape.elem_count() as u64).saturating_mul(dtype.size_in_bytes() as u64);

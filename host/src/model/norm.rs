@@ -15,6 +15,9 @@ pub(super) enum Norm {
 impl Norm {
     /// `out` and `x` are `[rows, C]`. `stats` keeps what the backward needs of each row: `[rows, 2]` of a layer norm,
     /// `[rows, 1]` of an RMS norm.
+    ///
+    /// # Errors
+    /// Tensors of other sizes, a GPU that fails.
     pub fn forward(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
         match self {
             Self::Layer { weight, bias, epsilon } => {
@@ -25,6 +28,9 @@ impl Norm {
     }
 
     /// Adds to `dx` and to the gradients of weight and bias.
+    ///
+    /// # Errors
+    /// As [`Norm::forward`].
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
         match self {
             Self::Layer { weight, bias, .. } => {

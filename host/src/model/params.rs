@@ -66,6 +66,9 @@ impl Params {
     }
 
     /// Adds a parameter. Its beginning depends on the seed and its name, not on the order of calls.
+    ///
+    /// # Errors
+    /// A GPU without room for it.
     pub fn add(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         let fill = |shape: &Shape| self.tensor(self.values(name, shape.elem_count(), init), shape);
         let param = self.param(shape.into(), fill)?;
@@ -75,6 +78,9 @@ impl Params {
 
     /// Adds matrices `[rows, columns]`, given as (name, rows), that lie one below the other in one matrix, which is
     /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
     pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
         let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
         let stack = self.param(shape.into(), |shape| {
@@ -142,7 +148,10 @@ impl Params {
         self.by_name.values().map(|param| param.value.elem_count()).sum()
     }
 
-    /// Replaces all values. A missing, unknown or wrongly shaped tensor is an error.
+    /// Replaces all values.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape, or that the model does not have.
     pub fn load(&self, mut tensors: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
         for (name, param) in &self.by_name {
             let tensor = tensors.remove(name).ok_or_else(|| Error::run(format!("tensor {name} is missing")))?;

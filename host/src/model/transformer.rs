@@ -12,8 +12,9 @@ use super::dropout::{Dropout, Masks, Site};
 use super::memory::Allocator;
 use super::params::{Param, Params};
 use super::parts::Parts;
-use super::{Tokens, gpt, llama};
+use super::{gpt, llama};
 use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Table};
+use crate::rows::Tokens;
 use crate::{Error, Result};
 
 /// The network with its parameters, gradients and activations.
@@ -42,6 +43,9 @@ impl Transformer {
     /// A new network. With `recompute` a forward keeps only the input of each block, and the backward runs each block's
     /// forward again (Chen et al., arXiv 1604.06174): the same gradients, bit for bit, from less memory and up to a
     /// third more work.
+    ///
+    /// # Errors
+    /// A GPU without room for the parameters.
     pub fn new(config: &ModelConfig, vocab: usize, engine: Engine, seed: u64, recompute: bool) -> Result<Self> {
         let mut params = Params::new(Allocator::new(&engine), seed);
         let parts = parts(config, vocab, &mut params)?;
@@ -70,6 +74,9 @@ impl Transformer {
     ///
     /// Not in it is what others hold: the optimizer's state, the gradient of the last hidden states, the blocks of
     /// logits of the loss, the table of rotary angles, and the scratch of single operations.
+    ///
+    /// # Errors
+    /// Sizes that no tensor can have.
     pub fn bytes(
         config: &ModelConfig,
         vocab: usize,
@@ -176,6 +183,9 @@ impl Transformer {
 
     /// Adds to the gradients of all parameters but the head's, given the gradient `dhidden` `[rows, C]` of the last
     /// forward's result. Must follow that forward, with the same tokens and dropout.
+    ///
+    /// # Errors
+    /// A backward before any forward, a GPU that fails.
     pub fn backward(&mut self, tokens: &Tokens<'_>, dropout: Option<Dropout>, dhidden: &Tensor) -> Result<()> {
         let Some(activations) = self.activations.take() else {
             return Err(Error::run("backward was called before forward"));
@@ -196,7 +206,7 @@ impl Transformer {
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
         let d = kept.gradients(&self.config, &self.allocator())?;
-        add::zero(&d.stream)?;
+        add::zero(&self.engine, &d.stream)?;
         final_norm.backward(&self.engine, dhidden, &stream[blocks.len()], &kept.final_stats, &d.stream)?;
         for (layer, block) in blocks.iter().enumerate().rev() {
             if kept.is_lost(layer) {
@@ -232,7 +242,10 @@ impl Transformer {
         }
     }
 
-    /// An error for ids or positions that the model does not have: kernels index tables with these numbers.
+    /// Checks the ids and positions: kernels index tables with these numbers.
+    ///
+    /// # Errors
+    /// Ids or positions that the model does not have.
     pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
         let (ids, positions) = (tokens.ids.host(), tokens.positions.host());
         let (context, n) = (self.config.context, ids.len());

@@ -13,6 +13,9 @@ pub struct Column<'a, T> {
 
 impl<'a, T: WithDType + bytemuck::Pod> Column<'a, T> {
     /// `host` where `engine` computes: as it is, or copied to a GPU.
+    ///
+    /// # Errors
+    /// No memory on the GPU, or a GPU that fails.
     pub fn new(engine: &Engine, host: &'a [T]) -> Result<Self> {
         let device = match engine.device() {
             Device::Cpu => None,

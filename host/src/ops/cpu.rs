@@ -1,9 +1,8 @@
 //! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
 
-use super::{Float, Tensor};
+use super::{Engine, Float, Tensor};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage};
-use rayon::prelude::*;
 use std::cell::RefCell;
 
 /// Runs `body` on the elements of `reads` and, writable, of `writes`. All must be contiguous, on the CPU, of type `T`,
@@ -95,8 +94,8 @@ pub(crate) fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
 pub(crate) const TASK: usize = 16 * 1024;
 
 /// Calls `kernel(offset, chunk)` for pieces of `out` on all threads.
-pub(crate) fn for_chunks<T: Float>(out: &mut [T], kernel: impl Fn(usize, &mut [T]) + Send + Sync) {
-    out.par_chunks_mut(TASK).enumerate().for_each(|(i, chunk)| kernel(i * TASK, chunk));
+pub(crate) fn for_chunks<T: Float>(engine: &Engine, out: &mut [T], kernel: impl Fn(usize, &mut [T]) + Sync) {
+    engine.for_each(out.chunks_mut(TASK).enumerate(), |(i, chunk)| kernel(i * TASK, chunk));
 }
 
 /// Rows of `width` elements per task.

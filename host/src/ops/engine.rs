@@ -3,6 +3,7 @@
 use super::Device;
 use super::cuda::Gpu;
 use super::pool::{Pool, Scratch};
+use super::team::Team;
 use candle_core::DType;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -49,6 +50,7 @@ pub struct Engine {
     deterministic: bool,
     waits: AtomicBool,
     pub(super) pool: Pool,
+    team: Team,
     nanoseconds: [AtomicU64; OpGroup::ALL.len()],
 }
 
@@ -102,6 +104,7 @@ impl Engine {
             deterministic: true,
             waits: AtomicBool::new(false),
             pool: Pool::default(),
+            team: Team::default(),
             nanoseconds: Default::default(),
         }
     }
@@ -127,7 +130,7 @@ impl Engine {
         self.device.gpu()
     }
 
-    /// The type of activations beside the residual stream.
+    /// The type of all activations but the residual stream.
     pub fn activations(&self) -> DType {
         self.precision.activations(&self.device)
     }
@@ -142,7 +145,7 @@ impl Engine {
         self.waits.store(waits, Ordering::Relaxed);
     }
 
-    /// Whether it does.
+    /// Whether each operation on a GPU is waited for.
     pub fn waits(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
     }
@@ -158,6 +161,22 @@ impl Engine {
     /// A buffer of `n` values on loan, with arbitrary contents.
     pub(crate) fn scratch<T: bytemuck::Pod>(&self, n: usize) -> Scratch<'_, T> {
         self.pool.take(n)
+    }
+
+    /// Calls `kernel` for each of `tasks`, on as many threads as the current rayon pool has. Which thread takes which
+    /// task, and when, is left to chance: no task may depend on another one.
+    pub(crate) fn for_each<I: Iterator + Send>(&self, tasks: I, kernel: impl Fn(I::Item) + Sync) {
+        self.team.for_each(tasks, kernel);
+    }
+
+    /// The same; each thread that takes tasks makes a state by `init` first.
+    pub(crate) fn for_each_with<I: Iterator + Send, S>(
+        &self,
+        tasks: I,
+        init: impl Fn() -> S + Sync,
+        kernel: impl Fn(&mut S, I::Item) + Sync,
+    ) {
+        self.team.for_each_with(tasks, init, kernel);
     }
 
     /// Counts the time until the result is dropped.
@@ -176,7 +195,7 @@ struct Timer<'e> {
 
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
-        // What went wrong there is said by whoever waits next.
+        // An error is reported by the next call that waits.
         let _ = self.gpu.map(Gpu::synchronize);
         let nanoseconds = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.total.fetch_add(nanoseconds, Ordering::Relaxed);

@@ -7,7 +7,6 @@
 
 pub mod add;
 pub mod attention;
-mod awake;
 mod column;
 mod cpu;
 pub(crate) mod cuda;
@@ -20,16 +19,17 @@ pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
 mod matmul;
+mod on_device;
 mod peak;
 mod pool;
 mod reduce;
 pub mod rms_norm;
 pub mod rotary;
 pub mod swiglu;
+mod team;
 mod tensor;
 pub mod update;
 
-pub use awake::keep_awake;
 pub use column::Column;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
 pub use cuda::{Gpu, GpuMemory, Inbox, Replay};

@@ -31,6 +31,9 @@ impl From<Array> for Tensor {
 
 impl Tensor {
     /// Zeros on `device`.
+    ///
+    /// # Errors
+    /// No memory on the device.
     pub fn zeros(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Self> {
         Ok(Self(match device {
             Device::Cpu => Storage::Cpu(candle_core::Tensor::zeros(shape, dtype, &candle_core::Device::Cpu)?),
@@ -39,6 +42,9 @@ impl Tensor {
     }
 
     /// A copy of `tensor`, which is on the CPU, on `device`, as `dtype`.
+    ///
+    /// # Errors
+    /// A type that the device does not compute with, or no memory on it.
     pub fn copied(tensor: &candle_core::Tensor, dtype: DType, device: &Device) -> Result<Self> {
         // A copy of its own: kernels write in place, and `to_dtype` may return the same storage.
         let tensor = tensor.to_dtype(dtype)?.force_contiguous()?;
@@ -52,7 +58,10 @@ impl Tensor {
         }
     }
 
-    /// Zeros of this one's shape and type beside it.
+    /// Zeros of this tensor's shape and type, on its device.
+    ///
+    /// # Errors
+    /// No memory on the device.
     pub fn zeros_like(&self) -> Result<Self> {
         Self::zeros(self.shape(), self.dtype(), &self.device())
     }
@@ -87,11 +96,17 @@ impl Tensor {
     }
 
     /// Both sizes of a matrix.
+    ///
+    /// # Errors
+    /// A tensor that is no matrix.
     pub fn dims2(&self) -> Result<(usize, usize)> {
         Ok(self.shape().dims2()?)
     }
 
     /// Size of dimension `index`.
+    ///
+    /// # Errors
+    /// No such dimension.
     pub fn dim(&self, index: usize) -> Result<usize> {
         let size = self.dims().get(index).copied();
         size.ok_or_else(|| Error::run(format!("a tensor of shape {:?} has no dimension {index}", self.dims())))
@@ -113,6 +128,9 @@ impl Tensor {
     }
 
     /// A view of `n` rows of the first dimension from `first` on.
+    ///
+    /// # Errors
+    /// Rows outside the tensor.
     pub fn narrow(&self, first: usize, n: usize) -> Result<Self> {
         Ok(Self(match &self.0 {
             Storage::Cpu(tensor) => Storage::Cpu(tensor.narrow(0, first, n)?),
@@ -121,6 +139,9 @@ impl Tensor {
     }
 
     /// The numbers on the CPU: the tensor itself, or a copy of what is on the GPU once everything launched has run.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn to_cpu(&self) -> Result<candle_core::Tensor> {
         let array = match &self.0 {
             Storage::Cpu(tensor) => return Ok(tensor.clone()),
@@ -133,11 +154,17 @@ impl Tensor {
     }
 
     /// All numbers as `f64`.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn to_vec(&self) -> Result<Vec<f64>> {
         Ok(self.to_cpu()?.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
     }
 
     /// Overwrites the numbers with those of `tensor`, on the CPU, of the same shape.
+    ///
+    /// # Errors
+    /// A tensor of another shape, or a GPU that fails.
     pub fn write(&self, tensor: &candle_core::Tensor) -> Result<()> {
         if tensor.shape() != self.shape() {
             return Err(Error::run(format!("cannot write a tensor {:?} into {:?}", tensor.dims(), self.dims())));
@@ -187,6 +214,9 @@ impl Tensor {
 }
 
 /// A GPU's kernels know tensors by their addresses only: all must be on that GPU, with as many elements as the op says.
+///
+/// # Errors
+/// A tensor on the CPU, or of another type or size.
 pub(crate) fn check_gpu(op: &str, tensors: &[(&Tensor, DType, usize)]) -> Result<()> {
     for (tensor, dtype, n) in tensors {
         if tensor.gpu().is_none() {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
 
-/// `[optimizer]`.
+/// `[optimizer]`: how gradients change the parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum OptimizerConfig {
@@ -38,7 +38,7 @@ pub enum OptimizerConfig {
 pub struct ScheduleConfig {
     /// The shape after warm-up.
     pub kind: ScheduleKind,
-    /// Steps over which the rate rises from 0, or their share of `train.steps`, such as 0.05.
+    /// Steps over which the rate rises from 0, or their share of `train.steps`, such as 0.05; a twentieth if not said.
     pub warmup: u64,
     /// Share of the peak rate at the last step, 0 to 1; not used by `constant`.
     pub floor: f64,

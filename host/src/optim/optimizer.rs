@@ -16,6 +16,9 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// All state 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
+    ///
+    /// # Errors
+    /// A GPU without room for the state.
     pub fn new(config: &OptimizerConfig, params: &Params, engine: &Engine) -> Result<Self> {
         let (weight_decay, needs_second) = match *config {
             OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
@@ -40,27 +43,42 @@ impl Optimizer {
     }
 
     /// Sets every gradient to 0.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn zero_gradients(&self, engine: &Engine) -> Result<()> {
         self.slots.zero_gradients(engine)
     }
 
     /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn gradient_norms(&self, engine: &Engine) -> Result<Vec<(&str, f64)>> {
         let squares = self.slots.squares(engine)?;
         Ok(self.names.iter().map(String::as_str).zip(squares.into_iter().map(f64::sqrt)).collect())
     }
 
     /// Takes in the gradients and the loss of a step, which decide how it updates. On a GPU nothing is waited for.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn judge(&mut self, engine: &Engine, loss: &LossTotal, step: &Step) -> Result<()> {
         self.slots.judge(engine, loss, step, &self.rule())
     }
 
     /// One update, unless loss or gradient are not finite.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn update(&mut self, engine: &Engine, step: &Step) -> Result<()> {
         self.slots.update(engine, step, &self.rule())
     }
 
     /// What [`Optimizer::judge`] found.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn outcome(&self) -> Result<Outcome> {
         self.slots.outcome()
     }
@@ -84,7 +102,10 @@ impl Optimizer {
         state
     }
 
-    /// Takes back what [`Optimizer::state`] gave. A missing or wrongly shaped tensor is an error.
+    /// Restores what [`Optimizer::state`] gave.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape, or that the optimizer does not have.
     pub fn load(&mut self, mut state: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
         for (name, tensor) in &self.state() {
             let saved = state.remove(name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;

@@ -27,7 +27,7 @@ mod process;
 mod settings;
 mod wasm;
 
-pub use build::{Forms, build};
+pub use build::{Forms, build, build_all, is_builtin_only};
 pub use builtin::names as builtin_names;
 pub(crate) use checked::Specials;
 pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};

@@ -23,9 +23,9 @@ pub struct RunConfig {
     pub tokenizer: TokenizerConfig,
     /// `[model]`
     pub model: ModelConfig,
-    /// `[loss]`
+    /// `[loss]`: what training minimises.
     pub loss: PluginConfig,
-    /// `[[metric]]`
+    /// `[[metric]]`: what is measured on held-out text.
     pub metric: Vec<PluginConfig>,
     /// `[optimizer]`
     pub optimizer: OptimizerConfig,
@@ -49,7 +49,8 @@ pub struct RunSection {
 }
 
 impl RunConfig {
-    /// Reads the config at `path`, changed by the `overrides`: `section.key=value` sets a key, `!section.key` removes one.
+    /// Reads the config at `path`, changed by the `overrides`: `section.key=value` sets a key, `!section.key` removes
+    /// one.
     ///
     /// # Errors
     /// All problems of file and overrides, one line each: `configs/x.toml:12:5: train.batch: expected 1 or more, got
@@ -80,7 +81,7 @@ impl RunConfig {
         settings::reference(|root| drop(Self::read(root, "run")))
     }
 
-    /// The folder of finished work on data: `data.store`, or `store` beside the runs.
+    /// The folder of finished work on data: `data.store`, or `store` next to the runs.
     pub fn store(&self) -> PathBuf {
         self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
     }

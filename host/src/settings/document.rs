@@ -1,6 +1,6 @@
 //! A TOML document as a tree whose values remember where they were written: in the file or in a `--set`.
 //!
-//! This is the config as written. It fails on syntax only; what the values mean is decided in [`super::Section`].
+//! This is the config as written. It fails on syntax only; [`super::Section`] decides what values mean.
 
 use super::problems::{At, Problems};
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ impl fmt::Display for Value {
 }
 
 impl Value {
-    /// As the `toml` crate holds it; what is `Other` has no place there.
+    /// The value in the `toml` crate's form; none for `Other`.
     pub fn to_toml(&self) -> Option<toml::Value> {
         Some(match self {
             Value::Boolean(value) => (*value).into(),

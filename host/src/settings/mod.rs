@@ -1,7 +1,7 @@
 //! Settings: TOML text and its overrides (`--set`, `--unset`), read section by section.
 //!
 //! A reader asks its [`Section`] for each key with type, range and default; all problems are reported at once, each
-//! with its place. Each section is read beside the type that holds it: `TrainConfig::read` says what `[train]` may
+//! with its place. Each section is read next to the type that holds it: `TrainConfig::read` says what `[train]` may
 //! contain. This module knows none of them.
 
 mod document;

@@ -10,10 +10,11 @@ use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
-use crate::feed::{Ahead, Batch, Dataset, packed_eval_batches};
-use crate::loss::{AVAILABLE_INPUTS, Program};
-use crate::ops::{Device, Peak, keep_awake};
+use crate::feed::{Ahead, Dataset, SUPPLIED, packed_eval_batches};
+use crate::loss::Program;
+use crate::ops::{Device, Peak};
 use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
+use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
     TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
@@ -234,13 +235,13 @@ impl<'c> Run<'c> {
         while !is_finished(self.config, &self.state) && trained.stopped_by.is_none() {
             // data
             let asked = Instant::now();
-            let micro_batches: Vec<Batch> =
+            let micro_batches: Vec<Rows> =
                 (0..train.accumulate).map(|_| batches.next_batch()).collect::<Result<_>>()?;
             let data_wait = asked.elapsed();
             trained.data_wait += data_wait;
             // forward, backward, update
             let begun = Instant::now();
-            let report = match keep_awake(&self.device, || self.trainer.step(self.state.step, &micro_batches)) {
+            let report = match self.trainer.step(self.state.step, &micro_batches) {
                 Ok(report) => report,
                 Err(error) => return Err(self.keep_for_replay(data, error)),
             };
@@ -301,7 +302,7 @@ impl<'c> Run<'c> {
 fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
     let loss = plugins.loss.loss()?.describe()?;
     let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
-    let program = Program::compile(&[&loss], AVAILABLE_INPUTS).map_err(culprit)?;
+    let program = Program::compile_for(&[&loss], SUPPLIED).map_err(culprit)?;
     Ok((program, Evaluator::new(&loss, plugins)?))
 }
 

@@ -1,12 +1,12 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use crate::base::random::Stream;
-use crate::feed::Batch;
 use crate::loss::{Program, Ratio, Totals};
-use crate::model::{COLUMNS, Dropout, PlacedBatch, Transformer};
+use crate::model::{Dropout, Transformer};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
+use crate::rows::{PlacedRows, Rows};
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -75,10 +75,10 @@ impl Trainer {
     ///
     /// # Errors
     /// A loss or gradient that is not finite, a step in which no row counts, a device that fails.
-    pub fn step(&mut self, step: u64, micro_batches: &[Batch]) -> Result<StepReport> {
+    pub fn step(&mut self, step: u64, micro_batches: &[Rows]) -> Result<StepReport> {
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;
-        let first = step * micro_batches.iter().map(|batch| batch.sequences as u64).sum::<u64>();
+        let first = step * micro_batches.iter().map(|rows| rows.sequences as u64).sum::<u64>();
         match self.model.engine().device().clone() {
             Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches)?,
             Device::Gpu(gpu) => self.accumulate_on_gpu(&gpu, step, first, micro_batches)?,
@@ -95,13 +95,13 @@ impl Trainer {
         let outcome = self.optimizer.outcome()?;
         check_finite(step, &outcome)?;
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
-        let tokens = micro_batches.iter().map(|batch| batch.targets.len()).sum();
+        let tokens = micro_batches.iter().map(Rows::len).sum();
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
-    fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
-        for (batch, first) in micro_batches.iter().zip(first_sequences(first, micro_batches)) {
-            let placed = PlacedBatch::new(self.model.engine(), batch)?;
+    fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Rows]) -> Result<()> {
+        for (rows, first) in micro_batches.iter().zip(first_sequences(first, micro_batches)) {
+            let placed = PlacedRows::new(self.model.engine(), rows, self.loss.inputs())?;
             self.accumulate(step, first, &placed)?;
         }
         Ok(())
@@ -109,28 +109,31 @@ impl Trainer {
 
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
     /// as nothing moves.
-    fn accumulate_on_gpu(&mut self, gpu: &Arc<Gpu>, step: u64, first: u64, micro_batches: &[Batch]) -> Result<()> {
-        let Some(most) = micro_batches.iter().map(|batch| batch.targets.len()).max() else { return Ok(()) };
+    fn accumulate_on_gpu(&mut self, gpu: &Arc<Gpu>, step: u64, first: u64, micro_batches: &[Rows]) -> Result<()> {
+        let Some(most) = micro_batches.iter().map(Rows::len).max() else { return Ok(()) };
+        // Repeated launches check nothing, and columns are sent as long as they are.
+        self.loss.check_on_gpu()?;
+        micro_batches.iter().try_for_each(|rows| self.loss.check(rows, self.model.vocab()))?;
+        let asked = self.loss.inputs();
+        let n_columns = PlacedRows::n_columns(asked);
         let mut inbox = match self.inbox.take() {
-            Some(inbox) if inbox.fits(COLUMNS, most) => inbox,
-            _ => Inbox::new(gpu, COLUMNS, most)?,
+            Some(inbox) if inbox.fits(n_columns, most) => inbox,
+            _ => Inbox::new(gpu, n_columns, most)?,
         };
-        inbox.send(&PlacedBatch::bits(&micro_batches[0]))?;
+        inbox.send(&PlacedRows::bits(&micro_batches[0], asked))?;
         gpu.step(step)?;
         let mut replay = std::mem::take(&mut self.replay);
         let firsts = first_sequences(first, micro_batches);
-        for ((i, batch), first) in micro_batches.iter().enumerate().zip(firsts) {
+        for ((i, rows), first) in micro_batches.iter().enumerate().zip(firsts) {
             inbox.receive()?;
             if let Some(next) = micro_batches.get(i + 1) {
-                inbox.send(&PlacedBatch::bits(next))?;
+                inbox.send(&PlacedRows::bits(next, asked))?;
             }
-            let placed = PlacedBatch::received(&inbox, batch);
-            // Repeated launches check nothing.
+            let placed = PlacedRows::received(&inbox, rows, asked);
             self.model.check(&placed.tokens())?;
-            self.loss.check(batch, self.model.vocab())?;
             gpu.first_sequence(first)?;
-            let rows = batch.targets.len();
-            let key = [self.model.generation(), rows as u64, batch.context as u64, inbox.column(0).pointer()];
+            let (n, context) = (rows.len() as u64, rows.context as u64);
+            let key = [self.model.generation(), n, context, inbox.column(0).pointer()];
             match self.model.engine().waits() {
                 true => self.accumulate(step, first, &placed)?,
                 false => replay.run(gpu, &key, || self.accumulate(step, first, &placed))?,
@@ -143,7 +146,7 @@ impl Trainer {
 
     /// Adds the gradients of one micro-batch, and the sums and weights of the loss's outputs. `first_sequence` counts
     /// from the start of the run.
-    fn accumulate(&mut self, step: u64, first_sequence: u64, placed: &PlacedBatch<'_>) -> Result<()> {
+    fn accumulate(&mut self, step: u64, first_sequence: u64, placed: &PlacedRows<'_>) -> Result<()> {
         let tokens = placed.tokens();
         let dropout = Some(Dropout { stream: self.dropout, first_sequence });
         let hidden = self.model.forward(&tokens, dropout)?;
@@ -172,10 +175,10 @@ impl Trainer {
 }
 
 /// The number of each micro-batch's first sequence, where `first` is that of the first micro-batch.
-fn first_sequences(first: u64, micro_batches: &[Batch]) -> impl Iterator<Item = u64> {
-    micro_batches.iter().scan(first, |next, batch| {
+fn first_sequences(first: u64, micro_batches: &[Rows]) -> impl Iterator<Item = u64> {
+    micro_batches.iter().scan(first, |next, rows| {
         let first = *next;
-        *next += batch.sequences as u64;
+        *next += rows.sequences as u64;
         Some(first)
     })
 }

@@ -21,7 +21,7 @@ static trainyard_status create(const trainyard_host *host, trainyard_settings se
     return TRAINYARD_OK;
 }
 
-/* Words are what spaces and control characters of ASCII separate. */
+/* Words are separated by ASCII spaces and control characters. */
 static uint32_t count_words(trainyard_str text) {
     uint32_t words = 0;
     bool in_word = false;
@@ -48,7 +48,7 @@ static trainyard_status judge(void *instance, const trainyard_host *host, trainy
     return TRAINYARD_OK;
 }
 
-/* This filter looks at one document at a time: it has no first pass. */
+/* This filter judges each document by itself: it has no first pass. */
 static trainyard_status two_pass(void *instance, const trainyard_host *host) {
     (void)instance;
     host->number(host->context, 0);

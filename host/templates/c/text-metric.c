@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What was counted so far; the state is these two, 8 bytes each, in the order of the machine (WASM: little endian). */
+/* The counts so far; the state is these two, 8 bytes each, in the order of the machine (WASM: little endian). */
 typedef struct { uint64_t texts, words; } plugin;
 
 static trainyard_status create(const trainyard_host *host, trainyard_settings settings, void **instance) {

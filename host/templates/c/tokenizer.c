@@ -14,7 +14,7 @@ static trainyard_status create(const trainyard_host *host, trainyard_settings se
     return TRAINYARD_OK;
 }
 
-/* Nothing is learnt: the model is empty. */
+/* The tokenizer needs no training: its model is empty. */
 static trainyard_status observe(void *instance, const trainyard_host *host, trainyard_strs texts) {
     (void)instance, (void)host, (void)texts;
     return TRAINYARD_OK;
@@ -42,7 +42,7 @@ static trainyard_status vocabulary(void *instance, const trainyard_host *host) {
         uint8_t byte = (uint8_t)i;
         host->bytes(host->context, (trainyard_str){ &byte, 1 });
     }
-    host->bytes(host->context, trainyard_text("")); /* a special token stands for no bytes */
+    host->bytes(host->context, trainyard_text("")); /* a special token has no bytes */
     host->special(host->context, trainyard_text("<|endoftext|>"), END_OF_TEXT);
     return TRAINYARD_OK;
 }

@@ -1,4 +1,4 @@
-// Loss {{name}}: cross-entropy that a token's own probability weighs down, as in focal loss (Lin et al. 2017).
+// Loss {{name}}: cross-entropy with less weight on tokens that are already probable (focal loss, Lin et al. 2017).
 
 import { Graph, Loss, PluginError } from "./trainyard_plugin.js";
 

@@ -31,6 +31,6 @@ export class Plugin extends TextMetric {
   }
 
   value() {
-    return this.words / this.texts; // NaN when nothing was counted
+    return this.words / this.texts; // NaN if nothing was counted
   }
 }

@@ -4,7 +4,7 @@ import { PluginError, Tokenizer, utf8 } from "./trainyard_plugin.js";
 
 const END_OF_TEXT = 256;
 
-// Nothing is learnt: the model is empty.
+// The tokenizer needs no training: its model is empty.
 export class Plugin extends Tokenizer {
   isLoaded = false;
 
@@ -20,7 +20,7 @@ export class Plugin extends Tokenizer {
   vocabulary() {
     this.checkLoaded();
     const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
-    tokens.push(new Uint8Array()); // a special token stands for no bytes
+    tokens.push(new Uint8Array()); // a special token has no bytes
     return { tokens, specials: [{ name: "<|endoftext|>", id: END_OF_TEXT }] };
   }
 

@@ -6,7 +6,7 @@ END_OF_TEXT = 256
 
 
 class Plugin(Tokenizer):
-    """Nothing is learnt: the model is empty."""
+    """The tokenizer needs no training: its model is empty."""
 
     def __init__(self, settings):
         self.is_loaded = False
@@ -22,7 +22,7 @@ class Plugin(Tokenizer):
 
     def vocabulary(self):
         self.check_loaded()
-        # a special token stands for no bytes
+        # a special token has no bytes
         return [bytes([byte]) for byte in range(256)] + [b""], [("<|endoftext|>", END_OF_TEXT)]
 
     def encode(self, texts):

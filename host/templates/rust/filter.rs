@@ -5,7 +5,7 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Verdict, config, exp
 config! {
     /// Settings of `{{name}}`.
     pub struct Settings {
-        /// fewest words of a document that stays, at least 1
+        /// minimum number of words, 1 or more
         min_words: u32 = 5u32,
     }
 }

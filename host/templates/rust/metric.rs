@@ -5,7 +5,7 @@ use trainyard_plugin::{Builder, Create, Graph, Metric, MetricInfo, PluginError, 
 config! {
     /// Settings of `{{name}}`.
     pub struct Settings {
-        /// least probability of the right token, 0 to 1
+        /// minimum probability of the right token, 0 to 1
         threshold: f64 = 0.5,
     }
 }

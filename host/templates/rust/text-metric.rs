@@ -2,7 +2,7 @@
 
 use trainyard_plugin::{Create, MetricInfo, NoConfig, PluginError, Result, TextMetric, TextPair, export};
 
-/// The metric: what was counted so far.
+/// The metric, with the counts so far.
 #[derive(Debug, Default)]
 pub struct Plugin {
     texts: u64,
@@ -44,7 +44,7 @@ impl TextMetric for Plugin {
     }
 
     fn value(&self) -> Result<f64> {
-        Ok(self.words as f64 / self.texts as f64) // NaN when nothing was counted
+        Ok(self.words as f64 / self.texts as f64) // NaN if nothing was counted
     }
 }
 

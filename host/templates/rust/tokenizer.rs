@@ -4,7 +4,7 @@ use trainyard_plugin::{
     Create, END_OF_TEXT, NoConfig, PluginError, Result, SpecialToken, TokenBatch, Tokenizer, Vocabulary, export,
 };
 
-/// The tokenizer. Its model is empty: nothing is learnt.
+/// The tokenizer. It needs no training: its model is empty.
 pub struct Plugin {
     is_loaded: bool,
 }
@@ -46,7 +46,7 @@ impl Tokenizer for Plugin {
     fn vocabulary(&self) -> Result<Vocabulary> {
         self.check_loaded()?;
         let mut tokens: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte]).collect();
-        tokens.push(Vec::new()); // a special token stands for no bytes
+        tokens.push(Vec::new()); // a special token has no bytes
         Ok(Vocabulary { tokens, specials: vec![SpecialToken { name: END_OF_TEXT.into(), id: 256 }] })
     }
 

@@ -23,7 +23,7 @@ config! {
         allow: Vec<String> = [],
         /// language of the documents; ja, th and zh need no spaces around the words
         language: String = "en",
-        /// most bad words of a document that stays
+        /// maximum number of bad words in a document
         max: u32 = 0u32,
     }
 }

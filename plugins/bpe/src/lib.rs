@@ -38,13 +38,13 @@ config! {
         vocab_size: u32 = 2048u32,
         /// pairs that occur less often are not merged, 1 or more
         min_frequency: u32 = 2u32,
-        /// how text is cut: gpt2, gpt4, cl100k, qwen, o200k or none; empty is gpt2, or what a file asks for
+        /// how text is split: gpt2, gpt4, cl100k, qwen, o200k or none; empty: gpt2, or what a file asks for
         split: String = "",
-        /// names of special tokens beside <|endoftext|>, for example of a chat; text never produces them
+        /// names of special tokens besides <|endoftext|>, for example for a chat; text never produces them
         special_tokens: Vec<String> = [],
         /// token that ends a document, or none; empty: what a file declares, or one of the usual names
         end_of_text: String = "",
-        /// memory for counting words, 16 or more; beyond, rare words are dropped and the log says so; 0: no limit
+        /// memory for counting words, 16 or more; beyond it, rare words are dropped and the log says so; 0: no limit
         max_memory_mb: u32 = 0u32,
     }
 }

@@ -31,23 +31,23 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
-        /// most characters of a word
+        /// maximum number of characters in a word
         max_word_chars: u32 = 1000u32,
-        /// whether marks of citations are cut out
+        /// whether citation marks are cut out
         cut_citations: bool = true,
-        /// characters in one of which a line must end
+        /// a line must end in one of these characters
         line_ends: String = ".?!\"'",
-        /// fewest words of a line
+        /// minimum number of words in a line
         min_words: u32 = 3u32,
-        /// whether pages with "lorem ipsum" go
+        /// whether pages with "lorem ipsum" are dropped
         drop_lorem_ipsum: bool = true,
-        /// whether lines with "javascript" go
+        /// whether lines with "javascript" are removed
         cut_javascript: bool = true,
-        /// whether pages with { go
+        /// whether pages with { are dropped
         drop_curly_bracket: bool = true,
-        /// phrases with which lines go, in lower case, with | between them
+        /// lines with one of these phrases are removed; in lower case, with | between them
         cut_phrases: String = "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies",
-        /// fewest sentences of a page
+        /// minimum number of sentences in a page
         min_sentences: u32 = 5u32,
     }
 }

@@ -10,9 +10,9 @@ use trainyard_text::count_chars;
 config! {
     /// Settings of `c4-paragraphs`.
     pub struct Settings {
-        /// how many lines must be long
+        /// minimum number of long lines
         n_paragraphs: u32 = 3u32,
-        /// fewest characters of a long line; 0 is no limit
+        /// minimum number of characters in a long line; 0: no limit
         min_paragraph_chars: u32 = 200u32,
     }
 }

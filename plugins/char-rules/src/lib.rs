@@ -30,33 +30,33 @@ use trainyard_text::{Phrases, count_chars};
 config! {
     /// Settings of `char-rules`. A limit of 0 switches its rule off.
     pub struct Settings {
-        /// which letters and digits count as such: ascii or unicode
+        /// which letters and digits count: ascii or unicode
         letters: String = "ascii",
-        /// greatest share of characters that are neither letters, digits nor common punctuation
+        /// maximum share of characters other than letters, digits and common punctuation
         max_non_alphanumeric: f64 = 0.25,
-        /// greatest share of digits
+        /// maximum share of digits
         max_digits: f64 = 0.15,
-        /// greatest share of characters in web addresses
+        /// maximum share of characters in web addresses
         max_url_chars: f64 = 0.2,
-        /// greatest share of white space
+        /// maximum share of white space
         max_white_space: f64 = 0.25,
-        /// greatest share of parentheses
+        /// maximum share of parentheses
         max_parentheses: f64 = 0.1,
-        /// greatest share of paragraphs with a phrase of boilerplate
+        /// maximum share of paragraphs with a boilerplate phrase
         max_boilerplate: f64 = 0.4,
-        /// these phrases in lower case, with | between them
+        /// the boilerplate phrases in lower case, with | between them
         boilerplate: String = "terms of use|privacy policy|cookie policy|uses cookies|privacy overview|use of cookies|use cookies|privacy & cookies policy|privacy and cookies policy|necessary cookies are absolutely essential|any cookies that may not be particularly necessary|without changing your cookie settings",
-        /// greatest share of lines without an end mark
+        /// maximum share of lines without an end mark
         max_unended_lines: f64 = 0.85,
-        /// characters in one of which a line should end
+        /// a line should end in one of these characters
         line_ends: String = ".?!\"'",
-        /// characters within which an XML header may not end
+        /// number of characters within which an XML header must not end
         min_xml_header_at: u32 = 100u32,
-        /// least share of letters
+        /// minimum share of letters
         min_letters: f64 = 0.25,
-        /// fewest characters of the visible text of HTML
+        /// minimum number of characters of visible text in HTML
         min_html_text_chars: u32 = 100u32,
-        /// least share of visible text in HTML
+        /// minimum share of visible text in HTML
         min_html_text: f64 = 0.2,
     }
 }

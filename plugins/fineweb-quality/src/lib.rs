@@ -23,21 +23,21 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
-        /// fewest lines that are not blank
+        /// minimum number of lines that are not blank
         min_lines: u32 = 1u32,
-        /// least share of lines that end in a mark that ends sentences
+        /// minimum share of lines that end in a sentence-ending mark
         min_line_punctuation: f64 = 0.12,
-        /// whether documents without any such line stay
+        /// whether documents without any such line are kept
         allow_no_punctuation: bool = false,
-        /// the characters that end sentences; by default those of all scripts
+        /// the sentence-ending characters; by default those of all scripts
         line_ends: String = "",
-        /// greatest share of short lines
+        /// maximum share of short lines
         max_short_lines: f64 = 0.67,
-        /// most characters of a short line
+        /// maximum number of characters in a short line
         short_line_chars: u32 = 30u32,
-        /// greatest share of characters in lines that occurred before; datatrove's code has 0.01, the paper's text 0.1
+        /// maximum share of characters in lines that occurred before; datatrove's code has 0.01, the paper's text 0.1
         max_duplicate_line_chars: f64 = 0.01,
-        /// most line breaks per word
+        /// maximum number of line breaks per word
         max_line_breaks_per_word: f64 = 0.3,
     }
 }

@@ -34,25 +34,25 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
-        /// whose reading of the rules: datatrove, paper or dolma
+        /// variant of the rules: datatrove, paper or dolma
         dialect: String = "datatrove",
-        /// fewest words that are more than punctuation
+        /// minimum number of words other than punctuation
         min_words: u32 = 50u32,
-        /// most words that are more than punctuation
+        /// maximum number of words other than punctuation
         max_words: u32 = 100_000u32,
-        /// least mean length of those words in characters
+        /// minimum mean length of these words in characters
         min_mean_word_length: f64 = 3.0,
-        /// greatest mean length of those words in characters
+        /// maximum mean length of these words in characters
         max_mean_word_length: f64 = 10.0,
-        /// most hash signs per word, and most ellipses per word
+        /// maximum number of hash signs per word, and of ellipses per word
         max_symbols_per_word: f64 = 0.1,
-        /// greatest share of lines that start with a bullet
+        /// maximum share of lines that start with a bullet
         max_bullet_lines: f64 = 0.9,
-        /// greatest share of lines that end in an ellipsis
+        /// maximum share of lines that end in an ellipsis
         max_ellipsis_lines: f64 = 0.3,
-        /// least share of words with a letter
+        /// minimum share of words with a letter
         min_alphabetic_words: f64 = 0.8,
-        /// fewest distinct stop words
+        /// minimum number of distinct stop words
         min_stop_words: u32 = 2u32,
         /// the stop words, with spaces between them
         stop_words: String = "the be to of and that have with",

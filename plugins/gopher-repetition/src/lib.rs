@@ -28,23 +28,23 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
-        /// fewest characters
+        /// minimum number of characters
         min_chars: u32 = 1u32,
-        /// greatest share of paragraphs that occurred before
+        /// maximum share of paragraphs that occurred before
         max_duplicate_paragraphs: f64 = 0.3,
-        /// greatest share of characters in them
+        /// maximum share of characters in them
         max_duplicate_paragraph_chars: f64 = 0.2,
-        /// greatest share of lines that occurred before
+        /// maximum share of lines that occurred before
         max_duplicate_lines: f64 = 0.3,
-        /// greatest share of characters in them
+        /// maximum share of characters in them
         max_duplicate_line_chars: f64 = 0.2,
-        /// greatest share of characters in the most frequent 2-gram
+        /// maximum share of characters in the most frequent 2-gram
         max_top_2_gram: f64 = 0.2,
         /// the same for 3-grams
         max_top_3_gram: f64 = 0.18,
         /// the same for 4-grams
         max_top_4_gram: f64 = 0.16,
-        /// greatest share of characters in 5-grams that occurred before
+        /// maximum share of characters in 5-grams that occurred before
         max_duplicate_5_grams: f64 = 0.15,
         /// the same for 6-grams
         max_duplicate_6_grams: f64 = 0.14,

@@ -28,13 +28,13 @@ use whatlang::{Lang, detect};
 config! {
     /// Settings of `language`.
     pub struct Settings {
-        /// languages of documents that stay, as in ISO 639-3 or 639-1
+        /// languages to keep, as codes of ISO 639-3 or 639-1
         languages: Vec<String> = ["eng".into()],
-        /// least confidence of 0 to 1; 0 is no limit
+        /// minimum confidence, 0 to 1; 0: no limit
         min_confidence: f64 = 0.65,
-        /// most bytes of a document that are looked at; 0 is all of it
+        /// maximum number of bytes of a document to examine; 0: all of it
         sample_bytes: u32 = 1024u32,
-        /// which part is looked at: begin, middle or end
+        /// which part to examine: begin, middle or end
         sample: String = "middle",
     }
 }

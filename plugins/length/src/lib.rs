@@ -10,21 +10,21 @@ use trainyard_text::{Words, count_chars, lines};
 config! {
     /// Settings of `length`. A limit of 0 means no limit.
     pub struct Settings {
-        /// fewest characters of a document that stays; 0 is no limit
+        /// minimum number of characters; 0: no limit
         min_chars: u32 = 0u32,
-        /// most characters of a document that stays; 0 is no limit
+        /// maximum number of characters; 0: no limit
         max_chars: u32 = 0u32,
-        /// fewest words of a document that stays; 0 is no limit
+        /// minimum number of words; 0: no limit
         min_words: u32 = 0u32,
-        /// most words of a document that stays; 0 is no limit
+        /// maximum number of words; 0: no limit
         max_words: u32 = 0u32,
-        /// fewest bytes of a document that stays; 0 is no limit
+        /// minimum number of bytes; 0: no limit
         min_bytes: u32 = 0u32,
-        /// most bytes of a document that stays; 0 is no limit
+        /// maximum number of bytes; 0: no limit
         max_bytes: u32 = 0u32,
-        /// fewest lines of a document that stays; 0 is no limit
+        /// minimum number of lines; 0: no limit
         min_lines: u32 = 0u32,
-        /// most lines of a document that stays; 0 is no limit
+        /// maximum number of lines; 0: no limit
         max_lines: u32 = 0u32,
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",

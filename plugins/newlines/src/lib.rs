@@ -8,7 +8,7 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, co
 config! {
     /// Settings of `newlines`.
     pub struct Settings {
-        /// most newlines in a row, 1 or more: 2 leaves one blank line between paragraphs
+        /// maximum number of newlines in a row, 1 or more: 2 leaves one blank line between paragraphs
         max: u32 = 2u32,
         /// removes white space at the ends of lines
         trailing_spaces: bool = true,

@@ -26,13 +26,13 @@ config! {
         emails: bool = true,
         /// replaces IP addresses of version 4
         ips: bool = true,
-        /// leaves IP addresses alone that are private, reserved or for documentation
+        /// keeps IP addresses that are private, reserved or for documentation
         public_ips_only: bool = true,
-        /// what takes the place of e-mail addresses, in turn; nothing when empty
+        /// replacements for e-mail addresses, used in turn; empty: the addresses are removed
         email_replacements: Vec<String> = ["email@example.com".into(), "firstname.lastname@example.org".into()],
-        /// what takes the place of IP addresses, in turn; nothing when empty
+        /// replacements for IP addresses, used in turn; empty: the addresses are removed
         ip_replacements: Vec<String> = IPS.map(Into::into),
-        /// most addresses of a document that stays; 0 is no limit
+        /// maximum number of addresses in a document; 0: no limit
         max: u32 = 0u32,
     }
 }

@@ -22,13 +22,13 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "unicode",
-        /// fewest documents that hold a word that is not rare, 2 to 255
+        /// a word in fewer documents is rare, 2 to 255
         min_documents: u32 = 2u32,
-        /// drop (documents of many rare words) or mask (the words)
+        /// drop (documents with many rare words) or mask (the words)
         mode: String = "drop",
-        /// greatest share of words that are rare in a document that stays; 0 is no limit
+        /// maximum share of rare words in a document; 0: no limit
         max_share: f64 = 0.2,
-        /// what takes the place of a rare word
+        /// replacement for a rare word
         mask: String = "<rare>",
         /// memory for the counts in MiB, a power of two up to 1024
         memory_mib: u32 = 16u32,

@@ -27,23 +27,23 @@ config! {
     pub struct Settings {
         /// how text is split into words: whitespace, unicode, dictionary or zh
         words: String = "whitespace",
-        /// greatest share of upper case in a line
+        /// maximum share of upper case in a line
         max_upper_case: f64 = 0.5,
-        /// whether lines of digits go
+        /// whether lines of digits are removed
         cut_numbers: bool = true,
-        /// what counters count, in lower case, with | between them
+        /// things that counters count, in lower case, with | between them
         counters: String = "likes|shares|comments|retweets|reposts|quotes|bookmarks|upvotes|downvotes|downloads|views|followers",
-        /// fewest words of a line
+        /// minimum number of words in a line
         min_words: u32 = 2u32,
-        /// most words of a line out of which phrases are cut
+        /// maximum number of words in a line from which phrases are cut
         max_phrase_words: u32 = 10u32,
         /// phrases that are cut out anywhere, in lower case, with | between them
         cut_anywhere: String = "items in cart",
-        /// phrases that are cut off the start
+        /// phrases that are cut from the start
         cut_at_start: String = "sign-in",
-        /// phrases that are cut off the end
+        /// phrases that are cut from the end
         cut_at_end: String = "read more...",
-        /// greatest share of words that may go
+        /// maximum share of words that may be removed
         max_removed_words: f64 = 0.05,
     }
 }

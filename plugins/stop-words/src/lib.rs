@@ -21,17 +21,17 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Rule, Verdi
 config! {
     /// Settings of `stop-words`. A limit of 0 means no limit.
     pub struct Settings {
-        /// which list: en, zh or own
+        /// the list: en, zh or own
         language: String = "en",
-        /// the stop words of own
+        /// the stop words for own
         list: Vec<String> = [],
         /// filter (drop documents) or remove (delete the words)
         mode: String = "filter",
-        /// fewest distinct stop words of a document that stays
+        /// minimum number of distinct stop words
         min_distinct: u32 = 2u32,
-        /// least share of words that are stop words
+        /// minimum share of words that are stop words
         min_share: f64 = 0.0,
-        /// greatest share of words that are stop words
+        /// maximum share of words that are stop words
         max_share: f64 = 0.0,
     }
 }

@@ -23,15 +23,15 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, co
 config! {
     /// Settings of `unicode`.
     pub struct Settings {
-        /// form of Unicode: nfc, nfkc or none
+        /// normal form: nfc, nfkc or none
         form: String = "nfc",
-        /// makes every line end a line feed
+        /// converts every line end to a line feed
         line_ends: bool = true,
-        /// removes control characters but tab and line feed, and escape sequences of terminals
+        /// removes control characters except tab and line feed, and terminal escape sequences
         control: bool = true,
         /// removes characters without width
         zero_width: bool = true,
-        /// zero-width joiners and non-joiners: needed (stay behind what needs them), keep or remove
+        /// zero-width joiners and non-joiners: needed (kept only where they are needed), keep or remove
         joiners: String = "needed",
     }
 }

@@ -26,9 +26,9 @@ config! {
     pub struct Settings {
         /// number of tokens, 3 to 1048576, with <unk> and </s>; every character of the training text is one
         vocab_size: u32 = 8192u32,
-        /// Unicode form that text is brought into: nfc, none, or nfkc, which also makes full-width signs ASCII
+        /// normal form of text: nfc, none, or nfkc, which also makes full-width signs ASCII
         normalization: String = "nfc",
-        /// longest token in characters, 1 to 64
+        /// maximum length of a token in characters, 1 to 64
         max_piece_length: u32 = 16u32,
         /// token that ends a document, or none; empty: </s>, or what a file declares
         end_of_text: String = "",

@@ -33,11 +33,11 @@ use trainyard_plugin::{Create, Filter, PluginError, Result, Rewrite, Verdict, co
 config! {
     /// Settings of `unwrap-lines`.
     pub struct Settings {
-        /// least width in columns at which lines were wrapped
+        /// minimum width in columns at which lines were wrapped
         min_width: u32 = 40u32,
-        /// greatest width in columns at which lines were wrapped
+        /// maximum width in columns at which lines were wrapped
         max_width: u32 = 120u32,
-        /// least share of lines inside of paragraphs that end where the next word has no room
+        /// minimum share of lines within paragraphs that end where the next word has no room
         min_share: f64 = 0.6,
         /// hyphens between letters at the ends of joined lines: keep or join (the two halves of a word)
         hyphens: String = "keep",

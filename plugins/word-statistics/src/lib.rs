@@ -25,27 +25,27 @@ config! {
         words: String = "unicode",
         /// compares words in lower case
         lowercase: bool = true,
-        /// words of an n-gram
+        /// number of words in an n-gram
         n: u32 = 3u32,
-        /// least share of words that are distinct
+        /// minimum share of words that are distinct
         min_type_token_ratio: f64 = 0.0,
-        /// greatest share of words that are distinct
+        /// maximum share of words that are distinct
         max_type_token_ratio: f64 = 0.0,
-        /// least share of distinct words that occur once
+        /// minimum share of distinct words that occur once
         min_hapax_share: f64 = 0.0,
-        /// greatest share of distinct words that occur once
+        /// maximum share of distinct words that occur once
         max_hapax_share: f64 = 0.0,
-        /// least share of n-grams that are distinct
+        /// minimum share of n-grams that are distinct
         min_distinct_ngrams: f64 = 0.0,
-        /// greatest share of n-grams that are distinct
+        /// maximum share of n-grams that are distinct
         max_distinct_ngrams: f64 = 0.0,
-        /// least mean length of words in characters
+        /// minimum mean length of words in characters
         min_mean_length: f64 = 0.0,
-        /// greatest mean length of words in characters
+        /// maximum mean length of words in characters
         max_mean_length: f64 = 0.0,
-        /// least entropy of the words in bits
+        /// minimum entropy of the words in bits
         min_entropy: f64 = 0.0,
-        /// greatest entropy of the words in bits
+        /// maximum entropy of the words in bits
         max_entropy: f64 = 0.0,
     }
 }

@@ -26,11 +26,11 @@ config! {
         vocab_size: u32 = 8192u32,
         /// pairs that occur less often are not merged, 1 or more
         min_frequency: u32 = 2u32,
-        /// write everything in lower case
+        /// converts text to lower case
         lowercase: bool = true,
-        /// drop accents
+        /// drops accents
         strip_accents: bool = true,
-        /// most characters in the alphabet, the most frequent ones; words with others become [UNK]
+        /// maximum number of characters in the alphabet, the most frequent ones; words with others become [UNK]
         limit_alphabet: u32 = 1000u32,
         /// token that ends a document, or none; empty: [SEP], or what a file declares
         end_of_text: String = "",

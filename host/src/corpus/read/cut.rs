@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_their_largest_parts() {
-        assert_eq!(cut("aaa\n\nb b\nc\nd", 10, ""), ["aaa\n\n", "b b\nc\nd"]);
+        assert_eq!(cut("aaaaa\n\nb b\nc", 10, ""), ["aaaaa\n\n", "b b\nc"]);
         assert_eq!(cut("aa bb\ncc dd", 8, ""), ["aa bb\n", "cc dd"]);
         assert_eq!(cut("So it is. And so", 12, ""), ["So it is. ", "And so"]);
         assert_eq!(cut("one two three", 9, ""), ["one two ", "three"]);

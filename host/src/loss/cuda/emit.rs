@@ -63,7 +63,7 @@ pub(in crate::loss) struct Sizes {
 #[derive(Debug)]
 pub(in crate::loss) struct StageSizes {
     pub has_small: bool,
-    /// Of the pass, if there is one.
+    /// Sizes of the pass, if there is one.
     pub pass: Option<PassSizes>,
 }
 

@@ -6,12 +6,14 @@ use super::text;
 use crate::loss::ir::Input;
 use crate::loss::row_program::{Load, Reduction, RowProgram};
 use crate::loss::split::Plan;
+use crate::rows::{Format, RowInput};
 
-const PARAMETERS: &str = "S *logits, G *gradient, S *stored, i64 stride, i64 first, i64 count, i64 rows, \
-                          const u32 *group, i64 vocab, const u32 *target, const float *weight, \
-                          const float *target_bytes, const u32 *position, const double *values, S *exports";
-const ARGUMENTS: &str = "logits, gradient, stored, stride, first, count, rows, group, vocab, target, \
-                         weight, target_bytes, position, values, exports";
+/// Parameters and arguments of a kernel before and after the row inputs.
+const PARAMETERS: [&str; 2] = [
+    "S *logits, G *gradient, S *stored, i64 stride, i64 first, i64 count, i64 rows, const u32 *group, i64 vocab",
+    "const double *values, S *exports",
+];
+const ARGUMENTS: [&str; 2] = ["logits, gradient, stored, stride, first, count, rows, group, vocab", "values, exports"];
 
 /// Vectors that a thread loads before it computes, for a sweep of at most so many operations: enough loads under way to
 /// hide their latency, few enough registers. With 0 the sweep is compiled in a tenth of the time.
@@ -21,10 +23,29 @@ const SOFTMAX_AT_ONCE: [(usize, usize); 2] = [(4, 40), (0, usize::MAX)];
 /// Threads per row where no sweep runs over the vocabulary; a block takes this many rows.
 pub(super) const NARROW_THREADS: u32 = 256;
 
+/// What a kernel's body is declared with, and called with: the row inputs of the plan stand in the order of the table.
+fn signature(plan: &Plan) -> [String; 2] {
+    let parameter = |input: RowInput| {
+        let number = match input.info().format {
+            Some(Format::F32) => "float",
+            _ => "u32",
+        };
+        format!("const {number} *{}", input.short_name())
+    };
+    let parameters: Vec<_> = plan.inputs.iter().map(parameter).collect();
+    let arguments: Vec<_> = plan.inputs.iter().map(|input| input.short_name().to_owned()).collect();
+    let around = |[before, after]: [&str; 2], inputs: Vec<String>| {
+        let all = [before.to_owned()].into_iter().chain(inputs).chain([after.to_owned()]);
+        all.collect::<Vec<_>>().join(", ")
+    };
+    [around(PARAMETERS, parameters), around(ARGUMENTS, arguments)]
+}
+
 /// The kernel `rows_<number>`.
 pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowProgram) -> String {
     let flow = Flow::new(program);
-    let mut lines = vec![format!("__device__ void rows_{number}_body({PARAMETERS}) {{")];
+    let [parameters, arguments] = signature(plan);
+    let mut lines = vec![format!("__device__ void rows_{number}_body({parameters}) {{")];
     lines.extend(head(&flow));
     lines.extend(loads(plan, layout, program));
     for step in &flow.steps {
@@ -48,7 +69,7 @@ pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowP
     lines[1..].iter_mut().for_each(|line| line.insert_str(0, "    "));
     let kernel = if flow.sweeps.is_empty() { "KERNEL" } else { "ROW_KERNEL" };
     lines.push("}".into());
-    lines.push(format!("{kernel}(rows_{number}, ({PARAMETERS}), rows_{number}_body({ARGUMENTS}))\n"));
+    lines.push(format!("{kernel}(rows_{number}, ({parameters}), rows_{number}_body({arguments}))\n"));
     lines.join("\n")
 }
 
@@ -72,12 +93,9 @@ fn loads(plan: &Plan, layout: &Layout, program: &RowProgram) -> Vec<String> {
     let fixed = program.fixed.iter().map(|&(register, id)| (register, layout.scalar(&plan.ir, id)));
     let loads = program.loads.iter().map(|&(register, load)| {
         let from = match load {
-            Load::Input(Input::Target) => "target[row]".into(),
-            Load::Input(Input::Weight) => "weight[row]".into(),
-            Load::Input(Input::TargetBytes) => "target_bytes[row]".into(),
-            Load::Input(Input::Position) => "position[row]".into(),
-            // Inputs that a batch does not carry are refused before a run; the others are no row values.
-            Load::Input(Input::Absent(_) | Input::Logits | Input::Step | Input::Scale) => "0".into(),
+            Load::Input(Input::Row(input)) => format!("{}[row]", input.short_name()),
+            // These are no row values.
+            Load::Input(Input::Logits | Input::HeldLogits | Input::Step | Input::Scale) => "0".into(),
             Load::Saved(id) => format!("({})[row]", layout.export(id)),
             Load::Sequence(id) => format!("({})[sequence]", layout.sequence(id)),
         };
@@ -118,7 +136,7 @@ fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize
 fn arguments(flow: &Flow, sweep: &FlowSweep, number: usize) -> String {
     let (table, n_operations) = match sweep.softmaxes.is_empty() {
         true => (AT_ONCE.as_slice(), sweep.computes.len()),
-        // How a sum of exponentials is grouped must not depend on what is computed beside it.
+        // How a sum of exponentials is grouped must not depend on what else is computed.
         false => {
             let of: Vec<_> = sweep.softmaxes.iter().map(|softmax| softmax.of).collect();
             (SOFTMAX_AT_ONCE.as_slice(), flow.closure(&of, number).1.len())

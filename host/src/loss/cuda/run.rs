@@ -4,9 +4,10 @@
 use super::emit::{Format, PassSizes, Sizes, sizes, source, threads};
 use super::rows::NARROW_THREADS;
 use crate::loss::split::Plan;
-use crate::model::{Param, PlacedBatch};
+use crate::model::Param;
 use crate::ops::cuda::{Grid, Kernel, Operand, Product, Scratch, arguments};
 use crate::ops::{Gpu, Precision, Tensor, check_gpu};
+use crate::rows::{PlacedRows, RowInput};
 use crate::{Error, Result};
 use candle_core::DType;
 use std::fmt;
@@ -32,7 +33,8 @@ pub(in crate::loss) struct Arguments<'a> {
     pub hidden: &'a Tensor,
     /// `[vocab, width]`
     pub head: &'a Param,
-    pub batch: &'a PlacedBatch<'a>,
+    /// With all inputs that the plan reads.
+    pub rows: &'a PlacedRows<'a>,
     pub step: u64,
     /// `[rows, width]`: overwritten.
     pub dhidden: Option<&'a Tensor>,
@@ -71,13 +73,16 @@ impl Compiled {
     }
 
     /// Runs `plan` on a batch that was checked. `totals` `[outputs, 2]` f64 is added to.
+    ///
+    /// # Errors
+    /// A GPU that fails, tensors of other sizes, an input that was not sent.
     pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &Tensor, arguments: &Arguments<'_>) -> Result<()> {
-        if arguments.batch.batch.targets.is_empty() {
+        if arguments.rows.rows().is_empty() {
             return Ok(());
         }
         let format = format(arguments.hidden.dtype())?;
         let kernels = self.kernels(gpu, plan, format)?;
-        let run = Run::new(&kernels, arguments)?;
+        let run = Run::new(&kernels, plan, arguments)?;
         let size = 2 * plan.outputs.len();
         check_gpu("loss", &[(totals, DType::F64, size)])?;
         for (number, stage) in kernels.sizes.stages.iter().enumerate() {
@@ -134,7 +139,7 @@ fn chunk_rows(rows: usize, bytes: usize) -> usize {
     whole.min(rows.max(1))
 }
 
-/// Bytes that the loss takes on a GPU beside its inputs and gradients.
+/// Bytes that the loss takes on a GPU, without its inputs and gradients.
 pub(crate) fn bytes_on_gpu(precision: Precision, rows: usize, vocab: usize) -> u64 {
     let format = match precision {
         Precision::F32 => Format::F32,
@@ -153,6 +158,8 @@ struct Run<'r> {
     rows: usize,
     width: usize,
     vocab: usize,
+    /// Addresses of the plan's row inputs, in the order of the table.
+    inputs: Vec<u64>,
     /// f64: scalars, then sequences, of which there are at most as many as rows.
     values: Scratch<'r>,
     /// `[exports, rows]`
@@ -161,12 +168,13 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(kernels: &'r Kernels, arguments: &'r Arguments<'r>) -> Result<Self> {
+    fn new(kernels: &'r Kernels, plan: &Plan, arguments: &'r Arguments<'r>) -> Result<Self> {
         let (gpu, sizes) = (&kernels.gpu, &kernels.sizes);
-        let (rows, width) = (arguments.batch.batch.targets.len(), arguments.hidden.row_width());
+        let (rows, width) = (arguments.rows.rows().len(), arguments.hidden.row_width());
         let vocab = arguments.head.value.elem_count() / width.max(1);
         check(arguments, rows, width, vocab)?;
         Ok(Self {
+            inputs: addresses(plan, arguments.rows)?,
             values: gpu.scratch(8 * (sizes.n_scalars + sizes.n_sequences * rows))?,
             exports: gpu.scratch(kernels.format.logit_bytes() * sizes.n_exports * rows)?,
             step: gpu.step(arguments.step)?,
@@ -210,8 +218,7 @@ impl<'r> Run<'r> {
                 true => Grid::new(chunk.n, threads(self.vocab)),
                 false => Grid::new(chunk.n.div_ceil(NARROW_THREADS as usize), NARROW_THREADS),
             };
-            let batch = self.arguments.batch;
-            let words = arguments![
+            let before = arguments![
                 chunk.logits,
                 chunk.gradient,
                 stored.pointer(),
@@ -221,14 +228,9 @@ impl<'r> Run<'r> {
                 self.rows,
                 self.group(),
                 self.vocab,
-                batch.targets.pointer(),
-                batch.weight.pointer(),
-                batch.target_bytes.pointer(),
-                batch.position.pointer(),
-                self.values.pointer(),
-                self.exports.pointer(),
             ];
-            gpu.launch_kernel(kernel, grid, words)?;
+            let after = arguments![self.values.pointer(), self.exports.pointer()];
+            gpu.launch_kernel(kernel, grid, &[before, self.inputs.as_slice(), after].concat())?;
             if has_gradient {
                 self.add_gradients(&chunk)?;
             }
@@ -237,7 +239,7 @@ impl<'r> Run<'r> {
     }
 
     fn group(&self) -> u64 {
-        self.arguments.batch.group.pointer()
+        self.arguments.rows.group()
     }
 
     /// logits `[n, vocab]` = hidden · weightᵀ
@@ -316,8 +318,17 @@ fn at(tensor: &Tensor, element: usize) -> u64 {
     tensor.pointer() + (element * tensor.dtype().size_in_bytes()) as u64
 }
 
+/// Where the row inputs of `plan` lie.
+fn addresses(plan: &Plan, rows: &PlacedRows<'_>) -> Result<Vec<u64>> {
+    let address = |input| {
+        let missing = || Error::run(format!("loss: {} was not sent to the GPU", RowInput::name(input)));
+        rows.pointer(input).ok_or_else(missing)
+    };
+    plan.inputs.iter().map(address).collect()
+}
+
 fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> Result<()> {
-    let Arguments { hidden, head, batch, dhidden, .. } = *arguments;
+    let Arguments { hidden, head, dhidden, .. } = *arguments;
     let (dtype, wide) = (hidden.dtype(), head.value.dtype());
     check_gpu(
         "loss",
@@ -328,18 +339,6 @@ fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> 
             (dhidden.unwrap_or(hidden), dtype, rows * width),
         ],
     )?;
-    // Kernels read the columns without looking at their lengths.
-    let columns = [
-        ("weight", batch.batch.weight.len()),
-        ("target_bytes", batch.batch.target_bytes.len()),
-        ("position", batch.batch.position.len()),
-        ("group", batch.batch.group.len()),
-    ];
-    for (name, got) in columns {
-        if got != rows {
-            return Err(Error::run(format!("loss: {name} has {got} elements, expected {rows}")));
-        }
-    }
     if !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!(
             "loss: vocabulary of {vocab} tokens, expected 1 to {}",

@@ -54,8 +54,7 @@ fn scalar(plan: &Plan, layout: &Layout, id: Id) -> String {
     let node = plan.ir.node(id);
     match node.op {
         Op::Input(Input::Scale) => "scale ? *scale : 1.0".into(),
-        // Of the inputs only the step and the scale are small.
-        Op::Input(_) => "*step".into(),
+        Op::Input(Input::Step) => "*step".into(),
         Op::SumRows => format!("sum_of({}, rows)", layout.export(node.inputs[0])),
         Op::SumSequences => match plan.ir.ty(node.inputs[0]) {
             Type::Sequence => format!("sum_of({}, sequences)", layout.sequence(node.inputs[0])),

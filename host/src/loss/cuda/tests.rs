@@ -9,7 +9,6 @@ use crate::loss::split::Plan;
 use trainyard_plugin::{Builder, Create, Expr, Graph, Loss, Metric};
 
 const FORMATS: [Format; 3] = [Format::F32, Format::F64, Format::Bf16];
-const INPUTS: [&str; 3] = ["input.logits", "input.target", "input.weight"];
 
 fn mean(formula: impl for<'g> Fn(&'g Builder) -> Expr<'g>) -> Graph {
     let g = Builder::new();
@@ -17,7 +16,7 @@ fn mean(formula: impl for<'g> Fn(&'g Builder) -> Expr<'g>) -> Graph {
 }
 
 fn compile(graph: &Graph) -> Program {
-    Program::compile(&[graph], &INPUTS).unwrap()
+    Program::compile(&[graph]).unwrap()
 }
 
 fn plugins() -> [Graph; 6] {

@@ -12,8 +12,35 @@ const SHARED: u32 = 48 << 10;
 /// The widest heads that the kernels' registers hold.
 const WIDEST: usize = 256;
 
+pub(super) fn forward(
+    gpu: &Gpu,
+    qkv: &Tensor,
+    positions: &Column<'_, u32>,
+    shape: Shape,
+    dropout: Option<&Mask>,
+    out: &Tensor,
+    log_sum_exp: &Tensor,
+) -> Result<()> {
+    Attention::new(gpu, qkv, positions, shape, dropout)?.forward(out, log_sum_exp)
+}
+
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
+pub(super) fn backward(
+    gpu: &Gpu,
+    dout: &Tensor,
+    qkv: &Tensor,
+    out: &Tensor,
+    log_sum_exp: &Tensor,
+    positions: &Column<'_, u32>,
+    shape: Shape,
+    dropout: Option<&Mask>,
+    dqkv: &Tensor,
+) -> Result<()> {
+    Attention::new(gpu, qkv, positions, shape, dropout)?.backward(dout, out, log_sum_exp, dqkv)
+}
+
 /// One attention, its inputs checked.
-pub(super) struct Attention<'a> {
+struct Attention<'a> {
     gpu: &'a Gpu,
     qkv: &'a Tensor,
     positions: &'a Column<'a, u32>,
@@ -23,7 +50,7 @@ pub(super) struct Attention<'a> {
 }
 
 impl<'a> Attention<'a> {
-    pub fn new(
+    fn new(
         gpu: &'a Gpu,
         qkv: &'a Tensor,
         positions: &'a Column<'a, u32>,
@@ -43,14 +70,14 @@ impl<'a> Attention<'a> {
     }
 
     /// `out` `[rows, heads · d]`, `log_sum_exp` `[sequences, heads, length]`.
-    pub fn forward(&self, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
+    fn forward(&self, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
         self.check_results(out, log_sum_exp)?;
         let words = arguments![self.qkv, self.positions.pointer(), out, log_sum_exp];
         self.launch("forward", self.shape.heads, words)
     }
 
     /// `dqkv` from the gradient `dout`.
-    pub fn backward(&self, dout: &Tensor, out: &Tensor, log_sum_exp: &Tensor, dqkv: &Tensor) -> Result<()> {
+    fn backward(&self, dout: &Tensor, out: &Tensor, log_sum_exp: &Tensor, dqkv: &Tensor) -> Result<()> {
         self.check_results(out, log_sum_exp)?;
         let (dtype, wide) = (self.qkv.dtype(), log_sum_exp.dtype());
         check_gpu("attention", &[(dout, dtype, out.elem_count()), (dqkv, dtype, self.qkv.elem_count())])?;

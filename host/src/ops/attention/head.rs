@@ -3,7 +3,7 @@
 use super::{Shape, Span, softmax};
 use crate::ops::cpu::vectorised;
 use crate::ops::dropout::Mask;
-use crate::ops::reduce::lanes;
+use crate::ops::reduce::cpu::lanes;
 use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
 
 /// Queries per block: the scores of a block, QUERIES × length, stay in cache.

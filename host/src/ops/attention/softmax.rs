@@ -2,7 +2,7 @@
 
 use crate::ops::Float;
 use crate::ops::cpu::vectorised;
-use crate::ops::reduce::{LANES, fold};
+use crate::ops::reduce::cpu::{LANES, fold};
 
 /// What makes probabilities of the exponentials that [`forward`] leaves.
 pub(super) struct Sum<T> {

@@ -83,7 +83,7 @@ struct Handle(sys::cublasLtHandle_t);
 /// Descriptors and algorithm of one shape.
 struct Plan {
     product: sys::cublasLtMatmulDesc_t,
-    /// Of the library's A, B and C = D.
+    /// Layouts of the library's A, B and C = D.
     layouts: [sys::cublasLtMatrixLayout_t; 3],
     algorithm: sys::cublasLtMatmulAlgo_t,
 }
@@ -99,7 +99,7 @@ unsafe impl Sync for Plan {}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle is valid and nobody else has it. An error cannot be told to anyone.
+        // SAFETY: the handle is valid and there is no other copy of it. An error cannot be reported.
         let _ = unsafe { result::destroy_handle(self.0) };
     }
 }
@@ -117,6 +117,10 @@ impl Drop for Plan {
 }
 
 impl Blas {
+    /// An open library with its workspace.
+    ///
+    /// # Errors
+    /// A library that does not start, or no memory on the GPU.
     pub fn new(stream: &Arc<CudaStream>) -> Result<Self> {
         Ok(Self {
             handle: Handle(result::create_handle().map_err(|error| blas_error("start", error))?),

@@ -15,6 +15,9 @@ pub(crate) struct Module(Arc<CudaModule>);
 
 impl Module {
     /// The kernel of this name.
+    ///
+    /// # Errors
+    /// No kernel of this name.
     pub fn kernel(&self, name: &str) -> Result<Kernel> {
         let found = self.0.load_function(name);
         Ok(Kernel(found.map_err(|error| driver_error(&format!("find the kernel {name}"), error))?))

@@ -16,6 +16,10 @@ pub(super) struct Control {
 }
 
 impl Control {
+    /// Memory for both numbers, which are not set yet.
+    ///
+    /// # Errors
+    /// No memory on the GPU.
     pub fn new(stream: &Arc<CudaStream>) -> Result<Self> {
         Ok(Self { memory: Memory::new(stream, 16)?, holds: Mutex::default() })
     }

@@ -238,6 +238,9 @@ impl Gpu {
     }
 
     /// Waits until everything launched has run.
+    ///
+    /// # Errors
+    /// A launch that failed.
     pub fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().map_err(|error| driver_error("finish what was launched", error))
     }

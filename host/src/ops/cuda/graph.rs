@@ -30,6 +30,9 @@ impl Replay {
     /// Does what `launches` does. The first time with a `key` it is called; the second time the launches are captured;
     /// from then on they are repeated without it. The key must name everything that differs between calls: addresses
     /// and sizes.
+    ///
+    /// # Errors
+    /// What `launches` fails with, or a GPU that fails.
     pub fn run(&mut self, gpu: &Gpu, key: &[u64], mut launches: impl FnMut() -> Result<()>) -> Result<()> {
         match &self.state {
             State::Captured(known, graph) if known == key => return graph.launch(),

@@ -34,6 +34,9 @@ struct Slot {
 
 impl Inbox {
     /// For batches of up to `capacity` rows with `columns` columns.
+    ///
+    /// # Errors
+    /// No memory on the GPU or on the host.
     pub fn new(gpu: &Arc<Gpu>, columns: usize, capacity: usize) -> Result<Self> {
         let fail = |error| driver_error("make room for batches", error);
         let slot = || {
@@ -67,6 +70,9 @@ impl Inbox {
     }
 
     /// Puts a batch on its way: the bits of `[rows]` numbers per column. It is received before the next is sent.
+    ///
+    /// # Errors
+    /// A batch that does not fit, or a GPU that fails.
     pub fn send(&mut self, columns: &[&[u32]]) -> Result<()> {
         let fail = |error| driver_error("copy a batch to the GPU", error);
         let slot = &mut self.slots[self.next];
@@ -84,6 +90,9 @@ impl Inbox {
     }
 
     /// The batch that was sent becomes the current one, in the order of the GPU's stream.
+    ///
+    /// # Errors
+    /// A GPU that fails.
     pub fn receive(&mut self) -> Result<()> {
         let fail = |error| driver_error("take over a batch", error);
         let slot = &self.slots[1 - self.next];

@@ -59,7 +59,8 @@ fn missing(name: &str, file: &str, package: &str) -> Error {
     ))
 }
 
-/// Opens the first of `names`, and what lies beside it of the others. They stay open: later calls find them by name.
+/// Opens the first of `names`, and the others where they are in the same folder. They stay open: later calls find them
+/// by name.
 fn open(names: &[&str]) -> bool {
     if is_opened(PathBuf::from(names[0])) {
         return true;

@@ -15,8 +15,11 @@ pub(super) struct Memory {
 
 impl Memory {
     /// `bytes` with arbitrary contents, aligned to 256 bytes.
+    ///
+    /// # Errors
+    /// No memory on the GPU.
     pub fn new(stream: &Arc<CudaStream>, bytes: usize) -> Result<Self> {
-        // SAFETY: whoever reads the memory writes it first; zeros are asked for where that is not so.
+        // SAFETY: memory is written before it is read; where it is not, zeros are asked for.
         let slice = unsafe { stream.alloc::<u8>(bytes.max(16)) };
         let slice = slice.map_err(|error| driver_error(&format!("take {bytes} bytes of the GPU's memory"), error))?;
         let pointer = slice.device_ptr(stream).0;
@@ -46,6 +49,9 @@ pub(crate) struct Array {
 
 impl Array {
     /// Zeros.
+    ///
+    /// # Errors
+    /// No memory on the GPU.
     pub fn zeros(gpu: &Arc<Gpu>, shape: Shape, dtype: DType) -> Result<Self> {
         let bytes = shape.elem_count() * dtype.size_in_bytes();
         let memory = Arc::new(Memory::new(&gpu.stream, bytes)?);

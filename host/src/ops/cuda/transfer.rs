@@ -7,9 +7,9 @@ use cudarc::driver::{result, sys};
 /// Bytes of a GPU's memory.
 #[derive(Debug, Clone, Copy)]
 pub struct GpuMemory {
-    /// That nobody uses.
+    /// Bytes that are not in use.
     pub free: u64,
-    /// In all.
+    /// All bytes.
     pub total: u64,
 }
 
@@ -60,12 +60,18 @@ impl Gpu {
     }
 
     /// What the device says of its memory.
+    ///
+    /// # Errors
+    /// A device that cannot be asked.
     pub fn memory(&self) -> Result<GpuMemory> {
         let (free, total) = self.context.mem_get_info().map_err(|error| driver_error("ask for free memory", error))?;
         Ok(GpuMemory { free: free as u64, total: total as u64 })
     }
 
     /// The most bytes that this process has had of the device's pool at a time.
+    ///
+    /// # Errors
+    /// A device that cannot be asked.
     pub fn peak_memory(&self) -> Result<u64> {
         let mut bytes = 0_u64;
         // SAFETY: the attribute is a 64-bit number.

@@ -7,7 +7,6 @@ use super::pack::{Block, pack_columns};
 use super::{Matrix, Threads, Write};
 use crate::ops::Engine;
 use crate::ops::pool::Scratch;
-use rayon::prelude::*;
 use std::ptr;
 
 /// Steps multiplied before a tile goes back to memory: a packed panel of b, 32 KiB, stays near the core.
@@ -51,7 +50,7 @@ impl<'e> Prepared<'e> {
     pub fn new(engine: &'e Engine, format: Format, b: Matrix<'_, f32>, threads: Threads) -> Self {
         let (n_steps, n_panels) = (b.rows.div_ceil(format.elements()), b.columns.div_ceil(COLUMNS));
         let mut packed = engine.pool.take::<u32>(n_panels * COLUMNS * n_steps);
-        pack(format, b, 0, &mut packed, threads);
+        pack(engine, format, b, 0, &mut packed, threads);
         Self { packed, format, columns: b.columns }
     }
 
@@ -75,26 +74,23 @@ impl<'e> Prepared<'e> {
 }
 
 /// Packs steps from `first` on, as many as `packed` holds.
-fn pack(format: Format, b: Matrix<'_, f32>, first: usize, packed: &mut [u32], threads: Threads) {
+fn pack(engine: &Engine, format: Format, b: Matrix<'_, f32>, first: usize, packed: &mut [u32], threads: Threads) {
     assert!(format.is_supported(), "{format:?} products need instructions that this CPU lacks");
     let n_panels = b.columns.div_ceil(COLUMNS);
-    let block = |(i, packed): (usize, &mut [u32])| {
+    let blocks = packed.chunks_mut(n_panels * COLUMNS * STEPS).enumerate();
+    let groups = blocks.flat_map(|(i, packed)| {
         let steps = packed.len() / (n_panels * COLUMNS);
         let row = (first + i * STEPS) * format.elements();
-        let group = |(j, panels): (usize, &mut [u32])| {
-            // SAFETY: asserted above.
-            unsafe { pack_columns(format, b, row, j * PANELS * COLUMNS, steps, panels) };
-        };
-        let group_len = PANELS * steps * COLUMNS;
-        match threads {
-            Threads::One => packed.chunks_mut(group_len).enumerate().for_each(group),
-            Threads::All => packed.par_chunks_mut(group_len).enumerate().for_each(group),
-        }
+        let groups = packed.chunks_mut(PANELS * steps * COLUMNS).enumerate();
+        groups.map(move |(j, panels)| (row, j * PANELS * COLUMNS, steps, panels))
+    });
+    let pack_group = |(row, column, steps, panels): (usize, usize, usize, &mut [u32])| {
+        // SAFETY: asserted above.
+        unsafe { pack_columns(format, b, row, column, steps, panels) };
     };
-    let block_len = n_panels * COLUMNS * STEPS;
     match threads {
-        Threads::One => packed.chunks_mut(block_len).enumerate().for_each(block),
-        Threads::All => packed.par_chunks_mut(block_len).enumerate().for_each(block),
+        Threads::One => groups.for_each(pack_group),
+        Threads::All => engine.for_each(groups, pack_group),
     }
 }
 
@@ -116,7 +112,7 @@ pub fn multiply(
     for first in (0..n_steps).step_by(packed_steps) {
         let steps = packed_steps.min(n_steps - first);
         let data = &mut scratch[..n_panels * COLUMNS * steps];
-        pack(format, b, first, data, threads);
+        pack(engine, format, b, first, data, threads);
         let packed = Packed { data, first, n_panels };
         let write = if first == 0 { write } else { Write::Add };
         Product { engine, format, a, columns: b.columns, packed, write }.run(out, out_row, threads);
@@ -140,7 +136,7 @@ impl Product<'_> {
         let blocks = row_blocks(out, out_row, self.a.rows, threads);
         match threads {
             Threads::One => blocks.into_iter().for_each(work),
-            Threads::All => blocks.into_par_iter().for_each(work),
+            Threads::All => self.engine.for_each(blocks.into_iter(), work),
         }
     }
 }
@@ -200,7 +196,7 @@ impl Task<'_> {
             let inner = first_step * format.elements();
             let block = Block { inner, n_inner: (steps * format.elements()).min(a.columns - inner), steps };
             let mut tiles = engine.pool.take::<u32>(n_tiles * block.tile_len(&a));
-            // SAFETY: whoever packed b asserted that the format is supported.
+            // SAFETY: `pack`, which packed b, asserted that the format is supported.
             unsafe { block.pack(format, a, n_tiles, |tile| self.rows.row(first_tile + tile), &mut tiles) };
             let write = if i == 0 { write } else { Write::Add };
             self.multiply(out, out_row, &tiles, &block, panels.chunks_exact(panel_len), write);
@@ -249,7 +245,7 @@ impl Task<'_> {
                     bias,
                     columns,
                 };
-                // SAFETY: whoever packed b asserted that the format is supported. `a` holds the tile's rows and steps,
+                // SAFETY: `pack` asserted that the format is supported. `a` holds the tile's rows and steps,
                 // the panel its steps, `out` all rows and columns of the tile; `matmul` checked that residual and bias
                 // are as large as the result.
                 unsafe { kernel::multiply(self.product.format, rows, &tile) };

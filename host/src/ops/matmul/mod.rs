@@ -7,13 +7,14 @@ mod blocked;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod pack;
+mod portable;
 
 #[cfg(test)]
 mod tests;
 
 use super::{Engine, Float, Precision};
 use bytemuck::cast_slice;
-use gemm::Parallelism;
+use portable::portable;
 
 /// A matrix inside a slice: element (i, j) is `data[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy)]
@@ -109,9 +110,9 @@ pub fn matmul<T: Float>(
     if engine.precision() == Precision::Bf16 && m >= FEW_ROWS {
         let (mut of_a, mut of_b) = (engine.scratch(m * k), engine.scratch(k * n));
         let (a, b) = (rounded(a, &mut of_a), rounded(b, &mut of_b));
-        return portable(out, row_stride, a, b, write, threads);
+        return portable(engine, out, row_stride, a, b, write, threads);
     }
-    portable(out, row_stride, a, b, write, threads);
+    portable(engine, out, row_stride, a, b, write, threads);
 }
 
 /// The kernels rely on these sizes.
@@ -221,53 +222,4 @@ impl<'a, T: Float> Write<'a, T> {
 
 fn is_f32<T: 'static>() -> bool {
     std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>()
-}
-
-/// By the `gemm` crate.
-fn portable<T: Float>(
-    out: &mut [T],
-    row_stride: usize,
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    write: Write<'_, T>,
-    threads: Threads,
-) {
-    let (m, n, k) = (a.rows, b.columns, a.columns);
-    if let Write::Sum { residual, bias } = write {
-        for (i, out) in out.chunks_mut(row_stride).take(m).enumerate() {
-            for (j, out) in out.iter_mut().take(n).enumerate() {
-                let residual = residual.map_or(T::ZERO, |residual| residual[i * row_stride + j]);
-                *out = residual + bias.map_or(T::ZERO, |bias| bias[j]);
-            }
-        }
-    }
-    let parallelism = match threads {
-        Threads::One => Parallelism::None,
-        Threads::All => Parallelism::Rayon(0),
-    };
-    // SAFETY: the three matrices lie inside their slices: `matmul` checked `out`, `Matrix::strided` the others; `out`
-    // is borrowed exclusively, so it overlaps neither.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            row_stride as isize,
-            !matches!(write, Write::Overwrite),
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            T::ONE,
-            T::ONE,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
 }

@@ -69,7 +69,7 @@ fn check(engine: &Engine, a: Matrix<'_, f32>, b: Matrix<'_, f32>) {
         for (i, j) in (0..m).flat_map(|i| (0..stride).map(move |j| (i, j))).step_by(1 + m * n / 3000) {
             let got = f64::from(one[i * stride + j]);
             if j >= n {
-                assert_eq!(got, f64::from(old[i * stride + j]), "wrote beside the result");
+                assert_eq!(got, f64::from(old[i * stride + j]), "wrote outside the result");
                 continue;
             }
             let begin = match write {
@@ -115,13 +115,45 @@ fn emulated_bfloat16_equals_the_kernels() {
     let (a, b) = (Matrix::new(&a, k, m).t(), Matrix::new(&b, n, k).t());
     let (mut of_a, mut of_b) = (vec![0.0; m * k], vec![0.0; k * n]);
     let (mut emulated, mut got) = (vec![0.0; m * n], vec![0.0; m * n]);
-    portable(&mut emulated, n, rounded(a, &mut of_a), rounded(b, &mut of_b), Write::Overwrite, Threads::One);
+    portable(&engine, &mut emulated, n, rounded(a, &mut of_a), rounded(b, &mut of_b), Write::Overwrite, Threads::One);
     matmul(&engine, &mut got, n, a, b, Write::Overwrite, Threads::All);
     for (got, expected) in got.iter().zip(&emulated) {
         assert!((got - expected).abs() < 1e-4, "{got} {expected}");
     }
     // Rounding is not lost: it is far from the exact product.
     let mut exact = vec![0.0; m * n];
-    portable(&mut exact, n, a, b, Write::Overwrite, Threads::One);
+    portable(&engine, &mut exact, n, a, b, Write::Overwrite, Threads::One);
     assert!(exact.iter().zip(&got).any(|(exact, got)| (exact - got).abs() > 1e-3));
+}
+
+/// Blocks of the result are the sums of the whole, whatever the threads: thin and wide products, both sides of what is
+/// cut.
+#[test]
+fn portable_products_are_the_same_in_one_piece() {
+    let engine = Engine::new(Precision::F64);
+    let shapes =
+        [(1, 70, 900), (2, 900, 700), (3, 700, 400), (191, 700, 9), (193, 700, 7), (200, 600, 8), (400, 1300, 70)];
+    for (m, k, n) in shapes {
+        let (a, b) = (random("a", m * k), random("b", k * n));
+        let [a, b] = [a, b].map(|x| x.into_iter().map(f64::from).collect::<Vec<_>>());
+        let bias: Vec<f64> = (0..n).map(|i| i as f64).collect();
+        for (a, b) in
+            [(Matrix::new(&a, m, k), Matrix::new(&b, k, n)), (Matrix::new(&a, k, m).t(), Matrix::new(&b, n, k).t())]
+        {
+            let run = |threads: usize| {
+                let mut out = vec![f64::NAN; m * (n + 3)];
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let write = Write::Sum { residual: None, bias: Some(&bias) };
+                pool.install(|| portable(&engine, &mut out, n + 3, a, b, write, Threads::All));
+                (0..m).map(|i| out[i * (n + 3)..][..n].to_vec()).collect::<Vec<_>>()
+            };
+            let one = run(1);
+            assert_eq!(one, run(2), "{m} x {k} x {n}");
+            assert_eq!(one, run(5), "{m} x {k} x {n}");
+            let exact: f64 = (0..k)
+                .map(|s| a.data[s * a.column_stride] * b.data[s * b.row_stride + (n - 1) * b.column_stride])
+                .sum();
+            assert!((one[0][n - 1] - exact - (n - 1) as f64).abs() < 1e-9, "{m} x {k} x {n}");
+        }
+    }
 }

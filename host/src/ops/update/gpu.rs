@@ -1,8 +1,8 @@
 //! All parameters on a GPU: one launch for all of them.
 
-use super::{Outcome, Rule, Slot, Step, bias};
+use super::{LossTotal, Outcome, Rule, Slot, Step, bias};
 use crate::ops::cuda::{Gpu, Grid, arguments};
-use crate::ops::{Device, Tensor, check_gpu};
+use crate::ops::{Device, Engine, Tensor, check_gpu};
 use crate::{Error, Result};
 use candle_core::DType;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub fn new(gpu: &Arc<Gpu>, slots: &[Slot]) -> Result<Self> {
+    pub(super) fn new(gpu: &Arc<Gpu>, slots: &[Slot]) -> Result<Self> {
         let dtype = slots.first().map_or(DType::F32, |slot| slot.value.dtype());
         let (mut words, mut chunks, mut owners) = (Vec::new(), Vec::new(), Vec::new());
         for (i, slot) in slots.iter().enumerate() {
@@ -68,11 +68,11 @@ impl Table {
         })
     }
 
-    pub fn zero_gradients(&self) -> Result<()> {
+    pub(super) fn zero_gradients(&self, _: &Engine) -> Result<()> {
         self.launch("zero_gradients", &[])
     }
 
-    pub fn squares(&self) -> Result<Vec<f64>> {
+    pub(super) fn squares(&self, _: &Engine) -> Result<Vec<f64>> {
         self.launch("squares", arguments![&self.partial])?;
         let mut partial = vec![0.0; self.owners.len()];
         self.gpu.download(self.partial.pointer(), &mut partial)?;
@@ -81,8 +81,10 @@ impl Table {
         Ok(sums)
     }
 
-    /// `totals` begins with the sum and the weight of the loss.
-    pub fn judge(&self, totals: &Tensor, step: &Step, rule: &Rule) -> Result<()> {
+    pub(super) fn judge(&mut self, _: &Engine, totals: &LossTotal, step: &Step, rule: &Rule) -> Result<()> {
+        let LossTotal::Gpu(totals) = totals else {
+            return Err(Error::run("the parameters are on a GPU, the loss is not"));
+        };
         let (beta1, beta2) = match *rule {
             Rule::AdamW { beta1, beta2, .. } => (beta1, beta2),
             Rule::Sgd { .. } => (0.0, 0.0),
@@ -94,14 +96,14 @@ impl Table {
         self.gpu.launch_kernel(&self.gpu.kernel("prepare_update")?, Grid::new(1, 1024), words)
     }
 
-    pub fn update(&self, rule: &Rule) -> Result<()> {
+    pub(super) fn update(&self, _: &Engine, _: &Step, rule: &Rule) -> Result<()> {
         match *rule {
             Rule::AdamW { beta1, beta2, eps } => self.launch("adamw", arguments![&self.control, beta1, beta2, eps]),
             Rule::Sgd { momentum } => self.launch("sgd", arguments![&self.control, momentum]),
         }
     }
 
-    pub fn outcome(&self) -> Result<Outcome> {
+    pub(super) fn outcome(&self) -> Result<Outcome> {
         let mut control = [0.0; CONTROL];
         self.gpu.download(self.control.pointer(), &mut control)?;
         let [loss, weight, grad_norm] = [control[TOLD], control[TOLD + 1], control[TOLD + 2]];

@@ -1,12 +1,10 @@
 //! One-pass optimizer updates of all parameters, and what they need to know about all gradients.
 
+mod cpu;
 mod gpu;
 
-use super::cpu::{TASK, vectorised, with_slices, with_type};
-use super::{Device, Engine, Float, OpGroup, Tensor, add};
+use super::{Device, Engine, OpGroup, Tensor};
 use crate::Result;
-use gpu::Table;
-use rayon::prelude::*;
 
 /// A parameter, its gradient, and what an optimizer keeps of it; all of one shape.
 #[derive(Debug, Clone)]
@@ -84,17 +82,37 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Slots {
     slots: Vec<Slot>,
-    /// Where they are on a GPU.
-    table: Option<Table>,
-    /// Of a step on the CPU, between [`Slots::judge`] and [`Slots::outcome`].
-    judged: Option<Outcome>,
+    table: Table,
+}
+
+/// What works on the slots.
+#[derive(Debug)]
+enum Table {
+    Cpu(cpu::Table),
+    Gpu(Box<gpu::Table>),
+}
+
+/// Calls a method of the table of a device, with the same arguments on both.
+macro_rules! on_table {
+    ($table:expr, $method:ident($($argument:expr),* $(,)?)) => {
+        match $table {
+            Table::Cpu(table) => table.$method($($argument),*),
+            Table::Gpu(table) => table.$method($($argument),*),
+        }
+    };
 }
 
 impl Slots {
-    /// These parameters, all on `device`.
+    /// The parameters of `slots`, all on `device`.
+    ///
+    /// # Errors
+    /// A tensor of another device, type or size, or a GPU that fails.
     pub fn new(slots: Vec<Slot>, device: &Device) -> Result<Self> {
-        let table = device.gpu().map(|gpu| Table::new(gpu, &slots)).transpose()?;
-        Ok(Self { slots, table, judged: None })
+        let table = match device {
+            Device::Cpu => Table::Cpu(cpu::Table::new(&slots)),
+            Device::Gpu(gpu) => Table::Gpu(Box::new(gpu::Table::new(gpu, &slots)?)),
+        };
+        Ok(Self { slots, table })
     }
 
     /// The parameters in their order.
@@ -103,58 +121,46 @@ impl Slots {
     }
 
     /// Sets every gradient to 0.
+    ///
+    /// # Errors
+    /// As [`Slots::new`].
     pub fn zero_gradients(&self, engine: &Engine) -> Result<()> {
         let _timer = engine.time(OpGroup::Optimizer);
-        match &self.table {
-            Some(table) => table.zero_gradients(),
-            None => self.slots.iter().try_for_each(|slot| add::zero(&slot.grad)),
-        }
+        on_table!(&self.table, zero_gradients(engine))
     }
 
     /// Σ g² of each parameter's gradient, in f64 and in a fixed order. NaN or infinite if a value is.
+    ///
+    /// # Errors
+    /// As [`Slots::new`].
     pub fn squares(&self, engine: &Engine) -> Result<Vec<f64>> {
         let _timer = engine.time(OpGroup::Optimizer);
-        match &self.table {
-            Some(table) => table.squares(),
-            None => self.slots.iter().map(|slot| sum_of_squares(&slot.grad)).collect(),
-        }
+        on_table!(&self.table, squares(engine))
     }
 
     /// Decides how the gradients are scaled, given the loss's (sum, weight); on a GPU `totals` begins with them.
+    ///
+    /// # Errors
+    /// As [`Slots::new`], or a loss that was computed elsewhere.
     pub fn judge(&mut self, engine: &Engine, totals: &LossTotal, step: &Step, rule: &Rule) -> Result<()> {
-        match (&self.table, totals) {
-            (Some(table), LossTotal::Gpu(totals)) => table.judge(totals, step, rule),
-            (_, LossTotal::Cpu { sum, weight }) => {
-                let squares: f64 = self.squares(engine)?.iter().sum();
-                let grad_norm = squares.sqrt() / weight.abs();
-                self.judged = Some(Outcome { loss: sum / weight, weight: *weight, grad_norm });
-                Ok(())
-            }
-            (None, LossTotal::Gpu(_)) => Err(crate::Error::run("the loss is on a GPU, the parameters are not")),
-        }
+        on_table!(&mut self.table, judge(engine, totals, step, rule))
     }
 
     /// One update by what [`Slots::judge`] decided; none where that is not finite.
+    ///
+    /// # Errors
+    /// As [`Slots::new`].
     pub fn update(&self, engine: &Engine, step: &Step, rule: &Rule) -> Result<()> {
         let _timer = engine.time(OpGroup::Optimizer);
-        if let Some(table) = &self.table {
-            return table.update(rule);
-        }
-        let Some(outcome) = self.judged.filter(Outcome::is_finite) else { return Ok(()) };
-        let scale = outcome.scale(step.clip);
-        self.slots.iter().try_for_each(|slot| match *rule {
-            Rule::AdamW { beta1, beta2, eps } => adamw(slot, step, scale, [beta1, beta2, eps]),
-            Rule::Sgd { momentum } => sgd(slot, step.lr, scale, momentum),
-        })
+        on_table!(&self.table, update(engine, step, rule))
     }
 
     /// What [`Slots::judge`] decided; on a GPU once everything launched has run.
+    ///
+    /// # Errors
+    /// No step yet, or a GPU that fails.
     pub fn outcome(&self) -> Result<Outcome> {
-        match (&self.table, self.judged) {
-            (Some(table), _) => table.outcome(),
-            (None, Some(outcome)) => Ok(outcome),
-            (None, None) => Err(crate::Error::run("asked for the outcome of a step before the step")),
-        }
+        on_table!(&self.table, outcome())
     }
 }
 
@@ -172,63 +178,7 @@ pub enum LossTotal {
     Gpu(Tensor),
 }
 
-fn adamw(slot: &Slot, step: &Step, scale: f64, [beta1, beta2, eps]: [f64; 3]) -> Result<()> {
-    let Some(second) = &slot.second else {
-        return Err(crate::Error::run("a parameter has no second moment"));
-    };
-    let [bias1, bias2] = [beta1, beta2].map(|beta| bias(beta, step.number));
-    let (reads, writes) = ([&slot.grad], [&slot.value, &slot.first, second]);
-    with_type!(slot.value, T => with_slices::<T, 1, 3>(reads, writes, |[grad], [param, m, v]| {
-        let [rest1, rest2] = [1.0 - beta1, 1.0 - beta2].map(<T as Float>::of);
-        let [scale, beta1, beta2] = [scale, beta1, beta2].map(<T as Float>::of);
-        let [keep, rate] = [1.0 - step.lr * slot.decay, step.lr / bias1].map(<T as Float>::of);
-        let [root2, eps] = [bias2.sqrt(), eps].map(<T as Float>::of);
-        let chunks = param.par_chunks_mut(TASK).zip(m.par_chunks_mut(TASK)).zip(v.par_chunks_mut(TASK));
-        chunks.zip(grad.par_chunks(TASK)).for_each(|(((param, m), v), grad)| vectorised(#[inline(always)] || {
-            for (((param, m), v), &grad) in param.iter_mut().zip(m).zip(v).zip(grad) {
-                let g = scale * grad;
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * g * g;
-                *param = *param * keep - rate * *m / (Float::sqrt(*v) / root2 + eps);
-            }
-        }));
-        Ok(())
-    }))
-}
-
 /// 1 - βᵗ.
 fn bias(beta: f64, step: u64) -> f64 {
     1.0 - beta.powi(i32::try_from(step).unwrap_or(i32::MAX))
-}
-
-fn sgd(slot: &Slot, lr: f64, scale: f64, momentum: f64) -> Result<()> {
-    let (reads, writes) = ([&slot.grad], [&slot.value, &slot.first]);
-    with_type!(slot.value, T => with_slices::<T, 1, 2>(reads, writes, |[grad], [param, velocity]| {
-        let [lr, momentum, decay, scale] = [lr, momentum, slot.decay, scale].map(<T as Float>::of);
-        let chunks = param.par_chunks_mut(TASK).zip(velocity.par_chunks_mut(TASK)).zip(grad.par_chunks(TASK));
-        chunks.for_each(|((param, velocity), grad)| vectorised(#[inline(always)] || {
-            for ((param, velocity), &grad) in param.iter_mut().zip(velocity).zip(grad) {
-                *velocity = momentum * *velocity + scale * grad + decay * *param;
-                *param -= lr * *velocity;
-            }
-        }));
-        Ok(())
-    }))
-}
-
-fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    let mut total = 0.0;
-    with_type!(x, T => with_slices::<T, 1, 0>([x], [], |[x], []| {
-        let partial: Vec<f64> = x.par_chunks(TASK).map(|x| vectorised(#[inline(always)] || {
-            let mut sums = [0.0_f64; 16];
-            for (i, &value) in x.iter().enumerate() {
-                let value = Float::f64(value);
-                sums[i % 16] += value * value;
-            }
-            sums.iter().sum::<f64>()
-        })).collect();
-        total = partial.iter().sum();
-        Ok(())
-    }))?;
-    Ok(total)
 }

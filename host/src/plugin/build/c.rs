@@ -12,6 +12,9 @@ use trainyard_plugin::{Kind, SECTION, sdk};
 const SOURCE: &str = "plugin.c";
 
 /// The component, without its identity.
+///
+/// # Errors
+/// The source, a compiler or a linker is missing, or one of them fails.
 pub fn component(project: &Project) -> Result<Vec<u8>> {
     let (source, sdk) = (project.source(SOURCE)?, write_sdk(project)?);
     let module = project.dir.join("target/plugin.core.wasm");
@@ -34,6 +37,9 @@ pub fn component(project: &Project) -> Result<Vec<u8>> {
 }
 
 /// The native library.
+///
+/// # Errors
+/// The source or a compiler is missing, or it fails.
 pub fn library(project: &Project) -> Result<Vec<u8>> {
     let (source, sdk) = (project.source(SOURCE)?, write_sdk(project)?);
     let library = project.dir.join("target/plugin").with_extension(std::env::consts::DLL_EXTENSION);

@@ -12,6 +12,9 @@ use wit_parser::Resolve;
 
 /// A core module as a component: the world that it implements is written in it. What it wants of a system, such as a
 /// C library that prints, it imports as WASI.
+///
+/// # Errors
+/// The module is none that a component can be made of.
 pub fn encode(module: &[u8], source: &Path) -> Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
@@ -24,6 +27,9 @@ pub fn encode(module: &[u8], source: &Path) -> Result<Vec<u8>> {
 }
 
 /// Writes into a core module that it implements the world of this name.
+///
+/// # Errors
+/// The contract has no such world.
 pub fn embed_world(module: &mut Vec<u8>, world: &str) -> Result<()> {
     let wrong = |error| Error::run(format!("cannot read the contract, plugin.wit: {error:#}"));
     let mut resolve = Resolve::default();

@@ -11,6 +11,9 @@ use trainyard_plugin::sdk;
 const TOOL: &str = "node_modules/.bin/componentize-qjs";
 
 /// The component, without its identity.
+///
+/// # Errors
+/// The source or the tool is missing, or it fails.
 pub fn component(project: &Project) -> Result<Vec<u8>> {
     project.source("plugin.js")?;
     let settings = format!(

@@ -55,6 +55,9 @@ const TYPES: [(&str, &str); 6] = [
 
 impl Manifest {
     /// Reads and checks the manifest of the plugin in `dir`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or does not describe a plugin.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, "read", &error))?;
@@ -87,7 +90,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether it claims the ability `measures`, which has functions.
+    /// True when it claims the ability `measures`, which has functions.
     pub fn measures(&self) -> bool {
         self.abilities.iter().any(|ability| ability == MEASURES)
     }
@@ -156,6 +159,9 @@ impl Setting {
 }
 
 /// A plugin's name: lower case, digits and hyphens, beginning with a letter.
+///
+/// # Errors
+/// The rule that the name breaks, and the name.
 pub fn check_name(name: &str) -> std::result::Result<(), String> {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let starts = name.starts_with(|char: char| char.is_ascii_lowercase());

@@ -31,6 +31,9 @@ pub struct Forms {
 
 impl Forms {
     /// What a language can be built to, when nothing is asked for in particular.
+    ///
+    /// # Errors
+    /// The folder is no plugin's.
     pub fn all(dir: &Path) -> Result<Self> {
         let native = matches!(Language::of(dir)?, Language::Rust | Language::C);
         Ok(Self { wasm: true, native })
@@ -41,12 +44,52 @@ impl Forms {
 ///
 /// A crate's files go where cargo's do, into `target/plugins/` of the workspace; those of the other languages into
 /// `target/plugins/` of the folder.
+///
+/// # Errors
+/// The folder is no plugin's, a tool is missing or fails, or what it made is no plugin.
 pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
-    let language = Language::of(dir)?;
-    let dir = dir.canonicalize().map_err(|error| Error::io(dir, "open", &error))?;
-    if language == Language::Rust {
-        return rust::build(&dir, forms);
+    build_all(&[(dir.to_owned(), forms)])
+}
+
+/// Builds several plugins as [`build`] does, crates of one workspace together: cargo works on all of them at once.
+///
+/// Returns the files of all, in the order of `plugins`.
+///
+/// # Errors
+/// As [`build`]; the first that fails ends it.
+pub fn build_all(plugins: &[(PathBuf, Forms)]) -> Result<Vec<PathBuf>> {
+    let mut files = vec![Vec::new(); plugins.len()];
+    let (mut crates, mut places) = (Vec::new(), Vec::new());
+    for (place, (dir, forms)) in plugins.iter().enumerate() {
+        let language = Language::of(dir)?;
+        let dir = dir.canonicalize().map_err(|error| Error::io(dir, "open", &error))?;
+        match language {
+            Language::Rust if rust::is_builtin_only(&dir) => {
+                return Err(Error::usage(format!(
+                    "{}: is a part of the host and has no file, expected another plugin; use its name in a config",
+                    dir.display()
+                )));
+            }
+            Language::Rust => {
+                crates.push(rust::Crate { dir, forms: *forms });
+                places.push(place);
+            }
+            language => files[place] = build_other(dir, language, *forms)?,
+        }
     }
+    for (place, made) in places.into_iter().zip(rust::build(&crates)?) {
+        files[place] = made;
+    }
+    Ok(files.into_iter().flatten().collect())
+}
+
+/// Whether the plugin in `dir` is a part of the host and nothing else, so that there is nothing to build.
+pub fn is_builtin_only(dir: &Path) -> bool {
+    rust::is_builtin_only(dir)
+}
+
+/// Builds a plugin in a language other than Rust.
+fn build_other(dir: PathBuf, language: Language, forms: Forms) -> Result<Vec<PathBuf>> {
     let project = Project { manifest: Manifest::read(&dir)?, dir };
     if forms.native && language != Language::C {
         return Err(Error::usage(format!(
@@ -117,6 +160,9 @@ fn install(target: &Path, built: &Path, bytes: Vec<u8>, suffix: &str) -> Result<
     let name = format!("{prefix}{}{suffix}", file.identity.name);
     let dir = target.join("plugins");
     let (new, path) = (dir.join(format!(".{name}.{}", std::process::id())), dir.join(&name));
+    if std::fs::read(&path).is_ok_and(|old| old == file.bytes) {
+        return Ok(path);
+    }
     write(&new, &file.bytes)?;
     std::fs::rename(&new, &path).map_err(|error| Error::io(&path, "write", &error))?;
     Ok(path)

@@ -7,6 +7,9 @@ use std::process::Command;
 use trainyard_plugin::sdk;
 
 /// The component, without its identity.
+///
+/// # Errors
+/// The source or the tool is missing, or it fails.
 pub fn component(project: &Project) -> Result<Vec<u8>> {
     project.source("plugin.py")?;
     let settings = settings_module(&project.manifest.settings_json());

@@ -1,4 +1,4 @@
-//! Rust plugins: through cargo.
+//! Rust plugins: through cargo, one call per workspace and target for all that are asked for.
 
 use super::tool::output;
 use super::{Forms, component, install, read};
@@ -10,94 +10,176 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// Of the compiler for that target; what the user sets is left as it is.
+/// Flags of the compiler for that target; what the user sets is left as it is.
 const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 /// Flags for whatever is built, which users set for their own machine: its linker, its processor. They would take the
 /// place of [`FLAGS`], and mean nothing to the compiler for WASM, or break it.
 const FLAGS_OF_THE_MACHINE: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
 const CURE: &str = "is Rust installed?";
 
-/// Builds the plugin whose crate is in `dir`, a canonical path.
-pub fn build(dir: &Path, forms: Forms) -> Result<Vec<PathBuf>> {
-    let project = Project::read(dir)?;
-    let mut files = Vec::new();
-    if forms.wasm {
-        let toolchain = wasm_toolchain(&project.dir)?;
-        let mut cargo = project.cargo_build();
-        cargo.args(["--target", TARGET, "--target-dir"]).arg(project.target.join("wasm")).envs(toolchain);
-        for name in FLAGS_OF_THE_MACHINE {
-            cargo.env_remove(name);
+/// A plugin's crate.
+pub struct Crate {
+    /// Canonical path of the folder.
+    pub dir: PathBuf,
+    /// What to build of it.
+    pub forms: Forms,
+}
+
+/// Builds the plugins and returns the files of each, in the order of [`Forms`].
+///
+/// # Errors
+/// Cargo is missing or fails, the toolchain cannot build for WASM, or a crate makes no file that is a plugin.
+pub fn build(crates: &[Crate]) -> Result<Vec<Vec<PathBuf>>> {
+    let mut files = vec![Vec::new(); crates.len()];
+    let mut waiting: Vec<usize> = (0..crates.len()).collect();
+    while let Some(&first) = waiting.first() {
+        let workspace = Workspace::around(&crates[first].dir)?;
+        let is_member = |i: usize| workspace.id(&crates[i].dir).is_some();
+        let is_here = |i: &usize| *i == first || is_member(first) && is_member(*i);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_here);
+        waiting = elsewhere;
+        for form in [Form::Wasm, Form::Native] {
+            let asked = |i: &&usize| match form {
+                Form::Wasm => crates[**i].forms.wasm,
+                Form::Native => crates[**i].forms.native,
+            };
+            let these: Vec<usize> = here.iter().filter(asked).copied().collect();
+            let dirs: Vec<_> = these.iter().map(|&i| crates[i].dir.as_path()).collect();
+            for (i, file) in these.iter().zip(workspace.build(&dirs, form)?) {
+                files[*i].push(file);
+            }
         }
-        // set, it also takes the place of `build.rustflags` of a config
-        if std::env::var_os(FLAGS).is_none() {
-            // every host has the vectors of WASM: 3 to 10 % of the time of a filter
-            cargo.env(FLAGS, "-C target-feature=+simd128");
-        }
-        let module = project.run(cargo, "wasm")?;
-        let component = component::encode(&read(&module)?, &module)?;
-        files.push(install(&project.target, &module, component, ".wasm")?);
-    }
-    if forms.native {
-        let library = project.run(project.cargo_build(), std::env::consts::DLL_EXTENSION)?;
-        files.push(install(&project.target, &library, read(&library)?, std::env::consts::DLL_SUFFIX)?);
     }
     Ok(files)
 }
 
-/// A plugin's crate and where cargo puts what it builds.
-struct Project {
-    dir: PathBuf,
-    target: PathBuf,
-    profile: &'static str,
+/// Whether the manifest of the crate in `dir` says that it is a part of the host and nothing else:
+/// `builtin-only = true` in `[package.metadata.trainyard]`.
+pub fn is_builtin_only(dir: &Path) -> bool {
+    let manifest = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+    let manifest: toml::Table = manifest.parse().unwrap_or_default();
+    let mark = manifest.get("package").and_then(|package| package.get("metadata"));
+    let mark = mark.and_then(|metadata| metadata.get("trainyard")).and_then(|ours| ours.get("builtin-only"));
+    mark.and_then(toml::Value::as_bool).unwrap_or_default()
 }
 
-impl Project {
-    fn read(dir: &Path) -> Result<Self> {
+/// One of the two files that a crate can be built to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Wasm,
+    Native,
+}
+
+/// A workspace, or a crate that is none: its members, and where cargo puts what it builds.
+struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+    profile: &'static str,
+    /// The folder of every member, and cargo's name for the member.
+    members: Vec<(PathBuf, String)>,
+}
+
+impl Workspace {
+    /// The one that the crate in `dir` belongs to.
+    fn around(dir: &Path) -> Result<Self> {
         let mut cargo = cargo();
         cargo.current_dir(dir).args(["metadata", "--no-deps", "--format-version=1"]);
         let output = output(&mut cargo, CURE)?;
         let metadata: Value = serde_json::from_slice(&output)
             .map_err(|error| Error::run(format!("cannot read the output of cargo metadata: {error}")))?;
         let path = |key: &str| PathBuf::from(metadata[key].as_str().unwrap_or_default());
-        let workspace = std::fs::read_to_string(path("workspace_root").join("Cargo.toml")).unwrap_or_default();
-        let workspace: toml::Table = workspace.parse().unwrap_or_default();
-        let has_profile = workspace.get("profile").is_some_and(|profiles| profiles.get("plugin").is_some());
+        let root = path("workspace_root");
+        let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+        let manifest: toml::Table = manifest.parse().unwrap_or_default();
+        let has_profile = manifest.get("profile").is_some_and(|profiles| profiles.get("plugin").is_some());
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let members = packages.filter_map(|package| {
+            let dir = Path::new(package["manifest_path"].as_str()?).parent()?;
+            Some((dir.to_owned(), package["id"].as_str()?.to_owned()))
+        });
         Ok(Self {
-            dir: dir.into(),
+            members: members.collect(),
             target: path("target_directory"),
             profile: if has_profile { "plugin" } else { "release" },
+            root,
         })
     }
 
-    fn cargo_build(&self) -> Command {
-        let mut cargo = cargo();
-        cargo.current_dir(&self.dir).args(["build", "--lib", "--message-format=json-render-diagnostics", "--profile"]);
-        cargo.arg(self.profile);
-        cargo
+    /// Cargo's name for the member in that folder.
+    fn id(&self, dir: &Path) -> Option<&str> {
+        self.members.iter().find(|(member, _)| member == dir).map(|(_, id)| id.as_str())
     }
 
-    /// Runs cargo and returns the one file of this crate with that extension.
-    fn run(&self, mut cargo: Command, extension: &str) -> Result<PathBuf> {
-        let messages = output(&mut cargo, CURE)?;
-        let manifest = self.dir.join("Cargo.toml");
-        for line in String::from_utf8_lossy(&messages).lines() {
-            let message: Value = serde_json::from_str(line).unwrap_or_default();
-            if message["reason"] != "compiler-artifact"
-                || message["manifest_path"].as_str().map(Path::new) != Some(&manifest)
-            {
-                continue;
+    /// Builds one form of the crates in these folders.
+    fn build(&self, dirs: &[&Path], form: Form) -> Result<Vec<PathBuf>> {
+        if dirs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut cargo = self.cargo_build(dirs);
+        let extension = match form {
+            Form::Wasm => "wasm",
+            Form::Native => std::env::consts::DLL_EXTENSION,
+        };
+        if form == Form::Wasm {
+            cargo.args(["--target", TARGET, "--target-dir"]).arg(self.target.join("wasm"));
+            cargo.envs(wasm_toolchain(dirs[0])?);
+            for name in FLAGS_OF_THE_MACHINE {
+                cargo.env_remove(name);
             }
-            let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Path::new);
-            if let Some(file) = files.into_iter().find(|file| file.extension().is_some_and(|found| found == extension))
-            {
-                return Ok(file.into());
+            // set, it also takes the place of `build.rustflags` of a config
+            if std::env::var_os(FLAGS).is_none() {
+                // every host has the vectors of WASM: 3 to 10 % of the time of a filter
+                cargo.env(FLAGS, "-C target-feature=+simd128");
             }
         }
-        Err(Error::usage(format!(
-            "{}: made no .{extension} file; add crate-type = [\"rlib\", \"cdylib\"] under [lib]",
-            manifest.display()
-        )))
+        let messages = output(&mut cargo, CURE)?;
+        let messages = String::from_utf8_lossy(&messages);
+        let made: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        dirs.iter()
+            .map(|dir| {
+                let built = artifact(&made, dir, extension)?;
+                match form {
+                    Form::Wasm => install(&self.target, built, component::encode(&read(built)?, built)?, ".wasm"),
+                    Form::Native => install(&self.target, built, read(built)?, std::env::consts::DLL_SUFFIX),
+                }
+            })
+            .collect()
     }
+
+    /// `cargo build` of these members, in the folder of a single one, where its own settings of cargo are found.
+    fn cargo_build(&self, dirs: &[&Path]) -> Command {
+        let mut cargo = cargo();
+        cargo.args(["build", "--lib", "--message-format=json-render-diagnostics", "--profile", self.profile]);
+        match dirs {
+            [dir] => _ = cargo.current_dir(dir),
+            _ => _ = cargo.current_dir(&self.root),
+        }
+        if dirs.len() > 1 {
+            for id in dirs.iter().filter_map(|dir| self.id(dir)) {
+                cargo.args(["--package", id]);
+            }
+        }
+        cargo
+    }
+}
+
+/// The file of the crate in `dir` with that extension, as cargo's messages tell it.
+fn artifact<'a>(messages: &'a [Value], dir: &Path, extension: &str) -> Result<&'a Path> {
+    let manifest = dir.join("Cargo.toml");
+    messages
+        .iter()
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter(|message| message["manifest_path"].as_str().map(Path::new) == Some(&manifest))
+        .filter_map(|message| message["filenames"].as_array())
+        .flatten()
+        .filter_map(|file| file.as_str().map(Path::new))
+        .find(|file| file.extension().is_some_and(|found| found == extension))
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "{}: made no .{extension} file; add crate-type = [\"rlib\", \"cdylib\"] under [lib]",
+                manifest.display()
+            ))
+        })
 }
 
 fn cargo() -> Command {

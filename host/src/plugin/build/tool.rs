@@ -6,6 +6,9 @@ use std::process::{Command, Stdio};
 
 /// Runs a command and returns what it writes to stdout; its stderr is the user's. `cure` says what to do when there is
 /// no such program.
+///
+/// # Errors
+/// The command cannot be started, or fails.
 pub fn output(command: &mut Command, cure: &str) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -20,6 +23,9 @@ pub fn output(command: &mut Command, cure: &str) -> Result<Vec<u8>> {
 }
 
 /// Runs a command that writes its result to a file; what it prints is shown only if it fails, because tools chat.
+///
+/// # Errors
+/// The command cannot be started, or fails.
 pub fn quietly(command: &mut Command, cure: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command

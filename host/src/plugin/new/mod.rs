@@ -102,9 +102,11 @@ impl NewPlugin {
         };
         let note = match self.language {
             Language::Rust => dependency.note.as_str(),
-            Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` says who the plugin is.",
-            Language::Python => "trainyard_plugin.py is the whole interface; `plugin.toml` says who the plugin is.",
-            Language::JavaScript => "trainyard_plugin.js is the whole interface; `plugin.toml` says who the plugin is.",
+            Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` has the plugin's identity.",
+            Language::Python => "trainyard_plugin.py is the whole interface; `plugin.toml` has the plugin's identity.",
+            Language::JavaScript => {
+                "trainyard_plugin.js is the whole interface; `plugin.toml` has the plugin's identity."
+            }
         };
         let made = match self.language {
             Language::Rust | Language::C => "a component for the sandbox and a native library",
@@ -116,7 +118,6 @@ impl NewPlugin {
 
     /// How a crate finds the SDK.
     fn dependency(&self) -> Result<Dependency> {
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-sdk");
         let sdk = match &self.sdk {
             Some(sdk) if !sdk.join("Cargo.toml").is_file() => {
                 return Err(Error::usage(format!(
@@ -125,7 +126,7 @@ impl NewPlugin {
                 )));
             }
             Some(sdk) => Some(sdk.clone()),
-            None => beside.join("Cargo.toml").is_file().then_some(beside),
+            None => installed_sdk(),
         };
         let version = env!("CARGO_PKG_VERSION");
         let path = sdk.and_then(|sdk| sdk.canonicalize().ok());
@@ -144,6 +145,16 @@ impl NewPlugin {
             ),
         })
     }
+}
+
+/// The SDK's folder: beside this program, as an archive has it, under `share/` of its environment, as pip puts it, or
+/// where this program was built.
+fn installed_sdk() -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
+    let installed =
+        program.parent().map(|dir| ["plugin-sdk", "../share/trainyard/plugin-sdk"].map(|sdk| dir.join(sdk)));
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-sdk");
+    installed.into_iter().flatten().chain([sources]).find(|dir| dir.join("Cargo.toml").is_file())
 }
 
 /// How a crate finds the SDK: what stands in `Cargo.toml`, and what the README says of it.

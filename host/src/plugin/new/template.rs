@@ -32,7 +32,7 @@ pub fn of(language: Language, kind: Kind) -> Template {
     let (source, test) = files(language, kind);
     let (description, settings) = match kind {
         Kind::Filter => ("Drops documents with few words", file!("settings/filter.toml")),
-        Kind::Loss => ("Cross-entropy that weighs down what is easy", file!("settings/loss.toml")),
+        Kind::Loss => ("Cross-entropy with less weight on easy tokens", file!("settings/loss.toml")),
         Kind::Metric => ("Share of tokens with at least a given probability", file!("settings/metric.toml")),
         Kind::Tokenizer => ("One token per byte", ""),
         Kind::TextMetric => ("Words per generated text", ""),

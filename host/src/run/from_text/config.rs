@@ -1,6 +1,6 @@
 //! The config that is written for a text: commented, so that it can be edited and passed instead of the text.
 
-use super::sizes::{BYTES, Sizes};
+use super::sizes::{BYTES, Shape, Sizes};
 use super::survey::Text;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -38,93 +38,86 @@ fn source(subject: &Subject<'_>) -> String {
         text += "format = \"text\"\n";
     }
     let bytes = subject.document_bytes;
-    let _ =
-        writeln!(text, "document_bytes = {bytes:<9}# a longer text is cut into documents, some of which are held out");
+    let _ = writeln!(
+        text,
+        "document_bytes = {bytes:<7}  # a longer text is cut into documents, some of which are held out"
+    );
     text
 }
 
 /// The whole config.
 pub fn render(subject: &Subject<'_>, text: &Text, sizes: &Sizes) -> String {
-    let Subject { shown, config, name, .. } = subject;
-    let shape = &sizes.shape;
-    let dir = subject.dir.map(|dir| format!("dir = {}\n", quoted(&dir.to_string_lossy()))).unwrap_or_default();
-    let run = match subject.dir {
-        Some(dir) => dir.join(name).display().to_string(),
-        None => format!("runs/{name}"),
-    };
-    let amount = amount(text);
-    let (steps, batch, passes) = (sizes.steps, sizes.batch, sizes.passes);
-    let (heads, context, every) = (shape.heads, shape.context, (steps / 10).max(1));
-    let mut all = format!(
+    head(subject) + &data(subject, text, sizes) + &training(text, sizes)
+}
+
+fn head(subject: &Subject<'_>) -> String {
+    let Subject { shown, config, name, dir, .. } = subject;
+    let dir_line = dir.map(|dir| format!("dir = {}\n", quoted(&dir.to_string_lossy()))).unwrap_or_default();
+    let run = dir.unwrap_or(Path::new("runs")).join(name);
+    format!(
         "\
 # Training on {shown}, with sizes chosen for the text and the machine by `trainyard train {shown}`.
 #
 #     trainyard train {config}               train as this file says, edited or not
 #     trainyard train {config} --resume      resume after an interruption
-#     trainyard generate {run}
+#     trainyard generate {}
 #
 # `trainyard config reference` explains every setting.
 
 [run]
 name = {}
-{dir}
+{dir_line}
 ",
+        run.display(),
         quoted(name)
-    );
-    let _ = match text.share() {
-        Some(share) => writeln!(
-            all,
-            "[data]\n{}{}",
-            line(&format!("validation = {share}"), "share of the documents that is measured during training"),
-            line(&format!("test = {share}"), "share that is measured once, at the end")
-        ),
-        None => writeln!(
-            all,
-            "[data]\n{}test = 0.0\n",
-            line("validation = 0.0", "too little text to hold any out: there is nothing to measure")
-        ),
+    )
+}
+
+fn data(subject: &Subject<'_>, text: &Text, sizes: &Sizes) -> String {
+    let amount = amount(text);
+    let shares = match text.share() {
+        Some(share) => {
+            line(&format!("validation = {share}"), "share of the documents for validation during training")
+                + &line(&format!("test = {share}"), "share for the test at the end")
+        }
+        None => {
+            line("validation = 0.0", "too little text to hold any out: there is nothing to measure") + "test = 0.0\n"
+        }
     };
-    all += &source(subject);
-    let _ = match sizes.vocabulary {
-        BYTES => write!(
-            all,
-            "\n[tokenizer]\n{}",
-            line("plugin = \"byte\"", &format!("{amount}: too little to learn a vocabulary from"))
-        ),
-        size => write!(
-            all,
-            "\n[tokenizer]\nplugin = \"bpe\"\n{}",
-            line(&format!("config.vocab_size = {size}"), &format!("{amount}: each token should occur often"))
-        ),
+    let tokenizer = match sizes.vocabulary {
+        BYTES => line("plugin = \"byte\"", &format!("{amount}: too little to learn a vocabulary from")),
+        size => {
+            let why = format!("{amount}: each token should occur often");
+            "plugin = \"bpe\"\n".to_owned() + &line(&format!("config.vocab_size = {size}"), &why)
+        }
     };
-    let _ =
-        write!(all, "\n[model]\n{}", line("kind = \"gpt\"", "the largest that can learn from the text in the time"));
-    let _ = writeln!(all, "layers = {}\nheads = {heads}\nwidth = {}\ncontext = {context}", shape.layers, shape.width);
-    let why = if sizes.dropout > 0.0 { "the text is read many times" } else { "the text is not read often" };
-    all += &line(&format!("dropout = {:.1}", sizes.dropout), why);
-    let _ = write!(
-        all,
-        "\n[optimizer]\n{}",
-        line(&format!("lr = {}", shape.lr), &format!("for models of width {}", shape.width))
-    );
-    let _ = write!(all, "\n[schedule]\n{}", line("warmup = 0.05", "share of the steps"));
-    let time = format!("about {} on the machine it was chosen for", duration(sizes.seconds));
-    let _ = write!(all, "\n[train]\n{}", line(&format!("steps = {steps}"), &time));
-    let seen =
-        format!("sequences of {context} tokens; about {} of the text in all", passes_text(passes, text.is_whole));
-    all += &line(&format!("batch = {batch}"), &seen);
-    let _ = writeln!(all, "validate_every = {every}\ncheckpoint_every = {}", (steps / 5).max(1));
-    let _ = write!(
-        all,
-        "\n[sample]\n{}tokens = 200\n",
-        line(&format!("prompt = {}", quoted(&text.beginning)), "what the model continues at the end")
-    );
-    all
+    format!("[data]\n{shares}\n{}\n[tokenizer]\n{tokenizer}", source(subject))
+}
+
+fn training(text: &Text, sizes: &Sizes) -> String {
+    let Sizes { shape, dropout, batch, steps, passes, seconds, .. } = sizes;
+    let Shape { layers, width, heads, context, lr, .. } = shape;
+    let (validate_every, checkpoint_every) = ((steps / 10).max(1), (steps / 5).max(1));
+    let kind = line("kind = \"gpt\"", "the largest that can learn from the text in the time");
+    let why = if *dropout > 0.0 { "the text is read many times" } else { "the text is not read often" };
+    let dropout = line(&format!("dropout = {dropout:.1}"), why);
+    let lr = line(&format!("lr = {lr}"), &format!("for models of width {width}"));
+    let warmup = line("warmup = 0.05", "share of the steps");
+    let time = format!("about {} on the machine it was chosen for", duration(*seconds));
+    let steps = line(&format!("steps = {steps}"), &time);
+    let seen = format!("sequences of {context} tokens; {} in all", seen(*passes, text.is_whole));
+    let batch = line(&format!("batch = {batch}"), &seen);
+    let prompt = line(&format!("prompt = {}", quoted(&text.beginning)), "what the model continues at the end");
+    format!(
+        "\n[model]\n{kind}layers = {layers}\nheads = {heads}\nwidth = {width}\ncontext = {context}\n{dropout}\
+         \n[optimizer]\n{lr}\n[schedule]\n{warmup}\n[train]\n{steps}{batch}validate_every = {validate_every}\n\
+         checkpoint_every = {checkpoint_every}\n\n[sample]\n{prompt}tokens = 200\n"
+    )
 }
 
 /// A setting and its comment.
 fn line(setting: &str, comment: &str) -> String {
-    format!("{setting:<26}# {comment}\n")
+    format!("{setting:<24}  # {comment}\n")
 }
 
 fn quoted(text: &str) -> String {
@@ -155,11 +148,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-fn passes_text(passes: f64, is_whole: bool) -> String {
+fn seen(passes: f64, is_whole: bool) -> String {
     match passes {
-        _ if !is_whole => "a part".to_owned(),
-        ..1.05 => format!("{:.0} %", 100.0 * passes),
-        ..9.5 => format!("{passes:.1} passes"),
-        _ => format!("{passes:.0} passes"),
+        _ if !is_whole => "a part of the text".to_owned(),
+        ..1.05 => format!("{:.0} % of the text", 100.0 * passes),
+        ..9.5 => format!("{passes:.1} passes over the text"),
+        _ => format!("{passes:.0} passes over the text"),
     }
 }

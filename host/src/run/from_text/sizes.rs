@@ -68,7 +68,7 @@ const PASSES_AS_NEW: f64 = 4.0;
 const TOKENS_PER_PARAMETER: f64 = 2.0;
 
 /// Steps that even the smallest text gets.
-const STEPS_MIN: f64 = 200.0;
+const STEPS_MIN: f64 = 400.0;
 
 /// Everything that is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -189,8 +189,8 @@ mod tests {
         for (flops, bytes) in MACHINES.into_iter().flat_map(|flops| (3..10).map(move |n| (flops, 10_u64.pow(n)))) {
             let sizes = Sizes::choose(&text(bytes), &Machine { flops, seconds: 300.0 }, &SHAPES);
             assert!(sizes.seconds < 320.0, "{flops} {bytes}: {sizes:?}");
-            assert!(sizes.steps >= 200 && sizes.batch >= 8, "{sizes:?}");
-            assert!(sizes.passes < 17.0 || sizes.steps == 200, "{flops} {bytes}: {sizes:?}");
+            assert!(sizes.steps >= 400 && sizes.batch >= 8, "{sizes:?}");
+            assert!(sizes.passes < 17.0 || sizes.steps == 400, "{flops} {bytes}: {sizes:?}");
             assert_eq!(sizes.dropout > 0.0, sizes.passes > 4.0);
         }
     }

@@ -31,10 +31,10 @@ pub struct Text {
     pub chars: u64,
     /// All of it was read.
     pub is_whole: bool,
-    /// The beginning of the first document: some words of its first line.
+    /// Some words of the first document.
     pub beginning: String,
     /// For each of [`SHARES`] the documents of validation and of test.
-    held_out: [(u64, u64); SHARES.len()],
+    pub(super) held_out: [(u64, u64); SHARES.len()],
 }
 
 impl Text {
@@ -85,10 +85,11 @@ impl Text {
     }
 }
 
-/// The first words of a text.
+/// The first words of the first long line of a text, or else its first line.
 fn beginning(text: &str) -> String {
     const CHARS: usize = 40;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().find(|line| line.chars().nth(CHARS).is_some()).or_else(|| lines().next()).unwrap_or_default();
     let Some((end, _)) = line.char_indices().nth(CHARS) else { return line.to_owned() };
     let cut = &line[..end];
     cut.rfind(' ').map_or(cut, |space| &cut[..space]).to_owned()
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn a_text_begins_with_whole_words() {
         assert_eq!(
-            beginning("\n  It is a truth universally acknowledged, that a single man"),
+            beginning("A TITLE\n  It is a truth universally acknowledged, that a single man"),
             "It is a truth universally acknowledged,"
         );
         assert_eq!(beginning("短"), "短");

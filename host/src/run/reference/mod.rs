@@ -28,9 +28,8 @@ impl Meanings {
     fn of_table(&self, path: &str) -> Option<String> {
         let found = self.find(path);
         let entries = self.find(&format!("{path}.0"));
-        let types = entries.iter().chain(&found).flat_map(|node| self.parts(node));
-        let mut types = types.filter(|node| node.get("properties").is_some());
-        types.find_map(text).or_else(|| found.iter().find_map(|node| text(node)))
+        let types = entries.iter().chain(&found).filter_map(|node| self.type_of(node));
+        types.filter_map(text).next().or_else(|| found.iter().find_map(|node| text(node)))
     }
 
     /// The meaning of a word that a key may have.
@@ -55,6 +54,13 @@ impl Meanings {
             };
         }
         nodes
+    }
+
+    /// The type that a schema names, which may be optional.
+    fn type_of<'a>(&'a self, node: &'a Value) -> Option<&'a Value> {
+        let name = node["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        let optional = || node["anyOf"].as_array()?.iter().find_map(|node| self.type_of(node));
+        name.map(|name| &self.0["$defs"][name]).or_else(optional)
     }
 
     /// The schemas that a schema is made of: itself, what it refers to, and its alternatives.

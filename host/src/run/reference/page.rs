@@ -13,14 +13,14 @@ use std::path::Path;
 const HEAD: &str = "\
 # Every setting of a config
 
-`trainyard config reference` prints this page; it is made from the code that reads configs. `trainyard config schema` prints
-the same as a JSON schema, which editors use to check and complete a config, and `trainyard config show CONFIG` prints a
-config with every default filled in.
+`trainyard config reference` prints this page; it is made from the code that reads configs. `trainyard config schema`
+prints the same as a JSON schema, which editors use to check and complete a config, and `trainyard config show CONFIG`
+prints a config with every default filled in.
 
-A config is a TOML file. A setting is changed on the command line by `--set KEY=VALUE`, with dots between the parts of the
-key and numbers into lists (`--set data.filter.0.config.min_words=50`), and removed by `--unset KEY`. Where `--set` names
-another plugin, the settings of the old one (`config`) are dropped. Relative paths start at the config's folder, in a `--set`
-at the current one. A key without a default is optional, unless it says *required*.
+A config is a TOML file. A setting is changed on the command line by `--set KEY=VALUE`, with dots between the parts of
+the key and numbers into lists (`--set data.filter.0.config.min_words=50`), and removed by `--unset KEY`. Where `--set`
+names another plugin, the settings of the old one (`config`) are dropped. Relative paths start at the config's folder,
+in a `--set` at the current one. A key without a default is optional, unless it says *required*.
 ";
 
 const PLUGINS: &str = "\
@@ -32,8 +32,8 @@ A table that names a plugin has these keys. [plugins/limits.md](plugins/limits.m
 const BUILTINS: &str = "\
 ## Settings of the built-in plugins
 
-They stand under `config` in the plugin's table, such as `tokenizer.config.vocab_size`. Of any other plugin `trainyard plugin
-inspect FILE` shows them.
+They are keys of `config` in the plugin's table, such as `tokenizer.config.vocab_size`. `trainyard plugin inspect FILE`
+shows those of any other plugin.
 ";
 
 const TABLE: &str = "| key | value | default | meaning |\n|---|---|---|---|\n";
@@ -89,10 +89,14 @@ impl Page {
             false => format!("[{}]", written(&table.path)),
         };
         let _ = write!(text, "\n## `{heading}`\n");
-        let meaning = self.meanings.of_table(&table.path).unwrap_or_default();
-        let meaning = meaning.strip_prefix(&format!("`{heading}`")).unwrap_or(&meaning);
-        let meaning = meaning.trim_start_matches([':', ',', '.', ' ']);
-        let meaning = sentence(meaning);
+        let without_heading = |meaning: String| {
+            let meaning = meaning.strip_prefix(&format!("`{heading}`")).unwrap_or(&meaning);
+            sentence(meaning.trim_start_matches([':', ',', '.', ' ']))
+        };
+        // the tables of plugins have one type
+        let of_key = self.meanings.of(&table.path).filter(|_| of_plugin).map(without_heading);
+        let of_type = || self.meanings.of_table(&table.path).map(without_heading).unwrap_or_default();
+        let meaning = of_key.filter(|meaning| !meaning.is_empty()).unwrap_or_else(of_type);
         let plugin = if of_plugin { "It has the keys of [a plugin's table](#tables-of-plugins)." } else { "" };
         let both: Vec<_> = [meaning.as_str(), plugin].into_iter().filter(|part| !part.is_empty()).collect();
         if !both.is_empty() {
@@ -161,7 +165,7 @@ fn row(text: &mut String, meanings: &Meanings, (path, key): (&str, &str), settin
     }
     let default = if setting.required { "*required*".to_owned() } else { default(path, setting) };
     let cell = |text: &str| text.replace('|', "\\|");
-    let _ = writeln!(text, "| `{key}` | {} | {} | {} |", cell(&value), cell(&default), cell(&meaning));
+    let _ = writeln!(text, "| `{key}` | {} | {} | {} |", cell(&value), cell(&default), cell(meaning.trim()));
 }
 
 fn only_with(path: &str, choice: &str, words: &[String]) -> String {

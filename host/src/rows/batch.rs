@@ -1,0 +1,128 @@
+//! One batch of rows.
+
+use super::columns::{Columns, Extent, InputSet, RowInput};
+use super::groups;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Where a run is in its data: all the state that a loader has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Sequences since the start of the run.
+    pub sample: u64,
+}
+
+/// Windows of tokens with what belongs to each token. Every list is row-major, shape `[sequences, context]`.
+///
+/// Three things can be called the sequence of a row, and each has its own place: the window that it is in (`sequences`,
+/// `context`), the document that it attends to (`document_position` begins again at 0), and the group over which graphs
+/// sum and in which `input.position` counts (`group`). Batches of prepared data have a group for each
+/// document where documents are packed, and for each window where they are concatenated.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows {
+    /// Ids of the tokens that are read.
+    pub inputs: Vec<u32>,
+    /// Index of each input in its document, or part of a document; where documents are concatenated, in its window.
+    /// Attention does not go beyond the last 0.
+    pub document_position: Vec<u32>,
+    /// Number of the group that each row belongs to, from 0; rows of a group stand together.
+    pub group: Vec<u32>,
+    /// Row inputs.
+    pub columns: Columns,
+    /// Number of windows.
+    pub sequences: usize,
+    /// Tokens per window.
+    pub context: usize,
+    /// Where the batch after this one begins.
+    pub next: Position,
+}
+
+impl Rows {
+    /// Windows of `context` tokens, each a document and a group of its own, with no row input but the position.
+    pub fn windows(inputs: Vec<u32>, context: usize) -> Self {
+        let places = || (0..inputs.len()).map(|row| (row / context.max(1), row % context.max(1)));
+        let position: Vec<u32> = places().map(|(_, position)| position as u32).collect();
+        Self {
+            document_position: position.clone(),
+            group: places().map(|(window, _)| window as u32).collect(),
+            columns: Columns { position, ..Columns::default() },
+            sequences: inputs.len().div_ceil(context.max(1)),
+            context,
+            next: Position::default(),
+            inputs,
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.inputs.is_empty()
+    }
+
+    /// The windows that make up `rows`, as a batch of their own; wide inputs have `vocab` numbers a row.
+    pub fn slice(&self, rows: Range<usize>, vocab: usize) -> Self {
+        let first_group = self.group.get(rows.start).copied().unwrap_or_default();
+        Self {
+            inputs: self.inputs[rows.clone()].to_vec(),
+            document_position: self.document_position[rows.clone()].to_vec(),
+            group: self.group[rows.clone()].iter().map(|group| group - first_group).collect(),
+            columns: self.columns.slice(rows.clone(), vocab),
+            sequences: rows.len() / self.context.max(1),
+            ..*self
+        }
+    }
+
+    /// Checks that lists have their lengths and numbers their ranges, for a program that reads the inputs `asked` and a
+    /// model of `vocab` tokens: kernels index tables with these numbers.
+    ///
+    /// # Errors
+    /// The first that is wrong, and an input that these rows do not carry.
+    pub fn check(&self, asked: InputSet, vocab: usize) -> Result<()> {
+        let rows = self.len();
+        let wrong = |name: &str, got: usize, expected: usize| {
+            Err(Error::run(format!("{name} has {got} elements, expected {expected}")))
+        };
+        for (name, list) in [("group", &self.group), ("document_position", &self.document_position)] {
+            if list.len() != rows {
+                return wrong(name, list.len(), rows);
+            }
+        }
+        groups::check(&self.group)?;
+        for input in asked.iter() {
+            let (values, extent) = (self.columns.get(input), input.info().extent);
+            let expected = extent.len(rows, vocab);
+            if values.is_empty() && expected > 0 {
+                return Err(Error::run(format!(
+                    "input {:?} is in no row of the batch; use a plugin that does not ask for it",
+                    input.name()
+                )));
+            }
+            if values.len() != expected {
+                return wrong(input.short_name(), values.len(), expected);
+            }
+            if extent == Extent::Index {
+                check_ids(input, values.bits(), vocab)?;
+            }
+        }
+        match asked.contains(RowInput::Position) {
+            true => groups::check_positions(&self.group, &self.columns.position),
+            false => Ok(()),
+        }
+    }
+}
+
+fn check_ids(input: RowInput, ids: &[u32], vocab: usize) -> Result<()> {
+    match ids.iter().enumerate().find(|&(_, &id)| id as usize >= vocab) {
+        None => Ok(()),
+        Some((row, id)) => Err(Error::run(format!(
+            "{} of row {row} is token {id}, expected an id below the vocabulary size {vocab}; was the data prepared with \
+             another tokenizer?",
+            input.short_name()
+        ))),
+    }
+}
