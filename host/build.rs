@@ -1,5 +1,5 @@
-//! Compiles the CUDA kernels of `cuda/*.cu` into the program, when the feature `cuda` is on, asks the linker for a small
-//! program, and tells the program which commit it is built from.
+//! Compiles the CUDA kernels of `cuda/*.cu` into the program, when the feature `cuda` is on, asks the linker for a
+//! small program, and tells the program which commit it is built from.
 //!
 //! Each file becomes one image (a fatbin) with machine code for the architectures below and PTX of the newest, which a
 //! driver compiles for GPUs that came later. `OUT_DIR/kernels.rs` lists the images by the names of their files.
