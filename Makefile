@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 CONFIG ?= configs/austen.toml
 # Resume where an earlier `make train` was interrupted; `ARGS=--overwrite` starts again.
-ARGS ?= --resume
+ARGS ?= --resume-or-start
 TRAINYARD := target/release/trainyard
 
 help: ## this list

@@ -1,5 +1,5 @@
-//! Compiles the CUDA kernels of `cuda/*.cu` into the program, when the feature `cuda` is on, and asks the linker for a
-//! small program.
+//! Compiles the CUDA kernels of `cuda/*.cu` into the program, when the feature `cuda` is on, asks the linker for a
+//! small program, and tells the program which commit it is built from.
 //!
 //! Each file becomes one image (a fatbin) with machine code for the architectures below and PTX of the newest, which a
 //! driver compiles for GPUs that came later. `OUT_DIR/kernels.rs` lists the images by the names of their files.
@@ -16,8 +16,12 @@ const ARCHITECTURES: [u32; 2] = [80, 90];
 /// Errors of one file that are shown.
 const ERRORS_MAX: usize = 8;
 
+/// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
+const SOURCES: [&str; 5] = ["src", "../plugin-sdk", "../plugins", "../Cargo.toml", "../Cargo.lock"];
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=TRAINYARD_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
     link_small();
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
         return ExitCode::SUCCESS;
@@ -29,6 +33,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commit of these sources, with a `+` where they differ from it; none outside a checkout, as in an archive.
+/// TRAINYARD_COMMIT says it for builds without git. A commit that changes no source does not build the program again.
+fn commit() -> Option<String> {
+    println!("cargo::rerun-if-env-changed=TRAINYARD_COMMIT");
+    SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
+    if let Some(commit) = env::var("TRAINYARD_COMMIT").ok().filter(|commit| !commit.trim().is_empty()) {
+        return Some(commit.split_whitespace().collect());
+    }
+    let git = |arguments: &[&str]| {
+        let ran = Command::new("git").args(arguments).output().ok().filter(|ran| ran.status.success())?;
+        Some(String::from_utf8(ran.stdout).ok()?.trim().to_owned())
+    };
+    // an archive that was unpacked within somebody's checkout is none of its commits
+    let root = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
+    if Path::new("..").canonicalize().ok()? != root {
+        return None;
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let is_changed = !git(&[&["status", "--porcelain", "--"][..], &["."], &SOURCES].concat())?.is_empty();
+    Some(if is_changed { commit + "+" } else { commit })
 }
 
 /// Lets the linker keep one of several identical functions, and pack the addresses that the system's loader adjusts: a

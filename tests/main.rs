@@ -30,6 +30,7 @@ mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate
 mod hostile; // plugins that are broken or mean harm
 mod identity; // what a run is
+mod interrupt; // Ctrl-C and SIGTERM
 mod isolation; // plugins in a process of their own
 mod kinds; // frozen ones and drafts
 mod languages; // plugins in C, Python and JavaScript
@@ -44,6 +45,7 @@ mod opening; // runs as other commands find them
 mod ops;
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
+mod records; // metrics.jsonl
 mod reference;
 mod release; // what people without a checkout install
 mod results; // numbers that can be compared

@@ -1,6 +1,7 @@
 //! Runs that are killed, damaged or changed, and then resumed.
 
 use crate::program::{Outcome, trainyard};
+use crate::records::{kind, of_run};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,17 +71,10 @@ fn last_checkpoint(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The metrics without the numbers that are times, and what plugins did in the process that ended the run.
+/// The records of the run, without those about processes and without times.
 fn metrics(folder: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap();
-    let record = |line: &str| {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        for time in ["tokens_per_second", "data_wait_ms"] {
-            record.as_object_mut().unwrap().remove(time);
-        }
-        record
-    };
-    text.lines().map(record).filter(|record| record.get("plugins").is_none()).collect()
+    let records = of_run(&folder.join("runs/run"));
+    records.into_iter().filter(|record| !["run", "resume", "plugins"].contains(&kind(record))).collect()
 }
 
 #[test]
@@ -93,11 +87,11 @@ fn a_killed_run_ends_with_the_same_bytes() {
         let killed = run_folder();
         let mut n_killed = 0;
         for ms in [first_ms, then_ms, then_ms * 2] {
-            let arguments = ["train", "run.toml", "--resume"];
+            let arguments = ["train", "run.toml", "--resume-or-start"];
             let outcome = trainyard(&arguments).in_folder(killed.path()).kill_after(Duration::from_millis(ms));
             n_killed += u32::from(outcome.is_none());
         }
-        let last = train(killed.path(), &["--resume"]);
+        let last = train(killed.path(), &["--resume-or-start"]);
         assert_eq!(last.code, 0, "{}", last.stderr);
         assert!(last_checkpoint(killed.path()) == expected.0, "another checkpoint after {n_killed} kills");
         assert!(metrics(killed.path()) == expected.1, "other metrics after {n_killed} kills");
@@ -163,10 +157,10 @@ fn a_packed_and_mixed_run_resumes_exactly() {
     assert!(outcome.stderr.contains("packing: "), "{}", outcome.stderr);
     for (ms, workers) in [(90, 0), (140, 2), (200, 5)] {
         let killed = mixed_folder();
-        let arguments = ["train", "run.toml", "--resume"];
+        let arguments = ["train", "run.toml"];
         let outcome = trainyard(&arguments).in_folder(killed.path()).kill_after(Duration::from_millis(ms));
         let setting = format!("train.workers={workers}");
-        let last = train(killed.path(), &["--resume", "--set", &setting]);
+        let last = train(killed.path(), &["--resume-or-start", "--set", &setting]);
         assert_eq!(last.code, 0, "{}", last.stderr);
         assert!(
             last_checkpoint(killed.path()) == expected.0,

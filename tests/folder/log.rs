@@ -24,6 +24,10 @@ fn resuming_what_is_finished_adds_nothing() {
         records.iter().filter(|record| record.get(key).is_some()).filter_map(|record| record["step"].as_u64()).collect()
     };
     assert_eq!((steps("final"), steps("plugins")), (vec![10], vec![8, 10]));
+    let of_kind = |kind: &str| -> Vec<u64> {
+        records.iter().filter(|record| record["kind"] == kind).filter_map(|record| record["step"].as_u64()).collect()
+    };
+    assert_eq!((of_kind("run"), of_kind("resume"), of_kind("end")), (vec![0], vec![8], vec![10]));
     assert_eq!(steps("lr"), (1..=10).collect::<Vec<_>>());
 }
 

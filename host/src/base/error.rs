@@ -2,6 +2,7 @@
 //! what to do.
 
 use crate::base::clean;
+use crate::base::interrupt::Signal;
 use std::any::Any;
 use std::fmt::{self, Display};
 use std::path::Path;
@@ -16,6 +17,8 @@ pub enum Error {
     Plugin(String),
     /// Everything else: files, data, numbers that are not finite.
     Run(String),
+    /// A signal asked the program to end, and it did: nothing went wrong.
+    Interrupted(Signal, String),
 }
 
 /// The result of every host function that can fail.
@@ -37,6 +40,11 @@ impl Error {
         Self::Run(one_line(message.into()))
     }
 
+    /// Makes the error of a program that ends because `signal` asked for it; `message` says what was done of its work.
+    pub fn interrupted(signal: Signal, message: impl Into<String>) -> Self {
+        Self::Interrupted(signal, one_line(message.into()))
+    }
+
     /// Makes an error about a file operation: `path: cannot verb: reason`.
     pub fn io(path: &Path, verb: &str, error: &std::io::Error) -> Self {
         Self::run(format!("{}: cannot {verb}: {error}", path.display()))
@@ -54,6 +62,7 @@ impl Error {
             Self::Usage(message) => Self::Usage(format!("{context}: {message}")),
             Self::Plugin(message) => Self::Plugin(format!("{context}: {message}")),
             Self::Run(message) => Self::Run(format!("{context}: {message}")),
+            Self::Interrupted(signal, message) => Self::Interrupted(signal, format!("{context}: {message}")),
         }
     }
 
@@ -68,15 +77,18 @@ impl Error {
             Self::Usage(message) => Self::Usage(change(message)),
             Self::Plugin(message) => Self::Plugin(change(message)),
             Self::Run(message) => Self::Run(change(message)),
+            Self::Interrupted(signal, message) => Self::Interrupted(signal, change(message)),
         }
     }
 
-    /// Returns the program's exit code: 2 for usage and config, 3 for a plugin's fault, 1 for the rest.
+    /// Returns the program's exit code: 2 for usage and config, 3 for a plugin's fault, 130 and 143 for an interruption
+    /// as shells have it, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::Plugin(_) => 3,
             Self::Run(_) => 1,
+            Self::Interrupted(signal, _) => signal.exit_code(),
         }
     }
 }
@@ -95,7 +107,9 @@ impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) => f.write_str(&clean::message(message)),
-            Self::Plugin(message) | Self::Run(message) => f.write_str(&clean::message(&clean::line(message))),
+            Self::Plugin(message) | Self::Run(message) | Self::Interrupted(_, message) => {
+                f.write_str(&clean::message(&clean::line(message)))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod codec;
 pub mod dirs;
 pub(crate) mod error;
 pub mod files;
+pub mod interrupt;
 mod panics;
 pub mod random;
 pub(crate) mod write;

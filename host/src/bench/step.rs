@@ -8,7 +8,7 @@ use crate::feed::Position;
 use crate::loss::Program;
 use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
-use crate::report::{Progress, StepLine};
+use crate::report::{Progress, Record, Sink, Step};
 use crate::rows::{Columns, Rows};
 use crate::run::RunConfig;
 use crate::run::{Memory, RunPlugins};
@@ -79,7 +79,7 @@ fn time(
     let predicted = checked_memory(config, vocab, &device)?;
     let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
     let total = options.warmup + options.steps;
-    let progress = Progress::new(total, 0, options.quiet);
+    let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;
     let mut seconds = Vec::new();
     let (mut begun, mut processor) = (Instant::now(), processor_time());
@@ -96,15 +96,15 @@ fn time(
         seconds.push(step_begun.elapsed().as_secs_f64());
         (loss, tokens) = (report.outputs[0], report.tokens);
         let tokens_per_second = tokens as f64 / step_begun.elapsed().as_secs_f64();
-        progress.step(&StepLine {
+        progress.write(&Record::Step(Step {
             step: step + 1,
             loss,
             lr: report.lr,
             tokens_per_second,
             share_of_peak: peak.share(tokens_per_second * trainer.model.flops_per_token()),
-            seconds: started.elapsed().as_secs_f64(),
-            data_wait: 0.0,
-        });
+            seconds: Some(started.elapsed().as_secs_f64()),
+            ..Step::default()
+        }))?;
     }
     let cores_busy = processor.and_then(|before| cores_busy(before, begun.elapsed()));
     progress.finish();

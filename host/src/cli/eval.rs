@@ -2,8 +2,10 @@
 
 use super::open::OpenArgs;
 use super::output::{Outcome, show};
+use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use std::path::PathBuf;
+use trainyard::base::interrupt;
 use trainyard::eval;
 
 /// Evaluate a checkpoint on the held-out text of its run, or on any text
@@ -40,11 +42,13 @@ pub struct EvalArgs {
 
 /// Evaluates, and shows the result.
 pub fn run(args: &EvalArgs) -> Outcome {
+    interrupt::listen(INTERRUPTED)?;
     let options = args.open.options();
-    let (summary, plugins) = match args.data.is_empty() {
-        true => eval::evaluate(&args.run, &options)?,
-        false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref())?,
+    let evaluated = match args.data.is_empty() {
+        true => eval::evaluate(&args.run, &options),
+        false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref()),
     };
+    let (summary, plugins) = evaluated.map_err(|error| interrupted(error, "nothing was changed"))?;
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown

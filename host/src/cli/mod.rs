@@ -26,7 +26,7 @@ mod worker;
 use clap::{ArgAction, Parser, Subcommand};
 use output::{Outcome, Stop};
 use std::backtrace::Backtrace;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use tracing::Level;
@@ -34,6 +34,7 @@ use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::debug_fn;
 use trainyard::Error;
 use trainyard::base::clean;
+use trainyard::base::interrupt;
 
 /// Trains language models. What an experiment swaps (tokenizer, data filter, loss, metric) is a plugin: built in, a
 /// sandboxed WASM component, or a native library.
@@ -51,7 +52,8 @@ Start here:
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard plugin inspect target/plugins/focal.wasm
 
-Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest."
+Exit codes: 0 done, 2 the command line or the config is wrong, 3 a plugin is at fault, 1 the rest;
+130 and 143 after Ctrl-C and SIGTERM, which let train finish its step and save it."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -84,7 +86,8 @@ pub enum Command {
     PluginWorker,
 }
 
-/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault.
+/// Runs the program. 0 done, 1 the run failed, 2 the command line or the config is wrong, 3 a plugin is at fault, 130
+/// and 143 ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     let args = Cli::parse(); // ends the program with code 2, or 0 for --help
     show_backtraces(args.verbose);
@@ -127,6 +130,7 @@ fn log_to_stderr(verbose: u8) {
         .fmt_fields(clean.delimited(" "))
         .with_ansi(stderr().is_terminal())
         .with_max_level(level)
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .init();
@@ -170,8 +174,22 @@ fn dispatch(command: Command) -> Outcome {
     }
 }
 
+/// What is said at the first Ctrl-C or SIGTERM.
+const INTERRUPTED: &str = "interrupted: stopping as soon as the work so far is safe; once more ends at once";
+
+/// An end by a signal, with what became of the work.
+fn interrupted(error: Error, work: &str) -> Error {
+    match interrupt::cause_of(&error) {
+        Some(signal) => Error::interrupted(signal, format!("interrupted ({}); {work}", signal.name())),
+        None => error,
+    }
+}
+
 fn report(error: &Error) {
+    // an end that was asked for is no error
+    let mark = if matches!(error, Error::Interrupted(..)) { "" } else { "error: " };
     for line in error.to_string().lines() {
-        eprintln!("error: {line}");
+        // Ctrl-C may have ended the reader of a pipe too
+        drop(writeln!(stderr(), "{mark}{line}"));
     }
 }

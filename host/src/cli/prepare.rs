@@ -2,10 +2,11 @@
 
 use super::output::{Outcome, write};
 use super::overrides::Overrides;
+use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use std::path::PathBuf;
 use trainyard::Error;
-use trainyard::base::clean;
+use trainyard::base::{clean, interrupt};
 use trainyard::feed::Preparation;
 use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
@@ -39,17 +40,18 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     if config.data.tokens.is_some() {
         return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
     }
+    interrupt::listen(INTERRUPTED)?;
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
     let (filters, tokenizer, task) = (&filters, &tokenizer, config.task());
     let preparation =
         Preparation { config: &config.data, filters, tokenizer, task, store: &store, detail: Detail::All };
     if let Some((part, n_parts)) = args.part {
-        let n_units = preparation.prepare_part(part, n_parts)?;
+        let n_units = preparation.prepare_part(part, n_parts).map_err(unfinished)?;
         let line = format!("part {part}/{n_parts}: {n_units} units of the corpus filtered, in {}\n", store.display());
         return write(line.as_bytes());
     }
-    let (folder, dataset) = preparation.prepare_in_store()?;
+    let (folder, dataset) = preparation.prepare_in_store().map_err(unfinished)?;
     let report = &dataset.manifest.report;
     let vocabulary = plugins.vocabulary(&config, dataset.tokenizer.n_tokens);
     let text = match args.json {
@@ -61,6 +63,11 @@ pub fn run(args: &PrepareArgs) -> Outcome {
         }
     };
     write((text + "\n").as_bytes())
+}
+
+/// What becomes of a preparation that a signal ended.
+fn unfinished(error: Error) -> Error {
+    interrupted(error, "what is finished stays in the store, the same command continues there")
 }
 
 fn part(text: &str) -> Result<(usize, usize), String> {

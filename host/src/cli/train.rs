@@ -1,10 +1,12 @@
 //! `trainyard train`.
 
+use super::INTERRUPTED;
 use super::output::{Outcome, show};
 use super::overrides::Overrides;
+
 use clap::{ArgGroup, Args};
-use std::path::PathBuf;
-use trainyard::base::clean;
+use std::path::{Path, PathBuf};
+use trainyard::base::{clean, interrupt};
 use trainyard::run::{self, TrainOptions};
 use trainyard::{Error, Result, train};
 
@@ -16,8 +18,10 @@ use trainyard::{Error, Result, train};
 ///
 /// For a text, the sizes of vocabulary and model and the number of steps are chosen by its length and by the speed of
 /// this machine, and written with the reasons to `runs/<name>.toml`, a config to edit and to train with.
+///
+/// Ctrl-C and SIGTERM finish the step, save it and say how to resume; a second one ends at once.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("continued").args(["resume", "from"]).multiple(true)))]
+#[command(group(ArgGroup::new("continued").args(["resume", "resume_or_start", "from"]).multiple(true)))]
 #[command(after_help = "\
 Examples:
   trainyard train configs/austen.toml
@@ -40,9 +44,12 @@ pub struct TrainArgs {
     pub minutes: Option<f64>,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Resume from the last checkpoint; refused when something that the run depends on has changed
+    /// Resume from the last checkpoint; refused when there is no run, or when something that it depends on has changed
     #[arg(long)]
     pub resume: bool,
+    /// As --resume where there is a run; start one where there is none
+    #[arg(long, conflicts_with = "resume")]
+    pub resume_or_start: bool,
     /// Resume from this checkpoint instead of the last one; later ones are removed when the run has saved a new one.
     /// replay-N repeats a step that failed
     #[arg(long, value_name = "step-N")]
@@ -64,8 +71,12 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let set = args.overrides.list();
     let path = config_path(args, &set)?;
     let config = run::load(&path, &set)?;
+    interrupt::listen(INTERRUPTED)?;
     let options = TrainOptions {
-        resume: args.resume,
+        resume: args.resume || args.resume_or_start,
+        or_start: args.resume_or_start,
+        resume_command: resume_command(&path, args),
+        set,
         from: args.from.clone(),
         overwrite: args.overwrite,
         allow_changed: args.allow_changed.clone(),
@@ -75,6 +86,27 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown
+}
+
+/// The command line that resumes the run of the config at `path`. What `--allow-changed` allowed is in the checkpoint
+/// then.
+fn resume_command(path: &Path, args: &TrainArgs) -> String {
+    let mut words = vec!["trainyard".to_owned(), "train".to_owned(), quoted(&path.display().to_string())];
+    let Overrides { set, unset } = &args.overrides;
+    words.extend(set.iter().flat_map(|set| ["--set".to_owned(), quoted(set)]));
+    words.extend(unset.iter().flat_map(|key| ["--unset".to_owned(), quoted(key)]));
+    words.push("--resume".to_owned());
+    words.extend(args.json.then(|| "--json".to_owned()));
+    words.join(" ")
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=:,+@%".contains(char);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// The config to train: that of the command line, or the one for its text.
@@ -95,4 +127,22 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
 fn minutes(text: &str) -> std::result::Result<f64, String> {
     let minutes = text.parse().ok().filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0);
     minutes.ok_or_else(|| "expected a number above 0".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_change_them() {
+        for (word, expected) in [
+            ("train.steps=9", "train.steps=9"),
+            ("", "''"),
+            ("sample.prompt=It is", "'sample.prompt=It is'"),
+            ("a='b'", r"'a='\''b'\'''"),
+            ("data.source=[{ path = \"x\" }]", "'data.source=[{ path = \"x\" }]'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
 }

@@ -102,7 +102,8 @@ impl Place {
         for setting in own.iter().chain(&options.set).chain(&places) {
             command.arg("--set").arg(setting);
         }
-        if self.run().exists() {
+        // a run that was killed before it had marked its folder is none yet
+        if [".trainyard-run.json", "config.toml"].iter().any(|name| self.run().join(name).exists()) {
             command.arg("--resume");
         }
         start(&mut command, &self.0, act).map_err(|error| Error::io(&options.program, "run", &error))
@@ -179,6 +180,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, "read", &error))? {
         let path = entry.map_err(|error| Error::io(folder, "read", &error))?.path();
         match path.is_dir() {
+            // the mark of the best checkpoint: its files are in that checkpoint
+            true if path.is_symlink() => {}
             true => walk(&path, files)?,
             false => files.push(path),
         }

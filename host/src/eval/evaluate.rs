@@ -4,11 +4,10 @@ use crate::feed::SUPPLIED;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
 use crate::model::Transformer;
 use crate::plugin::Plugin;
-use crate::report::{Comparable, MetricValue, distinct};
+use crate::report::{Comparable, Metric, MetricValue, distinct};
 use crate::rows::{PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
 use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
 
 /// The name of the number that is the same for every loss: nats per token.
@@ -48,17 +47,28 @@ impl Measure {
         }
     }
 
-    /// The number that `totals`, one per output, come to.
-    fn value(&self, totals: &[Ratio]) -> MetricValue {
-        let value = totals.first().map_or(f64::NAN, |total| aggregate(&self.info, total));
-        let outputs = self.extras.iter().cloned().zip(totals.iter().skip(1).map(Ratio::value));
-        MetricValue {
+    fn described(&self) -> Metric {
+        Metric {
             name: self.name.clone(),
             plugin: self.plugin.clone(),
-            value,
             unit: self.info.unit.clone(),
             higher_is_better: self.info.direction == Direction::HigherIsBetter,
             comparable: self.comparable,
+        }
+    }
+
+    /// The number that `totals`, one per output, come to.
+    fn value(&self, totals: &[Ratio]) -> MetricValue {
+        let value = totals.first().map_or(f64::NAN, |total| aggregate(&self.info, total));
+        let metric = self.described();
+        let outputs = self.extras.iter().cloned().zip(totals.iter().skip(1).map(Ratio::value));
+        MetricValue {
+            name: metric.name,
+            plugin: metric.plugin,
+            value,
+            unit: metric.unit,
+            higher_is_better: metric.higher_is_better,
+            comparable: metric.comparable,
             outputs: outputs.collect(),
         }
     }
@@ -91,6 +101,11 @@ impl Evaluator {
         let is_plain = program.same_output(0, measures[0].extras.len() + 1);
         measures[1].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
         Ok(Self { program, measures, warnings })
+    }
+
+    /// What is measured, in order.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.measures.iter().map(Measure::described).collect()
     }
 
     /// What is wrong with the loss and the metrics and does not stop a run, each with the plugin's name in front.
@@ -129,12 +144,6 @@ impl Evaluator {
 /// The number that is minimised, among those of [`Evaluator::evaluate`].
 pub fn loss_of(values: &[MetricValue]) -> f64 {
     values.iter().find(|value| value.name == LOSS).map_or(f64::NAN, |value| value.value)
-}
-
-/// Further outputs of each plugin, by the name of its number; those without are left out.
-pub fn outputs_of(values: &[MetricValue]) -> BTreeMap<&str, &BTreeMap<String, f64>> {
-    let with_outputs = values.iter().filter(|value| !value.outputs.is_empty());
-    with_outputs.map(|value| (value.name.as_str(), &value.outputs)).collect()
 }
 
 fn described(plugin: &Plugin) -> Result<(MetricInfo, Graph)> {

@@ -1,10 +1,10 @@
 //! `eval RUN --data FILE`: a run's model on any text.
 
-use super::report::{baseline, mark, measure, text_report};
+use super::report::{baseline, mark_lossy, measure, text_report};
 use super::run::{MeasuredRun, OpenOptions};
 use crate::corpus::SourceConfig;
 use crate::feed::{raw_source, raw_text};
-use crate::report::{EvalSummary, FileReport, FinalReport};
+use crate::report::{EvalSummary, FileReport, FinalReport, Treatment};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -50,13 +50,13 @@ pub fn evaluate_files(
     let mut faults = Vec::new();
     let mut values = measure(config, plugins, data, model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-    let mut report = text_report(&text.report, "raw", plugins);
+    let mut report = text_report(&text.report, Treatment::Raw, plugins);
     report.source = Some(names.join(", "));
-    mark(&mut values, &report);
+    mark_lossy(&mut values, report.lossy);
     let data = text.files.into_iter().map(|(path, sha256)| FileReport { path, sha256 }).collect();
     let report = FinalReport {
         test: values,
-        texts: BTreeMap::from([("test", report)]),
+        texts: BTreeMap::from([("test".to_owned(), report)]),
         baseline: text.baseline.map(baseline),
         faults,
         ..FinalReport::default()

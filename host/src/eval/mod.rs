@@ -8,9 +8,9 @@ mod sample;
 mod text;
 mod text_metrics;
 
-pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of, outputs_of};
+pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
-pub use report::final_report;
+pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use text::continue_text;

@@ -1,10 +1,11 @@
-//! What is said of a model at the end: held-out numbers, compressors beside them, a text.
+//! The final report on a model: held-out numbers, those of compressors to compare with, a text.
 
 use super::{Evaluator, continue_text, text_metrics};
+use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Transformer;
-use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport};
+use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
 use crate::run::RunConfig;
 use crate::run::RunPlugins;
 use crate::{Error, Result};
@@ -31,8 +32,8 @@ pub fn final_report(
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
             let text = text_report(report, treatment(config, split), plugins);
-            mark(&mut values, &text);
-            texts.insert(split.name(), text);
+            mark_lossy(&mut values, text.lossy);
+            texts.insert(split.name().to_owned(), text);
         }
         Ok(values)
     };
@@ -64,28 +65,31 @@ pub(super) fn measure(
     let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
     let batches =
         packed_eval_batches(shard, config.task(), config.data.packing, context, config.train.batch, token_bytes, 0)?;
+    let batches = batches.take_while(|_| interrupt::requested().is_none());
     let mut values = evaluator.evaluate(model, batches, step)?;
+    interrupt::check()?;
     let written = text_metrics(plugins, data, model, shard, &config.sample);
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
+    interrupt::check()?;
     Ok(values)
 }
 
 /// What became of a split's text before it was measured.
-fn treatment(config: &RunConfig, split: Split) -> &'static str {
+fn treatment(config: &RunConfig, split: Split) -> Treatment {
     match (&config.data.tokens, config.data.is_given(split) || !config.data.is_filtered()) {
-        (Some(_), _) => "tokens",
-        (None, true) => "raw",
-        (None, false) => "filtered",
+        (Some(_), _) => Treatment::Tokens,
+        (None, true) => Treatment::Raw,
+        (None, false) => Treatment::Filtered,
     }
 }
 
 /// What is known of a text that was measured.
-pub(super) fn text_report(report: &SplitReport, text: &'static str, plugins: &RunPlugins) -> TextReport {
+pub(super) fn text_report(report: &SplitReport, text: Treatment, plugins: &RunPlugins) -> TextReport {
     let known = report.held_out.as_ref();
     let decoded = known.filter(|known| known.decoded);
-    // Where nobody looked, the tokenizer is believed.
+    // Where that was not checked, the tokenizer is believed.
     let may_lose = || plugins.data.tokenizer.identity().has(LOSSY);
     TextReport {
         source: known.and_then(|known| known.source.clone()),
@@ -99,9 +103,15 @@ pub(super) fn text_report(report: &SplitReport, text: &'static str, plugins: &Ru
     }
 }
 
-/// Numbers per byte of a text that was lost are no longer comparable with any.
-pub(super) fn mark(values: &mut [MetricValue], text: &TextReport) {
-    for value in values.iter_mut().filter(|value| text.lossy && value.comparable == Comparable::Text) {
+/// Says whether the tokenizer loses part of a split's text, or may where that was not checked.
+pub fn loses_text(data: &Dataset, split: Split, plugins: &RunPlugins) -> bool {
+    let report = data.manifest.report.splits.iter().find(|report| report.split == split);
+    report.is_some_and(|report| text_report(report, Treatment::Raw, plugins).lossy)
+}
+
+/// Numbers per byte of a text of which a part is lost are comparable with none.
+pub fn mark_lossy(values: &mut [MetricValue], lossy: bool) {
+    for value in values.iter_mut().filter(|value| lossy && value.comparable == Comparable::Text) {
         value.comparable = Comparable::Nothing;
     }
 }

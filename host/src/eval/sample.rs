@@ -1,12 +1,16 @@
 //! Chooses the next token.
 
+use crate::base::interrupt;
 use crate::base::random::Stream;
 use crate::model::{Decoder, Transformer};
 use crate::run::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
-/// tokens. When the context is full, the later half of it is read again and writing goes on.
+/// tokens. When the context is full, the later half of it is read again and writing continues.
+///
+/// # Errors
+/// A prompt without tokens, a model that fails, a signal that asks the program to end.
 pub fn continue_tokens(
     model: &Transformer,
     prompt: &[u32],
@@ -22,6 +26,7 @@ pub fn continue_tokens(
     let mut decoder = Decoder::new(model)?;
     let mut read_from = text.len().saturating_sub(context);
     for n in 0..config.tokens as u64 {
+        interrupt::check()?;
         if decoder.position() == context {
             decoder = Decoder::new(model)?;
             read_from = text.len() - context.div_ceil(2);

@@ -1,4 +1,4 @@
-//! Metrics over generated text: held-out documents are begun, the model goes on, and the plugins compare.
+//! Metrics over generated text: the model continues held-out documents, and the plugins compare.
 
 use super::continue_tokens;
 use crate::Result;
@@ -18,6 +18,9 @@ const NEW_TOKENS: usize = 64;
 
 /// The values of the run's text metrics, each or why there is none, on the first documents of `shard`; nothing is
 /// generated when there are none.
+///
+/// # Errors
+/// A tokenizer that fails; what a metric fails at is in its place in the list.
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,

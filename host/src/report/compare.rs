@@ -1,7 +1,7 @@
 //! What a number may be compared with, and the text that it was measured on.
 
 use super::text::{bytes, count};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 
@@ -9,7 +9,7 @@ use std::fmt::{self, Display, Formatter};
 const DIGEST_SHOWN: usize = 12;
 
 /// Which runs have a number that means the same. All of them were measured on the same text: see [`TextReport`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Comparable {
     /// Comparable with all runs on this text.
@@ -24,7 +24,7 @@ pub enum Comparable {
 }
 
 impl Comparable {
-    /// What a table says beside the number; nothing where the unit says enough.
+    /// What a table says next to the number; nothing where the unit says enough.
     pub(super) fn mark(self) -> &'static str {
         match self {
             Self::Text | Self::Tokenizer => "",
@@ -34,28 +34,51 @@ impl Comparable {
     }
 }
 
+/// What became of a text before it was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Treatment {
+    /// Nothing: it is as it was read.
+    #[default]
+    Raw,
+    /// Filters or deduplication had a say in it.
+    Filtered,
+    /// There was no text, only tokens.
+    Tokens,
+}
+
+impl Display for Treatment {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Filtered => "filtered",
+            Self::Tokens => "tokens",
+        })
+    }
+}
+
 /// A held-out text.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextReport {
     /// The file or source it is from; none when it is a share of the training sources.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// `raw` as read, `filtered` when filters or deduplication had a say in it, `tokens` when there was no text.
-    pub text: &'static str,
+    /// What became of it before.
+    pub text: Treatment,
     /// Number of documents.
     pub documents: u64,
     /// Length in UTF-8.
     pub bytes: u64,
-    /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where nobody recorded it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Documents that do not come back from their tokens; none where that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lossy_documents: Option<u64>,
     /// Bytes of characters that are missing from what comes back.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lossy_bytes: Option<u64>,
-    /// True when the tokenizer loses part of this text, or when nobody looked and it says that it may.
+    /// True when the tokenizer loses part of this text, or when that was not checked and it says that it may.
     pub lossy: bool,
 }
 
@@ -116,7 +139,7 @@ mod tests {
     #[test]
     fn a_text_is_described_in_one_line() {
         let text = TextReport {
-            text: "raw",
+            text: Treatment::Raw,
             source: Some("test.txt".into()),
             documents: 1,
             bytes: 2048,

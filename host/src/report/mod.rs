@@ -1,18 +1,25 @@
-//! What a run tells its user: a record per step on disk, progress on the terminal, a summary at the end.
+//! What a run tells its user: records, which go to every sink (a line each on disk, progress on the terminal), and a
+//! summary at the end.
 //!
 //! Nothing here knows how the numbers came about; who has them fills the plain structs of this module.
 
 mod compare;
-mod metrics_log;
-mod progress;
+mod program;
+mod record;
+#[cfg(test)]
+mod screen;
+mod sinks;
 mod summary;
 mod text;
 mod usage;
 mod work;
 
-pub use compare::{Comparable, TextReport, distinct};
-pub use metrics_log::MetricsLog;
-pub use progress::{Progress, StepLine};
+pub use compare::{Comparable, TextReport, Treatment, distinct};
+pub use program::{COMMIT, VERSION, host_name, now};
+pub use record::{
+    BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,
+};
+pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TrainSummary, VocabularyReport,
 };

@@ -1,10 +1,11 @@
 //! What a run came to, for `--json` and for people.
 
 use super::compare::{Comparable, TextReport};
+use super::record::{BestReport, Metric, number, numbers};
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
 use crate::base::clean;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -13,64 +14,86 @@ use std::path::PathBuf;
 const TEXT_COLUMNS: usize = 80;
 
 /// One measured number.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricValue {
     /// `cross-entropy`, `loss`, or the metric's name: each of its own.
     pub name: String,
     /// The plugin that computes it; empty for what the host computes itself.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plugin: String,
     /// The number.
+    #[serde(deserialize_with = "number")]
     pub value: f64,
     /// For example `bits/byte`; empty when it has none.
     pub unit: String,
-    /// Whether more is better.
+    /// True when more is better.
     pub higher_is_better: bool,
     /// Which other runs' numbers it may be compared with.
     pub comparable: Comparable,
     /// Further outputs of the plugin, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers")]
     pub outputs: BTreeMap<String, f64>,
 }
 
 impl MetricValue {
     /// Says whether this is the plugin's own loss and that is plain cross-entropy, which has a number of its own.
     pub fn is_repeated(&self) -> bool {
-        self.name == "loss" && self.comparable != Comparable::Loss
+        is_repeated(&self.name, self.comparable)
     }
 
     /// Name for people: `loss (focal)`, or the plain name.
     pub fn label(&self) -> String {
-        match (self.name.as_str(), self.plugin.as_str()) {
-            ("loss", plugin) if !plugin.is_empty() => format!("loss ({plugin})"),
-            (name, _) => name.to_owned(),
-        }
+        label(&self.name, &self.plugin)
     }
 }
 
-/// The size of the test text, plain and compressed: what its bits per byte stand beside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+impl Metric {
+    /// As [`MetricValue::is_repeated`].
+    pub fn is_repeated(&self) -> bool {
+        is_repeated(&self.name, self.comparable)
+    }
+
+    /// As [`MetricValue::label`].
+    pub fn label(&self) -> String {
+        label(&self.name, &self.plugin)
+    }
+}
+
+fn is_repeated(name: &str, comparable: Comparable) -> bool {
+    name == "loss" && comparable != Comparable::Loss
+}
+
+fn label(name: &str, plugin: &str) -> String {
+    match name {
+        "loss" if !plugin.is_empty() => format!("loss ({plugin})"),
+        _ => name.to_owned(),
+    }
+}
+
+/// The size of the test text, plain and compressed: what its bits per byte are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Of UTF-8 text.
+    /// Length in UTF-8.
     pub bytes: u64,
-    /// After `gzip -9`.
+    /// Length after `gzip -9`.
     pub gzip_bytes: u64,
-    /// After `xz -9`.
+    /// Length after `xz -9`.
     pub xz_bytes: u64,
 }
 
 /// A model on held-out text.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FinalReport {
     /// Plain cross-entropy, loss and metrics on the validation text; empty when there is none.
     pub validation: Vec<MetricValue>,
     /// Plain cross-entropy, loss and metrics on the test text; empty when there is none.
     pub test: Vec<MetricValue>,
     /// What was measured, by split.
-    pub texts: BTreeMap<&'static str, TextReport>,
+    pub texts: BTreeMap<String, TextReport>,
     /// What compressors make of the test text; none when there is none.
     pub baseline: Option<Baseline>,
-    /// The prompt and how the model goes on; empty when no text was asked for.
+    /// The prompt and how the model continues it; empty when no text was asked for.
     pub sample: String,
     /// What plugins failed at, so that it is missing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -142,15 +165,18 @@ pub struct TrainSummary {
     pub validation_while_training: Option<Extent>,
     /// Optimizer steps since the beginning of the run.
     pub steps: u64,
-    /// Whether validation stopped improving before the last step.
+    /// True when validation stopped improving before the last step.
     pub stopped_early: bool,
-    /// Of the last step; NaN when there was no step to do.
+    /// The best validation, whichever model that is; none before a validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<BestReport>,
+    /// Loss of the last step; NaN when there was no step to do.
     pub train_loss: f64,
-    /// That this process trained for.
+    /// Seconds that this process trained for.
     pub seconds: f64,
-    /// Over these seconds, validations and checkpoints included.
+    /// Mean over these seconds, validations and checkpoints included.
     pub tokens_per_second: f64,
-    /// Of `seconds`, those that the trainer waited for batches.
+    /// Seconds of `seconds` in which the trainer waited for batches.
     pub data_wait: f64,
     /// How often training has gone through the sources that are mixed by weight, or through all together.
     pub sources: Vec<SourceReport>,
@@ -158,7 +184,7 @@ pub struct TrainSummary {
     pub parameters: usize,
     /// Tokens that the model knows.
     pub vocabulary: VocabularyReport,
-    /// On held-out text.
+    /// Numbers on held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
     /// What the plugins did and cost.
@@ -193,7 +219,7 @@ pub struct EvalSummary {
     /// The files that were measured in place of the run's own text; empty when there were none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<FileReport>,
-    /// On held-out text.
+    /// Numbers on held-out text.
     #[serde(flatten)]
     pub report: FinalReport,
     /// What is wrong with the loss or a metric.
@@ -228,11 +254,27 @@ impl Display for TrainSummary {
             }
             _ => String::new(),
         };
-        writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))
+        writeln!(f, "checkpoint  {}{which}", short(&self.checkpoint))?;
+        self.best_line().map_or(Ok(()), |line| writeln!(f, "{line}"))
     }
 }
 
 impl TrainSummary {
+    /// Where the best validation was, when the run's model is another one.
+    fn best_line(&self) -> Option<String> {
+        let BestReport { step, loss, kept } = self.best.filter(|best| best.step != self.model_step)?;
+        let folder = self.checkpoint.with_file_name(format!("step-{step}"));
+        Some(match kept {
+            true => format!(
+                "best        {}  (validation loss {loss:.4} after step {step}: --checkpoint best)",
+                short(&folder)
+            ),
+            false => {
+                format!("best        not kept: validation loss {loss:.4} after step {step}, which train.patience keeps")
+            }
+        })
+    }
+
     /// What was read, and how long that took.
     fn data(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let epochs = |source: &SourceReport| {
@@ -297,7 +339,7 @@ impl FinalReport {
         self.texts.iter().rev().try_for_each(|(split, text)| writeln!(f, "{split:width$}  {text}"))
     }
 
-    /// What the model's bits per byte stand beside.
+    /// What the model's bits per byte are compared with.
     fn compressors(&self, f: &mut Formatter<'_>, width: usize) -> fmt::Result {
         let Some(baseline) = self.baseline else { return Ok(()) };
         for (name, bytes) in [("gzip -9", baseline.gzip_bytes), ("xz -9", baseline.xz_bytes)] {

@@ -2,14 +2,16 @@
 
 use super::text::{NAME_CHARS, bytes, count, duration};
 use crate::base::clean;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 /// One plugin of a run: counts of this process.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PluginReport {
     /// Where the config names it: `tokenizer`, `filter`, `loss` or `metric`.
-    pub place: &'static str,
+    pub place: Cow<'static, str>,
     /// Its name.
     pub name: String,
     /// `builtin`, `wasm`, `native` or `process`.
@@ -26,7 +28,7 @@ pub struct PluginReport {
     pub errors: u64,
     /// Items left out because of errors.
     pub skipped: u64,
-    /// Instances made anew because of errors.
+    /// Instances made again because of errors.
     pub restarts: u64,
 }
 
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn a_line_says_what_there_is_to_say() {
         let loss = PluginReport {
-            place: "loss",
+            place: "loss".into(),
             name: "focal".into(),
             backend: "wasm".into(),
             calls: 1,
@@ -70,7 +72,7 @@ mod tests {
         };
         assert_eq!(loss.to_string(), "loss       focal (wasm)                 1 call in 0.0 ms");
         let filter = PluginReport {
-            place: "filter",
+            place: "filter".into(),
             calls: 12,
             items: 1500,
             bytes: 3_200_000,

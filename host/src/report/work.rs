@@ -1,6 +1,7 @@
 //! Progress of work on bytes, stage by stage, on stderr: a bar with MB/s on a terminal, lines elsewhere.
 
 use super::text::{count, duration};
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
@@ -22,7 +23,7 @@ pub enum Detail {
     All,
 }
 
-/// Shows how work on a corpus goes on.
+/// Shows how far work on a corpus is.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkProgress {
     detail: Detail,
@@ -44,7 +45,10 @@ impl WorkProgress {
             text_bytes: Cell::new(0),
             started: Instant::now(),
             last: Cell::new(0.0),
-            bar: is_terminal.then(|| bar(name, n_bytes)),
+            bar: is_terminal.then(|| {
+                let columns = Term::stderr().size().1;
+                bar(name, n_bytes, ProgressDrawTarget::stderr_with_hz(10), columns)
+            }),
             detail: self.detail,
         }
     }
@@ -114,16 +118,51 @@ impl StageProgress {
     }
 }
 
-fn bar(name: &str, n_bytes: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(n_bytes), ProgressDrawTarget::stderr_with_hz(10));
+fn bar(name: &str, n_bytes: u64, target: ProgressDrawTarget, columns: u16) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(n_bytes), target);
     // A template that does not parse leaves the default bar.
-    let style = ProgressStyle::with_template("{prefix:>16} {bar:24} {decimal_bytes}/{decimal_total_bytes}  {msg}");
+    let style = ProgressStyle::with_template(template(columns));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ "));
     bar.set_prefix(name.to_owned());
     bar
 }
 
-/// Progress that nobody can read is no reason to stop.
+/// The fullest form that fits a terminal with so many columns. Sizes take up to 19 of them, names of stages 15, the
+/// speed 11.
+fn template(columns: u16) -> &'static str {
+    match columns {
+        80.. => "{prefix:>16} {bar:24} {decimal_bytes}/{decimal_total_bytes}  {msg}",
+        60.. => "{prefix:>15} {bar:8} {decimal_bytes}/{decimal_total_bytes}  {msg}",
+        40.. => "{prefix:>15} {percent:>3}%  {wide_msg}",
+        _ => "{percent:>3}%",
+    }
+}
+
+/// Progress that cannot be written is no reason to stop.
 fn print(line: &str) {
     drop(writeln!(stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::screen::Screen;
+
+    /// The widest that a stage becomes, on terminals of any width.
+    #[test]
+    fn a_stage_fits_the_terminal() {
+        for columns in [30, 40, 59, 60, 79, 80, 100] {
+            let screen = Screen::new(columns);
+            let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
+            let bar = bar("train tokenizer", 999_990_000_000, target, columns);
+            bar.set_message("1234.5 MB/s");
+            bar.set_position(888_880_000_000);
+            bar.tick();
+            let shown = screen.shown();
+            assert!(shown.contains("88%") || shown.contains("888.88 GB/999.99 GB"), "{shown:?}");
+            let width = |line: &str| line.trim_end().chars().count();
+            assert!(shown.lines().all(|line| width(line) < usize::from(columns)), "{columns}: {shown:?}");
+            assert!(columns < 40 || shown.contains("1234.5 MB/s"), "{columns}: {shown:?}");
+        }
+    }
 }

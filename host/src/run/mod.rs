@@ -1,5 +1,6 @@
 //! A run: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
+mod best;
 mod config;
 mod folder;
 mod from_text;
@@ -17,6 +18,7 @@ mod reference;
 mod sections;
 mod state;
 
+pub(crate) use best::{BEST, mark_best};
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};

@@ -54,6 +54,9 @@ struct Best {
 
 impl RunModel {
     /// The run's model: with `train.patience` the checkpoint of the best validation, otherwise the last one.
+    ///
+    /// # Errors
+    /// A run without checkpoints, or with a damaged state.
     pub fn of_run(folder: &RunFolder, patience: u64) -> Result<Self> {
         let last = Self::last(folder)?;
         match patience {

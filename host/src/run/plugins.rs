@@ -154,6 +154,7 @@ impl RunPlugins {
         let report = |(place, plugin): (&'static str, &Plugin)| {
             let Usage { calls, items, bytes, seconds, errors, skipped, restarts } = plugin.usage();
             let Stamp { name, backend, .. } = plugin.stamp().clone();
+            let place = place.into();
             PluginReport { place, name, backend, calls, items, bytes, seconds, errors, skipped, restarts }
         };
         self.all().map(report).collect()

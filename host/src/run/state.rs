@@ -68,13 +68,16 @@ pub struct Best {
 }
 
 /// The state of an opened checkpoint.
+///
+/// # Errors
+/// A state that cannot be read, or is that of another step than its folder.
 pub fn read_state(reader: &Reader) -> Result<RunState> {
     let state: RunState = reader.json(STATE)?;
     let folder = reader.folder();
     let names = [folder_name(state.step), replay_name(state.step)];
     if folder.file_name().is_some_and(|name| names.iter().all(|own| *name != **own)) {
         return Err(Error::run(format!(
-            "{}: is of step {}, expected that of its folder; delete {} to go on from the checkpoint before it",
+            "{}: is of step {}, expected that of its folder; delete {} to resume from the checkpoint before it",
             folder.join(STATE).display(),
             state.step,
             folder.display()
@@ -84,6 +87,9 @@ pub fn read_state(reader: &Reader) -> Result<RunState> {
 }
 
 /// Takes back parameters only.
+///
+/// # Errors
+/// Tensors that cannot be read, or that do not fit the model.
 pub fn restore_model(reader: &Reader, model: &crate::model::Transformer) -> Result<()> {
     model.params().load(reader.tensors(MODEL)?).map_err(|error| error.context(reader.folder().display()))
 }

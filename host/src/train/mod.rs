@@ -1,7 +1,6 @@
 //! The training loop: config → plugins → data → steps → checkpoints → summary.
 
 mod batches;
-mod record;
 mod run;
 mod saved_data;
 mod state;

@@ -1,24 +1,26 @@
 //! A whole run: config → plugins → data → steps → summary.
 
+mod introduce;
 mod keep;
+mod record;
 
 use super::batches::{loader, source_reports, validation_extent};
-use super::record::{step_record, validation_record};
-use super::step::{StepReport, Trainer};
+use super::step::Trainer;
 use super::{saved_data, state};
-use crate::corpus;
-use crate::eval::{Evaluator, final_report, loss_of};
+use crate::base::interrupt::{self, Signal};
+use crate::corpus::{self, Split};
+use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
 use crate::feed::{Dataset, SUPPLIED, Supply, packed_eval_batches};
 use crate::loss::Program;
-use crate::ops::{Device, Peak, Precision, has_bf16};
-use crate::report::{Extent, MetricsLog, Progress, StepLine, TrainSummary, bytes};
+use crate::ops::{Device, Peak};
+use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
 use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
     TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
 };
 use crate::{Error, Result};
-use serde_json::json;
+use record::Pace;
 use std::time::{Duration, Instant};
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
@@ -39,17 +41,26 @@ pub fn run_open(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSumm
         .build()
         .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
     pool.install(|| {
-        let (run, data) = Run::start(config, options)?;
-        run.finish(&data)
+        let (mut run, data) = Run::start(config, options)?;
+        match run.finish(&data) {
+            Ok(summary) => Ok((summary, run.plugins)),
+            Err(error) => {
+                run.progress.finish();
+                run.record_failure(&error);
+                Err(error)
+            }
+        }
     })
 }
 
 /// What the loop came to.
 struct Trained {
-    /// Of the last step; NaN when there was nothing left to do.
+    /// Loss of the last step; NaN when there was nothing left to do.
     loss: f64,
-    /// That the trainer waited for batches.
+    /// Time that the trainer waited for batches.
     data_wait: Duration,
+    /// The signal that ended it early; what was trained is saved.
+    stopped_by: Option<Signal>,
 }
 
 /// A run under way.
@@ -72,37 +83,42 @@ struct Run<'c> {
     warnings: Vec<String>,
     log: MetricsLog,
     progress: Progress,
-    /// Whether checkpoints may be more than are kept. They go when a step has shown that the newest one is not spoilt.
+    /// Time of day when this process began.
+    started: String,
+    /// When this process began to train; none before.
+    begun: Option<Instant>,
+    /// Sequences of an epoch of all sources.
+    sequences_per_epoch: u64,
+    options: &'c TrainOptions,
+    /// Steps of checkpoints that wait for the first one of this process.
+    later: Vec<u64>,
+    /// Says that the name of the mark is taken by something that is not ours, which was told.
+    is_best_taken: bool,
+    /// Says that checkpoints may be more than are kept. They go when a step has shown that the newest is not spoilt.
     prune_due: bool,
 }
 
 impl<'c> Run<'c> {
-    fn start(config: &'c RunConfig, options: &TrainOptions) -> Result<(Self, Dataset)> {
+    fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
+        let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
         // A run that is too large for any vocabulary ends before its data are read.
         Memory::of(config, 1, &device)?.check(config, 1, &device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
         let (program, evaluator) = programs(&plugins)?;
-        // where the run stands
+        // where the run is
         let folder = RunFolder::of(config);
-        let identity = RunIdentity::new(config, &plugins, &corpus::source_digest(&config.data)?)?;
+        let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
+        let identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
-        let changes = match &saved {
-            Some(saved) => {
-                numerics::check(saved.numerics, config, &plugins, &options.allow_changed)?;
-                let run = (config, &plugins, &identity);
-                compare(run, &saved.identity, &folder.config(), &options.allow_changed)?
-            }
-            None => Changes::default(),
-        };
-        let mut data = match &saved {
-            Some(saved) if changes.same_data() => saved_data::open(config, &plugins, &folder, &claim, saved)?,
-            _ => plugins.data.prepare(config, &claim.data_to_prepare()?)?,
-        };
+        let run = (config, &plugins, &identity);
+        let changes = changes(saved.as_ref(), run, &folder, &options.allow_changed)?;
+        let unchanged = saved.as_ref().filter(|_| changes.same_data());
+        let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
         memory.check(config, data.tokenizer.n_tokens, &device)?;
@@ -119,13 +135,10 @@ impl<'c> Run<'c> {
         state.data = Some(data.manifest.digest());
         folder.describe(config, &plugins)?;
         state.numerics = numerics::NUMERICS;
-        let log = match &reader {
-            Some(_) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, &state))?,
-            None => MetricsLog::create(&folder.metrics())?,
-        };
-        let progress = Progress::new(config.train.steps, state.step, options.quiet);
+        let log = open_log(config, &folder, reader.is_some().then_some(&state))?;
+        let progress = Progress::new(config.train.steps, state.step, log.seconds(), options.quiet);
         changes.line().iter().for_each(|line| progress.message(line));
-        let mut run = Self {
+        let run = Self {
             config,
             folder,
             claim,
@@ -141,38 +154,38 @@ impl<'c> Run<'c> {
             state,
             log,
             progress,
+            started,
+            begun: None,
+            sequences_per_epoch: 0,
+            options,
+            later,
+            is_best_taken: false,
             // a kill may have come between a save and this
             prune_due: true,
         };
-        run.note_start(options, &later)?;
         Ok((run, data))
     }
 
     /// Steps to the end, then the final report.
-    fn finish(mut self, data: &Dataset) -> Result<(TrainSummary, RunPlugins)> {
+    fn finish(&mut self, data: &Dataset) -> Result<TrainSummary> {
+        self.record_start(data)?;
+        self.note_start()?;
         self.introduce(data);
-        for warning in &self.warnings {
-            self.progress.message(&format!("warning: {warning}"));
-            if self.state.step == 0 {
-                self.log.write(&json!({ "step": 0, "warning": warning }))?;
-            }
-        }
+        self.record_warnings()?;
         let started = Instant::now();
+        self.begun = Some(started);
         let first_step = self.state.step;
         let loader = loader(self.config, data, self.state.position)?;
+        self.sequences_per_epoch = loader.sequences_per_epoch();
         loader.packing_line().iter().for_each(|line| self.progress.message(line));
         let trained = std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, self.config.train.workers);
-            self.steps(data, &mut batches, started)
+            self.steps(data, &mut batches)
         })?;
         self.progress.finish();
-        if let Device::Gpu(gpu) = &self.device {
-            let (peak, predicted) = (gpu.peak_memory()? as f64, self.memory.total());
-            self.progress.message(&format!(
-                "memory of the GPU: {} at most, {} predicted",
-                bytes(peak),
-                bytes(predicted)
-            ));
+        self.say_memory()?;
+        if let Some(signal) = trained.stopped_by {
+            return Err(self.interrupted(signal, first_step));
         }
         let seconds = started.elapsed().as_secs_f64();
         let model = RunModel::of_run(&self.folder, self.config.train.patience)?;
@@ -180,19 +193,23 @@ impl<'c> Run<'c> {
             restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
         }
         let report =
-            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)?;
-        let last = json!({ "step": self.state.step, "model_step": model.step, "final": report });
-        self.log.write_once("final", &last)?;
+            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)
+                .map_err(|error| self.unreported(error))?;
+        let step = self.state.step;
+        let last = Final { step, model_step: model.step, report: report.clone() };
+        self.log.write_once(&Record::Final(Box::new(last)))?;
         let plugins = self.plugins.report();
-        self.log.write_once("plugins", &json!({ "step": self.state.step, "plugins": plugins }))?;
-        self.log.sync()?;
+        self.log.write_once(&Record::Plugins(Plugins { step, plugins: plugins.clone() }))?;
         self.claim.settle()?;
         self.prune()?;
-        let tokens = (self.state.step - first_step) as f64 * self.tokens_per_step();
-        let summary = TrainSummary {
+        self.record_finish()?;
+        self.log.sync()?;
+        let tokens = ((step - first_step) * self.tokens_per_step()) as f64;
+        Ok(TrainSummary {
             run: self.folder.root().to_owned(),
-            steps: self.state.step,
+            steps: step,
             stopped_early: self.stopped_early(),
+            best: self.best(),
             train_loss: trained.loss,
             seconds,
             data_wait: trained.data_wait.as_secs_f64(),
@@ -206,17 +223,16 @@ impl<'c> Run<'c> {
             validation_while_training: self.validation,
             report,
             plugins,
-            warnings: self.warnings,
-        };
-        Ok((summary, self.plugins))
+            warnings: self.warnings.clone(),
+        })
     }
 
     /// The loop.
-    fn steps(&mut self, data: &Dataset, batches: &mut dyn Supply, started: Instant) -> Result<Trained> {
+    fn steps(&mut self, data: &Dataset, batches: &mut dyn Supply) -> Result<Trained> {
         let train = &self.config.train;
-        let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO };
+        let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO, stopped_by: interrupt::requested() };
         let mut peak = Peak::measure(self.trainer.model.engine())?;
-        while self.state.step < train.steps && !self.stopped_early() {
+        while !is_finished(self.config, &self.state) && trained.stopped_by.is_none() {
             // data
             let asked = Instant::now();
             let micro_batches: Vec<Rows> = (0..train.accumulate).map(|_| batches.next()).collect::<Result<_>>()?;
@@ -234,82 +250,22 @@ impl<'c> Run<'c> {
             trained.loss = report.outputs[0];
             self.check_weight(&report);
             self.prune()?;
-            // log
-            self.log_step(&report, rate, data_wait)?;
-            self.progress.step(&StepLine {
-                step: self.state.step,
-                loss: trained.loss,
-                lr: report.lr,
-                tokens_per_second: rate,
-                share_of_peak: peak
-                    .share_checked(rate * self.trainer.model.flops_per_token(), self.trainer.model.engine()),
-                seconds: started.elapsed().as_secs_f64(),
-                data_wait: trained.data_wait.as_secs_f64(),
-            });
+            // record
+            let flops = rate * self.trainer.model.flops_per_token();
+            let share_of_peak = peak.share_checked(flops, self.trainer.model.engine());
+            self.record_step(&report, &Pace { rate, share_of_peak, data_wait })?;
             // validation, checkpoint
             let last = self.state.step == train.steps;
             let improved =
                 if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
             let keep_best = improved && train.patience > 0;
-            if due(self.state.step, train.checkpoint_every) || last || keep_best || self.stopped_early() {
+            trained.stopped_by = interrupt::requested().filter(|_| !is_finished(self.config, &self.state));
+            let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
+            if due(self.state.step, train.checkpoint_every) || keep_best || ends {
                 self.save(data)?;
             }
         }
         Ok(trained)
-    }
-
-    fn introduce(&self, data: &Dataset) {
-        let config = self.config;
-        for line in data.manifest.report.lines() {
-            self.progress.message(&line);
-        }
-        self.progress.message(&format!(
-            "model: {} layers, width {}, vocabulary {}, {} parameters; {} tokens a step, {} steps",
-            config.model.layers,
-            config.model.width,
-            data.tokenizer.n_tokens,
-            self.trainer.model.params().n_values(),
-            self.tokens_per_step(),
-            config.train.steps,
-        ));
-        let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
-        vocabulary.line().iter().for_each(|line| self.progress.message(line));
-        self.plugins.metric_names().lines().for_each(|line| self.progress.message(&line));
-        self.why_cpu.iter().for_each(|why| self.progress.message(why));
-        if let Device::Gpu(gpu) = &self.device {
-            let total = gpu.memory().map_or(0.0, |memory| memory.total as f64);
-            let needed = bytes(self.memory.total());
-            self.progress.message(&format!(
-                "device: {} ({}), about {needed} of its {} needed",
-                gpu.place(),
-                gpu.name(),
-                bytes(total)
-            ));
-        } else if config.train.precision == Precision::Bf16 && !has_bf16() {
-            self.progress.message(
-                "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster",
-            );
-        }
-        if self.state.step > 0 {
-            self.progress.message(&format!("resumed after step {}", self.state.step));
-        }
-    }
-
-    /// Warns at the first step whose weight is negative: what is summed is minimised with the opposite sign.
-    fn check_weight(&mut self, report: &StepReport) {
-        let culprit = self.plugins.loss.culprit();
-        if report.weight >= 0.0 || self.warnings.iter().any(|warning| warning.starts_with(culprit)) {
-            return;
-        }
-        let (step, weight) = (self.state.step, report.weight);
-        let warning = format!("{culprit}: the weight of step {step} is negative ({weight}), expected 0 or more");
-        self.progress.message(&format!("warning: {warning}"));
-        self.warnings.push(warning);
-    }
-
-    fn log_step(&mut self, report: &StepReport, rate: f64, data_wait: Duration) -> Result<()> {
-        let record = step_record(self.state.step, report, self.trainer.output_names(), rate, data_wait);
-        self.log.write(&record)
     }
 
     /// Measures the validation split; says whether it is the best so far.
@@ -319,9 +275,10 @@ impl<'c> Run<'c> {
         let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
         let batches = packed_eval_batches(shard, config.task(), packing, context, batch, token_bytes, limit)?;
-        let values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
-        self.log.write(&validation_record(step, extent, &values))?;
-        self.progress.validation(step, extent, &values);
+        let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
+        let lossy = loses_text(data, Split::Validation, &self.plugins);
+        mark_lossy(&mut values, lossy);
+        self.record_validation(Validation::new(step, extent, &values, lossy))?;
         let loss = loss_of(&values);
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
         self.state.best = match self.state.best {
@@ -335,8 +292,8 @@ impl<'c> Run<'c> {
         stopped_early(self.config, &self.state)
     }
 
-    fn tokens_per_step(&self) -> f64 {
-        (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as f64
+    fn tokens_per_step(&self) -> u64 {
+        (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as u64
     }
 }
 
@@ -348,12 +305,32 @@ fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
     Ok((program, Evaluator::new(&loss, plugins)?))
 }
 
+/// What changed since the checkpoint that a run resumes from.
+fn changes(
+    saved: Option<&RunState>,
+    run: (&RunConfig, &RunPlugins, &RunIdentity),
+    folder: &RunFolder,
+    allowed: &[String],
+) -> Result<Changes> {
+    let Some(saved) = saved else { return Ok(Changes::default()) };
+    numerics::check(saved.numerics, run.0, run.1, allowed)?;
+    compare(run, &saved.identity, &folder.config(), allowed)
+}
+
+/// The log of a run that begins, or resumes in this state.
+fn open_log(config: &RunConfig, folder: &RunFolder, resumed: Option<&RunState>) -> Result<MetricsLog> {
+    match resumed {
+        Some(state) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, state)),
+        None => MetricsLog::create(&folder.metrics()),
+    }
+}
+
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {
     let patience = config.train.patience;
     patience > 0 && state.best.is_some_and(|best| best.since >= patience)
 }
 
-/// Whether nothing is left to train.
+/// Says whether nothing is left to train.
 fn is_finished(config: &RunConfig, state: &RunState) -> bool {
     state.step >= config.train.steps || stopped_early(config, state)
 }

@@ -1,14 +1,31 @@
 //! The data of a run that is resumed: verified, and prepared again where it is damaged or lost.
 
+use crate::base::interrupt;
 use crate::feed::{self, CURE, Dataset};
 use crate::run::{Claim, RunConfig, RunFolder, RunPlugins, RunState};
 use crate::{Error, Result};
 
-/// Opens the data that a checkpoint was trained on.
+/// Opens the data of the checkpoint `saved`, or prepares the data of a run that begins or whose data may change.
 ///
 /// # Errors
-/// Damaged data that cannot be made again, or is not the same then.
-pub(super) fn open(
+/// Whatever the preparation reports, a signal that asks the program to end, and data of the checkpoint that is damaged
+/// and cannot be made again as it was.
+pub(super) fn open_or_prepare(
+    config: &RunConfig,
+    plugins: &RunPlugins,
+    folder: &RunFolder,
+    claim: &Claim,
+    saved: Option<&RunState>,
+) -> Result<Dataset> {
+    let data = match saved {
+        Some(saved) => open(config, plugins, folder, claim, saved),
+        None => plugins.data.prepare(config, &claim.data_to_prepare()?),
+    };
+    data.map_err(interrupted)
+}
+
+/// Opens the data that a checkpoint was trained on.
+fn open(
     config: &RunConfig,
     plugins: &RunPlugins,
     folder: &RunFolder,
@@ -32,4 +49,14 @@ pub(super) fn open(
         "{}: prepared again it is not what the checkpoint was trained on; {cure}",
         folder.data().display()
     )))
+}
+
+/// An error of the preparation: where a signal ended it, with what becomes of its work.
+pub(super) fn interrupted(error: Error) -> Error {
+    let Some(signal) = interrupt::cause_of(&error) else { return error };
+    let message = format!(
+        "interrupted ({}) while the data was prepared; what is finished stays in the store, the same command continues there",
+        signal.name()
+    );
+    Error::interrupted(signal, message)
 }

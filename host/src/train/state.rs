@@ -32,6 +32,9 @@ pub fn save(
 }
 
 /// Takes back parameters and optimizer.
+///
+/// # Errors
+/// Tensors that cannot be read, or that do not fit the trainer.
 pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
     let context = |error: crate::Error| error.context(reader.folder().display());
     trainer.model.params().load(reader.tensors(MODEL)?).map_err(context)?;

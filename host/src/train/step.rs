@@ -45,6 +45,9 @@ pub struct StepReport {
 
 impl Trainer {
     /// A new network and optimizer on `device` for a vocabulary of `vocab` tokens.
+    ///
+    /// # Errors
+    /// A device that cannot hold them.
     pub fn new(config: &RunConfig, vocab: usize, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
@@ -69,6 +72,9 @@ impl Trainer {
 
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
     /// are cut. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
+    ///
+    /// # Errors
+    /// A loss or gradient that is not finite, a step in which no row counts, a device that fails.
     pub fn step(&mut self, step: u64, micro_batches: &[Rows]) -> Result<StepReport> {
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;

@@ -7,6 +7,7 @@ use super::stages::{Stages, pieces};
 use super::store::{PieceWriter, Store, create_dir, key};
 use super::survey::survey;
 use super::units::{Piece, text_bytes};
+use crate::base::interrupt;
 use crate::corpus::dedup::{
     CONTAMINATED, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator, Duplicates,
     Signature, Signer,
@@ -90,6 +91,7 @@ impl Stages<'_> {
             let progress = self.progress.stage("compare", n_bytes);
             let mut signer = Signer::new(config);
             for piece in pieces {
+                interrupt::check()?;
                 for judged in piece.read()? {
                     let Judged { document, .. } = judged?;
                     if candidates.wants(&document.id) {
@@ -123,6 +125,7 @@ impl Stages<'_> {
         }
         let progress = self.progress.stage("held out", text_bytes(pieces));
         for piece in pieces {
+            interrupt::check()?;
             for judged in piece.read()? {
                 let judged = judged?;
                 let split = judged.split(self.config);

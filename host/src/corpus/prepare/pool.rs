@@ -1,5 +1,6 @@
 //! Work on all cores, with results in the order of the items.
 
+use crate::base::interrupt;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,6 +109,7 @@ fn collect<R>(
 ) -> Result<()> {
     let (mut early, mut next) = (BTreeMap::new(), 0);
     for (number, result) in results {
+        interrupt::check()?;
         early.insert(number, result);
         while let Some(result) = early.remove(&next) {
             take(result?)?;

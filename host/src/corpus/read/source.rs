@@ -4,6 +4,7 @@ use super::kinds::{Compression, KINDS, by_name, compression, why_not_read};
 use super::packed::unpack;
 use super::sniff::holds_documents;
 use crate::base::files::hex;
+use crate::base::interrupt;
 use crate::corpus::{DataConfig, Format, LeftOut, SourceConfig};
 use crate::{Error, Result};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -254,7 +255,7 @@ pub fn source_digest(config: &DataConfig) -> Result<String> {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn digest_files(files: &[SourceFile]) -> Result<Vec<[u8; 32]>> {
-    files.par_iter().map(SourceFile::digest).collect()
+    files.par_iter().map(|file| interrupt::check().and_then(|()| file.digest())).collect()
 }
 
 /// One digest of files with these `digests`.

@@ -18,6 +18,7 @@ use super::dataset::{Dataset, MANIFEST, open, write};
 use super::shard::{CURE, ShardInfo};
 use super::tasks::{Samples, Task};
 use crate::base::files::hex;
+use crate::base::interrupt;
 use crate::base::write::write_file;
 use crate::corpus::{
     DataConfig, DataReport, Document, FileEntry, Filtered, Filtering, HeldOutConfig, KeptBatch, LINEAGE, Lock,
@@ -183,6 +184,7 @@ impl<'a> Preparation<'a> {
         let progress = self.filtering().progress().stage("train tokenizer", filtered.text_bytes());
         let mut instance = (self.tokenizer.make)()?;
         for batch in filtered.kept() {
+            interrupt::check()?;
             let mut batch = batch?;
             progress.advance(n_bytes(&batch));
             batch.retain(|(split, _)| *split == Split::Train);

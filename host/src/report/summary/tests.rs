@@ -1,6 +1,7 @@
 //! What people read at the end of a run.
 
 use super::*;
+use crate::report::Treatment;
 
 fn metric(name: &str, value: f64, unit: &str, higher_is_better: bool) -> MetricValue {
     let comparable = if name == "loss" { Comparable::Loss } else { Comparable::Text };
@@ -17,6 +18,7 @@ fn summary() -> TrainSummary {
         validation_while_training: Some(Extent { batches: 20, of: 20 }),
         steps: 400,
         stopped_early: false,
+        best: Some(BestReport { step: 400, loss: 3.5, kept: true }),
         train_loss: 3.25,
         seconds: 113.0,
         tokens_per_second: 14_500.0,
@@ -30,15 +32,21 @@ fn summary() -> TrainSummary {
             validation: vec![metric("loss", 3.5, "", false), metric("bits-per-byte", 2.1, "bits/byte", false)],
             test: vec![metric("loss", 3.6, "", false), metric("bits-per-byte", 2.2, "bits/byte", false)],
             texts: BTreeMap::from([
-                ("test", TextReport { text: "raw", documents: 2, bytes: 1000, ..TextReport::default() }),
-                ("validation", TextReport { text: "filtered", documents: 1, bytes: 900, ..TextReport::default() }),
+                (
+                    "test".to_owned(),
+                    TextReport { text: Treatment::Raw, documents: 2, bytes: 1000, ..TextReport::default() },
+                ),
+                (
+                    "validation".to_owned(),
+                    TextReport { text: Treatment::Filtered, documents: 1, bytes: 900, ..TextReport::default() },
+                ),
             ]),
             baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
             sample: "It is a truth".into(),
             faults: Vec::new(),
         },
         plugins: vec![PluginReport {
-            place: "loss",
+            place: "loss".into(),
             name: "focal".into(),
             backend: "wasm".into(),
             calls: 1,
@@ -92,6 +100,17 @@ fn the_end_of_a_run_with_patience_names_its_model() {
     assert!(text.contains(line), "{text}");
     let line = "step-300  (step 300, the best on validation: the model that is measured above)\n";
     assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
+fn the_best_validation_is_told_where_the_model_is_another() {
+    let best = |kept| TrainSummary { best: Some(BestReport { step: 300, loss: 3.25, kept }), ..summary() }.to_string();
+    let line =
+        "\nbest        /r/austen/checkpoints/step-300  (validation loss 3.2500 after step 300: --checkpoint best)\n";
+    assert!(best(true).ends_with(line), "{}", best(true));
+    let line = "\nbest        not kept: validation loss 3.2500 after step 300, which train.patience keeps\n";
+    assert!(best(false).ends_with(line), "{}", best(false));
+    assert!(!TrainSummary { best: None, ..summary() }.to_string().contains("\nbest "));
 }
 
 #[test]

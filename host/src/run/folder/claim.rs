@@ -37,6 +37,12 @@ impl Claim {
             // no folder is made for a mistyped name
             return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
         }
+        if kind == Kind::New && options.resume && !options.or_start {
+            return Err(Error::usage(format!(
+                "{}: no run to resume; correct run.name or run.dir, or leave out --resume to start it",
+                root.display()
+            )));
+        }
         if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
             return Err(Error::usage(format!(
                 "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",

@@ -8,6 +8,7 @@ use super::removal::{list, remove_file};
 use super::replace::{JOURNAL, NEW, OLD};
 use crate::base::write::write_file;
 use crate::feed::{prepared_files, temporary_of};
+use crate::run::best::{BEST, is_checkpoint};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -135,10 +136,15 @@ fn foreign(folder: &RunFolder) -> Result<Option<String>> {
         return Ok(Some(format!("data/{entry}")));
     }
     let is_step = |name: &str| name.strip_prefix("step-").is_some_and(|step| step.parse::<u64>().is_ok());
-    if let Some(entry) = first_other(&checkpoints, |name| is_step(name) || leftover_of(name).is_some())? {
+    let is_mark = |name: &str| {
+        let target = fs::read_link(checkpoints.join(name)).ok();
+        name == BEST && target.is_some_and(|target| target.to_str().is_some_and(is_checkpoint))
+    };
+    let is_known = |name: &str| is_step(name) || is_mark(name) || leftover_of(name).is_some();
+    if let Some(entry) = first_other(&checkpoints, is_known)? {
         return Ok(Some(format!("checkpoints/{entry}")));
     }
-    for step in list(&checkpoints)? {
+    for step in list(&checkpoints)?.into_iter().filter(|name| *name != *BEST) {
         let files = written(&checkpoints.join(&step));
         let is_file =
             |name: &str| files.iter().any(|file| file == name || file.strip_prefix("trainyard/") == Some(name));

@@ -2,18 +2,21 @@
 
 use super::Run;
 use crate::feed::Dataset;
+use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
-use crate::run::{TrainOptions, checkpoint};
+use crate::run::{BEST, checkpoint, mark_best};
 use crate::train::state;
 use crate::{Error, Result};
-use serde_json::json;
 
 impl Run<'_> {
     /// Says what is odd about where the run begins.
-    pub(super) fn note_start(&mut self, options: &TrainOptions, later: &[u64]) -> Result<()> {
+    pub(super) fn note_start(&mut self) -> Result<()> {
         self.log.gap().iter().for_each(|gap| self.progress.message(gap));
-        match &options.from {
-            Some(from) => self.log.write(&json!({ "step": self.state.step, "from": from, "later": later })),
+        match &self.options.from {
+            Some(from) => {
+                let rewind = Rewind { step: self.state.step, from: from.clone(), later: self.later.clone() };
+                self.record(&Record::Rewind(rewind))
+            }
             None => Ok(()),
         }
     }
@@ -24,18 +27,24 @@ impl Run<'_> {
         let name = checkpoint::folder_name(self.state.step);
         state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
-        self.claim.settle()
+        self.claim.settle()?;
+        let best = self.state.best.map(|best| best.step);
+        if !mark_best(&self.folder.checkpoints(), best)? && !std::mem::replace(&mut self.is_best_taken, true) {
+            let path = self.folder.checkpoints().join(BEST);
+            self.progress.message(&format!("{}: is not ours, so it does not mark the best checkpoint", path.display()));
+        }
+        Ok(())
     }
 
     pub(super) fn prune(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.prune_due) {
             return Ok(());
         }
-        let protect = self.state.best.filter(|_| self.config.train.patience > 0).map(|best| best.step);
+        let protect = self.state.best.map(|best| best.step);
         prune(&self.folder.checkpoints(), self.config.train.keep_checkpoints, protect)
     }
 
-    /// The state before a step that failed is kept beside the checkpoints, which stay: it may be spoilt already.
+    /// Keeps the state before a step that failed next to the checkpoints, which stay: it may be spoilt already.
     pub(super) fn keep_for_replay(&self, data: &Dataset, error: Error) -> Error {
         self.progress.finish();
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);

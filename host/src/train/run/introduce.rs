@@ -1,0 +1,93 @@
+//! What a run says of itself to its user.
+
+use super::Run;
+use crate::base::interrupt::{self, Signal};
+use crate::feed::Dataset;
+use crate::ops::{Device, Precision, has_bf16};
+use crate::report::bytes;
+use crate::train::step::StepReport;
+use crate::{Error, Result};
+
+impl Run<'_> {
+    /// Data, model and device, before the first step.
+    pub(super) fn introduce(&self, data: &Dataset) {
+        let config = self.config;
+        for line in data.manifest.report.lines() {
+            self.progress.message(&line);
+        }
+        self.progress.message(&format!(
+            "model: {} layers, width {}, vocabulary {}, {} parameters; {} tokens a step, {} steps",
+            config.model.layers,
+            config.model.width,
+            data.tokenizer.n_tokens,
+            self.trainer.model.params().n_values(),
+            self.tokens_per_step(),
+            config.train.steps,
+        ));
+        let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
+        vocabulary.line().iter().for_each(|line| self.progress.message(line));
+        self.plugins.metric_names().lines().for_each(|line| self.progress.message(&line));
+        self.why_cpu.iter().for_each(|why| self.progress.message(why));
+        if let Device::Gpu(gpu) = &self.device {
+            let total = gpu.memory().map_or(0.0, |memory| memory.total as f64);
+            let needed = bytes(self.memory.total());
+            self.progress.message(&format!(
+                "device: {} ({}), about {needed} of its {} needed",
+                gpu.place(),
+                gpu.name(),
+                bytes(total)
+            ));
+        } else if config.train.precision == Precision::Bf16 && !has_bf16() {
+            self.progress.message(
+                "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster",
+            );
+        }
+        match self.state.step {
+            0 if self.options.resume && !self.options.or_start => {
+                self.progress.message("no checkpoint yet: the run starts from the beginning")
+            }
+            0 => {}
+            step => self.progress.message(&format!("resumed after step {step}")),
+        }
+    }
+
+    /// Warns at the first step whose weight is negative: what is summed is minimised with the opposite sign.
+    pub(super) fn check_weight(&mut self, report: &StepReport) {
+        let culprit = self.plugins.loss.culprit();
+        if report.weight >= 0.0 || self.warnings.iter().any(|warning| warning.starts_with(culprit)) {
+            return;
+        }
+        let (step, weight) = (self.state.step, report.weight);
+        let warning = format!("{culprit}: the weight of step {step} is negative ({weight}), expected 0 or more");
+        self.progress.message(&format!("warning: {warning}"));
+        self.warnings.push(warning);
+    }
+
+    /// What a GPU's memory came to.
+    pub(super) fn say_memory(&self) -> Result<()> {
+        if let Device::Gpu(gpu) = &self.device {
+            let (peak, predicted) = (bytes(gpu.peak_memory()? as f64), bytes(self.memory.total()));
+            self.progress.message(&format!("memory of the GPU: {peak} at most, {predicted} predicted"));
+        }
+        Ok(())
+    }
+
+    /// The end by a signal, of a process that resumed after step `first_step`.
+    pub(super) fn interrupted(&self, signal: Signal, first_step: u64) -> Error {
+        let (name, step, command) = (signal.name(), self.state.step, &self.options.resume_command);
+        let message = match step > first_step {
+            true => format!("interrupted ({name}) after step {step}, which is saved; to resume: {command}"),
+            false => format!("interrupted ({name}) before step {}; the same command continues", step + 1),
+        };
+        Error::interrupted(signal, message)
+    }
+
+    /// An error of the final report: where a signal ended it, with what is left to do.
+    pub(super) fn unreported(&self, error: Error) -> Error {
+        let Some(signal) = interrupt::cause_of(&error) else { return error };
+        let (name, step, command) = (signal.name(), self.state.step, &self.options.resume_command);
+        let message =
+            format!("interrupted ({name}) in the final report; all {step} steps are saved, to write it: {command}");
+        Error::interrupted(signal, message)
+    }
+}
