@@ -192,9 +192,7 @@ fn a_plugin_that_is_not_built_says_how_to_build_it() {
         let outcome =
             trainyard(&["train", "x.toml", "--set", "tokenizer.plugin=byte", "--set", &set]).in_folder(root).run();
         assert_eq!(outcome.code, 2, "{}", outcome.stderr);
-        let last =
-            outcome.stderr.lines().last().unwrap().replace(&root.canonicalize().unwrap().display().to_string(), "ROOT");
-        last
+        outcome.stderr.lines().last().unwrap().replace(&root.canonicalize().unwrap().display().to_string(), "ROOT")
     };
     let start = "error: ROOT/target/plugins/focal.wasm: no such file; ";
     assert_eq!(with("target/plugins/focal.wasm"), format!("{start}use the built-in: plugin = \"focal\""));

@@ -63,7 +63,7 @@ const PHRASES: [(&str, &str); 6] = [
 
 pub fn check(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
-    if source.is_in(&CLEAN) && (source.is_rust() || source.path.ends_with(".md")) {
+    if source.is_in(CLEAN) && (source.is_rust() || source.path.ends_with(".md")) {
         found.extend(phrases(source));
         found.extend(openings(source));
         found.extend(errors(source));

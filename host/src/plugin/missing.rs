@@ -39,7 +39,7 @@ fn build_command(path: &Path, name: &str) -> Option<String> {
         let text = read_text(&root.join(manifest), MAX_TEXT_BYTES);
         text.is_ok_and(|text| text.contains(&format!("{name:?}")))
     };
-    MANIFESTS.iter().any(|manifest| names_it(&manifest)).then(|| format!("`trainyard plugin build {}`", shown(root)))
+    MANIFESTS.iter().any(names_it).then(|| format!("`trainyard plugin build {}`", shown(root)))
 }
 
 /// A path as one would type it here.
