@@ -21,7 +21,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one measurement; all NaN of none.
+    /// The spread of `values`; all NaN if there are none.
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let last = values.len().saturating_sub(1) as f64;
@@ -48,13 +48,13 @@ impl Display for Spread {
 /// What `bench step` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepBench {
-    /// Of the model.
+    /// Layers of the model.
     pub layers: usize,
-    /// Of the model.
+    /// Width of the model.
     pub width: usize,
-    /// Of the model.
+    /// Context length of the model.
     pub context: usize,
-    /// Of the model.
+    /// Vocabulary size of the model.
     pub vocab: usize,
     /// Numbers that are trained.
     pub parameters: usize,
@@ -98,7 +98,7 @@ pub struct GroupTime {
     pub group: String,
     /// Mean per step.
     pub milliseconds: f64,
-    /// Of the mean step.
+    /// Share of the mean step.
     pub share: f64,
 }
 
@@ -123,16 +123,16 @@ pub struct LossBench {
     pub losses: Vec<LossTime>,
 }
 
-/// One loss beside the products that it cannot do without.
+/// One loss, compared with the products that it needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LossTime {
     /// The plugin, its version and form.
     pub plugin: String,
     /// The loss itself, on random numbers.
     pub value: f64,
-    /// Of the loss with its products, in milliseconds.
+    /// Time of the loss with its products, in milliseconds.
     pub milliseconds: Spread,
-    /// Of the products alone, in milliseconds.
+    /// Time of the products alone, in milliseconds.
     pub products: Spread,
     /// The first over the second, measured in the same round.
     pub ratio: Spread,
@@ -170,9 +170,9 @@ pub struct PluginTime {
     pub instance_us: Spread,
     /// The shortest call of its kind.
     pub call: &'static str,
-    /// That call, in nanoseconds: with the checks of the answer, as everything in this program makes it.
+    /// Time of that call in nanoseconds, with the checks of the answer, as everything in this program makes it.
     pub call_ns: Spread,
-    /// That call over that of the first plugin of this name.
+    /// Time of that call over that of the first plugin of this name.
     pub call_ratio: Spread,
     /// How fast text passes through it; nothing for losses and metrics over tokens.
     pub speeds: Vec<Speed>,
@@ -183,7 +183,7 @@ pub struct PluginTime {
 pub struct Speed {
     /// Threads, each with an instance of its own.
     pub threads: usize,
-    /// Of all threads together, in 10^6 bytes.
+    /// Speed of all threads together, in 10^6 bytes.
     pub megabytes_per_second: Spread,
     /// The time over that of the first plugin of this name, measured in the same round.
     pub ratio: Spread,

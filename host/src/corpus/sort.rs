@@ -43,6 +43,10 @@ impl<R: Record> Sorter<R> {
         Self { folder: folder.into(), limit_bytes, n_bytes: 0, records: Vec::new(), runs: Vec::new() }
     }
 
+    /// Adds a record, and writes a sorted run when the limit is reached.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
     pub fn push(&mut self, record: R) -> Result<()> {
         self.n_bytes += size_of::<R>() + record.owned_bytes();
         self.records.push(record);
@@ -85,6 +89,10 @@ pub(super) struct Run<R> {
 }
 
 impl<R: Record> Run<R> {
+    /// Writes sorted records into a temporary file of `folder`.
+    ///
+    /// # Errors
+    /// A record that is an error, a file that cannot be written.
     pub fn write(folder: &Path, records: impl Iterator<Item = Result<R>>) -> Result<Self> {
         let cannot_write = |error| Error::io(folder, "write a temporary file in", &error);
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, tempfile::tempfile_in(folder).map_err(cannot_write)?);

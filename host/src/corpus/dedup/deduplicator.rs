@@ -286,6 +286,10 @@ impl ShingleStore {
         Ok(())
     }
 
+    /// Reads the shingles of a document that was written here.
+    ///
+    /// # Errors
+    /// A document that was not written here, a file that cannot be read.
     pub fn read(&mut self, document: u32, shingles: &mut Vec<u64>) -> Result<()> {
         let Some(&(start, n)) = self.places.get(&document) else {
             return Err(Error::run("dedup: the text of a candidate was not found again; prepare again"));

@@ -186,6 +186,10 @@ impl Stages<'_> {
         Ok(())
     }
 
+    /// One worker per thread.
+    ///
+    /// # Errors
+    /// The first error of `make`.
     pub fn workers<W>(&self, make: impl Fn() -> Result<W>) -> Result<Vec<W>> {
         (0..self.threads).map(|_| make()).collect()
     }

@@ -209,6 +209,10 @@ pub(crate) struct PieceWriter {
 }
 
 impl PieceWriter {
+    /// A new piece in `folder`.
+    ///
+    /// # Errors
+    /// A file that cannot be created.
     pub fn create(folder: &Path, number: u32) -> Result<Self> {
         let path = data_path(folder, number);
         let cannot_write = |error| Error::io(&path, "write", &error);
@@ -217,6 +221,10 @@ impl PieceWriter {
         Ok(Self { folder: folder.into(), number, encoder, documents: 0, text_bytes: 0 })
     }
 
+    /// Adds a document.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn push(&mut self, judged: &Judged) -> Result<()> {
         self.documents += 1;
         self.text_bytes += judged.document.text().len() as u64;
@@ -249,6 +257,10 @@ pub(crate) struct PieceReader {
 }
 
 impl PieceReader {
+    /// Opens a piece of `folder`.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
     pub fn open(folder: &Path, number: u32) -> Result<Self> {
         let path = data_path(folder, number);
         let decoder = File::open(&path).and_then(zstd::Decoder::new);

@@ -77,6 +77,10 @@ pub(crate) struct Piece {
 }
 
 impl Cutter {
+    /// Opens a file that is cut at `boundary`.
+    ///
+    /// # Errors
+    /// A file that cannot be opened or decoded.
     pub fn open(
         file: &SourceFile,
         source: &SourceConfig,
@@ -93,6 +97,9 @@ impl Cutter {
     }
 
     /// Lines of something that is no file.
+    ///
+    /// # Errors
+    /// An encoding that is not known, bytes that cannot be read.
     pub fn lines(reader: Box<dyn BufRead + Send>, source: &SourceConfig) -> io::Result<Self> {
         let Decoded { reader, encoding, offset } = to_utf8(reader, source.encoding.as_deref(), Format::JsonLines)?;
         Ok(Self { max_bytes: source.max_document_bytes(), ..Self::of(reader, offset, encoding) })
@@ -120,11 +127,17 @@ impl Cutter {
     }
 
     /// The next byte that no piece has; none at the end of the file.
+    ///
+    /// # Errors
+    /// Bytes that cannot be read.
     pub fn peek(&mut self) -> io::Result<Option<u8>> {
         Ok(self.reader.fill_buf()?.first().copied())
     }
 
     /// The next bytes that no piece has; empty at the end of the file.
+    ///
+    /// # Errors
+    /// Bytes that cannot be read.
     pub fn fill(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
     }
@@ -136,6 +149,9 @@ impl Cutter {
     }
 
     /// The next document or line; none at the end of the file.
+    ///
+    /// # Errors
+    /// Bytes that cannot be read, a document that is too long.
     pub fn next(&mut self) -> io::Result<Option<Piece>> {
         loop {
             if let Some(length) = self.cut() {

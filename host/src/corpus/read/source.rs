@@ -41,6 +41,9 @@ impl SourceFile {
 
     /// The file's bytes, unpacked. What was read of the file as stored is added to `progress`; `trailer` becomes true
     /// when something follows its compressed data.
+    ///
+    /// # Errors
+    /// A file that cannot be opened or unpacked.
     pub fn open(&self, progress: &Arc<AtomicU64>, trailer: &Arc<AtomicBool>) -> io::Result<Box<dyn BufRead + Send>> {
         let file = Counted { file: File::open(&self.path)?, progress: progress.clone() };
         unpack(file, self.compression, trailer)

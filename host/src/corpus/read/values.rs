@@ -30,6 +30,10 @@ pub(crate) struct ValueCutter {
 }
 
 impl ValueCutter {
+    /// Opens a file of JSON values.
+    ///
+    /// # Errors
+    /// A file that cannot be opened or decoded.
     pub fn open(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> io::Result<Self> {
         Ok(Self { lines: Cutter::open(file, source, Boundary::EveryLine, progress)?, layout: Layout::Unknown })
     }
@@ -40,6 +44,9 @@ impl ValueCutter {
     }
 
     /// The bytes of the next value; none at the end of the file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or decoded.
     pub fn next(&mut self) -> io::Result<Option<Piece>> {
         match self.layout {
             Layout::Lines => self.lines.next(),

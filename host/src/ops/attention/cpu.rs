@@ -153,7 +153,7 @@ fn backward_group<'e, T: Float>(
 /// side by side into one row. The last one to finish puts them together.
 struct Parts<'a, 'e, T> {
     rows: Mutex<&'a mut [T]>,
-    /// Those that are finished.
+    /// The parts that are finished.
     parts: Mutex<Vec<Option<Scratch<'e, T>>>>,
 }
 

@@ -22,6 +22,10 @@ pub(super) struct MatrixWriter {
 }
 
 impl MatrixWriter {
+    /// A matrix of `n_columns`, in 32-bit numbers if `single`, in files of `folder`.
+    ///
+    /// # Errors
+    /// Files that cannot be created.
     pub fn new(folder: &Path, n_columns: usize, single: bool) -> Result<Self> {
         let file = || {
             let file = tempfile::tempfile_in(folder);
@@ -108,10 +112,18 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// An empty list of ids in a new file.
+    ///
+    /// # Errors
+    /// A file that cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
         Ok(Self { file: TemporaryFile::create(path)?, is_empty: true })
     }
 
+    /// Adds an id.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn push(&mut self, id: &str) -> Result<()> {
         let separator: &[u8] = if self.is_empty { b"[\n" } else { b",\n" };
         self.is_empty = false;
@@ -119,6 +131,10 @@ impl Ids {
         self.file.write(json!(id).to_string().as_bytes())
     }
 
+    /// Ends the list and gives the file its name.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn finish(mut self) -> Result<()> {
         self.file.write(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
         self.file.finish()?;
