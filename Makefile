@@ -25,7 +25,7 @@ test: ## all tests, with every plugin in all its forms
 	scripts/build.sh --wasm --tests
 	$(TRAINYARD) plugin build plugins/* > /dev/null
 	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
-	cargo test --release --workspace
+	cargo test --release --workspace --no-fail-fast
 
 test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
 	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_

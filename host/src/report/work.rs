@@ -159,7 +159,7 @@ mod tests {
             bar.set_position(888_880_000_000);
             bar.tick();
             let shown = screen.shown();
-            assert!(shown.contains("88%") || shown.contains("888.88 GB/999.99 GB"), "{shown:?}");
+            assert!(shown.contains("89%") || shown.contains("888.88 GB/999.99 GB"), "{shown:?}");
             let width = |line: &str| line.trim_end().chars().count();
             assert!(shown.lines().all(|line| width(line) < usize::from(columns)), "{columns}: {shown:?}");
             assert!(columns < 40 || shown.contains("1234.5 MB/s"), "{columns}: {shown:?}");

@@ -92,6 +92,7 @@ fn the_end_of_a_run_with_patience_names_its_model() {
         checkpoint: "/r/austen/checkpoints/step-300".into(),
         model: "best",
         model_step: 300,
+        best: Some(BestReport { step: 300, loss: 3.25, kept: true }),
         validation_while_training: Some(Extent { batches: 20, of: 57 }),
         ..summary()
     };
