@@ -149,8 +149,8 @@ impl Dataset {
     }
 }
 
-/// Completes a prepared folder whose shards are `files` and have the planes of `task`: writes the tokenizer's model, the
-/// vocabulary and, last of all, the manifest; then opens it.
+/// Completes a prepared folder whose shards are `files` and have the planes of `task`: writes the tokenizer's model,
+/// the vocabulary and, last of all, the manifest; then opens it.
 ///
 /// # Errors
 /// A file that cannot be written, or is not what was written.
