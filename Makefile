@@ -28,7 +28,7 @@ test: ## all tests, with every plugin in all its forms
 	cargo test --release --workspace --no-fail-fast
 
 test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
-	cargo test --release -p trainyard-tests --test trainyard -- --include-ignored broad_
+	cargo test --release --workspace --test trainyard -- --include-ignored broad_
 	scripts/fuzz.sh
 
 lint: ## formatting and clippy
