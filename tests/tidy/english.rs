@@ -158,7 +158,6 @@ mod tests {
             found("plugins/a.rs", &opening(text), &[]);
         }
         found("plugins/a.rs", "//! Of a file.\n// Of a comment\n", &["plugins/a.rs:1: "]);
-        found("somewhere/a.rs", &opening("Of a run."), &[]);
     }
 
     #[test]
