@@ -12,6 +12,10 @@ impl Run<'_> {
     /// Says what is odd about where the run begins.
     pub(super) fn note_start(&mut self) -> Result<()> {
         self.log.gap().iter().for_each(|gap| self.progress.message(gap));
+        // a kill may have come between a checkpoint and its mark
+        if self.state.step > 0 {
+            self.mark_best()?;
+        }
         match &self.options.from {
             Some(from) => {
                 let rewind = Rewind { step: self.state.step, from: from.clone(), later: self.later.clone() };
@@ -28,6 +32,11 @@ impl Run<'_> {
         state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
         self.claim.settle()?;
+        self.mark_best()
+    }
+
+    /// Marks the best checkpoint; says once if the name is taken.
+    fn mark_best(&mut self) -> Result<()> {
         let best = self.state.best.map(|best| best.step);
         if !mark_best(&self.folder.checkpoints(), best)? && !std::mem::replace(&mut self.is_best_taken, true) {
             let path = self.folder.checkpoints().join(BEST);
