@@ -12,8 +12,8 @@ impl Run<'_> {
     /// Says what is odd about where the run begins.
     pub(super) fn note_start(&mut self) -> Result<()> {
         self.log.gap().iter().for_each(|gap| self.progress.message(gap));
-        // a kill may have come between a checkpoint and its mark
-        if self.state.step > 0 {
+        // a kill may have come between a checkpoint and its mark; going back changes nothing yet
+        if self.state.step > 0 && self.options.from.is_none() {
             self.mark_best()?;
         }
         match &self.options.from {
