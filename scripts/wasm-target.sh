@@ -79,7 +79,8 @@ unpack() {
     # of the source only the standard library's: all of it is 400 MB
     for deb in "$prefix"/debs/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" |
-            tar -x -C "$prefix/tree" --exclude='./usr/src/rustc-*/src' --exclude='./usr/src/rustc-*/compiler'
+            tar -x -C "$prefix/tree" --anchored --no-wildcards-match-slash \
+                --exclude='./usr/src/rustc-*/src' --exclude='./usr/src/rustc-*/compiler'
     done
     rm -rf "$prefix/debs"
     # the compiler looks for its libraries beside itself, Debian keeps them one directory deeper
