@@ -34,3 +34,12 @@ fn check(source: &Source) -> Vec<String> {
     found.extend(style::check(source));
     found
 }
+
+/// Compares what a check found in a snippet with parts of the messages that it should give, in order.
+#[track_caller]
+fn assert_found(found: &[String], expected: &[&str]) {
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{found}");
+    }
+}

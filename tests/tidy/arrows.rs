@@ -76,14 +76,12 @@ fn named(rest: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::assert_found;
 
     #[track_caller]
     fn found(path: &str, text: &str, expected: &[&str]) {
         let found = check(&Source::new(path, text));
-        assert_eq!(found.len(), expected.len(), "{found:#?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(found.contains(expected), "{found}");
-        }
+        assert_found(&found, expected);
     }
 
     #[test]

@@ -143,11 +143,6 @@ impl<'a> Section<'a> {
         .unwrap_or(default)
     }
 
-    /// Any text; none when the key is absent.
-    pub fn text(&mut self, key: &'static str) -> Option<String> {
-        self.text_that(key, "text", |_| true)
-    }
-
     /// Text that `accepts` accepts, which is what `expected` says; `default` when the key is absent.
     pub fn text_or(
         &mut self,
