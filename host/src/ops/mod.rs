@@ -29,6 +29,7 @@ pub mod swiglu;
 mod team;
 mod tensor;
 pub mod update;
+mod view;
 
 pub use column::Column;
 pub(crate) use cpu::{vectorised, with_slices, with_type};
@@ -40,3 +41,4 @@ pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
 pub use peak::Peak;
 pub use tensor::Tensor;
 pub(crate) use tensor::check_gpu;
+pub use view::View;
