@@ -6,6 +6,8 @@ mod norms;
 mod pointwise;
 mod recurrent;
 mod rotary;
+mod sequence;
+mod sequence_bf16;
 mod threads;
 
 use crate::device::{self, on, zeros};
