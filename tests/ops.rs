@@ -4,6 +4,7 @@ mod attention;
 mod bf16;
 mod norms;
 mod pointwise;
+mod recurrent;
 mod rotary;
 mod threads;
 

@@ -37,6 +37,11 @@ impl<'a> View<'a> {
         self.tensor.elem_count() / self.stride().max(1)
     }
 
+    /// Address of the first element on a GPU.
+    pub(crate) fn pointer(&self) -> u64 {
+        self.tensor.pointer() + (self.first * self.tensor.dtype().size_in_bytes()) as u64
+    }
+
     /// Whether it is its whole tensor, and so contiguous.
     pub fn is_whole(&self) -> bool {
         self.first == 0 && self.width == self.stride()
