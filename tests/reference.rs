@@ -2,6 +2,7 @@
 //! these. candle's fused ops are not used: they have no backward.
 
 use candle_core::{D, Result, Tensor};
+use trainyard::ops::activation::Activation;
 use trainyard::ops::attention::{Shape, Span};
 
 /// x W + b.
@@ -33,11 +34,32 @@ pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
     (x * 0.5)?.mul(&((x / 2.0_f64.sqrt())?.erf()? + 1.0)?)
 }
 
-/// silu(gate) · up of `[rows, 2 · hidden]`.
-pub fn swiglu(x: &Tensor) -> Result<Tensor> {
+/// 1 / (1 + e⁻ˣ).
+pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    (x.neg()?.exp()? + 1.0)?.recip()
+}
+
+/// A function of single numbers.
+pub fn activation(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::GeluTanh => gelu_tanh(x),
+        Activation::GeluErf => gelu_erf(x),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x * sigmoid(x)?,
+        Activation::Tanh => x.tanh(),
+        Activation::Sigmoid => sigmoid(x),
+    }
+}
+
+/// f(gate) · up of `[rows, 2 · hidden]`.
+pub fn gated(function: Activation, x: &Tensor) -> Result<Tensor> {
     let parts = x.chunk(2, D::Minus1)?;
-    let sigmoid = ((parts[0].neg()?.exp()? + 1.0)?).recip()?;
-    (&parts[0] * sigmoid)? * &parts[1]
+    activation(function, &parts[0])? * &parts[1]
+}
+
+/// cap · tanh(x / cap).
+pub fn soft_cap(x: &Tensor, cap: f64) -> Result<Tensor> {
+    (x / cap)?.tanh()? * cap
 }
 
 /// Token vectors plus position vectors.

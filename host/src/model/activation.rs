@@ -1,7 +1,8 @@
 //! The nonlinearity of a block's network.
 
+use super::config::Gelu;
 use crate::Result;
-use crate::ops::{Engine, Tensor, gelu, gelu::Gelu, swiglu};
+use crate::ops::{Engine, Tensor, activation, gated};
 
 /// From the expanded columns E of a row to the activated ones H.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,8 @@ impl Activation {
     /// Tensors of other sizes, a GPU that fails.
     pub fn forward(self, engine: &Engine, x: &Tensor, out: &Tensor) -> Result<()> {
         match self {
-            Self::Gelu(form) => gelu::forward(engine, form, x, out),
-            Self::SwiGlu => swiglu::forward(engine, x, out),
+            Self::Gelu(form) => activation::forward(engine, form.into(), x, out),
+            Self::SwiGlu => gated::forward(engine, activation::Activation::Silu, x, out),
         }
     }
 
@@ -30,8 +31,8 @@ impl Activation {
     /// As [`Activation::forward`].
     pub fn backward(self, engine: &Engine, x: &Tensor, dy: &Tensor, dx: &Tensor) -> Result<()> {
         match self {
-            Self::Gelu(form) => gelu::backward(engine, form, x, dy),
-            Self::SwiGlu => swiglu::backward(engine, x, dy, dx),
+            Self::Gelu(form) => activation::backward(engine, form.into(), x, dy, dx),
+            Self::SwiGlu => gated::backward(engine, activation::Activation::Silu, x, dy, dx),
         }
     }
 }

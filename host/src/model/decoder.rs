@@ -4,7 +4,8 @@ use super::Transformer;
 use super::activations::{BlockActivations, Size};
 use super::block::Cache;
 use super::memory::Allocator;
-use crate::ops::{Tensor, embedding, linear};
+use crate::ops::Tensor;
+use crate::ops::embedding::{self, Lookup};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 
@@ -67,14 +68,15 @@ impl<'m> Decoder<'m> {
         let tokens = Tokens::new(engine, &ids, &positions, 1)?;
         let pass = model.pass(&tokens, None, None);
         let [mut x, mut out] = [&self.stream[0], &self.stream[1]];
-        let learned = parts.positions.as_ref().map(|table| (&tokens.positions, &table.value));
-        embedding::forward(engine, &tokens.ids, &parts.tokens.value, learned, x)?;
+        let learned = parts.positions.as_ref().map(|table| Lookup::new(&tokens.positions, &table.value));
+        let lookups: Vec<_> = [Lookup::new(&tokens.ids, &parts.tokens.value)].into_iter().chain(learned).collect();
+        embedding::forward(engine, &lookups, x)?;
         for (block, keys_values) in parts.blocks.iter().zip(&self.caches) {
             block.forward(&pass, x, &self.block, Some(Cache { keys_values, position }), out)?;
             (x, out) = (out, x);
         }
         parts.final_norm.forward(engine, x, &self.hidden, &self.block.stats_1)?;
-        linear::logits(engine, &self.hidden, parts.head.as_type(self.hidden.dtype()), &self.logits)?;
+        model.head().logits(engine, &self.hidden, &self.logits)?;
         self.position += 1;
         self.logits.to_vec()
     }

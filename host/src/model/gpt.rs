@@ -3,13 +3,12 @@
 
 use super::activation::Activation;
 use super::block::Block;
-use super::config::ModelConfig;
+use super::config::{Gelu, ModelConfig};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::params::{Init, Params};
 use super::parts::Parts;
 use crate::Result;
-use crate::ops::gelu::Gelu;
 use crate::ops::linear::Layout;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use super::params::Param;
 use crate::Result;
-use crate::ops::{Engine, Tensor, linear, linear::Layout};
+use crate::ops::{Assign, Engine, Tensor, linear, linear::Layout};
 
 /// y = x W + b.
 pub(super) struct Linear {
@@ -20,7 +20,8 @@ impl Linear {
     /// Tensors of other sizes, a GPU that fails.
     pub fn forward(&self, engine: &Engine, x: &Tensor, residual: Option<&Tensor>, out: &Tensor) -> Result<()> {
         let bias = self.bias.as_ref().map(|bias| bias.as_type(out.dtype()));
-        linear::forward(engine, x, (self.weight.as_type(x.dtype()), self.layout), bias, residual, out)
+        let weight = (self.weight.as_type(x.dtype()), self.layout);
+        linear::forward(engine, x, weight, bias, residual.map(Into::into), out)
     }
 
     /// `dx` is overwritten; the gradients of W and b are added to.
@@ -28,9 +29,9 @@ impl Linear {
     /// # Errors
     /// As [`Linear::forward`].
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, dx: &Tensor) -> Result<()> {
-        let dbias = self.bias.as_ref().map(|bias| &bias.grad);
+        let dbias = self.bias.as_ref().and_then(|bias| bias.grad.as_ref());
         let weight = (self.weight.as_type(x.dtype()), self.layout);
-        linear::backward(engine, dy, x, weight, dx, &self.weight.grad, dbias)
+        linear::backward(engine, dy, x, weight, Some((dx.into(), Assign::Set)), self.weight.grad.as_ref(), dbias)
     }
 
     /// Weights that every row is multiplied by.

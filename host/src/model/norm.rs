@@ -2,7 +2,7 @@
 
 use super::params::Param;
 use crate::Result;
-use crate::ops::{Engine, Tensor, layer_norm, rms_norm};
+use crate::ops::{Assign, Engine, Tensor, layer_norm, rms_norm};
 
 /// Normalises each row.
 pub(super) enum Norm {
@@ -21,9 +21,12 @@ impl Norm {
     pub fn forward(&self, engine: &Engine, x: &Tensor, out: &Tensor, stats: &Tensor) -> Result<()> {
         match self {
             Self::Layer { weight, bias, epsilon } => {
-                layer_norm::forward(engine, x, &weight.value, &bias.value, *epsilon, out, stats)
+                layer_norm::forward(engine, x, Some(&weight.value), Some(&bias.value), *epsilon, out, stats)
             }
-            Self::Rms { weight, epsilon } => rms_norm::forward(engine, x, &weight.value, *epsilon, out, stats),
+            Self::Rms { weight, epsilon } => {
+                let gain = Some((&weight.value).into());
+                rms_norm::forward(engine, x, gain, *epsilon, out, stats)
+            }
         }
     }
 
@@ -32,11 +35,16 @@ impl Norm {
     /// # Errors
     /// As [`Norm::forward`].
     pub fn backward(&self, engine: &Engine, dy: &Tensor, x: &Tensor, stats: &Tensor, dx: &Tensor) -> Result<()> {
+        let dx = (dx.into(), Assign::Add);
         match self {
             Self::Layer { weight, bias, .. } => {
-                layer_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad, &bias.grad)
+                let parameters = [weight, bias].map(|param| param.grad.as_ref());
+                layer_norm::backward(engine, dy, x, Some(&weight.value), stats, dx, parameters)
             }
-            Self::Rms { weight, .. } => rms_norm::backward(engine, dy, x, &weight.value, stats, dx, &weight.grad),
+            Self::Rms { weight, .. } => {
+                let gain = Some((&weight.value).into());
+                rms_norm::backward(engine, dy, x, gain, stats, dx, weight.grad.as_ref())
+            }
         }
     }
 }

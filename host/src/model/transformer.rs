@@ -9,11 +9,13 @@ use super::activations::{Activations, Size};
 use super::block::{Block, Pass};
 use super::config::{Architecture, ModelConfig};
 use super::dropout::{Dropout, Masks, Site};
+use super::head::Head;
 use super::memory::Allocator;
-use super::params::{Param, Params};
+use super::params::Params;
 use super::parts::Parts;
 use super::{gpt, llama};
-use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Table};
+use crate::ops::embedding::{self, Lookup};
+use crate::ops::{Device, Engine, Precision, Tensor, add, rotary::Table};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 
@@ -120,9 +122,9 @@ impl Transformer {
         self.vocab
     }
 
-    /// The output layer, `[vocab, C]`: logits = hidden · headᵀ.
-    pub fn head(&self) -> &Param {
-        &self.parts.head
+    /// The output layer.
+    pub fn head(&self) -> Head<'_> {
+        (&self.parts.head).into()
     }
 
     /// Floating-point operations of forward and backward per token: 6 per weight of a matrix that is multiplied, and
@@ -170,8 +172,9 @@ impl Transformer {
         let Parts { tokens: vectors, positions, blocks, final_norm, .. } = &self.parts;
         let pass = self.pass(tokens, dropout, kept.branch.as_ref());
         let stream = &kept.stream;
-        let learned = positions.as_ref().map(|table| (&tokens.positions, &table.value));
-        embedding::forward(&self.engine, &tokens.ids, &vectors.value, learned, &stream[0])?;
+        let learned = positions.as_ref().map(|table| Lookup::new(&tokens.positions, &table.value));
+        let lookups: Vec<_> = [Lookup::new(&tokens.ids, &vectors.value)].into_iter().chain(learned).collect();
+        embedding::forward(&self.engine, &lookups, &stream[0])?;
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &stream[0])?;
         }
@@ -217,8 +220,10 @@ impl Transformer {
         if let Some(masks) = &pass.dropout {
             masks.apply(&self.engine, 0, Site::AfterEmbedding, &d.stream)?;
         }
-        let learned = positions.as_ref().map(|table| (&tokens.positions, &table.grad));
-        embedding::backward(&self.engine, &tokens.ids, &d.stream, &vectors.grad, learned)
+        let places = positions.as_ref().map(|table| (&tokens.positions, table));
+        let tables = [(&tokens.ids, vectors)].into_iter().chain(places);
+        let gradients = tables.filter_map(|(index, table)| Some(Lookup::new(index, table.grad.as_ref()?)));
+        embedding::backward(&self.engine, &d.stream, &gradients.collect::<Vec<_>>())
     }
 
     fn allocator(&self) -> Allocator {

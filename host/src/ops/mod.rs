@@ -5,9 +5,12 @@
 //! backward either overwrites its result or adds to it; each function says which. No result depends on the number of
 //! threads.
 
+pub mod activation;
 pub mod add;
+mod assign;
 pub mod attention;
 mod column;
+pub mod columns;
 pub mod conv;
 mod cpu;
 pub(crate) mod cuda;
@@ -17,11 +20,14 @@ pub mod embedding;
 mod engine;
 pub mod expand;
 mod float;
-pub mod gelu;
+pub mod gated;
 mod gradient;
 pub mod layer_norm;
 pub mod linear;
+mod map;
 mod matmul;
+pub mod mul;
+mod norm;
 mod on_device;
 mod peak;
 mod pool;
@@ -30,23 +36,27 @@ pub mod recurrent;
 mod reduce;
 pub mod rms_norm;
 pub mod rotary;
+pub mod scale;
 pub mod scan;
 pub mod shift;
-pub mod swiglu;
+pub mod soft_cap;
 mod team;
 mod tensor;
 pub mod update;
 mod view;
 
+pub use assign::Assign;
 pub use column::Column;
-pub(crate) use cpu::{vectorised, with_slices, with_type};
+pub(crate) use cpu::{vectorised, with_slice_lists, with_type};
 pub use cuda::{Gpu, GpuMemory, Inbox, Replay};
 pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
 pub use gradient::Gradient;
 pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
+pub use norm::Gain;
 pub use peak::Peak;
+pub(crate) use reduce::gpu::add_column_sums;
 pub use tensor::Tensor;
 pub(crate) use tensor::check_gpu;
 pub use view::View;
