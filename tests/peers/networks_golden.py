@@ -94,6 +94,10 @@ RECURRENT = {
 }
 
 
+KEYS = {"layers": "num_hidden_layers", "embedding": "embedding_size", "hidden": "hidden_size", "latent": "latent_size",
+        "tied": "tie_word_embeddings", "bidirectional": "bidirectional", "activation": "hidden_act"}
+
+
 class Doubles:
     """While it is entered, every float type of torch is double; integers still become real float32 by `.float()`."""
 
@@ -307,7 +311,7 @@ def make_recurrent(name):
     tensors = {key: p.detach().clone() for key, p in model.named_parameters()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     config = {"model_type": settings.get("kind", name), "vocab_size": VOCAB}
-    config |= {key: value for key, value in settings.items() if key != "kind"}
+    config |= {KEYS[key]: value for key, value in settings.items() if key != "kind"}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     inputs = rows(name, "recurrent", None)
     with Doubles():

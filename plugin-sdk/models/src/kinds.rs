@@ -21,9 +21,7 @@ pub fn windows(layer_types: &[String], layers: u32, usual: impl Fn(u32) -> bool)
         return Err(PluginError::config(message));
     }
     match layer_types.iter().find(|name| ![FULL, WINDOW].contains(&name.as_str())) {
-        Some(name) => {
-            Err(PluginError::config(format!("layer_types: expected {FULL:?} or {WINDOW:?}, got {name:?}")))
-        }
+        Some(name) => Err(PluginError::config(format!("layer_types: expected {FULL:?} or {WINDOW:?}, got {name:?}"))),
         None => Ok(layer_types.iter().map(|name| name == WINDOW).collect()),
     }
 }

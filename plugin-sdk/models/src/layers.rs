@@ -7,8 +7,20 @@ use trainyard_plugin::{Setting, Value as Constant};
 /// of parameters, in full.
 #[track_caller]
 pub fn tied_head<'g>(g: &'g Net, table: &str, bias: &str, x: Value<'g>, vocab: u32) -> Value<'g> {
+    tied_head_with(g, table, (bias, &[vocab]), x, vocab)
+}
+
+/// The same with a bias of this shape, `[vocab]` or `[1, vocab]`.
+#[track_caller]
+pub fn tied_head_with<'g>(
+    g: &'g Net,
+    table: &str,
+    (bias, shape): (&str, &[u32]),
+    x: Value<'g>,
+    vocab: u32,
+) -> Value<'g> {
     let table = g.parameter(table, &[vocab, x.columns()], Init::Normal(0.02));
-    let bias = g.parameter(bias, &[vocab], Init::Zeros);
+    let bias = g.parameter(bias, shape, Init::Zeros);
     g.push("linear", "logits", &[x], &[table, bias], Vec::new())
 }
 

@@ -8,6 +8,7 @@ pub mod kinds;
 pub mod layers;
 pub mod names;
 pub mod ranges;
+pub mod recurrent;
 mod rope;
 
 pub use export::Export;

@@ -7,7 +7,11 @@ pub const SIZE_MAX: u32 = 1 << 24;
 /// Most blocks of a model.
 pub const LAYERS_MAX: u32 = 10_000;
 
-fn wrong<T>(name: &str, expected: &str, got: impl std::fmt::Display) -> Result<T> {
+/// The error of a setting that is not what is expected.
+///
+/// # Errors
+/// Always.
+pub fn wrong<T>(name: &str, expected: &str, got: impl std::fmt::Display) -> Result<T> {
     Err(PluginError::config(format!("{name}: expected {expected}, got {got}")))
 }
 

@@ -53,10 +53,10 @@ impl std::str::FromStr for Scaling {
                 let number: f64 = number.parse().ok()?;
                 (number > 0.0 && number.is_finite()).then_some((*key, number))
             });
-            let expected = || format!("rope_scaling: expected {kind} with {}, each", [*needed, *more].concat().join(", "));
-            let number = parsed.ok_or_else(|| {
-                PluginError::config(format!("{} as name=number above 0, got {word:?}", expected()))
-            })?;
+            let expected =
+                || format!("rope_scaling: expected {kind} with {}, each", [*needed, *more].concat().join(", "));
+            let number = parsed
+                .ok_or_else(|| PluginError::config(format!("{} as name=number above 0, got {word:?}", expected())))?;
             numbers.push(number);
         }
         let scaling = Self { kind, numbers };
@@ -95,7 +95,9 @@ impl Scaling {
                 ranges::positions(original as u32, context)?;
                 rotary
             }
-            "llama3" => rotary.llama3(number("factor"), number("low_freq_factor"), number("high_freq_factor"), original),
+            "llama3" => {
+                rotary.llama3(number("factor"), number("low_freq_factor"), number("high_freq_factor"), original)
+            }
             "yarn" => {
                 let (fast, slow) = (self.number("beta_fast").unwrap_or(32.0), number("beta_slow"));
                 rotary.yarn(number("factor"), fast, slow, original, self.attention_factor())

@@ -140,12 +140,15 @@ impl Model for Bart {
             });
         }
         let table = if self.0.tied { "model.shared.weight" } else { "lm_head.weight" };
-        g.head("logits", parts::tied_head(&g, table, "final_logits_bias", x, sizes.vocab));
+        let bias = ("final_logits_bias", &[1, sizes.vocab][..]);
+        g.head("logits", parts::tied_head_with(&g, table, bias, x, sizes.vocab));
         g.ignore(&["model.*coder.embed_tokens.weight", "model.*coder.version", "*coder.embed_tokens.weight"]);
         if self.0.tied {
             g.ignore(&["lm_head.weight"]);
         }
         let mut network = g.network()?;
+        // a row of its own, which is no matrix
+        network.parameters.iter_mut().filter(|p| p.name == "final_logits_bias").for_each(|p| p.decay = false);
         names::without_prefix(&mut network, "model.");
         Ok(network)
     }
@@ -158,5 +161,3 @@ impl Model for Bart {
         config::export(&self.0, sizes)
     }
 }
-
-trainyard_plugin::export!(model "bart" = Bart, abilities = ["hf:bart"]);

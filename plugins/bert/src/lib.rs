@@ -89,9 +89,7 @@ impl Bert {
                 let tables = ["cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"];
                 Ok(parts::tied_head(g, tables[usize::from(tied)], "cls.predictions.bias", h, sizes.vocab))
             }
-            "sequence" => {
-                classify(g.linear("bert.pooler.dense", x.pool(Pool::First), width, Linear::BIAS).tanh())
-            }
+            "sequence" => classify(g.linear("bert.pooler.dense", x.pool(Pool::First), width, Linear::BIAS).tanh()),
             "tokens" => classify(x),
             _ => Ok(x),
         }
@@ -151,5 +149,3 @@ impl Model for Bert {
         config::export(&self.0, sizes)
     }
 }
-
-trainyard_plugin::export!(model "bert" = Bert, abilities = ["hf:bert"]);

@@ -167,5 +167,3 @@ impl Model for Gemma2 {
         config::export(&self.settings, &self.windows, sizes)
     }
 }
-
-trainyard_plugin::export!(model "gemma2" = Gemma2, abilities = ["hf:gemma2"]);

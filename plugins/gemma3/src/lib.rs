@@ -181,5 +181,3 @@ impl Model for Gemma3 {
         config::export(&self.settings, &self.scalings, &self.windows, sizes)
     }
 }
-
-trainyard_plugin::export!(model "gemma3" = Gemma3, abilities = ["hf:gemma3_text"]);

@@ -91,10 +91,13 @@ impl Model for Gpt2 {
             });
         }
         let x = g.layer_norm("transformer.ln_f", x, norm_epsilon);
-        g.head("logits", match self.0.tied {
-            true => g.tied("transformer.wte", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.0.tied {
+                true => g.tied("transformer.wte", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         // masks, and the head of a tied model that was stored all the same
         g.ignore(&["*.attn.bias", "*.attn.masked_bias"]);
         if self.0.tied {
@@ -113,5 +116,3 @@ impl Model for Gpt2 {
         config::export(&self.0, sizes)
     }
 }
-
-trainyard_plugin::export!(model "gpt2" = Gpt2, abilities = ["hf:gpt2"]);

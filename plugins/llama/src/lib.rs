@@ -59,7 +59,8 @@ impl Create for Llama {
         let Settings { heads, width, norm_epsilon, rope_theta, .. } = settings;
         ranges::layers("layers", settings.layers)?;
         ranges::sizes(&[("heads", heads), ("width", width)])?;
-        let optional = [("hidden", settings.hidden), ("context", settings.context), ("head_width", settings.head_width)];
+        let optional =
+            [("hidden", settings.hidden), ("context", settings.context), ("head_width", settings.head_width)];
         ranges::optional_sizes(&optional)?;
         if settings.head_width == 0 {
             ranges::divides("heads", heads, "width", width)?;
@@ -100,7 +101,8 @@ impl Model for Llama {
         let rotary = self.scaling.apply(Rotary::new(d, rope_theta), positions, sizes.context)?;
         let attention_dropout = ranges::rate_or(self.settings.attention_dropout, dropout);
         let attention = Attention { kv_heads, dropout: attention_dropout, ..Attention::causal(heads) };
-        let (of_attention, of_mlp) = (Linear::biased(self.settings.attention_bias), Linear::biased(self.settings.mlp_bias));
+        let (of_attention, of_mlp) =
+            (Linear::biased(self.settings.attention_bias), Linear::biased(self.settings.mlp_bias));
         let residual = Init::Normal(0.02 / (2.0 * f64::from(layers)).sqrt());
         let g = Net::new();
         let mut x = g.embedding("model.embed_tokens", g.ids(), sizes.vocab, width).dropout(dropout);
@@ -119,10 +121,13 @@ impl Model for Llama {
             });
         }
         let x = g.rms_norm("model.norm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => g.tied("model.embed_tokens", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => g.tied("model.embed_tokens", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -140,5 +145,3 @@ impl Model for Llama {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
-
-trainyard_plugin::export!(model "llama" = Llama, abilities = ["hf:llama"]);

@@ -111,16 +111,20 @@ impl Model for Mistral {
                 let h = q.attend(k, v, &attention);
                 let x = x + g.linear("self_attn.o_proj", h, width, residual).dropout(dropout);
                 let h = g.rms_norm("post_attention_layernorm", x, norm_epsilon);
-                let gate = activation::apply(&self.settings.activation, g.linear("mlp.gate_proj", h, hidden, Linear::PLAIN));
+                let gate =
+                    activation::apply(&self.settings.activation, g.linear("mlp.gate_proj", h, hidden, Linear::PLAIN));
                 let h = gate * g.linear("mlp.up_proj", h, hidden, Linear::PLAIN);
                 x + g.linear("mlp.down_proj", h, width, residual).dropout(dropout)
             });
         }
         let x = g.rms_norm("model.norm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => g.tied("model.embed_tokens", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => g.tied("model.embed_tokens", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -138,5 +142,3 @@ impl Model for Mistral {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
-
-trainyard_plugin::export!(model "mistral" = Mistral, abilities = ["hf:mistral"]);

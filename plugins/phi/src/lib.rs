@@ -112,10 +112,13 @@ impl Model for Phi {
             });
         }
         let x = g.layer_norm("model.final_layernorm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => parts::tied_head(&g, "model.embed_tokens.weight", "lm_head.bias", x, sizes.vocab),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::BIAS),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => parts::tied_head(&g, "model.embed_tokens.weight", "lm_head.bias", x, sizes.vocab),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::BIAS),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -133,5 +136,3 @@ impl Model for Phi {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
-
-trainyard_plugin::export!(model "phi" = Phi, abilities = ["hf:phi"]);

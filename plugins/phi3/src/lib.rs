@@ -117,10 +117,13 @@ impl Model for Phi3 {
             });
         }
         let x = g.rms_norm("model.norm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => g.tied("model.embed_tokens", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => g.tied("model.embed_tokens", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -138,5 +141,3 @@ impl Model for Phi3 {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
-
-trainyard_plugin::export!(model "phi3" = Phi3, abilities = ["hf:phi3"]);

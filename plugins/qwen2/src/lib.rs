@@ -114,10 +114,13 @@ impl Model for Qwen2 {
             });
         }
         let x = g.rms_norm("model.norm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => g.tied("model.embed_tokens", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => g.tied("model.embed_tokens", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -135,5 +138,3 @@ impl Model for Qwen2 {
         config::export(&self.settings, &self.scaling, &self.windows, sizes)
     }
 }
-
-trainyard_plugin::export!(model "qwen2" = Qwen2, abilities = ["hf:qwen2"]);

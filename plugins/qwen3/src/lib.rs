@@ -128,10 +128,13 @@ impl Model for Qwen3 {
             });
         }
         let x = g.rms_norm("model.norm", x, norm_epsilon);
-        g.head("logits", match self.settings.tied {
-            true => g.tied("model.embed_tokens", x),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
-        });
+        g.head(
+            "logits",
+            match self.settings.tied {
+                true => g.tied("model.embed_tokens", x),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN),
+            },
+        );
         g.ignore(&["*.rotary_emb.inv_freq"]);
         if self.settings.tied {
             g.ignore(&["lm_head.weight"]);
@@ -149,5 +152,3 @@ impl Model for Qwen3 {
         config::export(&self.settings, &self.scaling, &self.windows, sizes)
     }
 }
-
-trainyard_plugin::export!(model "qwen3" = Qwen3, abilities = ["hf:qwen3"]);

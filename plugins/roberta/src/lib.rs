@@ -151,5 +151,3 @@ impl Model for Roberta {
         config::export(&self.0, sizes)
     }
 }
-
-trainyard_plugin::export!(model "roberta" = Roberta, abilities = ["hf:roberta", "hf:xlm-roberta", "hf:camembert"]);

@@ -167,10 +167,13 @@ impl Model for T5 {
             });
         }
         let x = g.rms_norm("decoder.final_layer_norm", x, norm_epsilon).dropout(dropout);
-        g.head("logits", match tied {
-            true => g.tied("shared", x.scale(f64::from(width).powf(-0.5))),
-            false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN.init(Init::Normal(1.0))),
-        });
+        g.head(
+            "logits",
+            match tied {
+                true => g.tied("shared", x.scale(f64::from(width).powf(-0.5))),
+                false => g.linear("lm_head", x, sizes.vocab, Linear::PLAIN.init(Init::Normal(1.0))),
+            },
+        );
         // the decoder's attention to the source has a table in old files, and none uses it
         g.ignore(&["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]);
         g.ignore(&["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"]);
@@ -188,5 +191,3 @@ impl Model for T5 {
         config::export(&self.settings, sizes)
     }
 }
-
-trainyard_plugin::export!(model "t5" = T5, abilities = ["hf:t5", "hf:mt5"]);
