@@ -167,7 +167,8 @@ def rows(name, kind, config):
 
 def probe(g):
     g = g.detach().flatten().double()
-    return [digits(g.norm().item(), 13), digits((g * torch.sin(torch.arange(1, len(g) + 1, dtype=torch.float64))).sum().item(), 13)]
+    wave = torch.sin(torch.arange(1, len(g) + 1, dtype=torch.float64))
+    return [digits(g.norm().item(), 13), digits((g * wave).sum().item(), 13)]
 
 
 def digits(x, n):
@@ -245,7 +246,8 @@ def write(folder, name, cls, inputs, result):
     head = {"name": name, "model_class": cls, "versions": {"torch": torch.__version__.split("+")[0],
                                                            "transformers": transformers.__version__}}
     inputs = {key: np.asarray(value).tolist() for key, value in inputs.items()}
-    lines = [f' "{key}": {json.dumps(value)}' for key, value in (head | {"inputs": inputs, "sgd": SGD} | result).items()]
+    result = head | {"inputs": inputs, "sgd": SGD} | result
+    lines = [f' "{key}": {json.dumps(value)}' for key, value in result.items()]
     (folder / "reference.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
@@ -271,7 +273,7 @@ class Recurrent(torch.nn.Module):
     def __init__(self, name, layers=1, embedding=12, hidden=16, tied=False, kind=None, bidirectional=False,
                  activation="tanh", latent=0):
         super().__init__()
-        cls = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN, "autoencoder": torch.nn.GRU}[kind or name]
+        cls = {"lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}.get(kind or name, torch.nn.GRU)
         more = {"nonlinearity": activation} if cls is torch.nn.RNN else {}
         self.embedding = torch.nn.Embedding(VOCAB, embedding)
         self.latent = latent

@@ -162,7 +162,8 @@ pub struct Cell<'a> {
 }
 
 impl Cell<'_> {
-    /// `[space, state]`: the states after each token, or before it in reverse; parameters are `name.weight_ih_SUFFIX`, ….
+    /// `[space, state]`: the state after each token, read from the end in reverse; the parameters are
+    /// `name.weight_ih_SUFFIX` and so on.
     #[track_caller]
     pub fn read<'g>(&self, g: &'g Net, name: &str, x: Value<'g>, suffix: &str, reverse: bool) -> Value<'g> {
         if self.kind != Recurrent::Rnn || self.activation == "tanh" {

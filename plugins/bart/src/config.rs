@@ -36,7 +36,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     ])?;
     let harmless = ["classif_dropout", "classifier_dropout", "encoder_layerdrop", "decoder_layerdrop", "init_std"];
     let of_writing = ["forced_bos_token_id", "forced_eos_token_id", "force_bos_token_to_be_generated"];
-    let of_old = ["num_hidden_layers", "add_bias_logits", "extra_pos_embeddings", "output_past", "_num_labels"];
+    let of_old = ["num_hidden_layers", "add_bias_logits", "extra_pos_embeddings"];
     import.finish(&[&harmless[..], &of_writing, &of_old].concat())
 }
 

@@ -1,6 +1,6 @@
-//! Model `bart`: BART (Lewis et al., arXiv 1910.13461): an encoder reads the source, a decoder writes with a look at it;
-//! norms after each part and learned positions, the first of which has row 2 of their table. Parameters are named and
-//! shaped as in transformers' `BartForConditionalGeneration`, whose `config.json` it reads.
+//! Model `bart`: BART (Lewis et al., arXiv 1910.13461): an encoder reads the source, a decoder writes with a look at
+//! it; norms after each part and learned positions, the first of which has row 2 of their table. Parameters are named
+//! and shaped as in transformers' `BartForConditionalGeneration`, whose `config.json` it reads.
 
 mod config;
 

@@ -1,4 +1,4 @@
-//! Model `mistral`: Mistral (Jiang et al., arXiv 2310.06825), a Llama whose positions may attend to a window of positions
+//! Model `mistral`: Mistral (Jiang et al., arXiv 2310.06825), a Llama whose positions may attend to a window of those
 //! before them. Parameters are named and shaped as in transformers' `MistralForCausalLM`, whose `config.json` it reads.
 
 mod config;

@@ -15,6 +15,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
         ("intermediate_size", "hidden", 8192),
         ("sliding_window", "window", 0),
         ("max_position_embeddings", "context", 4096),
+        ("pad_token_id", "pad_token", 32000),
     ])?;
     let share = import.keys().number("rope_parameters.partial_rotary_factor")?;
     import.numbers(&[
@@ -44,6 +45,8 @@ pub fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<V
             ("num_hidden_layers", layers),
             ("num_attention_heads", heads),
             ("num_key_value_heads", settings.kv_heads()),
+            // without the key transformers takes 32000, which a smaller vocabulary does not have
+            ("pad_token_id", settings.pad_token.min(sizes.vocab.saturating_sub(1))),
             ("original_max_position_embeddings", positions),
         ])
         .text("hidden_act", &settings.activation)

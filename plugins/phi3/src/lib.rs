@@ -1,5 +1,5 @@
-//! Model `phi3`: Phi 3 (arXiv 2404.14219) of short contexts, a Llama whose projections are stacked in the file. Parameters
-//! are named and shaped as in transformers' `Phi3ForCausalLM`, whose `config.json` it reads.
+//! Model `phi3`: Phi 3 (arXiv 2404.14219) of short contexts, a Llama whose projections are stacked in the file.
+//! Parameters are named and shaped as in transformers' `Phi3ForCausalLM`, whose `config.json` it reads.
 
 mod config;
 
@@ -38,6 +38,8 @@ config! {
         rope_scaling: String = "",
         /// positions that a position attends to, itself among them; 0 is all before it
         window: u32 = 0u32,
+        /// id of padding, for config.json
+        pad_token: u32 = 0u32,
         /// share of a head that is turned, above 0 and at most 1
         rotary_share: f64 = 1.0,
         /// activation of the network's gate, as config.json names it

@@ -25,6 +25,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let from = keys.integer("max_window_layers")?.unwrap_or(28);
     import.set("window", Value::Integer(window));
     import.layer_types(32, |layer| windows && i64::from(layer) >= from)?;
+    import.only(&[("use_mrope", Value::Boolean(false))])?;
     import.finish(&["is_decoder"])
 }
 

@@ -1,5 +1,5 @@
-//! Model `qwen2`: Qwen 2 and 2.5 (arXiv 2407.10671), a Llama whose queries, keys and values have biases, and whose later
-//! layers may attend to a window. Parameters are named and shaped as in transformers' `Qwen2ForCausalLM`, whose
+//! Model `qwen2`: Qwen 2 and 2.5 (arXiv 2407.10671), a Llama whose queries, keys and values have biases, and whose
+//! later layers may attend to a window. Parameters are named and shaped as in transformers' `Qwen2ForCausalLM`, whose
 //! `config.json` it reads.
 
 mod config;

@@ -34,7 +34,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
         ("tie_encoder_decoder", Value::Boolean(false)),
     ])?;
     let harmless = ["tie_word_embeddings", "dense_act_fn", "is_gated_act", "initializer_factor", "classifier_dropout"];
-    import.finish(&[&harmless[..], &["n_positions", "output_past", "tokenizer_class"]].concat())
+    import.finish(&[&harmless[..], &["n_positions"]].concat())
 }
 
 pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
