@@ -6,7 +6,7 @@ use trainyard_plugin::{Result, Setting, Sizes, Value};
 
 pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
-    import.architecture(&["LlamaForCausalLM", "LlamaModel"])?;
+    import.architecture(&["LlamaForCausalLM", "LlamaModel", "LLaMAForCausalLM"])?;
     import.integers(&[
         ("num_hidden_layers", "layers", 32),
         ("num_attention_heads", "heads", 32),
@@ -25,7 +25,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.text("hidden_act", "activation", "silu", activation::NAMES)?;
     import.rope(10_000.0)?;
     import.only(&[("is_encoder_decoder", Value::Boolean(false)), ("rope_interleaved", Value::Boolean(false))])?;
-    import.finish(&["pretraining_tp", "is_decoder", "is_llama_config"])
+    import.finish(&["pretraining_tp", "is_decoder", "is_llama_config", "max_sequence_length"])
 }
 
 pub fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {

@@ -59,7 +59,8 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
 
 pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, types, dropout, norm_epsilon, first_position, .. } = *settings;
-    let positions = ranges::positions(settings.context, sizes.context)?;
+    let rows = settings.context > 0 && sizes.context == settings.context + first_position;
+    let positions = ranges::positions(settings.context, if rows { settings.context } else { sizes.context })?;
     let class = HEADS.iter().find(|(_, head)| *head == settings.head).map_or("RobertaModel", |(class, _)| *class);
     let export = Export::new("roberta", class)
         .integers(&[

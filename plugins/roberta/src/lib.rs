@@ -106,7 +106,10 @@ impl Model for Roberta {
     fn describe(&self, sizes: &Sizes) -> Result<Network> {
         let Settings { layers, heads, width, first_position, types, dropout, norm_epsilon, .. } = self.0;
         let hidden = self.0.hidden();
-        let positions = ranges::positions(self.0.context, sizes.context)?;
+        // a host that goes by max_position_embeddings counts all rows of the table
+        let rows = self.0.context > 0 && sizes.context == self.0.context + first_position;
+        let context = if rows { self.0.context } else { sizes.context };
+        let positions = ranges::positions(self.0.context, context)?;
         let attention_dropout = ranges::rate_or(self.0.attention_dropout, dropout);
         let attention = Attention { dropout: attention_dropout, ..Attention::full(heads) };
         let g = Net::new();
