@@ -5,8 +5,7 @@ use crate::Result;
 use crate::model::graph::Norm;
 use crate::model::params::Param;
 use crate::model::plan::{Back, GradPlace, Step, Work};
-use crate::ops::norm::Gain;
-use crate::ops::{Assign, Gradient, Tensor, View};
+use crate::ops::{Assign, Gain, Gradient, Tensor, View};
 use crate::ops::{activation, attention, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul};
 use crate::ops::{pooling, recurrent, relative_bias, rms_norm, rotary, scale, shift, soft_cap};
 

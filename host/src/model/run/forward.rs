@@ -7,9 +7,8 @@ use crate::model::plan::{Shape, Step, Work};
 use crate::ops::activation;
 use crate::ops::attention::{self, Extent};
 use crate::ops::embedding::Lookup;
-use crate::ops::norm::Gain;
 use crate::ops::recurrent::{self, Recurrence};
-use crate::ops::{Assign, Tensor, View};
+use crate::ops::{Assign, Gain, Tensor, View};
 use crate::ops::{add, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias};
 use crate::ops::{rms_norm, rotary, scale, shift, soft_cap};
 use trainyard_plugin::network::Space;
@@ -24,7 +23,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Runs one step.
-    pub(super) fn step(&self, step: &Step) -> Result<()> {
+    pub fn step(&self, step: &Step) -> Result<()> {
         let engine = self.engine;
         let reads: Vec<View<'_>> = step.reads.iter().map(|&place| self.buffers.view(self.plan, place)).collect();
         let out = self.buffers.view(self.plan, step.out);
@@ -130,7 +129,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The shape of an attention.
-    pub(super) fn attention_shape(&self, step: &Step) -> attention::Shape {
+    pub fn attention_shape(&self, step: &Step) -> attention::Shape {
         let Work::Attention { heads, kv_heads, span, scale, soft_cap, .. } = step.work else {
             return attention::Shape::new(1, 1, 1, 1, attention::Span::Causal);
         };
@@ -140,7 +139,7 @@ impl<'a> Pass<'a> {
     }
 
     /// A recurrence and what it multiplies with.
-    pub(super) fn recurrence(&self, step: &Step) -> (Recurrence, recurrent::Weights<'_>) {
+    pub fn recurrence(&self, step: &Step) -> (Recurrence, recurrent::Weights<'_>) {
         let Work::Recurrent { kind, weights: [w_ih, w_hh], biases: [b_ih, b_hh], reverse } = step.work else {
             unreachable!("only recurrent steps have a recurrence")
         };
