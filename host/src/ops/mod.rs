@@ -34,6 +34,7 @@ mod pool;
 pub mod pooling;
 pub mod recurrent;
 mod reduce;
+pub mod relative_bias;
 pub mod rms_norm;
 pub mod rotary;
 pub mod scale;
