@@ -58,7 +58,7 @@ impl Memory {
             let (size, formats) = ((sequences, model.context), (train.precision, device));
             let model = ModelConfig { layers, ..model.clone() };
             let network = model.network(vocab)?;
-            Model::bytes(&Spec::new(&network, model.context, purpose), formats, size, true).map(|bytes| bytes as f64)
+            Model::bytes(&Spec::new(&network, model.context, purpose), formats, size).map(|bytes| bytes as f64)
         };
         // Blocks are alike: two of them tell what a million would take.
         let bytes = |sequences| {
@@ -159,7 +159,7 @@ pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Resul
     let (size, formats) = ((1, config.model.context), (config.train.precision, device));
     let network = config.model.network(vocab)?;
     let spec = Spec::new(&network, config.model.context, Purpose::Inference);
-    let needed = Model::bytes(&spec, formats, size, false)? as f64;
+    let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {
         Some(gpu) => Some(gpu.memory()?.free as f64),
         None => available(),
