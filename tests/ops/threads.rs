@@ -3,11 +3,11 @@
 use super::{column, engine, on, shape, zeros};
 use crate::device::device;
 use candle_core::DType;
-use trainyard::ops::attention::{self, Shape};
+use trainyard::ops::attention::{self, Gradients, Inputs, Shape};
 use trainyard::ops::gelu::{self, Gelu};
-use trainyard::ops::rotary::{self, Table};
+use trainyard::ops::rotary::{self, Angles, Table};
 use trainyard::ops::update::{Slot, Slots};
-use trainyard::ops::{Tensor, embedding, layer_norm, linear, linear::Layout, rms_norm, swiglu};
+use trainyard::ops::{Tensor, View, embedding, layer_norm, linear, linear::Layout, rms_norm, swiglu};
 
 const DTYPE: DType = DType::F32;
 const ROWS: usize = 513;
@@ -40,13 +40,15 @@ fn attention_and_linear() -> Results {
     let qkv = zeros(&[ROWS, n], DTYPE);
     linear::forward(&engine(), &x, (&w, Layout::InOut), Some(&b), None, &qkv)?;
     let positions: Vec<u32> = (0..ROWS as u32).map(|i| i % 171).collect();
-    let (positions, table) = (column(&positions), Table::new(ROWS, 24, 1e4, DTYPE, &device())?);
-    rotary::forward(&engine(), &qkv, &positions, shape, &table)?;
+    let (positions, table) = (column(&positions), Table::new(ROWS, &Angles::new(24, 1e4), DTYPE, &device())?);
+    let turned = |tensor| View::new(tensor, 0, 6 * 24);
+    rotary::forward(&engine(), turned(&qkv)?, &positions, &table)?;
     let (out, lse) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[3, 4, 171], DTYPE));
-    attention::forward(&engine(), &qkv, &positions, shape, None, &out, &lse)?;
+    let inputs = Inputs::packed(&qkv, &positions, shape)?;
+    attention::forward(&engine(), &inputs, shape, &out, &lse)?;
     let dqkv = zeros(&[ROWS, n], DTYPE);
-    attention::backward(&engine(), &x, &qkv, &out, &lse, &positions, shape, None, &dqkv)?;
-    rotary::backward(&engine(), &dqkv, &positions, shape, &table)?;
+    attention::backward(&engine(), &x, &inputs, shape, &out, &lse, &Gradients::packed(&dqkv, shape)?)?;
+    rotary::backward(&engine(), turned(&dqkv)?, &positions, &table)?;
     let (dx, dw, db) = (zeros(&[ROWS, WIDTH], DTYPE), zeros(&[WIDTH, n], DTYPE), zeros(&[n], DTYPE));
     linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), &dx, &dw, Some(&db))?;
     let [first, value] = [(); 2].map(|()| zeros(&[WIDTH, n], DTYPE));

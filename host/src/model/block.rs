@@ -10,7 +10,8 @@ use super::dropout::{Masks, Site};
 use super::linear::Linear;
 use super::norm::Norm;
 use crate::Result;
-use crate::ops::{Column, Engine, Tensor, add, attention, rotary};
+use crate::ops::dropout::Mask;
+use crate::ops::{Column, Engine, Tensor, View, add, attention, rotary};
 
 pub(super) struct Block {
     /// Its number, which its dropout masks depend on.
@@ -36,6 +37,18 @@ pub(super) struct Pass<'a> {
     pub positions: &'a Column<'a, u32>,
     pub rotary: Option<&'a rotary::Table>,
     pub dropout: Option<Masks<'a>>,
+}
+
+impl<'a> Pass<'a> {
+    /// What attention reads from `qkv`.
+    fn inputs(&self, qkv: &'a Tensor, dropout: Option<&'a Mask>) -> Result<attention::Inputs<'a>> {
+        Ok(attention::Inputs { dropout, ..attention::Inputs::packed(qkv, self.positions, self.shape)? })
+    }
+
+    /// Queries and keys of `qkv`.
+    fn rotated<'t>(&self, qkv: &'t Tensor) -> Result<View<'t>> {
+        View::new(qkv, 0, self.shape.out_width() + self.shape.kv_width())
+    }
 }
 
 /// Attends to positions that were read before.
@@ -74,16 +87,17 @@ impl Block {
         self.norm_1.forward(engine, x, &kept.norm_1, &kept.stats_1)?;
         self.qkv.forward(engine, &kept.norm_1, None, &kept.qkv)?;
         if let Some(table) = pass.rotary {
-            rotary::forward(engine, &kept.qkv, pass.positions, pass.shape, table)?;
+            rotary::forward(engine, pass.rotated(&kept.qkv)?, pass.positions, table)?;
         }
         match cache {
             None => {
                 let mask = pass.dropout.map(|masks| masks.mask(self.layer, Site::InAttention));
-                let (out, log_sum_exp) = (&kept.attention, &kept.log_sum_exp);
-                attention::forward(engine, &kept.qkv, pass.positions, pass.shape, mask.as_ref(), out, log_sum_exp)?;
+                let inputs = pass.inputs(&kept.qkv, mask.as_ref())?;
+                attention::forward(engine, &inputs, pass.shape, &kept.attention, &kept.log_sum_exp)?;
             }
             Some(Cache { keys_values, position }) => {
-                attention::cached(engine, &kept.qkv, pass.shape, position, keys_values, &kept.attention)?;
+                let cache = attention::Cache { keys_values, position, bias: None };
+                attention::cached(engine, pass.shape.side_by_side(&kept.qkv)?, pass.shape, &cache, &kept.attention)?;
             }
         }
         self.add_branch(pass, &self.project, Site::AfterAttention, &kept.attention, x, &kept.middle)?;
@@ -110,11 +124,12 @@ impl Block {
         let dbranch = self.branch_gradient(pass, Site::AfterAttention, d)?;
         self.project.backward(engine, dbranch, &kept.attention, &d.attention)?;
         let mask = pass.dropout.map(|masks| masks.mask(self.layer, Site::InAttention));
-        let (qkv, out, log_sum_exp) = (&kept.qkv, &kept.attention, &kept.log_sum_exp);
-        let (shape, positions) = (pass.shape, pass.positions);
-        attention::backward(engine, &d.attention, qkv, out, log_sum_exp, positions, shape, mask.as_ref(), &d.qkv)?;
+        let (inputs, gradients) =
+            (pass.inputs(&kept.qkv, mask.as_ref())?, attention::Gradients::packed(&d.qkv, pass.shape)?);
+        let (out, log_sum_exp) = (&kept.attention, &kept.log_sum_exp);
+        attention::backward(engine, &d.attention, &inputs, pass.shape, out, log_sum_exp, &gradients)?;
         if let Some(table) = pass.rotary {
-            rotary::backward(engine, &d.qkv, pass.positions, pass.shape, table)?;
+            rotary::backward(engine, pass.rotated(&d.qkv)?, pass.positions, table)?;
         }
         self.qkv.backward(engine, &d.qkv, &kept.norm_1, &d.branch)?;
         self.norm_1.backward(engine, &d.branch, x, &kept.stats_1, &d.stream)

@@ -114,13 +114,7 @@ impl ModelConfig {
 
     /// Shape of attention over sequences of `length` tokens.
     pub(super) fn attention(&self, length: usize) -> Shape {
-        Shape {
-            length,
-            heads: self.heads,
-            kv_heads: self.kv_heads(),
-            head_width: self.width / self.heads,
-            span: Span::Causal,
-        }
+        Shape::new(length, self.heads, self.kv_heads(), self.width / self.heads, Span::Causal)
     }
 
     /// Columns of all keys, or all values: kv_heads · d.

@@ -13,7 +13,7 @@ use super::memory::Allocator;
 use super::params::{Param, Params};
 use super::parts::Parts;
 use super::{gpt, llama};
-use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Table};
+use crate::ops::{Device, Engine, Precision, Tensor, add, embedding, rotary::Angles, rotary::Table};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 
@@ -52,8 +52,8 @@ impl Transformer {
         let rotary = match config.architecture {
             Architecture::Gpt { .. } => None,
             Architecture::Llama { rope_theta, .. } => {
-                let head_width = config.width / config.heads;
-                Some(Table::new(config.context, head_width, rope_theta, engine.precision().dtype(), engine.device())?)
+                let angles = Angles::new(config.width / config.heads, rope_theta);
+                Some(Table::new(config.context, &angles, engine.precision().dtype(), engine.device())?)
             }
         };
         Ok(Self {

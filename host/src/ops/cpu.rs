@@ -1,6 +1,6 @@
 //! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
 
-use super::{Engine, Float, Tensor};
+use super::{Engine, Float, Tensor, View};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage};
 use std::cell::RefCell;
@@ -12,24 +12,55 @@ pub(crate) fn with_slices<T: Float, const R: usize, const W: usize>(
     writes: [&Tensor; W],
     body: impl FnOnce([&[T]; R], [&mut [T]; W]) -> Result<()>,
 ) -> Result<()> {
-    let reads = reads.into_iter().map(Tensor::cpu).collect::<Result<Vec<_>>>()?;
+    let other = || Error::run("a kernel got another number of tensors than it has");
+    with_lists(&reads, &writes, |reads, writes: Vec<&mut [T]>| {
+        let reads = <[&[T]; R]>::try_from(reads).map_err(|_| other())?;
+        body(reads, <[&mut [T]; W]>::try_from(writes).map_err(|_| other())?)
+    })
+}
+
+/// The same for as many tensors as there are.
+pub(crate) fn with_lists<T: Float>(
+    reads: &[&Tensor],
+    writes: &[&Tensor],
+    body: impl FnOnce(&[&[T]], Vec<&mut [T]>) -> Result<()>,
+) -> Result<()> {
+    let reads = reads.iter().map(|tensor| tensor.cpu()).collect::<Result<Vec<_>>>()?;
     let guards: Vec<_> = reads.iter().map(|tensor| tensor.storage_and_layout()).collect();
-    let mut slices = [&[] as &[T]; R];
-    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
+    let mut slices: Vec<&[T]> = Vec::with_capacity(guards.len());
+    for (storage, layout) in &guards {
         let Storage::Cpu(storage) = &**storage else {
             return Err(Error::run("a CPU kernel was given a tensor of another device"));
         };
         let (start, end) = layout.contiguous_offsets().ok_or_else(not_contiguous)?;
-        *slice = &storage.as_slice::<T>()?[start..end];
+        slices.push(&storage.as_slice::<T>()?[start..end]);
     }
-    write_all(
-        &writes,
-        Vec::with_capacity(W),
-        &mut Some(|outs: Vec<&mut [T]>| match <[&mut [T]; W]>::try_from(outs) {
-            Ok(outs) => body(slices, outs),
-            Err(_) => Err(Error::run("a kernel got another number of outputs than it has")),
-        }),
-    )
+    let mut body = Some(|outs: Vec<&mut [T]>| body(&slices, outs));
+    write_all(writes, Vec::with_capacity(writes.len()), &mut body)
+}
+
+/// The tensors of some views, each once, and for each view which of them it is a view of: what several views lie in
+/// must be opened once.
+///
+/// # Errors
+/// Two tensors that are different parts of one storage.
+pub(crate) fn distinct<'a, const N: usize>(views: [View<'a>; N]) -> Result<(Vec<&'a Tensor>, [usize; N])> {
+    let (mut tensors, mut places, mut indices) = (Vec::new(), Vec::new(), [0; N]);
+    for (index, view) in indices.iter_mut().zip(&views) {
+        let (storage, layout) = view.tensor.cpu()?.storage_and_layout();
+        let storage = std::ptr::from_ref::<Storage>(&storage);
+        let place = (storage, layout.contiguous_offsets().ok_or_else(not_contiguous)?);
+        let found = places.iter().position(|(other, _)| *other == storage);
+        if found.is_some_and(|found: usize| places[found] != place) {
+            return Err(Error::run("a kernel was given two parts of one tensor: give it views of the whole"));
+        }
+        *index = found.unwrap_or(tensors.len());
+        if found.is_none() {
+            tensors.push(view.tensor);
+            places.push(place);
+        }
+    }
+    Ok((tensors, indices))
 }
 
 fn not_contiguous() -> Error {

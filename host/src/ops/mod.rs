@@ -23,6 +23,7 @@ mod on_device;
 mod peak;
 mod pool;
 mod reduce;
+pub mod relative_bias;
 pub mod rms_norm;
 pub mod rotary;
 pub mod swiglu;
