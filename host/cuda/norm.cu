@@ -15,12 +15,14 @@
 constexpr int PACKS = 8;
 constexpr int FORWARD_THREADS = 256;
 
-// Lines of a matrix: `chunks` of `width` elements in a row, rows `stride` elements apart.
+// Lines of a matrix: `chunks` of `width` elements in a row, rows `stride` elements apart; fewer than 2^32.
 template <typename T> struct Lines {
     T *first;
     i64 stride, chunks, width;
     __device__ T *line(i64 i) const {
-        return first + (chunks == 1 ? i * stride : i / chunks * stride + i % chunks * width);
+        if (chunks == 1) return first + i * stride;
+        u32 row = (u32)i / (u32)chunks, chunk = (u32)i % (u32)chunks;
+        return first + row * stride + chunk * width;
     }
     // Whether packs of N elements do not straddle lines.
     __device__ bool packs(int N) const { return width % N == 0 && stride % N == 0 && aligned(first); }
