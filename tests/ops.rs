@@ -1,11 +1,14 @@
 //! Each kernel compared with its reference in plain candle ops: values and gradients, f32 and f64, odd shapes.
 
 mod attention;
+mod attention_variants;
 mod bf16;
 mod columns;
 mod linear;
 mod norms;
 mod pointwise;
+mod recurrent;
+mod relative_bias;
 mod rotary;
 mod threads;
 
@@ -40,7 +43,7 @@ fn var(name: &str, shape: &[usize], dtype: DType) -> Var {
 
 /// A causal shape with as many query heads as key and value heads.
 fn shape(length: usize, heads: usize, head_width: usize) -> Shape {
-    Shape { length, heads, kv_heads: heads, head_width, span: Span::Causal }
+    Shape::new(length, heads, heads, head_width, Span::Causal)
 }
 
 /// Largest difference, relative to the largest expected value (at least 1e-2: tails cancel), is below 1e-5 (f32) or

@@ -6,8 +6,8 @@ use crate::device::{self, values};
 use candle_core::{DType, Tensor, Var};
 use trainyard::base::random::Stream;
 use trainyard::ops::activation::{self, Activation};
-use trainyard::ops::attention::{self, Shape, Span};
-use trainyard::ops::{self, Assign, Engine, Gain, Precision, add, dropout, layer_norm, linear, linear::Layout};
+use trainyard::ops::attention::{self, Gradients, Inputs, Shape, Span};
+use trainyard::ops::{self, Assign, Engine, Gain, Precision, View, add, dropout, layer_norm, linear, linear::Layout};
 use trainyard::ops::{gated, rms_norm, rotary};
 
 fn engine() -> Engine {
@@ -166,12 +166,12 @@ fn rotary_turns_activations() -> Outcome {
     if device::is_cpu() {
         return Ok(());
     }
-    let shape = Shape { length: 19, heads: 4, kv_heads: 2, head_width: 16, span: Span::Causal };
+    let shape = Shape::new(19, 4, 2, 16, Span::Causal);
     let positions: Vec<u32> = (0..19).collect();
     let qkv = rounded("qkv", &[19, shape.qkv_width()]);
-    let table = rotary::Table::new(19, 16, 1e4, DType::F32, &device::device())?;
+    let table = rotary::Table::new(19, &rotary::Angles::new(16, 1e4), DType::F32, &device::device())?;
     let out = bf16(&qkv);
-    rotary::forward(&engine(), &out, &column(&positions), shape, &table)?;
+    rotary::forward(&engine(), View::new(&out, 0, 6 * 16)?, &column(&positions), &table)?;
     assert_close("rotary", &out, &reference::rotary(&qkv, &positions, shape, 1e4)?, ROUNDED_ONCE);
     Ok(())
 }
@@ -193,7 +193,7 @@ fn attention_on_tensor_cores_equals_its_reference() -> Outcome {
     for (documents, heads, kv_heads, head_width) in cases {
         let rows: usize = documents.iter().sum();
         let length = if rows == 400 || rows == 260 { rows / 2 } else { rows };
-        let shape = Shape { length, heads, kv_heads, head_width, span: Span::Causal };
+        let shape = Shape::new(length, heads, kv_heads, head_width, Span::Causal);
         let positions: Vec<u32> = documents.iter().flat_map(|&length| 0..length as u32).collect();
         let document: Vec<usize> = documents.iter().enumerate().flat_map(|(i, &n)| vec![i; n]).collect();
         let qkv = var("qkv", &[rows, shape.qkv_width()]);
@@ -203,10 +203,12 @@ fn attention_on_tensor_cores_equals_its_reference() -> Outcome {
         let (qkv_on, positions) = (bf16(&qkv), column(&positions));
         let out = zeros(&[rows, shape.out_width()], DType::BF16);
         let lse = zeros(&[rows / length, heads, length], DType::F32);
-        attention::forward(&engine(), &qkv_on, &positions, shape, None, &out, &lse)?;
+        let inputs = Inputs::packed(&qkv_on, &positions, shape)?;
+        attention::forward(&engine(), &inputs, shape, &out, &lse)?;
         assert_close("out", &out, &expected, 1e-2);
         let dqkv = zeros(&[rows, shape.qkv_width()], DType::BF16);
-        attention::backward(&engine(), &bf16(&dout), &qkv_on, &out, &lse, &positions, shape, None, &dqkv)?;
+        let to = Gradients::packed(&dqkv, shape)?;
+        attention::backward(&engine(), &bf16(&dout), &inputs, shape, &out, &lse, &to)?;
         assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap(), 1e-2);
     }
     Ok(())

@@ -49,6 +49,8 @@ pub enum Init {
     Ones,
     /// Normal with mean 0 and this deviation.
     Normal(f64),
+    /// Uniform between minus this and this.
+    Uniform(f64),
 }
 
 /// All parameters of a model, by name. The order of names is the order everywhere: optimizer, norm, files.
@@ -83,27 +85,34 @@ impl Params {
         Ok(param)
     }
 
-    /// Adds matrices `[rows, columns]`, given as (name, rows), that lie one below the other in one matrix, which is
-    /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows. The whole has a
-    /// gradient unless all are frozen.
+    /// Adds matrices `[rows, columns]`, or vectors without `columns`, given as (name, rows, beginning), that lie one below
+    /// the other in one tensor, which is returned: one product multiplies them all. Each is a parameter of its own, a
+    /// view of its rows, returned too. The whole has a gradient unless all are frozen.
     ///
     /// # Errors
     /// A GPU without room for them.
-    pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
-        let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
-        let is_frozen = parts.iter().all(|(name, _)| self.frozen.contains(name));
+    pub fn add_stacked(
+        &mut self,
+        parts: &[(String, usize, Init)],
+        columns: Option<usize>,
+    ) -> Result<(Param, Vec<Param>)> {
+        let rows = parts.iter().map(|(_, rows, _)| rows).sum::<usize>();
+        let shape: Vec<usize> = [rows].into_iter().chain(columns).collect();
+        let is_frozen = parts.iter().all(|(name, ..)| self.frozen.contains(name));
         let stack = self.param(shape.into(), is_frozen, |shape| {
-            let values = parts.iter().flat_map(|(name, rows)| self.values(name, rows * columns, init));
+            let n = |rows: usize| rows * columns.unwrap_or(1);
+            let values = parts.iter().flat_map(|(name, rows, init)| self.values(name, n(*rows), *init));
             self.tensor(values.collect(), shape)
         })?;
-        let mut first = 0;
-        for (name, rows) in parts {
+        let (mut first, mut views) = (0, Vec::with_capacity(parts.len()));
+        for (name, rows, _) in parts {
             let mut part = stack.narrow(first, *rows)?;
             part.grad = part.grad.filter(|_| !self.frozen.contains(name));
-            self.register(name, part)?;
+            self.register(name, part.clone())?;
+            views.push(part);
             first += rows;
         }
-        Ok(stack)
+        Ok((stack, views))
     }
 
     fn param(&self, shape: Shape, is_frozen: bool, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Param> {
@@ -128,6 +137,10 @@ impl Params {
             Init::Ones => vec![1.0; n],
             Init::Normal(deviation) => {
                 Stream::new(self.seed, &format!("init/{name}")).normals(n).map(|x| x * deviation).collect()
+            }
+            Init::Uniform(bound) => {
+                let stream = Stream::new(self.seed, &format!("init/{name}"));
+                (0..n as u64).map(|index| (2.0 * stream.uniform(index) - 1.0) * bound).collect()
             }
         }
     }

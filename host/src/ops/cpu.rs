@@ -1,6 +1,6 @@
 //! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
 
-use super::{Engine, Float, Tensor};
+use super::{Engine, Float, Tensor, View};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage};
 use std::cell::RefCell;
@@ -49,6 +49,39 @@ fn check_apart(reads: &[*const Storage], writes: &[&Tensor]) -> Result<()> {
         seen.push(address);
     }
     Ok(())
+}
+
+/// The tensors of some views, each once, and for each view which of them it is a view of: what several views lie in
+/// must be opened once.
+///
+/// # Errors
+/// Two tensors that are different parts of one storage.
+pub(crate) fn distinct<'a, const N: usize>(views: [View<'a>; N]) -> Result<(Vec<&'a Tensor>, [usize; N])> {
+    let (mut tensors, mut places, mut indices) = (Vec::new(), Vec::new(), [0; N]);
+    for (index, view) in indices.iter_mut().zip(&views) {
+        let (storage, layout) = view.tensor.cpu()?.storage_and_layout();
+        let storage = std::ptr::from_ref::<Storage>(&storage);
+        let place = (storage, layout.contiguous_offsets().ok_or_else(not_contiguous)?);
+        let found = places.iter().position(|(other, _)| *other == storage);
+        if found.is_some_and(|found: usize| places[found] != place) {
+            return Err(Error::run("a kernel was given two parts of one tensor: give it views of the whole"));
+        }
+        *index = found.unwrap_or(tensors.len());
+        if found.is_none() {
+            tensors.push(view.tensor);
+            places.push(place);
+        }
+    }
+    Ok((tensors, indices))
+}
+
+/// The same as [`with_slice_lists`], for a body that keeps no list of what it reads.
+pub(crate) fn with_lists<T: Float>(
+    reads: &[&Tensor],
+    writes: &[&Tensor],
+    body: impl FnOnce(&[&[T]], Vec<&mut [T]>) -> Result<()>,
+) -> Result<()> {
+    with_slice_lists(reads, writes, |reads, writes| body(&reads, writes))
 }
 
 fn not_contiguous() -> Error {

@@ -49,7 +49,7 @@ impl<'a> View<'a> {
     }
 
     /// Address of the first element on a GPU.
-    pub(super) fn pointer(&self) -> u64 {
+    pub(crate) fn pointer(&self) -> u64 {
         self.tensor.pointer() + (self.first * self.dtype().size_in_bytes()) as u64
     }
 
