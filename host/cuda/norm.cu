@@ -215,7 +215,7 @@ __device__ LineMeans<S> line_means(Lines<const T> dy, Lines<const X> x, Gain<S> 
 }
 
 // The gradients of up to TILE lines from `first` on, in one pack of columns; the sums over lines go on from those in
-// `dweight` and `dbias`. dx = or, where `adds` is 1, += (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) · scale.
+// `dweight` and `dbias`. dx, which may be null, = or, where `adds` is 1, += (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) · scale.
 template <bool MEAN, int N, typename X, typename T, typename S>
 __device__ void column_gradients(Lines<const T> dy, Lines<const X> x, Gain<S> gain, const LineMeans<S> *means,
                                  Lines<X> dx, bool adds, S *dweight, S *dbias, i64 first, int count, int at) {
@@ -245,7 +245,7 @@ __device__ void column_gradients(Lines<const T> dy, Lines<const X> x, Gain<S> ga
                 dweights.value[k] += gradient * normal;
                 dbiases.value[k] += gradient;
             }
-            store_narrow(dx.line(first + start + r), at, dxs[r]);
+            if (dx.first) store_narrow(dx.line(first + start + r), at, dxs[r]);
         }
     }
     store(dweight, at, dweights);
