@@ -11,12 +11,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// A prompt without tokens, a model that fails, a signal that asks the program to end.
-pub fn continue_tokens(
-    model: &Model,
-    prompt: &[u32],
-    config: &SampleConfig,
-    end: Option<u32>,
-) -> Result<Vec<u32>> {
+pub fn continue_tokens(model: &Model, prompt: &[u32], config: &SampleConfig, end: Option<u32>) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         return Err(Error::usage("the prompt has no tokens, write at least one character"));
     }
