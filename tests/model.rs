@@ -35,7 +35,10 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
     let dhidden = like(&hidden, &dhidden);
     model.backward(&tokens, dropout, &dhidden).unwrap();
-    (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
+    (
+        values(&hidden),
+        model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect(),
+    )
 }
 
 /// A tensor with these values and the shape, type and device of `tensor`.
@@ -103,7 +106,7 @@ fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, 
 }
 
 fn gradients_of(model: &Transformer) -> Vec<(String, Vec<f64>)> {
-    model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect()
+    model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect()
 }
 
 #[track_caller]

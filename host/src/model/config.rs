@@ -1,7 +1,7 @@
 //! `[model]` of a run's config.
 
+use crate::ops::activation::Activation;
 use crate::ops::attention::{Shape, Span};
-use crate::ops::gelu::Gelu;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,6 +48,25 @@ pub enum Architecture {
         /// Base of the rotary angles.
         rope_theta: f64,
     },
+}
+
+/// How the distribution function Φ of the normal distribution is computed in GELU, x Φ(x).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Gelu {
+    /// Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.
+    Tanh,
+    /// Φ(x) = (1 + erf(x/√2)) / 2.
+    Erf,
+}
+
+impl From<Gelu> for Activation {
+    fn from(gelu: Gelu) -> Self {
+        match gelu {
+            Gelu::Tanh => Self::GeluTanh,
+            Gelu::Erf => Self::GeluErf,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -114,13 +133,7 @@ impl ModelConfig {
 
     /// Shape of attention over sequences of `length` tokens.
     pub(super) fn attention(&self, length: usize) -> Shape {
-        Shape {
-            length,
-            heads: self.heads,
-            kv_heads: self.kv_heads(),
-            head_width: self.width / self.heads,
-            span: Span::Causal,
-        }
+        Shape::new(length, self.heads, self.kv_heads(), self.width / self.heads, Span::Causal)
     }
 
     /// Columns of all keys, or all values: kv_heads · d.
