@@ -6,8 +6,8 @@
 mod config;
 mod decoder;
 mod dropout;
-pub mod flops;
-pub mod graph;
+mod flops;
+mod graph;
 mod head;
 mod memory;
 #[expect(clippy::module_inception, reason = "the model of this folder")]

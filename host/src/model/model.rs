@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// The checked network.
-    pub fn graph(&self) -> &Graph {
+    pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
 
@@ -211,7 +211,7 @@ impl Model {
     /// # Errors
     /// Ids or positions that the model does not have.
     pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
-        let (ids, positions, n) = (tokens.ids.host(), tokens.positions.host(), tokens.ids.host().len());
+        let (positions, n) = (tokens.positions.host(), tokens.ids.host().len());
         if tokens.length == 0 || !n.is_multiple_of(tokens.length) || positions.len() != n {
             return Err(Error::run(format!(
                 "a batch of {n} tokens with {} positions is not a number of sequences of {}",

@@ -321,7 +321,7 @@ impl Builder<'_> {
                 step.out.width += place.width;
                 step.reads = vec![step.out];
             }
-            _ => self.push(node, Work::Rotary(rotary.clone()), vec![place], place, vec![]),
+            _ => self.push(node, Work::Rotary(rotary.clone()), vec![place], place, None),
         }
         Ok(())
     }

@@ -16,3 +16,11 @@ pub(super) fn assign(engine: &Engine, x: View<'_>, out: View<'_>, assign: Assign
         Ok(())
     }))
 }
+
+pub(super) fn zero(x: View<'_>) -> Result<()> {
+    let (first, width, stride) = (x.first, x.width, x.stride());
+    with_type!(x, T => with_slices::<T, 0, 1>([], [x.tensor], |[], [x]| {
+        x.chunks_exact_mut(stride).for_each(|row| row[first..first + width].fill(<T as crate::ops::Float>::ZERO));
+        Ok(())
+    }))
+}

@@ -24,6 +24,19 @@ pub fn add<'a>(engine: &Engine, x: impl Into<View<'a>>, out: impl Into<View<'a>>
     assign(engine, x.into(), out.into(), Assign::Add)
 }
 
+/// `x` = 0.
+///
+/// # Errors
+/// As [`copy`].
+pub fn zero(engine: &Engine, x: View<'_>) -> Result<()> {
+    match (x.is_whole(), engine.gpu()) {
+        (true, _) => super::add::zero(engine, x.tensor),
+        (false, None) => cpu::zero(x),
+        // gradients of an earlier step, which was stopped if they were not finite
+        (false, Some(_)) => super::scale::forward(engine, x, 0.0, x, Assign::Set),
+    }
+}
+
 fn assign(engine: &Engine, x: View<'_>, out: View<'_>, assign: Assign) -> Result<()> {
     let _timer = engine.time(OpGroup::Residual);
     check_views("columns", out.rows(), out.width, &[x])?;
