@@ -249,6 +249,11 @@ impl<'a> Section<'a> {
         &self.scope.set_base
     }
 
+    /// Tells if a key is there that was not asked for yet.
+    pub fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A key that is known but not wanted here: a problem, when it is there, that says `why`.
     pub fn misplaced(&mut self, key: &str, why: impl Display) {
         if self.is_dry() {
