@@ -7,7 +7,7 @@ use crate::ops::{Engine, Tensor};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-/// The state of an optimizer, one entry per parameter in the fixed order.
+/// The state of an optimizer, one entry per parameter that has a gradient, in the fixed order.
 pub struct Optimizer {
     config: OptimizerConfig,
     names: Vec<String>,
@@ -24,14 +24,18 @@ impl Optimizer {
             OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
             OptimizerConfig::Sgd { weight_decay, .. } => (weight_decay, false),
         };
-        let slot = |param: &Param| {
-            let Param { value, grad, shadow } = param.clone();
+        let slot = |param: &Param, grad: &Tensor| {
+            let Param { value, shadow, .. } = param.clone();
             let second = needs_second.then(|| value.zeros_like()).transpose()?;
             let decay = if value.rank() >= 2 { weight_decay } else { 0.0 };
-            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad, shadow, decay })
+            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad: grad.clone(), shadow, decay })
         };
-        let names = params.iter().map(|(name, _)| name.to_owned()).collect();
-        let slots = params.iter().map(|(_, param)| slot(param)).collect::<Result<_>>()?;
+        let (mut names, mut slots) = (Vec::new(), Vec::new());
+        for (name, param) in params.iter() {
+            let Some(grad) = &param.grad else { continue };
+            names.push(name.to_owned());
+            slots.push(slot(param, grad)?);
+        }
         Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())? })
     }
 
