@@ -1,6 +1,7 @@
 //! Folders of other programs: their tensors, and whose parameters these are. Tensors are compared with those of the
 //! crate `safetensors`, which Hugging Face maintains.
 
+mod convert;
 mod fit;
 mod tensors;
 

@@ -48,6 +48,11 @@ impl Config {
         &self.path
     }
 
+    /// All of it.
+    pub fn json(&self) -> &Map<String, Json> {
+        &self.json
+    }
+
     /// A value of the first level; null is none.
     pub fn get(&self, key: &str) -> Option<&Json> {
         self.json.get(key).filter(|value| !value.is_null())
