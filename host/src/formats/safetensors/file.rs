@@ -55,6 +55,11 @@ impl TensorFile {
         Ok(Self { path: path.to_owned(), file, data: 8 + size, entries })
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads a tensor: `f64` as such, other formats as `f32`, which holds them exactly.
     ///
     /// # Errors

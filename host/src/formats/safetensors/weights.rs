@@ -92,6 +92,11 @@ impl Weights {
         &self.folder
     }
 
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().map(|file| file.path().to_owned())
+    }
+
     /// Names, types and shapes, in the order of the names.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.places.iter().map(|(name, &place)| (name.as_str(), &self.files[place].entries[name]))
