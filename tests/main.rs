@@ -41,6 +41,7 @@ mod loss;
 mod measures; // rules and measured values of filters
 mod model;
 mod native_state; // what native code does to its process
+mod networks; // families of models against transformers
 mod numerics; // runs that were begun by an older program
 mod opening; // runs as other commands find them
 mod ops;

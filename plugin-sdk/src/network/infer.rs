@@ -132,7 +132,10 @@ pub(super) fn linear(site: &Site<'_>) -> Answer<Type> {
     if n_in != columns {
         return Err(format!("the weight {:?} multiplies {n_in} columns, the input has {columns}", [first, second]));
     }
-    site.shaped(1, &[n_out])?;
+    // BART keeps its bias as a matrix of one row
+    if site.parameters.get(1).is_some_and(|bias| *bias != [1, n_out]) {
+        site.shaped(1, &[n_out])?;
+    }
     matrix(space, n_out)
 }
 
