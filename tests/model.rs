@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use serde_json::json;
 use std::path::Path;
 use trainyard::base::random::Stream;
-use trainyard::model::{Dropout, Transformer};
+use trainyard::model::{Dropout, Model};
 use trainyard::ops::{self, Device, Precision};
 use trainyard::rows::Tokens;
 use trainyard::run::RunConfig;
@@ -18,8 +18,8 @@ fn golden(model: &str, settings: &[&str]) -> RunConfig {
     RunConfig::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
-fn transformer(config: &RunConfig, recompute: bool) -> Transformer {
-    Transformer::new(&config.model, VOCAB, device::engine(config.train.precision), 7, recompute).unwrap()
+fn transformer(config: &RunConfig, recompute: bool) -> Model {
+    Model::new(&config.model, VOCAB, device::engine(config.train.precision), 7, recompute).unwrap()
 }
 
 /// Hidden states and gradients of all parameters after forward and backward over 3 sequences of 11 tokens.
@@ -35,7 +35,10 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
     let dhidden = like(&hidden, &dhidden);
     model.backward(&tokens, dropout, &dhidden).unwrap();
-    (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
+    (
+        values(&hidden),
+        model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect(),
+    )
 }
 
 /// A tensor with these values and the shape, type and device of `tensor`.
@@ -92,7 +95,7 @@ fn packed_documents_are_as_if_each_were_alone() {
 }
 
 /// The hidden states of a forward; gradients are added to those of the model.
-fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
+fn pass(model: &mut Model, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
     let engine = device::engine(Precision::F64);
     let tokens = Tokens::new(&engine, ids, positions, length).unwrap();
     let hidden = model.forward(&tokens, None).unwrap();
@@ -102,8 +105,8 @@ fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, 
     result
 }
 
-fn gradients_of(model: &Transformer) -> Vec<(String, Vec<f64>)> {
-    model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect()
+fn gradients_of(model: &Model) -> Vec<(String, Vec<f64>)> {
+    model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect()
 }
 
 #[track_caller]
@@ -131,7 +134,7 @@ fn bytes_are_known_before_anything_is_allocated() {
         for (precision, size) in [(Precision::F64, 8), (Precision::F32, 4), (Precision::Bf16, 4)] {
             let bytes = |training, recompute| {
                 let formats = (precision, &Device::Cpu);
-                Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), training, recompute).unwrap()
+                Model::bytes(&config.model, VOCAB, formats, (sequences, length), training, recompute).unwrap()
             };
             assert_eq!(bytes(true, false), ((parameters + 3 * block + fixed + gradients) * size) as u64, "{name}");
             assert_eq!(bytes(true, true), ((parameters + block + fixed + gradients) * size) as u64, "{name}");
@@ -140,7 +143,7 @@ fn bytes_are_known_before_anything_is_allocated() {
         let dropout = golden(name, &["model.layers=3", "model.dropout=0.1"]);
         let bytes = |config: &RunConfig| {
             let formats = (Precision::F32, &Device::Cpu);
-            Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), true, false).unwrap()
+            Model::bytes(&config.model, VOCAB, formats, (sequences, length), true, false).unwrap()
         };
         assert_eq!(bytes(&dropout) - bytes(&config), (rows * c * 4) as u64);
     }
@@ -151,7 +154,7 @@ fn bytes_are_known_before_anything_is_allocated() {
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
     let bytes =
-        Transformer::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
+        Model::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
     assert!(bytes > 8_000_000_000_000, "{bytes}");
 }
 

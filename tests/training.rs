@@ -175,7 +175,7 @@ fn gradients_equal_finite_differences() {
         let params: Vec<_> =
             trainer.model.params().iter().map(|(name, param)| (name.to_owned(), param.clone())).collect();
         for (name, param) in params {
-            let (values, gradient) = (values(&param.value), values(&param.grad));
+            let (values, gradient) = (values(&param.value), values(param.grad.as_ref().unwrap()));
             let stride = (values.len() / 3).max(1);
             for i in (0..values.len()).step_by(stride) {
                 let mut loss_at = |by: f64| {

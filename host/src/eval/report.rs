@@ -4,7 +4,7 @@ use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
-use crate::model::Transformer;
+use crate::model::Model;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
 use crate::run::RunConfig;
 use crate::run::RunPlugins;
@@ -20,7 +20,7 @@ pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &mut Transformer,
+    model: &mut Model,
     evaluator: &Evaluator,
     step: u64,
 ) -> Result<FinalReport> {
@@ -57,7 +57,7 @@ pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &mut Transformer,
+    model: &mut Model,
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,

@@ -3,7 +3,7 @@
 use super::report::final_report;
 use super::{Evaluator, continue_text};
 use crate::feed::{self, Dataset};
-use crate::model::Transformer;
+use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
@@ -36,7 +36,7 @@ pub struct OpenRun {
     /// Its data.
     pub data: Dataset,
     /// The checkpoint's network.
-    pub model: Transformer,
+    pub model: Model,
     /// The checkpoint.
     pub checkpoint: RunModel,
     /// Plugins that are not those that the run was trained with, all of them allowed.
@@ -92,8 +92,8 @@ impl OpenRun {
     }
 }
 
-/// The run's network, without a backward: all blocks share one set of activations.
-fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
+/// The run's network, without a backward: nothing is kept for one.
+fn network(config: &RunConfig, data: &Dataset) -> Result<Model> {
     let (vocab, train) = (config.vocab(data.tokenizer.n_tokens), &config.train);
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
@@ -102,7 +102,8 @@ fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
     })?;
     check_reading(config, vocab, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    Transformer::new(&config.model, vocab, engine, config.run.seed, true)
+    let network = config.model.network(vocab)?;
+    Model::new(&Spec::new(&network, config.model.context, Purpose::Inference), engine, config.run.seed)
 }
 
 /// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was
@@ -123,7 +124,7 @@ pub(super) struct MeasuredRun {
     pub config: RunConfig,
     pub plugins: RunPlugins,
     pub data: Dataset,
-    pub model: Transformer,
+    pub model: Model,
     pub evaluator: Evaluator,
     pub checkpoint: RunModel,
     changed: Vec<PluginChange>,

@@ -1,11 +1,12 @@
 //! `[model]` of a run's config.
 
-use crate::ops::attention::{Shape, Span};
-use crate::ops::gelu::Gelu;
+use crate::Result;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
+use trainyard_plugin::network::Network;
+use trainyard_plugin::{Create, Model, Sizes};
 
 /// `[model]`: the shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -48,6 +49,16 @@ pub enum Architecture {
         /// Base of the rotary angles.
         rope_theta: f64,
     },
+}
+
+/// How the distribution function Φ of the normal distribution is computed in GELU, x Φ(x).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Gelu {
+    /// Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.
+    Tanh,
+    /// Φ(x) = (1 + erf(x/√2)) / 2.
+    Erf,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -104,33 +115,70 @@ impl ModelConfig {
         }
     }
 
-    /// Heads of keys and values.
-    pub fn kv_heads(&self) -> usize {
-        match self.architecture {
-            Architecture::Gpt { .. } => self.heads,
-            Architecture::Llama { kv_heads, .. } => kv_heads,
+    /// The network for a vocabulary of `vocab` tokens.
+    ///
+    /// # Errors
+    /// Sizes that no network can have.
+    pub fn network(&self, vocab: usize) -> Result<Network> {
+        Ok(self.model()?.describe(&self.sizes(vocab))?)
+    }
+
+    /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
+    ///
+    /// # Errors
+    /// Settings that `config.json` cannot say.
+    pub fn hugging_face(&self, vocab: usize, end_of_text: Option<u32>) -> Result<serde_json::Value> {
+        let mut json = serde_json::Map::new();
+        for setting in self.model()?.export(&self.sizes(vocab))? {
+            json.insert(setting.key, value(setting.value));
         }
-    }
-
-    /// Shape of attention over sequences of `length` tokens.
-    pub(super) fn attention(&self, length: usize) -> Shape {
-        Shape {
-            length,
-            heads: self.heads,
-            kv_heads: self.kv_heads(),
-            head_width: self.width / self.heads,
-            span: Span::Causal,
+        for key in ["bos_token_id", "eos_token_id"] {
+            json.insert(key.into(), end_of_text.into());
         }
+        Ok(json.into())
     }
 
-    /// Columns of all keys, or all values: kv_heads · d.
-    pub(super) fn kv_width(&self) -> usize {
-        self.kv_heads() * (self.width / self.heads)
+    fn sizes(&self, vocab: usize) -> Sizes {
+        Sizes::new(small(vocab), small(self.context))
     }
 
-    /// Columns of queries, keys and values side by side.
-    pub(super) fn qkv_width(&self) -> usize {
-        self.width + 2 * self.kv_width()
+    fn model(&self) -> Result<Box<dyn Model>> {
+        let [layers, heads, width, hidden] = [self.layers, self.heads, self.width, self.hidden].map(small);
+        let Self { dropout, tied, norm_epsilon, .. } = *self;
+        Ok(match self.architecture {
+            Architecture::Gpt { gelu } => {
+                let gelu = if gelu == Gelu::Erf { "erf" } else { "tanh" }.to_owned();
+                let defaults = trainyard_gpt2::Settings::default();
+                let settings = trainyard_gpt2::Settings {
+                    layers, heads, width, hidden, dropout, tied, norm_epsilon, gelu, ..defaults
+                };
+                Box::new(trainyard_gpt2::Gpt2::create(settings)?)
+            }
+            Architecture::Llama { kv_heads, rope_theta } => {
+                let kv_heads = small(kv_heads);
+                let defaults = trainyard_llama::Settings::default();
+                let settings = trainyard_llama::Settings {
+                    layers, heads, width, hidden, dropout, tied, norm_epsilon, kv_heads, rope_theta, ..defaults
+                };
+                Box::new(trainyard_llama::Llama::create(settings)?)
+            }
+        })
+    }
+}
+
+fn small(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn value(value: trainyard_plugin::Value) -> serde_json::Value {
+    use trainyard_plugin::Value;
+    match value {
+        Value::Boolean(value) => value.into(),
+        Value::Integer(value) => value.into(),
+        Value::Number(value) => value.into(),
+        Value::Text(value) => value.into(),
+        Value::Numbers(values) => values.into(),
+        Value::Texts(values) => values.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Predicts how much memory a run will need: a run that cannot fit ends before step 1, not in it.
 
 use super::heaviest::too_large;
-use crate::model::{ModelConfig, Transformer};
+use crate::model::{Model, ModelConfig, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
 use crate::run::RunConfig;
@@ -52,11 +52,13 @@ impl Memory {
     pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
         let (model, train) = (&bounded(&config.model), &config.train);
         let vocab = vocab.min(DIMENSION_MAX);
+        let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
         let bytes_of = |layers, sequences| {
             let (size, formats) = ((sequences, model.context), (train.precision, device));
             let model = ModelConfig { layers, ..model.clone() };
-            Transformer::bytes(&model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
+            let network = model.network(vocab)?;
+            Model::bytes(&Spec::new(&network, model.context, purpose), formats, size, true).map(|bytes| bytes as f64)
         };
         // Blocks are alike: two of them tell what a million would take.
         let bytes = |sequences| {
@@ -155,7 +157,9 @@ fn bounded(model: &ModelConfig) -> ModelConfig {
 /// It does not fit, or the device cannot be queried.
 pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
     let (size, formats) = ((1, config.model.context), (config.train.precision, device));
-    let needed = Transformer::bytes(&config.model, vocab, formats, size, false, true)? as f64;
+    let network = config.model.network(vocab)?;
+    let spec = Spec::new(&network, config.model.context, Purpose::Inference);
+    let needed = Model::bytes(&spec, formats, size, false)? as f64;
     let available = match device.gpu() {
         Some(gpu) => Some(gpu.memory()?.free as f64),
         None => available(),

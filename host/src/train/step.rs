@@ -2,7 +2,7 @@
 
 use crate::base::random::Stream;
 use crate::loss::{Program, Ratio, Totals};
-use crate::model::{Dropout, Transformer};
+use crate::model::{Dropout, Model, Purpose, Spec};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Everything that a step changes or needs.
 pub struct Trainer {
     /// The network.
-    pub model: Transformer,
+    pub model: Model,
     /// The optimizer with its state.
     pub optimizer: Optimizer,
     loss: Program,
@@ -51,7 +51,9 @@ impl Trainer {
     pub fn new(config: &RunConfig, vocab: usize, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-        let model = Transformer::new(&config.model, vocab, engine, config.run.seed, train.recompute)?;
+        let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
+        let network = config.model.network(vocab)?;
+        let model = Model::new(&Spec::new(&network, config.model.context, purpose), engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
             totals: Totals::new(model.engine(), loss.outputs().len())?,
@@ -68,6 +70,14 @@ impl Trainer {
     /// Names of the loss's outputs.
     pub fn output_names(&self) -> &[String] {
         self.loss.outputs()
+    }
+
+    /// `config.json` of the model for Hugging Face transformers.
+    ///
+    /// # Errors
+    /// Settings that `config.json` cannot say.
+    pub fn hugging_face(&self, end_of_text: Option<u32>) -> Result<serde_json::Value> {
+        self.config.model.hugging_face(self.model.vocab(), end_of_text)
     }
 
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
