@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod config;
+mod convert;
 mod data;
 mod dev;
 mod drill;
@@ -76,6 +77,7 @@ pub enum Command {
     Data(data::DataCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Convert(convert::ConvertArgs),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
@@ -167,6 +169,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Drill(args) => drill::run(&args),
