@@ -24,6 +24,7 @@ mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
 mod first; // a text and nothing else
 mod folder; // of a run: whose files, who writes
+mod formats; // of other programs
 mod fuzz; // nonsense as input
 mod gguf; // against gguf-py
 mod gpu; // the suite on a GPU, or on the emulator of one
@@ -41,6 +42,7 @@ mod loss;
 mod measures; // rules and measured values of filters
 mod model;
 mod native_state; // what native code does to its process
+mod networks; // families of models against transformers
 mod numerics; // runs that were begun by an older program
 mod opening; // runs as other commands find them
 mod ops;

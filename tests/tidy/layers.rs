@@ -73,7 +73,8 @@ fn manifest(source: &Source) -> Vec<String> {
         "plugins/unicode/Cargo.toml" => &["trainyard-plugin", "unicode-normalization"],
         "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
         "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
-        _ if is_plugin => &["trainyard-plugin", "trainyard-text", "memchr"],
+        _ if is_plugin => &["trainyard-plugin", "trainyard-models", "trainyard-text", "memchr"],
+        "plugin-sdk/models/Cargo.toml" => &["trainyard-plugin"],
         "plugin-sdk/text/Cargo.toml" => {
             &["icu_segmenter", "memchr", "unicode-normalization", "unicode-segmentation", "xxhash-rust"]
         }

@@ -13,6 +13,8 @@ mod eval;
 mod explain;
 mod filter;
 mod generate;
+mod logits;
+mod model;
 mod open;
 mod output;
 mod overrides;
@@ -70,6 +72,7 @@ pub enum Command {
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
     Generate(generate::GenerateArgs),
+    Logits(logits::LogitsArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
@@ -78,6 +81,8 @@ pub enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Convert(convert::ConvertArgs),
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
@@ -165,6 +170,8 @@ fn dispatch(command: Command) -> Outcome {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Logits(args) => logits::run(&args),
+        Command::Model(command) => model::run(&command),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),

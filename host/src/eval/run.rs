@@ -94,7 +94,7 @@ impl OpenRun {
 
 /// The run's network, without a backward: all blocks share one set of activations.
 fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
-    let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
+    let (vocab, train) = (config.vocab(data.tokenizer.n_tokens), &config.train);
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
         tracing::warn!("{error}; reading the run on the CPU");

@@ -1,0 +1,74 @@
+//! `config.json` as transformers' `BertConfig` writes and reads it.
+
+use crate::Settings;
+use trainyard_models::{Export, Import, activation, ranges};
+use trainyard_plugin::{Result, Setting, Sizes, Value};
+
+/// Classes of transformers and the heads that they have.
+const HEADS: [(&str, &str); 5] = [
+    ("BertForMaskedLM", "mlm"),
+    ("BertForPreTraining", "mlm"),
+    ("BertForSequenceClassification", "sequence"),
+    ("BertForTokenClassification", "tokens"),
+    ("BertModel", "none"),
+];
+
+pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+    let mut import = Import::new(config);
+    let class = import.architecture(&HEADS.map(|(class, _)| class))?;
+    let head = HEADS.iter().find(|(known, _)| *known == class).map_or("mlm", |(_, head)| *head);
+    import.set("head", Value::Text(head.into()));
+    import.integers(&[
+        ("num_hidden_layers", "layers", 12),
+        ("num_attention_heads", "heads", 12),
+        ("hidden_size", "width", 768),
+        ("intermediate_size", "hidden", 3072),
+        ("max_position_embeddings", "context", 512),
+        ("type_vocab_size", "types", 2),
+    ])?;
+    import.numbers(&[
+        ("hidden_dropout_prob", "dropout", 0.1),
+        ("attention_probs_dropout_prob", "attention_dropout", 0.1),
+        ("classifier_dropout", "classifier_dropout", -1.0),
+        ("layer_norm_eps", "norm_epsilon", 1e-12),
+    ])?;
+    import.flags(&[("tie_word_embeddings", "tied", true)])?;
+    import.text("hidden_act", "activation", "gelu", activation::NAMES)?;
+    if matches!(head, "sequence" | "tokens") {
+        import.labels();
+    }
+    import.only(&[
+        ("position_embedding_type", Value::Text("absolute".into())),
+        ("is_decoder", Value::Boolean(false)),
+        ("add_cross_attention", Value::Boolean(false)),
+        ("is_encoder_decoder", Value::Boolean(false)),
+    ])?;
+    import.finish(&["directionality", "pooler_*"])
+}
+
+pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+    let Settings { layers, heads, width, types, context, dropout, norm_epsilon, .. } = *settings;
+    let class = HEADS.iter().find(|(_, head)| *head == settings.head).map_or("BertModel", |(class, _)| *class);
+    let export = Export::new("bert", class)
+        .integers(&[
+            ("vocab_size", sizes.vocab),
+            ("max_position_embeddings", ranges::positions(context, sizes.context)?),
+            ("hidden_size", width),
+            ("intermediate_size", settings.hidden()),
+            ("num_hidden_layers", layers),
+            ("num_attention_heads", heads),
+            ("type_vocab_size", types),
+        ])
+        .text("hidden_act", &settings.activation)
+        .number("layer_norm_eps", norm_epsilon)
+        .number("hidden_dropout_prob", dropout)
+        .number("attention_probs_dropout_prob", ranges::rate_or(settings.attention_dropout, dropout))
+        .number("classifier_dropout", ranges::rate_or(settings.classifier_dropout, dropout))
+        .flag("tie_word_embeddings", settings.tied);
+    Ok(match settings.head.as_str() {
+        "sequence" | "tokens" => {
+            export.labels(&settings.label_names, ranges::labels(settings.labels, sizes.labels)?).finish()
+        }
+        _ => export.finish(),
+    })
+}

@@ -1,0 +1,151 @@
+//! Model `bert`: BERT (Devlin et al., arXiv 1810.04805), an encoder with norms after each part, learned positions and
+//! token types, with a head for masked tokens, sequences or tokens. Parameters are named and shaped as in transformers'
+//! `BertFor…`, whose `config.json` it reads.
+
+mod config;
+
+use trainyard_models::{activation, layers as parts, names, ranges};
+use trainyard_plugin::network::{Attention, Linear, Net, Network, Pool, Value};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+
+config! {
+    /// Settings of `bert`.
+    pub struct Settings {
+        /// number of blocks, 1 to 10000
+        layers: u32 = 4u32,
+        /// attention heads per block; divides width
+        heads: u32 = 4u32,
+        /// size of a token's vector
+        width: u32 = 256u32,
+        /// size of the network's activated vector; 0 is 4 times width
+        hidden: u32 = 0u32,
+        /// positions that the model has; 0 is the context of the run
+        context: u32 = 0u32,
+        /// token types
+        types: u32 = 2u32,
+        /// share of activations set to zero while training, at least 0 and below 1
+        dropout: f64 = 0.0,
+        /// the same of attention's probabilities; -1 is dropout
+        attention_dropout: f64 = -1.0,
+        /// the same before a classifier; -1 is dropout
+        classifier_dropout: f64 = -1.0,
+        /// added to a norm's variance
+        norm_epsilon: f64 = 1e-12,
+        /// activation of the network, as config.json names it
+        activation: String = "gelu",
+        /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (the last hidden states)
+        head: String = "mlm",
+        /// whether the output layer of mlm is the token embedding
+        tied: bool = true,
+        /// number of classes; 0 is that of the data
+        labels: u32 = 0u32,
+        /// names of the classes, for config.json
+        label_names: Vec<String> = [],
+    }
+}
+
+/// The model.
+pub struct Bert(Settings);
+
+impl Create for Bert {
+    type Config = Settings;
+
+    fn create(settings: Settings) -> Result<Self> {
+        let Settings { layers, heads, width, hidden, context, types, labels, norm_epsilon, .. } = settings;
+        ranges::layers("layers", layers)?;
+        ranges::sizes(&[("heads", heads), ("width", width), ("types", types)])?;
+        ranges::optional_sizes(&[("hidden", hidden), ("context", context), ("labels", labels)])?;
+        ranges::divides("heads", heads, "width", width)?;
+        ranges::rates(&[("dropout", settings.dropout)])?;
+        ranges::optional_rate("attention_dropout", settings.attention_dropout)?;
+        ranges::optional_rate("classifier_dropout", settings.classifier_dropout)?;
+        ranges::positive(&[("norm_epsilon", norm_epsilon)])?;
+        ranges::one_of("activation", &settings.activation, activation::NAMES)?;
+        ranges::one_of("head", &settings.head, &["mlm", "sequence", "tokens", "none"])?;
+        Ok(Self(settings))
+    }
+}
+
+impl Settings {
+    fn hidden(&self) -> u32 {
+        if self.hidden == 0 { self.width.saturating_mul(4) } else { self.hidden }
+    }
+}
+
+impl Bert {
+    /// `[row, vocab]`, `[sequence, labels]`, `[row, labels]` or `x`, the last hidden states `[row, width]`.
+    fn head<'g>(&self, g: &'g Net, x: Value<'g>, sizes: &Sizes) -> Result<Value<'g>> {
+        let Settings { width, labels, tied, dropout, .. } = self.0;
+        let dropout = ranges::rate_or(self.0.classifier_dropout, dropout);
+        let classify = |x: Value<'g>| {
+            let labels = ranges::labels(labels, sizes.labels)?;
+            Ok(g.linear("classifier", x.dropout(dropout), labels, Linear::BIAS))
+        };
+        match self.0.head.as_str() {
+            "mlm" => {
+                let h = g.linear("cls.predictions.transform.dense", x, width, Linear::BIAS);
+                let h = activation::apply(&self.0.activation, h);
+                let h = g.layer_norm("cls.predictions.transform.LayerNorm", h, self.0.norm_epsilon);
+                let tables = ["cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"];
+                Ok(parts::tied_head(g, tables[usize::from(tied)], "cls.predictions.bias", h, sizes.vocab))
+            }
+            "sequence" => classify(g.linear("bert.pooler.dense", x.pool(Pool::First), width, Linear::BIAS).tanh()),
+            "tokens" => classify(x),
+            _ => Ok(x),
+        }
+    }
+}
+
+impl Model for Bert {
+    /// Initialisation as BERT: normal with deviation 0.02, biases 0, norms 1.
+    fn describe(&self, sizes: &Sizes) -> Result<Network> {
+        let Settings { layers, heads, width, types, dropout, norm_epsilon, .. } = self.0;
+        let hidden = self.0.hidden();
+        let positions = ranges::positions(self.0.context, sizes.context)?;
+        let attention_dropout = ranges::rate_or(self.0.attention_dropout, dropout);
+        let attention = Attention { dropout: attention_dropout, ..Attention::full(heads) };
+        let g = Net::new();
+        let mut x = g.scope("bert.embeddings", || {
+            let words = g.embedding("word_embeddings", g.ids(), sizes.vocab, width);
+            let types = g.embedding("token_type_embeddings", g.token_types(), types, width);
+            let positions = g.embedding("position_embeddings", g.positions(), positions, width);
+            g.layer_norm("LayerNorm", words + types + positions, norm_epsilon).dropout(dropout)
+        });
+        for layer in 0..layers {
+            x = g.block(&format!("bert.encoder.layer.{layer}"), || {
+                let q = g.linear("attention.self.query", x, width, Linear::BIAS);
+                let k = g.linear("attention.self.key", x, width, Linear::BIAS);
+                let v = g.linear("attention.self.value", x, width, Linear::BIAS);
+                let h = g.linear("attention.output.dense", q.attend(k, v, &attention), width, Linear::BIAS);
+                let x = g.layer_norm("attention.output.LayerNorm", x + h.dropout(dropout), norm_epsilon);
+                let h = activation::apply(&self.0.activation, g.linear("intermediate.dense", x, hidden, Linear::BIAS));
+                let h = g.linear("output.dense", h, width, Linear::BIAS);
+                g.layer_norm("output.LayerNorm", x + h.dropout(dropout), norm_epsilon)
+            });
+        }
+        g.head("logits", self.head(&g, x, sizes)?);
+        g.ignore(&["*embeddings.position_ids"]);
+        match self.0.head.as_str() {
+            // what a model that was trained on pairs of sentences has too, and the tied weights
+            "mlm" => g.ignore(&["bert.pooler.*", "cls.seq_relationship.*", "cls.predictions.decoder.bias"]),
+            "sequence" => g.ignore(&["cls.*"]),
+            _ => g.ignore(&["cls.*", "bert.pooler.*", "pooler.*"]),
+        }
+        if self.0.tied {
+            g.ignore(&["cls.predictions.decoder.weight"]);
+        }
+        let mut network = g.network()?;
+        names::without_prefix(&mut network, "bert.");
+        names::old_suffix(&mut network, ".LayerNorm.weight", ".LayerNorm.gamma");
+        names::old_suffix(&mut network, ".LayerNorm.bias", ".LayerNorm.beta");
+        Ok(network)
+    }
+
+    fn import(&self, config: &[Setting]) -> Result<Vec<Setting>> {
+        config::import(config)
+    }
+
+    fn export(&self, sizes: &Sizes) -> Result<Vec<Setting>> {
+        config::export(&self.0, sizes)
+    }
+}

@@ -1,0 +1,50 @@
+//! `config.json` as transformers' `MistralConfig` writes and reads it.
+
+use crate::Settings;
+use trainyard_models::{Export, Import, Scaling, activation, ranges};
+use trainyard_plugin::{Result, Setting, Sizes, Value};
+
+pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+    let mut import = Import::new(config);
+    import.architecture(&["MistralForCausalLM", "MistralModel"])?;
+    import.integers(&[
+        ("num_hidden_layers", "layers", 32),
+        ("num_attention_heads", "heads", 32),
+        ("num_key_value_heads", "kv_heads", 0),
+        ("hidden_size", "width", 4096),
+        ("head_dim", "head_width", 0),
+        ("intermediate_size", "hidden", 14336),
+        ("sliding_window", "window", 0),
+        ("max_position_embeddings", "context", 131_072),
+    ])?;
+    import.numbers(&[("rms_norm_eps", "norm_epsilon", 1e-6), ("attention_dropout", "attention_dropout", 0.0)])?;
+    import.flags(&[("tie_word_embeddings", "tied", false)])?;
+    import.text("hidden_act", "activation", "silu", activation::NAMES)?;
+    import.rope(10_000.0)?;
+    import.only(&[("is_encoder_decoder", Value::Boolean(false))])?;
+    import.finish(&["is_decoder"])
+}
+
+pub fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {
+    let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
+    let positions = ranges::positions(settings.context, sizes.context)?;
+    Ok(Export::new("mistral", "MistralForCausalLM")
+        .integers(&[
+            ("vocab_size", sizes.vocab),
+            ("max_position_embeddings", positions),
+            ("hidden_size", width),
+            ("intermediate_size", settings.hidden()),
+            ("num_hidden_layers", layers),
+            ("num_attention_heads", heads),
+            ("num_key_value_heads", settings.kv_heads()),
+            ("head_dim", settings.head_width()),
+            // without the key transformers takes 4096
+            ("sliding_window", if window == 0 { positions } else { window }),
+        ])
+        .text("hidden_act", &settings.activation)
+        .number("rms_norm_eps", norm_epsilon)
+        .rope(settings.rope_theta, scaling)
+        .number("attention_dropout", ranges::rate_or(settings.attention_dropout, dropout))
+        .flag("tie_word_embeddings", settings.tied)
+        .finish())
+}

@@ -1,0 +1,54 @@
+//! `config.json` as transformers' `Qwen3Config` writes and reads it.
+
+use crate::Settings;
+use trainyard_models::{Export, Import, Scaling, activation, kinds, ranges};
+use trainyard_plugin::{Result, Setting, Sizes, Value};
+
+pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+    let mut import = Import::new(config);
+    import.architecture(&["Qwen3ForCausalLM", "Qwen3Model"])?;
+    import.integers(&[
+        ("num_hidden_layers", "layers", 32),
+        ("num_attention_heads", "heads", 32),
+        ("num_key_value_heads", "kv_heads", 32),
+        ("hidden_size", "width", 4096),
+        ("head_dim", "head_width", 128),
+        ("intermediate_size", "hidden", 22016),
+        ("max_position_embeddings", "context", 32768),
+    ])?;
+    import.numbers(&[("rms_norm_eps", "norm_epsilon", 1e-6), ("attention_dropout", "attention_dropout", 0.0)])?;
+    import.flags(&[("tie_word_embeddings", "tied", false), ("attention_bias", "attention_bias", false)])?;
+    import.text("hidden_act", "activation", "silu", activation::NAMES)?;
+    import.rope(10_000.0)?;
+    let keys = import.keys();
+    let windows = keys.flag("use_sliding_window")? == Some(true);
+    let window = keys.integer("sliding_window")?.filter(|_| windows).unwrap_or(0);
+    let from = keys.integer("max_window_layers")?.unwrap_or(28);
+    import.set("window", Value::Integer(window));
+    import.layer_types(32, |layer| windows && i64::from(layer) >= from)?;
+    import.finish(&["is_decoder"])
+}
+
+pub fn export(settings: &Settings, scaling: &Scaling, windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
+    let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
+    let export = Export::new("qwen3", "Qwen3ForCausalLM")
+        .integers(&[
+            ("vocab_size", sizes.vocab),
+            ("max_position_embeddings", ranges::positions(settings.context, sizes.context)?),
+            ("hidden_size", width),
+            ("intermediate_size", settings.hidden()),
+            ("num_hidden_layers", layers),
+            ("num_attention_heads", heads),
+            ("num_key_value_heads", settings.kv_heads()),
+            ("head_dim", settings.head_width()),
+        ])
+        .text("hidden_act", &settings.activation)
+        .number("rms_norm_eps", norm_epsilon)
+        .rope(settings.rope_theta, scaling)
+        .number("attention_dropout", ranges::rate_or(settings.attention_dropout, dropout))
+        .flag("attention_bias", settings.attention_bias)
+        .flag("tie_word_embeddings", settings.tied)
+        .flag("use_sliding_window", windows.contains(&true))
+        .set("layer_types", kinds::names(windows));
+    Ok(if windows.contains(&true) { export.integer("sliding_window", window) } else { export }.finish())
+}

@@ -1,0 +1,116 @@
+//! The families of models: what they read of `config.json`, what they describe, and what that computes.
+//!
+//! `golden/networks` is made by `peers/networks_golden.py`, which says what is in it.
+
+mod describe;
+mod import;
+
+use crate::device;
+use serde_json::Value as Json;
+use std::path::{Path, PathBuf};
+use trainyard_plugin::network::Network;
+use trainyard_plugin::{Config, Create, Model, Result, Setting, Sizes, Value};
+
+type Make = fn(&[Setting]) -> Result<Box<dyn Model>>;
+
+/// Name of a family and how it is made.
+const FAMILIES: [(&str, Make); 17] = [
+    ("autoencoder", make::<trainyard_autoencoder::Autoencoder>),
+    ("bart", make::<trainyard_bart::Bart>),
+    ("bert", make::<trainyard_bert::Bert>),
+    ("gemma2", make::<trainyard_gemma2::Gemma2>),
+    ("gemma3", make::<trainyard_gemma3::Gemma3>),
+    ("gpt2", make::<trainyard_gpt2::Gpt2>),
+    ("gru", make::<trainyard_gru::Gru>),
+    ("llama", make::<trainyard_llama::Llama>),
+    ("lstm", make::<trainyard_lstm::Lstm>),
+    ("mistral", make::<trainyard_mistral::Mistral>),
+    ("phi", make::<trainyard_phi::Phi>),
+    ("phi3", make::<trainyard_phi3::Phi3>),
+    ("qwen2", make::<trainyard_qwen2::Qwen2>),
+    ("qwen3", make::<trainyard_qwen3::Qwen3>),
+    ("rnn", make::<trainyard_rnn::Rnn>),
+    ("roberta", make::<trainyard_roberta::Roberta>),
+    ("t5", make::<trainyard_t5::T5>),
+];
+
+fn make<T: Create + Model + 'static>(settings: &[Setting]) -> Result<Box<dyn Model>> {
+    Ok(Box::new(T::create(T::Config::from_settings(settings)?)?))
+}
+
+/// The family of a `model_type`.
+fn family(model_type: &str) -> Make {
+    let name = match model_type {
+        "gemma3_text" => "gemma3",
+        "xlm-roberta" => "roberta",
+        "mt5" => "t5",
+        other => other,
+    };
+    FAMILIES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no family {name}")).1
+}
+
+fn setting(key: &str, value: Value) -> Setting {
+    Setting { key: key.into(), value }
+}
+
+/// A `config.json` as families get it.
+fn flat(json: &Json) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    flatten("", json, &mut settings);
+    settings
+}
+
+fn flatten(key: &str, json: &Json, settings: &mut Vec<Setting>) {
+    let numbers = |items: &[Json]| items.iter().map(Json::as_f64).collect::<Option<Vec<_>>>();
+    let texts = |items: &[Json]| items.iter().map(|item| Some(item.as_str()?.to_owned())).collect::<Option<_>>();
+    let value = match json {
+        Json::Null => return,
+        Json::Object(inside) => {
+            for (inner, json) in inside {
+                let dot = if key.is_empty() { "" } else { "." };
+                flatten(&format!("{key}{dot}{inner}"), json, settings);
+            }
+            return;
+        }
+        Json::Bool(value) => Value::Boolean(*value),
+        Json::Number(number) => number.as_i64().map_or(Value::Number(number.as_f64().unwrap()), Value::Integer),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => numbers(items).map(Value::Numbers).or(texts(items).map(Value::Texts)).unwrap(),
+    };
+    settings.push(setting(key, value));
+}
+
+/// The model that a `config.json` is of, and its network.
+fn imported(config: &Json) -> Result<(Box<dyn Model>, Network)> {
+    let make = family(config["model_type"].as_str().unwrap());
+    let settings = make(&[])?.import(&flat(config))?;
+    let model = make(&settings)?;
+    let network = model.describe(&sizes(config))?;
+    Ok((model, network))
+}
+
+/// A context that every model here has positions for.
+fn sizes(config: &Json) -> Sizes {
+    Sizes::new(config["vocab_size"].as_u64().unwrap() as u32, 16)
+}
+
+fn json(path: &Path) -> Json {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Folders of `golden/networks`.
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(&device::manifest_dir()).join("golden/networks");
+    let mut folders: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert_eq!(folders.len(), 31);
+    folders
+}
+
+/// Folders with each spelling of their `config.json`.
+fn configs() -> impl Iterator<Item = (PathBuf, Json)> {
+    let spellings = |folder: PathBuf| ["config.json", "config_v5.json"].map(|name| (folder.clone(), folder.join(name)));
+    let all = folders().into_iter().flat_map(spellings).filter(|(_, path)| path.is_file());
+    all.map(|(folder, path)| (folder, json(&path)))
+}
