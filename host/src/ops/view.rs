@@ -33,11 +33,6 @@ impl<'a> View<'a> {
         self.tensor.row_width()
     }
 
-    /// Address of its first element on a GPU.
-    pub(crate) fn pointer(&self) -> u64 {
-        self.tensor.pointer() + (self.first * self.tensor.dtype().size_in_bytes()) as u64
-    }
-
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.tensor.elem_count() / self.stride().max(1)
