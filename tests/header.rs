@@ -41,6 +41,13 @@ fn sizes() -> (String, String) {
         "trainyard_measures_table" = abi::MeasuresTable { size, rules, measure },
         "trainyard_loss_table" = abi::LossTable { header, describe },
         "trainyard_metric_table" = abi::MetricTable { header, info, describe },
+        "trainyard_size" = abi::Size { name, value },
+        "trainyard_parameter" = abi::Parameter { name, shape, init, scale, decay, aliases },
+        "trainyard_layer" = abi::Layer { op, scope, inputs, parameters, attributes },
+        "trainyard_head" = abi::Head { name, value },
+        "trainyard_network" = abi::Network { op_set, parameters, layers, heads, blocks, ignored },
+        "trainyard_networks" = abi::Networks { size, context, network, settings },
+        "trainyard_model_table" = abi::ModelTable { header, describe, import_config, export_config },
         "trainyard_text_metric_table" = abi::TextMetricTable { header, info, update, state, merge, value },
     }
 }

@@ -8,12 +8,13 @@ mod endless; // files without an end
 mod files; // what is no plugin, or not the one that it says
 mod leaks;
 mod libraries; // what no Rust guest can do
+mod networks; // what models answer
 mod noise; // prints
 mod policy; // `on_error`
 
 use crate::plugins::{built, config, isolated};
 use trainyard::plugin::{Plugin, PluginConfig};
-use trainyard_plugin::{Kind, TextPair};
+use trainyard_plugin::{Kind, Sizes, TextPair};
 
 /// Where a hostile plugin runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ fn guest(kind: Kind) -> &'static str {
         Kind::Loss => "tests/guests/hostile-loss",
         Kind::Metric => "tests/guests/hostile-metric",
         Kind::TextMetric => "tests/guests/hostile-text-metric",
+        Kind::Model => "tests/guests/hostile-model",
     }
 }
 
@@ -47,6 +49,7 @@ pub fn hostile(kind: Kind, form: Form, behaviour: &str, change: impl FnOnce(&mut
         Form::NativeProcess => isolated(&files.native, &settings),
     };
     config.limits.memory_mb = 64;
+    config.draft = kind == Kind::Model;
     change(&mut config);
     Plugin::open(&config, kind).expect("the file itself is a plugin")
 }
@@ -104,6 +107,14 @@ pub fn exercise(plugin: &Plugin, kind: Kind) -> Result<(), String> {
                 let state = metric.state()?;
                 metric.merge(&state)?;
                 metric.value()?;
+            }
+            Kind::Model => {
+                let model = plugin.model()?;
+                let sizes = Sizes::new(50, 16);
+                model.describe(&sizes)?;
+                model.describe(&sizes)?;
+                let config = model.export(&sizes)?;
+                model.import(&config)?;
             }
         }
         Ok(())

@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use trainyard::loss::Program;
-use trainyard::plugin::{Language, Plugin};
-use trainyard_plugin::{Graph, Kind, TextPair};
+use trainyard::plugin::{Language, Plugin, PluginConfig};
+use trainyard_plugin::{Graph, Kind, Sizes, TextPair};
 
 const DOCUMENTS: [&str; 9] = [
     "It is a truth universally acknowledged",
@@ -73,7 +73,8 @@ fn build(dir: &Path, wasm_only: bool) -> Vec<PathBuf> {
 
 fn open(file: impl AsRef<Path>, kind: Kind, settings: &str) -> Plugin {
     let file = file.as_ref().display().to_string();
-    Plugin::open(&config(file, settings), kind).unwrap_or_else(|error| panic!("{error}"))
+    let config = PluginConfig { draft: kind == Kind::Model, ..config(file, settings) };
+    Plugin::open(&config, kind).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The formula of a graph, as the host shows it; not the program for it, which depends on the order of the nodes.
@@ -114,6 +115,11 @@ fn answers(plugin: &Plugin, documents: &[&str]) -> trainyard::Result<String> {
             other.merge(&one.state()?)?;
             let wrong = other.merge(b"?").expect_err("not a state").kind;
             format!("{:?} {nothing} {} {wrong:?}", one.info()?, other.value()?)
+        }
+        Kind::Model => {
+            let model = plugin.model()?;
+            let unsupported = (model.export(&Sizes::default()), model.import(&[]));
+            format!("{:?} {:?}", model.describe(&Sizes::new(300, 64))?, unsupported)
         }
     })
 }
@@ -254,11 +260,17 @@ fn new_text_metrics_agree() {
 }
 
 #[test]
+fn new_models_agree() {
+    new_plugins_agree(Kind::Model, &QUICK);
+}
+
+#[test]
 #[ignore = "broad: make test-all"]
 fn broad_new_plugins_in_python_agree() {
     // the kinds that have no guest above
     new_plugins_agree(Kind::Tokenizer, &Language::ALL);
     new_plugins_agree(Kind::TextMetric, &Language::ALL);
+    new_plugins_agree(Kind::Model, &Language::ALL);
 }
 
 #[test]

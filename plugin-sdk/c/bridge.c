@@ -1,7 +1,7 @@
 /* Makes a WASM component of a plugin written for trainyard_plugin.h: exports the functions of one world, as the canonical
  * ABI of the component model lays their arguments and results out, and calls the plugin's table.
  *
- * Compiled with TRAINYARD_KIND (0 tokenizer … 4 text metric), TRAINYARD_SYMBOL and, of a filter with the ability
+ * Compiled with TRAINYARD_KIND (0 tokenizer … 5 model), TRAINYARD_SYMBOL and, of a filter with the ability
  * `measures`, TRAINYARD_MEASURES by `trainyard plugin build`. Strings and lists of the canonical ABI are
  * `{ pointer, length }`, which is what trainyard_str and its kin are on wasm32; they are used in place. */
 #include "trainyard_plugin.h"
@@ -101,6 +101,14 @@ typedef struct {
     } value;
 } wit_result;
 typedef struct { uint8_t is_error; union { wit_error error; double number; } value; } wit_number_result;
+typedef struct { trainyard_str name; wit_list shape; trainyard_str init; double scale; uint8_t decay; wit_list aliases; }
+    wit_parameter;
+typedef struct { trainyard_str op, scope; wit_list inputs, parameters, attributes; } wit_layer;
+typedef struct { uint32_t op_set; wit_list parameters, layers, heads, blocks, ignored; } wit_network;
+typedef struct {
+    uint8_t is_error;
+    union { wit_error error; wit_network network; } value;
+} wit_network_result;
 
 /* What a call delivered. */
 typedef struct {
@@ -180,7 +188,7 @@ static void on_number(void *context, double number) {
     ((delivered *)context)->number = number;
 }
 
-__attribute__((import_module("trainyard:plugin/log@0.1.1"), import_name("write")))
+__attribute__((import_module("trainyard:plugin/log@0.1.2"), import_name("write")))
 void trainyard_write_log(uint32_t level, const uint8_t *line, size_t len);
 
 static void on_log(void *context, uint32_t level, trainyard_str line) {
@@ -234,13 +242,15 @@ typedef trainyard_filter_table table_type;
 typedef trainyard_loss_table table_type;
 #elif TRAINYARD_KIND == 3
 typedef trainyard_metric_table table_type;
-#else
+#elif TRAINYARD_KIND == 4
 typedef trainyard_text_metric_table table_type;
+#else
+typedef trainyard_model_table table_type;
 #endif
 extern const table_type TRAINYARD_SYMBOL;
 #define TABLE TRAINYARD_SYMBOL
 
-static trainyard_status create(const trainyard_host *host, wit_setting *from, size_t n) {
+static trainyard_settings read_settings(wit_setting *from, size_t n) {
     trainyard_setting *settings = take((n + 1) * sizeof *settings);
     memset(settings, 0, n * sizeof *settings);
     for (size_t i = 0; i < n; i++) {
@@ -255,7 +265,11 @@ static trainyard_status create(const trainyard_host *host, wit_setting *from, si
             default: settings[i].texts = from[i].value.texts;
         }
     }
-    return TABLE.header.create(host, (trainyard_settings){ settings, n }, &instance);
+    return (trainyard_settings){ settings, n };
+}
+
+static trainyard_status create(const trainyard_host *host, wit_setting *from, size_t n) {
+    return TABLE.header.create(host, read_settings(from, n), &instance);
 }
 
 FUNCTION("create", create, (wit_setting *settings, size_t n), create(&host, settings, n), )
@@ -303,7 +317,7 @@ EXPORT("two-pass") int32_t trainyard_two_pass(void) {
 FUNCTION("judge", judge, (const trainyard_str *documents, size_t n),
          TABLE.judge(instance, &host, (trainyard_strs){ documents, n }), result.value.list = list_of(to.verdicts))
 #ifdef TRAINYARD_MEASURES
-#define MEASURES "trainyard:plugin/measures@0.1.1#"
+#define MEASURES "trainyard:plugin/measures@0.1.2#"
 
 static void on_rule(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit) {
     wit_rule *to = push(context, sizeof(wit_rule));
@@ -351,4 +365,101 @@ EXPORT("value") wit_number_result *trainyard_value(void) {
     return &number_result;
 }
 EXPORT("cabi_post_value") void trainyard_post_value(wit_number_result *read) { (void)read; free_all(); }
+#elif TRAINYARD_KIND == 5
+static wit_list copy_texts(trainyard_strs from) {
+    trainyard_str *to = take((from.len + 1) * sizeof *to);
+    for (size_t i = 0; i < from.len; i++) to[i] = copy(from.ptr[i]);
+    return (wit_list){ to, from.len };
+}
+
+static wit_list list_of_ids(trainyard_u32s from) {
+    trainyard_u32s to = copy_ids(from);
+    return (wit_list){ to.ptr, to.len };
+}
+
+static wit_list copy_settings(trainyard_settings from) {
+    wit_setting *to = take((from.len + 1) * sizeof *to);
+    memset(to, 0, from.len * sizeof *to);
+    for (size_t i = 0; i < from.len; i++) {
+        const trainyard_setting *setting = &from.ptr[i];
+        to[i].key = copy(setting->key);
+        to[i].tag = (uint8_t)setting->tag;
+        wit_list texts;
+        switch (setting->tag) {
+            case TRAINYARD_BOOLEAN: to[i].value.boolean = setting->integer != 0; break;
+            case TRAINYARD_INTEGER: to[i].value.integer = setting->integer; break;
+            case TRAINYARD_NUMBER: to[i].value.number = setting->number; break;
+            case TRAINYARD_TEXT: to[i].value.text = copy(setting->text); break;
+            case TRAINYARD_NUMBERS:
+                to[i].value.numbers = (trainyard_f64s){ (const double *)8, setting->numbers.len };
+                if (setting->numbers.len > 0) {
+                    to[i].value.numbers.ptr = copy_bytes(setting->numbers.ptr, setting->numbers.len * sizeof(double));
+                }
+                break;
+            default:
+                texts = copy_texts(setting->texts);
+                to[i].value.texts = (trainyard_strs){ texts.ptr, texts.len };
+        }
+    }
+    return (wit_list){ to, from.len };
+}
+
+/* What a call delivered besides errors and log lines. */
+typedef struct { wit_network network; wit_list settings; } networks;
+
+static void on_network(void *context, const trainyard_network *from) {
+    wit_network *to = &((networks *)context)->network;
+    wit_parameter *parameters = take((from->parameters.len + 1) * sizeof *parameters);
+    for (size_t i = 0; i < from->parameters.len; i++) {
+        trainyard_parameter it = from->parameters.ptr[i];
+        parameters[i] = (wit_parameter){ copy(it.name), list_of_ids(it.shape), copy(it.init), it.scale, it.decay != 0,
+                                         copy_texts(it.aliases) };
+    }
+    wit_layer *layers = take((from->layers.len + 1) * sizeof *layers);
+    for (size_t i = 0; i < from->layers.len; i++) {
+        trainyard_layer it = from->layers.ptr[i];
+        layers[i] = (wit_layer){ copy(it.op), copy(it.scope), list_of_ids(it.inputs), list_of_ids(it.parameters),
+                                 copy_settings(it.attributes) };
+    }
+    trainyard_head *heads = take((from->heads.len + 1) * sizeof *heads);
+    for (size_t i = 0; i < from->heads.len; i++) {
+        heads[i] = (trainyard_head){ copy(from->heads.ptr[i].name), from->heads.ptr[i].value };
+    }
+    *to = (wit_network){ from->op_set, { parameters, from->parameters.len }, { layers, from->layers.len },
+                         { heads, from->heads.len }, copy_texts(from->blocks), copy_texts(from->ignored) };
+}
+
+static void on_settings(void *context, trainyard_settings settings) {
+    ((networks *)context)->settings = copy_settings(settings);
+}
+
+static networks described;
+
+static const trainyard_networks *networks_to(void) {
+    static const trainyard_networks to = { sizeof to, &described, on_network, on_settings };
+    memset(&described, 0, sizeof described);
+    return &to;
+}
+
+static wit_network_result network_result;
+
+EXPORT("describe") wit_network_result *trainyard_describe(const trainyard_size *sizes, size_t n) {
+    delivered to;
+    trainyard_host host = host_for(&to);
+    memset(&network_result, 0, sizeof network_result);
+    if (TABLE.describe(instance, &host, (trainyard_sizes){ sizes, n }, networks_to()) == TRAINYARD_OK) {
+        network_result.value.network = described.network;
+    } else {
+        network_result.is_error = 1;
+        network_result.value.error = *error_of(&to);
+    }
+    return &network_result;
+}
+EXPORT("cabi_post_describe") void trainyard_post_describe(wit_network_result *read) { (void)read; free_all(); }
+FUNCTION("import-config", import_config, (wit_setting *config, size_t n),
+         TABLE.import_config(instance, &host, read_settings(config, n), networks_to()),
+         result.value.list = described.settings)
+FUNCTION("export-config", export_config, (const trainyard_size *sizes, size_t n),
+         TABLE.export_config(instance, &host, (trainyard_sizes){ sizes, n }, networks_to()),
+         result.value.list = described.settings)
 #endif

@@ -129,7 +129,8 @@ enum { TRAINYARD_LOWER_IS_BETTER = 0, TRAINYARD_HIGHER_IS_BETTER = 1 };
 enum { TRAINYARD_ERROR = 0, TRAINYARD_WARN = 1, TRAINYARD_INFO = 2, TRAINYARD_DEBUG = 3 };
 
 enum {
-    TRAINYARD_TOKENIZER = 0, TRAINYARD_FILTER = 1, TRAINYARD_LOSS = 2, TRAINYARD_METRIC = 3, TRAINYARD_TEXT_METRIC = 4
+    TRAINYARD_TOKENIZER = 0, TRAINYARD_FILTER = 1, TRAINYARD_LOSS = 2, TRAINYARD_METRIC = 3, TRAINYARD_TEXT_METRIC = 4,
+    TRAINYARD_MODEL = 5
 };
 
 /* How every table begins. No function but `ability` may be null. */
@@ -204,6 +205,71 @@ typedef struct {
     trainyard_bytes_call merge;
     trainyard_call value; /* delivers `number` */
 } trainyard_text_metric_table;
+
+/* Kind `model`: a network as data. `trainyard_network.h` builds one.
+ *
+ * A size that the host knows: `vocab`, `context` or `labels`; a plugin skips others. */
+typedef struct { trainyard_str name; uint32_t value; } trainyard_size;
+typedef struct { const trainyard_size *ptr; size_t len; } trainyard_sizes;
+
+/* A tensor that training changes. */
+typedef struct {
+    trainyard_str name;    /* in files; unique */
+    trainyard_u32s shape;
+    trainyard_str init;    /* "zeros", "ones", "normal" (deviation `scale`) or "uniform" (between -scale and scale) */
+    double scale;
+    uint32_t decay;        /* 1 when weight decay applies to it */
+    trainyard_strs aliases; /* other names that files have for it */
+} trainyard_parameter;
+typedef struct { const trainyard_parameter *ptr; size_t len; } trainyard_parameters;
+
+/* One operation: an op of the set of networks, its place in the model, earlier layers, indices of parameters, named
+ * constants. */
+typedef struct {
+    trainyard_str op;
+    trainyard_str scope;
+    trainyard_u32s inputs;
+    trainyard_u32s parameters;
+    trainyard_settings attributes;
+} trainyard_layer;
+typedef struct { const trainyard_layer *ptr; size_t len; } trainyard_layers;
+
+/* A named result: `logits` is what a loss reads; `value` is a layer. */
+typedef struct { trainyard_str name; uint32_t value; } trainyard_head;
+typedef struct { const trainyard_head *ptr; size_t len; } trainyard_heads;
+
+enum { TRAINYARD_NETWORK_OP_SET = 1 };
+typedef struct {
+    uint32_t op_set;
+    trainyard_parameters parameters;
+    trainyard_layers layers;
+    trainyard_heads heads;
+    trainyard_strs blocks;  /* scopes at whose borders values are kept when activations are recomputed */
+    trainyard_strs ignored; /* names of tensors that files have and the network has not; `*` is any text */
+} trainyard_network;
+
+/* Where the functions of a model deliver what `trainyard_host` has no function for. It grows only at its end. */
+typedef struct {
+    size_t size;
+    void *context;
+    /* A whole network. Once, for `describe`. */
+    void (*network)(void *context, const trainyard_network *network);
+    /* All settings. Once, for `import_config` and `export_config`. */
+    void (*settings)(void *context, trainyard_settings settings);
+} trainyard_networks;
+
+typedef struct {
+    trainyard_header header;
+    /* Delivers `network`. The same settings and sizes always give the same network. */
+    trainyard_status (*describe)(
+        void *instance, const trainyard_host *host, trainyard_sizes sizes, const trainyard_networks *to);
+    /* Takes a flattened config.json, delivers `settings`: those of the model that it describes. */
+    trainyard_status (*import_config)(
+        void *instance, const trainyard_host *host, trainyard_settings config, const trainyard_networks *to);
+    /* Delivers `settings`: the flattened config.json of this model. */
+    trainyard_status (*export_config)(
+        void *instance, const trainyard_host *host, trainyard_sizes sizes, const trainyard_networks *to);
+} trainyard_model_table;
 
 /* `trainyard plugin build` defines both; by hand: a name of your own, and the text of the section. */
 #ifndef TRAINYARD_SYMBOL

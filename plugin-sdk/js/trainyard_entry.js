@@ -3,7 +3,7 @@
 
 import host from "trainyard:plugin/log";
 import { Plugin } from "./plugin.js";
-import { OP_SET, PluginError, log, readSettings } from "./trainyard_plugin.js";
+import { NETWORK_OP_SET, OP_SET, PluginError, log, readSettings, settingValue } from "./trainyard_plugin.js";
 import { SETTINGS } from "./trainyard_settings.js";
 
 let plugin;
@@ -28,6 +28,14 @@ const info = () => answer(() => ({
 function graph() {
   const { nodes, outputs } = plugin.describe();
   return { opSet: OP_SET, nodes, outputs };
+}
+
+const named = (sizes) => Object.fromEntries(sizes.map(({ name, value }) => [name, value]));
+const settings = (values) => Object.entries(values).map(([key, value]) => ({ key, value: settingValue(value) }));
+
+function network(sizes) {
+  const { parameters, layers, heads, blocks, ignored } = plugin.describe(named(sizes));
+  return { opSet: NETWORK_OP_SET, parameters, layers, heads, blocks, ignored };
 }
 
 const verdict = ({ keep, reason = "", score = null, text = null, spans = [] }) => ({
@@ -66,7 +74,10 @@ export const load = (model) => answer(() => void plugin.load(Uint8Array.from(mod
 export const vocabulary = () => answer(() => plugin.vocabulary());
 export const encode = (texts) => answer(() => batch(plugin.encode(texts)));
 export const decode = (tokens) => answer(() => plugin.decode(sequences(tokens)));
-export const describe = () => answer(graph);
+export const describe = (sizes) => answer(() => (sizes === undefined ? graph() : network(sizes)));
+export const importConfig = (config) =>
+  answer(() => settings(plugin.importConfig(Object.fromEntries(config.map(({ key, value }) => [key, value.val])))));
+export const exportConfig = (sizes) => answer(() => settings(plugin.exportConfig(named(sizes))));
 export const update = (pairs) => answer(() => void plugin.update(pairs));
 export const value = () => answer(() => plugin.value());
 export { info };

@@ -1,11 +1,12 @@
 // What a trainyard plugin in JavaScript is written with.
 //
-// plugin.js exports one class, Plugin, derived from Tokenizer, Filter, Loss, Metric or TextMetric. The class is made with
-// an object of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs outside of a
-// component, so that a plugin is tested like any module.
+// plugin.js exports one class, Plugin, derived from Tokenizer, Filter, Loss, Metric, TextMetric or Model. The class is
+// made with an object of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs
+// outside of a component, so that a plugin is tested like any module.
 
-// The version of the table of ops that graphs are made of.
+// The versions of the tables of ops that graphs and networks are made of.
 export const OP_SET = 1;
+export const NETWORK_OP_SET = 1;
 
 // Why a call failed. `kind` says whose fault it is: config (a setting), input (the documents, ids or model passed in),
 // state (the order of calls), unsupported, internal (a defect of the plugin).
@@ -183,6 +184,190 @@ for (const op of OPS) {
   Node.prototype[op] = function (...others) {
     return this.graph.op(op, [this, ...others]);
   };
+}
+
+// An architecture, described and not executed: the host differentiates, plans and runs it.
+export class Model {
+  // A Net for these sizes: { vocab, context, labels }, where labels is 0 where there are none.
+  describe(sizes) {
+    unsupported("describe");
+  }
+  // Settings of the model that a config.json describes, whose nested keys are joined with dots. Numbers that are whole
+  // but not integers are wrapped: number(2).
+  importConfig(config) {
+    throw new PluginError("this model reads no config.json of other programs", "unsupported");
+  }
+  // The config.json of this model, as importConfig reads it.
+  exportConfig(sizes) {
+    throw new PluginError("this model has no form for other programs", "unsupported");
+  }
+}
+
+// A value of an attribute or a setting that is any number, even where it happens to be whole.
+export const number = (value) => ({ tag: "number", val: value });
+
+// A setting's value as the contract has it: its type says which case it is.
+export function settingValue(value) {
+  if (typeof value === "boolean") return { tag: "boolean", val: value };
+  if (typeof value === "number") return { tag: Number.isInteger(value) ? "integer" : "number", val: value };
+  if (typeof value === "string") return { tag: "text", val: value };
+  if (!Array.isArray(value)) return value;
+  const isTexts = value.length > 0 && value.every((item) => typeof item === "string");
+  return isTexts ? { tag: "texts", val: value } : { tag: "numbers", val: value };
+}
+
+// A network, built by writing its forward: its methods are layers with parameters, Value has the others. Names are
+// relative to the block or scope that is open. The host checks the types of all values.
+export class Net {
+  parameters = [];
+  layers = [];
+  heads = [];
+  blocks = [];
+  ignored = [];
+  scopes = [];
+  // Layers whose names begin so, made by a function; its border is one at which activations may be computed again.
+  block(name, layers) {
+    this.blocks.push(this.path(name));
+    return this.scope(name, layers);
+  }
+  scope(name, layers) {
+    this.scopes.push(this.path(name));
+    const result = layers();
+    this.scopes.pop();
+    return result;
+  }
+  path(name) {
+    return [this.scopes.at(-1) ?? "", name].filter((part) => part !== "").join(".");
+  }
+  // A parameter by its name in the scope that is open; that of an earlier layer, if there is one of this name. init is
+  // zeros, ones, normal (deviation scale) or uniform (within scale).
+  parameter(name, shape, init = "normal", scale = 0.02) {
+    const path = this.path(name);
+    const known = this.parameters.findIndex((parameter) => parameter.name === path);
+    if (known >= 0) {
+      const other = this.parameters[known].shape;
+      if (String(other) !== String(shape)) {
+        throw new PluginError(`${authorLine()}parameter ${path} has shape [${other}], not [${shape}]`, "internal");
+      }
+      return known;
+    }
+    if (init === "zeros" || init === "ones") scale = 0;
+    return this.parameters.push({ name: path, shape, init, scale, decay: shape.length > 1, aliases: [] }) - 1;
+  }
+  // Any op of the table, whose result has this many columns: those of the first input unless said.
+  layer(op, inputs = [], { parameters = [], name = "", columns = inputs[0]?.columns ?? 0, attributes = {} } = {}) {
+    for (const value of inputs) {
+      if (value.net !== this) {
+        throw new PluginError(`${authorLine()}a value of another Net; use one Net for a network`, "internal");
+      }
+    }
+    const ids = inputs.map((value) => value.id);
+    const settings = Object.entries(attributes).map(([key, value]) => ({ key, value: settingValue(value) }));
+    const layer = { op, scope: this.path(name), inputs: ids, parameters, attributes: settings };
+    return new Value(this, this.layers.push(layer) - 1, columns);
+  }
+  // input.NAME of the table: ids, positions, token_types, source_ids, source_positions.
+  input(name) {
+    const known = this.layers.findIndex((layer) => layer.op === `input.${name}`);
+    return known >= 0 ? new Value(this, known, 0) : this.layer(`input.${name}`);
+  }
+  // Rows of the table name.weight [n, columns].
+  embedding(name, index, n, columns, offset = 0) {
+    const parameters = [this.parameter(`${name}.weight`, [n, columns])];
+    return this.layer("embedding", [index], { parameters, name, columns, attributes: offset ? { offset } : {} });
+  }
+  // name.weight [columns, columns of x], and name.bias.
+  linear(name, x, columns, bias = true) {
+    const parameters = [this.parameter(`${name}.weight`, [columns, x.columns])];
+    if (bias) parameters.push(this.parameter(`${name}.bias`, [columns], "zeros"));
+    return this.layer("linear", [x], { parameters, name, columns });
+  }
+  // x times the table of the embedding of this full name, transposed.
+  tied(name, x) {
+    const table = this.parameters.findIndex((parameter) => parameter.name === `${name}.weight`);
+    if (table < 0) throw new PluginError(`${authorLine()}there is no table ${name}.weight to be tied to`, "internal");
+    return this.layer("linear", [x], { parameters: [table], name, columns: this.parameters[table].shape[0] });
+  }
+  layer_norm(name, x, epsilon) {
+    const parameters = [
+      this.parameter(`${name}.weight`, [x.columns], "ones"),
+      this.parameter(`${name}.bias`, [x.columns], "zeros"),
+    ];
+    return this.layer("layer_norm", [x], { parameters, name, attributes: { epsilon: number(epsilon) } });
+  }
+  // Of each chunk of width columns; of all columns unless said.
+  rms_norm(name, x, epsilon, width = x.columns) {
+    const parameters = [this.parameter(`${name}.weight`, [width], "ones")];
+    return this.layer("rms_norm", [x], { parameters, name, attributes: { epsilon: number(epsilon) } });
+  }
+  // kind is rnn, gru or lstm; the parameters are PyTorch's: name.weight_ih_l0 and so on.
+  recurrent(kind, name, x, state, suffix = "l0", reverse = false) {
+    const rows = { rnn: 1, gru: 3, lstm: 4 }[kind] * state;
+    const shapes = { weight_ih: [rows, x.columns], weight_hh: [rows, state], bias_ih: [rows], bias_hh: [rows] };
+    const parameters = Object.entries(shapes).map(([part, shape]) =>
+      this.parameter(`${name === "" ? "" : `${name}.`}${part}_${suffix}`, shape, "uniform", 1 / Math.sqrt(Math.max(state, 1))),
+    );
+    return this.layer(kind, [x], { parameters, name, columns: state, attributes: reverse ? { reverse } : {} });
+  }
+  // Causal depthwise convolution: name.weight [columns, taps], and name.bias.
+  conv(name, x, taps, bias = true) {
+    const scale = 1 / Math.sqrt(Math.max(taps, 1));
+    const parameters = [this.parameter(`${name}.weight`, [x.columns, taps], "uniform", scale)];
+    if (bias) parameters.push(this.parameter(`${name}.bias`, [x.columns], "zeros"));
+    return this.layer("conv", [x], { parameters, name });
+  }
+  // Columns of all values side by side.
+  concat(values) {
+    return this.layer("concat", values, { columns: values.reduce((sum, value) => sum + value.columns, 0) });
+  }
+  // A named result: logits is what a loss reads.
+  head(name, value) {
+    this.heads.push({ name, value: value.id });
+  }
+}
+
+// A result of a layer, with its number of columns.
+export class Value {
+  constructor(net, id, columns) {
+    this.net = net;
+    this.id = id;
+    this.columns = columns;
+  }
+  // An op of this value alone, such as relu, silu, tanh, sigmoid, pool, expand, shift.
+  op(op, attributes = {}) {
+    return this.net.layer(op, [this], { attributes });
+  }
+  gelu(form = "erf") {
+    return this.op("gelu", { form });
+  }
+  silu() {
+    return this.op("silu");
+  }
+  sigmoid() {
+    return this.op("sigmoid");
+  }
+  scale(factor) {
+    return this.op("scale", { factor: number(factor) });
+  }
+  dropout(rate) {
+    return rate === 0 ? this : this.op("dropout", { rate: number(rate) });
+  }
+  slice(first, width) {
+    return this.net.layer("slice", [this], { columns: width, attributes: { first, width } });
+  }
+  rotary(head_width, theta, attributes = {}) {
+    return this.op("rotary", { head_width, theta: number(theta), ...attributes });
+  }
+  // Causal attention of these queries, unless attributes say otherwise.
+  attend(k, v, heads, kv_heads = heads, attributes = {}) {
+    return this.net.layer("attention", [this, k, v], { attributes: { heads, kv_heads, ...attributes } });
+  }
+  add(other) {
+    return this.net.layer("add", [this, other]);
+  }
+  mul(other) {
+    return this.net.layer("mul", [this, other]);
+  }
 }
 
 // Bytes of a text in UTF-8, and back. QuickJS has no TextEncoder.

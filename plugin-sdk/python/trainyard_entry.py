@@ -6,6 +6,11 @@ import wit_world
 from componentize_py_types import Err
 from wit_world.imports import log, types
 
+try:
+    from wit_world.imports import networks
+except ImportError:
+    networks = None  # no model's world
+
 import plugin
 import trainyard_plugin as sdk
 from trainyard_settings import SETTINGS
@@ -37,6 +42,40 @@ def _graph():
     graph = _plugin.describe()
     nodes = [types.Node(op, inputs, attributes) for op, inputs, attributes in graph.nodes]
     return types.Graph(sdk.OP_SET, nodes, [types.Output(*output) for output in graph.outputs])
+
+
+def _value(value):
+    """A setting's value: its type says which case of the contract's it is."""
+    if isinstance(value, bool):
+        return types.Value_Boolean(value)
+    if isinstance(value, int):
+        return types.Value_Integer(value)
+    if isinstance(value, float):
+        return types.Value_Number(value)
+    if isinstance(value, str):
+        return types.Value_Text(value)
+    if all(isinstance(item, str) for item in value) and value:
+        return types.Value_Texts(list(value))
+    return types.Value_Numbers([float(item) for item in value])
+
+
+def _settings(settings):
+    return [types.Setting(key, _value(value)) for key, value in settings.items()]
+
+
+def _sizes(sizes):
+    return {size.name: size.value for size in sizes}
+
+
+def _network(sizes):
+    net = _plugin.describe(_sizes(sizes))
+    parameters = [networks.Parameter(**parameter) for parameter in net.parameters]
+    layers = [
+        networks.Layer(op, scope, inputs, parameters, _settings(attributes))
+        for op, scope, inputs, parameters, attributes in net.layers
+    ]
+    heads = [networks.Head(*head) for head in net.heads]
+    return networks.Network(sdk.NETWORK_OP_SET, parameters, layers, heads, net.blocks, net.ignored)
 
 
 def _verdict(verdict):
@@ -103,8 +142,15 @@ class WitWorld(wit_world.WitWorld):
     def decode(self, batch):
         return _answer(lambda: _plugin.decode(_sequences(batch)))
 
-    def describe(self):
-        return _answer(_graph)
+    def describe(self, sizes=None):
+        return _answer(_graph if sizes is None else lambda: _network(sizes))
+
+    def import_config(self, config):
+        given = {setting.key: setting.value.value for setting in config}
+        return _answer(lambda: _settings(_plugin.import_config(given)))
+
+    def export_config(self, sizes):
+        return _answer(lambda: _settings(_plugin.export_config(_sizes(sizes))))
 
     def info(self):
         return _answer(_info)

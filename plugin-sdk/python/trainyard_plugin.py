@@ -1,16 +1,17 @@
 """What a trainyard plugin in Python is written with.
 
-plugin.py defines one class, Plugin, derived from Tokenizer, Filter, Loss, Metric or TextMetric. The class is made with
-a dict of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs outside of a
+plugin.py defines one class, Plugin, derived from Tokenizer, Filter, Loss, Metric, TextMetric or Model. The class is
+made with a dict of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs outside of a
 component, so that a plugin is tested like any module.
 """
 
 import sys
 from dataclasses import dataclass, field
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
-# The version of the table of ops that graphs are made of.
+# The versions of the tables of ops that graphs and networks are made of.
 OP_SET = 1
+NETWORK_OP_SET = 1
 
 
 class PluginError(Exception):
@@ -231,6 +232,186 @@ class Node:
 
     def __rtruediv__(self, other):
         return self.graph.op("div", [other, self])
+
+
+class Model(Plugin):
+    """An architecture, described and not executed: the host differentiates, plans and runs it."""
+
+    def describe(self, sizes: Dict[str, int]) -> "Net":
+        """The network for these sizes: vocab, context, labels (0 where there are none)."""
+        raise NotImplementedError
+
+    def import_config(self, config: dict) -> dict:
+        """Settings of the model that a config.json describes, whose nested keys are joined with dots."""
+        raise PluginError("this model reads no config.json of other programs", "unsupported")
+
+    def export_config(self, sizes: Dict[str, int]) -> dict:
+        """The config.json of this model, as import_config reads it."""
+        raise PluginError("this model has no form for other programs", "unsupported")
+
+
+class Net:
+    """A network, built by writing its forward: its methods are layers with parameters, Value has the others. Names are
+    relative to the block or scope that is open. The host checks the types of all values."""
+
+    def __init__(self):
+        self.parameters, self.layers, self.heads = [], [], []
+        self.blocks, self.ignored, self._scopes = [], [], []
+
+    def block(self, name: str) -> "_Scope":
+        """with net.block("h.0"): layers whose names begin so; its border is one at which activations may be computed
+        again."""
+        self.blocks.append(self._path(name))
+        return self.scope(name)
+
+    def scope(self, name: str) -> "_Scope":
+        """with net.scope("attn"): layers whose names begin so."""
+        return _Scope(self._scopes, self._path(name))
+
+    def _path(self, name: str) -> str:
+        return ".".join(part for part in [self._scopes[-1] if self._scopes else "", name] if part)
+
+    def parameter(self, name: str, shape: List[int], init: str = "normal", scale: float = 0.02) -> int:
+        """A parameter by its name in the scope that is open; that of an earlier layer, if there is one of this name.
+        init is zeros, ones, normal (deviation scale) or uniform (within scale)."""
+        path = self._path(name)
+        for index, known in enumerate(self.parameters):
+            if known["name"] == path:
+                if known["shape"] != list(shape):
+                    raise PluginError(f"{_author_line()}parameter {path} has shape {known['shape']}, not {list(shape)}", "internal")
+                return index
+        scale = float(scale) if init in ("normal", "uniform") else 0.0
+        self.parameters.append(
+            {"name": path, "shape": list(shape), "init": init, "scale": scale, "decay": len(shape) > 1, "aliases": []}
+        )
+        return len(self.parameters) - 1
+
+    def alias(self, name: str, alias: str) -> None:
+        """Files may also have parameter name (in full) under alias."""
+        next(known for known in self.parameters if known["name"] == name)["aliases"].append(alias)
+
+    def layer(self, op: str, inputs=(), parameters=(), name: str = "", columns: Optional[int] = None, **attributes) -> "Value":
+        """Any op of the table, whose result has this many columns: those of the first input unless said."""
+        for value in inputs:
+            if value.net is not self:
+                raise PluginError(_author_line() + "a value of another Net; use one Net for a network", "internal")
+        if columns is None:
+            columns = inputs[0].columns if inputs else 0
+        ids = [value.id for value in inputs]
+        self.layers.append((op, self._path(name), ids, list(parameters), attributes))
+        return Value(self, len(self.layers) - 1, columns)
+
+    def input(self, name: str) -> "Value":
+        """input.NAME of the table: ids, positions, token_types, source_ids, source_positions."""
+        op = "input." + name
+        known = [index for index, layer in enumerate(self.layers) if layer[0] == op]
+        return Value(self, known[0], 0) if known else self.layer(op)
+
+    def embedding(self, name: str, index: "Value", n: int, columns: int, offset: int = 0) -> "Value":
+        """Rows of the table name.weight [n, columns]."""
+        table = self.parameter(name + ".weight", [n, columns])
+        return self.layer("embedding", [index], [table], name, columns, **({"offset": offset} if offset else {}))
+
+    def linear(self, name: str, x: "Value", columns: int, bias: bool = True) -> "Value":
+        """name.weight [columns, columns of x], and name.bias."""
+        parameters = [self.parameter(name + ".weight", [columns, x.columns])]
+        if bias:
+            parameters.append(self.parameter(name + ".bias", [columns], "zeros"))
+        return self.layer("linear", [x], parameters, name, columns)
+
+    def tied(self, name: str, x: "Value") -> "Value":
+        """x times the table of the embedding of this full name, transposed."""
+        table = next((i for i, known in enumerate(self.parameters) if known["name"] == name + ".weight"), None)
+        if table is None:
+            raise PluginError(f"{_author_line()}there is no table {name}.weight to be tied to", "internal")
+        return self.layer("linear", [x], [table], name, self.parameters[table]["shape"][0])
+
+    def layer_norm(self, name: str, x: "Value", epsilon: float) -> "Value":
+        parameters = [self.parameter(name + ".weight", [x.columns], "ones")]
+        parameters.append(self.parameter(name + ".bias", [x.columns], "zeros"))
+        return self.layer("layer_norm", [x], parameters, name, epsilon=float(epsilon))
+
+    def rms_norm(self, name: str, x: "Value", epsilon: float, width: Optional[int] = None) -> "Value":
+        """Of each chunk of width columns; of all columns unless said."""
+        weight = self.parameter(name + ".weight", [width or x.columns], "ones")
+        return self.layer("rms_norm", [x], [weight], name, epsilon=float(epsilon))
+
+    def recurrent(self, kind: str, name: str, x: "Value", state: int, suffix: str = "l0", reverse: bool = False) -> "Value":
+        """kind is rnn, gru or lstm; the parameters are PyTorch's: name.weight_ih_l0 and so on."""
+        rows = {"rnn": 1, "gru": 3, "lstm": 4}[kind] * state
+        path = lambda part: ".".join(filter(None, [name, f"{part}_{suffix}"]))
+        shapes = {"weight_ih": [rows, x.columns], "weight_hh": [rows, state], "bias_ih": [rows], "bias_hh": [rows]}
+        bound = 1.0 / max(state, 1) ** 0.5
+        parameters = [self.parameter(path(part), shape, "uniform", bound) for part, shape in shapes.items()]
+        return self.layer(kind, [x], parameters, name, state, **({"reverse": True} if reverse else {}))
+
+    def conv(self, name: str, x: "Value", taps: int, bias: bool = True) -> "Value":
+        """Causal depthwise convolution: name.weight [columns, taps], and name.bias."""
+        parameters = [self.parameter(name + ".weight", [x.columns, taps], "uniform", 1.0 / max(taps, 1) ** 0.5)]
+        if bias:
+            parameters.append(self.parameter(name + ".bias", [x.columns], "zeros"))
+        return self.layer("conv", [x], parameters, name)
+
+    def concat(self, values: List["Value"]) -> "Value":
+        """Columns of all values side by side."""
+        return self.layer("concat", values, columns=sum(value.columns for value in values))
+
+    def head(self, name: str, value: "Value") -> None:
+        """A named result: logits is what a loss reads."""
+        self.heads.append((name, value.id))
+
+
+class _Scope:
+    def __init__(self, scopes: list, path: str):
+        self._scopes, self._name = scopes, path
+
+    def __enter__(self):
+        self._scopes.append(self._name)
+
+    def __exit__(self, *_):
+        self._scopes.pop()
+
+
+class Value:
+    """A result of a layer, with its number of columns."""
+
+    def __init__(self, net: Net, id: int, columns: int):
+        self.net, self.id, self.columns = net, id, columns
+
+    def op(self, op: str, **attributes) -> "Value":
+        """An op of this value alone, such as relu, silu, tanh, sigmoid, pool, expand, shift."""
+        return self.net.layer(op, [self], **attributes)
+
+    def gelu(self, form: str = "erf") -> "Value":
+        return self.op("gelu", form=form)
+
+    def silu(self) -> "Value":
+        return self.op("silu")
+
+    def sigmoid(self) -> "Value":
+        return self.op("sigmoid")
+
+    def scale(self, factor: float) -> "Value":
+        return self.op("scale", factor=float(factor))
+
+    def dropout(self, rate: float) -> "Value":
+        return self.op("dropout", rate=float(rate)) if rate else self
+
+    def slice(self, first: int, width: int) -> "Value":
+        return self.net.layer("slice", [self], columns=width, first=first, width=width)
+
+    def rotary(self, head_width: int, theta: float, **attributes) -> "Value":
+        return self.op("rotary", head_width=head_width, theta=float(theta), **attributes)
+
+    def attend(self, k: "Value", v: "Value", heads: int, kv_heads: Optional[int] = None, **attributes) -> "Value":
+        """Causal attention of these queries, unless span says otherwise."""
+        return self.net.layer("attention", [self, k, v], heads=heads, kv_heads=kv_heads or heads, **attributes)
+
+    def __add__(self, other: "Value") -> "Value":
+        return self.net.layer("add", [self, other])
+
+    def __mul__(self, other: Union["Value", float]) -> "Value":
+        return self.net.layer("mul", [self, other]) if isinstance(other, Value) else self.scale(other)
 
 
 EXPECTED = {

@@ -1,6 +1,6 @@
 //! A plugin that is linked into the host. `export!` makes one with the WASM and native forms, from the same source.
 
-use crate::{Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer};
+use crate::{Filter, Loss, Metric, Model, Result, Setting, TextMetric, Tokenizer};
 
 /// A constructor of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub enum Constructor {
     Metric(fn(&[Setting]) -> Result<Box<dyn Metric>>),
     /// Makes a text metric.
     TextMetric(fn(&[Setting]) -> Result<Box<dyn TextMetric>>),
+    /// Makes a model.
+    Model(fn(&[Setting]) -> Result<Box<dyn Model>>),
 }
 
 /// A plugin that is linked in: `PLUGIN` of a plugin crate.

@@ -1,10 +1,10 @@
 //! `export!`: from one line, everything that makes a crate a plugin.
 
-use crate::{Create, Filter, Loss, Metric, Result, Setting, TextMetric, Tokenizer};
+use crate::{Create, Filter, Loss, Metric, Model, Result, Setting, TextMetric, Tokenizer};
 
 /// Makes the crate a plugin: `export!(loss "focal" = Focal);`
 ///
-/// The kind is `tokenizer`, `filter`, `loss`, `metric` or `text_metric`; the type implements [`Create`] and the
+/// The kind is `tokenizer`, `filter`, `loss`, `metric`, `text_metric` or `model`; the type implements [`Create`] and the
 /// trait of that kind. A `measured_filter` is a filter with [`Filter::rules`] and the ability [`crate::MEASURES`].
 /// Version, licence and description are taken from the crate's `Cargo.toml`, the settings from its [`crate::config!`].
 /// What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities = ["idempotent"]);`. Use it
@@ -36,6 +36,9 @@ macro_rules! export {
     };
     (text_metric $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
         $crate::__export!(text_metric TextMetric TextMetricTable "text-metric" $name $type, [$($($ability)*)?]);
+    };
+    (model $name:literal = $type:ty $(, abilities = [$($ability:literal),*])?) => {
+        $crate::__export!(model Model ModelTable "model" $name $type, [$($($ability)*)?]);
     };
 }
 
@@ -191,6 +194,14 @@ pub fn metric<T: Create + Metric + 'static>(settings: &[Setting]) -> Result<Box<
 /// # Errors
 /// Settings that the plugin refuses.
 pub fn text_metric<T: Create + TextMetric + 'static>(settings: &[Setting]) -> Result<Box<dyn TextMetric>> {
+    Ok(Box::new(create::<T>(settings)?))
+}
+
+/// Makes a model of type `T`.
+///
+/// # Errors
+/// Settings that the plugin refuses.
+pub fn model<T: Create + Model + 'static>(settings: &[Setting]) -> Result<Box<dyn Model>> {
     Ok(Box::new(create::<T>(settings)?))
 }
 

@@ -37,11 +37,14 @@ pub enum Kind {
     Metric,
     /// [`crate::TextMetric`].
     TextMetric,
+    /// [`crate::Model`].
+    Model,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 5] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric];
+    pub const ALL: [Kind; 6] =
+        [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric, Kind::Model];
 
     /// The number in the tables of native plugins, and the place in [`Kind::ALL`].
     pub const fn number(self) -> u32 {
@@ -56,6 +59,7 @@ impl Kind {
             Kind::Loss => "loss",
             Kind::Metric => "metric",
             Kind::TextMetric => "text-metric",
+            Kind::Model => "model",
         }
     }
 }
@@ -99,6 +103,10 @@ pub const MEASURES: &str = "measures";
 
 /// Ability of a tokenizer: not every text comes back from its tokens, as with lower-casing.
 pub const LOSSY: &str = "lossy";
+
+/// How the abilities of a model begin that name the `model_type`s of Hugging Face's `config.json` that it imports, such
+/// as `hf:gpt2`.
+pub const HUGGING_FACE: &str = "hf:";
 
 /// One setting of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a trainyard plugin is written with.
 //!
-//! Implement the trait of one kind ([`Tokenizer`], [`Filter`], [`Loss`], [`Metric`], [`TextMetric`]) and [`Create`],
+//! Implement the trait of one kind ([`Tokenizer`], [`Filter`], [`Loss`], [`Metric`], [`TextMetric`], [`Model`]) and [`Create`],
 //! declare the settings with [`config!`], and name it with [`export!`]. The same source becomes a sandboxed WASM
 //! component, a native library, or a part of the host. The crate has no dependencies outside the `wasm32` target.
 //!
@@ -69,10 +69,10 @@ pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
 pub use filter::{Bound, Filter, Rule, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
-pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
+pub use identity::{CONTRACT, HUGGING_FACE, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
 pub use loss::Loss;
-pub use model::{ConfigKeys, Model, Sizes};
 pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
+pub use model::{ConfigKeys, Model, Sizes};
 pub use rewrite::{Rewrite, SPANS_MAX};
 pub use settings::{Config, Create, NoConfig, Setting, Value};
 pub use tokenizer::{END_OF_TEXT, NO_END_OF_TEXT, SpecialToken, TokenBatch, Tokenizer, Vocabulary};

@@ -56,6 +56,25 @@ impl Sizes {
         Self { vocab, context, labels: 0 }
     }
 
+    /// Each size with its name in the contract.
+    pub const fn named(self) -> [(&'static str, u32); 3] {
+        [("vocab", self.vocab), ("context", self.context), ("labels", self.labels)]
+    }
+
+    /// The sizes of these names; unknown names are skipped, and what is not named is 0.
+    pub fn from_named<'a>(named: impl IntoIterator<Item = (&'a str, u32)>) -> Self {
+        let mut sizes = Self::default();
+        for (name, value) in named {
+            match name {
+                "vocab" => sizes.vocab = value,
+                "context" => sizes.context = value,
+                "labels" => sizes.labels = value,
+                _ => {}
+            }
+        }
+        sizes
+    }
+
     /// The same with this number of classes.
     pub const fn labels(self, labels: u32) -> Self {
         Self { labels, ..self }

@@ -4,6 +4,8 @@
 pub const WIT: &str = include_str!("../wit/plugin.wit");
 /// The native form of the contract as a C header, with what makes writing a plugin in C short.
 pub const C_HEADER: &str = include_str!("../include/trainyard_plugin.h");
+/// What makes writing a model in C short, for [`C_HEADER`].
+pub const C_NETWORK: &str = include_str!("../include/trainyard_network.h");
 /// What makes a component of a plugin that was written for the header.
 pub const C_BRIDGE: &str = include_str!("../c/bridge.c");
 /// The Python module that plugins import.

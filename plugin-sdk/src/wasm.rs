@@ -1,7 +1,7 @@
 //! The WASM form of the contract: one world per kind, generated from `wit/plugin.wit`, and its bridge to the author's
 //! type.
 
-use crate::{Bound, Create, ErrorKind, Filter, Loss, Metric, PluginError, Result, TextMetric, Tokenizer};
+use crate::{Bound, Create, ErrorKind, Filter, Loss, Metric, Model, PluginError, Result, TextMetric, Tokenizer};
 use std::marker::PhantomData;
 
 /// The types that all worlds share.
@@ -10,8 +10,8 @@ mod shared {
         inline: "
             package trainyard:shared;
             world shared {
-                import trainyard:plugin/types@0.1.1;
-                import trainyard:plugin/log@0.1.1;
+                import trainyard:plugin/types@0.1.2;
+                import trainyard:plugin/log@0.1.2;
             }
         ",
         path: "wit",
@@ -33,8 +33,8 @@ macro_rules! world {
                 world: $world,
                 pub_export_macro: true,
                 with: {
-                    "trainyard:plugin/types@0.1.1": crate::wasm::types,
-                    "trainyard:plugin/log@0.1.1": crate::wasm::log,
+                    "trainyard:plugin/types@0.1.2": crate::wasm::types,
+                    "trainyard:plugin/log@0.1.2": crate::wasm::log,
                 },
             });
         }
@@ -46,6 +46,21 @@ world!(measured_filter, "measured-filter");
 world!(loss, "loss");
 world!(metric, "metric");
 world!(text_metric, "text-metric");
+
+#[allow(missing_docs)]
+pub mod model {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "model",
+        pub_export_macro: true,
+        generate_all,
+        with: {
+            "trainyard:plugin/types@0.1.2": crate::wasm::types,
+            "trainyard:plugin/log@0.1.2": crate::wasm::log,
+        },
+    });
+}
+use model::trainyard::plugin::networks;
 
 /// Where a component keeps its one instance; `export!` implements it, because a generic type cannot have a static.
 pub trait Slot {
@@ -226,6 +241,72 @@ impl<S: Slot<Plugin: TextMetric>> text_metric::Guest for Component<S> {
     fn value() -> Answer<f64> {
         Self::call(|plugin| plugin.value())
     }
+}
+
+impl<S: Slot<Plugin: Model>> model::Guest for Component<S> {
+    fn create(settings: Vec<types::Setting>) -> Answer<()> {
+        Self::create(settings)
+    }
+
+    fn describe(sizes: Vec<networks::Size>) -> Answer<networks::Network> {
+        Self::call(|plugin| plugin.describe(&read_sizes(&sizes))).map(network)
+    }
+
+    fn import_config(config: Vec<types::Setting>) -> Answer<Vec<types::Setting>> {
+        let config: Vec<_> = config.into_iter().map(setting).collect();
+        Self::call(|plugin| plugin.import(&config)).map(lend_settings)
+    }
+
+    fn export_config(sizes: Vec<networks::Size>) -> Answer<Vec<types::Setting>> {
+        Self::call(|plugin| plugin.export(&read_sizes(&sizes))).map(lend_settings)
+    }
+}
+
+fn read_sizes(sizes: &[networks::Size]) -> crate::Sizes {
+    crate::Sizes::from_named(sizes.iter().map(|size| (size.name.as_str(), size.value)))
+}
+
+fn network(network: crate::network::Network) -> networks::Network {
+    let parameter = |parameter: crate::network::Parameter| networks::Parameter {
+        name: parameter.name,
+        shape: parameter.shape,
+        init: parameter.init,
+        scale: parameter.scale,
+        decay: parameter.decay,
+        aliases: parameter.aliases,
+    };
+    let layer = |layer: crate::network::Layer| networks::Layer {
+        op: layer.op,
+        scope: layer.scope,
+        inputs: layer.inputs,
+        parameters: layer.parameters,
+        attributes: lend_settings(layer.attributes),
+    };
+    let head = |head: crate::network::Head| networks::Head { name: head.name, value: head.value };
+    networks::Network {
+        op_set: network.op_set,
+        parameters: network.parameters.into_iter().map(parameter).collect(),
+        layers: network.layers.into_iter().map(layer).collect(),
+        heads: network.heads.into_iter().map(head).collect(),
+        blocks: network.blocks,
+        ignored: network.ignored,
+    }
+}
+
+fn lend_settings(settings: Vec<crate::Setting>) -> Vec<types::Setting> {
+    use crate::Value;
+    let one = |crate::Setting { key, value }: crate::Setting| {
+        let value = match value {
+            Value::Boolean(value) => types::Value::Boolean(value),
+            Value::Integer(value) => types::Value::Integer(value),
+            Value::Number(value) => types::Value::Number(value),
+            Value::Text(value) => types::Value::Text(value),
+            Value::Numbers(values) => types::Value::Numbers(values),
+            Value::Texts(values) => types::Value::Texts(values),
+        };
+        types::Setting { key, value }
+    };
+    settings.into_iter().map(one).collect()
 }
 
 fn strs(texts: &[String]) -> Vec<&str> {

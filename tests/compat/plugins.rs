@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use trainyard::plugin::{Plugin, PluginConfig, Trust};
-use trainyard_plugin::{Graph, Kind, MetricInfo, TextPair};
+use trainyard_plugin::{Graph, Kind, MetricInfo, Sizes, TextPair};
 
 const TEXTS: [&str; 3] =
     ["", "the cat and the hat and the bat\n", "Ünïcode — 你好, 🙂 and some words of English to go on with."];
@@ -41,6 +41,7 @@ fn answers(plugin: &Path) -> Value {
             json!([info(&metric.info().unwrap()), graph(&metric.describe().unwrap())])
         }
         Kind::TextMetric => text_metric(&plugin),
+        Kind::Model => json!(format!("{:?}", plugin.model().unwrap().describe(&Sizes::new(100, 16)).unwrap())),
     }
 }
 

@@ -10,7 +10,7 @@ type Case = (Kind, &'static [Form], &'static str, Option<&'static str>);
 /// All forms, for errors in answers: these are checked in the same way wherever they come from.
 const ALL: &[Form] = &[Wasm, Native, WasmProcess, NativeProcess];
 
-use Kind::{Filter, Loss, Metric, TextMetric, Tokenizer};
+use Kind::{Filter, Loss, Metric, Model, TextMetric, Tokenizer};
 
 const CASES: &[Case] = &[
     // answers of the wrong form
@@ -226,12 +226,13 @@ fn every_case_has_its_error() {
 }
 
 /// Every function of every kind.
-const EXPORTS: [(Kind, &[&str]); 5] = [
+const EXPORTS: [(Kind, &[&str]); 6] = [
     (Tokenizer, &["create", "observe", "train", "load", "vocabulary", "encode", "decode"]),
     (Filter, &["create", "two-pass", "observe", "state", "merge", "judge"]),
     (Loss, &["create", "describe"]),
     (Metric, &["create", "info", "describe"]),
     (TextMetric, &["create", "info", "update", "state", "merge", "value"]),
+    (Model, &["create", "describe", "export-config", "import-config"]),
 ];
 
 /// What `what` does in every function, and the error of each after the function's name.

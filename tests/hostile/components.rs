@@ -207,7 +207,7 @@ fn allocator_memory_and_instances_are_checked() {
 fn lies_about_the_kind_are_found() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let bytes = loss("", FINE, ANSWER);
-    for kind in [Kind::Tokenizer, Kind::Filter, Kind::Metric, Kind::TextMetric] {
+    for kind in [Kind::Tokenizer, Kind::Filter, Kind::Metric, Kind::TextMetric, Kind::Model] {
         let plugin = open(dir.path(), &identified(bytes.clone(), kind), kind, true).expect("a plugin, it says");
         let culprit = text(&plugin, plugin.culprit());
         let error = exercise(&plugin, kind).expect_err("it is a loss");

@@ -50,6 +50,7 @@ fn components_alone() {
             (Kind::Loss, "panic in create"),
             (Kind::TextMetric, "infinity"),
             (Kind::Metric, "long-op"),
+            (Kind::Model, "long-op"),
         ],
     );
 }
@@ -67,6 +68,7 @@ fn libraries_alone() {
             (Kind::Loss, "panic in create"),
             (Kind::TextMetric, "infinity"),
             (Kind::Metric, "long-op"),
+            (Kind::Model, "long-op"),
         ],
     );
 }
@@ -84,7 +86,7 @@ fn ten_thousand_failing_libraries_leave_nothing() {
 }
 
 fn all_built() {
-    for kind in [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric] {
+    for kind in [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric, Kind::Model] {
         built(super::guest(kind));
     }
 }

@@ -100,7 +100,7 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
         layer_norm::forward(&engine(), &x_on, Some(&w_on), Some(&b_on), 1e-5, &out, &stats)?;
         assert_close("layer norm", &out, &expected, ROUNDED_ONCE);
-        let (add_dx, parameters) = (((&dx).into(), Assign::Add), [Some(&dw), Some(&db)]);
+        let (add_dx, parameters) = (Some(((&dx).into(), Assign::Add)), [Some(&dw), Some(&db)]);
         layer_norm::backward(&engine(), &bf16(&dy), &x_on, Some(&w_on), &stats, add_dx, parameters)?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
@@ -112,7 +112,8 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let gain = Some(Gain::from(&w_on));
         rms_norm::forward(&engine(), &x_on, gain, 1e-6, &out, &scale)?;
         assert_close("rms norm", &out, &expected, ROUNDED_ONCE);
-        rms_norm::backward(&engine(), &bf16(&dy), &x_on, gain, &scale, ((&dx).into(), Assign::Add), Some(&dw))?;
+        let add_dx = Some(((&dx).into(), Assign::Add));
+        rms_norm::backward(&engine(), &bf16(&dy), &x_on, gain, &scale, add_dx, Some(&dw))?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
     }

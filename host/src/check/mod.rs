@@ -1,6 +1,6 @@
 //! The conformance suite: holds a plugin to the contract, on inputs that its author did not think of.
 //!
-//! Every kind has its laws ([`tokenizer`], [`filter`], [`graph`], [`text_metric`]); all of them are asked for identity
+//! Every kind has its laws ([`tokenizer`], [`filter`], [`graph`], [`text_metric`], [`model`]); all of them are asked for identity
 //! and settings ([`settings`]), for determinism, and for independence of batches, order and threads. Random inputs come
 //! from one seed, so that a report can be replayed. Native code runs in a child process, where it can only hurt itself.
 
@@ -8,6 +8,7 @@ mod filter;
 mod graph;
 mod input;
 mod measures;
+mod model;
 mod report;
 mod settings;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub fn check(config: &PluginConfig, options: &CheckOptions) -> Result<CheckRepor
         Kind::Filter => filter::check(&mut report, &subject),
         Kind::Loss | Kind::Metric => graph::check(&mut report, &subject),
         Kind::TextMetric => text_metric::check(&mut report, &subject),
+        Kind::Model => model::check(&mut report, &subject),
     }
     Ok(report)
 }

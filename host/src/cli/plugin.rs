@@ -11,9 +11,24 @@ use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
-use trainyard::plugin::{Language, NewPlugin, Plugin, inspect, list, search_path};
+use trainyard::plugin::{Language, NewPlugin, Plugin, PluginConfig, inspect, list, listing, search_path};
 use trainyard::{Error, Result};
-use trainyard_plugin::{Graph, Kind};
+use trainyard_plugin::network::check_for;
+use trainyard_plugin::{Graph, Kind, Sizes};
+
+/// Sizes that a model is described for
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct SizeArgs {
+    /// Tokens of the vocabulary, for --graph of a model
+    #[arg(long, value_name = "N", default_value_t = 50_257, requires = "graph")]
+    vocab: u32,
+    /// Longest sequence in tokens, for --graph of a model
+    #[arg(long, value_name = "N", default_value_t = 1024, requires = "graph")]
+    context: u32,
+    /// Classes of a classifier, for --graph of a model
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "graph")]
+    labels: u32,
+}
 
 /// Create, build, inspect and test plugins
 #[derive(Debug, Subcommand)]
@@ -44,9 +59,12 @@ pub enum PluginCommand {
     Inspect {
         /// A plugin's file, or the name of a built-in
         file: String,
-        /// Run the plugin and show the formula that it describes; for losses and metrics over tokens
+        /// Run the plugin and show the formula or the network that it describes; for losses, metrics over tokens and
+        /// models
         #[arg(long)]
         graph: bool,
+        #[command(flatten)]
+        sizes: SizeArgs,
         /// The settings for --graph: a TOML file, or TOML itself, such as 'gamma = 1.5'
         #[arg(long, value_name = "TOML", requires = "graph")]
         config: Option<String>,
@@ -108,9 +126,9 @@ Examples:
 
 pub fn run(command: &PluginCommand) -> Outcome {
     match command {
-        PluginCommand::Inspect { file, graph, config, trust, json } => {
+        PluginCommand::Inspect { file, graph, sizes, config, trust, json } => {
             let formula = match graph {
-                true => Some(formula(file, config.as_deref(), trust)?),
+                true => Some(formula(file, config.as_deref(), sizes, trust)?),
                 false => None,
             };
             show(file, formula, *json)
@@ -183,17 +201,32 @@ fn show(file: &str, formula: Option<String>, as_json: bool) -> Outcome {
 }
 
 /// What the plugin describes, as the host will compute it.
-fn formula(file: &str, settings: Option<&str>, trust: &TrustArgs) -> Result<String> {
-    let plugin = Plugin::open_any(&plugin_config(file, settings, trust)?, &Kind::ALL)?;
+fn formula(file: &str, settings: Option<&str>, sizes: &SizeArgs, trust: &TrustArgs) -> Result<String> {
+    // whoever looks at a plugin may look at a draft
+    let is_draft = inspect(Path::new(file))?.stability == "draft";
+    let config = plugin_config(file, settings, trust)?;
+    let plugin = Plugin::open_any(&PluginConfig { draft: is_draft, ..config }, &Kind::ALL)?;
     let graph: Graph = match plugin.identity().kind {
         Kind::Loss => plugin.loss()?.describe()?,
         Kind::Metric => plugin.metric()?.describe()?,
+        Kind::Model => return network(&plugin, sizes),
         kind => {
-            return Err(Error::usage(format!("{file} is a {kind}: --graph is for losses and metrics over tokens")));
+            return Err(Error::usage(format!(
+                "{file} is a {kind}: --graph is for losses, metrics over tokens and models"
+            )));
         }
     };
     let program = Program::compile(&[&graph]).map_err(|error| error.context(plugin.culprit()))?;
     Ok(program.explain())
+}
+
+/// The network that a model describes, layer by layer.
+fn network(plugin: &Plugin, sizes: &SizeArgs) -> Result<String> {
+    let SizeArgs { vocab, context, labels } = *sizes;
+    let sizes = Sizes::new(vocab, context).labels(labels);
+    let network = plugin.model()?.describe(&sizes)?;
+    let types = check_for(&network, &sizes)?;
+    Ok(listing(&network, &types))
 }
 
 fn kind(text: &str) -> std::result::Result<Kind, String> {

@@ -4,7 +4,8 @@ use crate::Result;
 use crate::loss::Program;
 use crate::plugin::{Plugin, PluginConfig};
 use std::collections::BTreeMap;
-use trainyard_plugin::{Filter, Graph, Kind, TextMetric, TextPair, Tokenizer};
+use trainyard_plugin::network::count;
+use trainyard_plugin::{Filter, Graph, Kind, Model, Sizes, TextMetric, TextPair, Tokenizer};
 
 /// Characters of a document that a line shows.
 const SHOWN_CHARS: usize = 60;
@@ -22,6 +23,7 @@ pub fn run(config: &PluginConfig, kinds: &[Kind], documents: &[String]) -> Resul
         Kind::TextMetric => text_metric(plugin.text_metric()?.as_mut(), &texts),
         Kind::Loss => formula(&plugin, &plugin.loss()?.describe()?),
         Kind::Metric => formula(&plugin, &plugin.metric()?.describe()?),
+        Kind::Model => network(plugin.model()?.as_ref()),
     }
 }
 
@@ -84,6 +86,14 @@ fn formula(plugin: &Plugin, graph: &Graph) -> Result<Vec<String>> {
     let program = Program::compile(&[graph]).map_err(|error| error.context(plugin.culprit()))?;
     let explained = program.explain();
     Ok(explained.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// Numbers of layers and parameters, for a small vocabulary.
+fn network(model: &dyn Model) -> Result<Vec<String>> {
+    let sizes = Sizes::new(1000, 64);
+    let network = model.describe(&sizes)?;
+    let (layers, blocks, n) = (network.layers.len(), network.blocks.len(), count(&network));
+    Ok(vec![format!("{layers} layers in {blocks} blocks, {n} parameters for a vocabulary of {} tokens", sizes.vocab)])
 }
 
 fn or_none(parts: &[String]) -> String {

@@ -6,7 +6,10 @@
 
 #[cfg(unix)]
 use super::codec::{Decode, Encode, Reader};
-use trainyard_plugin::{Graph, MetricInfo, PluginError, Result, Rule, TextPair, TokenBatch, Verdict, Vocabulary};
+use trainyard_plugin::network::Network;
+use trainyard_plugin::{
+    Graph, MetricInfo, PluginError, Result, Rule, Setting, Sizes, TextPair, TokenBatch, Verdict, Vocabulary,
+};
 
 /// Writes calls, and the bytes in which they go to another process, from a table of functions: number, name, argument
 /// and answer of each.
@@ -111,6 +114,12 @@ functions! {
     14 "rules" Rules -> Rules;
     /// What the rules compare, shape [documents, rules].
     15 "measure" Measure(documents: [&'a str]) -> Numbers;
+    /// The network for sizes.
+    16 "describe" Network(sizes: Sizes) -> Network;
+    /// Settings from a config of another program.
+    17 "import-config" ImportConfig(config: [Setting]) -> Settings;
+    /// The config of another program.
+    18 "export-config" ExportConfig(sizes: Sizes) -> Settings;
 }
 
 /// Writes the enum of answers, and the ways to and from what is in them.
@@ -178,6 +187,10 @@ answers! {
     Info(MetricInfo),
     /// Limits of measured values.
     Rules(Vec<Rule>),
+    /// A network.
+    Network(Network),
+    /// Settings.
+    Settings(Vec<Setting>),
 }
 
 /// What goes into a call.
@@ -223,12 +236,24 @@ impl<'a> Call<'a> {
 mod tests {
     use super::super::codec::{Encode, read, result};
     use super::*;
+    use trainyard_plugin::Value;
+    use trainyard_plugin::network::Net;
 
     /// What crosses to another process is what was sent.
     #[test]
     fn calls_and_answers_read_as_they_were_written() {
         let batch = TokenBatch { ids: vec![1, 2, 3], ends: vec![2, 3] };
         let pairs = [TextPair { hypothesis: "é", references: vec!["a", ""] }];
+        let sizes = Sizes::new(1000, 64).labels(3);
+        let values = [
+            Value::Boolean(true),
+            Value::Integer(-3),
+            Value::Number(0.5),
+            Value::Text("é".into()),
+            Value::Numbers(vec![1.0, -0.0]),
+            Value::Texts(vec!["a".into(), String::new()]),
+        ];
+        let config = values.map(|value| Setting { key: "rope_scaling.factor".into(), value });
         let calls = [
             Call::Observe(&["a", "é"]),
             Call::Train,
@@ -236,6 +261,8 @@ mod tests {
             Call::Decode(&batch),
             Call::Update(&pairs),
             Call::Measure(&[]),
+            Call::Network(&sizes),
+            Call::ImportConfig(&config),
         ];
         for call in calls {
             let mut bytes = Vec::new();
@@ -244,12 +271,19 @@ mod tests {
             assert_eq!(seen, Some(format!("{call:?}")));
             assert_eq!(read(&bytes[..bytes.len() - 1], usize::MAX, |from| served(from, |_| ())), None, "{call:?}");
         }
+        let g = Net::new();
+        let x = g.embedding("wte", g.ids(), 9, 4).scale(0.5);
+        g.head("logits", g.tied("wte", x));
+        g.ignore(&["*.bias"]);
+        let network = g.network().expect("it is well typed");
         let answers = [
             (Function::Judge, Ok(Answer::Verdicts(vec![Verdict::drop("why").score(0.5)]))),
             (Function::TwoPass, Ok(Answer::Flag(true))),
             (Function::Encode, Ok(Answer::Tokens(batch))),
             (Function::Value, Ok(Answer::Number(-0.0))),
             (Function::Train, Err(PluginError::state("not yet"))),
+            (Function::Network, Ok(Answer::Network(network))),
+            (Function::ExportConfig, Ok(Answer::Settings(config.to_vec()))),
         ];
         for (function, answer) in answers {
             let mut bytes = Vec::new();

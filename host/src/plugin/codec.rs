@@ -1,9 +1,10 @@
 //! Values as bytes, for the way between host and worker. Both are the same program, so there are no versions here; but
 //! the reader trusts nothing: no length, no text, no tag.
 
+use trainyard_plugin::network::{Head, Layer, Network, Parameter};
 use trainyard_plugin::{
-    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Rule, Span, SpecialToken, TextPair,
-    TokenBatch, Verdict, Vocabulary,
+    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Rule, Setting, Sizes, Span,
+    SpecialToken, TextPair, TokenBatch, Value, Verdict, Vocabulary,
 };
 
 /// A list that says that it is long is believed only as far as its items arrive.
@@ -106,7 +107,7 @@ macro_rules! numbers {
     )+ };
 }
 
-numbers!(u32, u64, f64);
+numbers!(u32, u64, i64, f64);
 
 macro_rules! records {
     ($($record:ty { $($field:ident),+ })+) => { $(
@@ -137,6 +138,53 @@ records! {
     MetricInfo { unit, direction, aggregation }
     TextPair<'a> { hypothesis, references }
     PluginError { kind, message }
+    Setting { key, value }
+    Parameter { name, shape, init, scale, decay, aliases }
+    Layer { op, scope, inputs, parameters, attributes }
+    Head { name, value }
+    Network { op_set, parameters, layers, heads, blocks, ignored }
+}
+
+/// Writes an enum with one value in each case.
+macro_rules! variants {
+    ($($name:ident { $($tag:literal $case:ident),+ })+) => { $(
+        impl Encode for $name {
+            fn encode(&self, to: &mut Vec<u8>) {
+                match self {
+                    $( Self::$case(value) => {
+                        to.push($tag);
+                        value.encode(to);
+                    } )+
+                }
+            }
+        }
+
+        impl Decode<'_> for $name {
+            fn decode(from: &mut Reader<'_>) -> Option<Self> {
+                match u8::decode(from)? {
+                    $( $tag => Decode::decode(from).map(Self::$case), )+
+                    _ => None,
+                }
+            }
+        }
+    )+ };
+}
+
+variants! {
+    Value { 0 Boolean, 1 Integer, 2 Number, 3 Text, 4 Numbers, 5 Texts }
+}
+
+impl Encode for Sizes {
+    fn encode(&self, to: &mut Vec<u8>) {
+        self.named().map(|(_, value)| value.encode(to));
+    }
+}
+
+impl Decode<'_> for Sizes {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        let [vocab, context, labels] = [u32::decode(from)?, u32::decode(from)?, u32::decode(from)?];
+        Some(Self::new(vocab, context).labels(labels))
+    }
 }
 
 macro_rules! enums {

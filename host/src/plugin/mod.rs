@@ -21,6 +21,7 @@ mod kinds;
 mod language;
 mod limits;
 mod list;
+mod listing;
 mod log;
 mod missing;
 mod new;
@@ -28,7 +29,7 @@ mod open;
 mod seat;
 mod settings;
 
-pub use backends::builtin::names as builtin_names;
+pub use backends::builtin::{abilities as builtin_abilities, names as builtin_names};
 #[cfg(unix)]
 pub use backends::process::{serve_as_worker, work};
 pub(crate) use backends::wasm::Cache;
@@ -43,6 +44,7 @@ pub(crate) use kinds::{Instance, METRICS, PLUGIN_ERROR, Specials};
 pub use language::Language;
 pub use limits::Limits;
 pub use list::{Listed, list, search_path};
+pub use listing::listing;
 pub use new::NewPlugin;
 pub use open::is_file;
 

@@ -22,7 +22,7 @@ impl Plugin {
     pub fn linked(builtin: &'static Builtin, config: &PluginConfig) -> Result<Self> {
         let wrong = |why| Error::plugin(format!("plugin {:?}: {why}", config.plugin));
         let identity = Identity::parse(builtin.identity).map_err(wrong)?;
-        check_kind(&identity, kinds::entry(identity.kind), config)?;
+        check_policy(&identity, kinds::entry(identity.kind), config)?;
         if !config.allow.is_empty() {
             warn_of_grants(&identity, "it is a part of this program and opens what it needs itself");
         }
@@ -99,7 +99,7 @@ fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
     ))
 }
 
-/// Holds a config to what the plugin's kind is ready for.
+/// Holds a config to what the kind of a plugin in a file is ready for. A built-in of a draft kind changes with the host.
 fn check_kind(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Result<()> {
     match (entry.frozen_in, config.draft) {
         (None, false) => {
@@ -116,6 +116,10 @@ fn check_kind(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Resu
         ),
         _ => {}
     }
+    check_policy(identity, entry, config)
+}
+
+fn check_policy(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Result<()> {
     match (config.on_error, &entry.skip) {
         (OnError::Skip, None) => Err(Error::usage(format!(
             "plugin {:?} is a {}, which describes itself once: on_error = \"skip\" is for filters, tokenizers and text \

@@ -110,19 +110,21 @@ impl<'c> Run<'c> {
         // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
-        let identity = RunIdentity::new(config, &plugins, &source_digest)?;
+        let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let run = (config, &plugins, &identity);
         let changes = changes(saved.as_ref(), run, &folder, &options.allow_changed)?;
+        saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
-        let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
-        memory.check(config, data.tokenizer.n_tokens, &device)?;
-        let mut trainer = Trainer::new(config, data.tokenizer.n_tokens, program, device.clone())?;
+        let vocab = config.vocab(data.tokenizer.n_tokens);
+        let memory = Memory::of(config, vocab, &device)?;
+        memory.check(config, vocab, &device)?;
+        let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
@@ -272,7 +274,7 @@ impl<'c> Run<'c> {
     fn validate(&mut self, data: &Dataset) -> Result<bool> {
         let (Some(shard), Some(extent)) = (&data.validation, self.validation) else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
-        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+        let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
         let batches = packed_eval_batches(shard, config.task(), packing, context, batch, token_bytes, limit)?;
         let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
@@ -293,7 +295,7 @@ impl<'c> Run<'c> {
     }
 
     fn tokens_per_step(&self) -> u64 {
-        (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as u64
+        (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
     }
 }
 

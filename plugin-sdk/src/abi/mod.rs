@@ -2,8 +2,8 @@
 //! this page.
 //!
 //! **One symbol.** A library exports one constant, named `trainyard_plugin_v0_` and any ending: a [`TokenizerTable`],
-//! [`FilterTable`], [`LossTable`], [`MetricTable`] or [`TextMetricTable`]. Each begins with a [`Header`] that tells
-//! which. The library also carries its identity ([`crate::Identity`]) in the section [`crate::SECTION`], which the host
+//! [`FilterTable`], [`LossTable`], [`MetricTable`], [`TextMetricTable`] or [`ModelTable`]. Each begins with a [`Header`]
+//! that tells which. The library also carries its identity ([`crate::Identity`]) in the section [`crate::SECTION`], which the host
 //! reads before it loads anything.
 //!
 //! **Growth.** Structs only grow at their end, and a table says its size, so that old plugins load in new hosts. What
@@ -22,8 +22,13 @@
 //! start threads that outlive its call. A library is never unloaded.
 
 mod answer;
+mod networks;
 #[doc(hidden)]
 pub mod tables;
+
+pub use networks::{Head, Layer, ModelTable, Network, Networks, Parameter, SettingsCall, Size, SizesCall};
+#[doc(hidden)]
+pub use networks::{lend, texts_of};
 
 use std::ffi::c_void;
 
@@ -215,7 +220,7 @@ pub struct Header {
     pub size: usize,
     /// [`VERSION`].
     pub version: u32,
-    /// Which table this is: 0 tokenizer, 1 filter, 2 loss, 3 metric, 4 text metric.
+    /// Which table this is: 0 tokenizer, 1 filter, 2 loss, 3 metric, 4 text metric, 5 model.
     pub kind: u32,
     /// The text in the section [`crate::SECTION`]. Being referred to here, no linker drops it.
     pub identity: Str,

@@ -1,6 +1,7 @@
 //! The tables of an author's type: generic C functions that `export!` puts into one constant.
 
 use super::answer::Answer;
+pub use super::networks::model;
 use super::{
     FAILED, FilterTable, Header, Host, Instance, List, LossTable, Measures, MeasuresTable, MetricTable, OK, PANICKED,
     Setting, Status, Str, TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
@@ -67,7 +68,7 @@ pub const fn text_metric<T: Create + TextMetric + 'static>(identity: &'static [u
     }
 }
 
-const fn header<T: Create + 'static>(size: usize, kind: Kind, identity: &'static [u8]) -> Header {
+pub(super) const fn header<T: Create + 'static>(size: usize, kind: Kind, identity: &'static [u8]) -> Header {
     Header {
         size,
         version: VERSION,
@@ -110,7 +111,7 @@ unsafe extern "C" fn destroy<T: Create>(instance: Instance) {
 ///
 /// # Safety
 /// `instance` was made by `create::<T>` and is used by this call alone; `host` is valid until the call returns.
-unsafe fn call<T>(instance: Instance, host: *const Host, f: impl FnOnce(&mut T, &Answer) -> Result<()>) -> Status {
+pub(super) unsafe fn call<T>(instance: Instance, host: *const Host, f: impl FnOnce(&mut T, &Answer) -> Result<()>) -> Status {
     // SAFETY: the caller's promise
     let (plugin, answer) = unsafe { (&mut *instance.cast::<T>(), Answer::new(host)) };
     let called = catch_unwind(AssertUnwindSafe(|| f(plugin, &answer)));
@@ -132,7 +133,7 @@ fn panicked(payload: Box<dyn Any + Send>) -> PluginError {
 
 /// # Safety
 /// `text` is UTF-8 that lives for `'a`.
-unsafe fn str_of<'a>(text: Str) -> &'a str {
+pub(super) unsafe fn str_of<'a>(text: Str) -> &'a str {
     // SAFETY: the caller's promise
     unsafe { std::str::from_utf8_unchecked(text.as_slice()) }
 }
@@ -146,7 +147,7 @@ unsafe fn strs_of<'a>(texts: List<Str>) -> Vec<&'a str> {
 
 /// # Safety
 /// What `setting` points to is alive, and its texts are UTF-8.
-unsafe fn read_setting(setting: &Setting) -> crate::Setting {
+pub(super) unsafe fn read_setting(setting: &Setting) -> crate::Setting {
     // SAFETY: the caller's promise
     unsafe {
         let value = match setting.tag {

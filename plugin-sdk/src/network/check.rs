@@ -14,8 +14,14 @@ pub const MAX_LAYERS: usize = 100_000;
 pub const MAX_PARAMETERS: usize = 100_000;
 /// Most numbers of one parameter.
 const MAX_ELEMENTS: u64 = 1 << 40;
-/// Longest name of a parameter, scope or head, in bytes.
+/// Longest name of a parameter, scope or head, and longest text of an attribute, in bytes.
 const MAX_NAME: usize = 512;
+/// Most dimensions of a parameter.
+const MAX_DIMENSIONS: usize = 8;
+/// Most other names of a parameter.
+const MAX_ALIASES: usize = 64;
+/// Most numbers of an attribute that is a list.
+const MAX_NUMBERS: usize = 1 << 16;
 
 /// Types of all layers of a network that is right.
 ///
@@ -38,6 +44,8 @@ pub fn check(network: &Network) -> Result<Vec<Type>> {
         }
     }
     check_parameters(network)?;
+    network.blocks.iter().try_for_each(|block| name(block, "the scope of a block")).map_err(invalid)?;
+    network.ignored.iter().try_for_each(|pattern| name(pattern, "the pattern of ignored tensors")).map_err(invalid)?;
     let mut types = Vec::with_capacity(network.layers.len());
     for (index, layer) in network.layers.iter().enumerate() {
         types.push(infer(network, layer, &types).map_err(|message| at(index, layer, &message))?);
@@ -89,10 +97,15 @@ fn check_attributes(op: &Op, layer: &Layer) -> std::result::Result<(), String> {
         let (fits, expected) = match (kind, &setting.value) {
             (Kind::Integer, Value::Integer(value)) => (u32::try_from(*value).is_ok(), "a whole number from 0 on"),
             (Kind::Integer, _) => (false, "a whole number from 0 on"),
-            (Kind::Number, value) => (matches!(value, Value::Number(_) | Value::Integer(_)), "a number"),
+            (Kind::Number, Value::Number(value)) => (value.is_finite(), "a finite number"),
+            (Kind::Number, value) => (matches!(value, Value::Integer(_)), "a number"),
             (Kind::Flag, value) => (matches!(value, Value::Boolean(_)), "true or false"),
-            (Kind::Text, value) => (matches!(value, Value::Text(_)), "text"),
-            (Kind::Numbers, value) => (matches!(value, Value::Numbers(_)), "a list of numbers"),
+            (Kind::Text, Value::Text(text)) => (text.len() <= MAX_NAME, "a text of at most 512 bytes"),
+            (Kind::Text, _) => (false, "text"),
+            (Kind::Numbers, Value::Numbers(values)) => {
+                (values.len() <= MAX_NUMBERS && values.iter().all(|value| value.is_finite()), "at most 65,536 finite numbers")
+            }
+            (Kind::Numbers, _) => (false, "a list of numbers"),
         };
         if !fits {
             return Err(format!("attribute {key} must be {expected}"));
@@ -107,6 +120,10 @@ fn check_attributes(op: &Op, layer: &Layer) -> std::result::Result<(), String> {
 fn check_parameters(network: &Network) -> Result<()> {
     let mut seen = HashSet::new();
     for parameter in &network.parameters {
+        if parameter.aliases.len() > MAX_ALIASES {
+            let message = format!("parameter {:?} has {} other names", short(&parameter.name), parameter.aliases.len());
+            return Err(invalid(format!("{message}, at most {MAX_ALIASES} are allowed")));
+        }
         for name_of in std::iter::once(&parameter.name).chain(&parameter.aliases) {
             name(name_of, "the name of a parameter").map_err(invalid)?;
             if name_of.is_empty() || !seen.insert(name_of) {
@@ -119,13 +136,14 @@ fn check_parameters(network: &Network) -> Result<()> {
             }
         }
         let elements = parameter.shape.iter().try_fold(1_u64, |n, &size| n.checked_mul(size.into()));
-        if parameter.shape.is_empty() || !elements.is_some_and(|n| n > 0 && n <= MAX_ELEMENTS) {
+        let dimensions = parameter.shape.len();
+        if dimensions == 0 || dimensions > MAX_DIMENSIONS || !elements.is_some_and(|n| n > 0 && n <= MAX_ELEMENTS) {
             let message = format!(
                 "parameter {} has shape {:?}",
                 parameter.name,
                 &parameter.shape[..parameter.shape.len().min(8)]
             );
-            return Err(invalid(format!("{message}, expected at least one number and at most 2^40")));
+            return Err(invalid(format!("{message}, expected up to 8 dimensions, at least one number and at most 2^40")));
         }
         if !["zeros", "ones", "normal", "uniform"].contains(&parameter.init.as_str()) || !parameter.scale.is_finite() {
             let message = format!("parameter {} begins {:?}", parameter.name, short(&parameter.init));
@@ -188,7 +206,7 @@ fn short(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-fn at(index: usize, layer: &Layer, message: &str) -> PluginError {
+pub(super) fn at(index: usize, layer: &Layer, message: &str) -> PluginError {
     let scope = short(&layer.scope);
     match scope.is_empty() {
         true => invalid(format!("layer {index} ({}): {message}", short(&layer.op))),
@@ -196,6 +214,6 @@ fn at(index: usize, layer: &Layer, message: &str) -> PluginError {
     }
 }
 
-fn invalid(message: String) -> PluginError {
+pub(super) fn invalid(message: String) -> PluginError {
     PluginError::internal(message)
 }

@@ -3,7 +3,8 @@
 //! * [`Network`] is what crosses the boundary: named parameters, and layers that compute values from earlier values.
 //! * [`Net`] and [`Value`] make one, so that it reads like a forward.
 //! * [`ops`] is the set of ops: inputs, parameters, attributes and type rule of each, in one table.
-//! * [`check`] finds what is wrong with a network, and the type of every value.
+//! * [`check`] finds what is wrong with a network, and the type of every value; [`check_for`] also compares it with the
+//!   sizes that it is for.
 //!
 //! A value is a matrix with one row per token, source token or sequence, and a number of columns.
 
@@ -13,6 +14,7 @@ mod infer;
 mod layers;
 pub mod ops;
 mod rope;
+mod sizes;
 mod values;
 
 pub use builder::{Net, Value};
@@ -20,6 +22,7 @@ pub use check::{MAX_LAYERS, MAX_PARAMETERS, check};
 pub use infer::{Attributes, Site};
 pub use layers::{Attention, Init, Linear, Pool, Recurrent, Span};
 pub use rope::Rotary;
+pub use sizes::{check_for, count};
 pub use values::{Space, Type};
 
 use crate::Setting;
@@ -81,3 +84,6 @@ pub struct Network {
     /// Patterns of tensors that files have and the network has not, such as `*.rotary_emb.inv_freq`; `*` is any text.
     pub ignored: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

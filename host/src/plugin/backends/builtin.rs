@@ -2,7 +2,7 @@
 
 use crate::plugin::kinds;
 use crate::plugin::seat::{Backend, Seat};
-use trainyard_plugin::{Builtin, Identity, Result, Setting};
+use trainyard_plugin::{Builtin, Identity, Kind, Result, Setting};
 
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
@@ -39,6 +39,23 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_token_accuracy::PLUGIN,
     trainyard_perplexity::PLUGIN,
     trainyard_distinct_n::PLUGIN,
+    trainyard_gpt2::PLUGIN,
+    trainyard_llama::PLUGIN,
+    trainyard_mistral::PLUGIN,
+    trainyard_qwen2::PLUGIN,
+    trainyard_qwen3::PLUGIN,
+    trainyard_gemma2::PLUGIN,
+    trainyard_gemma3::PLUGIN,
+    trainyard_phi::PLUGIN,
+    trainyard_phi3::PLUGIN,
+    trainyard_bert::PLUGIN,
+    trainyard_roberta::PLUGIN,
+    trainyard_bart::PLUGIN,
+    trainyard_t5::PLUGIN,
+    trainyard_rnn::PLUGIN,
+    trainyard_gru::PLUGIN,
+    trainyard_lstm::PLUGIN,
+    trainyard_autoencoder::PLUGIN,
 ];
 
 /// The built-ins with their identities.
@@ -50,6 +67,13 @@ pub fn identities() -> impl Iterator<Item = (Identity, &'static Builtin)> {
 /// Names of the built-ins.
 pub fn names() -> impl Iterator<Item = String> {
     identities().map(|(identity, _)| identity.name)
+}
+
+/// Names of the built-ins of a kind, each with its abilities.
+pub fn abilities(kind: Kind) -> impl Iterator<Item = (String, Vec<String>)> {
+    identities()
+        .filter(move |(identity, _)| identity.kind == kind)
+        .map(|(identity, _)| (identity.name, identity.abilities))
 }
 
 /// A plugin that is linked into the program.

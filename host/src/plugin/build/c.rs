@@ -66,7 +66,12 @@ fn write_sdk(project: &Project) -> Result<PathBuf> {
         "/* Made by `trainyard plugin build` of plugin.toml: the text of the section {SECTION}. */\n\
          #define TRAINYARD_IDENTITY \"{identity}\"\n"
     );
-    let sdk = [("trainyard_plugin.h", sdk::C_HEADER), ("bridge.c", sdk::C_BRIDGE), ("identity.h", identity.as_str())];
+    let sdk = [
+        ("trainyard_plugin.h", sdk::C_HEADER),
+        ("trainyard_network.h", sdk::C_NETWORK),
+        ("bridge.c", sdk::C_BRIDGE),
+        ("identity.h", identity.as_str()),
+    ];
     project.write_sdk(&sdk)
 }
 

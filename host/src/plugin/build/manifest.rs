@@ -19,7 +19,7 @@ pub struct Manifest {
     lang: String,
     /// Lower case, digits and hyphens.
     pub name: String,
-    /// `tokenizer`, `filter`, `loss`, `metric` or `text-metric`.
+    /// `tokenizer`, `filter`, `loss`, `metric`, `text-metric` or `model`.
     pub kind: String,
     version: String,
     license: String,
@@ -231,7 +231,7 @@ mod tests {
             (
                 "\"filter\"",
                 "\"sieve\"",
-                "kind: expected one of tokenizer, filter, loss, metric, text-metric, got \"sieve\"",
+                "kind: expected one of tokenizer, filter, loss, metric, text-metric, model, got \"sieve\"",
             ),
             ("\"1.2.0\"", "\"1\\t2\"", "version: expected one line without tabs, got \"1\\t2\""),
             (

@@ -79,6 +79,9 @@ impl NewPlugin {
             _ => ("plugin.js", "test_plugin.js", ("trainyard_plugin.js", sdk::JAVASCRIPT)),
         };
         files.extend([(source_name, fill(source)), (test_name, fill(test)), (sdk.0, sdk.1.to_owned())]);
+        if (self.language, self.kind) == (Language::C, Kind::Model) {
+            files.push(("trainyard_network.h", sdk::C_NETWORK.to_owned()));
+        }
         if self.language == Language::JavaScript {
             files.push(("package.json", template::PACKAGE_JSON.to_owned()));
         }
@@ -98,7 +101,9 @@ impl NewPlugin {
             }
             Language::JavaScript => ("npm install\n".into(), "npm test"),
         };
-        let section = kinds::entry(self.kind).section;
+        let entry = kinds::entry(self.kind);
+        // what a config must say of a kind that is not frozen
+        let draft = if entry.frozen_in.is_none() { "\ndraft = true" } else { "" };
         let note = match self.language {
             Language::Rust => dependency.note.as_str(),
             Language::C => "trainyard_plugin.h is the whole interface; `plugin.toml` has the plugin's identity.",
@@ -112,7 +117,7 @@ impl NewPlugin {
             Language::Python | Language::JavaScript => "a component for the sandbox",
         };
         let filled = template::README.replace("{{setup}}", &setup).replace("{{test}}", test);
-        fill(&filled.replace("{{section}}", section).replace("{{note}}", note).replace("{{made}}", made))
+        fill(&filled.replace("{{section}}", entry.section).replace("{{draft}}", draft).replace("{{note}}", note).replace("{{made}}", made))
     }
 
     /// How a crate finds the SDK.

@@ -4,8 +4,10 @@
 mod answers;
 #[cfg(target_os = "linux")]
 mod attack;
+mod networks;
 
 pub use answers::{graph, info};
+pub use networks::{network, settings};
 
 use std::hint::black_box;
 use trainyard_plugin::{PluginError, Result, log};

@@ -5,9 +5,10 @@ use crate::plugin::log::Log;
 use std::ffi::c_void;
 use trainyard_plugin::abi::{self, Host, List, Str};
 use trainyard_plugin::log::Level;
+use trainyard_plugin::network::Network;
 use trainyard_plugin::{
-    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Rule, Span, SpecialToken,
-    TokenBatch, Verdict,
+    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Result, Rule, Setting, Span,
+    SpecialToken, TokenBatch, Verdict,
 };
 
 /// Everything that was delivered in one call. It serves one call after the other.
@@ -22,6 +23,8 @@ pub struct Answer {
     pub number: Option<f64>,
     pub rules: Vec<Rule>,
     pub values: Option<Vec<f64>>,
+    pub network: Option<Network>,
+    pub settings: Option<Vec<Setting>>,
     /// The first thing that no plugin may deliver.
     pub invalid: Option<String>,
     /// Bytes that were copied for this call.
@@ -43,6 +46,8 @@ impl Answer {
             number: None,
             rules: Vec::new(),
             values: None,
+            network: None,
+            settings: None,
             invalid: None,
             n_bytes: 0,
             max_bytes: usize::try_from(limits.output_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
@@ -58,6 +63,7 @@ impl Answer {
         self.verdicts.clear();
         self.rules.clear();
         (self.tokens, self.graph, self.info, self.number, self.values) = (None, None, None, None, None);
+        (self.network, self.settings) = (None, None);
     }
 
     /// The functions that fill this answer. It may not be used otherwise while the host is in use.
@@ -88,7 +94,8 @@ impl Answer {
         }
     }
 
-    fn invalid(&mut self, what: impl Into<String>) {
+    /// Notes that this was delivered, which no plugin may.
+    pub fn invalid(&mut self, what: impl Into<String>) {
         self.invalid.get_or_insert(what.into());
     }
 
@@ -104,7 +111,7 @@ impl Answer {
 
     /// # Safety
     /// `list` points to as many items as it says, or to nothing.
-    unsafe fn list<T: Copy>(&mut self, list: List<T>) -> Vec<T> {
+    pub unsafe fn list<T: Copy>(&mut self, list: List<T>) -> Vec<T> {
         let too_long = list.len.checked_mul(size_of::<T>()).is_none_or(|size| size > isize::MAX as usize);
         if too_long || (list.ptr.is_null() && list.len > 0) || !list.ptr.is_aligned() {
             self.invalid(format!("delivered a list of {} items at {:p}", list.len, list.ptr));
@@ -119,7 +126,7 @@ impl Answer {
 
     /// # Safety
     /// As for `list`.
-    unsafe fn text(&mut self, text: Str) -> String {
+    pub unsafe fn text(&mut self, text: Str) -> String {
         // SAFETY: the caller's promise
         String::from_utf8(unsafe { self.list(text) }).unwrap_or_else(|_| {
             self.invalid("delivered text that is not UTF-8");
@@ -135,7 +142,7 @@ pub fn measures(context: *mut c_void) -> abi::Measures {
 
 /// # Safety
 /// `context` is that of a host made by [`Answer::host`] whose call has not returned.
-unsafe fn answer<'a>(context: *mut c_void) -> &'a mut Answer {
+pub unsafe fn answer<'a>(context: *mut c_void) -> &'a mut Answer {
     // SAFETY: the caller's promise
     unsafe { &mut *context.cast() }
 }

@@ -2,8 +2,8 @@
 
 use super::answer::Answer;
 use super::float;
-use trainyard_plugin::abi::{self, FAILED, Header, Host, List, OK, PANICKED, Status, Str};
-use trainyard_plugin::{PluginError, Result, Setting, Value};
+use trainyard_plugin::abi::{self, FAILED, Header, Host, List, OK, PANICKED, Status};
+use trainyard_plugin::{PluginError, Result, Setting};
 
 /// An instance that is destroyed when it is dropped.
 pub struct Live {
@@ -26,8 +26,8 @@ impl Live {
     pub fn create(header: &'static Header, settings: &[Setting], mut answer: Answer) -> Result<Self> {
         let create = header.create.ok_or_else(missing)?;
         header.destroy.ok_or_else(missing)?;
-        let texts: Vec<Vec<Str>> = settings.iter().map(texts).collect();
-        let settings: Vec<_> = settings.iter().zip(&texts).map(|(setting, texts)| write(setting, texts)).collect();
+        let texts = abi::texts_of(settings);
+        let settings = abi::lend(settings, &texts);
         let mut instance = std::ptr::null_mut();
         let host = answer.host();
         // SAFETY: host and settings live until the call returns, `instance` is a place for the pointer
@@ -84,32 +84,4 @@ fn finish(status: Status, answer: &mut Answer) -> Result<()> {
         (FAILED | PANICKED, _, None) => Err(PluginError::internal("failed without saying why")),
         (other, ..) => Err(PluginError::internal(format!("returned status {other}, expected 0, 1 or 2"))),
     }
-}
-
-fn texts(setting: &Setting) -> Vec<Str> {
-    match &setting.value {
-        Value::Texts(values) => values.iter().map(|text| List::new(text.as_bytes())).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn write(setting: &Setting, texts: &[Str]) -> abi::Setting {
-    let mut written = abi::Setting {
-        key: List::new(setting.key.as_bytes()),
-        tag: 0,
-        integer: 0,
-        number: 0.0,
-        text: List::new(&[]),
-        numbers: List::new(&[]),
-        texts: List::new(texts),
-    };
-    match &setting.value {
-        Value::Boolean(value) => (written.tag, written.integer) = (0, i64::from(*value)),
-        Value::Integer(value) => (written.tag, written.integer) = (1, *value),
-        Value::Number(value) => (written.tag, written.number) = (2, *value),
-        Value::Text(value) => (written.tag, written.text) = (3, List::new(value.as_bytes())),
-        Value::Numbers(values) => (written.tag, written.numbers) = (4, List::new(values)),
-        Value::Texts(_) => written.tag = 5,
-    }
-    written
 }

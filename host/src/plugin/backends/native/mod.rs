@@ -3,6 +3,7 @@
 mod answer;
 mod float;
 mod instance;
+mod networks;
 mod private;
 mod seat;
 mod tables;

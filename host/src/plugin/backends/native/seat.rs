@@ -2,12 +2,13 @@
 
 use super::answer::{self, Answer};
 use super::instance::Live;
+use super::networks;
 use super::tables::Functions;
 use crate::plugin::call::{self, Call};
 use crate::plugin::seat::Seat;
 use std::mem::take;
-use trainyard_plugin::abi::{self, BytesCall, List, Str, TextsCall};
-use trainyard_plugin::{PluginError, Result, TextPair, Vocabulary};
+use trainyard_plugin::abi::{self, BytesCall, List, SizesCall, Str, TextsCall};
+use trainyard_plugin::{PluginError, Result, Setting, Sizes, TextPair, Vocabulary};
 
 /// An instance with the functions of its kind.
 pub struct Native {
@@ -86,6 +87,25 @@ impl Native {
         };
         self.live.call(function, call, |answer| delivered("values", answer.values.take()))
     }
+
+    fn sized(&mut self, function: SizesCall, sizes: &Sizes, take: Taken) -> Result<call::Answer> {
+        let sizes = networks::sizes(sizes);
+        // SAFETY: as in `plain`, and the sizes live until the call returns
+        let call = |function: unsafe extern "C" fn(_, _, _, _) -> _, instance, host: *const abi::Host| unsafe {
+            function(instance, host, List::new(&sizes), std::ptr::from_ref(&networks::networks((*host).context)))
+        };
+        self.live.call(function, call, take)
+    }
+
+    fn import_config(&mut self, config: &[Setting]) -> Result<call::Answer> {
+        let texts = abi::texts_of(config);
+        let config = abi::lend(config, &texts);
+        // SAFETY: as in `plain`, and the config lives until the call returns
+        let call = |function: unsafe extern "C" fn(_, _, _, _) -> _, instance, host: *const abi::Host| unsafe {
+            function(instance, host, List::new(&config), std::ptr::from_ref(&networks::networks((*host).context)))
+        };
+        self.live.call(self.functions.import_config, call, settings)
+    }
 }
 
 impl Seat for Native {
@@ -119,12 +139,21 @@ impl Seat for Native {
             Call::Value => self.plain(functions.value, |answer| delivered("a number", answer.number)),
             Call::Rules => self.rules(),
             Call::Measure(documents) => self.measure(documents),
+            Call::Network(sizes) => {
+                self.sized(functions.network, sizes, |answer| delivered("a network", answer.network.take()))
+            }
+            Call::ImportConfig(config) => self.import_config(config),
+            Call::ExportConfig(sizes) => self.sized(functions.export_config, sizes, settings),
         }
     }
 }
 
 fn nothing(_answer: &mut Answer) -> Result<call::Answer> {
     Ok(().into())
+}
+
+fn settings(answer: &mut Answer) -> Result<call::Answer> {
+    delivered("settings", answer.settings.take())
 }
 
 fn one_bytes(answer: &mut Answer) -> Result<call::Answer> {

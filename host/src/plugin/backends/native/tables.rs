@@ -3,7 +3,7 @@
 
 use super::float;
 use crate::plugin::file::other_version;
-use trainyard_plugin::abi::{self, BytesCall, Call, Instance, List, Status, TextsCall};
+use trainyard_plugin::abi::{self, BytesCall, Call, Instance, List, SettingsCall, SizesCall, Status, TextsCall};
 use trainyard_plugin::{Identity, Kind, MEASURES};
 
 /// A function that takes tokens.
@@ -28,6 +28,9 @@ pub struct Functions {
     pub info: Call,
     pub update: PairsCall,
     pub value: Call,
+    pub network: SizesCall,
+    pub import_config: SettingsCall,
+    pub export_config: SizesCall,
     /// With the ability of this name.
     pub measures: Option<&'static abi::MeasuresTable>,
 }
@@ -40,6 +43,7 @@ const fn size(kind: Kind) -> usize {
         Kind::Loss => size_of::<abi::LossTable>(),
         Kind::Metric => size_of::<abi::MetricTable>(),
         Kind::TextMetric => size_of::<abi::TextMetricTable>(),
+        Kind::Model => size_of::<abi::ModelTable>(),
     }
 }
 
@@ -71,6 +75,10 @@ unsafe fn read(address: *const u8, kind: Kind) -> Functions {
             Kind::TextMetric => {
                 let &abi::TextMetricTable { info, update, state, merge, value, .. } = &*address.cast();
                 Functions { info, update, state, merge, value, ..none }
+            }
+            Kind::Model => {
+                let &abi::ModelTable { describe: network, import_config, export_config, .. } = &*address.cast();
+                Functions { network, import_config, export_config, ..none }
             }
         }
     }

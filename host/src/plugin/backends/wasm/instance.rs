@@ -1,17 +1,20 @@
 //! An instance as a seat: each function crosses the boundary and converts.
 
 use super::guest::{Export, Guest};
-use super::types;
+use super::{networks, types};
 use crate::plugin::call::{self, Call};
 use crate::plugin::seat::Seat;
-use trainyard_plugin::{Graph, MetricInfo, PluginError, Result, Rule, TokenBatch, Verdict, Vocabulary};
+use trainyard_plugin::network::Network;
+use trainyard_plugin::{Graph, MetricInfo, PluginError, Result, Rule, Setting, TokenBatch, Verdict, Vocabulary};
 
 type Answer<T> = super::guest::Answer<T>;
 type Bytes = &'static [u8];
 type Texts = &'static [&'static str];
+type Sizes = &'static [networks::Size<'static>];
+type Settings = &'static [types::Setting<'static>];
 
 /// The interface of the ability `measures`; a host finds that of any 0.1.
-const MEASURES: Option<&str> = Some("trainyard:plugin/measures@0.1.1");
+const MEASURES: Option<&str> = Some("trainyard:plugin/measures@0.1.2");
 
 /// The exports behind all functions, as in `plugin.wit`: those that a component's kind and abilities have.
 macro_rules! exports {
@@ -54,6 +57,9 @@ exports! {
     value Value in None, "value": () -> Answer<f64>;
     rules Rules in MEASURES, "rules": () -> Answer<Vec<types::Rule>>;
     measure Measure in MEASURES, "measure": (Texts) -> Answer<Vec<f64>>;
+    network Network in None, "describe": (Sizes) -> Answer<networks::Network>;
+    import_config ImportConfig in None, "import-config": (Settings) -> Answer<Vec<networks::Setting>>;
+    export_config ExportConfig in None, "export-config": (Sizes) -> Answer<Vec<networks::Setting>>;
 }
 
 /// An instance with the exports of its kind.
@@ -106,8 +112,26 @@ impl Seat for Sandboxed {
                 rules.into_iter().map(Rule::from).collect::<Vec<_>>().into()
             }
             Call::Measure(documents) => guest.call(exports.measure, (documents,))?.into(),
+            Call::Network(sizes) => {
+                let sizes = networks::sizes(sizes);
+                let network = guest.call(exports.network, (sizes.as_slice(),))?;
+                network.check_counts()?;
+                Network::from(network).into()
+            }
+            Call::ImportConfig(config) => {
+                let config: Vec<_> = config.iter().map(types::Setting::from).collect();
+                settings(guest.call(exports.import_config, (config.as_slice(),))?)
+            }
+            Call::ExportConfig(sizes) => {
+                let sizes = networks::sizes(sizes);
+                settings(guest.call(exports.export_config, (sizes.as_slice(),))?)
+            }
         })
     }
+}
+
+fn settings(settings: Vec<networks::Setting>) -> call::Answer {
+    settings.into_iter().map(Setting::from).collect::<Vec<_>>().into()
 }
 
 /// What is said of a function that the component's kind does not have.

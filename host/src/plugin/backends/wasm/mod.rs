@@ -9,6 +9,7 @@ mod compile;
 mod engine;
 mod guest;
 mod instance;
+mod networks;
 mod size;
 mod state;
 mod types;
@@ -36,8 +37,9 @@ use std::sync::Arc;
 use trainyard_plugin::Setting;
 use wasmtime::component::{InstancePre, Linker};
 
-/// All that a plugin may import besides WASI; `types` holds no functions.
-const OWN_IMPORTS: [&str; 2] = ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1."];
+/// All that a plugin may import besides WASI; `types` and `networks` hold no functions.
+const OWN_IMPORTS: [&str; 3] =
+    ["trainyard:plugin/log@0.1.", "trainyard:plugin/types@0.1.", "trainyard:plugin/networks@0.1."];
 
 /// A compiled component.
 pub struct Module {
@@ -109,7 +111,7 @@ fn check_imports(imports: &[String]) -> std::result::Result<(), String> {
     match denied.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "imports {}, but a plugin may import only trainyard:plugin/log@0.1.1 and, of WASI 0.2, cli, clocks, \
+            "imports {}, but a plugin may import only trainyard:plugin/log@0.1.2 and, of WASI 0.2, cli, clocks, \
              filesystem, io, random and sockets, which see an empty system; no grant opens more: build it without",
             denied.join(", ")
         )),
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn only_the_log_and_wasi_may_be_imported() {
-        assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into(), "trainyard:plugin/log@0.1.1".into()]), Ok(()));
+        assert_eq!(check_imports(&["trainyard:plugin/log@0.1.0".into(), "trainyard:plugin/log@0.1.2".into()]), Ok(()));
         assert_eq!(check_imports(&["wasi:cli/environment@0.2.0".into()]), Ok(()));
         let denied = check_imports(&["trainyard:plugin/log@0.1.0".into(), "wasi:http/types@0.2.0".into()]);
         assert!(denied.is_err_and(|error| error.starts_with("imports wasi:http/types@0.2.0, but")));

@@ -77,8 +77,9 @@ impl State {
 /// # Errors
 /// A name that is taken.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.instance("trainyard:plugin/types@0.1.1")?;
-    linker.instance("trainyard:plugin/log@0.1.1")?.func_wrap(
+    linker.instance("trainyard:plugin/types@0.1.2")?;
+    linker.instance("trainyard:plugin/networks@0.1.2")?;
+    linker.instance("trainyard:plugin/log@0.1.2")?.func_wrap(
         "write",
         |mut store: StoreContextMut<'_, State>, (level, message): (Level, String)| {
             store.data_mut().log(level, &message);
