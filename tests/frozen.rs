@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use trainyard::model::{Allocator, Init, Params};
 use trainyard::ops::Precision;
 use trainyard::ops::update::{LossTotal, Step};
-use trainyard::optim::{Optimizer, OptimizerConfig};
+use trainyard::optim::{Optimizer, OptimizerConfig, OptimizerRule};
 
 fn params(allocator: Allocator, frozen: &[&str]) -> Params {
     let frozen: BTreeSet<String> = frozen.iter().map(|&name| name.to_owned()).collect();
@@ -21,7 +21,8 @@ fn params(allocator: Allocator, frozen: &[&str]) -> Params {
 fn only_what_has_a_gradient_is_updated() {
     let engine = device::engine(Precision::F32);
     let params = params(Allocator::new(&engine), &["embedding", "k"]);
-    let config = OptimizerConfig::AdamW { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.5 };
+    let rule = OptimizerRule::AdamW { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.5 };
+    let config = OptimizerConfig { rule, group: Vec::new() };
     let mut optimizer = Optimizer::new(&config, &params, &engine).unwrap();
     let before: Vec<_> = params.iter().map(|(_, param)| device::values(&param.value)).collect();
     let trained: Vec<_> = params.iter().filter(|(_, param)| param.grad.is_some()).map(|(name, _)| name).collect();
