@@ -13,8 +13,7 @@ fn params(allocator: Allocator, frozen: &[&str]) -> Params {
     let mut params = Params::new(allocator, 1).frozen(frozen);
     params.add("embedding", &[5, 4], Init::Normal(1.0)).unwrap();
     params.add("norm", &[4], Init::Ones).unwrap();
-    let [q, k] = [("q", 3), ("k", 2)].map(|(name, rows)| (name.to_owned(), rows, Init::Normal(1.0)));
-    params.add_stacked(&[q, k], Some(4)).unwrap();
+    params.add_stacked(&[("q".to_owned(), 3), ("k".to_owned(), 2)], 4, Init::Normal(1.0)).unwrap();
     params
 }
 
@@ -23,7 +22,7 @@ fn only_what_has_a_gradient_is_updated() {
     let engine = device::engine(Precision::F32);
     let params = params(Allocator::new(&engine), &["embedding", "k"]);
     let rule = OptimizerRule::AdamW { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.5 };
-    let config = OptimizerConfig { rule, group: vec![] };
+    let config = OptimizerConfig { rule, group: Vec::new() };
     let mut optimizer = Optimizer::new(&config, &params, &engine).unwrap();
     let before: Vec<_> = params.iter().map(|(_, param)| device::values(&param.value)).collect();
     let trained: Vec<_> = params.iter().filter(|(_, param)| param.grad.is_some()).map(|(name, _)| name).collect();
