@@ -58,7 +58,7 @@ impl Memory {
             let (size, formats) = ((sequences, context), (train.precision, device));
             let described = model.described(vocab)?;
             let spec = Spec::new(&described.network, context, purpose);
-            Model::bytes(&spec, formats, size, true).map(|bytes| bytes as f64)
+            Model::bytes(&spec, formats, size).map(|bytes| bytes as f64)
         };
         let bytes = |sequences| match (model, layers) {
             // Blocks are alike: two of them tell what a million would take.
@@ -164,7 +164,7 @@ pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Resul
     let (size, formats) = ((1, context), (config.train.precision, device));
     let described = config.model.described(vocab)?;
     let spec = Spec::new(&described.network, context, Purpose::Inference);
-    let needed = Model::bytes(&spec, formats, size, false)? as f64;
+    let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {
         Some(gpu) => Some(gpu.memory()?.free as f64),
         None => available(),
