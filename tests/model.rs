@@ -140,7 +140,16 @@ fn bytes_are_known_before_anything_is_allocated() {
     for (name, q, e, h, s) in [("gpt2", 48, 64, 64, 2), ("llama", 48, 80, 40, 1)] {
         let config = golden(name, &["model.layers=3"]);
         let c = config.model.size("width").unwrap();
-        let block = rows * (c + s + q + c + config.model.plugin().config["heads"].as_integer().unwrap() as usize + c + c + s + e + h);
+        let block = rows
+            * (c + s
+                + q
+                + c
+                + config.model.plugin().config["heads"].as_integer().unwrap() as usize
+                + c
+                + c
+                + s
+                + e
+                + h);
         let fixed = rows * (4 * c + c + s);
         let gradients = rows * (c + c + q + if e == h { h } else { e + h });
         let values = transformer(&config, false).params().n_values();
@@ -227,8 +236,7 @@ fn tokens_that_the_model_does_not_have_are_errors() {
 
 #[test]
 fn config_json_speaks_the_language_of_transformers() {
-    let config =
-        |name: &str, settings: &[&str]| golden(name, settings).model.hugging_face(VOCAB, Some(2)).unwrap();
+    let config = |name: &str, settings: &[&str]| golden(name, settings).model.hugging_face(VOCAB, Some(2)).unwrap();
     let gpt = config("gpt2", &["model.gelu=erf", "model.hidden=48"]);
     assert_eq!((&gpt["activation_function"], &gpt["n_inner"]), (&json!("gelu"), &json!(48)));
     assert_eq!(config("gpt2", &[])["activation_function"], json!("gelu_new"));

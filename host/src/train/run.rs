@@ -122,7 +122,8 @@ impl<'c> Run<'c> {
         // model
         let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
         memory.check(config, data.tokenizer.n_tokens, &device)?;
-        let mut trainer = Trainer::new(config, plugins.described(config, data.tokenizer.n_tokens)?, program, device.clone())?;
+        let mut trainer =
+            Trainer::new(config, plugins.described(config, data.tokenizer.n_tokens)?, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
