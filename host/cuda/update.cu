@@ -18,6 +18,7 @@ template <typename S> struct Slot {
     bf16 *shadow;  // the value in bf16, kept beside it; null where nobody reads one
     i64 n;
     double decay;  // weight decay
+    double rate;   // its learning rate as a multiple of the step's
 };
 
 // The elements of a slot from `start` (a multiple of CHUNK) on, CHUNK at most.
@@ -119,7 +120,8 @@ __device__ void adamw(const Slot<S> *slots, const Chunk *chunks, const Control *
     if (control->finite == 0) return;
     Chunk chunk = chunks[blockIdx.x];
     Slot<S> slot = slots[chunk.slot];
-    S scale = control->scale, keep = 1 - control->lr * slot.decay, rate = control->lr / control->bias1;
+    double lr = control->lr * slot.rate;
+    S scale = control->scale, keep = 1 - lr * slot.decay, rate = lr / control->bias1;
     S unroot = 1 / sqrt(control->bias2), epsilon = eps;
     S decay1 = beta1, rest1 = 1 - beta1, decay2 = beta2, rest2 = 1 - beta2;
     bool packed = aligned(slot.value, slot.grad, slot.first, slot.second) && aligned(slot.shadow);
@@ -153,7 +155,7 @@ __device__ void sgd(const Slot<S> *slots, const Chunk *chunks, const Control *co
     if (control->finite == 0) return;
     Chunk chunk = chunks[blockIdx.x];
     Slot<S> slot = slots[chunk.slot];
-    S scale = control->scale, lr = control->lr, decay = slot.decay, keep = momentum;
+    S scale = control->scale, lr = control->lr * slot.rate, decay = slot.decay, keep = momentum;
     bool packed = aligned(slot.value, slot.grad, slot.first) && aligned(slot.shadow);
     for_chunk(slot, chunk, packed, [&](auto size, i64 i) {
         constexpr int N = decltype(size)::value;

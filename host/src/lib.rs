@@ -8,6 +8,7 @@ pub mod dev;
 pub mod drill;
 pub mod eval;
 pub mod feed;
+pub mod formats;
 pub mod loss;
 pub mod model;
 pub mod ops;

@@ -54,7 +54,7 @@ fn attention_and_linear() -> Results {
     let set_dx = Some(((&dx).into(), Assign::Set));
     linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), set_dx, Some(&dw), Some(&db))?;
     let [first, value] = [(); 2].map(|()| zeros(&[WIDTH, n], DTYPE));
-    let slot = Slot { value, grad: dw.clone(), first, second: None, shadow: None, decay: 0.0 };
+    let slot = Slot { value, grad: dw.clone(), first, second: None, shadow: None, decay: 0.0, rate: 1.0 };
     let squares = Slots::new(vec![slot], &device())?.squares(&engine())?;
     let squares = candle_core::Tensor::new(squares, &candle_core::Device::Cpu)?.into();
     Ok(vec![out, lse, dqkv, dx, dw, db, squares])
@@ -67,7 +67,7 @@ fn norms() -> Results {
     let [layer_dw, layer_db, rms_dw] = [(); 3].map(|()| zeros(&[WIDTH], DTYPE));
     let (stats, scale) = (zeros(&[ROWS, 2], DTYPE), zeros(&[ROWS, 1], DTYPE));
     let parameters = [Some(&layer_dw), Some(&layer_db)];
-    let [layer, rms] = [&layer_dx, &rms_dx].map(|dx| (dx.into(), Assign::Add));
+    let [layer, rms] = [&layer_dx, &rms_dx].map(|dx| Some((dx.into(), Assign::Add)));
     layer_norm::forward(&engine(), &x, Some(&w), Some(&b), 1e-5, &layer_out, &stats)?;
     layer_norm::backward(&engine(), &dy, &x, Some(&w), &stats, layer, parameters)?;
     rms_norm::forward(&engine(), &x, Some((&w).into()), 1e-6, &rms_out, &scale)?;

@@ -3,10 +3,11 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 20] = [
     ("base", &[]),
     ("settings", &["base"]),
     ("report", &["base"]),
+    ("formats", &["base"]),
     ("ops", &["base"]),
     ("rows", &["base", "ops"]),
     ("plugin", &["base", "settings"]),

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod config;
+mod convert;
 mod data;
 mod dev;
 mod drill;
@@ -12,6 +13,8 @@ mod eval;
 mod explain;
 mod filter;
 mod generate;
+mod logits;
+mod model;
 mod open;
 mod output;
 mod overrides;
@@ -69,6 +72,7 @@ pub enum Command {
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
     Generate(generate::GenerateArgs),
+    Logits(logits::LogitsArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
@@ -76,6 +80,9 @@ pub enum Command {
     Data(data::DataCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Convert(convert::ConvertArgs),
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
@@ -163,10 +170,13 @@ fn dispatch(command: Command) -> Outcome {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Logits(args) => logits::run(&args),
+        Command::Model(command) => model::run(&command),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Drill(args) => drill::run(&args),

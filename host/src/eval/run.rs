@@ -97,7 +97,7 @@ impl OpenRun {
 
 /// The run's network, as its plugin describes it, without a backward: nothing is kept for one.
 fn network(config: &RunConfig, plugin: &Plugin, data: &Dataset) -> Result<Model> {
-    let (vocab, train) = (data.tokenizer.n_tokens, &config.train);
+    let (vocab, train) = (config.vocab(data.tokenizer.n_tokens), &config.train);
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
         tracing::warn!("{error}; reading the run on the CPU");

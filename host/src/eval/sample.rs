@@ -7,7 +7,8 @@ use crate::run::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
-/// tokens. When the context is full, the later half of it is read again and writing continues.
+/// tokens, which are below `n_tokens`: a model may have more than its tokenizer. When the context is full, the later
+/// half of it is read again and writing continues.
 ///
 /// # Errors
 /// A prompt without tokens, a model that fails, a signal that asks the program to end.
@@ -16,6 +17,7 @@ pub fn continue_tokens(
     prompt: &[u32],
     config: &SampleConfig,
     end: Option<u32>,
+    n_tokens: usize,
 ) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         return Err(Error::usage("the prompt has no tokens, write at least one character"));
@@ -36,6 +38,7 @@ pub fn continue_tokens(
             logits = decoder.read(id)?;
         }
         read_from = text.len();
+        logits.truncate(n_tokens);
         let id = choose(&logits, config, stream.uniform(n));
         if Some(id) == end {
             break;

@@ -25,7 +25,7 @@ pub fn continue_text(
     let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();
     let start = prompt.len();
     prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
-    let ids = continue_tokens(model, &prompt, sample, data.tokenizer.end_of_text)?;
+    let ids = continue_tokens(model, &prompt, sample, data.tokenizer.end_of_text, data.tokenizer.n_tokens)?;
     let bytes = decode_after(&mut *tokenizer, &prompt[start..], &ids)?;
     Ok((String::from_utf8_lossy(&bytes).into_owned(), tokenizer))
 }

@@ -39,7 +39,13 @@ pub fn text_metrics(
             continue;
         }
         let sample = SampleConfig { tokens: NEW_TOKENS, seed: sample.seed.wrapping_add(index), ..sample.clone() };
-        written.ids.extend(continue_tokens(model, prompt, &sample, data.tokenizer.end_of_text)?);
+        written.ids.extend(continue_tokens(
+            model,
+            prompt,
+            &sample,
+            data.tokenizer.end_of_text,
+            data.tokenizer.n_tokens,
+        )?);
         written.end_sequence()?;
         expected.ids.extend(&rest[..NEW_TOKENS.min(rest.len())]);
         expected.end_sequence()?;

@@ -172,6 +172,17 @@ impl Params {
         self.by_name.values().map(|param| param.value.elem_count()).sum()
     }
 
+    /// Replaces the values of one parameter.
+    ///
+    /// # Errors
+    /// No such parameter, or one of another shape.
+    pub fn set(&self, name: &str, tensor: &candle_core::Tensor) -> Result<()> {
+        let param = self.by_name.get(name);
+        let param = param.ok_or_else(|| Error::run(format!("the model has no parameter {name}")))?;
+        param.value.write(tensor)?;
+        param.refresh_shadow()
+    }
+
     /// Number of values in those that have a gradient.
     pub fn n_trained(&self) -> usize {
         self.by_name.values().filter(|param| param.grad.is_some()).map(|param| param.value.elem_count()).sum()

@@ -1,5 +1,6 @@
 //! `[optimizer]` and `[schedule]` of a run's config.
 
+use crate::base::patterns::Pattern;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,8 +8,34 @@ use std::ops::Bound;
 
 /// `[optimizer]`: how gradients change the parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OptimizerConfig {
+    /// `kind`, and the settings of that kind.
+    #[serde(flatten)]
+    pub rule: OptimizerRule,
+    /// `[[optimizer.group]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<OptimizerGroup>,
+}
+
+/// `[[optimizer.group]]`: parameters that learn otherwise than the rest. A parameter is in the first group that has a
+/// pattern for it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OptimizerGroup {
+    /// Patterns of the names of parameters, or of modules that hold them, such as `model.layers.[0-3].*`: `*` stands
+    /// for any text, `[0-3]` for one character of these. Each must have a parameter.
+    #[serde(rename = "match")]
+    pub patterns: Vec<String>,
+    /// Their learning rate as a multiple of `optimizer.lr`, which the schedule changes as well.
+    pub lr_factor: f64,
+    /// Weight decay of their matrices; `optimizer.weight_decay` if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+}
+
+/// The rule that gradients change parameters by.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum OptimizerConfig {
+pub enum OptimizerRule {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101).
     AdamW {
         /// Peak learning rate.
@@ -57,8 +84,30 @@ pub enum ScheduleKind {
 }
 
 impl OptimizerConfig {
-    /// What `[optimizer]` may contain: only the settings of its kind.
+    /// What `[optimizer]` may contain: only the settings of its kind, and groups.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let rule = OptimizerRule::read(section);
+        Self { rule, group: section.sections("group", OptimizerGroup::read).unwrap_or_default() }
+    }
+}
+
+impl OptimizerGroup {
+    fn read(section: &mut Section<'_>) -> Self {
+        let expected = "a list of patterns of parameters' names, such as [\"model.layers.[0-3].*\"]";
+        let patterns = section.texts("match", expected, |text| Pattern::new(text).is_ok());
+        if patterns.is_empty() {
+            section.problem("match", format!("expected {expected}, got none"));
+        }
+        Self {
+            patterns,
+            lr_factor: section.number("lr_factor", 0.0.., 1.0),
+            weight_decay: section.optional_number("weight_decay", 0.0..),
+        }
+    }
+}
+
+impl OptimizerRule {
+    fn read(section: &mut Section<'_>) -> Self {
         let above_zero = (Bound::Excluded(0.0), Bound::Unbounded);
         match section.choice("kind", &[("adamw", "adamw"), ("sgd", "sgd")], "adamw") {
             "sgd" => Self::Sgd {

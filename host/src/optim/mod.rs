@@ -4,5 +4,5 @@ mod config;
 mod optimizer;
 mod schedule;
 
-pub use config::{OptimizerConfig, ScheduleConfig, ScheduleKind};
+pub use config::{OptimizerConfig, OptimizerGroup, OptimizerRule, ScheduleConfig, ScheduleKind};
 pub use optimizer::Optimizer;

@@ -1,6 +1,7 @@
 //! Holds the optimizer's state and applies one update.
 
-use super::OptimizerConfig;
+use super::{OptimizerConfig, OptimizerGroup, OptimizerRule};
+use crate::base::patterns::{Pattern, check_used};
 use crate::model::{Param, Params};
 use crate::ops::update::{LossTotal, Outcome, Rule, Slot, Slots, Step};
 use crate::ops::{Engine, Tensor};
@@ -18,31 +19,36 @@ impl Optimizer {
     /// All state 0, where `engine` computes. Weight decay acts on matrices only: norms and biases stay free.
     ///
     /// # Errors
-    /// A GPU without room for the state.
+    /// A group's pattern without a parameter, a GPU without room for the state.
     pub fn new(config: &OptimizerConfig, params: &Params, engine: &Engine) -> Result<Self> {
-        let (weight_decay, needs_second) = match *config {
-            OptimizerConfig::AdamW { weight_decay, .. } => (weight_decay, true),
-            OptimizerConfig::Sgd { weight_decay, .. } => (weight_decay, false),
+        let (weight_decay, needs_second) = match config.rule {
+            OptimizerRule::AdamW { weight_decay, .. } => (weight_decay, true),
+            OptimizerRule::Sgd { weight_decay, .. } => (weight_decay, false),
         };
-        let slot = |param: &Param, grad: &Tensor| {
+        let groups = groups(config, params)?;
+        let slot = |name: &str, param: &Param, grad: &Tensor| {
             let Param { value, shadow, .. } = param.clone();
             let second = needs_second.then(|| value.zeros_like()).transpose()?;
+            let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(name));
+            let group = groups.iter().zip(&config.group).find(|(patterns, _)| covers(patterns)).map(|(_, group)| group);
+            let weight_decay = group.and_then(|group| group.weight_decay).unwrap_or(weight_decay);
             let decay = if value.rank() >= 2 { weight_decay } else { 0.0 };
-            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad: grad.clone(), shadow, decay })
+            let rate = group.map_or(1.0, |group| group.lr_factor);
+            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad: grad.clone(), shadow, decay, rate })
         };
         let (mut names, mut slots) = (Vec::new(), Vec::new());
         for (name, param) in params.iter() {
             let Some(grad) = &param.grad else { continue };
             names.push(name.to_owned());
-            slots.push(slot(param, grad)?);
+            slots.push(slot(name, param, grad)?);
         }
         Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())? })
     }
 
     /// The peak learning rate.
     pub fn peak_lr(&self) -> f64 {
-        match self.config {
-            OptimizerConfig::AdamW { lr, .. } | OptimizerConfig::Sgd { lr, .. } => lr,
+        match self.config.rule {
+            OptimizerRule::AdamW { lr, .. } | OptimizerRule::Sgd { lr, .. } => lr,
         }
     }
 
@@ -88,9 +94,9 @@ impl Optimizer {
     }
 
     fn rule(&self) -> Rule {
-        match self.config {
-            OptimizerConfig::AdamW { beta1, beta2, eps, .. } => Rule::AdamW { beta1, beta2, eps },
-            OptimizerConfig::Sgd { momentum, .. } => Rule::Sgd { momentum },
+        match self.config.rule {
+            OptimizerRule::AdamW { beta1, beta2, eps, .. } => Rule::AdamW { beta1, beta2, eps },
+            OptimizerRule::Sgd { momentum, .. } => Rule::Sgd { momentum },
         }
     }
 
@@ -126,4 +132,18 @@ impl Optimizer {
         }
         Ok(())
     }
+}
+
+/// The patterns of each group.
+///
+/// # Errors
+/// A pattern that matches no parameter.
+fn groups(config: &OptimizerConfig, params: &Params) -> Result<Vec<Vec<Pattern>>> {
+    let read = |(index, group): (usize, &OptimizerGroup)| {
+        let patterns: Vec<_> = group.patterns.iter().map(|text| Pattern::new(text)).collect::<Result<_>>()?;
+        let names: Vec<_> = params.iter().map(|(name, _)| name).collect();
+        check_used(&patterns, names.into_iter(), &format!("optimizer.group.{index}.match"))?;
+        Ok(patterns)
+    };
+    config.group.iter().enumerate().map(read).collect()
 }

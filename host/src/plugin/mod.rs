@@ -29,7 +29,7 @@ mod open;
 mod seat;
 mod settings;
 
-pub use backends::builtin::names as builtin_names;
+pub use backends::builtin::{abilities as builtin_abilities, names as builtin_names};
 #[cfg(unix)]
 pub use backends::process::{serve_as_worker, work};
 pub(crate) use backends::wasm::Cache;

@@ -2,6 +2,7 @@
 
 use super::network::ModelConfig;
 use super::sections::{SampleConfig, TrainConfig};
+use super::start::StartConfig;
 use crate::corpus::DataConfig;
 use crate::feed::TokenizerConfig;
 use crate::feed::tasks::{Causal, Task};
@@ -22,6 +23,9 @@ pub struct RunConfig {
     pub data: DataConfig,
     /// `[tokenizer]`
     pub tokenizer: TokenizerConfig,
+    /// `[start]`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartConfig>,
     /// `[model]`
     pub model: ModelConfig,
     /// `[loss]`: what training minimises.
@@ -87,6 +91,12 @@ impl RunConfig {
         settings::reference(|root| drop(Self::read(root, "run")))
     }
 
+    /// Tokens of the model, where the tokenizer has `n_tokens`: no fewer than the model has that it starts from, whose
+    /// tables often have rows to spare.
+    pub fn vocab(&self, n_tokens: usize) -> usize {
+        self.start.as_ref().and_then(|start| start.vocab).map_or(n_tokens, |vocab| vocab.max(n_tokens))
+    }
+
     /// The folder of finished work on data: `data.store`, or `store` next to the runs.
     pub fn store(&self) -> PathBuf {
         self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
@@ -96,7 +106,10 @@ impl RunConfig {
         let mut metric_names = Vec::new();
         let run = root.section("run", |section| RunSection::read(section, default_name));
         let data = root.section("data", DataConfig::read);
-        let tokenizer = root.section("tokenizer", TokenizerConfig::read);
+        let is_resolved = root.has("model") && root.has("tokenizer");
+        let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
+        let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
+        let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
         let model = root.section("model", ModelConfig::read);
         let loss = root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy")));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
@@ -105,7 +118,7 @@ impl RunConfig {
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", SampleConfig::read);
-        let mut config = Self { run, data, tokenizer, model, loss, metric, optimizer, schedule, train, sample };
+        let mut config = Self { run, data, tokenizer, start, model, loss, metric, optimizer, schedule, train, sample };
         config.check(root);
         config
     }

@@ -4,7 +4,7 @@ use super::heaviest::too_large;
 use super::network::ModelConfig;
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
-use crate::optim::OptimizerConfig;
+use crate::optim::OptimizerRule;
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
@@ -71,9 +71,9 @@ impl Memory {
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);
         let parameters = one - (two - one);
-        let states_per_value = match config.optimizer {
-            OptimizerConfig::AdamW { .. } => 2.0,
-            OptimizerConfig::Sgd { .. } => 1.0,
+        let states_per_value = match config.optimizer.rule {
+            OptimizerRule::AdamW { .. } => 2.0,
+            OptimizerRule::Sgd { .. } => 1.0,
         };
         let activation = train.precision.activations(device).size_in_bytes() as f64;
         // A value and its gradient, and the copy that products read where that has another format.

@@ -3,6 +3,7 @@
 mod best;
 mod config;
 mod folder;
+mod freeze;
 mod from_text;
 mod heaviest;
 mod hugging_face;
@@ -17,12 +18,14 @@ mod plugins;
 mod plugins_lock;
 mod reference;
 mod sections;
+mod start;
 mod state;
 
 pub(crate) use best::{BEST, mark_best};
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};
 pub use folder::{RunFolder, checkpoint};
+pub use freeze::frozen;
 pub use from_text::{TextConfig, config_for_text, is_text};
 pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
@@ -39,5 +42,6 @@ pub use plugins::{
 pub use plugins_lock::PluginChange;
 pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
+pub use start::{Imported, ModelReport, StartConfig, TensorReport, model_types};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

@@ -1,5 +1,6 @@
 //! `[train]` and `[sample]` of a run's config.
 
+use crate::base::patterns::Pattern;
 use crate::ops::{DeviceChoice, Precision};
 use crate::settings::Section;
 use schemars::JsonSchema;
@@ -41,6 +42,10 @@ pub struct TrainConfig {
     /// Whether the backward computes each block's activations again instead of keeping them: less memory, up to a third
     /// more work, the same model bit for bit.
     pub recompute: bool,
+    /// Patterns of the names of parameters, or of modules that hold them, that training does not change, such as
+    /// `model.layers.[0-3].*`: `*` stands for any text, `[0-3]` for one character of these. Each must have a parameter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
 }
 
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
@@ -59,6 +64,8 @@ pub struct SampleConfig {
     /// Seed of the random choice.
     pub seed: u64,
 }
+
+const FREEZE: &str = "a list of patterns of parameters' names, such as [\"model.layers.[0-3].*\"]";
 
 const PRECISIONS: [(&str, Precision); 3] =
     [("f32", Precision::F32), ("bf16", Precision::Bf16), ("f64", Precision::F64)];
@@ -82,6 +89,7 @@ impl TrainConfig {
             deterministic: section.boolean("deterministic", false),
             precision: section.choice("precision", &PRECISIONS, Precision::F32),
             recompute: section.boolean("recompute", false),
+            freeze: section.texts("freeze", FREEZE, |text| Pattern::new(text).is_ok()),
         };
         if config.patience > 0 && config.validate_every == 0 {
             let message = "needs validations: set validate_every to 1 or more, or patience to 0";

@@ -105,8 +105,22 @@ impl<'a> Section<'a> {
 
     /// A finite number within `range`.
     pub fn number(&mut self, key: &'static str, range: impl RangeBounds<f64>, default: f64) -> f64 {
+        self.number_value(key, range, Some(json!(default))).unwrap_or(default)
+    }
+
+    /// A finite number within `range`; none when the key is absent.
+    pub fn optional_number(&mut self, key: &'static str, range: impl RangeBounds<f64>) -> Option<f64> {
+        self.number_value(key, range, None)
+    }
+
+    fn number_value(
+        &mut self,
+        key: &'static str,
+        range: impl RangeBounds<f64>,
+        default: Option<serde_json::Value>,
+    ) -> Option<f64> {
         let expected = || format!("a number, {}", describe(&range));
-        self.request(key, expected, || range_schema("number", &range), Some(json!(default)));
+        self.request(key, expected, || range_schema("number", &range), default);
         self.value(key, expected, |value| {
             match value {
                 Value::Integer(value) => Some(*value as f64),
@@ -115,7 +129,6 @@ impl<'a> Section<'a> {
             }
             .filter(|value| value.is_finite() && range.contains(value))
         })
-        .unwrap_or(default)
     }
 
     /// A part of `whole` things: a whole number of them, or a share such as 0.05, rounded to the nearest number of them
@@ -251,6 +264,11 @@ impl<'a> Section<'a> {
 
     /// Tells if a key is there that was not asked for yet.
     pub fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Tells if a key is written, or set.
+    pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 

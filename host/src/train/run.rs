@@ -110,20 +110,21 @@ impl<'c> Run<'c> {
         // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
-        let identity = RunIdentity::new(config, &plugins, &source_digest)?;
+        let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let run = (config, &plugins, &identity);
         let changes = changes(saved.as_ref(), run, &folder, &options.allow_changed)?;
+        saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
-        let memory = Memory::of(config, data.tokenizer.n_tokens, &device)?;
-        memory.check(config, data.tokenizer.n_tokens, &device)?;
-        let mut trainer =
-            Trainer::new(config, plugins.described(config, data.tokenizer.n_tokens)?, program, device.clone())?;
+        let vocab = config.vocab(data.tokenizer.n_tokens);
+        let memory = Memory::of(config, vocab, &device)?;
+        memory.check(config, vocab, &device)?;
+        let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));

@@ -21,10 +21,16 @@ pub struct TokenizerConfig {
     pub end_of_text: Option<String>,
 }
 
+/// The plugin that reads the `tokenizer.json` of the model that training starts from.
+const STARTED: &str = "hf-tokenizer";
+
 impl TokenizerConfig {
-    /// What `[tokenizer]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        let (plugin, model) = (PluginConfig::read(section, None), section.path("model"));
+    /// What `[tokenizer]` may contain. Without a plugin it is `start`, the `tokenizer.json` of the model that training
+    /// starts from, if there is one.
+    pub(crate) fn read(section: &mut Section<'_>, start: Option<PathBuf>) -> Self {
+        let is_started = start.is_some() && !section.has("plugin");
+        let plugin = PluginConfig::read(section, start.as_ref().map(|_| STARTED));
+        let model = section.path("model").or(start.filter(|_| is_started));
         let given = section.text_that("end_of_text", "the name of a token, or \"none\"", |name| !name.is_empty());
         // only built-ins read files of Hugging Face, and other files next to them declare more
         let declared = || model.as_deref().filter(|_| plugin.file().is_none()).and_then(declared_end_of_text);

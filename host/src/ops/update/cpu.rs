@@ -59,7 +59,8 @@ fn adamw(engine: &Engine, slot: &Slot, step: &Step, scale: f64, [beta1, beta2, e
     with_type!(slot.value, T => with_slices::<T, 1, 3>(reads, writes, |[grad], [param, m, v]| {
         let [rest1, rest2] = [1.0 - beta1, 1.0 - beta2].map(<T as Float>::of);
         let [scale, beta1, beta2] = [scale, beta1, beta2].map(<T as Float>::of);
-        let [keep, rate] = [1.0 - step.lr * slot.decay, step.lr / bias1].map(<T as Float>::of);
+        let lr = step.lr * slot.rate;
+        let [keep, rate] = [1.0 - lr * slot.decay, lr / bias1].map(<T as Float>::of);
         let [root2, eps] = [bias2.sqrt(), eps].map(<T as Float>::of);
         let chunks = param.chunks_mut(TASK).zip(m.chunks_mut(TASK)).zip(v.chunks_mut(TASK)).zip(grad.chunks(TASK));
         engine.for_each(chunks, |(((param, m), v), grad)| vectorised(#[inline(always)] || {
@@ -77,7 +78,7 @@ fn adamw(engine: &Engine, slot: &Slot, step: &Step, scale: f64, [beta1, beta2, e
 fn sgd(engine: &Engine, slot: &Slot, lr: f64, scale: f64, momentum: f64) -> Result<()> {
     let (reads, writes) = ([&slot.grad], [&slot.value, &slot.first]);
     with_type!(slot.value, T => with_slices::<T, 1, 2>(reads, writes, |[grad], [param, velocity]| {
-        let [lr, momentum, decay, scale] = [lr, momentum, slot.decay, scale].map(<T as Float>::of);
+        let [lr, momentum, decay, scale] = [lr * slot.rate, momentum, slot.decay, scale].map(<T as Float>::of);
         let chunks = param.chunks_mut(TASK).zip(velocity.chunks_mut(TASK)).zip(grad.chunks(TASK));
         engine.for_each(chunks, |((param, velocity), grad)| vectorised(#[inline(always)] || {
             for ((param, velocity), &grad) in param.iter_mut().zip(velocity).zip(grad) {

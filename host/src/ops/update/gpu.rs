@@ -44,7 +44,7 @@ impl Table {
             slot.shadow.as_ref().map_or(Ok(()), |shadow| check_gpu("optimizer", &[(shadow, DType::BF16, n)]))?;
             let pointer = |tensor: &Option<Tensor>| tensor.as_ref().map_or(0, Tensor::pointer);
             let (second, shadow) = (pointer(&slot.second), pointer(&slot.shadow));
-            words.extend(arguments![&slot.value, &slot.grad, &slot.first, second, shadow, n, slot.decay]);
+            words.extend(arguments![&slot.value, &slot.grad, &slot.first, second, shadow, n, slot.decay, slot.rate]);
             for start in (0..n).step_by(CHUNK) {
                 chunks.extend([i as u64, start as u64]);
                 owners.push(i);

@@ -21,6 +21,8 @@ pub struct Slot {
     pub shadow: Option<Tensor>,
     /// Weight decay.
     pub decay: f64,
+    /// Its learning rate as a multiple of the step's.
+    pub rate: f64,
 }
 
 /// How a step updates.

@@ -2,7 +2,7 @@
 
 use crate::plugin::kinds;
 use crate::plugin::seat::{Backend, Seat};
-use trainyard_plugin::{Builtin, Identity, Result, Setting};
+use trainyard_plugin::{Builtin, Identity, Kind, Result, Setting};
 
 /// Every built-in, in the order in which they are listed to the user.
 pub const BUILTINS: &[Builtin] = &[
@@ -67,6 +67,13 @@ pub fn identities() -> impl Iterator<Item = (Identity, &'static Builtin)> {
 /// Names of the built-ins.
 pub fn names() -> impl Iterator<Item = String> {
     identities().map(|(identity, _)| identity.name)
+}
+
+/// Names of the built-ins of a kind, each with its abilities.
+pub fn abilities(kind: Kind) -> impl Iterator<Item = (String, Vec<String>)> {
+    identities()
+        .filter(move |(identity, _)| identity.kind == kind)
+        .map(|(identity, _)| (identity.name, identity.abilities))
 }
 
 /// A plugin that is linked into the program.

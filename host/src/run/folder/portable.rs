@@ -52,6 +52,7 @@ fn paths(config: &mut RunConfig) -> Vec<&mut PathBuf> {
         all.extend(tokens.validation.iter_mut().chain(&mut tokens.test));
     }
     all.extend(&mut config.tokenizer.model);
+    all.extend(config.start.as_mut().map(|start| &mut start.from));
     all
 }
 

@@ -1,6 +1,7 @@
 //! The differences between a checkpoint and the config that resumes it.
 
 use super::classes::{Class, class, places};
+use super::keys::{GONE, START};
 use super::or_nothing;
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -28,7 +29,8 @@ impl Change {
     pub(super) fn between(key: &str, then: Option<&String>, now: Option<&String>) -> Option<Self> {
         let (class, place) = class(key);
         let (then, now) = (or_nothing(then).to_owned(), or_nothing(now).to_owned());
-        (class != Class::Free && then != now).then(|| Self { key: key.to_owned(), place, class, then, now })
+        let is_gone = key == START && now == GONE;
+        (class != Class::Free && then != now && !is_gone).then(|| Self { key: key.to_owned(), place, class, then, now })
     }
 
     /// Whether `--allow-changed` names it by its place or its key.

@@ -25,6 +25,11 @@ const REFERENCES: &str = "data.decontaminate.files";
 /// The key of the held-out files' contents.
 const HELD_OUT: &str = "data.held_out";
 
+/// The key of the weights that training began from.
+pub const START: &str = "start.from";
+/// The value of [`START`] where they are no longer there: a run that has begun does not need them again.
+pub const GONE: &str = "(no longer there)";
+
 /// Returns every key of a resolved config. A table without entries and a key without a value have none.
 ///
 /// # Errors
@@ -70,7 +75,7 @@ pub fn identifying(config: &RunConfig) -> Result<Keys> {
 
 /// Whether the content of a file is compared instead of the key's value.
 pub fn is_content(key: &str) -> bool {
-    [SOURCES, MODEL, REFERENCES, HELD_OUT].contains(&key) || names_plugin(key)
+    [SOURCES, MODEL, REFERENCES, HELD_OUT, START].contains(&key) || names_plugin(key)
 }
 
 /// Returns the keys that are compared. Keys that are not in `known` have their defaults, which a version that did not
@@ -136,6 +141,11 @@ pub fn contents(config: &RunConfig) -> Result<Keys> {
         && !decontaminate.files.is_empty()
     {
         keys.insert(REFERENCES.to_owned(), digest(decontaminate.files.iter().map(AsRef::as_ref))?);
+    }
+    if let Some(start) = &config.start {
+        let files = start.files();
+        let seen = files.map_or(Ok(GONE.to_owned()), |files| digest(files.iter().map(AsRef::as_ref)))?;
+        keys.insert(START.to_owned(), seen);
     }
     if let Some(held_out) = &config.data.held_out {
         keys.insert(HELD_OUT.to_owned(), held_out.digest()?);

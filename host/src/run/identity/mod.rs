@@ -48,6 +48,16 @@ impl RunIdentity {
         Ok(Self(Form::Derived { keys }))
     }
 
+    /// Takes from `saved`, the identity of the checkpoint that a run resumes from, what is no longer there to be seen.
+    pub fn keep_start(&mut self, saved: &Self) {
+        if let (Form::Derived { keys }, Some(saved)) = (&mut self.0, saved.keys())
+            && let (Some(now), Some(then)) = (keys.get_mut(keys::START), saved.get(keys::START))
+            && now == keys::GONE
+        {
+            then.clone_into(now);
+        }
+    }
+
     fn keys(&self) -> Option<&Keys> {
         match &self.0 {
             Form::Derived { keys } => Some(keys),

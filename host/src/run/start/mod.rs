@@ -1,0 +1,76 @@
+//! `[start]` of a run's config: the weights that training begins from.
+
+mod cost;
+mod family;
+mod folder;
+mod guess;
+mod imported;
+mod load;
+mod overrides;
+mod report;
+
+pub use family::{family_of, model_types};
+pub use folder::{verify, weights_folder};
+pub use imported::Imported;
+pub use load::{load, wanted};
+pub use overrides::merge;
+pub use report::{ModelReport, TensorReport};
+
+use crate::formats::hf::{CONFIG, Folder, NewRows};
+use crate::formats::safetensors::Weights;
+use crate::settings::Section;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// `[start]`: the weights that training begins from, instead of random ones.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StartConfig {
+    /// A folder of a Hugging Face model, a run's folder, or one of its checkpoints. `[model]` is as it says, and so is
+    /// `[tokenizer]` if it has a `tokenizer.json` and nothing else is said.
+    pub from: PathBuf,
+    /// The vectors of tokens that the folder's vocabulary does not have.
+    pub new_rows: NewRows,
+    /// Tokens that the folder's model has, as it says itself; the model that is trained has no fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocab: Option<usize>,
+}
+
+/// The file that a tokenizer of Hugging Face is in.
+const TOKENIZER: &str = "tokenizer.json";
+
+const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
+
+impl StartConfig {
+    /// The files that decide what the model is: `config.json` and those of the weights; none if they are not there.
+    pub(super) fn files(&self) -> Option<Vec<PathBuf>> {
+        let mut files = vec![self.from.join(CONFIG)];
+        files.extend(Weights::open(&self.from).ok()?.files());
+        files[0].is_file().then_some(files)
+    }
+
+    /// The tokenizer of the folder, if it has one that is read.
+    pub(super) fn tokenizer(&self) -> Option<PathBuf> {
+        Some(self.from.join(TOKENIZER)).filter(|path| path.is_file())
+    }
+
+    /// What `[start]` may contain. A run that has begun does not need the folder again: where `is_resolved`, the rest of
+    /// the config says what it has said.
+    pub(crate) fn read(section: &mut Section<'_>, is_resolved: bool) -> Self {
+        let from = section.required_path("from");
+        let from = match weights_folder(&from) {
+            // The run in it may go on: the config names the checkpoint.
+            Ok(folder) => folder,
+            Err(error) => {
+                if !is_resolved && !from.as_os_str().is_empty() {
+                    section.problem("from", error);
+                }
+                from
+            }
+        };
+        let new_rows = section.choice("new_rows", &NEW_ROWS, NewRows::Mean);
+        let given = section.optional_integer("vocab", 1..=i64::from(u32::MAX));
+        let vocab = Folder::open(&from).map(|folder| folder.sizes.vocab).ok().or(given);
+        Self { from, new_rows, vocab }
+    }
+}
