@@ -70,7 +70,10 @@ fn sizes(subject: &Subject<'_>) -> Found<String> {
     let (mut done, mut refused) = (0, None);
     for sizes in SIZES {
         match subject.plugin.model()?.describe(&sizes) {
-            Ok(network) => drop((check_for(&network, &sizes)?, done += 1)),
+            Ok(network) => {
+                check_for(&network, &sizes)?;
+                done += 1;
+            }
             // a model may say that it cannot be of this size
             Err(error) if error.kind == ErrorKind::Config => refused = Some(error.message),
             Err(error) => return Err(error.into()),
