@@ -38,19 +38,8 @@ pub struct PluginModelConfig {
 const DEFAULT: &str = "gpt2";
 
 /// Keys of `[model]` that go with `kind`.
-const OF_KIND: [&str; 11] = [
-    "kind",
-    "layers",
-    "heads",
-    "kv_heads",
-    "width",
-    "hidden",
-    "dropout",
-    "tied",
-    "norm_epsilon",
-    "gelu",
-    "rope_theta",
-];
+const OF_KIND: [&str; 11] =
+    ["kind", "layers", "heads", "kv_heads", "width", "hidden", "dropout", "tied", "norm_epsilon", "gelu", "rope_theta"];
 /// Keys of `[model]` that go with `plugin`.
 const OF_PLUGIN: [&str; 9] =
     ["config", "trust", "draft", "sha256", "isolation", "on_error", "max_errors", "allow", "limits"];
@@ -194,16 +183,22 @@ mod tests {
     #[test]
     fn both_spellings_describe_one_network() {
         let old = read("kind = 'llama'\nlayers = 3\nheads = 2\nwidth = 16\nhidden = 32\nkv_heads = 1\ncontext = 8");
-        let new = "plugin = 'llama'\ncontext = 8\nconfig = { layers = 3, heads = 2, width = 16, hidden = 32, kv_heads = 1 }";
+        let new =
+            "plugin = 'llama'\ncontext = 8\nconfig = { layers = 3, heads = 2, width = 16, hidden = 32, kv_heads = 1 }";
         let [old, new] = [old, read(new)].map(|config| config.expect("a good config").model);
         let [a, b] = [&old, &new].map(|model| model.described(50).expect("a network").network);
         assert!(a == b && a.blocks.len() == 3, "{} and {} layers", a.layers.len(), b.layers.len());
-        assert_eq!((old.size("width"), new.size("width"), new.place("width").as_str()), (Some(16), Some(16), "model.config.width"));
+        assert_eq!(
+            (old.size("width"), new.size("width"), new.place("width").as_str()),
+            (Some(16), Some(16), "model.config.width")
+        );
     }
 
     #[test]
     fn a_config_is_written_as_it_is_read() {
-        for model in ["kind = 'gpt'", "plugin = 'gpt2'\n[model.config]\nlayers = 2", "plugin = 'a/b.wasm'\ndraft = true"] {
+        for model in
+            ["kind = 'gpt'", "plugin = 'gpt2'\n[model.config]\nlayers = 2", "plugin = 'a/b.wasm'\ndraft = true"]
+        {
             let config = read(model).expect("a good config");
             let text = config.to_toml().expect("it is TOML");
             assert_eq!(RunConfig::parse(&text, &[]).expect(&text), config, "{text}");
@@ -214,7 +209,10 @@ mod tests {
     fn spellings_do_not_mix() {
         refused("plugin = 'gpt2'\nkind = 'gpt'", "model.kind: names a built-in, and so does model.plugin");
         refused("plugin = 'gpt2'\nlayers = 4", "model.layers: is a setting of the plugin: write model.config.layers");
-        refused("kind = 'gpt'\nconfig = { layers = 4 }", "model.config: belongs to a plugin, expected model.plugin as well");
+        refused(
+            "kind = 'gpt'\nconfig = { layers = 4 }",
+            "model.config: belongs to a plugin, expected model.plugin as well",
+        );
         refused("plugin = 'gpt2'\nlayer = 4", "model: unknown key \"layer\"");
     }
 }
