@@ -334,7 +334,7 @@ def check(folder):
 
 
 def loaded(name, folder):
-    """The model of a folder as transformers loads it (in float32); prints how far its logits are from the golden ones."""
+    """The model of a folder as transformers loads it, in float32; prints how far its logits are from the golden."""
     kept = json.loads((HERE / name / "reference.json").read_text())
     config = transformers.AutoConfig.from_pretrained(folder)
     model, info = getattr(transformers, config.architectures[0]).from_pretrained(
