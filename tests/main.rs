@@ -38,6 +38,7 @@ mod kinds; // frozen ones and drafts
 mod languages; // plugins in C, Python and JavaScript
 mod laws; // losses and metrics that are well typed and wrong
 mod loading; // the cache of compiled code, limits, WASI
+mod logits; // of imported models
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;

@@ -153,8 +153,7 @@ fn bytes_are_known_before_anything_is_allocated() {
 #[test]
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
-    let bytes =
-        Model::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
+    let bytes = Model::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
     assert!(bytes > 8_000_000_000_000, "{bytes}");
 }
 

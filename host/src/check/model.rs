@@ -81,7 +81,9 @@ fn round_trip(subject: &Subject<'_>) -> Found<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     if !exported.iter().any(|setting| setting.key == "model_type") {
-        return Err(PluginError::internal("export-config gives no model_type, by which other programs know a model").into());
+        return Err(
+            PluginError::internal("export-config gives no model_type, by which other programs know a model").into()
+        );
     }
     let imported = match model.import(&exported) {
         Ok(imported) => imported,

@@ -150,7 +150,15 @@ impl ModelConfig {
                 let gelu = if gelu == Gelu::Erf { "erf" } else { "tanh" }.to_owned();
                 let defaults = trainyard_gpt2::Settings::default();
                 let settings = trainyard_gpt2::Settings {
-                    layers, heads, width, hidden, dropout, tied, norm_epsilon, gelu, ..defaults
+                    layers,
+                    heads,
+                    width,
+                    hidden,
+                    dropout,
+                    tied,
+                    norm_epsilon,
+                    gelu,
+                    ..defaults
                 };
                 Box::new(trainyard_gpt2::Gpt2::create(settings)?)
             }
@@ -158,7 +166,16 @@ impl ModelConfig {
                 let kv_heads = small(kv_heads);
                 let defaults = trainyard_llama::Settings::default();
                 let settings = trainyard_llama::Settings {
-                    layers, heads, width, hidden, dropout, tied, norm_epsilon, kv_heads, rope_theta, ..defaults
+                    layers,
+                    heads,
+                    width,
+                    hidden,
+                    dropout,
+                    tied,
+                    norm_epsilon,
+                    kv_heads,
+                    rope_theta,
+                    ..defaults
                 };
                 Box::new(trainyard_llama::Llama::create(settings)?)
             }

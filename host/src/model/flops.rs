@@ -17,9 +17,8 @@ pub fn per_token(graph: &Graph, context: usize) -> f64 {
 
 /// The same of one node.
 pub fn of_node(graph: &Graph, node: &Node, context: usize) -> f64 {
-    let elements = |parameter: usize| {
-        graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>()
-    };
+    let elements =
+        |parameter: usize| graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>();
     match &node.op {
         Op::Linear { weight, .. } | Op::Conv { weight, .. } => 6.0 * elements(*weight),
         Op::Recurrent { weights, .. } => 6.0 * weights.iter().map(|&weight| elements(weight)).sum::<f64>(),

@@ -50,8 +50,7 @@ pub struct Model {
 /// The plan of a graph with these parameters frozen, on a device.
 fn plan(spec: &Spec<'_>, graph: &Graph, (precision, device): (Precision, &Device)) -> Result<Plan> {
     let split = precision.activations(device) != precision.dtype();
-    let trained: Vec<_> =
-        graph.parameters.iter().map(|parameter| !spec.frozen.contains(&parameter.name)).collect();
+    let trained: Vec<_> = graph.parameters.iter().map(|parameter| !spec.frozen.contains(&parameter.name)).collect();
     Plan::new(graph, spec.purpose, split, &trained)
 }
 
@@ -240,7 +239,8 @@ impl Model {
             Index::SourceIds => ("source token id", source.map(|source| &source.ids)),
             Index::SourcePositions => ("source position", source.map(|source| &source.positions)),
         };
-        let numbers = numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
+        let numbers =
+            numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
         match numbers.host().iter().find(|&&number| number >= rows) {
             None => Ok(()),
             Some(&number) if index == Index::Positions => Err(beyond(number, rows as usize)),

@@ -141,7 +141,9 @@ fn wanted(built: &Built, trained: &[bool]) -> Vec<bool> {
         let reaches = step.reads.iter().any(|place| wanted[place.buffer]);
         wanted[step.out.buffer] |= learns || reaches;
         // backwards that give all gradients or none
-        if (matches!(step.work, Work::Norm { .. }) && learns) || (matches!(step.work, Work::Attention { .. }) && reaches) {
+        if (matches!(step.work, Work::Norm { .. }) && learns)
+            || (matches!(step.work, Work::Attention { .. }) && reaches)
+        {
             step.reads.iter().for_each(|place| wanted[place.buffer] = true);
         }
     }
@@ -220,7 +222,11 @@ impl Planner<'_> {
         self.begin(place.buffer);
         self.own(place.buffer);
         let adds = way == Way::Adds || is_set;
-        if adds { self.fill(place) } else { self.set(place) }
+        if adds {
+            self.fill(place)
+        } else {
+            self.set(place)
+        }
         let assign = if adds { Assign::Add } else { Assign::Set };
         Some(Target { place: self.at(place), assign, sum: None })
     }

@@ -5,11 +5,11 @@ use super::head::HeadPlan;
 use super::sites::Sites;
 use super::{Buffer, Format, Place, Shape, Stack};
 use crate::model::graph::{Graph, Index, Node, Norm, Op, Rotary};
-use crate::{Error, Result};
 use crate::ops::activation::Activation;
 use crate::ops::attention::Span;
 use crate::ops::pooling::Pool;
 use crate::ops::recurrent;
+use crate::{Error, Result};
 use trainyard_plugin::network::{Space, Type};
 
 /// A place with a dropout mask.
@@ -25,9 +25,18 @@ pub(in crate::model) enum Work {
     /// The sum of rows of tables: index, parameter, number added to the index.
     Embedding(Vec<(Index, usize, u32)>),
     /// reads x, and the residual if there is one; the number is a stack's.
-    Linear { stack: usize, residual: bool, dropout: Option<Drop> },
+    Linear {
+        stack: usize,
+        residual: bool,
+        dropout: Option<Drop>,
+    },
     /// keeps statistics.
-    Norm { norm: Norm, weight: Option<usize>, bias: Option<usize>, epsilon: f64 },
+    Norm {
+        norm: Norm,
+        weight: Option<usize>,
+        bias: Option<usize>,
+        epsilon: f64,
+    },
     /// in place
     Rotary(Rotary),
     /// reads q, k, v and a bias if there is one; keeps log-sum-exp.
@@ -39,7 +48,12 @@ pub(in crate::model) enum Work {
         soft_cap: Option<f64>,
         dropout: Option<Drop>,
     },
-    RelativeBias { table: usize, buckets: usize, bidirectional: bool, max_distance: usize },
+    RelativeBias {
+        table: usize,
+        buckets: usize,
+        bidirectional: bool,
+        max_distance: usize,
+    },
     Activation(Activation),
     /// reads gate and up side by side.
     Gated(Activation),
@@ -52,8 +66,16 @@ pub(in crate::model) enum Work {
     /// to columns of a buffer, or to one of another format
     Copy,
     /// keeps gates and, of an LSTM, cells.
-    Recurrent { kind: recurrent::Kind, weights: [usize; 2], biases: [Option<usize>; 2], reverse: bool },
-    Conv { weight: usize, bias: Option<usize> },
+    Recurrent {
+        kind: recurrent::Kind,
+        weights: [usize; 2],
+        biases: [Option<usize>; 2],
+        reverse: bool,
+    },
+    Conv {
+        weight: usize,
+        bias: Option<usize>,
+    },
     Shift(usize),
     Pool(Pool),
     Expand,
@@ -82,7 +104,9 @@ impl Step {
             Work::Linear { .. } => ((0..self.reads.len()).map(|input| input == 0).collect(), false),
             Work::Attention { .. } | Work::Recurrent { .. } => (all(true), true),
             Work::SoftCap(_) => (all(false), true),
-            Work::Norm { .. } | Work::Activation(_) | Work::Gated(_) | Work::Mul | Work::Conv { .. } => (all(true), false),
+            Work::Norm { .. } | Work::Activation(_) | Work::Gated(_) | Work::Mul | Work::Conv { .. } => {
+                (all(true), false)
+            }
             _ => (all(false), false),
         }
     }
@@ -96,7 +120,9 @@ impl Step {
     pub fn parameters(&self, stacks: &[Stack]) -> Vec<usize> {
         match &self.work {
             Work::Embedding(tables) => tables.iter().map(|(_, table, _)| *table).collect(),
-            Work::Linear { stack, .. } => stacks[*stack].weights.iter().chain(&stacks[*stack].biases).copied().collect(),
+            Work::Linear { stack, .. } => {
+                stacks[*stack].weights.iter().chain(&stacks[*stack].biases).copied().collect()
+            }
             Work::Norm { weight, bias, .. } => weight.iter().chain(bias).copied().collect(),
             Work::RelativeBias { table, .. } => vec![*table],
             Work::Recurrent { weights, biases, .. } => {
@@ -146,16 +172,9 @@ struct Builder<'a> {
 }
 
 /// The steps of `graph`.
-pub(super) fn build(
-    graph: &Graph,
-    fusions: &Fusions,
-    sites: &Sites,
-    head: &HeadPlan,
-    split: bool,
-) -> Result<Built> {
-    let shape = |parameter: &trainyard_plugin::network::Parameter| {
-        parameter.shape.iter().map(|&size| size as usize).collect()
-    };
+pub(super) fn build(graph: &Graph, fusions: &Fusions, sites: &Sites, head: &HeadPlan, split: bool) -> Result<Built> {
+    let shape =
+        |parameter: &trainyard_plugin::network::Parameter| parameter.shape.iter().map(|&size| size as usize).collect();
     let built = Built {
         steps: Vec::new(),
         buffers: Vec::new(),
@@ -282,8 +301,7 @@ impl Builder<'_> {
             Op::Concat => self.concat(node)?,
             Op::Slice(first) => {
                 let x = self.input(node, 0)?;
-                self.built.places[node] =
-                    Some(Place { first: x.first + first, width: columns(graph, node), ..x });
+                self.built.places[node] = Some(Place { first: x.first + first, width: columns(graph, node), ..x });
             }
             Op::Recurrent { kind, weights, biases, reverse } => {
                 let kept = self.buffer(self.rows(node, kind.kept() * columns(graph, node)), Format::Activations);

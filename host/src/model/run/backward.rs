@@ -36,9 +36,7 @@ impl<'a> Pass<'a> {
     fn branch(&self, step: &Step, from: View<'_>, to: View<'_>) -> Result<()> {
         let Work::Linear { dropout, .. } = step.work else { return Ok(()) };
         match self.mask(dropout) {
-            Some(mask) => {
-                dropout::apply_to(self.engine, from.tensor, to.tensor, self.buffers.sequences(), &mask)
-            }
+            Some(mask) => dropout::apply_to(self.engine, from.tensor, to.tensor, self.buffers.sequences(), &mask),
             None => columns::copy(self.engine, from, to),
         }
     }
@@ -131,13 +129,7 @@ impl<'a> Pass<'a> {
         embedding::backward(self.engine, dout.tensor, &lookups)
     }
 
-    fn norm_backward(
-        &self,
-        step: &Step,
-        dout: View<'_>,
-        x: View<'_>,
-        to: Option<(View<'_>, Assign)>,
-    ) -> Result<()> {
+    fn norm_backward(&self, step: &Step, dout: View<'_>, x: View<'_>, to: Option<(View<'_>, Assign)>) -> Result<()> {
         let Work::Norm { norm, weight, bias, .. } = step.work else { return Ok(()) };
         // the input of a norm whose gradient nobody wants is that of frozen layers: its own parameters are frozen too,
         // or its gradient goes nowhere

@@ -9,7 +9,9 @@ use crate::ops::attention::{self, Extent};
 use crate::ops::embedding::Lookup;
 use crate::ops::recurrent::{self, Recurrence};
 use crate::ops::{Assign, Gain, Tensor, View};
-use crate::ops::{add, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias};
+use crate::ops::{
+    add, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias,
+};
 use crate::ops::{rms_norm, rotary, scale, shift, soft_cap};
 use trainyard_plugin::network::Space;
 

@@ -70,7 +70,9 @@ impl<'a> Pass<'a> {
     /// How many rows of each source sequence are there.
     fn valid(&self) -> Result<&'a Column<'a, u32>> {
         let source = self.tokens.source.as_ref();
-        source.map(|source| &source.valid).ok_or_else(|| Error::run("the model reads a source, which the batch does not have"))
+        source
+            .map(|source| &source.valid)
+            .ok_or_else(|| Error::run("the model reads a source, which the batch does not have"))
     }
 
     /// Positions of the rows of a space.

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use toml::Value as Toml;
 use trainyard_plugin::network::Network;
-use trainyard_plugin::{Model, Setting, Sizes, Value};
+use trainyard_plugin::{Setting, Sizes, Value};
 
 /// The setting of a family with the number of positions that it has.
 const CONTEXT: &str = "context";
@@ -34,7 +34,8 @@ impl Imported {
     /// No such folder, no plugin that reads it, or a `config.json` with what the plugin does not know.
     pub fn open(from: &Path, named: Option<&PluginConfig>) -> Result<Self> {
         let folder = Folder::open(&weights_folder(from)?)?;
-        let family = family_of(&folder.config, named)?;
+        let bare = named.map(|named| PluginConfig { config: toml::Table::new(), ..named.clone() });
+        let family = family_of(&folder.config, bare.as_ref())?;
         let context = |error: Error| error.context(folder.root().display());
         let settings =
             family.model().and_then(|model| Ok(model.import(&folder.config.settings()?)?)).map_err(context)?;
