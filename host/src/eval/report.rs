@@ -62,7 +62,7 @@ pub(super) fn measure(
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
-    let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+    let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
     let batches =
         packed_eval_batches(shard, config.task(), config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let batches = batches.take_while(|_| interrupt::requested().is_none());

@@ -3,7 +3,6 @@
 //! `graph` is a checked network; `plan` says which ops run together, where every value and gradient is and what runs
 //! backward; `run` runs it. [`Model`] is a planned network with its parameters.
 
-mod config;
 mod decoder;
 mod dropout;
 mod flops;
@@ -16,7 +15,6 @@ mod params;
 mod plan;
 mod run;
 
-pub use config::{Architecture, ModelConfig};
 pub use decoder::Decoder;
 pub use dropout::Dropout;
 pub use head::Head;

@@ -32,6 +32,14 @@ impl<'a> Spec<'a> {
     pub fn new(network: &'a Network, context: usize, purpose: Purpose) -> Self {
         Self { network, context, purpose, frozen: BTreeSet::new() }
     }
+
+    /// Names of parameters without a gradient.
+    fn frozen(&self) -> BTreeSet<String> {
+        match self.purpose {
+            Purpose::Inference => self.network.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            _ => self.frozen.clone(),
+        }
+    }
 }
 
 /// A network with its parameters, gradients and activations.
@@ -50,7 +58,8 @@ pub struct Model {
 /// The plan of a graph with these parameters frozen, on a device.
 fn plan(spec: &Spec<'_>, graph: &Graph, (precision, device): (Precision, &Device)) -> Result<Plan> {
     let split = precision.activations(device) != precision.dtype();
-    let trained: Vec<_> = graph.parameters.iter().map(|parameter| !spec.frozen.contains(&parameter.name)).collect();
+    let frozen = spec.frozen();
+    let trained: Vec<_> = graph.parameters.iter().map(|parameter| !frozen.contains(&parameter.name)).collect();
     Plan::new(graph, spec.purpose, split, &trained)
 }
 
@@ -62,7 +71,7 @@ impl Model {
     pub fn new(spec: &Spec<'_>, engine: Engine, seed: u64) -> Result<Self> {
         let graph = Graph::new(spec.network)?;
         let plan = plan(spec, &graph, (engine.precision(), engine.device()))?;
-        let mut params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen.clone());
+        let mut params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
         let mut weights = Weights::new(&graph, &plan, &mut params)?;
         weights.make_tables(&plan, spec.context, &engine)?;
         Ok(Self { graph, plan, weights, engine, context: spec.context, params, buffers: None, generation: 0 })
@@ -80,15 +89,14 @@ impl Model {
         spec: &Spec<'_>,
         (precision, device): (Precision, &Device),
         (sequences, length): (usize, usize),
-        gradients: bool,
     ) -> Result<u64> {
         let graph = Graph::new(spec.network)?;
         let plan = plan(spec, &graph, (precision, device))?;
-        let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen.clone());
+        let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
         Weights::new(&graph, &plan, &mut params)?;
         let allocator = Allocator::only_shapes(precision, device);
         let buffers = Buffers::new(&plan, Size { sequences, length, source: 0 }, &allocator)?;
-        if gradients {
+        if spec.purpose != Purpose::Inference {
             buffers.make_gradients(&plan, &allocator)?;
         }
         Ok(params.bytes() + allocator.bytes())
@@ -239,8 +247,7 @@ impl Model {
             Index::SourceIds => ("source token id", source.map(|source| &source.ids)),
             Index::SourcePositions => ("source position", source.map(|source| &source.positions)),
         };
-        let numbers =
-            numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
+        let numbers = numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
         match numbers.host().iter().find(|&&number| number >= rows) {
             None => Ok(()),
             Some(&number) if index == Index::Positions => Err(beyond(number, rows as usize)),

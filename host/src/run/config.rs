@@ -1,11 +1,11 @@
 //! The config of a run, resolved: every value is present and within its range.
 
+use super::network::ModelConfig;
 use super::sections::{SampleConfig, TrainConfig};
 use super::start::StartConfig;
 use crate::corpus::DataConfig;
 use crate::feed::TokenizerConfig;
 use crate::feed::tasks::{Causal, Task};
-use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
 use crate::settings::{self, Section, Setting};
@@ -106,7 +106,7 @@ impl RunConfig {
         let mut metric_names = Vec::new();
         let run = root.section("run", |section| RunSection::read(section, default_name));
         let data = root.section("data", DataConfig::read);
-        let is_resolved = root.has("model") && root.has("tokenizer");
+        let is_resolved = root.holds("model") && root.holds("tokenizer");
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));

@@ -262,8 +262,8 @@ impl<'a> Section<'a> {
         &self.scope.set_base
     }
 
-    /// Whether a key is written, or set.
-    pub fn has(&self, key: &str) -> bool {
+    /// Tells if a key is there that was not asked for yet.
+    pub fn holds(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 

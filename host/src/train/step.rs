@@ -7,7 +7,7 @@ use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
 use crate::rows::{PlacedRows, Rows};
-use crate::run::RunConfig;
+use crate::run::{Described, RunConfig};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub struct Trainer {
     inbox: Option<Inbox>,
     replay: Replay,
     config: RunConfig,
+    described: Described,
 }
 
 /// What one step did.
@@ -44,16 +45,16 @@ pub struct StepReport {
 }
 
 impl Trainer {
-    /// A new network and optimizer on `device` for a vocabulary of `vocab` tokens.
+    /// A new network, as described for the tokens of the data, and optimizer on `device`.
     ///
     /// # Errors
     /// A device that cannot hold them.
-    pub fn new(config: &RunConfig, vocab: usize, loss: Program, device: Device) -> Result<Self> {
+    pub fn new(config: &RunConfig, described: Described, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
-        let network = config.model.network(vocab)?;
-        let model = Model::new(&Spec::new(&network, config.model.context, purpose), engine, config.run.seed)?;
+        let spec = Spec::new(&described.network, config.model.context(), purpose);
+        let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
             totals: Totals::new(model.engine(), loss.outputs().len())?,
@@ -63,6 +64,7 @@ impl Trainer {
             inbox: None,
             replay: Replay::default(),
             config: config.clone(),
+            described,
             model,
         })
     }
@@ -72,12 +74,9 @@ impl Trainer {
         self.loss.outputs()
     }
 
-    /// `config.json` of the model for Hugging Face transformers.
-    ///
-    /// # Errors
-    /// Settings that `config.json` cannot say.
-    pub fn hugging_face(&self, end_of_text: Option<u32>) -> Result<serde_json::Value> {
-        self.config.model.hugging_face(self.model.vocab(), end_of_text)
+    /// What the model's plugin said.
+    pub fn described(&self) -> &Described {
+        &self.described
     }
 
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they

@@ -1,16 +1,14 @@
-//! `[model]` of a run's config.
+//! `[model]` with the key `kind`: the spelling from before models were plugins. It means a built-in with settings.
 
-use crate::Result;
+use crate::plugin::PluginConfig;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
-use trainyard_plugin::network::Network;
-use trainyard_plugin::{Create, Model, Sizes};
 
-/// `[model]`: the shape of the network.
+/// `[model]`: the network: a plugin with its settings, or with `kind` one of two built-in networks.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct ModelConfig {
+pub struct KindConfig {
     /// `kind`, and what only that kind has.
     #[serde(flatten)]
     pub architecture: Architecture,
@@ -68,14 +66,18 @@ enum Kind {
 }
 
 /// More than any model has: with it, sizes can be multiplied before they are compared with the memory that there is.
-const SIZE_MAX: i64 = 1 << 24;
+pub(super) const SIZE_MAX: i64 = 1 << 24;
 /// The same of blocks, each of which takes some kilobytes before it has a number.
 const LAYERS_MAX: i64 = 10_000;
+
+/// Largest width in predictions of memory, and most numbers of one parameter of its network.
+const WIDTH_MAX: usize = 1 << 18;
+const ELEMENTS_MAX: usize = 1 << 38;
 
 const KINDS: [(&str, Kind); 2] = [("gpt", Kind::Gpt), ("llama", Kind::Llama)];
 const GELUS: [(&str, Gelu); 2] = [("tanh", Gelu::Tanh), ("erf", Gelu::Erf)];
 
-impl ModelConfig {
+impl KindConfig {
     /// What `[model]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let kind = section.choice("kind", &KINDS, Kind::Gpt);
@@ -115,88 +117,69 @@ impl ModelConfig {
         }
     }
 
-    /// The network for a vocabulary of `vocab` tokens.
-    ///
-    /// # Errors
-    /// Sizes that no network can have.
-    pub fn network(&self, vocab: usize) -> Result<Network> {
-        Ok(self.model()?.describe(&self.sizes(vocab))?)
-    }
-
-    /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
-    ///
-    /// # Errors
-    /// Settings that `config.json` cannot say.
-    pub fn hugging_face(&self, vocab: usize, end_of_text: Option<u32>) -> Result<serde_json::Value> {
-        let mut json = serde_json::Map::new();
-        for setting in self.model()?.export(&self.sizes(vocab))? {
-            json.insert(setting.key, value(setting.value));
+    /// The built-in that this is, with its settings.
+    pub(super) fn plugin(&self) -> PluginConfig {
+        let mut settings = toml::Table::new();
+        for (key, size) in
+            [("layers", self.layers), ("heads", self.heads), ("width", self.width), ("hidden", self.hidden)]
+        {
+            settings.insert(key.into(), integer(size));
         }
-        for key in ["bos_token_id", "eos_token_id"] {
-            json.insert(key.into(), end_of_text.into());
-        }
-        Ok(json.into())
-    }
-
-    fn sizes(&self, vocab: usize) -> Sizes {
-        Sizes::new(small(vocab), small(self.context))
-    }
-
-    fn model(&self) -> Result<Box<dyn Model>> {
-        let [layers, heads, width, hidden] = [self.layers, self.heads, self.width, self.hidden].map(small);
-        let Self { dropout, tied, norm_epsilon, .. } = *self;
-        Ok(match self.architecture {
+        settings.insert("dropout".into(), self.dropout.into());
+        settings.insert("tied".into(), self.tied.into());
+        settings.insert("norm_epsilon".into(), self.norm_epsilon.into());
+        let name = match self.architecture {
             Architecture::Gpt { gelu } => {
-                let gelu = if gelu == Gelu::Erf { "erf" } else { "tanh" }.to_owned();
-                let defaults = trainyard_gpt2::Settings::default();
-                let settings = trainyard_gpt2::Settings {
-                    layers,
-                    heads,
-                    width,
-                    hidden,
-                    dropout,
-                    tied,
-                    norm_epsilon,
-                    gelu,
-                    ..defaults
-                };
-                Box::new(trainyard_gpt2::Gpt2::create(settings)?)
+                settings.insert("gelu".into(), if gelu == Gelu::Erf { "erf" } else { "tanh" }.into());
+                "gpt2"
             }
             Architecture::Llama { kv_heads, rope_theta } => {
-                let kv_heads = small(kv_heads);
-                let defaults = trainyard_llama::Settings::default();
-                let settings = trainyard_llama::Settings {
-                    layers,
-                    heads,
-                    width,
-                    hidden,
-                    dropout,
-                    tied,
-                    norm_epsilon,
-                    kv_heads,
-                    rope_theta,
-                    ..defaults
-                };
-                Box::new(trainyard_llama::Llama::create(settings)?)
+                settings.insert("kv_heads".into(), integer(kv_heads));
+                settings.insert("rope_theta".into(), rope_theta.into());
+                "llama"
             }
-        })
+        };
+        PluginConfig { config: settings, ..PluginConfig::new(name) }
+    }
+
+    /// The model with sizes whose products can be computed. Larger ones need more memory than there is in any case.
+    pub(super) fn bounded(&self) -> Self {
+        let width = self.width.min(WIDTH_MAX);
+        let within = |size: usize| size.min(ELEMENTS_MAX / width);
+        let mut bounded = Self { width, hidden: within(self.hidden), context: within(self.context), ..self.clone() };
+        if width < self.width {
+            bounded.set_width(width);
+        }
+        bounded
+    }
+
+    /// Sets a size by its key in the config. Another width keeps the number of heads if that is possible.
+    pub(super) fn set(&mut self, key: &str, value: usize) {
+        match key {
+            "layers" => self.layers = value,
+            "hidden" => self.hidden = value,
+            "width" => {
+                // the proportions of the network stay
+                self.hidden = (self.hidden as f64 * value as f64 / self.width as f64).ceil() as usize;
+                self.set_width(value);
+            }
+            _ => {}
+        }
+    }
+
+    fn set_width(&mut self, width: usize) {
+        self.width = width;
+        if !width.is_multiple_of(self.heads) || !(width / self.heads).is_multiple_of(2) {
+            self.heads = 1;
+            if let Architecture::Llama { kv_heads, .. } = &mut self.architecture {
+                *kv_heads = 1;
+            }
+        }
     }
 }
 
-fn small(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
-}
-
-fn value(value: trainyard_plugin::Value) -> serde_json::Value {
-    use trainyard_plugin::Value;
-    match value {
-        Value::Boolean(value) => value.into(),
-        Value::Integer(value) => value.into(),
-        Value::Number(value) => value.into(),
-        Value::Text(value) => value.into(),
-        Value::Numbers(values) => values.into(),
-        Value::Texts(values) => values.into(),
-    }
+fn integer(size: usize) -> toml::Value {
+    i64::try_from(size).unwrap_or(i64::MAX).into()
 }
 
 impl Architecture {
