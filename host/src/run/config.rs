@@ -110,7 +110,7 @@ impl RunConfig {
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
-        let model = root.section("model", ModelConfig::read);
+        let model = root.section("model", |section| ModelConfig::read(section, start.as_ref()));
         let loss = root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy")));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
         let metric = metric.unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into());

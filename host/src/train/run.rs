@@ -125,6 +125,10 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, vocab, &device)?;
         memory.check(config, vocab, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
+        if let (None, Some(start)) = (&reader, &config.start) {
+            let (network, params) = (&trainer.described().network, trainer.model.params());
+            start.load(config.model.named_plugin(), network, vocab, params)?;
+        }
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
