@@ -1,4 +1,4 @@
-//! Nonsense as config, tokenizer, shard, checkpoint, plugin, graph and Parquet file: an error at most.
+//! Nonsense as config, tokenizer, shard, checkpoint, plugin, graph, Parquet and GGUF file: an error at most.
 //!
 //! The seeds in `tests/fuzz/seeds/` are replayed, then changed at random for a while; a failing input is left in
 //! `target/fuzz/`. `scripts/fuzz.sh` runs the same targets under a coverage-guided fuzzer.
@@ -35,6 +35,9 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     }
     if name == "config" {
         files.extend(["austen.toml", "austen-data.toml"].map(|file| tests().join("../configs").join(file)));
+    }
+    if name == "gguf" {
+        files.extend(["gpt2.gguf", "bert.gguf", "llama.gguf"].map(|file| tests().join("golden/gguf").join(file)));
     }
     files.sort();
     assert!(!files.is_empty(), "{name} has no seeds");

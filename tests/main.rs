@@ -27,6 +27,7 @@ mod folder; // of a run: whose files, who writes
 mod formats; // of other programs
 mod frozen; // parameters without a gradient
 mod fuzz; // nonsense as input
+mod gguf; // against gguf-py
 mod gpu; // the suite on a GPU, or on the emulator of one
 mod header; // the C header against the Rust structs
 mod hf_tokenizer; // against the tokenizers crate

@@ -10,6 +10,8 @@ mod pointwise;
 mod recurrent;
 mod relative_bias;
 mod rotary;
+mod sequence;
+mod sequence_bf16;
 mod threads;
 
 use crate::device::{self, on, zeros};

@@ -1,4 +1,4 @@
-// Activations and gated activations.
+// Activations and gated activations, a kernel for each function: none waits for registers that another one needs.
 //
 // GELU: Hendrycks & Gimpel, arXiv 1606.08415. SiLU: Elfwing et al., arXiv 1702.03118. Gates: Shazeer, arXiv 2002.05202.
 //
@@ -75,146 +75,97 @@ template <typename T> struct Sigmoid {
     }
 };
 
-// Calls `f` with the function of a form: a loop for each, so that none computes what it does not need.
-template <typename T, typename F> __device__ inline void with_function(i64 form, F f) {
-    switch (form) {
-    case 0: return f(GeluTanh<T>());
-    case 1: return f(GeluErf<T>());
-    case 2: return f(Relu<T>());
-    case 3: return f(Silu<T>());
-    case 4: return f(Tanh<T>());
-    default: return f(Sigmoid<T>());
-    }
-}
-
-// The same for columns that are no arrays: one loop for all.
-template <typename T> __device__ inline Slope<wide<T>> any_slope(i64 form, wide<T> x) {
-    switch (form) {
-    case 0: return GeluTanh<T>::slope(x);
-    case 1: return GeluErf<T>::slope(x);
-    case 2: return Relu<T>::slope(x);
-    case 3: return Silu<T>::slope(x);
-    case 4: return Tanh<T>::slope(x);
-    default: return Sigmoid<T>::slope(x);
-    }
-}
-template <typename T> __device__ inline wide<T> any_value(i64 form, wide<T> x) {
-    switch (form) {
-    case 0: return GeluTanh<T>::value(x);
-    case 1: return GeluErf<T>::value(x);
-    case 2: return Relu<T>::value(x);
-    case 3: return Silu<T>::value(x);
-    case 4: return Tanh<T>::value(x);
-    default: return Sigmoid<T>::value(x);
-    }
-}
+// Runs `K(F, function, T, suffix)` for every function and every format.
+#define FOR_FUNCTIONS(K, T, suffix) \
+    K(GeluTanh<T>, gelu_tanh, T, suffix) K(GeluErf<T>, gelu_erf, T, suffix) K(Relu<T>, relu, T, suffix) \
+    K(Silu<T>, silu, T, suffix) K(Tanh<T>, tanh, T, suffix) K(Sigmoid<T>, sigmoid, T, suffix)
+#define FOR_ALL(K) FOR_FUNCTIONS(K, float, f32) FOR_FUNCTIONS(K, double, f64) FOR_FUNCTIONS(K, bf16, bf16)
 
 // out = f(x). Both [rows, width].
-template <typename T>
-__device__ void activation_forward(i64 form, Columns<const T> x, Columns<T> out, i64 rows, i64 width) {
-    typedef wide<T> S;
-    if (!whole(width, x, out))
-        return map_columns(rows, width, [=](S x) { return any_value<T>(form, x); }, out, x);
-    with_function<T>(form, [=](auto f) {
-        map(rows * width, [](S x) { return decltype(f)::value(x); }, out.at, x.at);
-    });
+template <typename F, typename T>
+__device__ void activation_forward(Columns<const T> x, Columns<T> out, i64 rows, i64 width) {
+    map_all(rows, width, [](wide<T> x) { return F::value(x); }, out, x);
 }
-#define K(T, suffix) \
-    KERNEL(activation_forward_##suffix, \
-           (i64 form, const T *x, i64 x_stride, T *out, i64 out_stride, i64 rows, i64 width), \
-           activation_forward<T>(form, {x, x_stride}, {out, out_stride}, rows, width))
-FOR_ACTIVATIONS(K)
+#define K(F, function, T, suffix) \
+    KERNEL(activation_forward_##function##_##suffix, \
+           (const T *x, i64 x_stride, T *out, i64 out_stride, i64 rows, i64 width), \
+           activation_forward<F, T>({x, x_stride}, {out, out_stride}, rows, width))
+FOR_ALL(K)
 #undef K
 
 // dx = dy f'(x), which may be dy. All [rows, width].
-template <typename T>
-__device__ void activation_backward(i64 form, Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows,
-                                    i64 width) {
-    typedef wide<T> S;
-    if (!whole(width, x, dy, dx))
-        return map_columns(rows, width, [=](S x, S dy) { return dy * any_slope<T>(form, x).slope; }, dx, x, dy);
-    with_function<T>(form, [=](auto f) {
-        map(rows * width, [](S x, S dy) { return dy * decltype(f)::slope(x).slope; }, dx.at, x.at, dy.at);
-    });
+template <typename F, typename T>
+__device__ void activation_backward(Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows, i64 width) {
+    map_all(rows, width, [](wide<T> x, wide<T> dy) { return dy * F::slope(x).slope; }, dx, x, dy);
 }
-#define K(T, suffix) \
-    KERNEL(activation_backward_##suffix, \
-           (i64 form, const T *x, i64 x_stride, const T *dy, i64 dy_stride, T *dx, i64 dx_stride, i64 rows, i64 width), \
-           activation_backward<T>(form, {x, x_stride}, {dy, dy_stride}, {dx, dx_stride}, rows, width))
-FOR_ACTIVATIONS(K)
+#define K(F, function, T, suffix) \
+    KERNEL(activation_backward_##function##_##suffix, \
+           (const T *x, i64 x_stride, const T *dy, i64 dy_stride, T *dx, i64 dx_stride, i64 rows, i64 width), \
+           activation_backward<F, T>({x, x_stride}, {dy, dy_stride}, {dx, dx_stride}, rows, width))
+FOR_ALL(K)
 #undef K
 
-// Calls `f(gate, result)` with where a pack of N elements of a gate begins in a row of x, and of the result in its row.
-// `up` follows `gate` by `hidden` elements.
+// Calls `f` with the index of a pack of N elements of a gate in x, and with those of two results; rows of each are
+// `stride` elements apart. `up` follows `gate` by `hidden` elements.
 template <int N, typename F>
-__device__ inline void for_gates(i64 rows, i64 hidden, i64 x_stride, i64 out_stride, F f) {
+__device__ inline void for_gates(i64 rows, i64 hidden, i64 x_stride, i64 first_stride, i64 second_stride, F f) {
     u64 packs = hidden / N, n = rows * packs;
-    i64 x_more = x_stride / N - packs, out_more = out_stride / N - packs;
+    i64 x_more = x_stride / N - packs, first_more = first_stride / N - packs, second_more = second_stride / N - packs;
     for (u64 i = thread_index(); i < n; i += thread_count()) {
         i64 row = i / packs;
-        f(i + row * x_more, i + row * out_more);
+        f(i + row * x_more, i + row * first_more, i + row * second_more);
     }
 }
 
 // out [rows, hidden] = f(gate) up; a row of x [rows, 2 hidden] holds gate, then up.
-template <typename T, int N, typename F>
-__device__ void gated_values(F f, Columns<const T> x, Columns<T> out, i64 rows, i64 hidden) {
-    for_gates<N>(rows, hidden, x.stride, out.stride, [=](i64 gate, i64 i) {
-        auto product = [=](wide<T> gate, wide<T> up) { return f(gate) * up; };
-        store(out.at, i, map_pack<T, N>(product, load<N>(x.at, gate), load<N>(x.at + hidden, gate)));
+template <typename F, typename T, int N>
+__device__ void gated_values(Columns<const T> x, Columns<T> out, i64 rows, i64 hidden) {
+    for_gates<N>(rows, hidden, x.stride, out.stride, out.stride, [=](i64 gate, i64 to, i64) {
+        auto product = [](wide<T> gate, wide<T> up) { return F::value(gate) * up; };
+        store(out.at, to, map_pack<T, N>(product, load<N>(x.at, gate), load<N>(x.at + hidden, gate)));
     });
 }
-template <typename T>
-__device__ void gated_forward(i64 form, Columns<const T> x, Columns<T> out, i64 rows, i64 hidden) {
+template <typename F, typename T>
+__device__ void gated_forward(Columns<const T> x, Columns<T> out, i64 rows, i64 hidden) {
     constexpr int N = 16 / sizeof(T);
-    typedef wide<T> S;
-    if (hidden % N || x.stride % N || out.stride % N || !aligned(x.at, out.at))
-        return gated_values<T, 1>([=](S x) { return any_value<T>(form, x); }, x, out, rows, hidden);
-    with_function<T>(form, [=](auto f) {
-        gated_values<T, N>([](S x) { return decltype(f)::value(x); }, x, out, rows, hidden);
-    });
+    bool packed = hidden % N == 0 && x.stride % N == 0 && out.stride % N == 0 && aligned(x.at, out.at);
+    if (packed) gated_values<F, T, N>(x, out, rows, hidden);
+    else gated_values<F, T, 1>(x, out, rows, hidden);
 }
-#define K(T, suffix) \
-    KERNEL(gated_forward_##suffix, \
-           (i64 form, const T *x, i64 x_stride, T *out, i64 out_stride, i64 rows, i64 hidden), \
-           gated_forward<T>(form, {x, x_stride}, {out, out_stride}, rows, hidden))
-FOR_ACTIVATIONS(K)
+#define K(F, function, T, suffix) \
+    KERNEL(gated_forward_##function##_##suffix, \
+           (const T *x, i64 x_stride, T *out, i64 out_stride, i64 rows, i64 hidden), \
+           gated_forward<F, T>({x, x_stride}, {out, out_stride}, rows, hidden))
+FOR_ALL(K)
 #undef K
 
 // dx [rows, 2 hidden] from dy [rows, hidden]: dgate = dy up f'(gate), dup = dy f(gate).
-template <typename T, int N, typename F>
-__device__ void gated_slopes(F f, Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows, i64 hidden) {
-    typedef wide<T> S;
-    u64 packs = hidden / N, n = rows * packs;
-    i64 x_more = x.stride / N - packs, dy_more = dy.stride / N - packs, dx_more = dx.stride / N - packs;
-    for (u64 i = thread_index(); i < n; i += thread_count()) {
-        i64 row = i / packs, from = i + row * x_more, to = i + row * dx_more;
-        Pack<T, N> gates = load<N>(x.at, from), ups = load<N>(x.at + hidden, from);
-        Pack<T, N> dys = load<N>(dy.at, i + row * dy_more), dgate, dup;
+template <typename F, typename T, int N>
+__device__ void gated_slopes(Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows, i64 hidden) {
+    for_gates<N>(rows, hidden, x.stride, dy.stride, dx.stride, [=](i64 gate, i64 from, i64 to) {
+        Pack<T, N> gates = load<N>(x.at, gate), ups = load<N>(x.at + hidden, gate), dys = load<N>(dy.at, from);
+        Pack<T, N> dgate, dup;
 #pragma unroll
         for (int k = 0; k < N; k++) {
-            S up = widen(ups.value[k]), dy = widen(dys.value[k]);
-            Slope<S> at = f(widen(gates.value[k]));
+            wide<T> up = widen(ups.value[k]), dy = widen(dys.value[k]);
+            Slope<wide<T>> at = F::slope(widen(gates.value[k]));
             dgate.value[k] = narrow<T>(dy * up * at.slope);
             dup.value[k] = narrow<T>(dy * at.value);
         }
         store(dx.at, to, dgate);
         store(dx.at + hidden, to, dup);
-    }
-}
-template <typename T>
-__device__ void gated_backward(i64 form, Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows, i64 hidden) {
-    constexpr int N = 16 / sizeof(T);
-    typedef wide<T> S;
-    if (hidden % N || x.stride % N || dy.stride % N || dx.stride % N || !aligned(x.at, dy.at, dx.at))
-        return gated_slopes<T, 1>([=](S x) { return any_slope<T>(form, x); }, x, dy, dx, rows, hidden);
-    with_function<T>(form, [=](auto f) {
-        gated_slopes<T, N>([](S x) { return decltype(f)::slope(x); }, x, dy, dx, rows, hidden);
     });
 }
-#define K(T, suffix) \
-    KERNEL(gated_backward_##suffix, \
-           (i64 form, const T *x, i64 x_stride, const T *dy, i64 dy_stride, T *dx, i64 dx_stride, i64 rows, i64 hidden), \
-           gated_backward<T>(form, {x, x_stride}, {dy, dy_stride}, {dx, dx_stride}, rows, hidden))
-FOR_ACTIVATIONS(K)
+template <typename F, typename T>
+__device__ void gated_backward(Columns<const T> x, Columns<const T> dy, Columns<T> dx, i64 rows, i64 hidden) {
+    constexpr int N = 16 / sizeof(T);
+    bool packed = hidden % N == 0 && x.stride % N == 0 && dy.stride % N == 0 && dx.stride % N == 0;
+    if (packed && aligned(x.at, dy.at, dx.at)) gated_slopes<F, T, N>(x, dy, dx, rows, hidden);
+    else gated_slopes<F, T, 1>(x, dy, dx, rows, hidden);
+}
+#define K(F, function, T, suffix) \
+    KERNEL(gated_backward_##function##_##suffix, \
+           (const T *x, i64 x_stride, const T *dy, i64 dy_stride, T *dx, i64 dx_stride, i64 rows, i64 hidden), \
+           gated_backward<F, T>({x, x_stride}, {dy, dy_stride}, {dx, dx_stride}, rows, hidden))
+FOR_ALL(K)
 #undef K

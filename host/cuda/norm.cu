@@ -15,12 +15,14 @@
 constexpr int PACKS = 8;
 constexpr int FORWARD_THREADS = 256;
 
-// Lines of a matrix: `chunks` of `width` elements in a row, rows `stride` elements apart.
+// Lines of a matrix: `chunks` of `width` elements in a row, rows `stride` elements apart; fewer than 2^32.
 template <typename T> struct Lines {
     T *first;
     i64 stride, chunks, width;
     __device__ T *line(i64 i) const {
-        return first + (chunks == 1 ? i * stride : i / chunks * stride + i % chunks * width);
+        if (chunks == 1) return first + i * stride;
+        u32 row = (u32)i / (u32)chunks, chunk = (u32)i % (u32)chunks;
+        return first + row * stride + chunk * width;
     }
     // Whether packs of N elements do not straddle lines.
     __device__ bool packs(int N) const { return width % N == 0 && stride % N == 0 && aligned(first); }
@@ -213,7 +215,7 @@ __device__ LineMeans<S> line_means(Lines<const T> dy, Lines<const X> x, Gain<S> 
 }
 
 // The gradients of up to TILE lines from `first` on, in one pack of columns; the sums over lines go on from those in
-// `dweight` and `dbias`. dx = or, where `adds` is 1, += (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) · scale.
+// `dweight` and `dbias`. dx, which may be null, = or, where `adds` is 1, += (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) · scale.
 template <bool MEAN, int N, typename X, typename T, typename S>
 __device__ void column_gradients(Lines<const T> dy, Lines<const X> x, Gain<S> gain, const LineMeans<S> *means,
                                  Lines<X> dx, bool adds, S *dweight, S *dbias, i64 first, int count, int at) {
@@ -243,7 +245,7 @@ __device__ void column_gradients(Lines<const T> dy, Lines<const X> x, Gain<S> ga
                 dweights.value[k] += gradient * normal;
                 dbiases.value[k] += gradient;
             }
-            store_narrow(dx.line(first + start + r), at, dxs[r]);
+            if (dx.first) store_narrow(dx.line(first + start + r), at, dxs[r]);
         }
     }
     store(dweight, at, dweights);

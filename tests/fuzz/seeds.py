@@ -129,7 +129,23 @@ def others():
                    compression="snappy", row_group_size=10, data_page_version="2.0")
 
 
+def gguf():
+    """Values of all types and two tensors; whole models are in tests/golden/gguf."""
+    text = lambda value: struct.pack("<Q", len(value)) + value.encode()
+    number = lambda key, value: text("llama." + key) + struct.pack("<II", 4, value)
+    entries = [text("general.architecture") + struct.pack("<I", 8) + text("llama"), number("block_count", 1),
+               number("embedding_length", 2), number("feed_forward_length", 2), number("context_length", 4),
+               text("llama.attention.head_count") + struct.pack("<IIQi", 9, 5, 1, 1),
+               text("llama.attention.layer_norm_rms_epsilon") + struct.pack("<Id", 12, 1e-5),
+               text("b") + struct.pack("<IB", 7, 1), text("c") + struct.pack("<IIQ", 9, 8, 2) + text("x") + text("")]
+    tensors = [text("token_embd.weight") + struct.pack("<IQQIQ", 2, 2, 2, 0, 0),
+               text("blk.0.attn_q.weight") + struct.pack("<IQQIQ", 2, 2, 2, 1, 32)]
+    header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)) + b"".join(entries + tensors)
+    data = struct.pack("<4f", 1, 2, 3, 4).ljust(32, b"\0") + struct.pack("<4e", 1, 2, 3, 4)
+    write("gguf", "small", header + b"\0" * (-len(header) % 32) + data)
+
+
 if __name__ == "__main__":
     (SEEDS / "parquet").mkdir(parents=True, exist_ok=True)
-    for make in (config, tokenizer, shard, manifest, others):
+    for make in (config, tokenizer, shard, manifest, others, gguf):
         make()

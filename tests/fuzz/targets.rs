@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use trainyard::corpus::documents;
 use trainyard::feed::{Number, Per, Plane, Shard};
+use trainyard::formats::gguf::Imported;
 use trainyard::loss::Program;
 use trainyard::plugin::{Plugin, PluginConfig, inspect};
 use trainyard::run::checkpoint::Reader;
@@ -17,7 +18,7 @@ use trainyard_plugin::{Graph, Kind, Node, Output};
 pub type Target = fn(&[u8], &Path);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("config", config),
     ("tokenizer", tokenizer),
     ("shard", shard),
@@ -25,6 +26,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("identity", identity),
     ("graph", graph),
     ("parquet", parquet),
+    ("gguf", gguf),
 ];
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -143,5 +145,16 @@ pub fn parquet(bytes: &[u8], folder: &Path) {
     if let Ok(documents) = documents(&config.data) {
         // An error ends the file; a lie about the number of rows must not go on for ever.
         let _ = documents.take(10_000).take_while(Result::is_ok).count();
+    }
+}
+
+/// A model of llama.cpp.
+pub fn gguf(bytes: &[u8], folder: &Path) {
+    let Ok(mut model) = Imported::open(&write(folder, "model.gguf", bytes)) else { return };
+    let _ = model.files();
+    for entry in model.entries().to_vec() {
+        // what lies inside the file can be read
+        let tensor = model.tensor(&entry.name).expect("a tensor of a checked header");
+        assert_eq!(tensor.dims(), entry.shape);
     }
 }

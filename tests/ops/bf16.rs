@@ -10,16 +10,16 @@ use trainyard::ops::attention::{self, Gradients, Inputs, Shape, Span};
 use trainyard::ops::{self, Assign, Engine, Gain, Precision, View, add, dropout, layer_norm, linear, linear::Layout};
 use trainyard::ops::{gated, rms_norm, rotary};
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     device::engine(Precision::Bf16)
 }
 
 /// Random numbers that bfloat16 holds exactly, in f64.
-fn rounded(name: &str, shape: &[usize]) -> Tensor {
+pub(super) fn rounded(name: &str, shape: &[usize]) -> Tensor {
     random(name, shape, DType::BF16).to_dtype(DType::F64).unwrap()
 }
 
-fn var(name: &str, shape: &[usize]) -> Var {
+pub(super) fn var(name: &str, shape: &[usize]) -> Var {
     Var::from_tensor(&rounded(name, shape)).unwrap()
 }
 
@@ -27,18 +27,18 @@ fn as_type(tensor: &Tensor, dtype: DType) -> ops::Tensor {
     on(&tensor.to_dtype(dtype).unwrap())
 }
 
-fn bf16(tensor: &Tensor) -> ops::Tensor {
+pub(super) fn bf16(tensor: &Tensor) -> ops::Tensor {
     as_type(tensor, DType::BF16)
 }
 
-fn f32(tensor: &Tensor) -> ops::Tensor {
+pub(super) fn f32(tensor: &Tensor) -> ops::Tensor {
     as_type(tensor, DType::F32)
 }
 
 /// ‖got - expected‖ / ‖expected‖ is below `limit`: a result that is rounded once to bfloat16 differs by up to 2^-9, and
 /// what goes through several such results by a few times that.
 #[track_caller]
-fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
+pub(super) fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
     let expected: Vec<f64> = expected.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
     let got = values(got);
     assert_eq!(got.len(), expected.len(), "{what}: sizes differ");
@@ -47,8 +47,8 @@ fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
     assert!(far < limit, "{what}: relative distance {far:.1e}");
 }
 
-const ROUNDED_ONCE: f64 = 3e-3;
-const SUMMED_IN_F32: f64 = 1e-5;
+pub(super) const ROUNDED_ONCE: f64 = 3e-3;
+pub(super) const SUMMED_IN_F32: f64 = 1e-5;
 
 #[test]
 fn linear_rounds_its_results_only() -> Outcome {
@@ -100,7 +100,7 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
         layer_norm::forward(&engine(), &x_on, Some(&w_on), Some(&b_on), 1e-5, &out, &stats)?;
         assert_close("layer norm", &out, &expected, ROUNDED_ONCE);
-        let (add_dx, parameters) = (((&dx).into(), Assign::Add), [Some(&dw), Some(&db)]);
+        let (add_dx, parameters) = (Some(((&dx).into(), Assign::Add)), [Some(&dw), Some(&db)]);
         layer_norm::backward(&engine(), &bf16(&dy), &x_on, Some(&w_on), &stats, add_dx, parameters)?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
@@ -112,7 +112,8 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let gain = Some(Gain::from(&w_on));
         rms_norm::forward(&engine(), &x_on, gain, 1e-6, &out, &scale)?;
         assert_close("rms norm", &out, &expected, ROUNDED_ONCE);
-        rms_norm::backward(&engine(), &bf16(&dy), &x_on, gain, &scale, ((&dx).into(), Assign::Add), Some(&dw))?;
+        let add_dx = Some(((&dx).into(), Assign::Add));
+        rms_norm::backward(&engine(), &bf16(&dy), &x_on, gain, &scale, add_dx, Some(&dw))?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
     }

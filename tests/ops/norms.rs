@@ -23,7 +23,7 @@ fn layer_norm_equals_its_reference() -> Outcome {
             assert_close("out", &out, &expected);
             let before = random("before", &[rows, width], dtype);
             let (dx, dw, db) = (on(&before), zeros(&[width], dtype), zeros(&[width], dtype));
-            let (change, parameters) = (((&dx).into(), Assign::Add), [Some(&dw), Some(&db)]);
+            let (change, parameters) = (Some(((&dx).into(), Assign::Add)), [Some(&dw), Some(&db)]);
             layer_norm::backward(&engine(), &on(&dy), &x_on, Some(&w_on), &stats, change, parameters)?;
             assert_close("dx", &dx, &(before + grads.get(&x).unwrap())?);
             assert_close("dw", &dw, grads.get(&w).unwrap());
@@ -49,7 +49,7 @@ fn rms_norm_equals_its_reference() -> Outcome {
                 assert_close("out", &out, &expected);
                 let (before, old) = (random("before", &[rows, width], dtype), random("old", &[width], dtype));
                 let (dx, dw) = (on(&before), on(&old));
-                let change = ((&dx).into(), Assign::Add);
+                let change = Some(((&dx).into(), Assign::Add));
                 rms_norm::backward(&engine(), &on(&dy), &x_on, gain, &scale, change, Some(&dw))?;
                 assert_close("dx", &dx, &(before + grads.get(&x).unwrap())?);
                 assert_close("dw", &dw, &(old + grads.get(&w).unwrap())?);
@@ -130,11 +130,14 @@ impl Case {
         let gain = has_weight.then_some(Gain { weight: &weight, offset });
         rms_norm::forward(&engine(), x.view(), gain, 1e-6, out.view(), &scale)?;
         out.assert_close("rms norm", &expected);
-        let (change, gradient) = ((dx.view(), assign), has_weight.then_some(&dweight));
+        let (change, gradient) = (Some((dx.view(), assign)), has_weight.then_some(&dweight));
         rms_norm::backward(&engine(), dy.view(), x.view(), gain, &scale, change, gradient)?;
         dx.assert_close("rms norm dx", &self.changed(&exact_old, grads.get(&exact_x).unwrap())?);
         if has_weight {
             assert_close("rms norm dw", &dweight, grads.get(&exact_weight).unwrap());
+            // of the first norm over frozen tables nobody wants more
+            rms_norm::backward(&engine(), dy.view(), x.view(), gain, &scale, None, gradient)?;
+            assert_close("2 rms norm dw", &dweight, &(grads.get(&exact_weight).unwrap() * 2.0)?);
         }
         Ok(())
     }
@@ -161,7 +164,8 @@ impl Case {
         // one of both frozen, then the other
         let backward = |gradients| {
             let dx = Wide::new(&old, around);
-            layer_norm::backward(&engine(), dy.view(), x.view(), weight, &stats, (dx.view(), assign), gradients)?;
+            let change = Some((dx.view(), assign));
+            layer_norm::backward(&engine(), dy.view(), x.view(), weight, &stats, change, gradients)?;
             dx.assert_close("layer norm dx", &self.changed(&exact_old, grads.get(&exact_x).unwrap()).unwrap());
             trainyard::Result::Ok(())
         };
@@ -169,6 +173,9 @@ impl Case {
         if has_weight {
             backward([Some(&dweight), None])?;
             assert_close("layer norm dw", &dweight, grads.get(&exact_weight).unwrap());
+            let gradients = [Some(&dweight), None];
+            layer_norm::backward(&engine(), dy.view(), x.view(), weight, &stats, None, gradients)?;
+            assert_close("2 layer norm dw", &dweight, &(grads.get(&exact_weight).unwrap() * 2.0)?);
             assert_close("layer norm db", &dbias, grads.get(&exact_bias).unwrap());
         }
         Ok(())

@@ -81,7 +81,7 @@ fn a_small_tanh_keeps_its_digits() -> Outcome {
     activation::forward(&engine(), Activation::Tanh, &on(&Tensor::new(x.as_slice(), &Device::Cpu)?), &out)?;
     for (x, got) in x.iter().zip(values(&out)) {
         let expected = f64::from(*x).tanh();
-        assert!((got / expected - 1.0).abs() < 3e-7, "tanh({x}) is {got}, expected {expected}");
+        assert!((got / expected - 1.0).abs() < 4e-7, "tanh({x}) is {got}, expected {expected}");
     }
     for function in Activation::ALL {
         let (nan, out) = (on(&Tensor::new(&[f32::NAN], &Device::Cpu)?), zeros(&[1], DType::F32));

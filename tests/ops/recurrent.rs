@@ -6,13 +6,13 @@ use std::path::Path;
 use trainyard::ops::recurrent::{self, Gradients, Kind, Recurrence, Weights};
 use trainyard::ops::{self, Column, Gradient, View};
 
-const KINDS: [Kind; 4] = [Kind::Tanh, Kind::Relu, Kind::Gru, Kind::Lstm];
+pub(super) const KINDS: [Kind; 4] = [Kind::Tanh, Kind::Relu, Kind::Gru, Kind::Lstm];
 
 /// Document lengths of each sequence.
-type Documents<'a> = &'a [&'a [usize]];
+pub(super) type Documents<'a> = &'a [&'a [usize]];
 
 /// Offsets of all rows, and the row before each of them in the order of time.
-fn rows_of(documents: Documents<'_>, reverse: bool) -> (Vec<u32>, Vec<Option<usize>>) {
+pub(super) fn rows_of(documents: Documents<'_>, reverse: bool) -> (Vec<u32>, Vec<Option<usize>>) {
     let (mut offsets, mut before) = (Vec::new(), Vec::new());
     for &length in documents.iter().copied().flatten() {
         let first = offsets.len();
@@ -32,7 +32,12 @@ fn sigmoid(x: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 /// Row by row, with autograd. Weights: w_ih, w_hh, b_ih, b_hh.
-fn reference(kind: Kind, x: &Tensor, weights: &[Var; 4], before: &[Option<usize>]) -> candle_core::Result<Tensor> {
+pub(super) fn reference(
+    kind: Kind,
+    x: &Tensor,
+    weights: &[Var; 4],
+    before: &[Option<usize>],
+) -> candle_core::Result<Tensor> {
     let [w_ih, w_hh, b_ih, b_hh] = weights;
     let hidden = w_hh.dim(1)?;
     let nothing = Tensor::zeros((1, hidden), x.dtype(), x.device())?;
@@ -69,14 +74,14 @@ fn reference(kind: Kind, x: &Tensor, weights: &[Var; 4], before: &[Option<usize>
 }
 
 /// Columns 2.. of a tensor that is three columns wider, with numbers around them.
-fn around(x: &Tensor) -> ops::Tensor {
+pub(super) fn around(x: &Tensor) -> ops::Tensor {
     let (rows, width) = x.dims2().unwrap();
     let wide = random("around", &[rows, width + 3], x.dtype()).slice_assign(&[0..rows, 2..2 + width], x).unwrap();
     on(&wide)
 }
 
 /// The same columns of a tensor.
-fn inside(tensor: &ops::Tensor, width: usize) -> Tensor {
+pub(super) fn inside(tensor: &ops::Tensor, width: usize) -> Tensor {
     tensor.to_cpu().unwrap().narrow(1, 2, width).unwrap().force_contiguous().unwrap()
 }
 

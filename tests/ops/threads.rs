@@ -67,7 +67,7 @@ fn norms() -> Results {
     let [layer_dw, layer_db, rms_dw] = [(); 3].map(|()| zeros(&[WIDTH], DTYPE));
     let (stats, scale) = (zeros(&[ROWS, 2], DTYPE), zeros(&[ROWS, 1], DTYPE));
     let parameters = [Some(&layer_dw), Some(&layer_db)];
-    let [layer, rms] = [&layer_dx, &rms_dx].map(|dx| (dx.into(), Assign::Add));
+    let [layer, rms] = [&layer_dx, &rms_dx].map(|dx| Some((dx.into(), Assign::Add)));
     layer_norm::forward(&engine(), &x, Some(&w), Some(&b), 1e-5, &layer_out, &stats)?;
     layer_norm::backward(&engine(), &dy, &x, Some(&w), &stats, layer, parameters)?;
     rms_norm::forward(&engine(), &x, Some((&w).into()), 1e-6, &rms_out, &scale)?;

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod config;
+mod convert;
 mod data;
 mod dev;
 mod drill;
@@ -79,6 +80,7 @@ pub enum Command {
     Data(data::DataCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Convert(convert::ConvertArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
     #[command(subcommand)]
@@ -174,6 +176,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Drill(args) => drill::run(&args),

@@ -1,7 +1,7 @@
 //! What layer norm and RMS norm share: how rows are cut into lines that are normalised on their own.
 
-use super::view::check_views;
-use super::{Float, Tensor, View};
+use super::view::{Place, check_views};
+use super::{Assign, Float, Tensor, View};
 use crate::{Error, Result};
 use std::borrow::Cow;
 
@@ -68,6 +68,15 @@ pub(super) fn check_parameters(op: &str, width: usize, parameters: &[Option<&Ten
     match parameters.iter().flatten().find(|parameter| parameter.elem_count() != width) {
         None => Ok(()),
         Some(other) => Err(Error::run(format!("{op}: expected {width} numbers, got a tensor {:?}", other.dims()))),
+    }
+}
+
+/// The tensor of a gradient that is wanted, and where and how it is stored; one that is not wanted is computed into
+/// scratch as large as `x`.
+pub(super) fn wanted<'a>(x: View<'_>, dx: Option<(View<'a>, Assign)>) -> (Option<&'a Tensor>, Place, Assign) {
+    match dx {
+        Some((dx, assign)) => (Some(dx.tensor), dx.place(), assign),
+        None => (None, Place { first: 0, width: x.width, stride: x.width }, Assign::Set),
     }
 }
 

@@ -129,11 +129,8 @@ impl<'a> Pass<'a> {
         embedding::backward(self.engine, dout.tensor, &lookups)
     }
 
-    fn norm_backward(&self, step: &Step, dout: View<'_>, x: View<'_>, to: Option<(View<'_>, Assign)>) -> Result<()> {
+    fn norm_backward(&self, step: &Step, dout: View<'_>, x: View<'_>, dx: Option<(View<'_>, Assign)>) -> Result<()> {
         let Work::Norm { norm, weight, bias, .. } = step.work else { return Ok(()) };
-        // the input of a norm whose gradient nobody wants is that of frozen layers: its own parameters are frozen too,
-        // or its gradient goes nowhere
-        let Some(dx) = to else { return Ok(()) };
         let parameter = |index: usize| &self.weights.parameters[index];
         let gradient = |index: usize| parameter(index).grad.as_ref();
         let stats = self.kept(step);

@@ -14,7 +14,7 @@ use super::view::check_views;
 use super::{Engine, OpGroup, View};
 use crate::Result;
 
-/// A function of one number. The order is that of the forms in host/cuda/activation.cu.
+/// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x Φ(x) with Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's, PyTorch's `approximate="tanh"`.
@@ -34,6 +34,18 @@ pub enum Activation {
 impl Activation {
     /// All functions.
     pub const ALL: [Self; 6] = [Self::GeluTanh, Self::GeluErf, Self::Relu, Self::Silu, Self::Tanh, Self::Sigmoid];
+
+    /// Its name, by which kernels on a GPU are found.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GeluTanh => "gelu_tanh",
+            Self::GeluErf => "gelu_erf",
+            Self::Relu => "relu",
+            Self::Silu => "silu",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+        }
+    }
 }
 
 /// `out` = f(`x`), elementwise; both of one size.

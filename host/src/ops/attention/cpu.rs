@@ -133,7 +133,8 @@ fn backward_group<'e, T: Float>(
             let (rows, keys) = (stretch.queries.clone(), stretch.keys.clone());
             if i == 0 && keys.end < key_length && rows.end == length {
                 // rows of a source that no query sees
-                [&mut *dkeys, &mut *dvalues].map(|x| x[keys.end * d..].fill(T::ZERO));
+                dkeys[keys.end * d..].fill(T::ZERO);
+                dvalues[keys.end * d..].fill(T::ZERO);
             }
             let dqueries = &mut dqueries[rows.start * d..rows.end * d];
             let [dkeys, dvalues] = [&mut *dkeys, &mut *dvalues].map(|x| &mut x[keys.start * d..keys.end * d]);

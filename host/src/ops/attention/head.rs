@@ -181,7 +181,8 @@ impl<T: Float> Head<'_, T> {
         }
         if self.is_windowed() && write == Write::Overwrite {
             // No block sees all keys.
-            [&mut *dkeys, &mut *dvalues].map(|x| x.fill(T::ZERO));
+            dkeys.fill(T::ZERO);
+            dvalues.fill(T::ZERO);
             write = Write::Add;
         }
         let [mut probabilities, mut dscores] = [(); 2].map(|()| self.engine.pool.take::<T>(self.n_scores()));
@@ -222,7 +223,8 @@ impl<T: Float> Head<'_, T> {
         let slopes = &mut slopes[..if self.is_plain() { 0 } else { seen.len() }];
         let scale = self.prepare(query, block, &mut p[seen.clone()], slopes);
         let [(hidden_p, shown_p), (hidden_ds, shown_ds)] = [&mut *p, &mut *ds].map(|x| x.split_at_mut(seen.start));
-        [hidden_p, hidden_ds].map(|x| x.fill(T::ZERO));
+        hidden_p.fill(T::ZERO);
+        hidden_ds.fill(T::ZERO);
         softmax::backward(shown_p, shown_ds, seen.len(), scale, log_sum_exp, dot);
         if let Some(bias) = self.bias.filter(|_| !dbias.is_empty()) {
             let dbias = &mut dbias[bias.start(self.before + query) + block.from + seen.start..];

@@ -1,8 +1,8 @@
 //! Layer normalisation on the CPU.
 
 use crate::Result;
-use crate::ops::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use crate::ops::norm::{Lines, factors};
+use crate::ops::cpu::{rows_per_task, vectorised, with_slice_lists, with_slices, with_type};
+use crate::ops::norm::{Lines, factors, wanted};
 use crate::ops::reduce::cpu::{lanes, sum_in_order};
 use crate::ops::view::Place;
 use crate::ops::{Assign, Device, Engine, Float, Tensor, View};
@@ -53,7 +53,7 @@ pub(super) fn backward(
     x: View<'_>,
     weight: Option<&Tensor>,
     stats: &Tensor,
-    (dx, assign): (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     parameters: [Option<&Tensor>; 2],
 ) -> Result<()> {
     // Sums that nobody asks for go into tensors that nobody reads.
@@ -61,12 +61,18 @@ pub(super) fn backward(
         Some(gradient) => Ok(gradient.clone()),
         None => Tensor::zeros(lines.width, x.dtype(), &Device::Cpu),
     });
-    let places = [dy.place(), x.place(), dx.place()];
+    let (wanted, place, assign) = wanted(x, dx);
+    let places = [dy.place(), x.place(), place];
+    let (dweight, dbias) = (dweight?, dbias?);
+    let writes: Vec<_> = [&dbias, &dweight].into_iter().chain(wanted).collect();
     let reads = [dy.tensor, x.tensor, weight.unwrap_or(x.tensor), stats];
-    with_type!(x, T => with_slices::<T, 4, 3>(reads, [dx.tensor, &dweight?, &dbias?], |reads, writes| {
-        let [dy, x, of_weight, stats] = reads;
-        let weight = &*factors(weight.map(|_| of_weight), 0.0, lines.width);
-        let reads = [dy, x, weight, stats];
+    with_type!(x, T => with_slice_lists::<T>(&reads, &writes, |reads, writes| {
+        let mut unwanted = engine.scratch::<T>(if wanted.is_none() { x.rows() * x.width } else { 0 });
+        let weight = &*factors(weight.map(|_| reads[2]), 0.0, lines.width);
+        let reads = [reads[0], reads[1], weight, reads[3]];
+        let mut writes = writes.into_iter();
+        let [dbias, dweight] = [(); 2].map(|()| writes.next().unwrap_or_default());
+        let writes = [writes.next().unwrap_or(&mut unwanted), dweight, dbias];
         match assign {
             Assign::Set => backward_rows::<T, false>(engine, lines, places, reads, writes),
             Assign::Add => backward_rows::<T, true>(engine, lines, places, reads, writes),

@@ -36,18 +36,20 @@ pub(super) fn backward(
     x: View<'_>,
     weight: Option<&Tensor>,
     stats: &Tensor,
-    (dx, assign): (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     parameters: [Option<&Tensor>; 2],
 ) -> Result<()> {
     let wide = stats.dtype();
-    check_gpu_views(OP, &[(dy, dy.dtype()), (x, x.dtype()), (dx, x.dtype())])?;
+    check_gpu_views(OP, &[(dy, dy.dtype()), (x, x.dtype())])?;
+    dx.map_or(Ok(()), |(dx, _)| check_gpu_views(OP, &[(dx, x.dtype())]))?;
+    let (at, stride) = dx.map_or((0, 0), |(dx, _)| (dx.pointer(), dx.stride()));
     check_gpu(OP, &[(stats, wide, 2 * n)])?;
     let tensors = parameters.into_iter().chain([weight]).flatten();
     tensors.into_iter().try_for_each(|tensor| check_gpu(OP, &[(tensor, wide, width)]))?;
     let blocks = sum_blocks(gpu, n);
     let partial = gpu.scratch(blocks * 2 * width * wide.size_in_bytes())?;
-    let (weight, adds) = (weight.map_or(0, Tensor::pointer), assign == Assign::Add);
-    let before = arguments![dy, dy.stride(), x, x.stride(), weight, 0.0, stats, dx, dx.stride(), adds];
+    let (weight, adds) = (weight.map_or(0, Tensor::pointer), dx.is_some_and(|(_, assign)| assign == Assign::Add));
+    let before = arguments![dy, dy.stride(), x, x.stride(), weight, 0.0, stats, at, stride, adds];
     let words = [before.as_slice(), arguments![partial.pointer(), n, chunks, width]].concat();
     let name = format!("layer_norm_backward_{}", suffix(x.dtype())?);
     gpu.launch(&name, dy.dtype(), Grid::new(blocks, 256), &words)?;

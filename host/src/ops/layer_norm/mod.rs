@@ -33,8 +33,7 @@ pub fn forward<'a>(
 }
 
 /// The gradients: `dx` = or += …, `dweight` += Σ rows dy x̂, `dbias` += Σ rows dy, with x̂ the normalised row.
-/// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight. `parameters` are the gradients of weight
-/// and bias.
+/// dx = (ŵ - mean(ŵ) - x̂ mean(ŵ x̂)) / √(variance + ε), with ŵ = dy · weight. What is not asked for is left out.
 ///
 /// # Errors
 /// As [`forward`].
@@ -44,12 +43,13 @@ pub fn backward<'a>(
     x: impl Into<View<'a>>,
     weight: Option<&Tensor>,
     stats: &Tensor,
-    dx: (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     [dweight, dbias]: [Option<&Tensor>; 2],
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
     let (dy, x) = (dy.into(), x.into());
-    let lines = Lines::of(OP, x, weight, &[dy, dx.0], (stats, 2))?;
+    let dx_view = dx.map_or(x, |(dx, _)| dx);
+    let lines = Lines::of(OP, x, weight, &[dy, dx_view], (stats, 2))?;
     check_parameters(OP, lines.width, &[weight, dweight, dbias])?;
     on_device!(engine, backward(lines, dy, x, weight, stats, dx, [dweight, dbias]))
 }

@@ -1,8 +1,8 @@
 //! Root-mean-square normalisation on the CPU.
 
 use crate::Result;
-use crate::ops::cpu::{rows_per_task, vectorised, with_slices, with_type};
-use crate::ops::norm::{Lines, factors};
+use crate::ops::cpu::{rows_per_task, vectorised, with_slice_lists, with_slices, with_type};
+use crate::ops::norm::{Lines, factors, wanted};
 use crate::ops::reduce::cpu::{lanes, sum_in_order};
 use crate::ops::view::Place;
 use crate::ops::{Assign, Device, Engine, Float, Gain, Tensor, View};
@@ -53,7 +53,7 @@ pub(super) fn backward(
     x: View<'_>,
     gain: Option<Gain<'_>>,
     scale: &Tensor,
-    (dx, assign): (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     dweight: Option<&Tensor>,
 ) -> Result<()> {
     // Sums that nobody asks for go into a tensor that nobody reads.
@@ -61,12 +61,18 @@ pub(super) fn backward(
         Some(dweight) => dweight.clone(),
         None => Tensor::zeros(lines.width, x.dtype(), &Device::Cpu)?,
     };
-    let places = [dy.place(), x.place(), dx.place()];
+    let (wanted, place, assign) = wanted(x, dx);
+    let places = [dy.place(), x.place(), place];
+    let writes: Vec<_> = [&dweight].into_iter().chain(wanted).collect();
     let (weight, offset) = opened(x, gain);
     let reads = [dy.tensor, x.tensor, weight, scale];
-    with_type!(x, T => with_slices::<T, 4, 2>(reads, [dx.tensor, &dweight], |[dy, x, weight, scale], writes| {
-        let weight = &*factors(gain.map(|_| weight), offset, lines.width);
-        let reads = [dy, x, weight, scale];
+    with_type!(x, T => with_slice_lists::<T>(&reads, &writes, |reads, writes| {
+        let mut unwanted = engine.scratch::<T>(if wanted.is_none() { x.rows() * x.width } else { 0 });
+        let weight = &*factors(gain.map(|_| reads[2]), offset, lines.width);
+        let reads = [reads[0], reads[1], weight, reads[3]];
+        let mut writes = writes.into_iter();
+        let dweight = writes.next().unwrap_or_default();
+        let writes = [writes.next().unwrap_or(&mut unwanted), dweight];
         match assign {
             Assign::Set => backward_rows::<T, false>(engine, lines, places, reads, writes),
             Assign::Add => backward_rows::<T, true>(engine, lines, places, reads, writes),

@@ -39,17 +39,19 @@ pub(super) fn backward(
     x: View<'_>,
     gain: Option<Gain<'_>>,
     scale: &Tensor,
-    (dx, assign): (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     dweight: Option<&Tensor>,
 ) -> Result<()> {
     let wide = scale.dtype();
-    check_gpu_views(OP, &[(dy, dy.dtype()), (x, x.dtype()), (dx, x.dtype())])?;
+    check_gpu_views(OP, &[(dy, dy.dtype()), (x, x.dtype())])?;
+    dx.map_or(Ok(()), |(dx, _)| check_gpu_views(OP, &[(dx, x.dtype())]))?;
+    let (at, stride) = dx.map_or((0, 0), |(dx, _)| (dx.pointer(), dx.stride()));
     check_gpu(OP, &[(scale, wide, n)])?;
     dweight.map_or(Ok(()), |dweight| check_gpu(OP, &[(dweight, wide, width)]))?;
     let blocks = sum_blocks(gpu, n);
     let partial = gpu.scratch(blocks * width * wide.size_in_bytes())?;
-    let ((weight, offset), adds) = (opened(gain, scale, width)?, assign == Assign::Add);
-    let before = arguments![dy, dy.stride(), x, x.stride(), weight, offset, scale, dx, dx.stride(), adds];
+    let ((weight, offset), adds) = (opened(gain, scale, width)?, dx.is_some_and(|(_, assign)| assign == Assign::Add));
+    let before = arguments![dy, dy.stride(), x, x.stride(), weight, offset, scale, at, stride, adds];
     let words = [before.as_slice(), arguments![partial.pointer(), n, chunks, width]].concat();
     let name = format!("rms_norm_backward_{}", suffix(x.dtype())?);
     gpu.launch(&name, dy.dtype(), Grid::new(blocks, 256), &words)?;

@@ -31,7 +31,8 @@ pub fn forward<'a>(
 }
 
 /// The gradients: `dx` = or += …, `dweight` += Σ rows dy x̂, with x̂ the normalised row.
-/// dx = (ŵ - x̂ mean(ŵ x̂)) / √(mean(x²) + ε), with ŵ = dy · (weight + offset).
+/// dx = (ŵ - x̂ mean(ŵ x̂)) / √(mean(x²) + ε), with ŵ = dy · (weight + offset). What is not asked
+/// for is left out.
 ///
 /// # Errors
 /// As [`forward`].
@@ -41,12 +42,13 @@ pub fn backward<'a>(
     x: impl Into<View<'a>>,
     gain: Option<Gain<'_>>,
     scale: &Tensor,
-    dx: (View<'_>, Assign),
+    dx: Option<(View<'_>, Assign)>,
     dweight: Option<&Tensor>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Norm);
     let (dy, x) = (dy.into(), x.into());
-    let lines = Lines::of(OP, x, gain.map(|gain| gain.weight), &[dy, dx.0], (scale, 1))?;
+    let dx_view = dx.map_or(x, |(dx, _)| dx);
+    let lines = Lines::of(OP, x, gain.map(|gain| gain.weight), &[dy, dx_view], (scale, 1))?;
     check_parameters(OP, lines.width, &[dweight])?;
     on_device!(engine, backward(lines, dy, x, gain, scale, dx, dweight))
 }

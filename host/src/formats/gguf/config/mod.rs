@@ -1,0 +1,9 @@
+//! Settings of models: llama.cpp's metadata from and to transformers' `config.json`.
+
+mod json;
+mod read;
+mod write;
+
+pub use json::Config;
+pub use read::{Seen, read};
+pub use write::{Written, write};
