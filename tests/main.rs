@@ -56,6 +56,7 @@ mod release; // what people without a checkout install
 mod results; // numbers that can be compared
 mod resume;
 mod settings; // on the command line, and the reference of all
+mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram
 mod terminal; // what files say of themselves
 mod tidy;

@@ -68,9 +68,14 @@ impl StartConfig {
         files[0].is_file().then_some(files)
     }
 
-    /// The tokenizer of the folder, if it has one that is read.
+    /// Where the tokenizer of the folder is, if it has one.
+    pub(super) fn tokenizer_path(&self) -> Option<PathBuf> {
+        Some(self.from.join(TOKENIZER))
+    }
+
+    /// The tokenizer of the folder, if it has one.
     pub(super) fn tokenizer(&self) -> Option<PathBuf> {
-        Some(self.from.join(TOKENIZER)).filter(|path| path.is_file())
+        self.tokenizer_path().filter(|path| path.is_file())
     }
 
     /// What `[start]` may contain. A run that has begun does not need the folder again: where `is_resolved`, the rest of
