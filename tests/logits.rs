@@ -157,7 +157,7 @@ fn wrong_folders_are_named_in_one_line() {
     logits(
         &folder,
         1,
-        "has 6 tensors of another shape: model.layers.0.mlp.down_proj.weight [16, 24], expected [16, 32]",
+        "has 6 tensors of another shape: model.layers.0.mlp.gate_proj.weight [24, 16], expected [32, 16]",
     );
     let folder = changed(dir.path(), "llama", "num_hidden_layers", 3.into());
     logits(&folder, 1, "misses 9 tensors that config.json asks for: model.layers.2.");
@@ -190,6 +190,6 @@ fn models_are_inspected() {
     let dir = tempfile::tempdir().unwrap();
     let folder = changed(dir.path(), "llama", "model_type", "unheard".into());
     let outcome = trainyard(&["model", "inspect", &folder]).run();
-    assert!(outcome.stdout.contains("tensors as of llama (100 %)"), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(outcome.stdout.contains("llama (100 %)"), "{}{}", outcome.stdout, outcome.stderr);
     fails(&["model", "inspect", "lama"], 2, "lama: there is no such folder, and no built-in model of this name");
 }

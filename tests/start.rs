@@ -183,3 +183,30 @@ fn a_resumed_run_does_not_need_the_folder_again() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(folder.path().join("runs/run/checkpoints/step-2/model.safetensors").is_file());
 }
+
+#[test]
+fn the_tokenizer_and_the_files_around_it_are_those_of_the_folder() {
+    let folder = project();
+    trains(&folder, &["--set", "train.steps=1"]);
+    let (made, hub) = (folder.path().join("runs/run/checkpoints/step-1"), folder.path().join("hub"));
+    fs::create_dir(&hub).unwrap();
+    for name in ["model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(made.join(name), hub.join(name)).unwrap();
+    }
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(made.join("config.json")).unwrap()).unwrap();
+    (config["eos_token_id"], config["pad_token_id"]) = (7.into(), 9.into());
+    fs::write(hub.join("config.json"), config.to_string()).unwrap();
+    for (name, text) in [("chat_template.jinja", "{{ x }}"), ("generation_config.json", "{\"top_k\": 3}")] {
+        fs::write(hub.join(name), text).unwrap();
+    }
+    trains(&folder, &["--unset", "tokenizer", "--set", "start.from=hub", "--set", "run.name=next"]);
+    let config = fs::read_to_string(folder.path().join("runs/next/config.toml")).unwrap();
+    assert!(config.contains("plugin = \"hf-tokenizer\"") && config.contains("hub/tokenizer.json"), "{config}");
+    let last = folder.path().join("runs/next/checkpoints/step-2");
+    for name in ["chat_template.jinja", "generation_config.json", "tokenizer_config.json"] {
+        assert_eq!(fs::read(last.join(name)).unwrap(), fs::read(hub.join(name)).unwrap(), "{name}");
+    }
+    let written: serde_json::Value = serde_json::from_slice(&fs::read(last.join("config.json")).unwrap()).unwrap();
+    assert_eq!((&written["eos_token_id"], &written["pad_token_id"]), (&7.into(), &9.into()));
+    assert_eq!(written["vocab_size"], 257);
+}
