@@ -106,7 +106,8 @@ impl RunConfig {
         let mut metric_names = Vec::new();
         let run = root.section("run", |section| RunSection::read(section, default_name));
         let data = root.section("data", DataConfig::read);
-        let is_resolved = root.holds("model") && root.holds("tokenizer");
+        let has_model = ["plugin", "kind"].iter().any(|key| root.holds_inside("model", key));
+        let is_resolved = has_model && root.holds_inside("tokenizer", "plugin");
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
