@@ -8,6 +8,7 @@ pub use kind::{Architecture, KindConfig};
 
 use crate::Result;
 use crate::plugin::{Plugin, PluginConfig};
+use crate::run::start::{Imported, StartConfig, merge};
 use crate::settings::Section;
 use kind::SIZE_MAX;
 use schemars::JsonSchema;
@@ -44,13 +45,56 @@ const OF_KIND: [&str; 11] =
 const OF_PLUGIN: [&str; 9] =
     ["config", "trust", "draft", "sha256", "isolation", "on_error", "max_errors", "allow", "limits"];
 
+/// The default of the longest sequence, and of a model that starts from another one: many read far longer texts than a
+/// run has the memory for.
+const CONTEXT: usize = 256;
+const STARTED_CONTEXT: usize = 1024;
+
+impl PluginModelConfig {
+    fn read(section: &mut Section<'_>, plugin: PluginConfig, context: usize) -> Self {
+        section.misplaced("kind", "names a built-in, and so does model.plugin: expected one of them, remove the other");
+        for key in OF_KIND {
+            section.misplaced(key, format_args!("is a setting of the plugin: write model.config.{key}"));
+        }
+        Self { plugin, context: section.integer("context", 1..=SIZE_MAX, context) }
+    }
+
+    /// The model that a run starts from, changed as far as its weights allow.
+    fn started(section: &mut Section<'_>, start: &StartConfig) -> Self {
+        let is_named = section.holds("plugin");
+        let mut plugin = match is_named {
+            true => PluginConfig::read(section, None),
+            false => PluginConfig::read_named(section, String::new()),
+        };
+        let imported = match Imported::open(&start.from, is_named.then_some(&plugin)) {
+            Ok(imported) => imported,
+            Err(error) => {
+                // Of a run that has begun, the rest of the config says it all. A folder that is not there was reported.
+                if start.from.exists() {
+                    section.problem("plugin", error);
+                }
+                return Self::read(section, plugin, CONTEXT);
+            }
+        };
+        match merge(&imported.config.config, &plugin.config, imported.folder.root()) {
+            Ok(merged) => plugin.config = merged,
+            Err(error) => section.problem("config", error),
+        }
+        plugin.plugin = imported.config.plugin;
+        Self::read(section, plugin, imported.context.min(STARTED_CONTEXT))
+    }
+}
+
 impl ModelConfig {
-    /// What `[model]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    /// What `[model]` may contain: without a word it is as `start` says, if the run starts from another model.
+    pub(crate) fn read(section: &mut Section<'_>, start: Option<&StartConfig>) -> Self {
         if section.is_dry() {
             // the reference shows both ways
             PluginConfig::read(section, Some(DEFAULT));
             return Self::Kind(KindConfig::read(section));
+        }
+        if let Some(start) = start.filter(|_| !section.holds("kind")) {
+            return Self::Plugin(PluginModelConfig::started(section, start));
         }
         if !section.holds("plugin") {
             for key in OF_PLUGIN {
@@ -58,12 +102,8 @@ impl ModelConfig {
             }
             return Self::Kind(KindConfig::read(section));
         }
-        section.misplaced("kind", "names a built-in, and so does model.plugin: expected one of them, remove the other");
-        for key in OF_KIND {
-            section.misplaced(key, format_args!("is a setting of the plugin: write model.config.{key}"));
-        }
         let plugin = PluginConfig::read(section, Some(DEFAULT));
-        Self::Plugin(PluginModelConfig { plugin, context: section.integer("context", 1..=SIZE_MAX, 256) })
+        Self::Plugin(PluginModelConfig::read(section, plugin, CONTEXT))
     }
 
     /// Longest sequence, in tokens.
