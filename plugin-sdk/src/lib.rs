@@ -51,6 +51,9 @@ mod identity;
 pub mod log;
 mod loss;
 mod metric;
+mod model;
+mod nearest;
+pub mod network;
 mod rewrite;
 #[cfg(not(target_arch = "wasm32"))]
 #[doc(hidden)]
@@ -68,6 +71,7 @@ pub use filter::{Bound, Filter, Rule, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
 pub use identity::{CONTRACT, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
 pub use loss::Loss;
+pub use model::{ConfigKeys, Model, Sizes};
 pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
 pub use rewrite::{Rewrite, SPANS_MAX};
 pub use settings::{Config, Create, NoConfig, Setting, Value};

@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub mod files;
 pub mod interrupt;
 mod panics;
+pub mod patterns;
 pub mod random;
 pub(crate) mod write;
 

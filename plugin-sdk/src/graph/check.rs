@@ -4,6 +4,7 @@ use super::{
     Graph, Node,
     ops::{self, OP_SET, Op, Rule},
 };
+use crate::nearest::nearest;
 use crate::{PluginError, Result};
 use std::fmt;
 
@@ -147,27 +148,8 @@ fn unknown_op(name: &str) -> PluginError {
         let start: String = name.chars().take(20).collect();
         return wrong(format!("op {start:?}… of {} bytes is not in op set {OP_SET}", name.len()));
     }
-    let nearest = ops::OPS.iter().map(|op| (distance(name, op.name), op.name)).min();
-    let hint = match nearest {
-        Some((edits, known)) if edits <= 1 + known.len() / 3 => format!("; did you mean {known:?}?"),
-        _ => String::new(),
-    };
+    let hint = nearest(name, ops::OPS.iter().map(|op| op.name));
     wrong(format!("op {name:?} is not in op set {OP_SET}{hint}"))
-}
-
-/// Levenshtein distance. Its own copy, because the SDK depends on nothing.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn wrong(message: impl Into<String>) -> PluginError {

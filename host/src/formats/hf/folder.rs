@@ -1,0 +1,54 @@
+//! A folder of Hugging Face, opened.
+
+use super::config::{CONFIG, Config};
+use super::sizes::Sizes;
+use crate::formats::safetensors::Weights;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// A folder with a `config.json`.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    root: PathBuf,
+    /// Its `config.json`.
+    pub config: Config,
+    /// The sizes in it.
+    pub sizes: Sizes,
+}
+
+impl Folder {
+    /// Opens a folder and reads its `config.json`.
+    ///
+    /// # Errors
+    /// No such folder, or one without a `config.json` that says what the model is.
+    pub fn open(root: &Path) -> Result<Self> {
+        if !root.is_dir() {
+            let what = if root.exists() { "is no folder" } else { "there is no such folder" };
+            return Err(Error::usage(format!(
+                "{}: {what}, expected the folder of a Hugging Face model, with {CONFIG} in it",
+                root.display()
+            )));
+        }
+        let config = Config::read(root)?;
+        let sizes = Sizes::of(&config)?;
+        Ok(Self { root: root.to_owned(), config, sizes })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its tensors, opened.
+    ///
+    /// # Errors
+    /// None, or damaged ones.
+    pub fn weights(&self) -> Result<Weights> {
+        Weights::open(&self.root)
+    }
+
+    /// Its `tokenizer.json`, if there is one.
+    pub fn tokenizer(&self) -> Option<PathBuf> {
+        Some(self.root.join("tokenizer.json")).filter(|path| path.is_file())
+    }
+}
