@@ -40,7 +40,9 @@ fn the_smallest_config_takes_all_defaults() {
     assert_eq!((config.run.name.as_str(), config.run.seed), ("x", 1));
     assert_eq!(config.run.dir, std::env::current_dir().expect("a current folder").join("runs"));
     assert_eq!((config.data.validation, config.data.test, config.data.filter.len()), (0.05, 0.05, 0));
-    assert_eq!((config.model.layers, config.model.width, config.model.tied), (4, 256, true));
+    let settings = config.model.plugin().config;
+    assert_eq!((config.model.size("layers"), config.model.size("width")), (Some(4), Some(256)));
+    assert_eq!(settings["tied"], toml::Value::Boolean(true));
     assert_eq!((config.train.steps, config.train.batch, config.schedule.warmup), (1000, 16, 50));
     assert_eq!(config.loss.plugin, "cross-entropy");
     let metrics: Vec<_> = config.metric.iter().map(|metric| metric.plugin.as_str()).collect();

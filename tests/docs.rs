@@ -11,6 +11,7 @@ use trainyard::plugin::Limits;
 use trainyard::rows::{Extent, Format, LOGITS, RowInput, STEP};
 use trainyard::run::RunConfig;
 use trainyard_plugin::graph::ops::{OPS, Rule};
+use trainyard_plugin::network::ops as network;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the sources are there")
@@ -214,6 +215,32 @@ fn table_of_ops_is_the_op_set() {
         let _ = writeln!(table, "| `{}` | {}, {} | {} | {} | {} |", row.0, row.1, row.2, row.3, row.4, row.5);
     }
     assert!(page("ops.md").contains(&table), "docs/plugins/ops.md: put this table there:\n{table}");
+}
+
+#[test]
+fn table_of_the_ops_of_networks_is_the_op_set() {
+    let mut table =
+        String::from("| op | inputs | parameters | attributes | result |\n|---|---|---|---|---|\n");
+    let range = |(least, most): (usize, usize)| match least == most {
+        true => least.to_string(),
+        false => format!("{least} to {most}"),
+    };
+    for op in network::OPS {
+        let attribute = |(key, kind): &(&str, network::Kind)| {
+            let kind = match kind {
+                network::Kind::Integer => "whole number",
+                network::Kind::Number => "number",
+                network::Kind::Flag => "true or false",
+                network::Kind::Text => "text",
+                network::Kind::Numbers => "numbers",
+            };
+            format!("`{key}` {kind}")
+        };
+        let attributes = op.attributes.iter().map(attribute).collect::<Vec<_>>().join(", ");
+        let (inputs, parameters, formula) = (range(op.inputs), range(op.parameters), op.formula.replace('|', "\\|"));
+        let _ = writeln!(table, "| `{}` | {inputs} | {parameters} | {attributes} | {formula} |", op.name);
+    }
+    assert!(page("model.md").contains(&table), "docs/plugins/model.md: put this table there:\n{table}");
 }
 
 #[test]

@@ -17,3 +17,6 @@ pub struct Metrics;
 
 #[doc = include_str!("../docs/plugins/text-metric.md")]
 pub struct TextMetrics;
+
+#[doc = include_str!("../docs/plugins/model.md")]
+pub struct Models;

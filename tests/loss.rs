@@ -3,6 +3,7 @@
 mod bf16;
 pub mod graph;
 mod groups;
+mod head;
 mod inputs;
 pub mod random;
 mod wrong;
@@ -30,7 +31,8 @@ fn distance(got: &[f64], expected: &[f64]) -> f64 {
 fn outcome_distance(got: &Outcome, expected: &Outcome) -> f64 {
     let flat = |outcome: &Outcome| outcome.ratios.iter().flat_map(|ratio| [ratio.0, ratio.1]).collect::<Vec<_>>();
     let outputs = distance(&flat(got), &flat(expected));
-    outputs.max(distance(&got.hidden, &expected.hidden)).max(distance(&got.head, &expected.head))
+    let gradients = [(&got.hidden, &expected.hidden), (&got.head, &expected.head), (&got.bias, &expected.bias)];
+    gradients.into_iter().map(|(got, expected)| distance(got, expected)).fold(outputs, f64::max)
 }
 
 #[track_caller]

@@ -25,6 +25,7 @@ mod filters; // verdicts of datatrove
 mod first; // a text and nothing else
 mod folder; // of a run: whose files, who writes
 mod formats; // of other programs
+mod frozen; // parameters without a gradient
 mod fuzz; // nonsense as input
 mod gguf; // against gguf-py
 mod gpu; // the suite on a GPU, or on the emulator of one

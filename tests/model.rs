@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use serde_json::json;
 use std::path::Path;
 use trainyard::base::random::Stream;
-use trainyard::model::{Dropout, Transformer};
+use trainyard::model::{Dropout, Model, Purpose, Spec};
 use trainyard::ops::{self, Device, Precision};
 use trainyard::rows::Tokens;
 use trainyard::run::RunConfig;
@@ -18,8 +18,21 @@ fn golden(model: &str, settings: &[&str]) -> RunConfig {
     RunConfig::load(&Path::new(&device::manifest_dir()).join(format!("golden/{model}.toml")), &settings).unwrap()
 }
 
-fn transformer(config: &RunConfig, recompute: bool) -> Transformer {
-    Transformer::new(&config.model, VOCAB, device::engine(config.train.precision), 7, recompute).unwrap()
+fn transformer(config: &RunConfig, recompute: bool) -> Model {
+    let network = config.model.network(VOCAB).unwrap();
+    let spec = Spec::new(&network, config.model.context, purpose(recompute));
+    Model::new(&spec, device::engine(config.train.precision), 7).unwrap()
+}
+
+fn purpose(recompute: bool) -> Purpose {
+    if recompute { Purpose::Recomputing } else { Purpose::Training }
+}
+
+/// Bytes of a model for `sequences` sequences of `length` tokens on the CPU.
+fn bytes_of(config: &RunConfig, precision: Precision, size: (usize, usize), purpose: Purpose) -> u64 {
+    let network = config.model.network(VOCAB).unwrap();
+    let spec = Spec::new(&network, config.model.context, purpose);
+    Model::bytes(&spec, (precision, &Device::Cpu), size).unwrap()
 }
 
 /// Hidden states and gradients of all parameters after forward and backward over 3 sequences of 11 tokens.
@@ -35,7 +48,10 @@ fn gradients(config: &RunConfig, recompute: bool) -> (Vec<f64>, Vec<(String, Vec
     let dhidden: Vec<f64> = (0..hidden.elem_count()).map(|i| (i as f64).sin()).collect();
     let dhidden = like(&hidden, &dhidden);
     model.backward(&tokens, dropout, &dhidden).unwrap();
-    (values(&hidden), model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect())
+    (
+        values(&hidden),
+        model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect(),
+    )
 }
 
 /// A tensor with these values and the shape, type and device of `tensor`.
@@ -92,7 +108,7 @@ fn packed_documents_are_as_if_each_were_alone() {
 }
 
 /// The hidden states of a forward; gradients are added to those of the model.
-fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
+fn pass(model: &mut Model, ids: &[u32], positions: &[u32], length: usize, dhidden: &[f64]) -> Vec<f64> {
     let engine = device::engine(Precision::F64);
     let tokens = Tokens::new(&engine, ids, positions, length).unwrap();
     let hidden = model.forward(&tokens, None).unwrap();
@@ -102,8 +118,8 @@ fn pass(model: &mut Transformer, ids: &[u32], positions: &[u32], length: usize, 
     result
 }
 
-fn gradients_of(model: &Transformer) -> Vec<(String, Vec<f64>)> {
-    model.params().iter().map(|(name, param)| (name.to_owned(), values(&param.grad))).collect()
+fn gradients_of(model: &Model) -> Vec<(String, Vec<f64>)> {
+    model.params().iter().map(|(name, param)| (name.to_owned(), values(param.grad.as_ref().unwrap()))).collect()
 }
 
 #[track_caller]
@@ -126,23 +142,23 @@ fn bytes_are_known_before_anything_is_allocated() {
         let c = config.model.width;
         let block = rows * (c + s + q + c + config.model.heads + c + c + s + e + h);
         let fixed = rows * (4 * c + c + s);
-        let gradients = rows * (c + c + c + q + if e == h { h } else { e + h });
-        let parameters = 2 * transformer(&config, false).params().n_values();
+        let gradients = rows * (c + c + q + if e == h { h } else { e + h });
+        let values = transformer(&config, false).params().n_values();
+        let parameters = 2 * values;
         for (precision, size) in [(Precision::F64, 8), (Precision::F32, 4), (Precision::Bf16, 4)] {
-            let bytes = |training, recompute| {
-                let formats = (precision, &Device::Cpu);
-                Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), training, recompute).unwrap()
-            };
-            assert_eq!(bytes(true, false), ((parameters + 3 * block + fixed + gradients) * size) as u64, "{name}");
-            assert_eq!(bytes(true, true), ((parameters + block + fixed + gradients) * size) as u64, "{name}");
-            assert_eq!(bytes(false, true), ((parameters + block + fixed) * size) as u64, "{name}");
+            let bytes = |purpose| bytes_of(&config, precision, (sequences, length), purpose);
+            let kept = (parameters + 3 * block + fixed + gradients) * size;
+            assert_eq!(bytes(Purpose::Training), kept as u64, "{name}");
+            let recomputed = (parameters + block + fixed + gradients) * size;
+            assert_eq!(bytes(Purpose::Recomputing), recomputed as u64, "{name}");
+            // a parameter that is only read has no gradient, and a block's values go when the next begins
+            let read = bytes(Purpose::Inference);
+            assert!(read < ((values + block + fixed) * size) as u64, "{name} {read}");
         }
+        // a branch before it is added, and its gradient
         let dropout = golden(name, &["model.layers=3", "model.dropout=0.1"]);
-        let bytes = |config: &RunConfig| {
-            let formats = (Precision::F32, &Device::Cpu);
-            Transformer::bytes(&config.model, VOCAB, formats, (sequences, length), true, false).unwrap()
-        };
-        assert_eq!(bytes(&dropout) - bytes(&config), (rows * c * 4) as u64);
+        let bytes = |config: &RunConfig| bytes_of(config, Precision::F32, (sequences, length), Purpose::Training);
+        assert_eq!(bytes(&dropout) - bytes(&config), (2 * rows * c * 4) as u64);
     }
 }
 
@@ -150,8 +166,7 @@ fn bytes_are_known_before_anything_is_allocated() {
 #[test]
 fn bytes_of_a_model_that_fits_nowhere() {
     let config = golden("llama", &["model.width=65536", "model.heads=64", "model.hidden=220000", "model.layers=20"]);
-    let bytes =
-        Transformer::bytes(&config.model, VOCAB, (Precision::F32, &Device::Cpu), (64, 12), true, false).unwrap();
+    let bytes = bytes_of(&config, Precision::F32, (64, 12), Purpose::Training);
     assert!(bytes > 8_000_000_000_000, "{bytes}");
 }
 
@@ -193,7 +208,9 @@ fn stacked_parameters_are_parameters_of_their_own() {
 fn tokens_that_the_model_does_not_have_are_errors() {
     let mut model = transformer(&golden("llama", &[]), false);
     let mut error = |ids: &[u32], positions: &[u32], length| {
-        let tokens = Tokens { ids: ids.into(), positions: positions.into(), length };
+        let positions: ops::Column<'_, u32> = positions.into();
+        let offsets = positions.clone();
+        let tokens = Tokens { ids: ids.into(), positions, offsets, types: None, length, source: None };
         model.forward(&tokens, None).unwrap_err().to_string()
     };
     assert_eq!(error(&[1, 29], &[0, 1], 2), "token id 29 is outside the model's vocabulary of 29");
@@ -211,7 +228,7 @@ fn tokens_that_the_model_does_not_have_are_errors() {
 #[test]
 fn config_json_speaks_the_language_of_transformers() {
     let config =
-        |name: &str, settings: &[&str]| transformer(&golden(name, settings), false).hugging_face_config(Some(2));
+        |name: &str, settings: &[&str]| golden(name, settings).model.hugging_face(VOCAB, Some(2)).unwrap();
     let gpt = config("gpt2", &["model.gelu=erf", "model.hidden=48"]);
     assert_eq!((&gpt["activation_function"], &gpt["n_inner"]), (&json!("gelu"), &json!(48)));
     assert_eq!(config("gpt2", &[])["activation_function"], json!("gelu_new"));

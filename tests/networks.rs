@@ -2,6 +2,7 @@
 //!
 //! `golden/networks` is made by `peers/networks_golden.py`, which says what is in it.
 
+mod computed;
 mod describe;
 mod import;
 

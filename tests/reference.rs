@@ -2,6 +2,7 @@
 //! these. candle's fused ops are not used: they have no backward.
 
 use candle_core::{D, Result, Tensor};
+use trainyard::ops::activation::Activation;
 use trainyard::ops::attention::{Shape, Span};
 
 /// x W + b.
@@ -33,11 +34,32 @@ pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
     (x * 0.5)?.mul(&((x / 2.0_f64.sqrt())?.erf()? + 1.0)?)
 }
 
-/// silu(gate) · up of `[rows, 2 · hidden]`.
-pub fn swiglu(x: &Tensor) -> Result<Tensor> {
+/// 1 / (1 + e⁻ˣ).
+pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    (x.neg()?.exp()? + 1.0)?.recip()
+}
+
+/// A function of single numbers.
+pub fn activation(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::GeluTanh => gelu_tanh(x),
+        Activation::GeluErf => gelu_erf(x),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x * sigmoid(x)?,
+        Activation::Tanh => x.tanh(),
+        Activation::Sigmoid => sigmoid(x),
+    }
+}
+
+/// f(gate) · up of `[rows, 2 · hidden]`.
+pub fn gated(function: Activation, x: &Tensor) -> Result<Tensor> {
     let parts = x.chunk(2, D::Minus1)?;
-    let sigmoid = ((parts[0].neg()?.exp()? + 1.0)?).recip()?;
-    (&parts[0] * sigmoid)? * &parts[1]
+    activation(function, &parts[0])? * &parts[1]
+}
+
+/// cap · tanh(x / cap).
+pub fn soft_cap(x: &Tensor, cap: f64) -> Result<Tensor> {
+    (x / cap)?.tanh()? * cap
 }
 
 /// Token vectors plus position vectors.
@@ -70,28 +92,60 @@ pub fn attention(qkv: &Tensor, shape: Shape) -> Result<Tensor> {
     packed_attention(qkv, &vec![0; rows], shape)
 }
 
-/// Self-attention in which a row sees only rows of its own document, `document[row]`, by a mask of the whole
-/// [length, length].
+/// Self-attention in which a row sees only rows of its own document, `document[row]`.
 pub fn packed_attention(qkv: &Tensor, document: &[usize], shape: Shape) -> Result<Tensor> {
-    let Shape { length, heads, kv_heads, head_width: d, span } = shape;
-    let sequences = qkv.dim(0)? / length;
-    let part = |start: usize, n: usize| {
-        let part = qkv.narrow(1, start * d, n * d)?.reshape((sequences, length, n, d))?.transpose(1, 2)?;
-        // A head of keys or values stands beside each query head of its group.
-        let repeated = part.unsqueeze(2)?.broadcast_as((sequences, n, heads / n, length, d))?;
-        repeated.contiguous()?.reshape((sequences, heads, length, d))
-    };
-    let (q, k, v) = (part(0, heads)?, part(heads, kv_heads)?, part(heads + kv_heads, kv_heads)?);
-    let mut scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / (d as f64).sqrt())?;
-    let is_hidden = |sequence: usize, query: usize, key: usize| {
+    let (q, kv) = (shape.out_width(), shape.kv_heads * shape.head_width);
+    let parts = [qkv.narrow(1, 0, q)?, qkv.narrow(1, q, kv)?, qkv.narrow(1, q + kv, kv)?];
+    let length = shape.length;
+    let sees = |sequence: usize, query: usize, key: usize| {
         let document = &document[sequence * length..][..length];
-        document[query] != document[key] || (span == Span::Causal && key > query)
+        document[query] == document[key] && sees(shape.span, query, key)
     };
-    let hidden: Vec<f64> = (0..sequences * length * length)
-        .map(|i| (i / length / length, i / length % length, i % length))
-        .map(|(sequence, query, key)| if is_hidden(sequence, query, key) { f64::NEG_INFINITY } else { 0.0 })
+    any_attention([&parts[0], &parts[1], &parts[2]], None, shape, sees)
+}
+
+/// Whether a query sees a key of its document.
+pub fn sees(span: Span, query: usize, key: usize) -> bool {
+    match span {
+        Span::Full => true,
+        Span::Causal => key <= query,
+        Span::Window(width) => key <= query && query - key < width,
+    }
+}
+
+/// Attention by a mask of all scores: whether `sees(sequence, query, key)`. Queries `[sequences · length, heads · d]`,
+/// keys and values `[sequences · keys, kv_heads · d]`, `bias` `[heads, 2 n - 1]` by key - query + n - 1.
+pub fn any_attention(
+    [q, k, v]: [&Tensor; 3],
+    bias: Option<&Tensor>,
+    shape: Shape,
+    sees: impl Fn(usize, usize, usize) -> bool,
+) -> Result<Tensor> {
+    let Shape { length, heads, kv_heads, head_width: d, scale, soft_cap, .. } = shape;
+    let sequences = q.dim(0)? / length;
+    let keys = k.dim(0)? / sequences;
+    let part = |part: &Tensor, n: usize, rows: usize| {
+        let part = part.reshape((sequences, rows, n, d))?.transpose(1, 2)?;
+        // A head of keys or values beside each query head of its group.
+        let repeated = part.unsqueeze(2)?.broadcast_as((sequences, n, heads / n, rows, d))?;
+        repeated.contiguous()?.reshape((sequences, heads, rows, d))
+    };
+    let (q, k, v) = (part(q, heads, length)?, part(k, kv_heads, keys)?, part(v, kv_heads, keys)?);
+    let mut scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
+    if soft_cap > 0.0 {
+        scores = ((scores / soft_cap)?.tanh()? * soft_cap)?;
+    }
+    if let Some(bias) = bias {
+        let n = bias.dim(1)? / 2;
+        let columns = (0..length * keys).map(|i| (i % keys + n - i / keys) as u32).collect();
+        let columns = Tensor::from_vec(columns, length * keys, q.device())?;
+        scores = scores.broadcast_add(&bias.index_select(&columns, 1)?.reshape((1, heads, length, keys))?)?;
+    }
+    let hidden: Vec<f64> = (0..sequences * length * keys)
+        .map(|i| (i / length / keys, i / keys % length, i % keys))
+        .map(|(sequence, query, key)| if sees(sequence, query, key) { 0.0 } else { f64::NEG_INFINITY })
         .collect();
-    let hidden = Tensor::from_vec(hidden, (sequences, 1, length, length), qkv.device())?.to_dtype(qkv.dtype())?;
+    let hidden = Tensor::from_vec(hidden, (sequences, 1, length, keys), q.device())?.to_dtype(q.dtype())?;
     scores = scores.broadcast_add(&hidden)?;
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
     let probabilities = shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)?;

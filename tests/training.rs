@@ -52,7 +52,7 @@ fn trainer(config: &RunConfig) -> Trainer {
 
 /// A trainer with the weights of the golden runs.
 fn trainer_of(config: &RunConfig, program: Program) -> Trainer {
-    let trainer = Trainer::new(config, VOCAB, program, device::device()).unwrap();
+    let trainer = Trainer::new(config, config.model.described(VOCAB).unwrap(), program, device::device()).unwrap();
     let mut weights = BTreeMap::new();
     for (p, (name, param)) in trainer.model.params().iter().enumerate() {
         let is_norm = name.contains(".ln_") || name.contains("norm");
@@ -175,7 +175,7 @@ fn gradients_equal_finite_differences() {
         let params: Vec<_> =
             trainer.model.params().iter().map(|(name, param)| (name.to_owned(), param.clone())).collect();
         for (name, param) in params {
-            let (values, gradient) = (values(&param.value), values(&param.grad));
+            let (values, gradient) = (values(&param.value), values(param.grad.as_ref().unwrap()));
             let stride = (values.len() / 3).max(1);
             for i in (0..values.len()).step_by(stride) {
                 let mut loss_at = |by: f64| {
@@ -291,7 +291,9 @@ fn a_loss_that_ignores_the_model_is_named_before_the_first_update() {
     let g = Builder::new();
     let graph = g.mean(g.position());
     let program = Program::compile(&[&graph]).unwrap();
-    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
+    let config = golden_config(&[]);
+    let described = config.model.described(VOCAB).unwrap();
+    let mut trainer = Trainer::new(&config, described, program, device::device()).unwrap();
     let error = trainer.step(0, &[batch(0, 0..BATCH)]).unwrap_err().to_string();
     assert!(error.contains("has no gradient after step 1"), "{error}");
 }
@@ -301,7 +303,9 @@ fn a_step_that_is_not_finite_updates_nothing() {
     let g = Builder::new();
     let graph = g.mean(g.logits().log_softmax().gather(g.target()).log());
     let program = Program::compile(&[&graph]).unwrap();
-    let mut trainer = Trainer::new(&golden_config(&[]), VOCAB, program, device::device()).unwrap();
+    let config = golden_config(&[]);
+    let described = config.model.described(VOCAB).unwrap();
+    let mut trainer = Trainer::new(&config, described, program, device::device()).unwrap();
     let values = |trainer: &Trainer| -> Vec<Vec<f64>> {
         trainer.model.params().iter().map(|(_, p)| device::values(&p.value)).collect()
     };

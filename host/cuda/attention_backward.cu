@@ -2,11 +2,14 @@
 // goes through the queries of a tile of keys, the other through the keys of a tile of queries, so that every sum has a
 // fixed order (Dao, FlashAttention-2, arXiv 2307.08691, without its atomic additions).
 //
-// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; dqkv as qkv.
+// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; gradients as what they
+// are of, with strides of their own. t = ceil(length / N).
 //
 //   attention_dot               grid ceil(sequences * length * heads / 32)    block 256  shared 0
-//   attention_backward_keys     grid (ceil(length / N), kv_heads, sequences)  block 256  shared s * N * (4 e + 2 N + 2)
+//   attention_backward_keys     grid (ceil(key_length / N), kv_heads, sequences)  block 256  shared s * N * (4 e + 2 N + 2)
 //   attention_backward_queries  grid (ceil(length / N), heads, sequences)     block 256  shared s * N * (4 e + 2 N + 2)
+//   attention_backward_bias     grid (2 t - 1, heads)                         block 256  shared s * N * (4 e + 2 N + 2)
+//   attention_bias_sum          any grid of one dimension                     block 256  shared 0
 // More than 48 KiB of shared memory must be allowed first.
 #include "attention.cuh"
 
@@ -41,19 +44,21 @@ template <typename S> struct Tiles {
     S *p, *ds;                         // [N, N + 1]
     int *query_starts, *key_starts;    // [N]
 
-    __device__ Tiles(const Shape &shape, S *shared, int *starts) {
+    __device__ Tiles(const Shape<S> &shape, S *shared, int *starts) {
         int size = TILE<S> * shape.stride();
         queries = shared, dout = queries + size, keys = dout + size, values = keys + size;
         p = values + size, ds = p + TILE<S> * (TILE<S> + 1);
         query_starts = starts, key_starts = starts + TILE<S>;
     }
 
-    // p = probabilities with dropout, ds = gradients of the unscaled scores, of queries `first` on and keys `key` on.
-    __device__ void gradients(const Shape &shape, i64 sequence, i64 head, const S *log_sum_exp, const S *dot, int first,
-                              int key) {
+    // p = probabilities with dropout, ds = gradients of products of queries and keys, or with SCORES those of scores, of
+    // queries `first` on and keys `key` on.
+    template <bool SCORES>
+    __device__ void gradients(const Shape<S> &shape, int key_rows, i64 sequence, i64 head, const S *log_sum_exp,
+                              const S *dot, int first, int key) {
         constexpr int N = TILE<S>, R = N / SIDE;
         const i64 rows = (sequence * shape.heads + head) * shape.length;
-        S scores[R][R], dp[R][R], scale = S(1) / sqrt(S(shape.d));
+        S scores[R][R], dp[R][R];
         multiply(shape, queries, keys, scores);
         multiply(shape, dout, values, dp);
         for (int i = 0; i < R; i++)
@@ -61,9 +66,10 @@ template <typename S> struct Tiles {
                 int r = threadIdx.x / SIDE + i * SIDE, c = threadIdx.x % SIDE + j * SIDE, query = first + r;
                 S probability = 0, gradient = 0;
                 if (sees(shape, query, query_starts[r], key + c, key_starts[c])) {
-                    S factor = dropped<S>(shape, sequence, head, query, query_starts[r], key + c);
-                    probability = exp(scores[i][j] * scale - log_sum_exp[rows + query]);
-                    gradient = probability * (dp[i][j] * factor - dot[rows + query]) * scale;
+                    S factor = dropped(shape, key_rows, sequence, head, query, query_starts[r], key + c);
+                    probability = exp(score(shape, head, query, key + c, scores[i][j]) - log_sum_exp[rows + query]);
+                    gradient = probability * (dp[i][j] * factor - dot[rows + query]);
+                    if (!SCORES) gradient *= slope(shape, scores[i][j]);
                     probability *= factor;
                 }
                 p[r * (N + 1) + c] = probability;
@@ -72,100 +78,190 @@ template <typename S> struct Tiles {
     }
 };
 
+// What the backward kernels read, from the first row of a sequence on.
+template <typename T> struct Reads {
+    const T *dout, *queries, *keys, *values;
+    const wide<T> *log_sum_exp, *dot;
+    int key_rows;
+
+    __device__ Reads(const T *dout, const T *queries, const T *keys, const T *values, const wide<T> *log_sum_exp,
+                     const wide<T> *dot, Shape<wide<T>> &shape, i64 sequence)
+        : dout(dout + sequence * shape.length * shape.out_width()),
+          queries(queries + sequence * shape.length * shape.query_stride),
+          keys(keys + sequence * shape.key_length * shape.key_stride),
+          values(values + sequence * shape.key_length * shape.value_stride), log_sum_exp(log_sum_exp), dot(dot),
+          key_rows(shape.key_length) {
+        shape.enter(sequence);
+    }
+
+    // Queries of a head, rows `first` on, and the gradients of its result.
+    __device__ void load_queries(const Shape<wide<T>> &shape, i64 head, int first, Tiles<wide<T>> &tiles) const {
+        load_tile(shape, queries + head * shape.d, shape.query_stride, shape.length, first, tiles.queries);
+        load_tile(shape, dout + head * shape.d, shape.out_width(), shape.length, first, tiles.dout);
+        load_starts<TILE<wide<T>>>(shape.offsets, shape.length, first, -1, tiles.query_starts);
+    }
+
+    // Keys and values of a head, rows `key` on.
+    __device__ void load_keys(const Shape<wide<T>> &shape, i64 kv_head, int key, Tiles<wide<T>> &tiles) const {
+        load_tile(shape, keys + kv_head * shape.d, shape.key_stride, shape.key_length, key, tiles.keys);
+        load_tile(shape, values + kv_head * shape.d, shape.value_stride, shape.key_length, key, tiles.values);
+        load_starts<TILE<wide<T>>>(shape.offsets, shape.key_length, key, -2, tiles.key_starts);
+    }
+};
+
+// The queries that may see a tile of keys, `key` to `last`: from the first of a whole tile to the end.
+template <typename S> __device__ int first_query(const Shape<S> &shape, int key) {
+    if (shape.causal) return key;
+    return shape.offsets ? document_start(shape.offsets, key) / TILE<S> * TILE<S> : 0;
+}
+
+template <typename S> __device__ int end_of_queries(const Shape<S> &shape, int last) {
+    int end = shape.offsets ? document_end(shape.offsets, last, shape.length) : shape.length;
+    return shape.window == 0 ? end : min(end, last + shape.window);
+}
+
 // dk and dv of one tile of keys: sums over the query heads that share them, in order.
 template <typename T>
-__device__ void attention_backward_keys(const T *dout, const T *qkv, const wide<T> *log_sum_exp, const wide<T> *dot,
-                                        const u32 *positions, T *dqkv, Shape shape) {
+__device__ void attention_backward_keys(const T *dout, const T *queries, const T *keys, const T *values,
+                                        const wide<T> *log_sum_exp, const wide<T> *dot, T *dkeys_out, T *dvalues_out,
+                                        i64 dkey_stride, i64 dvalue_stride, Shape<wide<T>> shape) {
     typedef wide<T> S;
     constexpr int N = TILE<S>, R = N / SIDE;
-    const int d = shape.d, length = shape.length, group = shape.heads / shape.kv_heads, kv_head = blockIdx.y;
-    const int key = blockIdx.x * N, last = min(key + N, length) - 1;
-    const i64 sequence = blockIdx.z, width = shape.qkv_width(), out_width = shape.out_width();
-    const i64 key_column = (shape.heads + kv_head) * d, value_column = key_column + shape.kv_heads * d;
-    dout += sequence * length * out_width;
-    qkv += sequence * length * width;
-    dqkv += sequence * length * width;
-    positions += sequence * length;
+    const int group = shape.heads / shape.kv_heads, kv_head = blockIdx.y, key = blockIdx.x * N;
+    const i64 sequence = blockIdx.z;
+    const Reads<T> reads(dout, queries, keys, values, log_sum_exp, dot, shape, sequence);
     DYNAMIC_SHARED(S, shared);
     __shared__ int starts[2 * N];
     Tiles<S> tiles(shape, shared, starts);
 
-    load_tile(shape, qkv + key_column, width, key, tiles.keys);
-    load_tile(shape, qkv + value_column, width, key, tiles.values);
-    load_starts<N>(shape, positions, key, -2, tiles.key_starts);
+    reads.load_keys(shape, kv_head, key, tiles);
     Accumulator<S> dkeys, dvalues;
     dkeys.clear();
     dvalues.clear();
-    const int begin = shape.causal ? key : document_start(positions, key) / N * N;
-    const int end = document_end(positions, last, length);
+    // Past the valid rows of a source there is nothing to sum up.
+    const int last = min(key + N, shape.key_length) - 1, begin = first_query(shape, key);
+    const int end = last < key ? begin : end_of_queries(shape, last);
     for (int head = kv_head * group; head < (kv_head + 1) * group; head++)
         for (int first = begin; first < end; first += N) {
             __syncthreads();
-            load_tile(shape, qkv + head * d, width, first, tiles.queries);
-            load_tile(shape, dout + head * d, out_width, first, tiles.dout);
-            load_starts<N>(shape, positions, first, -1, tiles.query_starts);
+            reads.load_queries(shape, head, first, tiles);
             __syncthreads();
-            tiles.gradients(shape, sequence, head, log_sum_exp, dot, first, key);
+            tiles.template gradients<false>(shape, reads.key_rows, sequence, head, log_sum_exp, dot, first, key);
             __syncthreads();
             dkeys.add(shape, tiles.ds, 1, N + 1, tiles.queries);
             dvalues.add(shape, tiles.p, 1, N + 1, tiles.dout);
         }
     S ones[R];
     for (int i = 0; i < R; i++) ones[i] = 1;
-    dkeys.store(shape, ones, dqkv + key_column, width, key);
-    dvalues.store(shape, ones, dqkv + value_column, width, key);
+    dkeys_out += sequence * reads.key_rows * dkey_stride + kv_head * shape.d;
+    dvalues_out += sequence * reads.key_rows * dvalue_stride + kv_head * shape.d;
+    dkeys.store(shape, ones, dkeys_out, dkey_stride, reads.key_rows, key);
+    dvalues.store(shape, ones, dvalues_out, dvalue_stride, reads.key_rows, key);
 }
 
 // dq of one tile of queries.
 template <typename T>
-__device__ void attention_backward_queries(const T *dout, const T *qkv, const wide<T> *log_sum_exp, const wide<T> *dot,
-                                           const u32 *positions, T *dqkv, Shape shape) {
+__device__ void attention_backward_queries(const T *dout, const T *queries, const T *keys, const T *values,
+                                           const wide<T> *log_sum_exp, const wide<T> *dot, T *dqueries_out,
+                                           i64 dquery_stride, Shape<wide<T>> shape) {
     typedef wide<T> S;
     constexpr int N = TILE<S>, R = N / SIDE;
-    const int d = shape.d, length = shape.length, head = blockIdx.y, kv_head = head / (shape.heads / shape.kv_heads);
-    const int first = (gridDim.x - 1 - blockIdx.x) * N, last = min(first + N, length) - 1;
-    const i64 sequence = blockIdx.z, width = shape.qkv_width(), out_width = shape.out_width();
-    dout += sequence * length * out_width;
-    qkv += sequence * length * width;
-    dqkv += sequence * length * width;
-    positions += sequence * length;
-    const T *keys = qkv + (shape.heads + kv_head) * d, *values = keys + shape.kv_heads * d;
+    const int head = blockIdx.y, kv_head = head / (shape.heads / shape.kv_heads);
+    const int first = (gridDim.x - 1 - blockIdx.x) * N, last = min(first + N, shape.length) - 1;
+    const i64 sequence = blockIdx.z;
+    const Reads<T> reads(dout, queries, keys, values, log_sum_exp, dot, shape, sequence);
     DYNAMIC_SHARED(S, shared);
     __shared__ int starts[2 * N];
     Tiles<S> tiles(shape, shared, starts);
 
-    load_tile(shape, qkv + head * d, width, first, tiles.queries);
-    load_tile(shape, dout + head * d, out_width, first, tiles.dout);
-    load_starts<N>(shape, positions, first, -1, tiles.query_starts);
+    reads.load_queries(shape, head, first, tiles);
     Accumulator<S> dqueries;
     dqueries.clear();
-    const int end = shape.causal ? last + 1 : document_end(positions, last, length);
-    for (int key = document_start(positions, first) / N * N; key < end; key += N) {
+    const int end = end_of_keys(shape, last);
+    for (int key = first_key(shape, first) / N * N; key < end; key += N) {
         __syncthreads();
-        load_tile(shape, keys, width, key, tiles.keys);
-        load_tile(shape, values, width, key, tiles.values);
-        load_starts<N>(shape, positions, key, -2, tiles.key_starts);
+        reads.load_keys(shape, kv_head, key, tiles);
         __syncthreads();
-        tiles.gradients(shape, sequence, head, log_sum_exp, dot, first, key);
+        tiles.template gradients<false>(shape, reads.key_rows, sequence, head, log_sum_exp, dot, first, key);
         __syncthreads();
         dqueries.add(shape, tiles.ds, N + 1, 1, tiles.keys);
     }
     S ones[R];
     for (int i = 0; i < R; i++) ones[i] = 1;
-    dqueries.store(shape, ones, dqkv + head * d, width, first);
+    dqueries_out += sequence * shape.length * dquery_stride + head * shape.d;
+    dqueries.store(shape, ones, dqueries_out, dquery_stride, shape.length, first);
 }
 
+// Gradients of the relative bias, first step: a block goes through the tiles at one distance, (tile of keys) - (tile of
+// queries) = distance, of one head in all sequences, and sums up the gradients of scores along diagonals. parts
+// [heads, 2 tiles - 1, 2 N]: element e of a distance is the sum where key - query = distance * N + e - N.
+template <typename T>
+__device__ void attention_backward_bias(const T *dout, const T *queries, const T *keys, const T *values,
+                                        const wide<T> *log_sum_exp, const wide<T> *dot, wide<T> *parts, i64 sequences,
+                                        Shape<wide<T>> all) {
+    typedef wide<T> S;
+    constexpr int N = TILE<S>;
+    const int head = blockIdx.y, kv_head = head / (all.heads / all.kv_heads), tiles_all = (gridDim.x + 1) / 2;
+    const int distance = (int)blockIdx.x - (tiles_all - 1);
+    DYNAMIC_SHARED(S, shared);
+    __shared__ int starts[2 * N];
+    Tiles<S> tiles(all, shared, starts);
+    S sum = 0;
+    for (i64 sequence = 0; sequence < sequences; sequence++) {
+        Shape<S> shape = all;
+        const Reads<T> reads(dout, queries, keys, values, log_sum_exp, dot, shape, sequence);
+        for (int tile = max(0, -distance); tile < tiles_all - max(0, distance); tile++) {
+            const int first = tile * N, key = (tile + distance) * N;
+            __syncthreads();
+            reads.load_queries(shape, head, first, tiles);
+            reads.load_keys(shape, kv_head, key, tiles);
+            __syncthreads();
+            tiles.template gradients<true>(shape, reads.key_rows, sequence, head, log_sum_exp, dot, first, key);
+            __syncthreads();
+            const int offset = (int)threadIdx.x - N; // column - row
+            if (offset > -N && offset < N)
+                for (int r = max(0, -offset); r < N - max(0, offset); r++) sum += tiles.ds[r * (N + 1) + r + offset];
+        }
+    }
+    if (threadIdx.x < 2 * N) parts[((i64)head * gridDim.x + blockIdx.x) * 2 * N + threadIdx.x] = sum;
+}
+
+// Second step: dbias [heads, width] += the sums of the two distances that a difference of key and query lies in.
+template <typename T>
+__device__ void attention_bias_sum(const wide<T> *parts, wide<T> *dbias, i64 heads, i64 width, i64 length) {
+    constexpr int N = TILE<wide<T>>;
+    const i64 tiles = (length + N - 1) / N, distances = 2 * tiles - 1;
+    for (i64 i = thread_index(); i < heads * width; i += thread_count()) {
+        const i64 head = i / width, difference = i % width - width / 2;
+        if (difference <= -length || difference >= length) continue;
+        const wide<T> *sums = parts + head * distances * 2 * N;
+        // place = difference + tiles * N is at least 1; distance d has places (d + tiles - 1) * N to (d + tiles + 1) * N.
+        const i64 place = difference + tiles * N, low = place / N - 1, element = place % N;
+        wide<T> sum = 0;
+        if (low >= 0 && low < distances) sum += sums[low * 2 * N + N + element];
+        if (low + 1 < distances) sum += sums[(low + 1) * 2 * N + element];
+        dbias[i] += sum;
+    }
+}
+
+#define READS(T) const T *dout, const T *queries, const T *keys, const T *values, const wide<T> *log_sum_exp, \
+        const wide<T> *dot
 #define K(T, suffix) \
     KERNEL_BOUNDED(attention_dot_##suffix, THREADS, \
                    (const T *dout, const T *out, wide<T> *dot, i64 sequences, i64 length, i64 heads, i64 d), \
                    attention_dot<T>(dout, out, dot, sequences, length, heads, d)) \
     KERNEL_BOUNDED(attention_backward_keys_##suffix, THREADS, \
-                   (const T *dout, const T *qkv, const wide<T> *log_sum_exp, const wide<T> *dot, \
-                    const u32 *positions, T *dqkv, SHAPE_PARAMETERS), \
-                   attention_backward_keys<T>(dout, qkv, log_sum_exp, dot, positions, dqkv, SHAPE)) \
+                   (READS(T), T *dkeys, T *dvalues, i64 dkey_stride, i64 dvalue_stride, SHAPE_PARAMETERS(T)), \
+                   attention_backward_keys<T>(dout, queries, keys, values, log_sum_exp, dot, dkeys, dvalues, \
+                                              dkey_stride, dvalue_stride, SHAPE(T))) \
     KERNEL_BOUNDED(attention_backward_queries_##suffix, THREADS, \
-                   (const T *dout, const T *qkv, const wide<T> *log_sum_exp, const wide<T> *dot, \
-                    const u32 *positions, T *dqkv, SHAPE_PARAMETERS), \
-                   attention_backward_queries<T>(dout, qkv, log_sum_exp, dot, positions, dqkv, SHAPE))
+                   (READS(T), T *dqueries, i64 dquery_stride, SHAPE_PARAMETERS(T)), \
+                   attention_backward_queries<T>(dout, queries, keys, values, log_sum_exp, dot, dqueries, \
+                                                 dquery_stride, SHAPE(T))) \
+    KERNEL_BOUNDED(attention_backward_bias_##suffix, THREADS, (READS(T), wide<T> *parts, SHAPE_PARAMETERS(T)), \
+                   attention_backward_bias<T>(dout, queries, keys, values, log_sum_exp, dot, parts, sequences, \
+                                              SHAPE(T))) \
+    KERNEL(attention_bias_sum_##suffix, (const wide<T> *parts, wide<T> *dbias, i64 heads, i64 width, i64 length), \
+           attention_bias_sum<T>(parts, dbias, heads, width, length))
 FOR_ACTIVATIONS(K)
 #undef K

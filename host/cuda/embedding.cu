@@ -1,4 +1,4 @@
-// x = token vector, plus a position vector in models that learn those. Tables are in the wide format S, as is x.
+// x = token vector, plus a position vector and a token type's in models that learn those. Tables are in the wide format S, as is x.
 //
 // Launch, without dynamic shared memory:
 // embedding_forward, embedding_backward: any grid, blocks of 256; a warp takes a row.
@@ -7,33 +7,47 @@
 
 constexpr int THREADS = 256;
 
-// out [rows, width] = tokens[ids[row]] + table[at[row]]; tokens [vocab, width], table [context, width]. Without a table
-// both `at` and `table` are null. Every id and position must be inside its table.
+// A row of a table for each row; without a table both are null.
+template <typename S> struct Lookup {
+    const u32 *index;
+    const S *table;
+};
+
+// out [rows, width] = first.table[first.index[row]] + second… + third…; tables [entries, width]. The second and third may
+// be null. Every index must be inside its table.
 template <int N, typename S>
-__device__ void embedding_rows(const u32 *ids, const S *tokens, const u32 *at, const S *table, S *out, i64 rows,
-                               i64 width) {
+__device__ void embedding_rows(Lookup<S> first, Lookup<S> second, Lookup<S> third, S *out, i64 rows, i64 width) {
+    auto row_of = [=](Lookup<S> lookup, i64 row) {
+        return lookup.table ? lookup.table + lookup.index[row] * width : nullptr;
+    };
     for (i64 row = thread_index() / 32; row < rows; row += thread_count() / 32) {
-        const S *token = tokens + ids[row] * width, *position = table ? table + at[row] * width : nullptr;
+        const S *a = row_of(first, row), *b = row_of(second, row), *c = row_of(third, row);
 #pragma unroll 4
         for (i64 i = threadIdx.x % 32; i < width / N; i += 32) {
-            Pack<S, N> values = load<N>(token, i), positions = {};
-            if (table) positions = load<N>(position, i);
-            for (int k = 0; k < N; k++) values.value[k] += positions.value[k];
+            Pack<S, N> values = load<N>(a, i), more = {}, most = {};
+            if (b) more = load<N>(b, i);
+            for (int k = 0; k < N; k++) values.value[k] += more.value[k];
+            if (c) {
+                most = load<N>(c, i);
+                for (int k = 0; k < N; k++) values.value[k] += most.value[k];
+            }
             store(out + row * width, i, values);
         }
     }
 }
 template <typename S>
-__device__ void embedding_forward(const u32 *ids, const S *tokens, const u32 *at, const S *table, S *out, i64 rows,
-                                  i64 width) {
+__device__ void embedding_forward(Lookup<S> first, Lookup<S> second, Lookup<S> third, S *out, i64 rows, i64 width) {
     constexpr int N = 16 / sizeof(S);
-    if (width % N == 0 && aligned(tokens, table, out)) embedding_rows<N>(ids, tokens, at, table, out, rows, width);
-    else embedding_rows<1>(ids, tokens, at, table, out, rows, width);
+    if (width % N == 0 && aligned(first.table, second.table, third.table, out))
+        embedding_rows<N>(first, second, third, out, rows, width);
+    else
+        embedding_rows<1>(first, second, third, out, rows, width);
 }
 #define K(S, suffix) \
     KERNEL(embedding_forward_##suffix, \
-           (const u32 *ids, const S *tokens, const u32 *at, const S *table, S *out, i64 rows, i64 width), \
-           embedding_forward(ids, tokens, at, table, out, rows, width))
+           (const u32 *ids, const S *tokens, const u32 *at, const S *positions, const u32 *type, const S *types, S *out, \
+            i64 rows, i64 width), \
+           embedding_forward<S>({ids, tokens}, {at, positions}, {type, types}, out, rows, width))
 FOR_PARAMETERS(K)
 #undef K
 

@@ -72,6 +72,10 @@ template <typename T> __device__ inline T equal(T x, T y) { return x == y ? T(1)
 template <typename T> __device__ inline T exp_subtract(T x, T y) { return exp_of(x - y); }
 template <typename T> __device__ inline T select(T x, T y, T z) { return x == T(0) ? z : y; }
 
+// cap tanh(x / cap), and its slope where the result is y.
+template <typename T> __device__ inline T soft_cap(T x, T cap) { return multiply(cap, tanh_of(x / cap)); }
+template <typename T> __device__ inline T soft_cap_slope(T y, T cap) { return T(1) - square(y / cap); }
+
 // ---- Formats ----
 
 __device__ inline float lowest(float) { return -3.40282346638528859811704183484516925e+38f; }

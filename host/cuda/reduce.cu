@@ -8,14 +8,16 @@
 constexpr int COLUMN_WARPS = 8;
 
 // partial[part, j] = Σ x[row, j] over the rows of the part: eight neighbours at 8 blockIdx.y, one per warp, and again
-// every 8 gridDim.y rows. x [rows, columns], partial [gridDim.y, columns]. A lane sums N neighbouring columns.
-template <typename T> __device__ void column_sums(const T *x, wide<T> *partial, i64 rows, i64 columns) {
+// every 8 gridDim.y rows. x [rows, columns], rows `stride` elements apart, partial [gridDim.y, columns]. A lane sums N
+// neighbouring columns.
+template <typename T>
+__device__ void column_sums(const T *x, i64 stride, wide<T> *partial, i64 rows, i64 columns) {
     typedef wide<T> S;
     constexpr int N = 16 / sizeof(T), BATCH = 4;  // BATCH rows are under way together
     __shared__ S sums[COLUMN_WARPS][32 * N];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     i64 first = (i64)blockIdx.x * 32 * N, step = (i64)gridDim.y * COLUMN_WARPS;
-    bool packed = columns % N == 0 && aligned(x);
+    bool packed = columns % N == 0 && stride % N == 0 && aligned(x);
     i64 pack = first / N + lane, packs = columns / N;
     S sum[N] = {};
     for (i64 row = (i64)blockIdx.y * COLUMN_WARPS + warp; row < rows; row += BATCH * step) {
@@ -24,9 +26,9 @@ template <typename T> __device__ void column_sums(const T *x, wide<T> *partial, 
         for (int b = 0; b < BATCH; b++) {
             i64 at = row + b * step;
             if (at >= rows) continue;
-            if (packed && pack < packs) values[b] = load<N>(x + at * columns, pack);
+            if (packed && pack < packs) values[b] = load<N>(x + at * stride, pack);
             for (int k = 0; k < N && !packed; k++)
-                if (first + lane * N + k < columns) values[b].value[k] = x[at * columns + first + lane * N + k];
+                if (first + lane * N + k < columns) values[b].value[k] = x[at * stride + first + lane * N + k];
         }
 #pragma unroll
         for (int b = 0; b < BATCH; b++)
@@ -41,8 +43,9 @@ template <typename T> __device__ void column_sums(const T *x, wide<T> *partial, 
     }
 }
 #define K(T, suffix) \
-    KERNEL_BOUNDED(column_sums_##suffix, 32 * COLUMN_WARPS, (const T *x, wide<T> *partial, i64 rows, i64 columns), \
-                   column_sums(x, partial, rows, columns))
+    KERNEL_BOUNDED(column_sums_##suffix, 32 * COLUMN_WARPS, \
+                   (const T *x, i64 stride, wide<T> *partial, i64 rows, i64 columns), \
+                   column_sums(x, stride, partial, rows, columns))
 FOR_ACTIVATIONS(K)
 #undef K
 

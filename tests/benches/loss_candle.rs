@@ -9,7 +9,7 @@
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::time::Instant;
 use trainyard::base::random::Stream;
-use trainyard::loss::{Head, HeadGradient, Program};
+use trainyard::loss::{HeadGradient, OutputLayer, Program};
 use trainyard::ops::{Engine, Precision};
 use trainyard::rows::{Columns, Rows};
 use trainyard_plugin::{Builder, Expr, Graph};
@@ -118,12 +118,12 @@ impl Operands {
     /// Milliseconds and outcome.
     fn compiled(&self, engine: &Engine, program: &Program) -> (f64, Outcome) {
         let (mut dhidden, mut dhead) = (vec![0.0; ROWS * WIDTH], vec![0.0; VOCAB * WIDTH]);
-        let head = Head { hidden: &self.hidden, weight: &self.head, rows: ROWS, width: WIDTH, vocab: VOCAB };
+        let head = OutputLayer::new(&self.hidden, &self.head, [ROWS, WIDTH, VOCAB]);
         let mut rows = Rows::windows(self.target.clone(), ROWS);
         let (target, weight, target_bytes) = (self.target.clone(), vec![1.0; ROWS], vec![1.0; ROWS]);
         rows.columns = Columns { target, weight, target_bytes, ..rows.columns };
         // The program's gradient is that of the sum over rows.
-        let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dhead, scale: 1.0 / ROWS as f32 };
+        let gradient = HeadGradient::new(&mut dhidden, &mut dhead, 1.0 / ROWS as f32);
         let begun = Instant::now();
         let ratios = program.run(engine, &head, &rows, 0, Some(gradient)).unwrap();
         let milliseconds = 1e3 * begun.elapsed().as_secs_f64();

@@ -1,10 +1,11 @@
 //! A graph in plain candle operations with autograd, with the logits in memory: slow, obvious, and not ours.
 
-use crate::device;
+use crate::{device, reference};
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use trainyard::base::random::Stream;
-use trainyard::loss::{Head, HeadGradient, Program, Ratio, Totals};
-use trainyard::model::Param;
+use trainyard::loss::{HeadGradient, OutputLayer, Program, Ratio, Totals};
+use trainyard::model::{Head, Param};
+use trainyard::ops::linear::Transform;
 use trainyard::ops::{Engine, Float, Precision};
 use trainyard::rows::{Columns, PlacedRows, Rows};
 use trainyard_plugin::Graph;
@@ -17,6 +18,9 @@ pub struct Case {
     pub vocab: usize,
     pub hidden: Vec<f64>,
     pub head: Vec<f64>,
+    /// `[vocab]`; empty for none.
+    pub bias: Vec<f64>,
+    pub transform: Transform,
     pub target: Vec<u32>,
     pub weight: Vec<f32>,
     pub target_bytes: Vec<f32>,
@@ -32,6 +36,7 @@ pub struct Outcome {
     pub ratios: Vec<(f64, f64)>,
     pub hidden: Vec<f64>,
     pub head: Vec<f64>,
+    pub bias: Vec<f64>,
 }
 
 pub const STEP: u64 = 5;
@@ -49,6 +54,8 @@ impl Case {
             vocab,
             hidden: hidden.normals(rows * width).collect(),
             head: head.normals(vocab * width).map(|x| x * 0.7).collect(),
+            bias: Vec::new(),
+            transform: Transform::NONE,
             target: (0..rows).map(|i| (uniform("target", i) * vocab as f64) as u32).collect(),
             weight: (0..rows).map(|i| if uniform("weight", i) < 0.2 { 0.0 } else { 1.0 }).collect(),
             target_bytes: (0..rows).map(|i| (uniform("bytes", i) * 6.0).floor() as f32).collect(),
@@ -73,6 +80,12 @@ impl Case {
         self
     }
 
+    /// The same with a bias, and logits that are scaled and capped.
+    pub fn with_head(self, transform: Transform) -> Self {
+        let bias = Stream::new(11, "bias").normals(self.vocab).collect();
+        Self { bias, transform, ..self }
+    }
+
     pub fn batch(&self) -> Rows {
         Rows {
             inputs: vec![0; self.rows],
@@ -94,10 +107,18 @@ impl Case {
     /// Runs `program` with numbers of type `T`.
     pub fn run<T: Float>(&self, program: &Program) -> trainyard::Result<Outcome> {
         let convert = |x: &[f64]| x.iter().map(|&x| T::of(x)).collect::<Vec<_>>();
-        let (hidden, weight) = (convert(&self.hidden), convert(&self.head));
-        let head = Head { hidden: &hidden, weight: &weight, rows: self.rows, width: self.width, vocab: self.vocab };
+        let (hidden, weight, bias) = (convert(&self.hidden), convert(&self.head), convert(&self.bias));
+        let head = OutputLayer {
+            bias: (!bias.is_empty()).then_some(bias.as_slice()),
+            transform: self.transform,
+            ..OutputLayer::new(&hidden, &weight, [self.rows, self.width, self.vocab])
+        };
         let (mut dhidden, mut dweight) = (vec![T::of(9.0); hidden.len()], vec![T::of(BEFORE); weight.len()]);
-        let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: T::of(SCALE) };
+        let mut dbias = vec![T::of(BEFORE); bias.len()];
+        let gradient = HeadGradient {
+            bias: (!bias.is_empty()).then_some(dbias.as_mut_slice()),
+            ..HeadGradient::new(&mut dhidden, &mut dweight, T::of(SCALE))
+        };
         if !device::is_cpu() {
             return self.run_on_gpu(program, if T::DTYPE == DType::F64 { Precision::F64 } else { Precision::F32 });
         }
@@ -110,6 +131,7 @@ impl Case {
             ratios: ratios.iter().map(|ratio| (ratio.sum, ratio.weight)).collect(),
             hidden: back(&dhidden),
             head: back(&dweight),
+            bias: back(&dbias),
         })
     }
 
@@ -123,24 +145,37 @@ impl Case {
         };
         let hidden = place(&self.hidden, self.rows, activations);
         let dhidden = hidden.zeros_like()?;
-        let head = Param {
+        let weight = Param {
             value: place(&self.head, self.vocab, dtype),
-            grad: place(&vec![BEFORE; self.head.len()], self.vocab, dtype),
+            grad: Some(place(&vec![BEFORE; self.head.len()], self.vocab, dtype)),
             shadow: (activations != dtype).then(|| place(&self.head, self.vocab, activations)),
         };
+        let vector = |x: &[f64]| device::on(&Tensor::new(x, &Device::Cpu).unwrap().to_dtype(dtype).unwrap());
+        let bias = (!self.bias.is_empty()).then(|| Param {
+            value: vector(&self.bias),
+            grad: Some(vector(&vec![BEFORE; self.bias.len()])),
+            shadow: None,
+        });
+        let Transform { scale, soft_cap } = self.transform;
+        let head = Head { weight: &weight, bias: bias.as_ref(), scale, soft_cap };
         let batch = self.batch();
         program.check(&batch, self.vocab)?;
         let placed = PlacedRows::new(&engine, &batch, program.inputs())?;
         let n = program.outputs().len();
         let (mut totals, mut forward) = (Totals::new(&engine, n)?, Totals::new(&engine, n)?);
-        program.backward(&engine, &hidden, &head, &placed, STEP, &dhidden, &mut totals)?;
-        program.forward(&engine, &hidden, &head, &placed, STEP, &mut forward)?;
+        program.backward(&engine, &hidden, head, &placed, STEP, &dhidden, &mut totals)?;
+        program.forward(&engine, &hidden, head, &placed, STEP, &mut forward)?;
+        let scaled = |param: &Param| -> trainyard::Result<Vec<f64>> {
+            let grad = param.grad.as_ref().unwrap().to_vec()?;
+            Ok(grad.into_iter().map(|x| (x - BEFORE) * SCALE + BEFORE).collect())
+        };
         let ratios = totals.read()?;
         assert_eq!(bits(&ratios), bits(&forward.read()?), "outputs differ with and without gradient");
         Ok(Outcome {
             ratios: ratios.iter().map(|ratio| (ratio.sum, ratio.weight)).collect(),
             hidden: dhidden.to_vec()?.into_iter().map(|x| x * SCALE).collect(),
-            head: head.grad.to_vec()?.into_iter().map(|x| (x - BEFORE) * SCALE + BEFORE).collect(),
+            head: scaled(&weight)?,
+            bias: bias.as_ref().map_or(Ok(Vec::new()), scaled)?,
         })
     }
 
@@ -148,7 +183,11 @@ impl Case {
     pub fn reference(&self, graph: &Graph) -> Result<Outcome> {
         let hidden = Var::from_slice(&self.hidden, (self.rows, self.width), &Device::Cpu)?;
         let head = Var::from_slice(&self.head, (self.vocab, self.width), &Device::Cpu)?;
+        let bias = Var::from_slice(&self.bias, self.bias.len(), &Device::Cpu)?;
         let logits = hidden.matmul(&head.t()?)?;
+        let logits = if self.bias.is_empty() { logits } else { logits.broadcast_add(&bias)? };
+        let logits = (logits * self.transform.scale)?;
+        let logits = self.transform.soft_cap.map_or(Ok(logits.clone()), |cap| reference::soft_cap(&logits, cap))?;
         let mut values: Vec<Tensor> = Vec::new();
         for node in &graph.nodes {
             let inputs: Vec<_> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
@@ -169,6 +208,7 @@ impl Case {
             ratios: ratios.collect::<Result<_>>()?,
             hidden: gradient(&hidden, 0.0)?,
             head: gradient(&head, BEFORE)?,
+            bias: gradient(&bias, BEFORE)?,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Outcome, TYPES, assert_close, column, engine, on, random, reference, shape, var, zeros};
 use candle_core::{DType, Device, Tensor};
 use trainyard::base::random::Stream;
-use trainyard::ops::attention::{self, Shape, Span};
+use trainyard::ops::attention::{self, Gradients, Inputs, Shape, Span};
 use trainyard::ops::{self, dropout};
 
 #[test]
@@ -13,7 +13,7 @@ fn attention_equals_its_reference() -> Outcome {
     for dtype in TYPES {
         for (sequences, length, heads, kv_heads, head_width) in shapes {
             for span in [Span::Causal, Span::Full] {
-                equals_reference(Shape { length, heads, kv_heads, head_width, span }, sequences, dtype)?;
+                equals_reference(Shape::new(length, heads, kv_heads, head_width, span), sequences, dtype)?;
             }
         }
     }
@@ -31,7 +31,7 @@ fn no_query_sees_a_key_of_another_document() -> Outcome {
                 for span in [Span::Causal, Span::Full] {
                     let length = documents[0].iter().sum();
                     let documents = documents.iter().copied().flatten().copied();
-                    packed_equals_reference(Shape { length, heads, kv_heads, head_width, span }, documents, dtype)?;
+                    packed_equals_reference(Shape::new(length, heads, kv_heads, head_width, span), documents, dtype)?;
                 }
             }
         }
@@ -58,10 +58,11 @@ fn packed_equals_reference(shape: Shape, lengths: impl Iterator<Item = usize>, d
     let (out, qkv_on) = (on(&random("old out", &[rows, width], dtype)), on(&qkv));
     let lse = zeros(&[rows / shape.length, shape.heads, shape.length], dtype);
     let positions = column(&positions);
-    attention::forward(&engine(), &qkv_on, &positions, shape, None, &out, &lse)?;
+    let inputs = Inputs::packed(&qkv_on, &positions, shape)?;
+    attention::forward(&engine(), &inputs, shape, &out, &lse)?;
     assert_close("out", &out, &expected);
     let dqkv = on(&random("old", &[rows, shape.qkv_width()], dtype));
-    attention::backward(&engine(), &on(&dout), &qkv_on, &out, &lse, &positions, shape, None, &dqkv)?;
+    attention::backward(&engine(), &on(&dout), &inputs, shape, &out, &lse, &Gradients::packed(&dqkv, shape)?)?;
     assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap());
     Ok(())
 }
@@ -75,7 +76,8 @@ fn attention_is_right_for_extreme_scores() -> Outcome {
             let positions: Vec<u32> = (0..70).collect();
             let qkv = (random("qkv", &[70, shape.qkv_width()], dtype) * factor)?;
             let (out, lse) = (zeros(&[70, 32], dtype), zeros(&[1, 2, 70], dtype));
-            attention::forward(&engine(), &on(&qkv), &column(&positions), shape, None, &out, &lse)?;
+            let (qkv_on, positions) = (on(&qkv), column(&positions));
+            attention::forward(&engine(), &Inputs::packed(&qkv_on, &positions, shape)?, shape, &out, &lse)?;
             let expected = reference::attention(&qkv, shape)?;
             let far = ((out.to_cpu()? - expected)?.abs()?.max_all()?.to_dtype(DType::F64)?).to_scalar::<f64>()?;
             assert!(far <= factor * 1e-3, "off by {far}");
@@ -84,30 +86,10 @@ fn attention_is_right_for_extreme_scores() -> Outcome {
     Ok(())
 }
 
-/// The cached form, position by position, gives the rows of the whole.
-#[test]
-fn cached_attention_equals_its_reference() -> Outcome {
-    for dtype in TYPES {
-        for (length, heads, kv_heads, head_width) in [(1, 1, 1, 1), (70, 3, 3, 5), (9, 4, 2, 8), (13, 4, 1, 16)] {
-            let shape = Shape { kv_heads, ..shape(length, heads, head_width) };
-            let qkv = random("qkv", &[length, shape.qkv_width()], dtype);
-            let expected = reference::attention(&qkv, shape)?;
-            let cache = zeros(&[length + 2, 2 * kv_heads * head_width], dtype);
-            for position in 0..length {
-                let row = qkv.narrow(0, position, 1)?.force_contiguous()?;
-                let got = zeros(&[1, shape.out_width()], dtype);
-                attention::cached(&engine(), &on(&row), shape, position, &cache, &got)?;
-                assert_close("cached", &got, &expected.narrow(0, position, 1)?.force_contiguous()?);
-            }
-        }
-    }
-    Ok(())
-}
-
 /// With dropout there is no reference: the gradient is compared with finite differences under the same mask.
 #[test]
 fn attention_with_dropout_has_the_gradient_of_finite_differences() -> Outcome {
-    for (kv_heads, span) in [(2, Span::Causal), (1, Span::Causal), (1, Span::Full)] {
+    for (kv_heads, span) in [(2, Span::Causal), (1, Span::Causal), (1, Span::Full), (2, Span::Window(3))] {
         for documents in [[9, 0], [4, 5]] {
             dropout_gradient(Shape { kv_heads, span, ..shape(9, 2, 3) }, documents)?;
         }
@@ -124,16 +106,21 @@ fn dropout_gradient(shape: Shape, documents: [u32; 2]) -> Outcome {
     let (positions, dout_on) = (column(&positions), on(&dout));
     let value = |qkv: &Tensor| -> Result<(f64, ops::Tensor, ops::Tensor), Box<dyn std::error::Error>> {
         let (out, lse) = (zeros(&[rows, width], DType::F64), zeros(&[2, shape.heads, shape.length], DType::F64));
-        attention::forward(&engine(), &on(qkv), &positions, shape, Some(&mask), &out, &lse)?;
+        let qkv = on(qkv);
+        let inputs = Inputs { dropout: Some(&mask), ..Inputs::packed(&qkv, &positions, shape)? };
+        attention::forward(&engine(), &inputs, shape, &out, &lse)?;
         Ok(((out.to_cpu()? * &dout)?.sum_all()?.to_scalar()?, out, lse))
     };
     let qkv = random("qkv", &[rows, qkv_width], DType::F64);
     let (_, out, lse) = value(&qkv)?;
     let plain = zeros(&[rows, width], DType::F64);
-    attention::forward(&engine(), &on(&qkv), &positions, shape, None, &plain, &lse.zeros_like()?)?;
+    let qkv_on = on(&qkv);
+    let inputs = Inputs::packed(&qkv_on, &positions, shape)?;
+    attention::forward(&engine(), &inputs, shape, &plain, &lse.zeros_like()?)?;
     assert!((out.to_cpu()? - plain.to_cpu()?)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1, "the mask did nothing");
     let dqkv = zeros(&[rows, qkv_width], DType::F64);
-    attention::backward(&engine(), &dout_on, &on(&qkv), &out, &lse, &positions, shape, Some(&mask), &dqkv)?;
+    let (inputs, to) = (Inputs { dropout: Some(&mask), ..inputs }, Gradients::packed(&dqkv, shape)?);
+    attention::backward(&engine(), &dout_on, &inputs, shape, &out, &lse, &to)?;
     let (flat, gradient) = (qkv.flatten_all()?.to_vec1::<f64>()?, dqkv.to_vec()?);
     for i in (0..flat.len()).step_by(7) {
         let moved = |by: f64| {

@@ -5,20 +5,21 @@ use super::{Outcome, column, on, random, reference, zeros};
 use crate::device::{self, values};
 use candle_core::{DType, Tensor, Var};
 use trainyard::base::random::Stream;
-use trainyard::ops::attention::{self, Shape, Span};
-use trainyard::ops::{self, Engine, Precision, add, dropout, gelu, gelu::Gelu, layer_norm, linear, linear::Layout};
-use trainyard::ops::{rms_norm, rotary, swiglu};
+use trainyard::ops::activation::{self, Activation};
+use trainyard::ops::attention::{self, Gradients, Inputs, Shape, Span};
+use trainyard::ops::{self, Assign, Engine, Gain, Precision, View, add, dropout, layer_norm, linear, linear::Layout};
+use trainyard::ops::{gated, rms_norm, rotary};
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     device::engine(Precision::Bf16)
 }
 
 /// Random numbers that bfloat16 holds exactly, in f64.
-fn rounded(name: &str, shape: &[usize]) -> Tensor {
+pub(super) fn rounded(name: &str, shape: &[usize]) -> Tensor {
     random(name, shape, DType::BF16).to_dtype(DType::F64).unwrap()
 }
 
-fn var(name: &str, shape: &[usize]) -> Var {
+pub(super) fn var(name: &str, shape: &[usize]) -> Var {
     Var::from_tensor(&rounded(name, shape)).unwrap()
 }
 
@@ -26,18 +27,18 @@ fn as_type(tensor: &Tensor, dtype: DType) -> ops::Tensor {
     on(&tensor.to_dtype(dtype).unwrap())
 }
 
-fn bf16(tensor: &Tensor) -> ops::Tensor {
+pub(super) fn bf16(tensor: &Tensor) -> ops::Tensor {
     as_type(tensor, DType::BF16)
 }
 
-fn f32(tensor: &Tensor) -> ops::Tensor {
+pub(super) fn f32(tensor: &Tensor) -> ops::Tensor {
     as_type(tensor, DType::F32)
 }
 
 /// ‖got - expected‖ / ‖expected‖ is below `limit`: a result that is rounded once to bfloat16 differs by up to 2^-9, and
 /// what goes through several such results by a few times that.
 #[track_caller]
-fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
+pub(super) fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
     let expected: Vec<f64> = expected.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
     let got = values(got);
     assert_eq!(got.len(), expected.len(), "{what}: sizes differ");
@@ -46,8 +47,8 @@ fn assert_close(what: &str, got: &ops::Tensor, expected: &Tensor, limit: f64) {
     assert!(far < limit, "{what}: relative distance {far:.1e}");
 }
 
-const ROUNDED_ONCE: f64 = 3e-3;
-const SUMMED_IN_F32: f64 = 1e-5;
+pub(super) const ROUNDED_ONCE: f64 = 3e-3;
+pub(super) const SUMMED_IN_F32: f64 = 1e-5;
 
 #[test]
 fn linear_rounds_its_results_only() -> Outcome {
@@ -67,11 +68,13 @@ fn linear_rounds_its_results_only() -> Outcome {
             assert_close("out", &out, &product, ROUNDED_ONCE);
             // onto the residual stream
             let stream = zeros(&[rows, n_out], DType::F32);
-            linear::forward(&engine(), &x_on, (&w_on, layout), Some(&f32(&b)), Some(&f32(&residual)), &stream)?;
+            let residual_on = f32(&residual);
+            linear::forward(&engine(), &x_on, (&w_on, layout), Some(&f32(&b)), Some((&residual_on).into()), &stream)?;
             assert_close("stream", &stream, &(&product + &residual)?, SUMMED_IN_F32);
             let dx = zeros(&[rows, n_in], DType::BF16);
             let (dw, db) = (zeros(stored.dims(), DType::F32), zeros(&[n_out], DType::F32));
-            linear::backward(&engine(), &bf16(&dy), &x_on, (&w_on, layout), &dx, &dw, Some(&db))?;
+            let set_dx = Some(((&dx).into(), Assign::Set));
+            linear::backward(&engine(), &bf16(&dy), &x_on, (&w_on, layout), set_dx, Some(&dw), Some(&db))?;
             let expected = grads.get(&w).unwrap();
             let expected = if layout == Layout::InOut { expected.clone() } else { expected.t()?.force_contiguous()? };
             assert_close("dx", &dx, grads.get(&x).unwrap(), ROUNDED_ONCE);
@@ -95,9 +98,10 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let (dx, dw, db) = (f32(&before), zeros(&[width], DType::F32), zeros(&[width], DType::F32));
         let expected = reference::layer_norm(&x, &w, &b, 1e-5)?;
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
-        layer_norm::forward(&engine(), &x_on, &w_on, &b_on, 1e-5, &out, &stats)?;
+        layer_norm::forward(&engine(), &x_on, Some(&w_on), Some(&b_on), 1e-5, &out, &stats)?;
         assert_close("layer norm", &out, &expected, ROUNDED_ONCE);
-        layer_norm::backward(&engine(), &bf16(&dy), &x_on, &w_on, &stats, &dx, &dw, &db)?;
+        let (add_dx, parameters) = (Some(((&dx).into(), Assign::Add)), [Some(&dw), Some(&db)]);
+        layer_norm::backward(&engine(), &bf16(&dy), &x_on, Some(&w_on), &stats, add_dx, parameters)?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
         assert_close("db", &db, grads.get(&b).unwrap(), SUMMED_IN_F32);
@@ -105,9 +109,11 @@ fn norms_read_the_stream_and_write_activations() -> Outcome {
         let (dx, dw) = (f32(&before), zeros(&[width], DType::F32));
         let expected = reference::rms_norm(&x, &w, 1e-6)?;
         let grads = (&expected * &dy)?.sum_all()?.backward()?;
-        rms_norm::forward(&engine(), &x_on, &w_on, 1e-6, &out, &scale)?;
+        let gain = Some(Gain::from(&w_on));
+        rms_norm::forward(&engine(), &x_on, gain, 1e-6, &out, &scale)?;
         assert_close("rms norm", &out, &expected, ROUNDED_ONCE);
-        rms_norm::backward(&engine(), &bf16(&dy), &x_on, &w_on, &scale, &dx, &dw)?;
+        let add_dx = Some(((&dx).into(), Assign::Add));
+        rms_norm::backward(&engine(), &bf16(&dy), &x_on, gain, &scale, add_dx, Some(&dw))?;
         assert_close("dx", &dx, &(&before + grads.get(&x).unwrap())?, SUMMED_IN_F32);
         assert_close("dw", &dw, grads.get(&w).unwrap(), SUMMED_IN_F32);
     }
@@ -120,22 +126,26 @@ fn activations_and_branches() -> Outcome {
         return Ok(());
     }
     let (rows, hidden) = (13, 72);
-    let (x, dy) = (var("x", &[rows, hidden]), rounded("dy", &[rows, hidden]));
-    let expected = reference::gelu_tanh(&x)?;
-    let grads = (&expected * &dy)?.sum_all()?.backward()?;
-    let (out, dx) = (zeros(&[rows, hidden], DType::BF16), bf16(&dy));
-    gelu::forward(&engine(), Gelu::Tanh, &bf16(&x), &out)?;
-    assert_close("gelu", &out, &expected, ROUNDED_ONCE);
-    gelu::backward(&engine(), Gelu::Tanh, &bf16(&x), &dx)?;
-    assert_close("gelu dx", &dx, grads.get(&x).unwrap(), ROUNDED_ONCE);
-    let x = var("gate and up", &[rows, 2 * hidden]);
-    let expected = reference::swiglu(&x)?;
-    let grads = (&expected * &dy)?.sum_all()?.backward()?;
-    let (out, dx) = (zeros(&[rows, hidden], DType::BF16), zeros(&[rows, 2 * hidden], DType::BF16));
-    swiglu::forward(&engine(), &bf16(&x), &out)?;
-    assert_close("swiglu", &out, &expected, ROUNDED_ONCE);
-    swiglu::backward(&engine(), &bf16(&x), &bf16(&dy), &dx)?;
-    assert_close("swiglu dx", &dx, grads.get(&x).unwrap(), ROUNDED_ONCE);
+    let dy = rounded("dy", &[rows, hidden]);
+    let out = zeros(&[rows, hidden], DType::BF16);
+    for function in Activation::ALL {
+        let x = var("x", &[rows, hidden]);
+        let expected = reference::activation(function, &x)?;
+        let grads = (&expected * &dy)?.sum_all()?.backward()?;
+        let dx = bf16(&dy);
+        activation::forward(&engine(), function, &bf16(&x), &out)?;
+        assert_close("activation", &out, &expected, ROUNDED_ONCE);
+        activation::backward(&engine(), function, &bf16(&x), &dx, &dx)?;
+        assert_close("activation dx", &dx, grads.get(&x).unwrap(), ROUNDED_ONCE);
+        let x = var("gate and up", &[rows, 2 * hidden]);
+        let expected = reference::gated(function, &x)?;
+        let grads = (&expected * &dy)?.sum_all()?.backward()?;
+        let dx = zeros(&[rows, 2 * hidden], DType::BF16);
+        gated::forward(&engine(), function, &bf16(&x), &out)?;
+        assert_close("gated", &out, &expected, ROUNDED_ONCE);
+        gated::backward(&engine(), function, &bf16(&x), &bf16(&dy), &dx)?;
+        assert_close("gated dx", &dx, grads.get(&x).unwrap(), ROUNDED_ONCE);
+    }
     // a branch onto the stream, the stream's gradient as a branch's, with and without dropout
     let (stream, sum) = (f32(&dy), zeros(&[rows, hidden], DType::F32));
     add::forward(&engine(), &stream, &out, &sum)?;
@@ -157,12 +167,12 @@ fn rotary_turns_activations() -> Outcome {
     if device::is_cpu() {
         return Ok(());
     }
-    let shape = Shape { length: 19, heads: 4, kv_heads: 2, head_width: 16, span: Span::Causal };
+    let shape = Shape::new(19, 4, 2, 16, Span::Causal);
     let positions: Vec<u32> = (0..19).collect();
     let qkv = rounded("qkv", &[19, shape.qkv_width()]);
-    let table = rotary::Table::new(19, 16, 1e4, DType::F32, &device::device())?;
+    let table = rotary::Table::new(19, &rotary::Angles::new(16, 1e4), DType::F32, &device::device())?;
     let out = bf16(&qkv);
-    rotary::forward(&engine(), &out, &column(&positions), shape, &table)?;
+    rotary::forward(&engine(), View::new(&out, 0, 6 * 16)?, &column(&positions), &table)?;
     assert_close("rotary", &out, &reference::rotary(&qkv, &positions, shape, 1e4)?, ROUNDED_ONCE);
     Ok(())
 }
@@ -184,7 +194,7 @@ fn attention_on_tensor_cores_equals_its_reference() -> Outcome {
     for (documents, heads, kv_heads, head_width) in cases {
         let rows: usize = documents.iter().sum();
         let length = if rows == 400 || rows == 260 { rows / 2 } else { rows };
-        let shape = Shape { length, heads, kv_heads, head_width, span: Span::Causal };
+        let shape = Shape::new(length, heads, kv_heads, head_width, Span::Causal);
         let positions: Vec<u32> = documents.iter().flat_map(|&length| 0..length as u32).collect();
         let document: Vec<usize> = documents.iter().enumerate().flat_map(|(i, &n)| vec![i; n]).collect();
         let qkv = var("qkv", &[rows, shape.qkv_width()]);
@@ -194,10 +204,12 @@ fn attention_on_tensor_cores_equals_its_reference() -> Outcome {
         let (qkv_on, positions) = (bf16(&qkv), column(&positions));
         let out = zeros(&[rows, shape.out_width()], DType::BF16);
         let lse = zeros(&[rows / length, heads, length], DType::F32);
-        attention::forward(&engine(), &qkv_on, &positions, shape, None, &out, &lse)?;
+        let inputs = Inputs::packed(&qkv_on, &positions, shape)?;
+        attention::forward(&engine(), &inputs, shape, &out, &lse)?;
         assert_close("out", &out, &expected, 1e-2);
         let dqkv = zeros(&[rows, shape.qkv_width()], DType::BF16);
-        attention::backward(&engine(), &bf16(&dout), &qkv_on, &out, &lse, &positions, shape, None, &dqkv)?;
+        let to = Gradients::packed(&dqkv, shape)?;
+        attention::backward(&engine(), &bf16(&dout), &inputs, shape, &out, &lse, &to)?;
         assert_close("dqkv", &dqkv, grads.get(&qkv).unwrap(), 1e-2);
     }
     Ok(())

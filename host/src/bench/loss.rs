@@ -4,7 +4,7 @@ use super::report::{LossBench, LossTime, Spread};
 use super::{check_above_zero, compile, on_threads};
 use crate::Result;
 use crate::base::random::Stream;
-use crate::loss::{Head, HeadGradient, Program};
+use crate::loss::{HeadGradient, OutputLayer, Program};
 use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
 use crate::plugin::{Plugin, PluginConfig};
 use crate::rows::{Columns, Rows};
@@ -130,8 +130,8 @@ impl<T: Float> Case<T> {
     /// Returns the loss.
     fn run(&mut self, program: &Program) -> Result<f64> {
         let Self { width, vocab, .. } = *self;
-        let head = Head { hidden: &self.hidden, weight: &self.weight, rows: self.rows.len(), width, vocab };
-        let gradient = HeadGradient { hidden: &mut self.dhidden, weight: &mut self.dweight, scale: T::ONE };
+        let head = OutputLayer::new(&self.hidden, &self.weight, [self.rows.len(), width, vocab]);
+        let gradient = HeadGradient::new(&mut self.dhidden, &mut self.dweight, T::ONE);
         let ratios = program.run(&self.engine, &head, &self.rows, 0, self.backward.then_some(gradient))?;
         Ok(ratios[0].value())
     }

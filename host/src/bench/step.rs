@@ -57,7 +57,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
 
 /// Tokens that are drawn uniformly, the same for the same seed and `index`.
 fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Rows {
-    let (sequences, context) = (config.train.batch, config.model.context);
+    let (sequences, context) = (config.train.batch, config.model.context());
     let n = sequences * context;
     let stream = Stream::new(config.run.seed, "bench");
     let first = index * 2 * n as u64;
@@ -77,7 +77,7 @@ fn time(
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, vocab, &device)?;
-    let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
+    let mut trainer = Trainer::new(config, config.model.described(vocab)?, program, device.clone())?;
     let total = options.warmup + options.steps;
     let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;
@@ -116,9 +116,9 @@ fn time(
     let tokens_per_second = 1e3 * tokens as f64 / milliseconds.median;
     let model = &trainer.model;
     Ok(StepBench {
-        layers: config.model.layers,
-        width: config.model.width,
-        context: config.model.context,
+        layers: trainer.described().network.blocks.len(),
+        width: trainer.described().width,
+        context: config.model.context(),
         vocab,
         parameters: model.params().n_values(),
         tokens,

@@ -3,7 +3,7 @@
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
 use crate::feed::SUPPLIED;
-use crate::loss::{Head, HeadGradient, Probe, Program, Ratio, fault_of_weights};
+use crate::loss::{HeadGradient, OutputLayer, Probe, Program, Ratio, fault_of_weights};
 use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;
 use crate::rows::{Extent, InputSet, RowInput};
@@ -202,11 +202,11 @@ fn speed(subject: &Subject<'_>, program: &Program) -> Found<String> {
     }
     let mut dice = Dice::new(subject.options.seed, 1);
     let weight: Vec<f32> = (0..vocab * width).map(|_| dice.uniform() as f32 - 0.5).collect();
-    let head = Head { hidden: &hidden, weight: &weight, rows: n, width, vocab };
+    let head = OutputLayer::new(&hidden, &weight, [n, width, vocab]);
     let (mut dhidden, mut dweight) = (vec![0.0; hidden.len()], vec![0.0; weight.len()]);
     let engine = Engine::new(Precision::F32);
     let mut run = || -> Found<f64> {
-        let gradient = HeadGradient { hidden: &mut dhidden, weight: &mut dweight, scale: 1.0 };
+        let gradient = HeadGradient::new(&mut dhidden, &mut dweight, 1.0);
         let begun = Instant::now();
         let gradient = (subject.plugin.identity().kind == Kind::Loss).then_some(gradient);
         program.run(&engine, &head, &case.rows, 0, gradient)?;

@@ -2,7 +2,7 @@
 
 use crate::feed::SUPPLIED;
 use crate::loss::{Program, Ratio, Totals, fault_of_weights};
-use crate::model::Transformer;
+use crate::model::Model;
 use crate::plugin::Plugin;
 use crate::report::{Comparable, Metric, MetricValue, distinct};
 use crate::rows::{PlacedRows, RowInput, Rows};
@@ -120,7 +120,7 @@ impl Evaluator {
     /// A batch that does not fit the model.
     pub fn evaluate(
         &self,
-        model: &mut Transformer,
+        model: &mut Model,
         batches: impl Iterator<Item = Rows>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {

@@ -4,7 +4,7 @@ use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
-use crate::model::Transformer;
+use crate::model::Model;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
 use crate::run::RunConfig;
 use crate::run::RunPlugins;
@@ -20,7 +20,7 @@ pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &mut Transformer,
+    model: &mut Model,
     evaluator: &Evaluator,
     step: u64,
 ) -> Result<FinalReport> {
@@ -57,12 +57,12 @@ pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &mut Transformer,
+    model: &mut Model,
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
-    let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+    let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
     let batches =
         packed_eval_batches(shard, config.task(), config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let batches = batches.take_while(|_| interrupt::requested().is_none());

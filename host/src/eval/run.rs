@@ -3,18 +3,18 @@
 use super::report::final_report;
 use super::{Evaluator, continue_text};
 use crate::feed::{self, Dataset};
-use crate::model::Transformer;
+use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
 use crate::run::RunConfig;
 use crate::run::{
-    OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, open_tokenizer,
+    Described, OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, open_tokenizer,
     restore_model, tokenizer_digest,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use trainyard_plugin::Tokenizer;
+use trainyard_plugin::{Kind, Tokenizer};
 
 /// How a run is opened.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ pub struct OpenRun {
     /// Its data.
     pub data: Dataset,
     /// The checkpoint's network.
-    pub model: Transformer,
+    pub model: Model,
     /// The checkpoint.
     pub checkpoint: RunModel,
     /// Plugins that are not those that the run was trained with, all of them allowed.
@@ -49,7 +49,7 @@ impl OpenRun {
     /// # Errors
     /// No run or no checkpoint, damaged files, another tokenizer than the run's.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<Self> {
-        Self::open_with(root, options, &["tokenizer"])
+        Self::open_with(root, options, &["tokenizer", "model"])
     }
 
     /// The same, and the plugins of `places` are looked for.
@@ -60,8 +60,11 @@ impl OpenRun {
         let checkpoint = RunModel::choose(&run.folder, config.train.patience, options.checkpoint.as_deref())?;
         let reader = checkpoint::Reader::open(&checkpoint.folder)?;
         let tokenizer = open_tokenizer(config)?;
-        let stamps = [("tokenizer", tokenizer.stamp())];
-        let mut changed = run.lock.compare(&["tokenizer"], &stamps, &options.allow_changed)?;
+        let plugin = Plugin::open(&config.model.plugin(), Kind::Model)?;
+        // a built-in that the config names by its kind is not recorded
+        let model = config.model.named_plugin().map(|_| ("model", plugin.stamp()));
+        let stamps: Vec<_> = [("tokenizer", tokenizer.stamp())].into_iter().chain(model).collect();
+        let mut changed = run.lock.compare(&["tokenizer", "model"], &stamps, &options.allow_changed)?;
         let data = feed::open(&run.folder.data())?;
         let (recorded, stamp) = (&data.manifest.tokenizer.digest, tokenizer_digest(config, &tokenizer));
         if *recorded != stamp && changed.is_empty() {
@@ -73,7 +76,7 @@ impl OpenRun {
             }
             changed.push(PluginChange { place: "tokenizer".to_owned(), then: recorded.clone(), now: stamp });
         }
-        let model = network(config, &data)?;
+        let model = network(config, &plugin, &data)?;
         restore_model(&reader, &model)?;
         Ok(Self { run, tokenizer, data, model, checkpoint, changed })
     }
@@ -92,8 +95,8 @@ impl OpenRun {
     }
 }
 
-/// The run's network, without a backward: all blocks share one set of activations.
-fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
+/// The run's network, as its plugin describes it, without a backward: nothing is kept for one.
+fn network(config: &RunConfig, plugin: &Plugin, data: &Dataset) -> Result<Model> {
     let (vocab, train) = (config.vocab(data.tokenizer.n_tokens), &config.train);
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
@@ -102,7 +105,9 @@ fn network(config: &RunConfig, data: &Dataset) -> Result<Transformer> {
     })?;
     check_reading(config, vocab, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    Transformer::new(&config.model, vocab, engine, config.run.seed, true)
+    let described = Described::new(plugin, &config.model.sizes(vocab))?;
+    let spec = Spec::new(&described.network, config.model.context(), Purpose::Inference);
+    Model::new(&spec, engine, config.run.seed)
 }
 
 /// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was
@@ -123,7 +128,7 @@ pub(super) struct MeasuredRun {
     pub config: RunConfig,
     pub plugins: RunPlugins,
     pub data: Dataset,
-    pub model: Transformer,
+    pub model: Model,
     pub evaluator: Evaluator,
     pub checkpoint: RunModel,
     changed: Vec<PluginChange>,
@@ -163,10 +168,12 @@ impl MeasuredRun {
 
 /// Refuses a place that no plugin has: it would allow nothing.
 fn check_places(allowed: &[String]) -> Result<()> {
-    match allowed.iter().find(|place| !["tokenizer", "loss", "metric"].contains(&place.as_str())) {
+    match allowed.iter().find(|place| !["tokenizer", "model", "loss", "metric"].contains(&place.as_str())) {
         None => Ok(()),
         Some(place) => {
-            Err(Error::usage(format!("--allow-changed {place}: expected \"tokenizer\", \"loss\" or \"metric\"")))
+            Err(Error::usage(format!(
+                "--allow-changed {place}: expected \"tokenizer\", \"model\", \"loss\" or \"metric\""
+            )))
         }
     }
 }

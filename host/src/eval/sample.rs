@@ -2,7 +2,7 @@
 
 use crate::base::interrupt;
 use crate::base::random::Stream;
-use crate::model::{Decoder, Transformer};
+use crate::model::{Decoder, Model};
 use crate::run::SampleConfig;
 use crate::{Error, Result};
 
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// # Errors
 /// A prompt without tokens, a model that fails, a signal that asks the program to end.
 pub fn continue_tokens(
-    model: &Transformer,
+    model: &Model,
     prompt: &[u32],
     config: &SampleConfig,
     end: Option<u32>,
@@ -22,7 +22,7 @@ pub fn continue_tokens(
     if prompt.is_empty() {
         return Err(Error::usage("the prompt has no tokens, write at least one character"));
     }
-    let context = model.config().context;
+    let context = model.context();
     let stream = Stream::new(config.seed, "sample");
     let mut text = prompt.to_vec();
     let mut decoder = Decoder::new(model)?;

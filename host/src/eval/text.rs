@@ -3,7 +3,7 @@
 use super::continue_tokens;
 use crate::Result;
 use crate::feed::Dataset;
-use crate::model::Transformer;
+use crate::model::Model;
 use crate::plugin::Plugin;
 use crate::run::SampleConfig;
 use trainyard_plugin::{TokenBatch, Tokenizer};
@@ -16,7 +16,7 @@ use trainyard_plugin::{TokenBatch, Tokenizer};
 pub fn continue_text(
     plugin: &Plugin,
     data: &Dataset,
-    model: &Transformer,
+    model: &Model,
     sample: &SampleConfig,
 ) -> Result<(String, Box<dyn Tokenizer>)> {
     let mut tokenizer = plugin.tokenizer()?;

@@ -3,7 +3,7 @@
 use super::continue_tokens;
 use crate::Result;
 use crate::feed::{Dataset, Shard};
-use crate::model::Transformer;
+use crate::model::Model;
 use crate::report::{Comparable, MetricValue};
 use crate::run::{RunPlugins, SampleConfig};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const NEW_TOKENS: usize = 64;
 pub fn text_metrics(
     plugins: &RunPlugins,
     data: &Dataset,
-    model: &Transformer,
+    model: &Model,
     shard: &Shard,
     sample: &SampleConfig,
 ) -> Result<Vec<Result<MetricValue>>> {

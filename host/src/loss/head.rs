@@ -2,15 +2,16 @@
 
 use super::cuda::Arguments;
 use super::run::Given;
-use super::{Head, HeadGradient, Program, Totals};
-use crate::model::Param;
-use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slices, with_type};
+use super::{HeadGradient, OutputLayer, Program, Totals};
+use crate::model::{Head, Param};
+use crate::ops::linear::Transform;
+use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slice_lists, with_type};
 use crate::rows::{Extent, PlacedRows, Rows};
 use crate::{Error, Result};
 use std::sync::Arc;
 
 impl Program {
-    /// Adds the outputs' sums and weights to `totals`. `hidden` `[rows, C]`, head `[vocab, C]`.
+    /// Adds the outputs' sums and weights to `totals`. `hidden` `[rows, C]`.
     ///
     /// # Errors
     /// Rows that the program cannot compute with, a GPU that fails.
@@ -18,7 +19,7 @@ impl Program {
         &self,
         engine: &Engine,
         hidden: &Tensor,
-        head: &Param,
+        head: Head<'_>,
         placed: &PlacedRows<'_>,
         step: u64,
         totals: &mut Totals,
@@ -27,15 +28,15 @@ impl Program {
         if let Some(gpu) = engine.gpu() {
             return self.run_on_gpu(engine, gpu, totals, Arguments { hidden, head, rows: placed, step, dhidden: None });
         }
-        with_type!(hidden, T => with_slices::<T, 2, 0>([hidden, &head.value], [], |[hidden, weight], []| {
-            let head = slices(hidden, weight, given.rows);
-            totals.add(self.run_given::<T>(engine, &head, &given, None)?);
+        with_type!(hidden, T => with_slice_lists::<T>(&reads(hidden, head), &[], |reads, _| {
+            let layer = layer(&reads, head.transform(), given.rows);
+            totals.add(self.run_given::<T>(engine, &layer, &given, None)?);
             Ok(())
         }))
     }
 
-    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's is added
-    /// to.
+    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's are added
+    /// to where it has them.
     ///
     /// # Errors
     /// As [`Program::forward`].
@@ -44,7 +45,7 @@ impl Program {
         &self,
         engine: &Engine,
         hidden: &Tensor,
-        head: &Param,
+        head: Head<'_>,
         placed: &PlacedRows<'_>,
         step: u64,
         dhidden: &Tensor,
@@ -55,22 +56,29 @@ impl Program {
             let dhidden = Some(dhidden);
             return self.run_on_gpu(engine, gpu, totals, Arguments { hidden, head, rows: placed, step, dhidden });
         }
-        with_type!(hidden, T => with_slices::<T, 2, 2>(
-            [hidden, &head.value], [dhidden, &head.grad],
-            |[hidden, weight], [dhidden, dweight]| {
-                let gradient = HeadGradient { hidden: dhidden, weight: dweight, scale: <T as Float>::ONE };
-                let head = slices(hidden, weight, given.rows);
-                totals.add(self.run_given::<T>(engine, &head, &given, Some(gradient))?);
-                Ok(())
-            }
-        ))
+        let [dweight, dbias] = [Some(head.weight), head.bias].map(|param| param.and_then(|param| param.grad.as_ref()));
+        let writes: Vec<_> = [Some(dhidden), dweight, dbias].into_iter().flatten().collect();
+        with_type!(hidden, T => with_slice_lists::<T>(&reads(hidden, head), &writes, |reads, writes| {
+            let mut writes = writes.into_iter();
+            // As many as there are tensors, in their order.
+            let mut next = |tensor: Option<&Tensor>| tensor.and_then(|_| writes.next());
+            let gradient = HeadGradient {
+                hidden: next(Some(dhidden)).unwrap_or_default(),
+                weight: next(dweight),
+                bias: next(dbias),
+                scale: <T as Float>::ONE,
+            };
+            let layer = layer(&reads, head.transform(), given.rows);
+            totals.add(self.run_given::<T>(engine, &layer, &given, Some(gradient))?);
+            Ok(())
+        }))
     }
 
     fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &Totals, arguments: Arguments<'_>) -> Result<()> {
         let _timer = engine.time(OpGroup::Loss);
         let totals = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
         self.check_on_gpu()?;
-        self.check(arguments.rows.rows(), arguments.head.value.dim(0)?)?;
+        self.check(arguments.rows.rows(), arguments.head.weight.value.dim(0)?)?;
         let plan = if arguments.dhidden.is_some() { &self.training } else { &self.forward };
         plan.compiled.run(gpu, plan, totals, &arguments)
     }
@@ -91,8 +99,18 @@ impl Program {
     }
 }
 
-fn slices<'a, T>(hidden: &'a [T], weight: &'a [T], rows: &Rows) -> Head<'a, T> {
+/// What a layer reads: hidden states, weight, and bias if there is one.
+fn reads<'a>(hidden: &'a Tensor, head: Head<'a>) -> Vec<&'a Tensor> {
+    let value = |param: &'a Param| &param.value;
+    [hidden, value(head.weight)].into_iter().chain(head.bias.map(value)).collect()
+}
+
+/// The layer that [`reads`] lists.
+fn layer<'a, T>(reads: &[&'a [T]], transform: Transform, rows: &Rows) -> OutputLayer<'a, T> {
+    let at = |i: usize| reads.get(i).copied();
+    let (hidden, weight) = (at(0).unwrap_or_default(), at(1).unwrap_or_default());
     let rows = rows.len();
     let width = hidden.len() / rows.max(1);
-    Head { hidden, weight, rows, width, vocab: weight.len() / width.max(1) }
+    let vocab = weight.len() / width.max(1);
+    OutputLayer { bias: at(2), transform, ..OutputLayer::new(hidden, weight, [rows, width, vocab]) }
 }

@@ -36,11 +36,12 @@ mod simplify;
 mod small;
 mod split;
 mod totals;
+mod transform;
 
 pub(crate) use cuda::bytes_on_gpu;
 pub(crate) use laws::fault_of_weights;
 pub(crate) use probe::Probe;
-pub use run::{Head, HeadGradient};
+pub use run::{HeadGradient, OutputLayer};
 pub use totals::Totals;
 
 use crate::ops::{Engine, Float, OpGroup};
@@ -172,7 +173,7 @@ impl Program {
     pub fn run<T: Float>(
         &self,
         engine: &Engine,
-        head: &Head<'_, T>,
+        head: &OutputLayer<'_, T>,
         rows: &Rows,
         step: u64,
         gradient: Option<HeadGradient<'_, T>>,
@@ -184,7 +185,7 @@ impl Program {
     fn run_given<T: Float>(
         &self,
         engine: &Engine,
-        head: &Head<'_, T>,
+        head: &OutputLayer<'_, T>,
         given: &Given<'_>,
         gradient: Option<HeadGradient<'_, T>>,
     ) -> Result<Vec<Ratio>> {
@@ -212,8 +213,8 @@ fn plan(ir: &Ir, roots: &Roots, n_forward: usize, with_gradient: bool) -> Result
     split(ir, roots, with_gradient)
 }
 
-fn check_shapes<T>(head: &Head<'_, T>, given: &Given<'_>, gradient: Option<&HeadGradient<'_, T>>) -> Result<()> {
-    let Head { rows, width, vocab, .. } = *head;
+fn check_shapes<T>(head: &OutputLayer<'_, T>, given: &Given<'_>, gradient: Option<&HeadGradient<'_, T>>) -> Result<()> {
+    let OutputLayer { rows, width, vocab, .. } = *head;
     if !(1..VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!("loss: vocabulary of {vocab} tokens, expected 1 to {}", VOCAB_MAX - 1)));
     }
@@ -222,9 +223,12 @@ fn check_shapes<T>(head: &Head<'_, T>, given: &Given<'_>, gradient: Option<&Head
         ("weight of the output layer", head.weight.len(), vocab * width),
         ("batch", given.rows.len(), rows),
     ];
-    if let Some(gradient) = gradient {
-        lengths.push(("gradient of hidden", gradient.hidden.len(), rows * width));
-        lengths.push(("gradient of the output layer", gradient.weight.len(), vocab * width));
+    let length = |name, values: Option<&[T]>, expected| values.map(|values| (name, values.len(), expected));
+    lengths.extend(length("bias of the output layer", head.bias, vocab));
+    if let Some(HeadGradient { hidden, weight, bias, .. }) = gradient {
+        lengths.push(("gradient of hidden", hidden.len(), rows * width));
+        lengths.extend(length("gradient of the output layer", weight.as_deref(), vocab * width));
+        lengths.extend(length("gradient of the output layer's bias", bias.as_deref(), vocab));
     }
     if !given.held.is_empty() {
         lengths.push(("held logits", given.held.len(), rows * vocab));

@@ -1,7 +1,7 @@
 //! Small random batches that hold every input of the op set, to try programs on.
 
 use super::run::Given;
-use super::{Head, HeadGradient, Program, Ratio};
+use super::{HeadGradient, OutputLayer, Program, Ratio};
 use crate::Result;
 use crate::base::random::Stream;
 use crate::ops::{Engine, Float, Precision};
@@ -84,9 +84,9 @@ impl Probe {
         let hidden: Vec<T> = self.logits.iter().map(|&x| T::of(x)).collect();
         let mut unit = vec![T::ZERO; vocab * vocab];
         unit.iter_mut().step_by(vocab + 1).for_each(|x| *x = T::ONE);
-        let head = Head { hidden: &hidden, weight: &unit, rows, width: vocab, vocab };
+        let head = OutputLayer::new(&hidden, &unit, [rows, vocab, vocab]);
         let (mut dlogits, mut dunit) = (vec![T::ZERO; rows * vocab], vec![T::ZERO; vocab * vocab]);
-        let gradient = HeadGradient { hidden: &mut dlogits, weight: &mut dunit, scale: T::ONE };
+        let gradient = HeadGradient::new(&mut dlogits, &mut dunit, T::ONE);
         let engine = Engine::new(Precision::F64);
         let given = Given { rows: &self.rows, step: self.step, held: &self.held };
         let ratios = program.run_given(&engine, &head, &given, with_gradient.then_some(gradient))?;

@@ -6,10 +6,12 @@
 
 use super::interpret::Worker;
 use super::ir::Id;
-use super::row_program::RowProgram;
+use super::row_program::{PIECE, RowProgram};
 use super::small::{Small, evaluate};
 use super::split::Plan;
-use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul};
+use super::transform;
+use crate::ops::linear::Transform;
+use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul, vectorised};
 use crate::rows::{Groups, Rows};
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
@@ -20,13 +22,17 @@ const ROWS_MAX: usize = 512;
 const TASK_BYTES: usize = 1 << 20;
 const TASK_ROWS: (usize, usize) = (28, 112);
 
-/// The last hidden states and the output layer; logits = hidden · weightᵀ.
+/// The last hidden states and the output layer; logits = transform(hidden · weightᵀ + bias).
 #[derive(Debug, Clone, Copy)]
-pub struct Head<'a, T> {
+pub struct OutputLayer<'a, T> {
     /// `[rows, width]`
     pub hidden: &'a [T],
     /// `[vocab, width]`
     pub weight: &'a [T],
+    /// `[vocab]`
+    pub bias: Option<&'a [T]>,
+    /// What happens to the logits after the product.
+    pub transform: Transform,
     /// Predicted tokens.
     pub rows: usize,
     /// Size of a hidden state.
@@ -35,15 +41,31 @@ pub struct Head<'a, T> {
     pub vocab: usize,
 }
 
+impl<'a, T> OutputLayer<'a, T> {
+    /// Logits that are the product alone.
+    pub fn new(hidden: &'a [T], weight: &'a [T], [rows, width, vocab]: [usize; 3]) -> Self {
+        Self { hidden, weight, bias: None, transform: Transform::NONE, rows, width, vocab }
+    }
+}
+
 /// Where the gradients of the first output's sum go.
 #[derive(Debug)]
 pub struct HeadGradient<'a, T> {
     /// `[rows, width]`, overwritten.
     pub hidden: &'a mut [T],
-    /// `[vocab, width]`, added to.
-    pub weight: &'a mut [T],
-    /// Factor of both gradients.
+    /// `[vocab, width]`, added to; none where it is not wanted.
+    pub weight: Option<&'a mut [T]>,
+    /// `[vocab]`, added to; none where it is not wanted.
+    pub bias: Option<&'a mut [T]>,
+    /// Factor of all gradients.
     pub scale: T,
+}
+
+impl<'a, T> HeadGradient<'a, T> {
+    /// The gradients of a layer without bias.
+    pub fn new(hidden: &'a mut [T], weight: &'a mut [T], scale: T) -> Self {
+        Self { hidden, weight: Some(weight), bias: None, scale }
+    }
 }
 
 /// Input of a program, besides the head.
@@ -104,7 +126,7 @@ impl<T: Float> Values<T> {
 pub(super) fn run<T: Float>(
     engine: &Engine,
     plan: &Plan,
-    head: &Head<'_, T>,
+    head: &OutputLayer<'_, T>,
     given: &Given<'_>,
     mut gradient: Option<HeadGradient<'_, T>>,
 ) -> Values<T> {
@@ -135,12 +157,12 @@ pub(super) fn run<T: Float>(
 fn run_pass<T: Float>(
     engine: &Engine,
     program: &RowProgram,
-    head: &Head<'_, T>,
+    head: &OutputLayer<'_, T>,
     given: &Given<'_>,
     values: &Values<T>,
     mut gradient: Option<&mut HeadGradient<'_, T>>,
 ) -> Vec<T> {
-    let Head { width, vocab, .. } = *head;
+    let OutputLayer { width, vocab, transform, .. } = *head;
     let n_exports = program.exports.len();
     let mut exports = vec![T::ZERO; head.rows * n_exports];
     let chunk = (CHUNK_BYTES / (vocab * size_of::<T>())).clamp(1, ROWS_MAX).min(head.rows.max(1));
@@ -148,20 +170,33 @@ fn run_pass<T: Float>(
     let weight = Matrix::new(head.weight, vocab, width);
     let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t(), Threads::All));
     let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight, Threads::All));
-    let worker = || Worker::new(program, values, given, vocab);
+    let write = match head.bias {
+        None => Write::Overwrite,
+        bias => Write::Sum { residual: None, bias },
+    };
+    // Logits under a soft cap, which their gradient replaces.
+    let n_kept = if program.has_gradient && transform.soft_cap.is_some() { vocab } else { 0 };
+    let worker = || (Worker::new(program, values, given, vocab), vec![T::ZERO; n_kept]);
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
         let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
         let rows = SomeRows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
-        engine.for_each_with(rows.split(vocab, n_exports, width), worker, |worker, mut rows| {
+        engine.for_each_with(rows.split(vocab, n_exports, width), worker, |(worker, kept), mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
-                weight.multiply(rows.logits, vocab, hidden, vocab, Write::Overwrite, Threads::One);
+                weight.multiply(rows.logits, vocab, hidden, vocab, write, Threads::One);
+                transform::forward(transform, &mut rows.logits[..rows.n * vocab]);
             }
             for (i, row) in (rows.start..rows.start + rows.n).enumerate() {
                 let logits = if program.needs_logits { &mut rows.logits[i * vocab..][..vocab] } else { &mut [] };
+                if n_kept > 0 {
+                    kept.copy_from_slice(logits);
+                }
                 worker.run(row, logits, &mut rows.exports[i * n_exports..][..n_exports]);
+                if program.has_gradient {
+                    transform::backward(transform, kept, logits);
+                }
             }
             if let (Some(dhidden), Some(weight)) = (&mut rows.dhidden, &for_hidden) {
                 let dlogits = Matrix::new(rows.logits, rows.n, vocab);
@@ -170,10 +205,34 @@ fn run_pass<T: Float>(
         });
         if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {
             let dlogits = Matrix::new(&logits, n, vocab);
-            matmul(engine, gradient.weight, width, dlogits.t(), hidden, Write::Add, Threads::All);
+            if let Some(dweight) = &mut gradient.weight {
+                matmul(engine, dweight, width, dlogits.t(), hidden, Write::Add, Threads::All);
+            }
+            if let Some(dbias) = &mut gradient.bias {
+                add_column_sums(engine, &logits[..n * vocab], dbias);
+            }
         }
     }
     exports
+}
+
+/// `sums[j]` += Σ over rows of `x[i, j]`, in the order of rows.
+fn add_column_sums<T: Float>(engine: &Engine, x: &[T], sums: &mut [T]) {
+    let vocab = sums.len();
+    engine.for_each(sums.chunks_mut(PIECE).enumerate(), |(piece, sums)| {
+        let mut total = [T::ZERO; PIECE];
+        let total = &mut total[..sums.len()];
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in x.chunks_exact(vocab) {
+                    let row = &row[piece * PIECE..][..total.len()];
+                    total.iter_mut().zip(row).for_each(|(total, &x)| *total += x);
+                }
+                sums.iter_mut().zip(&*total).for_each(|(sum, &total)| *sum += total);
+            },
+        );
+    });
 }
 
 /// Some neighbouring rows and what belongs to them.

@@ -1,23 +1,24 @@
-//! The networks: [`Transformer`], made of parts, after the recipes `gpt` and `llama`.
+//! Networks: from a description to a plan that runs.
+//!
+//! `graph` is a checked network; `plan` says which ops run together, where every value and gradient is and what runs
+//! backward; `run` runs it. [`Model`] is a planned network with its parameters.
 
-mod activation;
-mod activations;
-mod block;
-mod config;
 mod decoder;
 mod dropout;
-mod gpt;
-mod linear;
-mod llama;
+mod flops;
+mod graph;
+mod head;
 mod memory;
-mod norm;
+#[expect(clippy::module_inception, reason = "the model of this folder")]
+mod model;
 mod params;
-mod parts;
-mod transformer;
+mod plan;
+mod run;
 
-pub use config::{Architecture, ModelConfig};
 pub use decoder::Decoder;
 pub use dropout::Dropout;
+pub use head::Head;
 pub use memory::Allocator;
+pub use model::{Model, Spec};
 pub use params::{Init, Param, Params};
-pub use transformer::Transformer;
+pub use plan::Purpose;

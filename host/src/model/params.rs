@@ -5,15 +5,15 @@ use crate::base::random::Stream;
 use crate::ops::{Tensor, add};
 use crate::{Error, Result};
 use candle_core::{DType, Shape};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One parameter and its gradient. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Param {
     /// Its values.
     pub value: Tensor,
-    /// What the backward passes of this step have added up.
-    pub grad: Tensor,
+    /// What the backward passes of this step have added up; none of a frozen parameter, which never changes.
+    pub grad: Option<Tensor>,
     /// Its values in bfloat16, where products on a GPU read that.
     pub shadow: Option<Tensor>,
 }
@@ -30,8 +30,8 @@ impl Param {
     /// Views of `n` rows from `first` on.
     fn narrow(&self, first: usize, n: usize) -> Result<Self> {
         let view = |tensor: &Tensor| tensor.narrow(first, n);
-        let shadow = self.shadow.as_ref().map(view).transpose()?;
-        Ok(Self { value: view(&self.value)?, grad: view(&self.grad)?, shadow })
+        let [grad, shadow] = [&self.grad, &self.shadow].map(|tensor| tensor.as_ref().map(view).transpose());
+        Ok(Self { value: view(&self.value)?, grad: grad?, shadow: shadow? })
     }
 
     /// After values were written.
@@ -49,12 +49,16 @@ pub enum Init {
     Ones,
     /// Normal with mean 0 and this deviation.
     Normal(f64),
+    /// Uniform between minus this and this.
+    Uniform(f64),
 }
 
 /// All parameters of a model, by name. The order of names is the order everywhere: optimizer, norm, files.
 #[derive(Debug)]
 pub struct Params {
     by_name: BTreeMap<String, Param>,
+    /// Names of parameters that have no gradient.
+    frozen: BTreeSet<String>,
     allocator: Allocator,
     seed: u64,
 }
@@ -62,7 +66,12 @@ pub struct Params {
 impl Params {
     /// No parameters yet; those to come are made by `allocator` and begin from `seed`.
     pub fn new(allocator: Allocator, seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), allocator, seed }
+        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), allocator, seed }
+    }
+
+    /// Gives parameters of these names, which are to come, no gradient.
+    pub fn frozen(self, names: BTreeSet<String>) -> Self {
+        Self { frozen: names, ..self }
     }
 
     /// Adds a parameter. Its beginning depends on the seed and its name, not on the order of calls.
@@ -71,38 +80,49 @@ impl Params {
     /// A GPU without room for it.
     pub fn add(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         let fill = |shape: &Shape| self.tensor(self.values(name, shape.elem_count(), init), shape);
-        let param = self.param(shape.into(), fill)?;
+        let param = self.param(shape.into(), self.frozen.contains(name), fill)?;
         self.register(name, param.clone())?;
         Ok(param)
     }
 
-    /// Adds matrices `[rows, columns]`, given as (name, rows), that lie one below the other in one matrix, which is
-    /// returned: one product multiplies them all. Each is a parameter of its own, a view of its rows.
+    /// Adds matrices `[rows, columns]`, or vectors without `columns`, given as (name, rows, beginning), that lie one below
+    /// the other in one tensor, which is returned: one product multiplies them all. Each is a parameter of its own, a
+    /// view of its rows, returned too. The whole has a gradient unless all are frozen.
     ///
     /// # Errors
     /// A GPU without room for them.
-    pub fn add_stacked(&mut self, parts: &[(String, usize)], columns: usize, init: Init) -> Result<Param> {
-        let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
-        let stack = self.param(shape.into(), |shape| {
-            let values = parts.iter().flat_map(|(name, rows)| self.values(name, rows * columns, init));
+    pub fn add_stacked(
+        &mut self,
+        parts: &[(String, usize, Init)],
+        columns: Option<usize>,
+    ) -> Result<(Param, Vec<Param>)> {
+        let rows = parts.iter().map(|(_, rows, _)| rows).sum::<usize>();
+        let shape: Vec<usize> = [rows].into_iter().chain(columns).collect();
+        let is_frozen = parts.iter().all(|(name, ..)| self.frozen.contains(name));
+        let stack = self.param(shape.into(), is_frozen, |shape| {
+            let n = |rows: usize| rows * columns.unwrap_or(1);
+            let values = parts.iter().flat_map(|(name, rows, init)| self.values(name, n(*rows), *init));
             self.tensor(values.collect(), shape)
         })?;
-        let mut first = 0;
-        for (name, rows) in parts {
-            self.register(name, stack.narrow(first, *rows)?)?;
+        let (mut first, mut views) = (0, Vec::with_capacity(parts.len()));
+        for (name, rows, _) in parts {
+            let mut part = stack.narrow(first, *rows)?;
+            part.grad = part.grad.filter(|_| !self.frozen.contains(name));
+            self.register(name, part.clone())?;
+            views.push(part);
             first += rows;
         }
-        Ok(stack)
+        Ok((stack, views))
     }
 
-    fn param(&self, shape: Shape, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Param> {
+    fn param(&self, shape: Shape, is_frozen: bool, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Param> {
         let allocator = &self.allocator;
         let shadow = |dtype| {
             let shadow = allocator.zeros_as(shape.clone(), dtype);
             shadow.map(Some)
         };
         let shadow = allocator.shadow().map_or(Ok(None), shadow)?;
-        let grad = allocator.zeros(shape.clone())?;
+        let grad = if is_frozen { None } else { Some(allocator.zeros(shape.clone())?) };
         let param = Param { value: allocator.make(shape, allocator.dtype(), fill)?, grad, shadow };
         // Of shapes alone there is nothing to copy.
         if param.value.gpu().is_some() {
@@ -117,6 +137,10 @@ impl Params {
             Init::Ones => vec![1.0; n],
             Init::Normal(deviation) => {
                 Stream::new(self.seed, &format!("init/{name}")).normals(n).map(|x| x * deviation).collect()
+            }
+            Init::Uniform(bound) => {
+                let stream = Stream::new(self.seed, &format!("init/{name}"));
+                (0..n as u64).map(|index| (2.0 * stream.uniform(index) - 1.0) * bound).collect()
             }
         }
     }
@@ -157,6 +181,11 @@ impl Params {
         let param = param.ok_or_else(|| Error::run(format!("the model has no parameter {name}")))?;
         param.value.write(tensor)?;
         param.refresh_shadow()
+    }
+
+    /// Number of values in those that have a gradient.
+    pub fn n_trained(&self) -> usize {
+        self.by_name.values().filter(|param| param.grad.is_some()).map(|param| param.value.elem_count()).sum()
     }
 
     /// Replaces all values.

@@ -1,6 +1,6 @@
 //! How the CPU kernels reach the elements of candle tensors, and how they use the machine.
 
-use super::{Engine, Float, Tensor};
+use super::{Engine, Float, Tensor, View};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage};
 use std::cell::RefCell;
@@ -12,24 +12,76 @@ pub(crate) fn with_slices<T: Float, const R: usize, const W: usize>(
     writes: [&Tensor; W],
     body: impl FnOnce([&[T]; R], [&mut [T]; W]) -> Result<()>,
 ) -> Result<()> {
-    let reads = reads.into_iter().map(Tensor::cpu).collect::<Result<Vec<_>>>()?;
+    with_slice_lists(&reads, &writes, |reads, writes| match (reads.try_into(), writes.try_into()) {
+        (Ok(reads), Ok(writes)) => body(reads, writes),
+        _ => Err(Error::run("a kernel got another number of tensors than it has")),
+    })
+}
+
+/// The same of as many tensors as there are.
+pub(crate) fn with_slice_lists<T: Float>(
+    reads: &[&Tensor],
+    writes: &[&Tensor],
+    body: impl FnOnce(Vec<&[T]>, Vec<&mut [T]>) -> Result<()>,
+) -> Result<()> {
+    let reads = reads.iter().map(|tensor| tensor.cpu()).collect::<Result<Vec<_>>>()?;
     let guards: Vec<_> = reads.iter().map(|tensor| tensor.storage_and_layout()).collect();
-    let mut slices = [&[] as &[T]; R];
-    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
+    let mut slices = Vec::with_capacity(reads.len());
+    for (storage, layout) in &guards {
         let Storage::Cpu(storage) = &**storage else {
             return Err(Error::run("a CPU kernel was given a tensor of another device"));
         };
         let (start, end) = layout.contiguous_offsets().ok_or_else(not_contiguous)?;
-        *slice = &storage.as_slice::<T>()?[start..end];
+        slices.push(&storage.as_slice::<T>()?[start..end]);
     }
-    write_all(
-        &writes,
-        Vec::with_capacity(W),
-        &mut Some(|outs: Vec<&mut [T]>| match <[&mut [T]; W]>::try_from(outs) {
-            Ok(outs) => body(slices, outs),
-            Err(_) => Err(Error::run("a kernel got another number of outputs than it has")),
-        }),
-    )
+    check_apart(&guards.iter().map(|(storage, _)| &raw const **storage).collect::<Vec<_>>(), writes)?;
+    write_all(writes, Vec::with_capacity(writes.len()), &mut Some(|outs: Vec<&mut [T]>| body(slices, outs)))
+}
+
+/// Storage is locked while it is read or written: a kernel that got the same one twice would wait for itself.
+fn check_apart(reads: &[*const Storage], writes: &[&Tensor]) -> Result<()> {
+    let mut seen = reads.to_vec();
+    for tensor in writes {
+        let address = &raw const *tensor.cpu()?.storage_and_layout().0;
+        if seen.contains(&address) {
+            return Err(Error::run("a kernel was given a tensor to write that it also reads, or writes twice"));
+        }
+        seen.push(address);
+    }
+    Ok(())
+}
+
+/// The tensors of some views, each once, and for each view which of them it is a view of: what several views lie in
+/// must be opened once.
+///
+/// # Errors
+/// Two tensors that are different parts of one storage.
+pub(crate) fn distinct<'a, const N: usize>(views: [View<'a>; N]) -> Result<(Vec<&'a Tensor>, [usize; N])> {
+    let (mut tensors, mut places, mut indices) = (Vec::new(), Vec::new(), [0; N]);
+    for (index, view) in indices.iter_mut().zip(&views) {
+        let (storage, layout) = view.tensor.cpu()?.storage_and_layout();
+        let storage = std::ptr::from_ref::<Storage>(&storage);
+        let place = (storage, layout.contiguous_offsets().ok_or_else(not_contiguous)?);
+        let found = places.iter().position(|(other, _)| *other == storage);
+        if found.is_some_and(|found: usize| places[found] != place) {
+            return Err(Error::run("a kernel was given two parts of one tensor: give it views of the whole"));
+        }
+        *index = found.unwrap_or(tensors.len());
+        if found.is_none() {
+            tensors.push(view.tensor);
+            places.push(place);
+        }
+    }
+    Ok((tensors, indices))
+}
+
+/// The same as [`with_slice_lists`], for a body that keeps no list of what it reads.
+pub(crate) fn with_lists<T: Float>(
+    reads: &[&Tensor],
+    writes: &[&Tensor],
+    body: impl FnOnce(&[&[T]], Vec<&mut [T]>) -> Result<()>,
+) -> Result<()> {
+    with_slice_lists(reads, writes, |reads, writes| body(&reads, writes))
 }
 
 fn not_contiguous() -> Error {

@@ -188,6 +188,18 @@ impl Tensor {
         }
     }
 
+    /// Whether both begin at the same number in memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Storage::Cpu(a), Storage::Cpu(b)) => {
+                let ((a, of_a), (b, of_b)) = (a.storage_and_layout(), b.storage_and_layout());
+                std::ptr::eq(&raw const *a, &raw const *b) && of_a.start_offset() == of_b.start_offset()
+            }
+            (Storage::Gpu(a), Storage::Gpu(b)) => a.pointer() == b.pointer(),
+            _ => false,
+        }
+    }
+
     /// The candle tensor of a CPU kernel.
     pub(super) fn cpu(&self) -> Result<&candle_core::Tensor> {
         match &self.0 {

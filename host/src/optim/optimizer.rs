@@ -8,7 +8,7 @@ use crate::ops::{Engine, Tensor};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-/// The state of an optimizer, one entry per parameter in the fixed order.
+/// The state of an optimizer, one entry per parameter that has a gradient, in the fixed order.
 pub struct Optimizer {
     config: OptimizerConfig,
     names: Vec<String>,
@@ -26,18 +26,22 @@ impl Optimizer {
             OptimizerRule::Sgd { weight_decay, .. } => (weight_decay, false),
         };
         let groups = groups(config, params)?;
-        let slot = |name: &str, param: &Param| {
-            let Param { value, grad, shadow } = param.clone();
+        let slot = |name: &str, param: &Param, grad: &Tensor| {
+            let Param { value, shadow, .. } = param.clone();
             let second = needs_second.then(|| value.zeros_like()).transpose()?;
             let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(name));
             let group = groups.iter().zip(&config.group).find(|(patterns, _)| covers(patterns)).map(|(_, group)| group);
             let weight_decay = group.and_then(|group| group.weight_decay).unwrap_or(weight_decay);
             let decay = if value.rank() >= 2 { weight_decay } else { 0.0 };
             let rate = group.map_or(1.0, |group| group.lr_factor);
-            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad, shadow, decay, rate })
+            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad: grad.clone(), shadow, decay, rate })
         };
-        let names = params.iter().map(|(name, _)| name.to_owned()).collect();
-        let slots = params.iter().map(|(name, param)| slot(name, param)).collect::<Result<_>>()?;
+        let (mut names, mut slots) = (Vec::new(), Vec::new());
+        for (name, param) in params.iter() {
+            let Some(grad) = &param.grad else { continue };
+            names.push(name.to_owned());
+            slots.push(slot(name, param, grad)?);
+        }
         Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())? })
     }
 

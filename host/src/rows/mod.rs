@@ -11,4 +11,4 @@ mod placed;
 pub use batch::{Position, Rows};
 pub use columns::{Columns, Extent, Format, InputInfo, InputSet, LOGITS, RowInput, STEP, Values};
 pub(crate) use groups::Groups;
-pub use placed::{PlacedRows, Tokens};
+pub use placed::{PlacedRows, Source, Tokens};

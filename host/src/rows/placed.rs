@@ -13,9 +13,28 @@ const FIXED: usize = 3;
 pub struct Tokens<'a> {
     /// `[sequences · length]`, each below the vocabulary size.
     pub ids: Column<'a, u32>,
-    /// `[sequences · length]`, each below the context: of each token in its document. A token at position 0 begins a
-    /// document, and no token attends to another document than its own.
+    /// `[sequences · length]`, each below the context: of each token in its document, as tables and rotary positions
+    /// read it.
     pub positions: Column<'a, u32>,
+    /// `[sequences · length]`: counts from 0 in each document. No token attends to another document than its own.
+    pub offsets: Column<'a, u32>,
+    /// `[sequences · length]`: which part of a pair each token belongs to, where the model reads that.
+    pub types: Option<Column<'a, u32>>,
+    /// Positions per sequence.
+    pub length: usize,
+    /// What an encoder reads for a decoder.
+    pub source: Option<Source<'a>>,
+}
+
+/// The other text of each sequence, which an encoder reads: windows of equal length, one after the other.
+#[derive(Debug, Clone)]
+pub struct Source<'a> {
+    /// `[sequences · length]`
+    pub ids: Column<'a, u32>,
+    /// `[sequences · length]`
+    pub positions: Column<'a, u32>,
+    /// `[sequences]`: how many tokens of each window are there; the others are padding.
+    pub valid: Column<'a, u32>,
     /// Positions per sequence.
     pub length: usize,
 }
@@ -26,7 +45,9 @@ impl<'a> Tokens<'a> {
     /// # Errors
     /// A GPU without room for them.
     pub fn new(engine: &Engine, ids: &'a [u32], positions: &'a [u32], length: usize) -> Result<Self> {
-        Ok(Self { ids: Column::new(engine, ids)?, positions: Column::new(engine, positions)?, length })
+        let positions = Column::new(engine, positions)?;
+        let (ids, offsets) = (Column::new(engine, ids)?, positions.clone());
+        Ok(Self { ids, positions, offsets, types: None, length, source: None })
     }
 
     /// Number of sequences.
@@ -81,7 +102,9 @@ impl<'a> PlacedRows<'a> {
 
     /// What a network reads of them.
     pub fn tokens(&self) -> Tokens<'a> {
-        Tokens { ids: self.columns[0].clone(), positions: self.columns[1].clone(), length: self.rows.context }
+        let [ids, positions] = [0, 1].map(|column| self.columns[column].clone());
+        let offsets = positions.clone();
+        Tokens { ids, positions, offsets, types: None, length: self.rows.context, source: None }
     }
 
     /// Address of the numbers of the groups on the GPU; 0 on the CPU.

@@ -1,11 +1,11 @@
 //! The config of a run, resolved: every value is present and within its range.
 
+use super::network::ModelConfig;
 use super::sections::{SampleConfig, TrainConfig};
 use super::start::StartConfig;
 use crate::corpus::DataConfig;
 use crate::feed::TokenizerConfig;
 use crate::feed::tasks::{Causal, Task};
-use crate::model::ModelConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
 use crate::settings::{self, Section, Setting};

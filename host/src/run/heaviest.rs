@@ -1,8 +1,8 @@
 //! The key of a config that makes a run too large: the one whose ordinary value would save the most memory.
 
 use super::memory::Memory;
+use super::network::ModelConfig;
 use super::plugins::VOCAB_SIZE;
-use crate::model::{Architecture, ModelConfig};
 use crate::ops::Device;
 use crate::run::RunConfig;
 use crate::{Error, Result};
@@ -35,55 +35,45 @@ enum Size {
 }
 
 impl Size {
-    fn of(self, config: &RunConfig, vocab: usize) -> usize {
+    /// The key of a size of the model.
+    fn of_model(self) -> Option<&'static str> {
         match self {
-            Self::Batch => config.train.batch,
-            Self::Context => config.model.context,
-            Self::Width => config.model.width,
-            Self::Hidden => config.model.hidden,
-            Self::Layers => config.model.layers,
-            Self::Vocabulary => vocab,
+            Self::Context => Some("context"),
+            Self::Width => Some("width"),
+            Self::Hidden => Some("hidden"),
+            Self::Layers => Some("layers"),
+            Self::Batch | Self::Vocabulary => None,
+        }
+    }
+
+    /// The size; none where the config does not say it.
+    fn of(self, config: &RunConfig, vocab: usize) -> Option<usize> {
+        match self {
+            Self::Batch => Some(config.train.batch),
+            Self::Vocabulary => Some(vocab),
+            size => config.model.size(size.of_model()?),
         }
     }
 
     /// Place in the config.
     fn key(self, config: &RunConfig) -> String {
-        match self {
-            Self::Batch => "train.batch".into(),
-            Self::Context => "model.context".into(),
-            Self::Width => "model.width".into(),
-            Self::Hidden => "model.hidden".into(),
-            Self::Layers => "model.layers".into(),
-            Self::Vocabulary if config.tokenizer.model.is_some() => "tokenizer.model".into(),
-            Self::Vocabulary => format!("tokenizer.config.{VOCAB_SIZE}"),
+        match self.of_model() {
+            Some(key) => config.model.place(key),
+            None if self == Self::Batch => "train.batch".into(),
+            None if config.tokenizer.model.is_some() => "tokenizer.model".into(),
+            None => format!("tokenizer.config.{VOCAB_SIZE}"),
         }
     }
 
     /// Returns the config and the vocabulary with `value` in this place.
     fn set(self, config: &RunConfig, vocab: usize, value: usize) -> (RunConfig, usize) {
         let mut config = config.clone();
-        let model = &mut config.model;
-        match self {
-            Self::Batch => config.train.batch = value,
-            Self::Context => model.context = value,
-            Self::Width => set_width(model, value),
-            Self::Hidden => model.hidden = value,
-            Self::Layers => model.layers = value,
-            Self::Vocabulary => return (config, value),
+        match self.of_model() {
+            Some(key) => config.model.set(key, value),
+            None if self == Self::Batch => config.train.batch = value,
+            None => return (config, value),
         }
         (config, vocab)
-    }
-}
-
-/// Keeps the number of heads if possible, and the proportions of the network.
-fn set_width(model: &mut ModelConfig, width: usize) {
-    model.hidden = (model.hidden as f64 * width as f64 / model.width as f64).ceil() as usize;
-    model.width = width;
-    if !width.is_multiple_of(model.heads) {
-        model.heads = 1;
-        if let Architecture::Llama { kv_heads, .. } = &mut model.architecture {
-            *kv_heads = 1;
-        }
     }
 }
 
@@ -91,11 +81,16 @@ fn set_width(model: &mut ModelConfig, width: usize) {
 fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Result<Vec<(Size, f64)>> {
     let mut savings = Vec::new();
     for (size, ordinary) in ORDINARY {
-        if size.of(config, vocab) <= ordinary {
+        if size.of(config, vocab).is_none_or(|value| value <= ordinary) {
             continue;
         }
         let (smaller, vocab) = size.set(config, vocab, ordinary);
-        let saved = total - Memory::of(&smaller, vocab, device)?.total();
+        let saved = match (Memory::of(&smaller, vocab, device), &config.model) {
+            (Ok(memory), _) => total - memory.total(),
+            // a plugin may refuse the size for others that depend on it
+            (Err(_), ModelConfig::Plugin(_)) => continue,
+            (Err(error), _) => return Err(error),
+        };
         if saved >= WORTH * total {
             savings.push((size, saved));
         }
@@ -123,7 +118,10 @@ pub(crate) fn too_large(
             false => vec![Size::Width, Size::Layers],
         };
     }
-    let now = |size: &Size| format!("{} (now {})", size.key(config), size.of(config, vocab));
+    let now = |size: &Size| match size.of(config, vocab) {
+        Some(value) => format!("{} (now {value})", size.key(config)),
+        None => size.key(config),
+    };
     let lower = sizes.iter().map(now).collect::<Vec<_>>().join(" or ");
     let first = sizes.first().map_or_else(String::new, |size| size.key(config));
     let mut again = config.clone();

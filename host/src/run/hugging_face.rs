@@ -32,7 +32,7 @@ impl TokenizerFolder {
             );
         }
         let files = file.map(|file| {
-            let settings = tokenizer_config(&file, end_of_text, config.model.context);
+            let settings = tokenizer_config(&file, end_of_text, config.model.context());
             (file, settings)
         });
         let generation = json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});

@@ -1,7 +1,8 @@
 //! Predicts how much memory a run will need: a run that cannot fit ends before step 1, not in it.
 
 use super::heaviest::too_large;
-use crate::model::{ModelConfig, Transformer};
+use super::network::ModelConfig;
+use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
 use crate::run::RunConfig;
@@ -20,11 +21,8 @@ const LOGITS: f64 = (16 << 20) as f64;
 
 const GIBIBYTE: f64 = (1 << 30) as f64;
 
-/// The largest width and vocabulary used in the computation.
-const DIMENSION_MAX: usize = 1 << 24;
-
-/// The largest product of two sizes used in the computation: its bytes are a petabyte or more.
-const PRODUCT_MAX: usize = 1 << 50;
+/// The most numbers of a table of embeddings used in the computation: more than any machine has room for.
+const ELEMENTS_MAX: usize = 1 << 38;
 
 /// Bytes that training will need at the same time. They are `f64` because a wrong config may ask for more than exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,18 +48,25 @@ impl Memory {
     /// # Errors
     /// A model that cannot be made from the config.
     pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
-        let (model, train) = (&bounded(&config.model), &config.train);
-        let vocab = vocab.min(DIMENSION_MAX);
+        let (model, train) = (&config.model.bounded(), &config.train);
+        let vocab = vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
+        let (context, layers) = (model.context(), model.size("layers"));
+        let width = shallow(model, 1).described(vocab)?.width;
+        let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
-        let bytes_of = |layers, sequences| {
-            let (size, formats) = ((sequences, model.context), (train.precision, device));
-            let model = ModelConfig { layers, ..model.clone() };
-            Transformer::bytes(&model, vocab, formats, size, true, train.recompute).map(|bytes| bytes as f64)
+        let bytes_of = |model: &ModelConfig, sequences| {
+            let (size, formats) = ((sequences, context), (train.precision, device));
+            let described = model.described(vocab)?;
+            let spec = Spec::new(&described.network, context, purpose);
+            Model::bytes(&spec, formats, size).map(|bytes| bytes as f64)
         };
-        // Blocks are alike: two of them tell what a million would take.
-        let bytes = |sequences| {
-            let (one, two) = (bytes_of(1, sequences)?, bytes_of(2, sequences)?);
-            Ok::<_, Error>(one + (model.layers as f64 - 1.0) * (two - one))
+        let bytes = |sequences| match (model, layers) {
+            // Blocks are alike: two of them tell what a million would take.
+            (ModelConfig::Kind(_), Some(layers)) => {
+                let (one, two) = (bytes_of(&shallow(model, 1), sequences)?, bytes_of(&shallow(model, 2), sequences)?);
+                Ok::<_, Error>(one + (layers as f64 - 1.0) * (two - one))
+            }
+            _ => bytes_of(model, sequences),
         };
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);
@@ -74,9 +79,9 @@ impl Memory {
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
         // The gradient of the last hidden states is the trainer's.
-        let dhidden = activation * model.context as f64 * model.width as f64;
+        let dhidden = activation * context as f64 * width as f64;
         if device.gpu().is_some() {
-            let rows = train.batch.saturating_mul(model.context);
+            let rows = train.batch.saturating_mul(context);
             return Ok(Self {
                 parameters,
                 optimizer: states_per_value * element * parameters / per_value,
@@ -86,7 +91,7 @@ impl Memory {
                 recompute: train.recompute,
             });
         }
-        let (vocab, rows) = (vocab as f64, train.batch as f64 * model.context as f64);
+        let (vocab, rows) = (vocab as f64, train.batch as f64 * context as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
         let packed = match train.precision {
@@ -98,7 +103,7 @@ impl Memory {
             parameters,
             optimizer: states_per_value * element * parameters / per_value,
             activations: train.batch as f64 * (two - one + dhidden),
-            loss: logits + packed * vocab * model.width as f64,
+            loss: logits + packed * vocab * width as f64,
             program: PROGRAM,
             recompute: train.recompute,
         })
@@ -141,12 +146,13 @@ impl Memory {
     }
 }
 
-/// Returns the model with sizes whose products can be computed. Larger ones need more memory than there is in any case.
-fn bounded(model: &ModelConfig) -> ModelConfig {
-    let width = model.width.min(DIMENSION_MAX);
-    let hidden = model.hidden.min(PRODUCT_MAX / width);
-    let context = model.context.min(PRODUCT_MAX / width.max(hidden));
-    ModelConfig { width, hidden, context, heads: model.heads.min(width), ..model.clone() }
+/// Returns the model with this number of layers, where it is written with `kind`.
+fn shallow(model: &ModelConfig, layers: usize) -> ModelConfig {
+    let mut model = model.clone();
+    if matches!(model, ModelConfig::Kind(_)) {
+        model.set("layers", layers);
+    }
+    model
 }
 
 /// Checks that the model of a run that is read, with `vocab` tokens, fits into the memory of `device`.
@@ -154,8 +160,11 @@ fn bounded(model: &ModelConfig) -> ModelConfig {
 /// # Errors
 /// It does not fit, or the device cannot be queried.
 pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
-    let (size, formats) = ((1, config.model.context), (config.train.precision, device));
-    let needed = Transformer::bytes(&config.model, vocab, formats, size, false, true)? as f64;
+    let context = config.model.context();
+    let (size, formats) = ((1, context), (config.train.precision, device));
+    let described = config.model.described(vocab)?;
+    let spec = Spec::new(&described.network, context, Purpose::Inference);
+    let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {
         Some(gpu) => Some(gpu.memory()?.free as f64),
         None => available(),

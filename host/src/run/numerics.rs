@@ -47,7 +47,7 @@ pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowe
 
 /// Returns what the newest version computes differently for this run.
 fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
-    let dropout = config.model.dropout;
+    let dropout = config.model.dropout_by_kind();
     if dropout > 0.0 {
         return Ok(Some(format!(
             "model.dropout = {dropout} now draws its masks by sequence, no longer by micro-batch"

@@ -21,7 +21,7 @@ pub struct OpenedRun {
 
 impl OpenedRun {
     /// Opens the run in `root`, its config changed by the overrides `set`. The files of the plugins of some `places`
-    /// (`tokenizer`, `filter`, `loss`, `metric`) are searched for: where the config says, where they were when the run
+    /// (`tokenizer`, `model`, `filter`, `loss`, `metric`) are searched for: where the config says, where they were when the run
     /// was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock`
     /// decides.
     ///
@@ -90,7 +90,9 @@ fn plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConf
     let filters = filters.map(|(plugin, key)| (key, "filter", plugin));
     let metrics = metrics.map(|(plugin, key)| (key, "metric", plugin));
     let tokenizer = ("tokenizer".to_owned(), "tokenizer", &mut config.tokenizer.plugin);
-    let all = [tokenizer, ("loss".to_owned(), "loss", &mut config.loss)].into_iter().chain(filters).chain(metrics);
+    let model = config.model.named_plugin_mut().map(|plugin| ("model".to_owned(), "model", plugin));
+    let single = [tokenizer, ("loss".to_owned(), "loss", &mut config.loss)].into_iter().chain(model);
+    let all = single.chain(filters).chain(metrics);
     all.map(|(key, place, plugin)| (key + ".plugin", place, plugin)).collect()
 }
 

@@ -5,7 +5,7 @@ use crate::corpus::{DataConfig, NamedFilter};
 use crate::feed::{self, Dataset, EndOfText, NamedTokenizer, Preparation};
 use crate::plugin::{METRICS, Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
-use crate::run::RunConfig;
+use crate::run::{Described, RunConfig};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +27,10 @@ pub struct DataPlugins {
 pub struct RunPlugins {
     /// The plugins that make the data.
     pub data: DataPlugins,
+    /// The model.
+    pub model: Plugin,
+    /// Whether the config names the model's plugin, and not with `kind`.
+    names_model: bool,
     /// The loss.
     pub loss: Plugin,
     /// Metrics over tokens.
@@ -95,7 +99,17 @@ impl RunPlugins {
             }
         }
         let loss = Plugin::open(&config.loss, Kind::Loss)?;
-        Ok(Self { data, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
+        let model = Plugin::open(&config.model.plugin(), Kind::Model)?;
+        let names_model = config.model.named_plugin().is_some();
+        Ok(Self { data, model, names_model, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
+    }
+
+    /// Returns what the model's plugin says for a vocabulary of `vocab` tokens.
+    ///
+    /// # Errors
+    /// Whatever the plugin reports.
+    pub fn described(&self, config: &RunConfig, vocab: usize) -> Result<Described> {
+        Described::new(&self.model, &config.model.sizes(vocab))
     }
 
     /// Returns the name of every metric: they differ, so that none hides another in a record.
@@ -114,10 +128,12 @@ impl RunPlugins {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(instance));
     }
 
-    /// Returns each plugin with its place in the config.
+    /// Returns each plugin with its place in the config. A model that is named by its kind has none: it was no plugin
+    /// when that was the only way.
     fn all(&self) -> impl Iterator<Item = (&'static str, &Plugin)> {
         let metrics = self.metrics.iter().chain(&self.text_metrics);
-        let all = [("tokenizer", &self.data.tokenizer), ("loss", &self.loss)].into_iter();
+        let model = Some(("model", &self.model)).filter(|_| self.names_model);
+        let all = [("tokenizer", &self.data.tokenizer), ("loss", &self.loss)].into_iter().chain(model);
         all.chain(self.data.filters.iter().map(|(_, plugin)| ("filter", plugin)))
             .chain(metrics.map(|plugin| ("metric", plugin)))
     }
@@ -139,7 +155,8 @@ impl RunPlugins {
         let filters = filters.map(|(key, ((_, plugin), (_, config)))| (key, plugin, config));
         let tokenizer = ("tokenizer".to_owned(), &self.data.tokenizer, &config.tokenizer.plugin);
         let single = [tokenizer, ("loss".to_owned(), &self.loss, &config.loss)];
-        single.into_iter().chain(filters).chain(metrics).collect()
+        let model = config.model.named_plugin().map(|config| ("model".to_owned(), &self.model, config));
+        single.into_iter().chain(model).chain(filters).chain(metrics).collect()
     }
 
     /// Returns the key that names each plugin, such as `metric.0.plugin`, with name, version and file, for the

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// One entry of `plugins.lock`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Locked {
-    /// `tokenizer`, `loss`, `filter` or `metric`.
+    /// `tokenizer`, `model`, `loss`, `filter` or `metric`.
     pub place: String,
     /// The plugin, its settings and its grants.
     #[serde(flatten)]
@@ -25,7 +25,7 @@ pub struct Locked {
 /// A plugin that differs from the one that the run was trained with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PluginChange {
-    /// The name in `--allow-changed`: `tokenizer`, `loss`, `filter` or `metric`.
+    /// The name in `--allow-changed`: `tokenizer`, `model`, `loss`, `filter` or `metric`.
     pub place: String,
     /// The plugin that the run was trained with.
     pub then: String,

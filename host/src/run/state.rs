@@ -90,6 +90,6 @@ pub fn read_state(reader: &Reader) -> Result<RunState> {
 ///
 /// # Errors
 /// Tensors that cannot be read, or that do not fit the model.
-pub fn restore_model(reader: &Reader, model: &crate::model::Transformer) -> Result<()> {
+pub fn restore_model(reader: &Reader, model: &crate::model::Model) -> Result<()> {
     model.params().load(reader.tensors(MODEL)?).map_err(|error| error.context(reader.folder().display()))
 }

@@ -177,7 +177,7 @@ impl Setting {
 
 impl Section<'_> {
     /// Tells if the reader runs for the reference.
-    pub(super) fn is_dry(&self) -> bool {
+    pub fn is_dry(&self) -> bool {
         self.scope.requests.is_some()
     }
 

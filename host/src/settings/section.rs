@@ -262,7 +262,12 @@ impl<'a> Section<'a> {
         &self.scope.set_base
     }
 
-    /// Whether a key is written, or set.
+    /// Tells if a key is there that was not asked for yet.
+    pub fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Tells if a key is written, or set.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }

@@ -15,7 +15,7 @@ pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> 
     let splits = &data.manifest.report.splits;
     let spans = splits.iter().find(|split| split.split == Split::Train).map_or(&[][..], |split| &split.sources);
     let per_step = (train.batch * train.accumulate) as u64;
-    let recipe = Recipe { task: config.task(), ..Recipe::new(config.model.context, train.batch, config.run.seed) };
+    let recipe = Recipe { task: config.task(), ..Recipe::new(config.model.context(), train.batch, config.run.seed) };
     let recipe = recipe.with(&config.data, spans, train.steps, per_step)?;
     Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
 }
@@ -23,7 +23,7 @@ pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> 
 /// What validations while training read of the validation text; none without one.
 pub(super) fn validation_extent(config: &RunConfig, data: &Dataset) -> Result<Option<Extent>> {
     let Some(shard) = &data.validation else { return Ok(None) };
-    let (context, batch, token_bytes) = (config.model.context, config.train.batch, &data.tokenizer.token_bytes);
+    let (context, batch, token_bytes) = (config.model.context(), config.train.batch, &data.tokenizer.token_bytes);
     let of = packed_eval_batches(shard, config.task(), config.data.packing, context, batch, token_bytes, 0)?
         .size_hint()
         .0 as u64;

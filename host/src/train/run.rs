@@ -124,7 +124,7 @@ impl<'c> Run<'c> {
         let vocab = config.vocab(data.tokenizer.n_tokens);
         let memory = Memory::of(config, vocab, &device)?;
         memory.check(config, vocab, &device)?;
-        let mut trainer = Trainer::new(config, vocab, program, device.clone())?;
+        let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
@@ -274,7 +274,7 @@ impl<'c> Run<'c> {
     fn validate(&mut self, data: &Dataset) -> Result<bool> {
         let (Some(shard), Some(extent)) = (&data.validation, self.validation) else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
-        let (context, token_bytes) = (config.model.context, &data.tokenizer.token_bytes);
+        let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
         let batches = packed_eval_batches(shard, config.task(), packing, context, batch, token_bytes, limit)?;
         let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
@@ -295,7 +295,7 @@ impl<'c> Run<'c> {
     }
 
     fn tokens_per_step(&self) -> u64 {
-        (self.config.train.batch * self.config.train.accumulate * self.config.model.context) as u64
+        (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
     }
 }
 

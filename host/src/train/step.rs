@@ -2,19 +2,19 @@
 
 use crate::base::random::Stream;
 use crate::loss::{Program, Ratio, Totals};
-use crate::model::{Dropout, Transformer};
+use crate::model::{Dropout, Model, Purpose, Spec};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
 use crate::rows::{PlacedRows, Rows};
-use crate::run::RunConfig;
+use crate::run::{Described, RunConfig};
 use crate::{Error, Result};
 use std::sync::Arc;
 
 /// Everything that a step changes or needs.
 pub struct Trainer {
     /// The network.
-    pub model: Transformer,
+    pub model: Model,
     /// The optimizer with its state.
     pub optimizer: Optimizer,
     loss: Program,
@@ -26,6 +26,7 @@ pub struct Trainer {
     inbox: Option<Inbox>,
     replay: Replay,
     config: RunConfig,
+    described: Described,
 }
 
 /// What one step did.
@@ -44,14 +45,16 @@ pub struct StepReport {
 }
 
 impl Trainer {
-    /// A new network and optimizer on `device` for a vocabulary of `vocab` tokens.
+    /// A new network, as described for the tokens of the data, and optimizer on `device`.
     ///
     /// # Errors
     /// A device that cannot hold them.
-    pub fn new(config: &RunConfig, vocab: usize, loss: Program, device: Device) -> Result<Self> {
+    pub fn new(config: &RunConfig, described: Described, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-        let model = Transformer::new(&config.model, vocab, engine, config.run.seed, train.recompute)?;
+        let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
+        let spec = Spec::new(&described.network, config.model.context(), purpose);
+        let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
             totals: Totals::new(model.engine(), loss.outputs().len())?,
@@ -61,6 +64,7 @@ impl Trainer {
             inbox: None,
             replay: Replay::default(),
             config: config.clone(),
+            described,
             model,
         })
     }
@@ -68,6 +72,11 @@ impl Trainer {
     /// Names of the loss's outputs.
     pub fn output_names(&self) -> &[String] {
         self.loss.outputs()
+    }
+
+    /// What the model's plugin said.
+    pub fn described(&self) -> &Described {
+        &self.described
     }
 
     /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they

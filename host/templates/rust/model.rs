@@ -7,11 +7,11 @@ config! {
     /// Settings of `{{name}}`.
     pub struct Settings {
         /// number of blocks
-        layers: u32 = 2,
+        layers: u32 = 2u32,
         /// columns of the residual stream
-        width: u32 = 64,
+        width: u32 = 64u32,
         /// positions that a convolution looks at
-        taps: u32 = 4,
+        taps: u32 = 4u32,
     }
 }
 

@@ -346,12 +346,16 @@ impl Net {
         parameters: &[u32],
         attributes: Vec<Setting>,
     ) -> Value<'_> {
-        inputs.iter().for_each(|input| self.own(*input));
+        // a closure would be its own caller
+        let at = Location::caller();
+        for input in inputs {
+            self.own(*input);
+        }
         let inputs: Vec<_> = inputs.iter().map(|input| input.id).collect();
         let layer = Layer { op: op.into(), scope: self.path(name), inputs, parameters: parameters.into(), attributes };
         let mut state = self.0.borrow_mut();
         let inferred = infer(&state.network, &layer, &state.types).unwrap_or_else(|message| {
-            let (at, scope) = (Location::caller(), if layer.scope.is_empty() { "(root)" } else { &layer.scope });
+            let scope = if layer.scope.is_empty() { "(root)" } else { &layer.scope };
             state.fail(format!("{scope} ({op}): {message}, at {at}"));
             // what follows is not looked at
             Type::Matrix { space: Space::Row, columns: 1 }

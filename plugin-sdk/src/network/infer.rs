@@ -295,10 +295,10 @@ pub(super) fn concat(site: &Site<'_>) -> Answer<Type> {
 
 pub(super) fn slice(site: &Site<'_>) -> Answer<Type> {
     let (space, columns) = site.matrix(0)?;
-    let (first, width) = (site.attributes.integer("first"), site.attributes.integer("width"));
-    match first.unwrap_or(0).checked_add(width.unwrap_or(0)) {
-        Some(end) if end <= columns => matrix(space, width.unwrap_or(0)),
-        _ => Err(format!("columns {first:?}, {width:?} of them, of an input with {columns}")),
+    let [first, width] = ["first", "width"].map(|key| site.attributes.integer(key).unwrap_or(0));
+    match first.checked_add(width) {
+        Some(end) if end <= columns => matrix(space, width),
+        _ => Err(format!("{width} columns from {first} on, of an input with {columns}")),
     }
 }
 
@@ -352,7 +352,8 @@ pub(super) fn in_order(site: &Site<'_>) -> Answer<Type> {
 pub(super) fn pool(site: &Site<'_>) -> Answer<Type> {
     match site.attributes.text("kind") {
         Some("first" | "last" | "mean") => {}
-        other => return Err(format!("kind is {other:?}, expected \"first\", \"last\" or \"mean\"")),
+        None => return Err("expected kind, \"first\", \"last\" or \"mean\"".into()),
+        Some(other) => return Err(format!("kind is {other:?}, expected \"first\", \"last\" or \"mean\"")),
     }
     match site.matrix(0)? {
         (Space::Sequence, _) => Err("expected rows of tokens, got whole sequences".into()),

@@ -84,3 +84,6 @@ pub struct Network {
     /// Patterns of tensors that files have and the network has not, such as `*.rotary_emb.inv_freq`; `*` is any text.
     pub ignored: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

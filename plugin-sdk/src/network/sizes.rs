@@ -1,6 +1,6 @@
 //! Whether a network is the one for the sizes that it was asked for.
 
-use super::check::{at, check, invalid};
+use super::check::{at, check};
 use super::values::Type;
 use super::{Layer, Network};
 use crate::{Result, Sizes};

@@ -6,7 +6,7 @@
 use trainyard_models::recurrent::Cell;
 use trainyard_models::{Export, Import, ranges};
 use trainyard_plugin::network::{Init, Linear, Net, Network, Pool, Recurrent};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `autoencoder`.
@@ -103,3 +103,5 @@ impl Model for Autoencoder {
             .finish())
     }
 }
+
+export!(model "autoencoder" = Autoencoder, abilities = ["hf:autoencoder"]);

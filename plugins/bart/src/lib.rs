@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{activation, layers as parts, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Value};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `bart`.
@@ -161,3 +161,5 @@ impl Model for Bart {
         config::export(&self.0, sizes)
     }
 }
+
+export!(model "bart" = Bart, abilities = ["hf:bart"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{activation, layers as parts, names, ranges};
 use trainyard_plugin::network::{Attention, Linear, Net, Network, Pool, Value};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `bert`.
@@ -149,3 +149,5 @@ impl Model for Bert {
         config::export(&self.0, sizes)
     }
 }
+
+export!(model "bert" = Bert, abilities = ["hf:bert"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{activation, kinds, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary, Span};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `gemma2`.
@@ -167,3 +167,5 @@ impl Model for Gemma2 {
         config::export(&self.settings, &self.windows, sizes)
     }
 }
+
+export!(model "gemma2" = Gemma2, abilities = ["hf:gemma2"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, kinds, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary, Span};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `gemma3`.
@@ -181,3 +181,5 @@ impl Model for Gemma3 {
         config::export(&self.settings, &self.scalings, &self.windows, sizes)
     }
 }
+
+export!(model "gemma3" = Gemma3, abilities = ["hf:gemma3_text"]);

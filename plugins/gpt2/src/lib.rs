@@ -5,7 +5,7 @@ mod config;
 
 use trainyard_models::{names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `gpt2`.
@@ -116,3 +116,5 @@ impl Model for Gpt2 {
         config::export(&self.0, sizes)
     }
 }
+
+export!(model "gpt2" = Gpt2, abilities = ["hf:gpt2"]);

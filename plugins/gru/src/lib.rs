@@ -4,7 +4,7 @@
 
 use trainyard_models::recurrent::Settings;
 use trainyard_plugin::network::{Network, Recurrent};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, export};
 
 /// The model.
 pub struct Gru(Settings);
@@ -31,3 +31,5 @@ impl Model for Gru {
         self.0.export("gru", sizes)
     }
 }
+
+export!(model "gru" = Gru, abilities = ["hf:gru"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `llama`.
@@ -145,3 +145,5 @@ impl Model for Llama {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
+
+export!(model "llama" = Llama, abilities = ["hf:llama"]);

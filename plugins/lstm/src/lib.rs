@@ -4,7 +4,7 @@
 
 use trainyard_models::recurrent::Settings;
 use trainyard_plugin::network::{Network, Recurrent};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, export};
 
 /// The model.
 pub struct Lstm(Settings);
@@ -31,3 +31,5 @@ impl Model for Lstm {
         self.0.export("lstm", sizes)
     }
 }
+
+export!(model "lstm" = Lstm, abilities = ["hf:lstm"]);

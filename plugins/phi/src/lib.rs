@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, layers as parts, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `phi`.
@@ -136,3 +136,5 @@ impl Model for Phi {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
+
+export!(model "phi" = Phi, abilities = ["hf:phi"]);

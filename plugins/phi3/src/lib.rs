@@ -5,7 +5,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary, Span};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `phi3`.
@@ -143,3 +143,5 @@ impl Model for Phi3 {
         config::export(&self.settings, &self.scaling, sizes)
     }
 }
+
+export!(model "phi3" = Phi3, abilities = ["hf:phi3"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, kinds, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary, Span};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `qwen2`.
@@ -138,3 +138,5 @@ impl Model for Qwen2 {
         config::export(&self.settings, &self.scaling, &self.windows, sizes)
     }
 }
+
+export!(model "qwen2" = Qwen2, abilities = ["hf:qwen2"]);

@@ -5,7 +5,7 @@ mod config;
 
 use trainyard_models::{Scaling, activation, kinds, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Rotary, Span};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `qwen3`.
@@ -152,3 +152,5 @@ impl Model for Qwen3 {
         config::export(&self.settings, &self.scaling, &self.windows, sizes)
     }
 }
+
+export!(model "qwen3" = Qwen3, abilities = ["hf:qwen3"]);

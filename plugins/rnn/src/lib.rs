@@ -4,7 +4,7 @@
 
 use trainyard_models::recurrent::Settings;
 use trainyard_plugin::network::{Network, Recurrent};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, export};
 
 /// The model.
 pub struct Rnn(Settings);
@@ -31,3 +31,5 @@ impl Model for Rnn {
         self.0.export("rnn", sizes)
     }
 }
+
+export!(model "rnn" = Rnn, abilities = ["hf:rnn"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{activation, layers as parts, names, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Pool, Value};
-use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `roberta`.
@@ -154,3 +154,5 @@ impl Model for Roberta {
         config::export(&self.0, sizes)
     }
 }
+
+export!(model "roberta" = Roberta, abilities = ["hf:roberta", "hf:xlm-roberta", "hf:camembert"]);

@@ -6,7 +6,7 @@ mod config;
 
 use trainyard_models::{activation, ranges};
 use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Value};
-use trainyard_plugin::{Create, Model, PluginError, Result, Setting, Sizes, config};
+use trainyard_plugin::{Create, Model, PluginError, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `t5`.
@@ -191,3 +191,5 @@ impl Model for T5 {
         config::export(&self.settings, sizes)
     }
 }
+
+export!(model "t5" = T5, abilities = ["hf:t5", "hf:mt5"]);

@@ -4,6 +4,7 @@ use super::flow::Flow;
 use super::layout::Layout;
 use super::{rows, small};
 use crate::loss::split::Plan;
+use crate::ops::linear::Transform;
 
 /// What the kernels share. NVRTC has no files to include: the source holds everything.
 const PRELUDE: &str = include_str!("../../../cuda/loss.cuh");
@@ -30,8 +31,8 @@ impl Format {
 }
 
 /// The kernels of `plan`: for each stage `small_<n>` and `rows_<n>` where it has them, and `add_totals`. The text
-/// depends on nothing else, so that its digest names the compiled module.
-pub(in crate::loss) fn source(plan: &Plan, format: Format) -> String {
+/// depends on nothing else but the output layer's `transform`, so that its digest names the compiled module.
+pub(in crate::loss) fn source(plan: &Plan, format: Format, transform: Transform) -> String {
     let (logit, gradient) = match format {
         Format::F32 => ("float", "float"),
         Format::F64 => ("double", "double"),
@@ -44,7 +45,7 @@ pub(in crate::loss) fn source(plan: &Plan, format: Format) -> String {
             text += &small::kernel(plan, &layout, number);
         }
         if let Some(pass) = &stage.pass {
-            text += &rows::kernel(plan, &layout, number, pass);
+            text += &rows::kernel(plan, &layout, number, pass, transform);
         }
     }
     text + &small::totals(plan, &layout)

@@ -5,6 +5,7 @@
 
 use crate::loss::ir::{Binary, Unary};
 use crate::loss::row_program::{Finish, Item, LOGITS, Map, MapOp, NumberOp, Place, Reduction, RowProgram, Step};
+use crate::ops::linear::Transform;
 
 /// Number of the value that is the row of logits.
 pub(super) const LOGITS_VALUE: usize = 0;
@@ -106,6 +107,20 @@ impl Flow {
         }
         flow.allocate();
         flow
+    }
+
+    /// The same for logits that `transform` makes from what is loaded: under a soft cap the way of a gradient back leads
+    /// through the logit itself.
+    pub fn under(mut self, transform: Transform) -> Self {
+        if transform.soft_cap.is_none() {
+            return self;
+        }
+        let is_left_out = |sweep: &&mut FlowSweep| {
+            let depends = sweep.gradient.is_some_and(|gradient| gradient != Operand::Zero);
+            depends && !sweep.loads.contains(&LOGITS_VALUE)
+        };
+        self.sweeps.iter_mut().filter(is_left_out).for_each(|sweep| sweep.loads.insert(0, LOGITS_VALUE));
+        self
     }
 
     fn step(&mut self, step: &Step) {

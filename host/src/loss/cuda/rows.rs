@@ -6,6 +6,7 @@ use super::text;
 use crate::loss::ir::Input;
 use crate::loss::row_program::{Load, Reduction, RowProgram};
 use crate::loss::split::Plan;
+use crate::ops::linear::Transform;
 use crate::rows::{Format, RowInput};
 
 /// Parameters and arguments of a kernel before and after the row inputs.
@@ -41,24 +42,32 @@ fn signature(plan: &Plan) -> [String; 2] {
     [around(PARAMETERS, parameters), around(ARGUMENTS, arguments)]
 }
 
-/// The kernel `rows_<number>`.
-pub(super) fn kernel(plan: &Plan, layout: &Layout, number: usize, program: &RowProgram) -> String {
-    let flow = Flow::new(program);
+/// The kernel `rows_<number>`, for logits that are made by `transform` from what is loaded.
+pub(super) fn kernel(
+    plan: &Plan,
+    layout: &Layout,
+    number: usize,
+    program: &RowProgram,
+    transform: Transform,
+) -> String {
+    let flow = Flow::new(program).under(transform);
     let [parameters, arguments] = signature(plan);
     let mut lines = vec![format!("__device__ void rows_{number}_body({parameters}) {{")];
     lines.extend(head(&flow));
     lines.extend(loads(plan, layout, program));
     for step in &flow.steps {
         match *step {
-            FlowStep::Number(register, op) => lines.push(format!("const S r{register} = {};", text::number(op))),
+            FlowStep::Number(register, op) => {
+                lines.push(format!("const S r{register} = {};", text::number(op, transform)))
+            }
             FlowStep::Gather(register, index) => {
-                lines.push(format!("const S r{register} = element(logits, r{index}, vocab);"));
+                lines.push(format!("const S r{register} = {};", text::element(transform, index)));
             }
             FlowStep::Sweep(sweep) if flow.sweeps[sweep].is_empty() => {}
             FlowStep::Sweep(sweep) => {
                 let is_scattered = flow.sweeps[sweep].gradient.is_some() && !program.scatter.is_empty();
                 let scatter = if is_scattered { program.scatter.as_slice() } else { &[] };
-                lines.extend(self::sweep(&flow, &flow.sweeps[sweep], sweep, scatter));
+                lines.extend(self::sweep(&flow, sweep, scatter, transform));
             }
         }
     }
@@ -104,8 +113,8 @@ fn loads(plan: &Plan, layout: &Layout, program: &RowProgram) -> Vec<String> {
     fixed.chain(loads).map(|(register, from)| format!("const S r{register} = S({from});")).collect()
 }
 
-fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize)]) -> Vec<String> {
-    let mut lines = Vec::new();
+fn sweep(flow: &Flow, number: usize, scatter: &[(usize, usize)], transform: Transform) -> Vec<String> {
+    let (mut lines, sweep) = (Vec::new(), &flow.sweeps[number]);
     for &(reduction, _, register) in &sweep.reductions {
         lines.push(match reduction {
             Reduction::Sum => format!("S t{register} = S(0);"),
@@ -114,15 +123,15 @@ fn sweep(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize
         });
     }
     if sweep.gradient.is_some() {
-        lines.extend(before_scatter(flow, sweep, number, scatter));
+        lines.extend(before_scatter(flow, number, scatter, transform));
         // All threads have read what they need of the logits, which the gradient may replace.
         lines.push("__syncthreads();".into());
     }
     lines.push(format!("Softmaxes<{}> s{number};", sweep.softmaxes.len()));
     let arguments = arguments(flow, sweep, number);
     lines.push(format!("{arguments}, vocab, s{number}, [&](i64 j, const S *in, S *out, S *terms) {{"));
-    lines.extend(indented(values(flow, sweep, &sweep.loads, &sweep.computes)));
-    lines.extend(indented(element(sweep)));
+    lines.extend(indented(values(flow, sweep, [&sweep.loads, &sweep.computes], transform)));
+    lines.extend(indented(element(sweep, transform)));
     lines.push("});".into());
     lines.extend(results(sweep, number));
     if !sweep.stores.is_empty() {
@@ -153,7 +162,7 @@ fn arguments(flow: &Flow, sweep: &FlowSweep, number: usize) -> String {
 }
 
 /// What happens to the values of one element.
-fn element(sweep: &FlowSweep) -> Vec<String> {
+fn element(sweep: &FlowSweep, transform: Transform) -> Vec<String> {
     let reduction = |&(reduction, of, register): &(Reduction, Operand, usize)| match reduction {
         Reduction::Sum => format!("t{register} += {};", operand(of)),
         Reduction::Max => format!("t{register} = larger(t{register}, {});", operand(of)),
@@ -163,7 +172,10 @@ fn element(sweep: &FlowSweep) -> Vec<String> {
     let softmaxes = sweep.softmaxes.iter().enumerate();
     lines.extend(softmaxes.map(|(i, softmax)| format!("terms[{i}] = {};", operand(softmax.of))));
     match sweep.gradient {
-        Some(gradient) => lines.push(format!("out[0] = {};", operand(gradient))),
+        Some(Operand::Zero) => lines.push("out[0] = S(0);".into()),
+        Some(gradient) => {
+            lines.push(format!("out[0] = {};", text::product_gradient(transform, &operand(gradient), "x")));
+        }
         None => lines.extend(sweep.stores.iter().enumerate().map(|(i, &value)| format!("out[{i}] = v{value};"))),
     }
     lines
@@ -186,12 +198,15 @@ fn results(sweep: &FlowSweep, number: usize) -> Vec<String> {
     lines
 }
 
-/// Definitions of values for one element; `in` has the loads of the sweep.
-fn values(flow: &Flow, sweep: &FlowSweep, loads: &[usize], computes: &[usize]) -> Vec<String> {
+/// Definitions of values for one element, those that are loaded and those that are computed; `in` has the loads of the
+/// sweep.
+fn values(flow: &Flow, sweep: &FlowSweep, [loads, computes]: [&[usize]; 2], transform: Transform) -> Vec<String> {
     let load = |value: &usize| {
         let position = sweep.loads.iter().position(|other| other == value);
         // A part of a sweep loads no more than the sweep does.
-        format!("const S {} = in[{}];", operand(Operand::Value(*value)), position.expect("a sweep loads what it needs"))
+        let loaded = format!("in[{}]", position.expect("a sweep loads what it needs"));
+        let loaded = if *value == LOGITS_VALUE { text::logit(transform, &loaded) } else { loaded };
+        format!("const S {} = {loaded};", operand(Operand::Value(*value)))
     };
     let compute = |&value: &usize| {
         let apply = flow.values[value]
@@ -205,12 +220,12 @@ fn values(flow: &Flow, sweep: &FlowSweep, loads: &[usize], computes: &[usize]) -
 
 /// The first thread computes the elements that the scatter changes, in full precision, before the gradient replaces the
 /// logits.
-fn before_scatter(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usize, usize)]) -> Vec<String> {
-    let mut lines = Vec::new();
+fn before_scatter(flow: &Flow, number: usize, scatter: &[(usize, usize)], transform: Transform) -> Vec<String> {
+    let (mut lines, sweep) = (Vec::new(), &flow.sweeps[number]);
     let Some(gradient) = sweep.gradient.filter(|_| !scatter.is_empty()) else { return lines };
     let (loads, computes) = flow.closure(&[gradient], number);
     lines.push("auto dense = [&](const S *in) -> S {".into());
-    lines.extend(indented(values(flow, sweep, &loads, &computes)));
+    lines.extend(indented(values(flow, sweep, [&loads, &computes], transform)));
     lines.push(format!("    return {};", operand(gradient)));
     lines.push("};".into());
     for (k, &(index, _)) in scatter.iter().enumerate() {
@@ -229,6 +244,10 @@ fn before_scatter(flow: &Flow, sweep: &FlowSweep, number: usize, scatter: &[(usi
         for (other, &(_, value)) in scatter.iter().enumerate() {
             let condition = if other == k { String::new() } else { format!("if (at{other} == at{k}) ") };
             lines.push(format!("    {condition}d{k} = add(d{k}, r{value});"));
+        }
+        if !transform.is_none() {
+            let x = text::logit(transform, &format!("logits[at{k}]"));
+            lines.push(format!("    d{k} = {};", text::product_gradient(transform, &format!("d{k}"), &x)));
         }
         lines.push("}".into());
     }

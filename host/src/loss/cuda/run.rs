@@ -4,9 +4,10 @@
 use super::emit::{Format, PassSizes, Sizes, sizes, source, threads};
 use super::rows::NARROW_THREADS;
 use crate::loss::split::Plan;
-use crate::model::Param;
+use crate::model::Head;
 use crate::ops::cuda::{Grid, Kernel, Operand, Product, Scratch, arguments};
-use crate::ops::{Gpu, Precision, Tensor, check_gpu};
+use crate::ops::linear::Transform;
+use crate::ops::{Gpu, Precision, Tensor, add_column_sums, check_gpu};
 use crate::rows::{PlacedRows, RowInput};
 use crate::{Error, Result};
 use candle_core::DType;
@@ -31,8 +32,8 @@ const SMALL_THREADS: u32 = 1024;
 pub(in crate::loss) struct Arguments<'a> {
     /// `[rows, width]`
     pub hidden: &'a Tensor,
-    /// `[vocab, width]`
-    pub head: &'a Param,
+    /// Weight `[vocab, width]`, bias `[vocab]`.
+    pub head: Head<'a>,
     /// With all inputs that the plan reads.
     pub rows: &'a PlacedRows<'a>,
     pub step: u64,
@@ -44,6 +45,7 @@ pub(in crate::loss) struct Arguments<'a> {
 struct Kernels {
     gpu: Arc<Gpu>,
     format: Format,
+    transform: Transform,
     sizes: Sizes,
     /// For each stage.
     small: Vec<Option<Kernel>>,
@@ -51,7 +53,7 @@ struct Kernels {
     add_totals: Kernel,
 }
 
-/// The kernels of a plan for each GPU and format that it has run with, compiled when it first does.
+/// The kernels of a plan for each GPU, format and transform that it has run with, compiled when it first does.
 #[derive(Default)]
 pub(in crate::loss) struct Compiled(Mutex<Vec<Arc<Kernels>>>);
 
@@ -62,12 +64,15 @@ impl fmt::Debug for Compiled {
 }
 
 impl Compiled {
-    fn kernels(&self, gpu: &Arc<Gpu>, plan: &Plan, format: Format) -> Result<Arc<Kernels>> {
+    fn kernels(&self, gpu: &Arc<Gpu>, plan: &Plan, format: Format, transform: Transform) -> Result<Arc<Kernels>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernels) = known.iter().find(|other| other.format == format && Arc::ptr_eq(&other.gpu, gpu)) {
+        let is_same = |other: &&Arc<Kernels>| {
+            other.format == format && other.transform == transform && Arc::ptr_eq(&other.gpu, gpu)
+        };
+        if let Some(kernels) = known.iter().find(is_same) {
             return Ok(Arc::clone(kernels));
         }
-        let kernels = Arc::new(Kernels::new(gpu, plan, format)?);
+        let kernels = Arc::new(Kernels::new(gpu, plan, format, transform)?);
         known.push(Arc::clone(&kernels));
         Ok(kernels)
     }
@@ -81,7 +86,7 @@ impl Compiled {
             return Ok(());
         }
         let format = format(arguments.hidden.dtype())?;
-        let kernels = self.kernels(gpu, plan, format)?;
+        let kernels = self.kernels(gpu, plan, format, arguments.head.transform())?;
         let run = Run::new(&kernels, plan, arguments)?;
         let size = 2 * plan.outputs.len();
         check_gpu("loss", &[(totals, DType::F64, size)])?;
@@ -100,9 +105,9 @@ impl Compiled {
 }
 
 impl Kernels {
-    fn new(gpu: &Arc<Gpu>, plan: &Plan, format: Format) -> Result<Self> {
+    fn new(gpu: &Arc<Gpu>, plan: &Plan, format: Format, transform: Transform) -> Result<Self> {
         let sizes = sizes(plan);
-        let module = gpu.compile(&source(plan, format))?;
+        let module = gpu.compile(&source(plan, format, transform))?;
         let named = |kind: &str, number: usize, exists: bool| {
             exists.then(|| module.kernel(&format!("{kind}_{number}"))).transpose()
         };
@@ -113,6 +118,7 @@ impl Kernels {
             add_totals: module.kernel("add_totals")?,
             gpu: Arc::clone(gpu),
             format,
+            transform,
             sizes,
         })
     }
@@ -171,7 +177,7 @@ impl<'r> Run<'r> {
     fn new(kernels: &'r Kernels, plan: &Plan, arguments: &'r Arguments<'r>) -> Result<Self> {
         let (gpu, sizes) = (&kernels.gpu, &kernels.sizes);
         let (rows, width) = (arguments.rows.rows().len(), arguments.hidden.row_width());
-        let vocab = arguments.head.value.elem_count() / width.max(1);
+        let vocab = arguments.head.weight.value.elem_count() / width.max(1);
         check(arguments, rows, width, vocab)?;
         Ok(Self {
             inputs: addresses(plan, arguments.rows)?,
@@ -242,7 +248,7 @@ impl<'r> Run<'r> {
         self.arguments.rows.group()
     }
 
-    /// logits `[n, vocab]` = hidden · weightᵀ
+    /// What the logits are made of: `[n, vocab]` = hidden · weightᵀ + bias
     fn make_logits(&self, chunk: &Chunk) -> Result<()> {
         self.kernels.gpu.matmul(&Product {
             m: chunk.n,
@@ -251,15 +257,16 @@ impl<'r> Run<'r> {
             a: self.hidden(chunk),
             b: self.weight().t(),
             out: chunk.logits,
-            out_dtype: self.arguments.head.value.dtype(),
+            out_dtype: self.arguments.head.weight.value.dtype(),
             out_stride: chunk.stride,
             add: false,
             residual: None,
-            bias: None,
+            bias: self.arguments.head.bias.map(|bias| bias.value.pointer()),
         })
     }
 
-    /// dhidden `[n, width]` = dlogits · weight, dweight `[vocab, width]` += dlogitsᵀ · hidden
+    /// dhidden `[n, width]` = dlogits · weight, dweight `[vocab, width]` += dlogitsᵀ · hidden, dbias `[vocab]` +=
+    /// Σ rows dlogits
     fn add_gradients(&self, chunk: &Chunk) -> Result<()> {
         let Some(dhidden) = self.arguments.dhidden else { return Ok(()) };
         let dtype = dhidden.dtype();
@@ -278,17 +285,21 @@ impl<'r> Run<'r> {
             bias: None,
         };
         self.kernels.gpu.matmul(&product)?;
-        let grad = &self.arguments.head.grad;
-        self.kernels.gpu.matmul(&Product {
-            m: self.vocab,
-            k: chunk.n,
-            a: dlogits.t(),
-            b: self.hidden(chunk),
-            out: grad.pointer(),
-            out_dtype: grad.dtype(),
-            add: true,
-            ..product
-        })
+        let Head { weight, bias, .. } = self.arguments.head;
+        if let Some(grad) = &weight.grad {
+            self.kernels.gpu.matmul(&Product {
+                m: self.vocab,
+                k: chunk.n,
+                a: dlogits.t(),
+                b: self.hidden(chunk),
+                out: grad.pointer(),
+                out_dtype: grad.dtype(),
+                add: true,
+                ..product
+            })?;
+        }
+        let Some(grad) = bias.and_then(|bias| bias.grad.as_ref()) else { return Ok(()) };
+        add_column_sums(&self.kernels.gpu, (chunk.gradient, dtype, chunk.stride), chunk.n, grad)
     }
 
     fn hidden(&self, chunk: &Chunk) -> Operand {
@@ -298,7 +309,7 @@ impl<'r> Run<'r> {
     }
 
     fn weight(&self) -> Operand {
-        let weight = self.arguments.head.as_type(self.arguments.hidden.dtype());
+        let weight = self.arguments.head.weight.as_type(self.arguments.hidden.dtype());
         Operand { pointer: weight.pointer(), dtype: weight.dtype(), stride: self.width, transposed: false }
     }
 }
@@ -329,16 +340,20 @@ fn addresses(plan: &Plan, rows: &PlacedRows<'_>) -> Result<Vec<u64>> {
 
 fn check(arguments: &Arguments<'_>, rows: usize, width: usize, vocab: usize) -> Result<()> {
     let Arguments { hidden, head, dhidden, .. } = *arguments;
-    let (dtype, wide) = (hidden.dtype(), head.value.dtype());
+    let (dtype, wide) = (hidden.dtype(), head.weight.value.dtype());
     check_gpu(
         "loss",
         &[
             (hidden, dtype, rows * width),
-            (head.as_type(dtype), dtype, vocab * width),
-            (&head.grad, wide, vocab * width),
+            (head.weight.as_type(dtype), dtype, vocab * width),
+            (head.weight.grad.as_ref().unwrap_or(&head.weight.value), wide, vocab * width),
             (dhidden.unwrap_or(hidden), dtype, rows * width),
         ],
     )?;
+    if let Some(bias) = head.bias {
+        let bias = [Some(&bias.value), bias.grad.as_ref()].into_iter().flatten();
+        bias.into_iter().try_for_each(|tensor| check_gpu("loss", &[(tensor, wide, vocab)]))?;
+    }
     if !(1..crate::loss::VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!(
             "loss: vocabulary of {vocab} tokens, expected 1 to {}",

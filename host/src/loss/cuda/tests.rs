@@ -6,6 +6,7 @@ use super::flow::{Flow, Operand};
 use crate::loss::Program;
 use crate::loss::row_program::RowProgram;
 use crate::loss::split::Plan;
+use crate::ops::linear::Transform;
 use trainyard_plugin::{Builder, Create, Expr, Graph, Loss, Metric};
 
 const FORMATS: [Format; 3] = [Format::F32, Format::F64, Format::Bf16];
@@ -47,8 +48,8 @@ fn the_text_is_a_function_of_plan_and_format() {
         let mut seen = Vec::new();
         for format in FORMATS {
             for (plan, same) in [(&program.forward, &again.forward), (&program.training, &again.training)] {
-                let text = source(plan, format);
-                assert_eq!(text, source(same, format));
+                let text = source(plan, format, Transform::NONE);
+                assert_eq!(text, source(same, format, Transform::NONE));
                 assert!(text.is_ascii() && !text.contains("#include"), "NVRTC has no headers");
                 seen.push(text);
             }

@@ -3,6 +3,7 @@
 use super::flow::Apply;
 use crate::loss::ir::{Binary, Unary};
 use crate::loss::row_program::NumberOp;
+use crate::ops::linear::Transform;
 
 /// A double.
 pub(super) fn literal(value: f64) -> String {
@@ -78,13 +79,42 @@ pub(super) fn apply(op: Apply, inputs: &[String], ty: &str) -> String {
     }
 }
 
+/// A logit from what the product gave.
+pub(super) fn logit(transform: Transform, product: &str) -> String {
+    let scaled = match transform.scale {
+        1.0 => product.to_owned(),
+        scale => format!("multiply({product}, S({}))", literal(scale)),
+    };
+    match transform.soft_cap {
+        None => scaled,
+        Some(cap) => format!("soft_cap({scaled}, S({}))", literal(cap)),
+    }
+}
+
+/// The gradient with respect to the product from that with respect to the logit `x`.
+pub(super) fn product_gradient(transform: Transform, gradient: &str, x: &str) -> String {
+    let gradient = match transform.soft_cap {
+        None => gradient.to_owned(),
+        Some(cap) => format!("multiply({gradient}, soft_cap_slope({x}, S({})))", literal(cap)),
+    };
+    match transform.scale {
+        1.0 => gradient,
+        scale => format!("multiply({gradient}, S({}))", literal(scale)),
+    }
+}
+
 /// An operation on registers.
-pub(super) fn number(op: NumberOp) -> String {
+pub(super) fn number(op: NumberOp, transform: Transform) -> String {
     let register = |register: usize| format!("r{register}");
     match op {
         NumberOp::Unary(op, x) => unary(op, &register(x), "S"),
         NumberOp::Binary(op, x, y) => binary(op, &register(x), &register(y)),
         NumberOp::Select(x, y, z) => select(&register(x), &register(y), &register(z)),
-        NumberOp::Gather(_, index) => format!("element(logits, r{index}, vocab)"),
+        NumberOp::Gather(_, index) => element(transform, index),
     }
+}
+
+/// The logit at the index in a register.
+pub(super) fn element(transform: Transform, index: usize) -> String {
+    logit(transform, &format!("element(logits, r{index}, vocab)"))
 }

@@ -1,19 +1,14 @@
 //! Sums and copies on the CPU.
 
 use crate::Result;
-use crate::ops::cpu::{for_chunks, vectorised, with_slices, with_type};
-use crate::ops::{Engine, Float, Tensor};
+use crate::ops::cpu::{for_chunks, with_slices, with_type};
+use crate::ops::map::map_2;
+use crate::ops::{Engine, Float, Tensor, View};
 
-pub(super) fn forward(engine: &Engine, x: &Tensor, y: &Tensor, out: &Tensor) -> Result<()> {
-    with_type!(x, T => with_slices::<T, 2, 1>([x, y], [out], |[x, y], [out]| {
-        for_chunks(engine, out, |offset, out| {
-            let (x, y) = (&x[offset..offset + out.len()], &y[offset..offset + out.len()]);
-            vectorised(#[inline(always)] || {
-                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                    *out = x + y;
-                }
-            });
-        });
+pub(super) fn forward(engine: &Engine, x: View<'_>, y: View<'_>, out: View<'_>) -> Result<()> {
+    let (of_x, of_y, of_out) = (x.place(), y.place(), out.place());
+    with_type!(x, T => with_slices::<T, 2, 1>([x.tensor, y.tensor], [out.tensor], |[x, y], [out]| {
+        map_2(engine, (x, of_x), (y, of_y), (out, of_out), #[inline(always)] |x, y, out| *out = x + y);
         Ok(())
     }))
 }

@@ -2,13 +2,15 @@
 
 use crate::Result;
 use crate::ops::cuda::{Gpu, arguments};
-use crate::ops::{Tensor, check_gpu};
+use crate::ops::view::check_gpu_views;
+use crate::ops::{Tensor, View, check_gpu};
 use candle_core::DType;
 
-pub(super) fn forward(gpu: &Gpu, x: &Tensor, y: &Tensor, out: &Tensor) -> Result<()> {
-    let n = out.elem_count();
-    check_gpu("add", &[(x, out.dtype(), n), (y, y.dtype(), n), (out, out.dtype(), n)])?;
-    gpu.launch_flat("add", y.dtype(), n, arguments![x, y, out, n])
+pub(super) fn forward(gpu: &Gpu, x: View<'_>, y: View<'_>, out: View<'_>) -> Result<()> {
+    let (rows, width) = (out.rows(), out.width);
+    check_gpu_views("add", &[(x, out.dtype()), (y, y.dtype()), (out, out.dtype())])?;
+    let words = arguments![x, x.stride(), y, y.stride(), out, out.stride(), rows, width];
+    gpu.launch_flat("add", y.dtype(), rows * width, words)
 }
 
 pub(super) fn copy(gpu: &Gpu, x: &Tensor, out: &Tensor) -> Result<()> {

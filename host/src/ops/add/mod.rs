@@ -4,15 +4,23 @@ mod cpu;
 mod gpu;
 
 use super::on_device::on_device;
-use super::{Device, Engine, OpGroup, Tensor};
+use super::view::check_views;
+use super::{Device, Engine, OpGroup, Tensor, View};
 use crate::Result;
 
-/// `out` = `x` + `y`, all of one shape; on a GPU `y` may be a bfloat16 branch of a stream in f32.
+/// `out` = `x` + `y`, all of one size; on a GPU `y` may be a bfloat16 branch of a stream in f32.
 ///
 /// # Errors
 /// A tensor of another device, type or size, or a GPU that fails.
-pub fn forward(engine: &Engine, x: &Tensor, y: &Tensor, out: &Tensor) -> Result<()> {
+pub fn forward<'a>(
+    engine: &Engine,
+    x: impl Into<View<'a>>,
+    y: impl Into<View<'a>>,
+    out: impl Into<View<'a>>,
+) -> Result<()> {
     let _timer = engine.time(OpGroup::Residual);
+    let (x, y, out) = (x.into(), y.into(), out.into());
+    check_views("add", out.rows(), out.width, &[x, y])?;
     on_device!(engine, forward(x, y, out))
 }
 

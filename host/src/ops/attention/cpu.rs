@@ -1,211 +1,149 @@
-//! Attention on the CPU: one task per head of keys and values.
+//! Attention on the CPU: one task per head of queries, or per head of keys and values.
 
-use super::head::{Columns, Head, HeadMask};
-use super::{Shape, softmax};
+use super::head::{Columns, Wanted};
+use super::operands::{Operands, Part, tensors};
+use super::parts::{Parts, targets};
+use super::{Gradients, Inputs, Shape};
 use crate::Result;
-use crate::ops::cpu::{with_slices, with_type};
-use crate::ops::dropout::Mask;
+use crate::ops::cpu::{with_lists, with_type};
 use crate::ops::pool::Scratch;
-use crate::ops::{Column, Engine, Float, Matrix, Tensor, Threads, Write, matmul};
-use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use crate::ops::{Engine, Float, Tensor, View, Write};
 
-impl Shape {
-    pub(super) fn scale<T: Float>(&self) -> T {
-        T::of(1.0 / (self.head_width as f64).sqrt())
-    }
-
-    /// The `index`-th head_width columns of one sequence of `x`, whose rows hold `columns` times as many elements.
-    fn columns<'a, T>(&self, x: &'a [T], columns: usize, sequence: usize, index: usize) -> Columns<'a, T> {
-        let row = columns * self.head_width;
-        Columns::new(&x[sequence * self.length * row + index * self.head_width..], row, self.head_width)
-    }
-
-    /// Queries of one head, keys and values of its group, each `[length, d]`.
-    fn qkv<'a, T>(&self, qkv: &'a [T], sequence: usize, head: usize) -> [Columns<'a, T>; 3] {
-        let key = self.heads + head / self.group();
-        let n = self.heads + 2 * self.kv_heads;
-        [head, key, key + self.kv_heads].map(|index| self.columns(qkv, n, sequence, index))
-    }
-
-    /// The attention of the `index`-th among all heads of all sequences, within the document of these rows of its
-    /// sequence.
-    fn head<'a>(self, engine: &'a Engine, index: usize, rows: &Range<usize>, dropout: Option<&'a Mask>) -> Head<'a> {
-        let stride = self.length.next_multiple_of(4);
-        let (sequence, head) = (index / self.heads, index % self.heads);
-        let first = (head * self.length + rows.start) * stride;
-        let dropout = dropout.map(|mask| HeadMask { mask, sequence, first, stride });
-        Head { engine, shape: Shape { length: rows.len(), ..self }, dropout }
-    }
-
-    /// Where [`backward_group`] leaves the gradient of the `column`-th of queries, keys and values: head of keys and
-    /// values, and matrix.
-    fn gradient_of(&self, column: usize) -> (usize, usize) {
-        match column.checked_sub(self.heads) {
-            None => (column / self.group(), column % self.group()),
-            Some(other) => (other % self.kv_heads, self.group() + other / self.kv_heads),
-        }
-    }
-}
-
-/// The rows of each document of one sequence, given the rows' positions in their documents.
-fn documents(positions: &[u32]) -> impl Iterator<Item = Range<usize>> {
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let start = next;
-        let rest = positions.get(start + 1..)?;
-        next = start + 1 + rest.iter().position(|&position| position == 0).unwrap_or(rest.len());
-        Some(start..next)
-    })
-}
+pub(super) use super::decode::cached;
 
 pub(super) fn forward(
     engine: &Engine,
-    qkv: &Tensor,
-    positions: &Column<'_, u32>,
+    inputs: &Inputs<'_>,
     shape: Shape,
-    dropout: Option<&Mask>,
     out: &Tensor,
     log_sum_exp: &Tensor,
 ) -> Result<()> {
-    let positions = positions.host();
-    with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [out, log_sum_exp], |[qkv], [out, log_sum_exp]| {
-        let Shape { length, heads, head_width: d, .. } = shape;
-        let results: Vec<_> = out.chunks_exact_mut(length * heads * d).map(|out| Parts::new(out, heads)).collect();
+    let reads = tensors(inputs);
+    let Shape { length, heads, head_width: d, .. } = shape;
+    let (writes, [target]) = targets([View { tensor: out, first: 0, width: heads * d }], [length])?;
+    with_type!(inputs.queries.tensor, T => with_lists::<T>(&reads, &[writes[0], log_sum_exp], |reads, mut writes| {
+        let Some(log_sum_exp) = writes.pop() else { return Ok(()) };
+        let operands = Operands::new(inputs, shape, reads);
+        let results = Parts::new(writes, [target], operands.sequences, heads);
         let tasks = log_sum_exp.chunks_exact_mut(length).take(results.len() * heads).enumerate();
         engine.for_each(tasks, |(index, log_sum_exp)| {
             let (sequence, head) = (index / heads, index % heads);
-            let qkv = shape.qkv(qkv, sequence, head);
+            let qkv = operands.qkv(sequence, head);
             let mut out = engine.scratch::<T>(length * d);
-            for rows in documents(&positions[sequence * length..][..length]) {
-                let qkv = qkv.each_ref().map(|columns| columns.starting_at(rows.start));
-                let head = shape.head(engine, index, &rows, dropout);
+            for stretch in operands.stretches(sequence) {
+                let rows = stretch.queries.clone();
+                let qkv = starting_at(&qkv, [rows.start, stretch.keys.start, stretch.keys.start]);
+                let head = operands.head(engine, (sequence, head), &stretch);
                 head.forward(qkv, &mut out[rows.start * d..rows.end * d], &mut log_sum_exp[rows]);
             }
-            results[sequence].finish(head, out, shape, |head| (head, 0));
+            results[sequence].finish(head, out, d, |_, head| (head, 0));
         });
         Ok(())
     }))
 }
 
-#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
+/// Without the rows before these.
+fn starting_at<'a, T, const N: usize>(columns: &[Columns<'a, T>; N], rows: [usize; N]) -> [Columns<'a, T>; N] {
+    std::array::from_fn(|i| columns[i].starting_at(rows[i]))
+}
+
 pub(super) fn backward(
     engine: &Engine,
     dout: &Tensor,
-    qkv: &Tensor,
+    inputs: &Inputs<'_>,
+    shape: Shape,
     out: &Tensor,
     log_sum_exp: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    dropout: Option<&Mask>,
-    dqkv: &Tensor,
+    gradients: &Gradients<'_>,
 ) -> Result<()> {
-    let positions = positions.host();
-    let reads = [dout, qkv, out, log_sum_exp];
-    with_type!(qkv, T => with_slices::<T, 4, 1>(reads, [dqkv], |reads, [dqkv]| {
-        let Shape { length, kv_heads, .. } = shape;
-        let results = dqkv.chunks_exact_mut(length * shape.qkv_width()).map(|dqkv| Parts::new(dqkv, kv_heads));
-        let results: Vec<_> = results.collect();
-        engine.for_each(0..results.len() * kv_heads, |index| {
+    let mut reads = vec![dout, out, log_sum_exp];
+    reads.extend(tensors(inputs));
+    let Shape { length, heads, kv_heads, head_width: d, .. } = shape;
+    let key_length = inputs.key_length(shape);
+    let views = [gradients.queries, gradients.keys, gradients.values];
+    let (mut writes, targets) = targets(views, [length, key_length, key_length])?;
+    writes.extend(gradients.bias);
+    with_type!(inputs.queries.tensor, T => with_lists::<T>(&reads, &writes, |reads, mut writes| {
+        let dbias = gradients.bias.and_then(|_| writes.pop());
+        let operands = Operands::new(inputs, shape, &reads[3..]);
+        let results = Parts::new(writes, targets, operands.sequences, kv_heads);
+        let kept = Kept {
+            out: [reads[0], reads[1]].map(|x| Part::new(x, View::from(out), length)),
+            log_sum_exp: reads[2],
+        };
+        let width = dbias.as_ref().map_or(0, |_| operands.bias_width());
+        let mut biases = engine.scratch::<T>(operands.sequences * heads * width);
+        let group = shape.group();
+        let n = results.len() * kv_heads;
+        let tasks = (0..n).zip(cut(&mut biases, group * width, n));
+        engine.for_each(tasks, |(index, dbias)| {
             let (sequence, kv_head) = (index / kv_heads, index % kv_heads);
-            let positions = &positions[sequence * length..][..length];
-            let gradients = backward_group(engine, dropout, shape, (sequence, kv_head, positions), reads);
-            results[sequence].finish(kv_head, gradients, shape, |column| shape.gradient_of(column));
+            let part = backward_group(engine, &operands, (sequence, kv_head), &kept, dbias);
+            results[sequence].finish(kv_head, part, d, |target, column| match target {
+                0 => (column / group, column % group * length),
+                _ => (column, group * length + (target - 1) * key_length),
+            });
         });
+        let Some(dbias) = dbias else { return Ok(()) };
+        for sums in biases.chunks_exact(heads * width) {
+            dbias.iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+        }
         Ok(())
     }))
+}
+
+/// What the forward left, and the gradient of its result.
+struct Kept<'a, T> {
+    /// Gradient and result.
+    out: [Part<'a, T>; 2],
+    log_sum_exp: &'a [T],
+}
+
+/// `n` pieces of `size` elements.
+fn cut<T>(elements: &mut [T], size: usize, n: usize) -> Vec<&mut [T]> {
+    match size {
+        0 => (0..n).map(|_| Default::default()).collect(),
+        _ => elements.chunks_exact_mut(size).take(n).collect(),
+    }
 }
 
 /// The gradients of the query heads of `kv_head`, one matrix `[length, d]` a head, of its keys and of its values, in
-/// sequence `sequence`, whose rows have these `positions` in their documents. Those of keys and values are summed over
-/// the query heads in their order.
+/// one sequence. Those of keys and values are summed over the query heads in their order. `dbias` `[group, width]`
+/// becomes that of the relative bias; empty: none is wanted.
 fn backward_group<'e, T: Float>(
     engine: &'e Engine,
-    dropout: Option<&Mask>,
-    shape: Shape,
-    (sequence, kv_head, positions): (usize, usize, &[u32]),
-    [dout, qkv, out, log_sum_exp]: [&[T]; 4],
+    operands: &Operands<'_, T>,
+    (sequence, kv_head): (usize, usize),
+    kept: &Kept<'_, T>,
+    dbias: &mut [T],
 ) -> Scratch<'e, T> {
-    let Shape { length, heads, head_width: d, .. } = shape;
-    let group = shape.group();
-    let mut parts = engine.scratch::<T>((group + 2) * length * d);
+    let Shape { length, heads, head_width: d, .. } = operands.shape;
+    let (group, key_length) = (operands.shape.group(), operands.key_length);
+    let mut parts = engine.scratch::<T>((group * length + 2 * key_length) * d);
     let (dqueries, dkeys_values) = parts.split_at_mut(group * length * d);
-    let (dkeys, dvalues) = dkeys_values.split_at_mut(length * d);
+    let (dkeys, dvalues) = dkeys_values.split_at_mut(key_length * d);
+    dbias.fill(T::ZERO);
+    let mut dbias = cut(dbias, dbias.len() / group, group);
     for (i, dqueries) in dqueries.chunks_exact_mut(length * d).enumerate() {
         let head = kv_head * group + i;
-        let index = sequence * heads + head;
-        let out = [dout, out].map(|x| shape.columns(x, heads, sequence, head));
-        let qkv = shape.qkv(qkv, sequence, head);
+        let out = kept.out.map(|out| out.columns(sequence, head, d));
+        let qkv = operands.qkv(sequence, head);
         let write = if i == 0 { Write::Overwrite } else { Write::Add };
-        for rows in documents(positions) {
-            let elements = rows.start * d..rows.end * d;
-            let gradients = [&mut *dqueries, &mut *dkeys, &mut *dvalues].map(|x| &mut x[elements.clone()]);
-            let qkv = qkv.each_ref().map(|columns| columns.starting_at(rows.start));
-            let out = out.each_ref().map(|columns| columns.starting_at(rows.start));
-            let log_sum_exp = &log_sum_exp[index * length..][rows.clone()];
-            shape.head(engine, index, &rows, dropout).backward(qkv, out, log_sum_exp, gradients, write);
+        for stretch in operands.stretches(sequence) {
+            let (rows, keys) = (stretch.queries.clone(), stretch.keys.clone());
+            if i == 0 && keys.end < key_length && rows.end == length {
+                // rows of a source that no query sees
+                dkeys[keys.end * d..].fill(T::ZERO);
+                dvalues[keys.end * d..].fill(T::ZERO);
+            }
+            let dqueries = &mut dqueries[rows.start * d..rows.end * d];
+            let [dkeys, dvalues] = [&mut *dkeys, &mut *dvalues].map(|x| &mut x[keys.start * d..keys.end * d]);
+            let qkv = starting_at(&qkv, [rows.start, keys.start, keys.start]);
+            let out = starting_at(&out, [rows.start; 2]);
+            let log_sum_exp = &kept.log_sum_exp[(sequence * heads + head) * length..][rows];
+            let to = Wanted { dqueries, dkeys, dvalues, dbias: &mut *dbias[i], write };
+            operands.head(engine, (sequence, head), &stretch).backward(qkv, out, log_sum_exp, to);
         }
     }
     parts
-}
-
-/// The rows of one sequence, whose columns several tasks compute, each into matrices of its own: tasks cannot write
-/// side by side into one row. The last one to finish puts them together.
-struct Parts<'a, 'e, T> {
-    rows: Mutex<&'a mut [T]>,
-    /// The parts that are finished.
-    parts: Mutex<Vec<Option<Scratch<'e, T>>>>,
-}
-
-impl<'a, 'e, T: Float> Parts<'a, 'e, T> {
-    /// `out` will be put together of `n` parts.
-    fn new(out: &'a mut [T], n: usize) -> Self {
-        Self { rows: Mutex::new(out), parts: Mutex::new((0..n).map(|_| None).collect()) }
-    }
-
-    /// Part `index`, of matrices `[length, d]`, is `part`. Columns i·d .. (i+1)·d of the result are a matrix of a part,
-    /// (part, matrix) = `place(i)`.
-    fn finish(&self, index: usize, part: Scratch<'e, T>, shape: Shape, place: impl Fn(usize) -> (usize, usize)) {
-        let Shape { length, head_width: d, .. } = shape;
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts[index] = Some(part);
-        let Some(all) = parts.iter().map(Option::as_deref).collect::<Option<Vec<&[T]>>>() else { return };
-        let mut out = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let columns = out.len() / length / d;
-        for (row, out) in out.chunks_exact_mut(columns * d).enumerate() {
-            for (i, out) in out.chunks_exact_mut(d).enumerate() {
-                let (part, matrix) = place(i);
-                out.copy_from_slice(&all[part][(matrix * length + row) * d..][..d]);
-            }
-        }
-        parts.clear(); // for the next sequences
-    }
-}
-
-pub(super) fn cached(
-    engine: &Engine,
-    qkv: &Tensor,
-    shape: Shape,
-    position: usize,
-    cache: &Tensor,
-    out: &Tensor,
-) -> Result<()> {
-    with_type!(qkv, T => with_slices::<T, 1, 2>([qkv], [cache, out], |[qkv], [cache, out]| {
-        let Shape { kv_heads, head_width: d, .. } = shape;
-        let (group, row, seen) = (shape.group(), 2 * kv_heads * d, position + 1);
-        cache[position * row..][..row].copy_from_slice(&qkv[shape.out_width()..]);
-        let mut scores = engine.scratch::<T>(group * seen);
-        for (kv_head, out) in out.chunks_exact_mut(group * d).enumerate() {
-            let queries = Matrix::new(&qkv[kv_head * group * d..], group, d);
-            let keys = Matrix::strided(&cache[kv_head * d..], seen, d, row);
-            matmul(engine, &mut scores, seen, queries, keys.t(), Write::Overwrite, Threads::One);
-            for scores in scores.chunks_exact_mut(seen) {
-                let total = softmax::forward(scores, seen, shape.scale::<T>()).total;
-                scores.iter_mut().for_each(|score| *score /= total);
-            }
-            let values = Matrix::strided(&cache[(kv_heads + kv_head) * d..], seen, d, row);
-            matmul(engine, out, d, Matrix::new(&scores, group, seen), values, Write::Overwrite, Threads::One);
-        }
-        Ok(())
-    }))
 }

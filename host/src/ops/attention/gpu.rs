@@ -1,8 +1,8 @@
 //! Attention on a GPU: which kernel, and its launch.
 
-use super::{Column, Mask, Shape, Span, Tensor};
-use crate::ops::check_gpu;
+use super::{Cache, Extent, Gradients, Inputs, Shape, Span, Tensor};
 use crate::ops::cuda::{Gpu, Grid, arguments, suffix};
+use crate::ops::{View, check_gpu};
 use crate::{Error, Result};
 use candle_core::DType;
 
@@ -12,132 +12,231 @@ const SHARED: u32 = 48 << 10;
 /// The widest heads that the kernels' registers hold.
 const WIDEST: usize = 256;
 
-pub(super) fn forward(
-    gpu: &Gpu,
-    qkv: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    dropout: Option<&Mask>,
-    out: &Tensor,
-    log_sum_exp: &Tensor,
-) -> Result<()> {
-    Attention::new(gpu, qkv, positions, shape, dropout)?.forward(out, log_sum_exp)
+pub(super) fn forward(gpu: &Gpu, inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
+    let attention = Attention::new(gpu, inputs, shape)?;
+    attention.check_results(out, log_sum_exp)?;
+    let words = match attention.packed {
+        Some(qkv) => arguments![qkv, attention.offsets(), out, log_sum_exp].to_vec(),
+        None => [&attention.reads(), &arguments![out, log_sum_exp][..]].concat(),
+    };
+    attention.launch("forward", (shape.length, shape.heads), &words)
 }
 
-#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn backward(
     gpu: &Gpu,
     dout: &Tensor,
-    qkv: &Tensor,
+    inputs: &Inputs<'_>,
+    shape: Shape,
     out: &Tensor,
     log_sum_exp: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    dropout: Option<&Mask>,
-    dqkv: &Tensor,
+    gradients: &Gradients<'_>,
 ) -> Result<()> {
-    Attention::new(gpu, qkv, positions, shape, dropout)?.backward(dout, out, log_sum_exp, dqkv)
+    let attention = Attention::new(gpu, inputs, shape)?;
+    attention.check_results(out, log_sum_exp)?;
+    attention.check_gradients(dout, gradients)?;
+    attention.backward(dout, out, log_sum_exp, gradients)
 }
 
 /// One attention, its inputs checked.
 struct Attention<'a> {
     gpu: &'a Gpu,
-    qkv: &'a Tensor,
-    positions: &'a Column<'a, u32>,
+    inputs: &'a Inputs<'a>,
     shape: Shape,
-    dropout: Option<&'a Mask>,
+    dtype: DType,
     sequences: usize,
+    /// Where queries, keys and values lie side by side, if the kernels that want that compute.
+    packed: Option<&'a Tensor>,
 }
 
 impl<'a> Attention<'a> {
-    fn new(
-        gpu: &'a Gpu,
-        qkv: &'a Tensor,
-        positions: &'a Column<'a, u32>,
-        shape: Shape,
-        dropout: Option<&'a Mask>,
-    ) -> Result<Self> {
-        let rows = positions.host().len();
-        check_gpu("attention", &[(qkv, qkv.dtype(), rows * shape.qkv_width())])?;
-        if shape.head_width > WIDEST {
-            return Err(Error::run(format!(
-                "attention: heads of width {}, on a GPU expected at most {WIDEST}; choose more model.heads",
-                shape.head_width
-            )));
+    fn new(gpu: &'a Gpu, inputs: &'a Inputs<'a>, shape: Shape) -> Result<Self> {
+        let dtype = inputs.queries.tensor.dtype();
+        for view in [inputs.queries, inputs.keys, inputs.values] {
+            check_gpu("attention", &[(view.tensor, dtype, view.tensor.elem_count())])?;
         }
-        check_positions(positions.host(), shape.length)?;
-        Ok(Self { gpu, qkv, positions, shape, dropout, sequences: rows / shape.length })
+        if let Some(bias) = inputs.bias {
+            check_gpu("attention", &[(bias, wide(dtype), bias.elem_count())])?;
+        }
+        check_width(shape)?;
+        if let Extent::Documents(offsets) = inputs.extent {
+            check_offsets(offsets.host(), shape.length)?;
+        }
+        let packed = inputs.queries.tensor;
+        let is_packed = on_tensor_cores(inputs, shape, dtype) && is_side_by_side(inputs, shape);
+        let sequences = inputs.queries.rows() / shape.length;
+        Ok(Self { gpu, inputs, shape, dtype, sequences, packed: is_packed.then_some(packed) })
     }
 
-    /// `out` `[rows, heads · d]`, `log_sum_exp` `[sequences, heads, length]`.
-    fn forward(&self, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
-        self.check_results(out, log_sum_exp)?;
-        let words = arguments![self.qkv, self.positions.pointer(), out, log_sum_exp];
-        self.launch("forward", self.shape.heads, words)
-    }
-
-    /// `dqkv` from the gradient `dout`.
-    fn backward(&self, dout: &Tensor, out: &Tensor, log_sum_exp: &Tensor, dqkv: &Tensor) -> Result<()> {
-        self.check_results(out, log_sum_exp)?;
-        let (dtype, wide) = (self.qkv.dtype(), log_sum_exp.dtype());
-        check_gpu("attention", &[(dout, dtype, out.elem_count()), (dqkv, dtype, self.qkv.elem_count())])?;
+    fn backward(&self, dout: &Tensor, out: &Tensor, log_sum_exp: &Tensor, to: &Gradients<'_>) -> Result<()> {
         let Shape { length, heads, kv_heads, head_width: d, .. } = self.shape;
+        let size = wide(self.dtype).size_in_bytes();
         // [sequences, heads, length]: Σ_j p_j dp_j = dout · out of each row
-        let dot = self.gpu.scratch(log_sum_exp.elem_count() * wide.size_in_bytes())?;
+        let dot = self.gpu.scratch(log_sum_exp.elem_count() * size)?;
         let rows = self.sequences * length * heads;
         let words = arguments![dout, out, dot.pointer(), self.sequences, length, heads, d];
-        self.gpu.launch("attention_dot", dtype, Grid::new(rows.div_ceil(32), 256), words)?;
-        let words = arguments![dout, self.qkv, log_sum_exp, dot.pointer(), self.positions.pointer(), dqkv];
-        self.launch("backward_keys", kv_heads, words)?;
-        self.launch("backward_queries", heads, words)
+        self.gpu.launch("attention_dot", self.dtype, Grid::new(rows.div_ceil(32), 256), words)?;
+        if let Some(qkv) = self.packed.filter(|_| gradients_are_packed(to, self.shape)) {
+            let dqkv = to.queries.tensor;
+            let words = arguments![dout, qkv, log_sum_exp, dot.pointer(), self.offsets(), dqkv];
+            self.launch("backward_keys", (length, kv_heads), words)?;
+            return self.launch("backward_queries", (length, heads), words);
+        }
+        let plain = Self { packed: None, ..*self };
+        let [q, k, v] = self.reads();
+        let reads = arguments![dout, q, k, v, log_sum_exp, dot.pointer()];
+        let keys = arguments![to.keys.pointer(), to.values.pointer(), to.keys.stride(), to.values.stride()];
+        let key_length = self.inputs.key_length(self.shape);
+        plain.launch("backward_keys", (key_length, kv_heads), &[reads, &keys[..]].concat())?;
+        let queries = arguments![to.queries.pointer(), to.queries.stride()];
+        plain.launch("backward_queries", (length, heads), &[reads, &queries[..]].concat())?;
+        match to.bias {
+            Some(dbias) => plain.backward_bias(reads, dbias),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds to `dbias` `[heads, width]`.
+    fn backward_bias(&self, reads: &[u64], dbias: &Tensor) -> Result<()> {
+        let Shape { length, heads, head_width: d, .. } = self.shape;
+        let tile = Tile::plain("backward_bias", d, self.dtype);
+        let distances = 2 * length.div_ceil(tile.positions) - 1;
+        let size = wide(self.dtype).size_in_bytes();
+        let parts = self.gpu.scratch(heads * distances * 2 * tile.positions * size)?;
+        let words = [reads, &arguments![parts.pointer()][..], &self.sizes()?].concat();
+        self.start("backward_bias", &tile, [distances, heads, 1], &words)?;
+        let words = arguments![parts.pointer(), dbias, heads, dbias.row_width(), length];
+        let blocks = dbias.elem_count().div_ceil(256);
+        self.gpu.launch("attention_bias_sum", self.dtype, Grid::new(blocks, 256), words)
     }
 
     fn check_results(&self, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
-        let Shape { length, heads, .. } = self.shape;
-        let (rows, dtype) = (self.sequences * length, self.qkv.dtype());
-        let wide = if dtype == DType::BF16 { DType::F32 } else { dtype };
-        check_gpu("attention", &[(out, dtype, rows * self.shape.out_width()), (log_sum_exp, wide, rows * heads)])
+        let tensors = [(out, self.dtype, out.elem_count()), (log_sum_exp, wide(self.dtype), log_sum_exp.elem_count())];
+        check_gpu("attention", &tensors)
     }
 
-    /// Tensor cores multiply bfloat16 heads of these widths. With dropout, or all of a document to be seen, the plain
-    /// kernels compute.
-    fn on_tensor_cores(&self) -> bool {
-        let Shape { span, head_width, .. } = self.shape;
-        self.qkv.dtype() == DType::BF16
-            && span == Span::Causal
-            && self.dropout.is_none()
-            && matches!(head_width, 32 | 64 | 128)
-    }
-
-    /// A launch over tiles of positions, `heads` heads and all sequences.
-    fn launch(&self, pass: &str, heads: usize, tensors: &[u64]) -> Result<()> {
-        let Shape { length, heads: n_heads, kv_heads, head_width: d, span } = self.shape;
-        let causal = span == Span::Causal;
-        let sizes = arguments![self.sequences, length, n_heads, kv_heads, d, causal];
-        if self.on_tensor_cores() {
-            let tile = Tile::on_tensor_cores(pass, d);
-            return self.start(&format!("attention_{pass}_mma_{d}"), tile, heads, &[tensors, &sizes[..4]].concat());
+    fn check_gradients(&self, dout: &Tensor, to: &Gradients<'_>) -> Result<()> {
+        for tensor in [dout, to.queries.tensor, to.keys.tensor, to.values.tensor] {
+            check_gpu("attention", &[(tensor, self.dtype, tensor.elem_count())])?;
         }
-        let mask = match self.dropout {
+        match to.bias {
+            Some(bias) => check_gpu("attention", &[(bias, wide(self.dtype), bias.elem_count())]),
+            None => Ok(()),
+        }
+    }
+
+    fn offsets(&self) -> u64 {
+        match self.inputs.extent {
+            Extent::Documents(offsets) => offsets.pointer(),
+            Extent::Source { .. } => 0,
+        }
+    }
+
+    /// Where queries, keys and values are.
+    fn reads(&self) -> [u64; 3] {
+        [self.inputs.queries, self.inputs.keys, self.inputs.values].map(|view| view.pointer())
+    }
+
+    /// What SHAPE_PARAMETERS of host/cuda/attention.cuh lists.
+    fn sizes(&self) -> Result<Vec<u64>> {
+        let Inputs { queries, keys, values, extent, bias, dropout } = *self.inputs;
+        let valid = match extent {
+            Extent::Source { valid, .. } => valid.pointer(),
+            Extent::Documents(_) => 0,
+        };
+        let strides = [queries, keys, values].map(|view| view.stride());
+        let key_length = self.inputs.key_length(self.shape);
+        let mut words = sizes(self.shape, self.sequences, (self.offsets(), valid, bias), (key_length, 0), strides);
+        words.extend(match dropout {
             None => [0; 5],
             Some(mask) => {
                 let first = self.gpu.first_sequence(mask.first_sequence)?;
                 *arguments![mask.rate, mask.stream.key(), first, mask.sites, mask.site]
             }
-        };
-        let dtype = self.qkv.dtype();
-        let name = format!("attention_{pass}_{}", suffix(dtype)?);
-        self.start(&name, Tile::plain(pass, d, dtype), heads, &[tensors, sizes, &mask].concat())
+        });
+        Ok(words)
     }
 
-    fn start(&self, kernel: &str, tile: Tile, heads: usize, words: &[u64]) -> Result<()> {
-        let kernel = self.gpu.kernel(kernel)?;
-        if tile.shared > SHARED {
-            self.gpu.allow_shared(&kernel, tile.shared)?;
-        }
-        let blocks = [self.shape.length.div_ceil(tile.positions), heads, self.sequences].map(|n| n as u32);
-        self.gpu.launch_kernel(&kernel, Grid { blocks, threads: tile.threads, shared: tile.shared }, words)
+    /// A launch over tiles of `positions`, `heads` heads and all sequences.
+    fn launch(&self, pass: &str, (positions, heads): (usize, usize), tensors: &[u64]) -> Result<()> {
+        let Shape { length, heads: n_heads, kv_heads, head_width: d, .. } = self.shape;
+        let (name, tile, sizes) = match self.packed {
+            Some(_) => {
+                let sizes = arguments![self.sequences, length, n_heads, kv_heads].to_vec();
+                (format!("attention_{pass}_mma_{d}"), Tile::on_tensor_cores(pass, d), sizes)
+            }
+            None => {
+                let name = format!("attention_{pass}_{}", suffix(self.dtype)?);
+                (name, Tile::plain(pass, d, self.dtype), self.sizes()?)
+            }
+        };
+        let blocks = [positions.div_ceil(tile.positions), heads, self.sequences];
+        start(self.gpu, &name, &tile, blocks, &[tensors, &sizes].concat())
     }
+
+    fn start(&self, pass: &str, tile: &Tile, blocks: [usize; 3], words: &[u64]) -> Result<()> {
+        start(self.gpu, &format!("attention_{pass}_{}", suffix(self.dtype)?), tile, blocks, words)
+    }
+}
+
+/// All of SHAPE_PARAMETERS but dropout.
+fn sizes(
+    shape: Shape,
+    sequences: usize,
+    (offsets, valid, bias): (u64, u64, Option<&Tensor>),
+    (key_length, before): (usize, usize),
+    [queries, keys, values]: [usize; 3],
+) -> Vec<u64> {
+    let Shape { length, heads, kv_heads, head_width: d, span, scale, soft_cap } = shape;
+    let window = if let Span::Window(width) = span { width } else { 0 };
+    let (bias, bias_width) = bias.map_or((0, 0), |bias| (bias.pointer(), bias.row_width()));
+    let mut words = arguments![offsets, valid, bias, bias_width, sequences, length, key_length, before].to_vec();
+    words.extend(arguments![heads, kv_heads, d, queries, keys, values, span != Span::Full, window, scale, soft_cap]);
+    words
+}
+
+fn start(gpu: &Gpu, name: &str, tile: &Tile, blocks: [usize; 3], words: &[u64]) -> Result<()> {
+    let kernel = gpu.kernel(name)?;
+    if tile.shared > SHARED {
+        gpu.allow_shared(&kernel, tile.shared)?;
+    }
+    let blocks = blocks.map(|n| n as u32);
+    gpu.launch_kernel(&kernel, Grid { blocks, threads: tile.threads, shared: tile.shared }, words)
+}
+
+/// The format of sums, statistics and the relative bias.
+fn wide(dtype: DType) -> DType {
+    if dtype == DType::BF16 { DType::F32 } else { dtype }
+}
+
+/// Tensor cores multiply bfloat16 heads of these widths. With dropout, a bias, a cap or another scale, and where not
+/// just the positions before a query are to be seen, the plain kernels compute.
+fn on_tensor_cores(inputs: &Inputs<'_>, shape: Shape, dtype: DType) -> bool {
+    let Shape { head_width, span, scale, soft_cap, .. } = shape;
+    let is_usual = scale == 1.0 / (head_width as f64).sqrt() && soft_cap == 0.0;
+    let is_causal = span == Span::Causal && matches!(inputs.extent, Extent::Documents(_));
+    dtype == DType::BF16
+        && is_usual
+        && is_causal
+        && inputs.dropout.is_none()
+        && inputs.bias.is_none()
+        && matches!(head_width, 32 | 64 | 128)
+}
+
+fn is_side_by_side(inputs: &Inputs<'_>, shape: Shape) -> bool {
+    are_side_by_side([inputs.queries, inputs.keys, inputs.values], shape)
+}
+
+fn gradients_are_packed(to: &Gradients<'_>, shape: Shape) -> bool {
+    are_side_by_side([to.queries, to.keys, to.values], shape)
+}
+
+/// Whether these are queries, keys and values of one tensor that has nothing else.
+fn are_side_by_side(views: [View<'_>; 3], shape: Shape) -> bool {
+    let tensor = views[0].tensor;
+    let Ok(expected) = shape.side_by_side(tensor) else { return false };
+    views.iter().zip(&expected).all(|(view, expected)| {
+        view.tensor.pointer() == tensor.pointer() && (view.first, view.stride()) == (expected.first, expected.stride())
+    })
 }
 
 /// What a block computes.
@@ -174,40 +273,50 @@ impl Tile {
     }
 }
 
-/// One new position of one sequence, see [`super::cached`].
-pub(super) fn cached(
-    gpu: &Gpu,
-    qkv: &Tensor,
-    shape: Shape,
-    position: usize,
-    cache: &Tensor,
-    out: &Tensor,
-) -> Result<()> {
-    let Shape { heads, kv_heads, head_width: d, .. } = shape;
-    let (dtype, context) = (qkv.dtype(), cache.dim(0)?);
-    check_gpu("attention", &[(qkv, dtype, shape.qkv_width()), (out, dtype, shape.out_width())])?;
-    check_gpu("attention", &[(cache, dtype, context * 2 * kv_heads * d)])?;
-    if position >= context || d > WIDEST {
-        return Err(Error::run(format!("attention: position {position} of {context}, heads of width {d}")));
+/// New rows of one sequence, see [`super::cached`].
+pub(super) fn cached(gpu: &Gpu, views: [View<'_>; 3], shape: Shape, cache: &Cache<'_>, out: &Tensor) -> Result<()> {
+    let (dtype, d, Cache { keys_values, position, bias }) = (out.dtype(), shape.head_width, *cache);
+    for tensor in views.map(|view| view.tensor).into_iter().chain([keys_values, out]) {
+        check_gpu("attention", &[(tensor, dtype, tensor.elem_count())])?;
     }
-    let at = gpu.scratch(4)?;
-    gpu.upload(at.pointer(), &[position as u32])?;
-    let wide = if dtype == DType::F64 { 8 } else { 4 };
-    let kernel = gpu.kernel(&format!("attention_cached_{}", suffix(dtype)?))?;
-    let shared = (wide * 16 * d) as u32;
-    if shared > SHARED {
-        gpu.allow_shared(&kernel, shared)?;
+    if let Some(bias) = bias {
+        check_gpu("attention", &[(bias, wide(dtype), bias.elem_count())])?;
     }
-    let words = arguments![qkv, cache, at.pointer(), out, heads, kv_heads, d, context];
-    gpu.launch_kernel(&kernel, Grid { blocks: [heads as u32, 1, 1], threads: 512, shared }, words)
+    check_width(shape)?;
+    let [q, k, v] = views.map(|view| view.pointer());
+    let (rows, kv, strides) = (shape.length, shape.kv_width(), views.map(|view| view.stride()));
+    if rows == 1 {
+        let sizes = sizes(shape, 1, (0, 0, bias), (position + 1, position), strides);
+        let words = [&arguments![q, k, v, keys_values, out][..], &sizes, &[0; 5]].concat();
+        let size = if dtype == DType::F64 { 8 } else { 4 };
+        let tile = Tile { positions: 1, threads: 512, shared: (size * 16 * d) as u32 };
+        return start(gpu, &format!("attention_cached_{}", suffix(dtype)?), &tile, [shape.heads, 1, 1], &words);
+    }
+    let words = arguments![k, v, keys_values, strides[1], strides[2], rows, kv, position];
+    gpu.launch_flat("attention_append", dtype, rows * kv, words)?;
+    let sizes = sizes(shape, 1, (0, 0, bias), (position + rows, position), [strides[0], 2 * kv, 2 * kv]);
+    let keys = View::new(keys_values, 0, kv)?;
+    let values = View::new(keys_values, kv, kv)?;
+    let log_sum_exp = gpu.scratch(rows * shape.heads * wide(dtype).size_in_bytes())?;
+    let reads = arguments![q, keys.pointer(), values.pointer(), out, log_sum_exp.pointer()];
+    let tile = Tile::plain("forward", d, dtype);
+    let blocks = [rows.div_ceil(tile.positions), shape.heads, 1];
+    let words = [&reads[..], &sizes, &[0; 5]].concat();
+    start(gpu, &format!("attention_forward_{}", suffix(dtype)?), &tile, blocks, &words)
 }
 
-/// The kernels find the document of a row by its position: within a document positions rise by 1.
-fn check_positions(positions: &[u32], length: usize) -> Result<()> {
-    if length == 0 || !positions.len().is_multiple_of(length) {
-        return Err(Error::run(format!("attention: {} rows are no number of sequences of {length}", positions.len())));
+fn check_width(shape: Shape) -> Result<()> {
+    match shape.head_width {
+        0..=WIDEST => Ok(()),
+        d => Err(Error::run(format!(
+            "attention: heads of width {d}, on a GPU expected at most {WIDEST}; choose more model.heads"
+        ))),
     }
-    for sequence in positions.chunks_exact(length) {
+}
+
+/// The kernels find the document of a row by its offset: within a document offsets rise by 1.
+fn check_offsets(offsets: &[u32], length: usize) -> Result<()> {
+    for sequence in offsets.chunks_exact(length) {
         if let Some(pair) = sequence.windows(2).find(|pair| pair[1] != 0 && pair[1] != pair[0] + 1) {
             return Err(Error::run(format!(
                 "attention: position {} follows {}, expected the next one or 0, where a document begins",

@@ -1,128 +1,142 @@
-//! Self-attention in blocks of queries: softmax(q kᵀ / √d) v per head, without ever holding a [length, length] matrix.
-//! The forward keeps the log-sum-exp of each row, from which the backward computes the probabilities again (Dao et al.,
+//! Attention in blocks of queries: softmax(scale · q kᵀ) v per head, without ever holding a matrix of all scores. The
+//! forward keeps the log-sum-exp of each row, from which the backward computes the probabilities again (Dao et al.,
 //! FlashAttention, arXiv 2205.14135).
 //!
-//! A sequence may hold several documents, packed one after the other. A row at position 0 begins a document, and no
+//! A sequence may hold several documents, packed one after the other. A row at offset 0 begins a document, and no
 //! query sees a key of another document: each is computed as if it were a sequence of its own, so what lies outside it
-//! costs nothing.
+//! costs nothing. Or the keys are those of a source, another sequence of rows (cross attention, Vaswani et al., arXiv
+//! 1706.03762).
 //!
-//! `qkv` `[sequences · length, (heads + 2 · kv_heads) · d]` holds the heads' queries, keys and values side by side, d =
-//! head_width. With fewer key and value heads than query heads, heads / kv_heads neighbouring query heads share one
-//! (grouped-query attention, Ainslie et al., arXiv 2305.13245).
+//! Queries, keys and values are columns of any tensors; d = head_width. With fewer key and value heads than query
+//! heads, heads / kv_heads neighbouring query heads share one (grouped-query attention, Ainslie et al., arXiv
+//! 2305.13245).
 
+mod cached;
+mod check;
 mod cpu;
+mod decode;
 mod gpu;
 mod head;
+mod operands;
+mod parts;
+mod shape;
 mod softmax;
+
+pub use cached::{Cache, cached};
+pub use shape::{Shape, Span};
 
 use super::dropout::Mask;
 use super::on_device::on_device;
-use super::{Column, Engine, OpGroup, Tensor};
-use crate::{Error, Result};
+use super::{Column, Engine, OpGroup, Tensor, View};
+use crate::Result;
 
-/// What a position attends to within its document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
-    /// Itself and the positions before it.
-    Causal,
-    /// All positions.
-    Full,
-}
-
-/// The shape of an attention.
+/// Which keys the queries of a sequence may see.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    /// Positions per sequence.
-    pub length: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads; divides `heads`.
-    pub kv_heads: usize,
-    /// Elements of a position in one head.
-    pub head_width: usize,
-    /// What a position attends to.
-    pub span: Span,
+pub enum Extent<'a> {
+    /// Those of the query's own document. `[rows]`: each row's number in its document, from 0 on.
+    Documents(&'a Column<'a, u32>),
+    /// Those of a source.
+    Source {
+        /// Rows of keys per sequence.
+        length: usize,
+        /// `[sequences]`: how many of them, from the first on, are to be seen. A query that sees none gets zeros.
+        valid: &'a Column<'a, u32>,
+    },
 }
 
-impl Shape {
-    /// Elements of a row of queries, keys and values: (heads + 2 · kv_heads) · head_width.
-    pub fn qkv_width(&self) -> usize {
-        (self.heads + 2 * self.kv_heads) * self.head_width
+/// What an attention reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// `[rows, heads · d]`
+    pub queries: View<'a>,
+    /// `[rows, kv_heads · d]`; of a source, its rows.
+    pub keys: View<'a>,
+    /// As `keys`.
+    pub values: View<'a>,
+    /// Which keys may be seen.
+    pub extent: Extent<'a>,
+    /// `[heads, 2 n - 1]`, in the format of parameters, with n at least the length of a sequence: added to the scores
+    /// of queries and keys of one document, column key row - query row + n - 1 (relative positions, Raffel et al.,
+    /// arXiv 1910.10683).
+    pub bias: Option<&'a Tensor>,
+    /// Acts on the probabilities.
+    pub dropout: Option<&'a Mask>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Queries, keys and values side by side in `qkv` `[rows, (heads + 2 · kv_heads) · d]`.
+    ///
+    /// # Errors
+    /// A tensor of another width.
+    pub fn packed(qkv: &'a Tensor, offsets: &'a Column<'a, u32>, shape: Shape) -> Result<Self> {
+        let [queries, keys, values] = shape.side_by_side(qkv)?;
+        Ok(Self { queries, keys, values, extent: Extent::Documents(offsets), bias: None, dropout: None })
     }
 
-    /// Elements of a row of the result: heads · head_width.
-    pub fn out_width(&self) -> usize {
-        self.heads * self.head_width
-    }
-
-    /// Query heads per key and value head.
-    fn group(&self) -> usize {
-        self.heads / self.kv_heads
+    /// Rows of keys per sequence.
+    fn key_length(&self, shape: Shape) -> usize {
+        match self.extent {
+            Extent::Documents(_) => shape.length,
+            Extent::Source { length, .. } => length,
+        }
     }
 }
 
-/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]` is kept for the backward. `positions` `[rows]`
-/// are those of the rows in their documents. `dropout` acts on the probabilities.
+/// Where the gradients of the inputs go.
+#[derive(Debug, Clone, Copy)]
+pub struct Gradients<'a> {
+    /// As the inputs' queries; overwritten.
+    pub queries: View<'a>,
+    /// As the inputs' keys; overwritten.
+    pub keys: View<'a>,
+    /// As the inputs' values; overwritten.
+    pub values: View<'a>,
+    /// As the inputs' bias; added to.
+    pub bias: Option<&'a Tensor>,
+}
+
+impl<'a> Gradients<'a> {
+    /// Those of queries, keys and values side by side in `dqkv` `[rows, (heads + 2 · kv_heads) · d]`.
+    ///
+    /// # Errors
+    /// A tensor of another width.
+    pub fn packed(dqkv: &'a Tensor, shape: Shape) -> Result<Self> {
+        let [queries, keys, values] = shape.side_by_side(dqkv)?;
+        Ok(Self { queries, keys, values, bias: None })
+    }
+}
+
+/// `out` `[rows, heads · d]`; `log_sum_exp` `[sequences, heads, length]`, in the format of parameters, is kept for the
+/// backward.
 ///
 /// # Errors
-/// Other than one position per row, a tensor of another device, type or size, or a GPU that fails.
-pub fn forward(
-    engine: &Engine,
-    qkv: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    dropout: Option<&Mask>,
-    out: &Tensor,
-    log_sum_exp: &Tensor,
-) -> Result<()> {
+/// Tensors that do not fit the shape, of another device or type, or a GPU that fails.
+pub fn forward(engine: &Engine, inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
-    check(positions, qkv)?;
-    on_device!(engine, forward(qkv, positions, shape, dropout, out, log_sum_exp))
+    let shape = shape.simplified();
+    check::inputs(inputs, shape)?;
+    check::results(inputs, shape, out, log_sum_exp)?;
+    on_device!(engine, forward(inputs, shape, out, log_sum_exp))
 }
 
-/// `dqkv` (overwritten) from the gradient `dout` of `out`; the other tensors as in [`forward`].
+/// Gradients of the inputs from the gradient `dout` of `out`; the other tensors as in [`forward`]. No two gradients may
+/// share a column.
 ///
 /// # Errors
 /// As [`forward`].
-#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub fn backward(
     engine: &Engine,
     dout: &Tensor,
-    qkv: &Tensor,
+    inputs: &Inputs<'_>,
+    shape: Shape,
     out: &Tensor,
     log_sum_exp: &Tensor,
-    positions: &Column<'_, u32>,
-    shape: Shape,
-    dropout: Option<&Mask>,
-    dqkv: &Tensor,
+    gradients: &Gradients<'_>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Attention);
-    check(positions, qkv)?;
-    on_device!(engine, backward(dout, qkv, out, log_sum_exp, positions, shape, dropout, dqkv))
-}
-
-/// One new position of one sequence: `out` `[1, heads · d]` attends from `qkv` `[1, (heads + 2 · kv_heads) · d]` to
-/// itself and to the `position` positions before it. `cache` `[context, 2 · kv_heads · d]` holds keys and values; the
-/// new ones are written into row `position`, which must be below the context.
-///
-/// # Errors
-/// A tensor of another device, type or size, or a GPU that fails.
-pub fn cached(
-    engine: &Engine,
-    qkv: &Tensor,
-    shape: Shape,
-    position: usize,
-    cache: &Tensor,
-    out: &Tensor,
-) -> Result<()> {
-    let _timer = engine.time(OpGroup::Attention);
-    on_device!(engine, cached(qkv, shape, position, cache, out))
-}
-
-fn check(positions: &Column<'_, u32>, qkv: &Tensor) -> Result<()> {
-    let (rows, n) = (qkv.dim(0)?, positions.host().len());
-    if n == rows {
-        return Ok(());
-    }
-    Err(Error::run(format!("attention: expected a position for each of {rows} rows, got {n}")))
+    let shape = shape.simplified();
+    check::inputs(inputs, shape)?;
+    check::results(inputs, shape, out, log_sum_exp)?;
+    check::gradients(inputs, gradients, dout, out)?;
+    on_device!(engine, backward(dout, inputs, shape, out, log_sum_exp, gradients))
 }

@@ -193,8 +193,8 @@ impl Gpu {
     /// In f64 the library adds no bias: the summands are written first.
     fn matmul_prefilled(&self, product: &Product) -> Result<()> {
         let Product { m, n, out, out_dtype, out_stride, residual, bias, .. } = *product;
-        assert!(out_stride == n && !product.add, "summands of a product that is a view or is added to");
-        let words = arguments![bias.unwrap_or(0), residual.unwrap_or(0), out, m, n];
+        assert!(!product.add, "summands of a product that is added to");
+        let words = arguments![bias.unwrap_or(0), residual.unwrap_or(0), out, m, n, out_stride];
         self.launch_flat("prefill", out_dtype, m * n, words)?;
         self.matmul(&Product { add: true, residual: None, bias: None, ..*product })
     }

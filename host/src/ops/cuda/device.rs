@@ -4,7 +4,7 @@ use super::blas::Blas;
 use super::control::Control;
 use super::memory::{Memory, Scratch};
 use super::{driver_error, kernels, libraries};
-use crate::ops::Tensor;
+use crate::ops::{Tensor, View};
 use crate::{Error, Result};
 use candle_core::DType;
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, result, sys};
@@ -83,6 +83,13 @@ impl Argument for bool {
 
 /// The address of the first element; the caller has checked that the tensor is on a GPU.
 impl Argument for &Tensor {
+    fn word(&self) -> u64 {
+        self.pointer()
+    }
+}
+
+/// The same of the first column.
+impl Argument for View<'_> {
     fn word(&self) -> u64 {
         self.pointer()
     }

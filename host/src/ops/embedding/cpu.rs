@@ -1,8 +1,9 @@
 //! Rows of tables on the CPU.
 
+use super::Lookup;
 use crate::Result;
 use crate::ops::cpu::{with_slices, with_type};
-use crate::ops::{Column, Engine, Float, Tensor};
+use crate::ops::{Engine, Float, Tensor};
 
 /// Rows of a task.
 const ROWS: usize = 64;
@@ -10,50 +11,34 @@ const ROWS: usize = 64;
 /// Pieces of a table whose gradient is summed.
 const TASKS: usize = 16;
 
-pub(super) fn forward(
-    engine: &Engine,
-    ids: &Column<'_, u32>,
-    tokens: &Tensor,
-    positions: Option<(&Column<'_, u32>, &Tensor)>,
-    out: &Tensor,
-) -> Result<()> {
-    let (width, ids) = (tokens.dim(1)?, ids.host());
-    with_type!(out, T => with_slices::<T, 1, 1>([tokens], [out], |[tokens], [out]| {
-        engine.for_each(out.chunks_mut(ROWS * width).zip(ids.chunks(ROWS)), |(out, ids)| {
-            for (out, &id) in out.chunks_mut(width).zip(ids) {
-                out.copy_from_slice(row(tokens, id, width));
-            }
-        });
-        Ok(())
-    }))?;
-    let Some((at, table)) = positions.map(|(at, table)| (at.host(), table)) else { return Ok(()) };
-    with_type!(out, T => with_slices::<T, 1, 1>([table], [out], |[table], [out]| {
-        engine.for_each(out.chunks_mut(ROWS * width).zip(at.chunks(ROWS)), |(out, at)| {
-            for (out, &at) in out.chunks_mut(width).zip(at) {
-                out.iter_mut().zip(row(table, at, width)).for_each(|(out, &position)| *out += position);
-            }
-        });
-        Ok(())
-    }))
+pub(super) fn forward(engine: &Engine, lookups: &[Lookup<'_>], out: &Tensor) -> Result<()> {
+    let width = out.row_width();
+    for (number, &Lookup { index, table, offset }) in lookups.iter().enumerate() {
+        let index = index.host();
+        with_type!(out, T => with_slices::<T, 1, 1>([table], [out], |[table], [out]| {
+            engine.for_each(out.chunks_mut(ROWS * width).zip(index.chunks(ROWS)), |(out, index)| {
+                for (out, &index) in out.chunks_mut(width).zip(index) {
+                    let row = &table[(index as usize + offset) * width..][..width];
+                    match number {
+                        0 => out.copy_from_slice(row),
+                        _ => out.iter_mut().zip(row).for_each(|(out, &value)| *out += value),
+                    }
+                }
+            });
+            Ok(())
+        }))?;
+    }
+    Ok(())
 }
 
-/// `gradient[rows[i]]` += `dx[i]`, always in the order of i.
-pub(super) fn add_rows(
-    engine: &Engine,
-    rows: &Column<'_, u32>,
-    dx: &Tensor,
-    gradient: &Tensor,
-    _in_order: bool,
-) -> Result<()> {
-    let (width, rows) = (gradient.dim(1)?, rows.host());
-    with_type!(dx, T => with_slices::<T, 1, 1>([dx], [gradient], |[dx], [gradient]| {
-        scatter_add(engine, rows, dx, gradient, width);
+/// `table[index[i] + offset]` += `dx[i]`, always in the order of i.
+pub(super) fn add_rows(engine: &Engine, gradient: &Lookup<'_>, dx: &Tensor, _in_order: bool) -> Result<()> {
+    let &Lookup { index, table, offset } = gradient;
+    let (width, index) = (dx.row_width(), index.host());
+    with_type!(dx, T => with_slices::<T, 1, 1>([dx], [table], |[dx], [table]| {
+        scatter_add(engine, index, dx, &mut table[offset * width..], width);
         Ok(())
     }))
-}
-
-fn row<T>(table: &[T], index: u32, width: usize) -> &[T] {
-    &table[index as usize * width..][..width]
 }
 
 /// Each task owns some rows of the table and looks through all indices: those that share one are added in their order.

@@ -1,70 +1,109 @@
 //! Layer normalisation on the CPU.
 
 use crate::Result;
-use crate::ops::cpu::{rows_per_task, vectorised, with_slices, with_type};
+use crate::ops::cpu::{rows_per_task, vectorised, with_slice_lists, with_slices, with_type};
+use crate::ops::norm::{Lines, factors, wanted};
 use crate::ops::reduce::cpu::{lanes, sum_in_order};
-use crate::ops::{Engine, Float, Tensor};
+use crate::ops::view::Place;
+use crate::ops::{Assign, Device, Engine, Float, Tensor, View};
 
 pub(super) fn forward(
     engine: &Engine,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
+    lines: Lines,
+    x: View<'_>,
+    weight: Option<&Tensor>,
+    bias: Option<&Tensor>,
     epsilon: f64,
-    out: &Tensor,
+    out: View<'_>,
     stats: &Tensor,
 ) -> Result<()> {
-    let width = weight.elem_count();
-    with_type!(x, T => with_slices::<T, 3, 2>([x, weight, bias], [out, stats], |[x, weight, bias], [out, stats]| {
-        let rows = rows_per_task(width);
-        let results = out.chunks_mut(rows * width).zip(stats.chunks_mut(rows * 2));
-        let tasks = results.zip(x.chunks(rows * width));
-        engine.for_each(tasks, |((out, stats), x)| vectorised(#[inline(always)] || {
-            let results = out.chunks_exact_mut(width).zip(stats.chunks_exact_mut(2));
-            for ((out, stats), x) in results.zip(x.chunks_exact(width)) {
-                let (mean, scale) = moments(x, epsilon);
-                (stats[0], stats[1]) = (mean, scale);
-                for i in 0..width {
-                    out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+    let Lines { chunks, width, .. } = lines;
+    let (of_x, of_out) = (x.place(), out.place());
+    // An absent parameter: something to open that is not read.
+    let reads = [x.tensor, weight.unwrap_or(x.tensor), bias.unwrap_or(x.tensor)];
+    with_type!(x, T => with_slices::<T, 3, 2>(reads, [out.tensor, stats], |[x, of_weight, of_bias], [out, stats]| {
+        let weight = &*factors(weight.map(|_| of_weight), 0.0, width);
+        let zeros = if bias.is_none() { vec![T::of(0.0); width] } else { Vec::new() };
+        let bias = if bias.is_some() { of_bias } else { &zeros };
+        let rows = rows_per_task(of_x.width);
+        let results = out.chunks_mut(rows * of_out.stride).zip(stats.chunks_mut(rows * chunks * 2));
+        engine.for_each(results.zip(x.chunks(rows * of_x.stride)), |((out, stats), x)| {
+            vectorised(#[inline(always)] || {
+                let results = out.chunks_exact_mut(of_out.stride).zip(stats.chunks_exact_mut(chunks * 2));
+                for ((out, stats), x) in results.zip(x.chunks_exact(of_x.stride)) {
+                    let lines = of_out.row_mut(out, 0).chunks_exact_mut(width).zip(stats.chunks_exact_mut(2));
+                    for ((out, stats), x) in lines.zip(of_x.row(x, 0).chunks_exact(width)) {
+                        let (mean, scale) = moments(x, epsilon);
+                        (stats[0], stats[1]) = (mean, scale);
+                        for i in 0..width {
+                            out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+                        }
+                    }
                 }
-            }
-        }));
+            });
+        });
         Ok(())
     }))
 }
 
-#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn backward(
     engine: &Engine,
-    dy: &Tensor,
-    x: &Tensor,
-    weight: &Tensor,
+    lines: Lines,
+    dy: View<'_>,
+    x: View<'_>,
+    weight: Option<&Tensor>,
     stats: &Tensor,
-    dx: &Tensor,
-    dweight: &Tensor,
-    dbias: &Tensor,
+    dx: Option<(View<'_>, Assign)>,
+    parameters: [Option<&Tensor>; 2],
 ) -> Result<()> {
-    let (reads, writes) = ([dy, x, weight, stats], [dx, dweight, dbias]);
-    with_type!(x, T => with_slices::<T, 4, 3>(reads, writes, |reads, writes| {
-        backward_rows(engine, reads, writes);
+    // Sums that nobody asks for go into tensors that nobody reads.
+    let [dweight, dbias] = parameters.map(|gradient| match gradient {
+        Some(gradient) => Ok(gradient.clone()),
+        None => Tensor::zeros(lines.width, x.dtype(), &Device::Cpu),
+    });
+    let (wanted, place, assign) = wanted(x, dx);
+    let places = [dy.place(), x.place(), place];
+    let (dweight, dbias) = (dweight?, dbias?);
+    let writes: Vec<_> = [&dbias, &dweight].into_iter().chain(wanted).collect();
+    let reads = [dy.tensor, x.tensor, weight.unwrap_or(x.tensor), stats];
+    with_type!(x, T => with_slice_lists::<T>(&reads, &writes, |reads, writes| {
+        let mut unwanted = engine.scratch::<T>(if wanted.is_none() { x.rows() * x.width } else { 0 });
+        let weight = &*factors(weight.map(|_| reads[2]), 0.0, lines.width);
+        let reads = [reads[0], reads[1], weight, reads[3]];
+        let mut writes = writes.into_iter();
+        let [dbias, dweight] = [(); 2].map(|()| writes.next().unwrap_or_default());
+        let writes = [writes.next().unwrap_or(&mut unwanted), dweight, dbias];
+        match assign {
+            Assign::Set => backward_rows::<T, false>(engine, lines, places, reads, writes),
+            Assign::Add => backward_rows::<T, true>(engine, lines, places, reads, writes),
+        }
         Ok(())
     }))
 }
 
-fn backward_rows<T: Float>(engine: &Engine, [dy, x, weight, stats]: [&[T]; 4], [dx, dweight, dbias]: [&mut [T]; 3]) {
-    let width = weight.len();
-    let rows = rows_per_task(width);
-    let chunk = rows * width;
-    let reads = dy.chunks(chunk).zip(x.chunks(chunk)).zip(stats.chunks(rows * 2));
-    let tasks = dx.chunks_mut(chunk).zip(reads);
+fn backward_rows<T: Float, const ADD: bool>(
+    engine: &Engine,
+    Lines { chunks, width, .. }: Lines,
+    [of_dy, of_x, of_dx]: [Place; 3],
+    [dy, x, weight, stats]: [&[T]; 4],
+    [dx, dweight, dbias]: [&mut [T]; 3],
+) {
+    let rows = rows_per_task(of_x.width);
+    let reads = dy.chunks(rows * of_dy.stride).zip(x.chunks(rows * of_x.stride)).zip(stats.chunks(rows * chunks * 2));
+    let tasks = dx.chunks_mut(rows * of_dx.stride).zip(reads);
     sum_in_order(engine, [dweight, dbias], tasks, |(dx, ((dy, x), stats)), sums| {
         let (dweight, dbias) = sums.split_at_mut(width);
         vectorised(
             #[inline(always)]
             || {
-                let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width)).zip(x.chunks_exact(width));
-                for (((dx, dy), x), stats) in rows.zip(stats.chunks_exact(2)) {
-                    backward_row(dy, x, weight, stats, dx, dweight, dbias);
+                let reads = dy.chunks_exact(of_dy.stride).zip(x.chunks_exact(of_x.stride));
+                let rows = dx.chunks_exact_mut(of_dx.stride).zip(reads).zip(stats.chunks_exact(chunks * 2));
+                for ((dx, (dy, x)), stats) in rows {
+                    let reads = of_dy.row(dy, 0).chunks_exact(width).zip(of_x.row(x, 0).chunks_exact(width));
+                    let lines = of_dx.row_mut(dx, 0).chunks_exact_mut(width).zip(reads);
+                    for ((dx, (dy, x)), stats) in lines.zip(stats.chunks_exact(2)) {
+                        backward_line::<T, ADD>([dy, x, weight, stats], [dx, dweight, dbias]);
+                    }
                 }
             },
         );
@@ -72,15 +111,7 @@ fn backward_rows<T: Float>(engine: &Engine, [dy, x, weight, stats]: [&[T]; 4], [
 }
 
 #[inline(always)]
-fn backward_row<T: Float>(
-    dy: &[T],
-    x: &[T],
-    weight: &[T],
-    stats: &[T],
-    dx: &mut [T],
-    dweight: &mut [T],
-    dbias: &mut [T],
-) {
+fn backward_line<T: Float, const ADD: bool>([dy, x, weight, stats]: [&[T]; 4], [dx, dweight, dbias]: [&mut [T]; 3]) {
     let width = weight.len();
     let (dy, x, dx) = (&dy[..width], &x[..width], &mut dx[..width]);
     let (dweight, dbias) = (&mut dweight[..width], &mut dbias[..width]);
@@ -90,7 +121,8 @@ fn backward_row<T: Float>(
     let mean_dy_x = lanes(width, |i| dy[i] * weight[i] * (x[i] - mean) * scale) / n;
     for i in 0..width {
         let normal = (x[i] - mean) * scale;
-        dx[i] += (dy[i] * weight[i] - mean_dy - normal * mean_dy_x) * scale;
+        let change = (dy[i] * weight[i] - mean_dy - normal * mean_dy_x) * scale;
+        dx[i] = if ADD { dx[i] + change } else { change };
         dweight[i] += dy[i] * normal;
         dbias[i] += dy[i];
     }

@@ -4,60 +4,72 @@ use super::Layout;
 use crate::Result;
 use crate::ops::cpu::{rows_per_task, vectorised, with_slices, with_type};
 use crate::ops::reduce::cpu::sum_in_order;
-use crate::ops::{Engine, Float, Matrix, Tensor, Threads, Write, matmul};
+use crate::ops::view::Place;
+use crate::ops::{Assign, Engine, Float, Matrix, Tensor, Threads, View, Write, matmul};
 
 pub(super) fn forward(
     engine: &Engine,
-    x: &Tensor,
+    x: View<'_>,
     (weight, layout): (&Tensor, Layout),
     bias: Option<&Tensor>,
-    residual: Option<&Tensor>,
-    out: &Tensor,
+    residual: Option<View<'_>>,
+    out: View<'_>,
 ) -> Result<()> {
     let (n_in, n_out) = layout.sizes(weight)?;
+    let (rows, of_x, of_out) = (out.rows(), x.place(), out.place());
+    let first = residual.map_or(0, |residual| residual.first);
     // An absent summand: something to open that is not read.
-    let reads = [x, weight, bias.unwrap_or(weight), residual.unwrap_or(weight)];
-    with_type!(x, T => with_slices::<T, 4, 1>(reads, [out], |[x, weight, bias_values, residual_values], [out]| {
-        let rows = x.len() / n_in;
-        let write = Write::Sum { residual: residual.map(|_| residual_values), bias: bias.map(|_| bias_values) };
-        let (x, weight) = (Matrix::new(x, rows, n_in), matrix(weight, layout, n_in, n_out));
-        matmul(engine, out, n_out, x, weight, write, Threads::All);
+    let reads = [x.tensor, weight, bias.unwrap_or(weight), residual.map_or(weight, |residual| residual.tensor)];
+    with_type!(x, T => with_slices::<T, 4, 1>(reads, [out.tensor], |[x, weight, bias_values, residual_values], [out]| {
+        let residual = residual.map(|_| from(residual_values, first));
+        let write = Write::Sum { residual, bias: bias.map(|_| bias_values) };
+        let (x, weight) = (columns(x, rows, of_x), matrix(weight, layout, n_in, n_out));
+        matmul(engine, from_mut(out, of_out.first), of_out.stride, x, weight, write, Threads::All);
         Ok(())
     }))
 }
 
-pub(super) fn logits(engine: &Engine, hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
-    let (vocab, width) = head.dims2()?;
-    with_type!(hidden, T => with_slices::<T, 2, 1>([hidden, head], [out], |[hidden, head], [out]| {
-        let hidden = Matrix::new(hidden, hidden.len() / width, width);
-        matmul(engine, out, vocab, hidden, Matrix::new(head, vocab, width).t(), Write::Overwrite, Threads::All);
-        Ok(())
-    }))
-}
-
-pub(super) fn backward(
+pub(super) fn input_gradient(
     engine: &Engine,
-    dy: &Tensor,
-    x: &Tensor,
+    dy: View<'_>,
     (weight, layout): (&Tensor, Layout),
-    dx: &Tensor,
-    dweight: &Tensor,
-    dbias: Option<&Tensor>,
+    dx: View<'_>,
+    assign: Assign,
 ) -> Result<()> {
     let (n_in, n_out) = layout.sizes(weight)?;
-    with_type!(x, T => with_slices::<T, 3, 2>([dy, x, weight], [dx, dweight], |[dy, x, weight], [dx, dweight]| {
-        let rows = x.len() / n_in;
-        let (x, dy) = (Matrix::new(x, rows, n_in), Matrix::new(dy, rows, n_out));
-        matmul(engine, dx, n_in, dy, matrix(weight, layout, n_in, n_out).t(), Write::Overwrite, Threads::All);
+    let (rows, of_dy, of_dx) = (dy.rows(), dy.place(), dx.place());
+    with_type!(dy, T => with_slices::<T, 2, 1>([dy.tensor, weight], [dx.tensor], |[dy, weight], [dx]| {
+        let (dy, weight) = (columns(dy, rows, of_dy), matrix(weight, layout, n_in, n_out));
+        let write = if assign == Assign::Add { Write::Add } else { Write::Overwrite };
+        matmul(engine, from_mut(dx, of_dx.first), of_dx.stride, dy, weight.t(), write, Threads::All);
+        Ok(())
+    }))
+}
+
+/// `dweight` += xᵀ `dy` in its layout.
+pub(super) fn weight_gradient(
+    engine: &Engine,
+    dy: View<'_>,
+    x: View<'_>,
+    layout: Layout,
+    dweight: &Tensor,
+) -> Result<()> {
+    let (rows, of_dy, of_x) = (dy.rows(), dy.place(), x.place());
+    with_type!(x, T => with_slices::<T, 2, 1>([dy.tensor, x.tensor], [dweight], |[dy, x], [dweight]| {
+        let (dy, x) = (columns(dy, rows, of_dy), columns(x, rows, of_x));
         match layout {
-            Layout::InOut => matmul(engine, dweight, n_out, x.t(), dy, Write::Add, Threads::All),
-            Layout::OutIn => matmul(engine, dweight, n_in, dy.t(), x, Write::Add, Threads::All),
+            Layout::InOut => matmul(engine, dweight, of_dy.width, x.t(), dy, Write::Add, Threads::All),
+            Layout::OutIn => matmul(engine, dweight, of_x.width, dy.t(), x, Write::Add, Threads::All),
         }
         Ok(())
-    }))?;
-    let Some(dbias) = dbias else { return Ok(()) };
-    with_type!(dy, T => with_slices::<T, 1, 1>([dy], [dbias], |[dy], [dbias]| {
-        add_column_sums(engine, dy, dbias);
+    }))
+}
+
+/// `dbias[j]` += Σ over rows of `dy[i, j]`, in an order that does not depend on the number of threads.
+pub(super) fn bias_gradient(engine: &Engine, dy: View<'_>, dbias: &Tensor) -> Result<()> {
+    let place = dy.place();
+    with_type!(dy, T => with_slices::<T, 1, 1>([dy.tensor], [dbias], |[dy], [dbias]| {
+        add_column_sums(engine, dy, place, dbias);
         Ok(())
     }))
 }
@@ -70,15 +82,29 @@ fn matrix<T>(weight: &[T], layout: Layout, n_in: usize, n_out: usize) -> Matrix<
     }
 }
 
-/// `sums[j]` += Σ over rows of `x[i, j]`, in an order that does not depend on the number of threads.
-fn add_column_sums<T: Float>(engine: &Engine, x: &[T], sums: &mut [T]) {
-    let width = sums.len();
-    sum_in_order(engine, [sums], x.chunks(rows_per_task(width) * width), |rows, sums| {
+/// Columns of a matrix of `rows` rows.
+fn columns<T>(values: &[T], rows: usize, place: Place) -> Matrix<'_, T> {
+    Matrix::strided(from(values, place.first), rows, place.width, place.stride)
+}
+
+/// The values behind the first `first`; none where there are no rows.
+fn from<T>(values: &[T], first: usize) -> &[T] {
+    &values[first.min(values.len())..]
+}
+
+fn from_mut<T>(values: &mut [T], first: usize) -> &mut [T] {
+    let first = first.min(values.len());
+    &mut values[first..]
+}
+
+fn add_column_sums<T: Float>(engine: &Engine, x: &[T], place: Place, sums: &mut [T]) {
+    let (width, stride) = (sums.len(), place.stride.max(1));
+    sum_in_order(engine, [sums], x.chunks(rows_per_task(width) * stride), |rows, sums| {
         vectorised(
             #[inline(always)]
             || {
-                for row in rows.chunks_exact(width) {
-                    for (sum, &value) in sums.iter_mut().zip(row) {
+                for row in rows.chunks_exact(stride) {
+                    for (sum, &value) in sums.iter_mut().zip(place.row(row, 0)) {
                         *sum += value;
                     }
                 }

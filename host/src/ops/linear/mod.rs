@@ -4,8 +4,9 @@ mod cpu;
 mod gpu;
 
 use super::on_device::on_device;
-use super::{Engine, OpGroup, Tensor};
-use crate::Result;
+use super::view::check_views;
+use super::{Assign, Engine, OpGroup, Tensor, View, scale, soft_cap};
+use crate::{Error, Result};
 
 /// How a weight lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,46 +28,105 @@ impl Layout {
     }
 }
 
-/// `out` = `x` W + `bias` + `residual`. x `[rows, in]`, bias `[out]`, residual and out `[rows, out]`. On a GPU x and W
-/// have one type, and bias, residual and out have one.
+/// `out` = `x` W + `bias` + `residual`. x `[rows, in]`, bias `[out]`, residual and out `[rows, out]`, with rows equally
+/// far apart. On a GPU x and W have one type, and bias, residual and out have one.
 ///
 /// # Errors
 /// A tensor of another device, type or size, or a GPU that fails.
-pub fn forward(
+pub fn forward<'a>(
     engine: &Engine,
-    x: &Tensor,
+    x: impl Into<View<'a>>,
     weight: (&Tensor, Layout),
     bias: Option<&Tensor>,
-    residual: Option<&Tensor>,
-    out: &Tensor,
+    residual: Option<View<'_>>,
+    out: impl Into<View<'a>>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Linear);
+    let (x, out) = (x.into(), out.into());
+    check(x, weight, out)?;
+    if let Some(residual) = residual {
+        check_views("linear", out.rows(), out.width, &[residual])?;
+        if residual.stride() != out.stride() {
+            let message =
+                format!("linear: rows {} and {} elements apart are not added", residual.stride(), out.stride());
+            return Err(Error::run(message));
+        }
+    }
     on_device!(engine, forward(x, weight, bias, residual, out))
 }
 
-/// `out` `[rows, vocab]` = `hidden` `[rows, width]` · `head` `[vocab, width]`ᵀ: for sampling. Training never makes
-/// logits.
-///
-/// # Errors
-/// As [`forward`].
-pub fn logits(engine: &Engine, hidden: &Tensor, head: &Tensor, out: &Tensor) -> Result<()> {
-    let _timer = engine.time(OpGroup::Loss);
-    on_device!(engine, logits(hidden, head, out))
+/// What happens to logits after the product: soft_cap(scale · logits).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transform {
+    /// Factor; 1 changes nothing.
+    pub scale: f64,
+    /// Then the logits are kept within this limit: cap · tanh(logits / cap).
+    pub soft_cap: Option<f64>,
 }
 
-/// The gradients: `dx` = `dy` Wᵀ (overwritten), `dweight` += xᵀ `dy` in the layout of W, `dbias` += Σ rows `dy`.
+impl Transform {
+    /// Logits as they are.
+    pub const NONE: Self = Self { scale: 1.0, soft_cap: None };
+
+    /// Whether it changes nothing.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+}
+
+/// `out` `[rows, vocab]` = `transform`(`hidden` `[rows, width]` · `weight` `[vocab, width]`ᵀ + `bias` `[vocab]`): for
+/// sampling. Training never makes logits.
 ///
 /// # Errors
 /// As [`forward`].
-pub fn backward(
+pub fn logits(
     engine: &Engine,
-    dy: &Tensor,
-    x: &Tensor,
+    hidden: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    transform: Transform,
+    out: &Tensor,
+) -> Result<()> {
+    let _timer = engine.time(OpGroup::Loss);
+    let weight = (weight, Layout::OutIn);
+    check(hidden.into(), weight, out.into())?;
+    on_device!(engine, forward(hidden.into(), weight, bias, None, out.into()))?;
+    if transform.scale != 1.0 {
+        scale::forward(engine, out, transform.scale, out, Assign::Set)?;
+    }
+    transform.soft_cap.map_or(Ok(()), |cap| soft_cap::forward(engine, out, cap, out))
+}
+
+/// The gradients: `dx` = or += `dy` Wᵀ, `dweight` += xᵀ `dy` in the layout of W, `dbias` += Σ rows `dy`. What is not
+/// asked for is not computed.
+///
+/// # Errors
+/// As [`forward`].
+pub fn backward<'a>(
+    engine: &Engine,
+    dy: impl Into<View<'a>>,
+    x: impl Into<View<'a>>,
     weight: (&Tensor, Layout),
-    dx: &Tensor,
-    dweight: &Tensor,
+    dx: Option<(View<'_>, Assign)>,
+    dweight: Option<&Tensor>,
     dbias: Option<&Tensor>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Linear);
-    on_device!(engine, backward(dy, x, weight, dx, dweight, dbias))
+    let (dy, x) = (dy.into(), x.into());
+    check(x, weight, dy)?;
+    if let Some((dx, assign)) = dx {
+        check(dx, weight, dy)?;
+        on_device!(engine, input_gradient(dy, weight, dx, assign))?;
+    }
+    if let Some(dweight) = dweight {
+        on_device!(engine, weight_gradient(dy, x, weight.1, dweight))?;
+    }
+    dbias.map_or(Ok(()), |dbias| on_device!(engine, bias_gradient(dy, dbias)))
+}
+
+/// Checks the sizes of x `[rows, in]` and y `[rows, out]`.
+fn check(x: View<'_>, (weight, layout): (&Tensor, Layout), y: View<'_>) -> Result<()> {
+    let (n_in, n_out) = layout.sizes(weight)?;
+    check_views("linear", x.rows(), n_in, &[x])?;
+    check_views("linear", x.rows(), n_out, &[y])
 }

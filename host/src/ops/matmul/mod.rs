@@ -177,6 +177,14 @@ impl<'a, T: Float> Factor<'a, T> {
         }
     }
 
+    /// Whether each row of a product has the same bits whatever the other rows are.
+    pub(crate) fn rows_are_independent(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.prepared.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// As [`matmul`] with the upper left corner of this as `b`: as many rows as `a` has columns, and `columns` columns.
     pub fn multiply(
         &self,

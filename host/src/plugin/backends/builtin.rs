@@ -39,6 +39,23 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_token_accuracy::PLUGIN,
     trainyard_perplexity::PLUGIN,
     trainyard_distinct_n::PLUGIN,
+    trainyard_gpt2::PLUGIN,
+    trainyard_llama::PLUGIN,
+    trainyard_mistral::PLUGIN,
+    trainyard_qwen2::PLUGIN,
+    trainyard_qwen3::PLUGIN,
+    trainyard_gemma2::PLUGIN,
+    trainyard_gemma3::PLUGIN,
+    trainyard_phi::PLUGIN,
+    trainyard_phi3::PLUGIN,
+    trainyard_bert::PLUGIN,
+    trainyard_roberta::PLUGIN,
+    trainyard_bart::PLUGIN,
+    trainyard_t5::PLUGIN,
+    trainyard_rnn::PLUGIN,
+    trainyard_gru::PLUGIN,
+    trainyard_lstm::PLUGIN,
+    trainyard_autoencoder::PLUGIN,
 ];
 
 /// The built-ins with their identities.

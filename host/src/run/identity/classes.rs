@@ -84,6 +84,8 @@ const PLUGINS: &[(&str, Class, &str)] = &[
     ("tokenizer", Data, "tokenizer"),
     ("data.filter.*", Data, "filter"),
     ("data.source.*.filter.*", Data, "filter"),
+    // a model whose tensors do not fit the checkpoint's is refused when they are read
+    ("model", May, "model"),
     ("loss", May, "loss"),
     ("metric.*", May, "metric"),
 ];
@@ -175,6 +177,10 @@ mod tests {
             ("tokenizer.allow", Data, "tokenizer"),
             ("metric.1.trust", Free, "metric"),
             ("loss.config.plugin", May, "loss"),
+            ("model.layers", Fixed, "model"),
+            ("model.context", Fixed, "model"),
+            ("model.config.layers", May, "model"),
+            ("model.limits.call_ms", Free, "model"),
             ("train.something_new", Fixed, "train.something_new"),
             ("data.something_new", Data, "data.something_new"),
         ] {

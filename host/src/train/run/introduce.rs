@@ -17,8 +17,8 @@ impl Run<'_> {
         }
         self.progress.message(&format!(
             "model: {} layers, width {}, vocabulary {}, {} parameters; {} tokens a step, {} steps",
-            config.model.layers,
-            config.model.width,
+            self.trainer.described().network.blocks.len(),
+            self.trainer.described().width,
             data.tokenizer.n_tokens,
             self.trainer.model.params().n_values(),
             self.tokens_per_step(),

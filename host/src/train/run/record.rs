@@ -124,7 +124,7 @@ impl Run<'_> {
 
     /// Tokens that the run has read.
     fn tokens(&self) -> u64 {
-        self.state.position.sample * self.config.model.context as u64
+        self.state.position.sample * self.config.model.context() as u64
     }
 
     /// The training clock: seconds of this process's steps, on top of those that the log knew.

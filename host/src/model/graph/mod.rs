@@ -1,0 +1,63 @@
+//! A network that was checked, in the host's own form: every op with typed attributes.
+
+mod lower;
+mod op;
+
+pub use op::{Index, Node, Norm, Op, Rotary};
+
+use crate::Result;
+use trainyard_plugin::network::{Network, Parameter, Type, check};
+
+/// A checked network.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// In an order in which they can be computed.
+    pub nodes: Vec<Node>,
+    /// All parameters, in the order in which nodes number them.
+    pub parameters: Vec<Parameter>,
+    /// Name and node of each head.
+    pub heads: Vec<(String, usize)>,
+    /// Number of blocks.
+    pub blocks: usize,
+    /// Patterns of tensors that files have and the network has not.
+    pub ignored: Vec<String>,
+}
+
+impl Graph {
+    /// Checks `network` and takes it over.
+    ///
+    /// # Errors
+    /// What is wrong with the network, with the scope where it is.
+    pub fn new(network: &Network) -> Result<Self> {
+        let types = check(network)?;
+        let nodes = network.layers.iter().zip(types);
+        let nodes = nodes.map(|(layer, ty)| lower::node(network, layer, ty)).collect();
+        Ok(Self {
+            nodes,
+            parameters: network.parameters.clone(),
+            heads: network.heads.iter().map(|head| (head.name.clone(), head.value as usize)).collect(),
+            blocks: network.blocks.len(),
+            ignored: network.ignored.clone(),
+        })
+    }
+
+    /// The node of head `name`.
+    pub fn head(&self, name: &str) -> Option<usize> {
+        self.heads.iter().find(|(known, _)| known == name).map(|(_, node)| *node)
+    }
+
+    /// Type of a node's value.
+    pub fn ty(&self, node: usize) -> Type {
+        self.nodes[node].ty
+    }
+
+    /// Which nodes read each node; a head counts as the node after the last.
+    pub fn readers(&self) -> Vec<Vec<usize>> {
+        let mut readers = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&input| readers[input].push(index));
+        }
+        self.heads.iter().for_each(|(_, node)| readers[*node].push(self.nodes.len()));
+        readers
+    }
+}

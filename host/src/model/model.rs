@@ -1,0 +1,267 @@
+//! A network that can be run: planned, with parameters and buffers.
+
+use super::dropout::Dropout;
+use super::flops;
+use super::graph::{Graph, Index, Op};
+use super::head::Head;
+use super::memory::Allocator;
+use super::params::Params;
+use super::plan::{Plan, Purpose};
+use super::run::{Buffers, Pass, Size, Weights};
+use crate::ops::{Column, Device, Engine, Precision, Tensor};
+use crate::rows::Tokens;
+use crate::{Error, Result};
+use std::collections::BTreeSet;
+use trainyard_plugin::network::Network;
+
+/// What a model is made of.
+#[derive(Debug, Clone)]
+pub struct Spec<'a> {
+    /// The description.
+    pub network: &'a Network,
+    /// Longest sequence, in tokens.
+    pub context: usize,
+    /// What is kept of a forward.
+    pub purpose: Purpose,
+    /// Names of parameters that do not change.
+    pub frozen: BTreeSet<String>,
+}
+
+impl<'a> Spec<'a> {
+    /// For a purpose, with all parameters trained.
+    pub fn new(network: &'a Network, context: usize, purpose: Purpose) -> Self {
+        Self { network, context, purpose, frozen: BTreeSet::new() }
+    }
+
+    /// Names of parameters without a gradient.
+    fn frozen(&self) -> BTreeSet<String> {
+        match self.purpose {
+            Purpose::Inference => self.network.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            _ => self.frozen.clone(),
+        }
+    }
+}
+
+/// A network with its parameters, gradients and activations.
+pub struct Model {
+    pub(super) graph: Graph,
+    pub(super) plan: Plan,
+    pub(super) weights: Weights,
+    engine: Engine,
+    context: usize,
+    params: Params,
+    buffers: Option<Buffers>,
+    /// How often the buffers were made.
+    generation: u64,
+}
+
+/// The plan of a graph with these parameters frozen, on a device.
+fn plan(spec: &Spec<'_>, graph: &Graph, (precision, device): (Precision, &Device)) -> Result<Plan> {
+    let split = precision.activations(device) != precision.dtype();
+    let frozen = spec.frozen();
+    let trained: Vec<_> = graph.parameters.iter().map(|parameter| !frozen.contains(&parameter.name)).collect();
+    Plan::new(graph, spec.purpose, split, &trained)
+}
+
+impl Model {
+    /// A new model, whose parameters begin as its description says, from `seed` and their names.
+    ///
+    /// # Errors
+    /// A network that is wrong, a GPU without room for the parameters.
+    pub fn new(spec: &Spec<'_>, engine: Engine, seed: u64) -> Result<Self> {
+        let graph = Graph::new(spec.network)?;
+        let plan = plan(spec, &graph, (engine.precision(), engine.device()))?;
+        let mut params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
+        let mut weights = Weights::new(&graph, &plan, &mut params)?;
+        weights.make_tables(&plan, spec.context, &engine)?;
+        Ok(Self { graph, plan, weights, engine, context: spec.context, params, buffers: None, generation: 0 })
+    }
+
+    /// Bytes of parameters, their gradients, activations and, unless for inference, the gradients of activations, for
+    /// `sequences` sequences of `length` tokens. Nothing of that size is allocated.
+    ///
+    /// Not in it is what others hold: the optimizer's state, the gradient of the last hidden states, the blocks of
+    /// logits of the loss, the tables of rotary angles, and the scratch of single operations.
+    ///
+    /// # Errors
+    /// A network that is wrong, sizes that no tensor can have.
+    pub fn bytes(
+        spec: &Spec<'_>,
+        (precision, device): (Precision, &Device),
+        (sequences, length): (usize, usize),
+    ) -> Result<u64> {
+        let graph = Graph::new(spec.network)?;
+        let plan = plan(spec, &graph, (precision, device))?;
+        let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
+        Weights::new(&graph, &plan, &mut params)?;
+        let allocator = Allocator::only_shapes(precision, device);
+        let buffers = Buffers::new(&plan, Size { sequences, length, source: 0 }, &allocator)?;
+        if spec.purpose != Purpose::Inference {
+            buffers.make_gradients(&plan, &allocator)?;
+        }
+        Ok(params.bytes() + allocator.bytes())
+    }
+
+    /// All parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// What its operations run on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The checked network.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// A number that changes when tensors of a forward and backward move to another place.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Longest sequence, in tokens.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// Number of logits of a row: tokens in the vocabulary, or classes.
+    pub fn vocab(&self) -> usize {
+        self.head().weight.value.dims().first().copied().unwrap_or(0)
+    }
+
+    /// The output layer.
+    pub fn head(&self) -> Head<'_> {
+        let head = &self.plan.head;
+        Head {
+            weight: &self.weights.parameters[head.weight],
+            bias: head.bias.map(|bias| &self.weights.parameters[bias]),
+            scale: head.scale,
+            soft_cap: head.soft_cap,
+        }
+    }
+
+    /// Floating-point operations of forward and backward per token, see [`flops::per_token`].
+    pub fn flops_per_token(&self) -> f64 {
+        flops::per_token(&self.graph, self.context)
+    }
+
+    /// The last hidden states `[rows, C]`, valid until the next call. `dropout` is given while training.
+    ///
+    /// # Errors
+    /// Ids or positions that the model does not have.
+    pub fn forward(&mut self, tokens: &Tokens<'_>, dropout: Option<Dropout>) -> Result<Tensor> {
+        self.check(tokens)?;
+        let source = tokens.source.as_ref().map_or(0, |source| source.length);
+        let size = Size { sequences: tokens.sequences(), length: tokens.length, source };
+        let buffers = match self.buffers.take() {
+            Some(kept) if kept.fits(size) => kept,
+            // what did not fit is gone before the new is made
+            _ => {
+                self.generation += 1;
+                Buffers::new(&self.plan, size, &Allocator::new(&self.engine))?
+            }
+        };
+        let result = self.run(tokens, dropout, &buffers, |pass| pass.forward());
+        let hidden = buffers.tensor(&self.plan, self.plan.head.place.buffer).clone();
+        self.buffers = Some(buffers);
+        result.map(|()| hidden)
+    }
+
+    /// Adds to the gradients of all parameters but the head's, given the gradient `dhidden` `[rows, C]` of the last
+    /// forward's result. Must follow that forward, with the same tokens and dropout.
+    ///
+    /// # Errors
+    /// A backward before any forward, a GPU that fails.
+    pub fn backward(&mut self, tokens: &Tokens<'_>, dropout: Option<Dropout>, dhidden: &Tensor) -> Result<()> {
+        let Some(buffers) = self.buffers.take() else {
+            return Err(Error::run("backward was called before forward"));
+        };
+        let made = buffers.make_gradients(&self.plan, &Allocator::new(&self.engine));
+        let result = made.and_then(|()| self.run(tokens, dropout, &buffers, |pass| pass.backward(dhidden)));
+        self.buffers = Some(buffers);
+        result
+    }
+
+    fn run(
+        &self,
+        tokens: &Tokens<'_>,
+        dropout: Option<Dropout>,
+        buffers: &Buffers,
+        body: impl FnOnce(&Pass<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let ranges = self.ranges(tokens);
+        let ranges = if ranges.is_empty() { Column::from(&ranges[..]) } else { Column::new(&self.engine, &ranges)? };
+        let (engine, plan, weights) = (&self.engine, &self.plan, &self.weights);
+        body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges })
+    }
+
+    /// First row and number of rows of each sequence that pools read; none where nothing is pooled.
+    fn ranges(&self, tokens: &Tokens<'_>) -> Vec<u32> {
+        if !self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Expand)) {
+            return Vec::new();
+        }
+        let range = |sequence: usize| {
+            let first = sequence * tokens.length;
+            // rows that begin a document of their own after the first are padding
+            let offsets = &tokens.offsets.host()[first..first + tokens.length];
+            let n = offsets.iter().skip(1).position(|&offset| offset == 0).map_or(tokens.length, |row| row + 1);
+            [first as u32, n as u32]
+        };
+        (0..tokens.sequences()).flat_map(range).collect()
+    }
+
+    /// Checks the ids and positions: kernels index tables with these numbers.
+    ///
+    /// # Errors
+    /// Ids or positions that the model does not have.
+    pub fn check(&self, tokens: &Tokens<'_>) -> Result<()> {
+        let (positions, n) = (tokens.positions.host(), tokens.ids.host().len());
+        if tokens.length == 0 || !n.is_multiple_of(tokens.length) || positions.len() != n {
+            return Err(Error::run(format!(
+                "a batch of {n} tokens with {} positions is not a number of sequences of {}",
+                positions.len(),
+                tokens.length
+            )));
+        }
+        for node in &self.graph.nodes {
+            let Op::Embedding { table, offset } = node.op else { continue };
+            let rows = self.graph.parameters[table].shape[0].saturating_sub(offset);
+            let Op::Index(index) = self.graph.nodes[node.inputs[0]].op else { continue };
+            self.check_index(tokens, index, rows)?;
+        }
+        match positions.iter().find(|&&position| position as usize >= self.context) {
+            Some(position) => Err(beyond(*position, self.context)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_index(&self, tokens: &Tokens<'_>, index: Index, rows: u32) -> Result<()> {
+        let source = tokens.source.as_ref();
+        let (what, numbers) = match index {
+            Index::Ids => ("token id", Some(&tokens.ids)),
+            Index::Positions => ("position", Some(&tokens.positions)),
+            Index::TokenTypes => ("token type", tokens.types.as_ref()),
+            Index::SourceIds => ("source token id", source.map(|source| &source.ids)),
+            Index::SourcePositions => ("source position", source.map(|source| &source.positions)),
+        };
+        let numbers = numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
+        match numbers.host().iter().find(|&&number| number >= rows) {
+            None => Ok(()),
+            Some(&number) if index == Index::Positions => Err(beyond(number, rows as usize)),
+            Some(number) if index == Index::Ids => {
+                Err(Error::run(format!("token id {number} is outside the model's vocabulary of {rows}")))
+            }
+            Some(number) => Err(Error::run(format!("{what} {number} is outside the model's table of {rows}"))),
+        }
+    }
+}
+
+fn beyond(position: u32, context: usize) -> Error {
+    Error::run(format!(
+        "position {position} is outside the model's context of {context} tokens; raise model.context or cut the data \
+         shorter"
+    ))
+}

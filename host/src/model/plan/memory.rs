@@ -1,0 +1,143 @@
+//! Which tensor each buffer of the forward is in: one that is free again may take another buffer of its kind.
+
+use super::steps::{Built, Step};
+use super::{Buffer, Purpose};
+use std::collections::HashMap;
+
+/// The tensors of a forward.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The tensor of each buffer.
+    pub tensor_of: Vec<usize>,
+    /// Kind of each tensor.
+    pub tensors: Vec<Buffer>,
+    /// Per block: whether a later step of the forward overwrites what its backward needs, so that it is computed again.
+    pub lost: Vec<bool>,
+    /// Per buffer: whether a backward or a recomputation reads it.
+    pub needed: Vec<bool>,
+}
+
+/// Until when a buffer holds its value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Until {
+    /// The last step that reads it.
+    Step(usize),
+    /// The end of its block, which frees its buffers when the next block begins.
+    Block(usize),
+    /// The backward.
+    Always,
+}
+
+pub(super) fn assign(built: &Built, blocks: usize, purpose: Purpose) -> Memory {
+    let needed = needed(built, purpose);
+    let until = lifetimes(built, &needed, purpose);
+    let mut memory = Memory {
+        tensor_of: vec![usize::MAX; built.buffers.len()],
+        tensors: Vec::new(),
+        lost: vec![false; blocks],
+        needed,
+    };
+    let mut free: HashMap<Buffer, Vec<usize>> = HashMap::new();
+    let mut in_block: Vec<usize> = Vec::new();
+    let mut block = None;
+    let mut expiring: Vec<Vec<usize>> = vec![Vec::new(); built.steps.len()];
+    for (index, step) in built.steps.iter().enumerate() {
+        if step.block.is_some() && step.block != block {
+            block = step.block;
+            in_block.drain(..).for_each(|buffer| release(built, &memory, buffer, &mut free));
+        }
+        for buffer in step.buffers() {
+            if memory.tensor_of[buffer] != usize::MAX {
+                continue;
+            }
+            let kind = built.buffers[buffer];
+            memory.tensor_of[buffer] = free.get_mut(&kind).and_then(Vec::pop).unwrap_or_else(|| {
+                memory.tensors.push(kind);
+                memory.tensors.len() - 1
+            });
+            match until[buffer] {
+                Until::Step(last) => expiring[last].push(buffer),
+                Until::Block(_) => in_block.push(buffer),
+                Until::Always => {}
+            }
+        }
+        expiring[index].drain(..).for_each(|buffer| release(built, &memory, buffer, &mut free));
+    }
+    if purpose == Purpose::Recomputing {
+        mark_lost(built, &until, &mut memory);
+    }
+    memory
+}
+
+fn release(built: &Built, memory: &Memory, buffer: usize, free: &mut HashMap<Buffer, Vec<usize>>) {
+    free.entry(built.buffers[buffer]).or_default().push(memory.tensor_of[buffer]);
+}
+
+/// Buffers that a backward reads, or a step that is computed again for it.
+fn needed(built: &Built, purpose: Purpose) -> Vec<bool> {
+    let mut needed = vec![false; built.buffers.len()];
+    if purpose == Purpose::Inference {
+        return needed;
+    }
+    for step in built.steps.iter().rev() {
+        let (inputs, out) = step.needs();
+        let again = purpose == Purpose::Recomputing && step.block.is_some() && is_repeated(step, &needed);
+        for (place, read) in step.reads.iter().zip(inputs) {
+            needed[place.buffer] |= read || again;
+        }
+        needed[step.out.buffer] |= out;
+        step.kept.iter().for_each(|&buffer| needed[buffer] = true);
+    }
+    needed
+}
+
+/// Whether a step of a block that is computed again has to run again.
+pub(super) fn is_repeated(step: &Step, needed: &[bool]) -> bool {
+    step.kept.is_some() || step.needs().1 || needed[step.out.buffer]
+}
+
+fn lifetimes(built: &Built, needed: &[bool], purpose: Purpose) -> Vec<Until> {
+    let mut until: Vec<Until> = vec![Until::Step(0); built.buffers.len()];
+    let mut home = vec![None; built.buffers.len()];
+    let mut crosses = vec![false; built.buffers.len()];
+    for (index, step) in built.steps.iter().enumerate() {
+        for buffer in step.buffers() {
+            until[buffer] = Until::Step(index);
+            home[buffer] = home[buffer].or(Some(step.block));
+        }
+        for place in &step.reads {
+            until[place.buffer] = Until::Step(index);
+            crosses[place.buffer] |= home[place.buffer] != Some(step.block);
+        }
+    }
+    for (buffer, until) in until.iter_mut().enumerate() {
+        *until = match home[buffer].flatten() {
+            _ if !needed[buffer] => *until,
+            Some(block) if purpose == Purpose::Recomputing && !crosses[buffer] => Until::Block(block),
+            _ => Until::Always,
+        };
+    }
+    built.heads.iter().for_each(|head| until[head.buffer] = Until::Always);
+    until
+}
+
+/// A block is lost when a step after it writes to a tensor in which it keeps something.
+fn mark_lost(built: &Built, until: &[Until], memory: &mut Memory) {
+    let mut keeper: HashMap<usize, usize> = HashMap::new();
+    for step in &built.steps {
+        for buffer in step.buffers() {
+            let tensor = memory.tensor_of[buffer];
+            let owner = match until[buffer] {
+                Until::Block(block) => Some(block),
+                _ => None,
+            };
+            if let Some(&before) = keeper.get(&tensor).filter(|before| Some(**before) != owner) {
+                memory.lost[before] = true;
+            }
+            match owner {
+                Some(block) => _ = keeper.insert(tensor, block),
+                None => _ = keeper.remove(&tensor),
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a run's model plugin says once, before training.
+
+use crate::plugin::Plugin;
+use crate::{Error, Result};
+use serde_json::{Map, Value as Json};
+use trainyard_plugin::network::{Network, check_for};
+use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
+
+/// A network, and the `config.json` by which other programs know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// The network.
+    pub network: Network,
+    /// Sizes that it is for.
+    pub sizes: Sizes,
+    /// Columns of the last hidden states, which the output layer multiplies.
+    pub width: usize,
+    config: Map<String, Json>,
+}
+
+impl Described {
+    /// What a new instance of the plugin says for these sizes.
+    ///
+    /// # Errors
+    /// Whatever the plugin reports.
+    pub fn new(plugin: &Plugin, sizes: &Sizes) -> Result<Self> {
+        let model = plugin.model()?;
+        let network = model.describe(sizes)?;
+        let config = match model.export(sizes) {
+            Ok(settings) => settings.into_iter().map(|Setting { key, value }| (key, json(value))).collect(),
+            Err(error) if error.kind == ErrorKind::Unsupported => unknown(&plugin.identity().name, sizes),
+            Err(error) => return Err(error.into()),
+        };
+        let width = hidden_width(&network, sizes)?;
+        Ok(Self { network, sizes: *sizes, width, config: nested(config) })
+    }
+
+    /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
+    pub fn hugging_face(&self, end_of_text: Option<u32>) -> Json {
+        let mut config = self.config.clone();
+        for key in ["bos_token_id", "eos_token_id"] {
+            config.insert(key.to_owned(), end_of_text.into());
+        }
+        config.into()
+    }
+}
+
+/// Columns of what the head `logits` multiplies.
+fn hidden_width(network: &Network, sizes: &Sizes) -> Result<usize> {
+    let types = check_for(network, sizes)?;
+    let head = network.heads.iter().find(|head| head.name == "logits");
+    let mut layer = head.map(|head| &network.layers[head.value as usize]);
+    while let Some(one) = layer {
+        let Some(&input) = one.inputs.first() else { break };
+        if one.op == "linear" {
+            return Ok(types[input as usize].columns() as usize);
+        }
+        layer = Some(&network.layers[input as usize]);
+    }
+    Err(Error::plugin("the head \"logits\" is no linear layer, scaled or capped; expected one over the vocabulary"))
+}
+
+/// A `config.json` of a model that no other program knows.
+fn unknown(name: &str, sizes: &Sizes) -> Map<String, Json> {
+    let sizes = [("vocab_size", sizes.vocab), ("max_position_embeddings", sizes.context)];
+    let named = [("model_type".to_owned(), Json::from(name))];
+    named.into_iter().chain(sizes.map(|(key, size)| (key.to_owned(), size.into()))).collect()
+}
+
+/// Keys that were joined with dots, as tables.
+fn nested(flat: Map<String, Json>) -> Map<String, Json> {
+    let mut nested = Map::new();
+    for (key, value) in flat {
+        let mut table = &mut nested;
+        let mut parts = key.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                table.insert(part.to_owned(), value);
+                break;
+            }
+            let inside = table.entry(part).or_insert_with(|| Map::new().into());
+            match inside.as_object_mut() {
+                Some(inside) => table = inside,
+                // a value and a table of one name: the value stays
+                None => break,
+            }
+        }
+    }
+    nested
+}
+
+fn json(value: Value) -> Json {
+    match value {
+        Value::Boolean(value) => value.into(),
+        Value::Integer(value) => value.into(),
+        Value::Number(value) => value.into(),
+        Value::Text(value) => value.into(),
+        Value::Numbers(values) => values.into(),
+        Value::Texts(values) => values.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_with_dots_are_tables() {
+        let flat = [("a", json!(1)), ("rope.factor", json!(2.0)), ("rope.type", json!("yarn")), ("a.b", json!(3))];
+        let flat = flat.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        assert_eq!(Json::from(nested(flat)), json!({ "a": 1, "rope": { "factor": 2.0, "type": "yarn" } }));
+    }
+}
