@@ -317,6 +317,7 @@ fn folders_that_llama_cpp_has_no_form_for_are_refused() {
         "rope_type \"dynamic\" has no form in GGUF",
     );
     refused("llama", "vocab_size", 290.into(), "expected less than config.json's vocab_size, 290");
+    refused("gpt2", "vocab_size", 21.into(), "has shape [20, 8], config.json's vocab_size is 21");
     refused("llama", "num_hidden_layers", Value::Null, "config.json has no \"num_hidden_layers\"");
 }
 
