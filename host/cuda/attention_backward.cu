@@ -2,8 +2,8 @@
 // goes through the queries of a tile of keys, the other through the keys of a tile of queries, so that every sum has a
 // fixed order (Dao, FlashAttention-2, arXiv 2307.08691, without its atomic additions).
 //
-// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; gradients as the inputs,
-// with strides of their own. t = ceil(length / N), k = key_length.
+// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; gradients as the
+// inputs, with strides of their own. t = ceil(length / N), k = key_length.
 //
 //   attention_dot               grid ceil(sequences * length * heads / 32)    block 256  shared 0
 //   attention_backward_keys     grid (ceil(k / N), kv_heads, sequences)       block 256  shared s * N * (4 e + 2 N + 2)
