@@ -13,7 +13,8 @@ fn params(allocator: Allocator, frozen: &[&str]) -> Params {
     let mut params = Params::new(allocator, 1).frozen(frozen);
     params.add("embedding", &[5, 4], Init::Normal(1.0)).unwrap();
     params.add("norm", &[4], Init::Ones).unwrap();
-    params.add_stacked(&[("q".to_owned(), 3), ("k".to_owned(), 2)], 4, Init::Normal(1.0)).unwrap();
+    let [q, k] = [("q", 3), ("k", 2)].map(|(name, rows)| (name.to_owned(), rows, Init::Normal(1.0)));
+    params.add_stacked(&[q, k], Some(4)).unwrap();
     params
 }
 

@@ -43,6 +43,7 @@ mod logits; // of imported models
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod model_plugins; // runs whose network is a plugin
 mod native_state; // what native code does to its process
 mod networks; // families of models against transformers
 mod numerics; // runs that were begun by an older program

@@ -19,7 +19,7 @@ const MODULES: [(&str, &[&str]); 20] = [
     ("run", &["base", "settings", "formats", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
     ("eval", &["base", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
     ("train", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
-    ("check", &["base", "ops", "rows", "plugin", "feed", "loss"]),
+    ("check", &["base", "ops", "rows", "plugin", "feed", "model", "loss"]),
     ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
     ("dev", &["base", "plugin", "corpus", "loss", "run"]),
     ("drill", &["base"]),
