@@ -241,7 +241,7 @@ fn headers_that_lie_are_refused() {
     Header::new(1, 0).tensor("t", 99, 0).refused("no type of tensors has number 99");
     Header::new(1, 0).tensor("t", 2, 0).refused("a row of Q4_0 has whole blocks of 32 numbers, got 4");
     Header::new(1, 0).tensor("t", 0, 7).refused("a multiple of 32");
-    Header::new(1, 0).tensor("t", 0, HUGE - 31).refused("a multiple of 32");
+    Header::new(1, 0).tensor("t", 0, HUGE - 31).refused("is cut off: tensor");
     Header::new(1, 0).tensor("t", 0, 1 << 40).refused("is cut off: tensor \"t\" has 16 bytes");
     Header::new(2, 0).tensor("t", 0, 0).tensor("t", 0, 32).refused("tensor \"t\" is there twice");
     Header::new(2, 0).tensor("t", 0, 0).tensor("u", 0, 0).u64(0).u64(0).u64(0).refused("lies on");
@@ -316,7 +316,8 @@ fn folders_that_llama_cpp_has_no_form_for_are_refused() {
         serde_json::json!({"type": "dynamic"}),
         "rope_type \"dynamic\" has no form in GGUF",
     );
-    refused("llama", "vocab_size", 290.into(), "has id 290, expected less than config.json's vocab_size, 290");
+    refused("llama", "vocab_size", 290.into(), "expected less than config.json's vocab_size, 290");
+    refused("gpt2", "vocab_size", 21.into(), "has shape [20, 8], config.json's vocab_size is 21");
     refused("llama", "num_hidden_layers", Value::Null, "config.json has no \"num_hidden_layers\"");
 }
 

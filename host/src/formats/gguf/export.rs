@@ -89,6 +89,11 @@ pub fn write(folder: &Path, out: &Path, precision: Precision) -> Result<()> {
     let is_tied = config.bool("tie_word_embeddings").map_err(in_folder)?.unwrap_or(family.is_tied);
     for (here, name) in places(family, &weights, is_tied).map_err(in_folder)? {
         let tensor = weights.read(&name)?;
+        if here == "token_embd.weight" && tensor.dims().first() != Some(&written.vocab) {
+            let (shape, vocab) = (tensor.dims(), written.vocab);
+            let error = Error::run(format!("tensor {name} has shape {shape:?}, config.json's vocab_size is {vocab}"));
+            return Err(in_folder(error));
+        }
         tensors.push((here.clone(), quantised(family, &here, &tensor, heads, precision)?));
     }
     save(out, &metadata, &tensors)

@@ -18,6 +18,11 @@ pub fn weights_folder(from: &Path) -> Result<PathBuf> {
         let folder = RunFolder::open(from)?;
         return Ok(RunModel::of_run(&folder, config_of(&folder, &[])?.train.patience)?.folder);
     }
+    if from.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+        let from = from.display();
+        let cure = format!("make one of it with: trainyard convert {from} FOLDER");
+        return Err(Error::usage(format!("{from}: is a GGUF file, expected a folder: {cure}")));
+    }
     let what = match (from.is_dir(), from.exists()) {
         (true, _) => "has neither",
         (false, true) => "is no folder",

@@ -6,4 +6,4 @@ mod write;
 
 pub use json::Config;
 pub use read::{Seen, read};
-pub use write::{Written, write};
+pub use write::write;

@@ -8,8 +8,8 @@ use super::read::Parts;
 use crate::Result;
 use serde_json::{Map, Value, json};
 
-/// Bytes of the longest token that can be merged from others: SentencePiece makes none above 64.
-const MAX_MERGED: usize = 256;
+/// Bytes of the longest token that can be merged from others: the longest in use are 31 spaces.
+const MAX_MERGED: usize = 128;
 
 /// Reads SentencePiece's BPE, which llama.cpp calls llama: of two neighbours that make a token, those whose token has
 /// the highest score are merged first.

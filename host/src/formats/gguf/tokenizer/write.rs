@@ -94,7 +94,8 @@ impl Writer<'_> {
     fn collect(&mut self) -> Result<()> {
         let json = self.json;
         let has_bytes = json["model"]["byte_fallback"] == true;
-        let unknown = json["model"]["unk_token"].as_str();
+        // elsewhere, llama.cpp has it among the marks
+        let unknown = json["model"]["unk_token"].as_str().filter(|_| has_bytes);
         let unknown_id = json["model"]["unk_id"].as_u64();
         let vocab: Vec<(&str, u64)> = match &json["model"]["vocab"] {
             Json::Object(vocab) => vocab.iter().filter_map(|(text, id)| Some((text.as_str(), id.as_u64()?))).collect(),
