@@ -22,7 +22,7 @@ fn project() -> TempDir {
         folder.path().join("run.toml"),
         r#"
 [data]
-validation = 0.2
+validation = 0.0
 test = 0.0
 source = [{ path = "text.txt" }]
 [tokenizer]
