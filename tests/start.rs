@@ -22,7 +22,7 @@ fn project() -> TempDir {
         folder.path().join("run.toml"),
         r#"
 [data]
-validation = 0.2
+validation = 0.0
 test = 0.0
 source = [{ path = "text.txt" }]
 [tokenizer]
@@ -172,7 +172,7 @@ fn groups_learn_at_their_own_rate() {
 #[test]
 fn the_model_is_as_the_folder_says() {
     let folder = project();
-    let layers = "model.config.layers: expected 2, as in ";
+    let layers = "model.config: layers: expected 2, as in ";
     refuses(&folder, &["--set", "model.config.layers=3"], layers);
     refuses(&folder, &["--set", "model.layers=2"], "is a setting of the plugin: write model.config.layers");
     refuses(&folder, &["--set", "model.plugin=gpt2"], "reads no config.json with model_type \"llama\", it reads: gpt2");
