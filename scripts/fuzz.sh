@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-600}
 targets=("$@")
 if [ "${#targets[@]}" -eq 0 ]; then
-    targets=(config tokenizer shard manifest identity graph parquet)
+    targets=(config tokenizer shard manifest identity graph parquet gguf safetensors hugging-face)
 fi
 
 # the versions that the program is built with

@@ -219,8 +219,7 @@ fn table_of_ops_is_the_op_set() {
 
 #[test]
 fn table_of_the_ops_of_networks_is_the_op_set() {
-    let mut table =
-        String::from("| op | inputs | parameters | attributes | result |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| op | inputs | parameters | attributes | result |\n|---|---|---|---|---|\n");
     let range = |(least, most): (usize, usize)| match least == most {
         true => least.to_string(),
         false => format!("{least} to {most}"),

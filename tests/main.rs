@@ -39,9 +39,11 @@ mod kinds; // frozen ones and drafts
 mod languages; // plugins in C, Python and JavaScript
 mod laws; // losses and metrics that are well typed and wrong
 mod loading; // the cache of compiled code, limits, WASI
+mod logits; // of imported models
 mod loss;
 mod measures; // rules and measured values of filters
 mod model;
+mod model_plugins; // runs whose network is a plugin
 mod native_state; // what native code does to its process
 mod networks; // families of models against transformers
 mod numerics; // runs that were begun by an older program
@@ -55,6 +57,7 @@ mod release; // what people without a checkout install
 mod results; // numbers that can be compared
 mod resume;
 mod settings; // on the command line, and the reference of all
+mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram
 mod terminal; // what files say of themselves
 mod tidy;

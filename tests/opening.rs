@@ -206,7 +206,10 @@ fn another_plugin_than_the_runs_is_refused() {
         let error = fails(&root, &["eval", "runs/run", "--set", set]);
         assert!(error.contains(" changed: the run was trained with "), "{set}: {error}");
     }
-    assert!(fails(&root, &["eval", "runs/run", "--allow-changed", "los"]).contains("expected \"tokenizer\", \"model\", \"loss\""));
+    assert!(
+        fails(&root, &["eval", "runs/run", "--allow-changed", "los"])
+            .contains("expected \"tokenizer\", \"model\", \"loss\"")
+    );
     // another build under the same name
     for (plugin, place, command) in
         [("cross-entropy", "loss", "eval"), ("bits-per-byte", "metric", "eval"), ("byte", "tokenizer", "generate")]

@@ -264,7 +264,7 @@ fn check_decoding(config: &RunConfig) {
     let batch = batch(2, 0..1);
     let placed = PlacedRows::new(trainer.model.engine(), &batch, InputSet::NONE).unwrap();
     let hidden = trainer.model.forward(&placed.tokens(), None).unwrap().to_cpu().unwrap();
-    let head = trainer.model.head().value.to_cpu().unwrap();
+    let head = trainer.model.head().weight.value.to_cpu().unwrap();
     let expected = hidden.matmul(&head.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
     let mut decoder = Decoder::new(&trainer.model).unwrap();
     for (id, expected) in batch.inputs.iter().zip(expected) {

@@ -163,7 +163,9 @@ struct Taken {
         if (pool == LAST && end > first) first = end - 1;
     }
     // The factor of each of them.
-    template <typename S> __device__ S factor(i64 pool) const { return pool == MEAN && end > first ? S(1) / S(end - first) : S(1); }
+    template <typename S> __device__ S factor(i64 pool) const {
+        return pool == MEAN && end > first ? S(1) / S(end - first) : S(1);
+    }
 };
 
 // out [vectors, width] is, or gets, one vector for each range of rows of x. ranges [groups, 2], groups = vectors.

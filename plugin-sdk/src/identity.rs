@@ -43,8 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 6] =
-        [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric, Kind::Model];
+    pub const ALL: [Kind; 6] = [Kind::Tokenizer, Kind::Filter, Kind::Loss, Kind::Metric, Kind::TextMetric, Kind::Model];
 
     /// The number in the tables of native plugins, and the place in [`Kind::ALL`].
     pub const fn number(self) -> u32 {

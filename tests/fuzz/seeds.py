@@ -145,7 +145,20 @@ def gguf():
     write("gguf", "small", header + b"\0" * (-len(header) % 32) + data)
 
 
+def safetensors():
+    """Two tensors and an unread one, and the texts of a folder."""
+    info = lambda dtype, shape, begin, end: {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, "a": info("F32", [2, 1], 0, 8), "b": info("BF16", [3], 8, 14),
+                         "c": info("I64", [], 14, 22)}).encode()
+    write("safetensors", "small", struct.pack("<Q", len(header)) + header + struct.pack("<2f", 1, -2) + bytes(14))
+    write("hugging-face", "config", json.dumps({
+        "model_type": "llama", "vocab_size": 3, "architectures": ["LlamaForCausalLM"], "hidden_size": 4,
+        "rope_scaling": {"factor": 8.0, "rope_type": "llama3"}, "id2label": {"0": "x"}, "layers": [[1, "a"]]}).encode())
+    write("hugging-face", "index", json.dumps({
+        "metadata": {"total_size": 8}, "weight_map": {"a": "x.safetensors", "b": "../x"}}).encode())
+
+
 if __name__ == "__main__":
     (SEEDS / "parquet").mkdir(parents=True, exist_ok=True)
-    for make in (config, tokenizer, shard, manifest, others, gguf):
+    for make in (config, tokenizer, shard, manifest, others, gguf, safetensors):
         make()

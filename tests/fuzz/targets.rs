@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use trainyard::corpus::documents;
 use trainyard::feed::{Number, Per, Plane, Shard};
 use trainyard::formats::gguf::Imported;
+use trainyard::formats::hf::Folder;
+use trainyard::formats::safetensors::Weights;
 use trainyard::loss::Program;
 use trainyard::plugin::{Plugin, PluginConfig, inspect};
 use trainyard::run::checkpoint::Reader;
@@ -18,7 +20,7 @@ use trainyard_plugin::{Graph, Kind, Node, Output};
 pub type Target = fn(&[u8], &Path);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("config", config),
     ("tokenizer", tokenizer),
     ("shard", shard),
@@ -27,6 +29,8 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("graph", graph),
     ("parquet", parquet),
     ("gguf", gguf),
+    ("safetensors", safetensors),
+    ("hugging-face", hugging_face),
 ];
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -157,4 +161,27 @@ pub fn gguf(bytes: &[u8], folder: &Path) {
         let tensor = model.tensor(&entry.name).expect("a tensor of a checked header");
         assert_eq!(tensor.dims(), entry.shape);
     }
+}
+
+/// Tensors in one file.
+pub fn safetensors(bytes: &[u8], folder: &Path) {
+    write(folder, "model.safetensors", bytes);
+    let Ok(mut weights) = Weights::open(folder) else { return };
+    let all: Vec<_> = weights.entries().map(|(name, entry)| (name.to_owned(), entry.shape.clone())).collect();
+    for (name, shape) in all {
+        // Some types are not read, and numbers may be strange.
+        if let Ok(tensor) = weights.read(&name) {
+            assert_eq!(tensor.dims(), shape);
+        }
+    }
+}
+
+/// A `config.json` and an index of shards, which are the same bytes here.
+pub fn hugging_face(bytes: &[u8], folder: &Path) {
+    write(folder, "config.json", bytes);
+    write(folder, "model.safetensors.index.json", bytes);
+    if let Ok(folder) = Folder::open(folder) {
+        let _ = folder.config.settings();
+    }
+    let _ = Weights::open(folder);
 }

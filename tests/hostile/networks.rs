@@ -12,14 +12,30 @@ const CASES: &[(&str, Option<&str>)] = &[
     ("nothing", None),
     ("cyclic", Some("describe: layer 4 (add): input 4 is not an earlier layer (a network has no cycles)")),
     ("forward", Some("describe: layer 4 (add): input 13 is not an earlier layer (a network has no cycles)")),
-    ("input-outside", Some("describe: wte (linear): input 4294967295 is not an earlier layer (a network has no cycles)")),
+    (
+        "input-outside",
+        Some("describe: wte (linear): input 4294967295 is not an earlier layer (a network has no cycles)"),
+    ),
     ("parameter-outside", Some("describe: wte (linear): there is no parameter 4294967295")),
     ("ill-typed", Some("describe: wte (linear): input 0 is an index per row, expected a matrix")),
     ("unequal-widths", Some("describe: layer 4 (add): the inputs are [row, 8] and [row, 9], expected two of one type")),
     ("wrong-head", Some("describe: wte (linear): no head depends on it; use it or leave it out")),
-    ("wrong-vocab", Some("describe: wte (linear): the head \"logits\" has 51 columns, expected 50, one for each token of the vocabulary")),
-    ("few-tokens", Some("describe: wte (linear): the head \"logits\" has 49 columns, expected 50, one for each token of the vocabulary")),
-    ("few-positions", Some("describe: wpe (embedding): wpe.weight has 15 rows, too few for 16 positions of the context")),
+    (
+        "wrong-vocab",
+        Some(
+            "describe: wte (linear): the head \"logits\" has 51 columns, expected 50, one for each token of the vocabulary",
+        ),
+    ),
+    (
+        "few-tokens",
+        Some(
+            "describe: wte (linear): the head \"logits\" has 49 columns, expected 50, one for each token of the vocabulary",
+        ),
+    ),
+    (
+        "few-positions",
+        Some("describe: wpe (embedding): wpe.weight has 15 rows, too few for 16 positions of the context"),
+    ),
     ("unknown-op", Some("describe: wte (linearr): unknown op \"linearr\"; did you mean \"linear\"?")),
     ("control-op", Some("describe: wte (\\u{1b}[2J): unknown op \"\\u{1b}[2J\"")),
     ("long-op", Some("unknown op \"xxxxxxxxxx")),
@@ -28,9 +44,15 @@ const CASES: &[(&str, Option<&str>)] = &[
     ("name-clash", Some("describe: two parameters are named \"wte.weight\"")),
     ("alias-clash", Some("describe: two parameters are named \"wte.weight\"")),
     ("many-aliases", Some("describe: parameter \"wte.weight\" has 100000 other names, at most 64 are allowed")),
-    ("many-dimensions", Some("describe: parameter wte.weight has shape [1, 1, 1, 1, 1, 1, 1, 1], expected up to 8 dimensions")),
+    (
+        "many-dimensions",
+        Some("describe: parameter wte.weight has shape [1, 1, 1, 1, 1, 1, 1, 1], expected up to 8 dimensions"),
+    ),
     ("huge-parameter", Some("expected up to 8 dimensions, at least one number and at most 2^40")),
-    ("empty-parameter", Some("describe: parameter wte.weight has shape [0, 8], expected up to 8 dimensions, at least one")),
+    (
+        "empty-parameter",
+        Some("describe: parameter wte.weight has shape [0, 8], expected up to 8 dimensions, at least one"),
+    ),
     ("unknown-init", Some("describe: parameter wte.weight begins \"glorot\", expected \"zeros\", \"ones\"")),
     ("unused-parameter", Some("describe: parameter unused changes no head: no gradient would reach it")),
     ("unused-layer", Some("describe: nowhere (linear): no head depends on it; use it or leave it out")),

@@ -9,7 +9,7 @@ use trainyard::base::random::Stream;
 use trainyard::corpus::Packing;
 use trainyard::feed::tasks::Causal;
 use trainyard::feed::{Loader, Position, Recipe, packed_eval_batches};
-use trainyard::loss::{Head, Program, Ratio};
+use trainyard::loss::{OutputLayer, Program, Ratio};
 use trainyard::ops::{Engine, Precision};
 use trainyard::rows::Rows;
 use trainyard_plugin::{Builder, Graph};
@@ -89,7 +89,7 @@ fn value(program: &Program, batches: impl Iterator<Item = Rows>, log_probabiliti
         let rows = batch.inputs.len();
         let one_hot = |id: u32| (0..width).map(move |i| f64::from(u8::from(i == id as usize)));
         let hidden: Vec<f64> = batch.inputs.iter().flat_map(|&id| one_hot(id)).collect();
-        let head = Head { hidden: &hidden, weight: &weight, rows, width, vocab: VOCAB };
+        let head = OutputLayer::new(&hidden, &weight, [rows, width, VOCAB]);
         total += program.run(&engine, &head, &batch, 0, None).unwrap()[0];
     }
     total.value()

@@ -125,7 +125,7 @@ fn with_tokens<R>(engine: &Engine, document: &Document, body: impl FnOnce(&Token
 
 /// `[rows, vocab]`
 fn logits(model: &mut Model, document: &Document) -> Vec<f64> {
-    let engine = model.engine().clone();
+    let engine = device::engine(model.engine().precision());
     let hidden = with_tokens(&engine, document, |tokens| model.forward(tokens, None).unwrap());
     let out = device::zeros(&[hidden.dims()[0], model.vocab()], DType::F64);
     let out = if engine.precision() == Precision::F64 { out } else { device::zeros(out.dims(), DType::F32) };
@@ -135,7 +135,7 @@ fn logits(model: &mut Model, document: &Document) -> Vec<f64> {
 
 /// Mean loss over the rows that count, and gradients in the model.
 fn loss(model: &mut Model, documents: &[Document]) -> f64 {
-    let engine = model.engine().clone();
+    let engine = device::engine(model.engine().precision());
     let program = Program::compile(&[&cross_entropy()]).unwrap();
     let mut totals = Totals::new(&engine, 1).unwrap();
     for document in documents {

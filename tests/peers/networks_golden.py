@@ -9,6 +9,7 @@ a model of doubles, so `.float()` and `torch.float32` mean double here while suc
 Usage: python networks_golden.py [NAME…]      (made with transformers 4.57.6, torch 2.6.0, CPU)
        python networks_golden.py --check FOLDER…   compares reference.json of folders of the same form
        python networks_golden.py --v5 [NAME…]  under transformers 5: only config_v5.json, and checks the logits
+       python networks_golden.py --exported ROOT  checks the logits of ROOT/NAME, written by this project
 """
 import json
 import sys
@@ -332,17 +333,22 @@ def check(folder):
     print(folder, "loss", kept["loss_f64"] - result["loss_f64"], "gradients", worst)
 
 
-def version_5(name):
-    """Writes config_v5.json with transformers 5 and checks that it computes the same logits (in float32)."""
-    folder = HERE / name
-    kept = json.loads((folder / "reference.json").read_text())
+def loaded(name, folder):
+    """The model of a folder as transformers loads it, in float32; prints how far its logits are from the golden."""
+    kept = json.loads((HERE / name / "reference.json").read_text())
     config = transformers.AutoConfig.from_pretrained(folder)
-    model = getattr(transformers, kept["model_class"]).from_pretrained(
-        folder, config=config, dtype=torch.float32, attn_implementation="eager").eval()
-    out = model(**{key: torch.tensor(value) for key, value in kept["inputs"].items()})
+    model, info = getattr(transformers, config.architectures[0]).from_pretrained(
+        folder, config=config, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    out = model.eval()(**{key: torch.tensor(value) for key, value in kept["inputs"].items()})
     difference = (logits_of(out).double() - torch.tensor(kept["logits_f64"], dtype=torch.float64)).abs().max().item()
-    print(name, "greatest difference", difference)
-    model.config.to_json_file(folder / "config_v5.json")
+    wrong = [*info["missing_keys"], *info["unexpected_keys"]]
+    print(name, config.architectures[0], "greatest difference", difference, "missing or unexpected:", wrong)
+    return model
+
+
+def version_5(name):
+    """Writes config_v5.json with transformers 5 and checks that it computes the same logits."""
+    loaded(name, HERE / name).config.to_json_file(HERE / name / "config_v5.json")
 
 
 if __name__ == "__main__":
@@ -350,6 +356,9 @@ if __name__ == "__main__":
     if arguments[:1] == ["--check"]:
         for folder in arguments[1:]:
             check(folder)
+    elif arguments[:1] == ["--exported"]:
+        for folder in sorted(Path(arguments[1]).iterdir()):
+            loaded(folder.name, folder)
     elif arguments[:1] == ["--v5"]:
         for name in arguments[1:] or CASES:
             version_5(name)

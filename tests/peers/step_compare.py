@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).parent
-VOCAB = {"char": 65, "vocab": 8192, "memory": 50257}
+VOCAB = {"char": 65, "vocab": 8192, "memory": 50257, "lstm": 8192}
 
 
 class Torch:

@@ -1,4 +1,4 @@
-"""Training steps of a GPT-2 in PyTorch on the CPU, for comparison of speed and memory: a process that waits for orders.
+"""Training steps of a GPT-2 or an LSTM in PyTorch on the CPU, to compare speed and memory: it waits for orders.
 
 Usage: python step_torch.py CASE f32|bf16 THREADS      (PyTorch 2.15, eager; a CASE is one of CASES)
 Every line on stdin is a number of steps to run. The answer is one line of JSON: milliseconds of each step, cores that
@@ -14,11 +14,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-# V vocabulary, T context, L layers, H heads, C width, B batch: as in char.toml, vocab.toml and memory.toml.
+# V vocabulary, T context, L layers, H heads, C width, B batch: as in char.toml, vocab.toml, memory.toml and lstm.toml.
+# Without heads it is an LSTM.
 CASES = {
     "char": dict(V=65, T=256, L=6, H=6, C=384, B=16),
     "vocab": dict(V=8192, T=256, L=4, H=4, C=256, B=16),
     "memory": dict(V=50257, T=256, L=2, H=4, C=256, B=16),
+    "lstm": dict(V=8192, T=256, L=2, C=256, B=16),
 }
 
 
@@ -60,6 +62,19 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.view(-1, logits.size(-1)), targets.view(-1))
 
 
+class Lstm(nn.Module):
+    def __init__(self, case):
+        super().__init__()
+        width = case["C"]
+        self.embedding = nn.Embedding(case["V"], width)
+        self.rnn = nn.LSTM(width, width, case["L"], batch_first=True)
+        self.head = nn.Linear(width, case["V"])
+
+    def forward(self, ids, targets):
+        logits = self.head(self.rnn(self.embedding(ids))[0])
+        return F.cross_entropy(logits.view(-1, logits.size(-1)), targets.view(-1))
+
+
 def peak_memory():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
@@ -70,7 +85,7 @@ def main():
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     before = peak_memory()
-    model = Gpt(case)
+    model = Gpt(case) if "H" in case else Lstm(case)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
     ids, targets = torch.randint(0, case["V"], (2, case["B"], case["T"]))
     bf16 = precision == "bf16"

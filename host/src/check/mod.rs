@@ -5,6 +5,7 @@
 //! from one seed, so that a report can be replayed. Native code runs in a child process, where it can only hurt itself.
 
 mod filter;
+mod gradient;
 mod graph;
 mod input;
 mod measures;

@@ -1,7 +1,10 @@
 //! Laws of models: they describe one network for one set of sizes, whoever asks, and a config that they write is one
 //! that they read.
 
+use super::gradient::{self, LENGTH, PARAMETERS_MAX, VOCAB};
 use super::{CheckReport, Found, Subject, equal, short};
+use crate::model::flops;
+use crate::model::graph::Graph;
 use crate::plugin::Plugin;
 use trainyard_plugin::network::{Network, check_for, count};
 use trainyard_plugin::{ErrorKind, Model, PluginError, Setting, Sizes, Value};
@@ -15,7 +18,7 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
         Ok(network) => network,
         Err(defect) => return report.add("describe", Err(defect)),
     };
-    report.add("describe", Ok(summary(&network)));
+    report.add("describe", summary(&network));
     report.add("deterministic", deterministic(subject));
     report.add("threads", subject.same_on_threads(|plugin| describe(plugin, &SIZES[0])));
     report.add("sizes", sizes(subject));
@@ -23,6 +26,12 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
         Ok(Some(done)) => report.add("config", Ok(done)),
         Ok(None) => report.skip("config", "it neither reads nor writes the config.json of other programs"),
         Err(defect) => report.add("config", Err(defect)),
+    }
+    match describe(subject.plugin, &Sizes::new(VOCAB, LENGTH as u32)) {
+        Ok(small) if count(&small) > PARAMETERS_MAX => {
+            report.skip("gradient", &format!("{} parameters are many: check it with smaller settings", count(&small)));
+        }
+        small => report.add("gradient", small.and_then(|small| gradient::check(&small, subject.options.seed))),
     }
     abilities(report, subject);
     subject.same_in_other_form(report, |plugin| describe(plugin, &SIZES[0]));
@@ -32,14 +41,16 @@ fn describe(plugin: &Plugin, sizes: &Sizes) -> Found<Network> {
     Ok(plugin.model()?.describe(sizes)?)
 }
 
-fn summary(network: &Network) -> String {
+fn summary(network: &Network) -> Found<String> {
     let (layers, blocks) = (network.layers.len(), network.blocks.len());
     let heads: Vec<_> = network.heads.iter().map(|head| head.name.as_str()).collect();
     let (n, Sizes { vocab, context, .. }) = (count(network), SIZES[0]);
-    format!(
-        "{layers} layers in {blocks} blocks, {n} parameters for {vocab} tokens and context {context}, heads: {}",
+    let mega = flops::per_token(&Graph::new(network)?, context as usize) / 1e6;
+    Ok(format!(
+        "{layers} layers in {blocks} blocks, {n} parameters and {mega:.2} Mflop per trained token for {vocab} tokens and \
+         context {context}, heads: {}",
         heads.join(", ")
-    )
+    ))
 }
 
 /// Two instances, and two calls of one, say the same.
@@ -59,7 +70,10 @@ fn sizes(subject: &Subject<'_>) -> Found<String> {
     let (mut done, mut refused) = (0, None);
     for sizes in SIZES {
         match subject.plugin.model()?.describe(&sizes) {
-            Ok(network) => drop((check_for(&network, &sizes)?, done += 1)),
+            Ok(network) => {
+                check_for(&network, &sizes)?;
+                done += 1;
+            }
             // a model may say that it cannot be of this size
             Err(error) if error.kind == ErrorKind::Config => refused = Some(error.message),
             Err(error) => return Err(error.into()),
@@ -81,7 +95,9 @@ fn round_trip(subject: &Subject<'_>) -> Found<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     if !exported.iter().any(|setting| setting.key == "model_type") {
-        return Err(PluginError::internal("export-config gives no model_type, by which other programs know a model").into());
+        return Err(
+            PluginError::internal("export-config gives no model_type, by which other programs know a model").into()
+        );
     }
     let imported = match model.import(&exported) {
         Ok(imported) => imported,

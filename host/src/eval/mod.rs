@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod file;
+mod logits;
 mod report;
 mod run;
 mod sample;
@@ -10,6 +11,7 @@ mod text_metrics;
 
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
+pub use logits::{Logits, LogitsRequest, logits};
 pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};

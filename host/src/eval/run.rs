@@ -170,10 +170,8 @@ impl MeasuredRun {
 fn check_places(allowed: &[String]) -> Result<()> {
     match allowed.iter().find(|place| !["tokenizer", "model", "loss", "metric"].contains(&place.as_str())) {
         None => Ok(()),
-        Some(place) => {
-            Err(Error::usage(format!(
-                "--allow-changed {place}: expected \"tokenizer\", \"model\", \"loss\" or \"metric\""
-            )))
-        }
+        Some(place) => Err(Error::usage(format!(
+            "--allow-changed {place}: expected \"tokenizer\", \"model\", \"loss\" or \"metric\""
+        ))),
     }
 }

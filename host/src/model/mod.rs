@@ -5,8 +5,8 @@
 
 mod decoder;
 mod dropout;
-mod flops;
-mod graph;
+pub(crate) mod flops;
+pub(crate) mod graph;
 mod head;
 mod memory;
 #[expect(clippy::module_inception, reason = "the model of this folder")]

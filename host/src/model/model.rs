@@ -247,7 +247,8 @@ impl Model {
             Index::SourceIds => ("source token id", source.map(|source| &source.ids)),
             Index::SourcePositions => ("source position", source.map(|source| &source.positions)),
         };
-        let numbers = numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
+        let numbers =
+            numbers.ok_or_else(|| Error::run(format!("the model reads a {what}, which the data does not have")))?;
         match numbers.host().iter().find(|&&number| number >= rows) {
             None => Ok(()),
             Some(&number) if index == Index::Positions => Err(beyond(number, rows as usize)),

@@ -129,6 +129,11 @@ impl PluginConfig {
             Some(default) => section.text_or("plugin", expected, default, named),
             None => section.required_text("plugin", expected, named),
         };
+        Self::read_named(section, name)
+    }
+
+    /// What such a section may contain besides the plugin's name.
+    pub(crate) fn read_named(section: &mut Section<'_>, name: String) -> Self {
         let mut config = Self::new(name);
         if let Some(file) = config.file() {
             match section.absolute("plugin", file).into_os_string().into_string() {

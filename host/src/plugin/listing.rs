@@ -73,9 +73,8 @@ fn shown(value: &Value) -> String {
 fn by_scope(network: &Network) -> Vec<(String, u64)> {
     let mut scopes: Vec<(String, u64)> = Vec::new();
     for parameter in &network.parameters {
-        let inside = |block: &&String| {
-            parameter.name.strip_prefix(block.as_str()).is_some_and(|rest| rest.starts_with('.'))
-        };
+        let inside =
+            |block: &&String| parameter.name.strip_prefix(block.as_str()).is_some_and(|rest| rest.starts_with('.'));
         let scope = match network.blocks.iter().filter(inside).max_by_key(|block| block.len()) {
             Some(block) => block.clone(),
             None => parameter.name.rsplit_once('.').map(|(scope, _)| scope.to_owned()).unwrap_or_default(),

@@ -106,11 +106,12 @@ impl RunConfig {
         let mut metric_names = Vec::new();
         let run = root.section("run", |section| RunSection::read(section, default_name));
         let data = root.section("data", DataConfig::read);
-        let is_resolved = root.has("model") && root.has("tokenizer");
+        let has_model = ["plugin", "kind"].iter().any(|key| root.holds_inside("model", key));
+        let is_resolved = has_model && root.holds_inside("tokenizer", "plugin");
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
-        let model = root.section("model", ModelConfig::read);
+        let model = root.section("model", |section| ModelConfig::read(section, start.as_ref()));
         let loss = root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy")));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
         let metric = metric.unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into());

@@ -3,9 +3,15 @@
 use super::folder::checkpoint::Writer;
 use crate::Result;
 use crate::feed::Dataset;
+use crate::formats::hf::{Config, read_around};
 use crate::plugin::hugging_face_tokenizer;
 use crate::run::RunConfig;
 use serde_json::{Map, Value, json};
+use std::path::Path;
+
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const GENERATION: &str = "generation_config.json";
 
 /// The files of a run's tokenizer, the same in each of its checkpoints.
 pub struct TokenizerFolder {
@@ -14,14 +20,40 @@ pub struct TokenizerFolder {
     generation: Value,
     /// The model, if `tokenizer.json` does not hold it.
     model: Vec<u8>,
+    kept: Kept,
+}
+
+/// What the model that the run starts from has said to other programs, if the run has its tokenizer too.
+#[derive(Default)]
+struct Kept {
+    /// Files by name: how to generate, special tokens, the chat template.
+    files: Vec<(&'static str, Vec<u8>)>,
+    /// Ids of special tokens in `config.json`.
+    ids: Map<String, Value>,
+}
+
+impl Kept {
+    /// Of a run that was resumed from the checkpoint `resumed`, they are there.
+    fn new(config: &RunConfig, resumed: Option<&Path>) -> Result<Self> {
+        let start = config.start.as_ref().filter(|start| config.tokenizer.model == start.tokenizer_path());
+        let Some(start) = start else { return Ok(Self::default()) };
+        let folder = resumed.unwrap_or(&start.from);
+        let mut files = read_around(folder)?;
+        // The run's own, which is written with what the run does to it.
+        files.retain(|(name, _)| *name != TOKENIZER);
+        let json = Config::read(folder)?.json().clone();
+        let ids = json.into_iter().filter(|(key, id)| key.ends_with("_token_id") && !id.is_null()).collect();
+        Ok(Self { files, ids })
+    }
 }
 
 impl TokenizerFolder {
-    /// Makes the files of the tokenizer that made `data`. Warns if other programs cannot load it.
+    /// Makes the files of the tokenizer that made `data`, for a run that was resumed from the checkpoint `resumed`, if it
+    /// was. Warns if other programs cannot load it.
     ///
     /// # Errors
-    /// A model that its tokenizer does not load.
-    pub fn new(config: &RunConfig, data: &Dataset) -> Result<Self> {
+    /// A model that its tokenizer does not load, files that cannot be read.
+    pub fn new(config: &RunConfig, data: &Dataset, resumed: Option<&Path>) -> Result<Self> {
         let (name, tokenizer) = (&data.manifest.tokenizer.name, &data.tokenizer);
         let end_of_text = tokenizer.end_of_text;
         let file = hugging_face_tokenizer(name, &config.tokenizer.plugin, &tokenizer.model)?;
@@ -36,7 +68,7 @@ impl TokenizerFolder {
             (file, settings)
         });
         let generation = json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
-        Ok(Self { files, generation, model: tokenizer.model.clone() })
+        Ok(Self { files, generation, model: tokenizer.model.clone(), kept: Kept::new(config, resumed)? })
     }
 
     /// Writes the files into a checkpoint.
@@ -44,12 +76,26 @@ impl TokenizerFolder {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, writer: &mut Writer) -> Result<()> {
-        writer.json("generation_config.json", &self.generation)?;
+        for (name, bytes) in &self.kept.files {
+            writer.bytes(name, bytes)?;
+        }
+        let is_kept = |name: &str| self.kept.files.iter().any(|(kept, _)| *kept == name);
+        if !is_kept(GENERATION) {
+            writer.json(GENERATION, &self.generation)?;
+        }
         let Some((file, settings)) = &self.files else {
             return writer.bytes("trainyard/tokenizer.model", &self.model);
         };
-        writer.json("tokenizer.json", file)?;
-        writer.json("tokenizer_config.json", settings)
+        writer.json(TOKENIZER, file)?;
+        if is_kept(TOKENIZER_CONFIG) { Ok(()) } else { writer.json(TOKENIZER_CONFIG, settings) }
+    }
+
+    /// `config.json` with the special tokens of the model that the run starts from.
+    pub fn config(&self, mut config: Value) -> Value {
+        for (key, id) in &self.kept.ids {
+            config[key] = id.clone();
+        }
+        config
     }
 }
 

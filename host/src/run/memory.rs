@@ -5,7 +5,7 @@ use super::network::ModelConfig;
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
-use crate::run::RunConfig;
+use crate::run::{RunConfig, frozen};
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
@@ -78,13 +78,16 @@ impl Memory {
         let activation = train.precision.activations(device).size_in_bytes() as f64;
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
+        let trained = parameters * trained(config, vocab)?;
+        // What is frozen has no gradient.
+        let parameters = parameters - (parameters - trained) * element / per_value;
         // The gradient of the last hidden states is the trainer's.
         let dhidden = activation * context as f64 * width as f64;
         if device.gpu().is_some() {
             let rows = train.batch.saturating_mul(context);
             return Ok(Self {
                 parameters,
-                optimizer: states_per_value * element * parameters / per_value,
+                optimizer: states_per_value * element * trained / per_value,
                 activations: train.batch as f64 * (two - one + dhidden),
                 loss: crate::loss::bytes_on_gpu(train.precision, rows, vocab) as f64,
                 program: ON_GPU,
@@ -101,7 +104,7 @@ impl Memory {
         };
         Ok(Self {
             parameters,
-            optimizer: states_per_value * element * parameters / per_value,
+            optimizer: states_per_value * element * trained / per_value,
             activations: train.batch as f64 * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
             program: PROGRAM,
@@ -144,6 +147,25 @@ impl Memory {
             gib(available)
         )
     }
+}
+
+/// The share of the bytes of parameters and gradients, as if all had gradients, whose parameters are not frozen.
+///
+/// # Errors
+/// A pattern of `train.freeze` without a parameter.
+fn trained(config: &RunConfig, vocab: usize) -> Result<f64> {
+    if config.train.freeze.is_empty() {
+        return Ok(1.0);
+    }
+    let network = config.model.described(vocab)?.network;
+    let numbers = |shape: &[u32]| shape.iter().map(|&size| f64::from(size)).product::<f64>();
+    let frozen = frozen(&config.train.freeze, network.parameters.iter().map(|parameter| parameter.name.as_str()))?;
+    let (mut all, mut free) = (0.0, 0.0);
+    for parameter in &network.parameters {
+        all += numbers(&parameter.shape);
+        free += if frozen.contains(&parameter.name) { 0.0 } else { numbers(&parameter.shape) };
+    }
+    Ok(free / all)
 }
 
 /// Returns the model with this number of layers, where it is written with `kind`.

@@ -42,6 +42,6 @@ pub use plugins::{
 pub use plugins_lock::PluginChange;
 pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
-pub use start::{Imported, ModelReport, StartConfig, TensorReport, model_types};
+pub use start::{Imported, ModelReport, StartConfig, StartWeights, TensorReport, model_types};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

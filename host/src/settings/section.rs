@@ -267,11 +267,6 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
-    /// Tells if a key is written, or set.
-    pub fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
-    }
-
     /// A key that is known but not wanted here: a problem, when it is there, that says `why`.
     pub fn misplaced(&mut self, key: &str, why: impl Display) {
         if self.is_dry() {

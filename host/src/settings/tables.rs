@@ -21,6 +21,14 @@ impl<'a> Section<'a> {
         Self::new(self.path_of(key), at, table, self.scope).finish(read)
     }
 
+    /// Tells if a table inside this one, which was not asked for yet, has a key.
+    pub fn holds_inside(&self, table: &str, key: &str) -> bool {
+        match self.table.get(table).map(|entry| &entry.item.value) {
+            Some(Value::Table(table)) => table.contains_key(key),
+            _ => false,
+        }
+    }
+
     /// A table inside this one; none when the key is absent.
     pub fn optional<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
         let is_there = self.table.contains_key(key);

@@ -125,12 +125,16 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, vocab, &device)?;
         memory.check(config, vocab, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
+        if let (None, Some(start)) = (&reader, &config.start) {
+            let (network, params) = (&trainer.described().network, trainer.model.params());
+            start.load(config.model.named_plugin(), network, vocab, params)?;
+        }
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
         let validation = validation_extent(config, &data)?;
-        let tokenizer = TokenizerFolder::new(config, &data)?;
+        let tokenizer = TokenizerFolder::new(config, &data, reader.as_ref().map(checkpoint::Reader::folder))?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
         data.relocate(&folder.data());

@@ -22,7 +22,7 @@ pub fn save(
     (tokenizer, folder): (&TokenizerFiles, &TokenizerFolder),
 ) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, name)?;
-    writer.json("config.json", &trainer.described().hugging_face(tokenizer.end_of_text))?;
+    writer.json("config.json", &folder.config(trainer.described().hugging_face(tokenizer.end_of_text)))?;
     writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
     folder.write(&mut writer)?;
     let optimizer = trainer.optimizer.state();

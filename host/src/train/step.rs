@@ -7,7 +7,7 @@ use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
 use crate::rows::{PlacedRows, Rows};
-use crate::run::{Described, RunConfig};
+use crate::run::{Described, RunConfig, frozen};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -48,12 +48,14 @@ impl Trainer {
     /// A new network, as described for the tokens of the data, and optimizer on `device`.
     ///
     /// # Errors
-    /// A device that cannot hold them.
+    /// A device that cannot hold them, a pattern in `train.freeze` or of a group of the optimizer without a parameter.
     pub fn new(config: &RunConfig, described: Described, loss: Program, device: Device) -> Result<Self> {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
-        let spec = Spec::new(&described.network, config.model.context(), purpose);
+        let names = described.network.parameters.iter().map(|parameter| parameter.name.as_str());
+        let frozen = frozen(&train.freeze, names)?;
+        let spec = Spec { frozen, ..Spec::new(&described.network, config.model.context(), purpose) };
         let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,

@@ -111,7 +111,11 @@ unsafe extern "C" fn destroy<T: Create>(instance: Instance) {
 ///
 /// # Safety
 /// `instance` was made by `create::<T>` and is used by this call alone; `host` is valid until the call returns.
-pub(super) unsafe fn call<T>(instance: Instance, host: *const Host, f: impl FnOnce(&mut T, &Answer) -> Result<()>) -> Status {
+pub(super) unsafe fn call<T>(
+    instance: Instance,
+    host: *const Host,
+    f: impl FnOnce(&mut T, &Answer) -> Result<()>,
+) -> Status {
     // SAFETY: the caller's promise
     let (plugin, answer) = unsafe { (&mut *instance.cast::<T>(), Answer::new(host)) };
     let called = catch_unwind(AssertUnwindSafe(|| f(plugin, &answer)));

@@ -102,9 +102,10 @@ fn check_attributes(op: &Op, layer: &Layer) -> std::result::Result<(), String> {
             (Kind::Flag, value) => (matches!(value, Value::Boolean(_)), "true or false"),
             (Kind::Text, Value::Text(text)) => (text.len() <= MAX_NAME, "a text of at most 512 bytes"),
             (Kind::Text, _) => (false, "text"),
-            (Kind::Numbers, Value::Numbers(values)) => {
-                (values.len() <= MAX_NUMBERS && values.iter().all(|value| value.is_finite()), "at most 65,536 finite numbers")
-            }
+            (Kind::Numbers, Value::Numbers(values)) => (
+                values.len() <= MAX_NUMBERS && values.iter().all(|value| value.is_finite()),
+                "at most 65,536 finite numbers",
+            ),
             (Kind::Numbers, _) => (false, "a list of numbers"),
         };
         if !fits {
@@ -143,7 +144,9 @@ fn check_parameters(network: &Network) -> Result<()> {
                 parameter.name,
                 &parameter.shape[..parameter.shape.len().min(8)]
             );
-            return Err(invalid(format!("{message}, expected up to 8 dimensions, at least one number and at most 2^40")));
+            return Err(invalid(format!(
+                "{message}, expected up to 8 dimensions, at least one number and at most 2^40"
+            )));
         }
         if !["zeros", "ones", "normal", "uniform"].contains(&parameter.init.as_str()) || !parameter.scale.is_finite() {
             let message = format!("parameter {} begins {:?}", parameter.name, short(&parameter.init));

@@ -53,4 +53,3 @@ pub fn count(network: &Network) -> u64 {
     let elements = |shape: &[u32]| shape.iter().fold(1_u64, |n, &size| n.saturating_mul(size.into()));
     network.parameters.iter().fold(0, |n, parameter| n.saturating_add(elements(&parameter.shape)))
 }
-

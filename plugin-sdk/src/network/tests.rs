@@ -28,7 +28,12 @@ const SOURCE: Type = Type::Matrix { space: Space::Source, columns: 12 };
 const SEQUENCE: Type = Type::Matrix { space: Space::Sequence, columns: 12 };
 
 /// What an op makes of inputs of these types, parameters of these shapes and these attributes.
-fn inferred(op: &str, inputs: &[Type], shapes: &[&[u32]], attributes: Vec<Setting>) -> std::result::Result<Type, String> {
+fn inferred(
+    op: &str,
+    inputs: &[Type],
+    shapes: &[&[u32]],
+    attributes: Vec<Setting>,
+) -> std::result::Result<Type, String> {
     let parameter = |shape: &&[u32]| Parameter {
         name: "p".into(),
         shape: shape.to_vec(),
@@ -63,7 +68,13 @@ fn refused(op: &str, inputs: &[Type], shapes: &[&[u32]], attributes: &[Setting],
 fn tables_and_products_have_types() {
     is("embedding", &[Type::Index(Space::Source)], &[&[5, 3]], &[integer("offset", 2)], matrix(Space::Source, 3));
     refused("embedding", &[ROW], &[&[5, 3]], &[], "input 0 is [row, 12], expected an index such as input.ids");
-    refused("embedding", &[Type::Index(Space::Row)], &[&[5]], &[], "parameter 0 has shape [5], expected two dimensions");
+    refused(
+        "embedding",
+        &[Type::Index(Space::Row)],
+        &[&[5]],
+        &[],
+        "parameter 0 has shape [5], expected two dimensions",
+    );
     is("linear", &[SEQUENCE], &[&[7, 12], &[7]], &[], matrix(Space::Sequence, 7));
     is("linear", &[ROW], &[&[12, 7]], &[text("layout", "in-out")], matrix(Space::Row, 7));
     refused("linear", &[ROW], &[&[12, 7]], &[], "the weight [12, 7] multiplies 7 columns, the input has 12");
@@ -109,7 +120,13 @@ fn attention_and_positions_have_types() {
     is("attention", &[ROW; 3], &[], &[window, vec![integer("window", 8)]].concat(), ROW);
     let bias = |heads| Type::Bias { heads };
     is("attention", &[ROW, ROW, ROW, bias(4)], &[], &heads(4, 4), ROW);
-    refused("attention", &[ROW, ROW, ROW, bias(2)], &[], &heads(4, 4), "input 3 is a bias of 2 heads, expected a bias of 4");
+    refused(
+        "attention",
+        &[ROW, ROW, ROW, bias(2)],
+        &[],
+        &heads(4, 4),
+        "input 3 is a bias of 2 heads, expected a bias of 4",
+    );
     is("relative_bias", &[], &[&[32, 4]], &[integer("max_distance", 128)], bias(4));
     refused("relative_bias", &[], &[&[3, 4]], &[integer("max_distance", 128)], "3 buckets up to distance 128");
     let theta = |head| vec![integer("head_width", head), number("theta", 10_000.0)];
@@ -141,7 +158,13 @@ fn recurrence_and_sequences_have_types() {
 
 #[test]
 fn columns_have_types() {
-    refused("add", &[ROW, matrix(Space::Row, 11)], &[], &[], "the inputs are [row, 12] and [row, 11], expected two of one");
+    refused(
+        "add",
+        &[ROW, matrix(Space::Row, 11)],
+        &[],
+        &[],
+        "the inputs are [row, 12] and [row, 11], expected two of one",
+    );
     refused("mul", &[ROW, SOURCE], &[], &[], "the inputs are [row, 12] and [source, 12]");
     refused("mul", &[ROW, Type::Index(Space::Row)], &[], &[], "input 1 is an index per row, expected a matrix");
     is("concat", &[ROW, matrix(Space::Row, 3)], &[], &[], matrix(Space::Row, 15));
@@ -162,7 +185,8 @@ fn columns_have_types() {
 /// A decoder that uses every function of the builder that language models need.
 fn decoder(vocab: u32, context: u32) -> Result<Network> {
     let g = Net::new();
-    let x = g.embedding("wte", g.ids(), vocab, 8) + g.embedding_with("wpe", g.positions(), [context + 2, 8], 2, Init::Zeros);
+    let x = g.embedding("wte", g.ids(), vocab, 8)
+        + g.embedding_with("wpe", g.positions(), [context + 2, 8], 2, Init::Zeros);
     let x = g.block("h.0", || {
         let h = g.scope("attn", || {
             let h = g.layer_norm("ln", x, 1e-5);
@@ -210,7 +234,10 @@ fn builder_keeps_the_first_mistake_with_its_scope_and_line() {
     let z = y + g.linear("later", y, 7, Linear::PLAIN);
     g.head("logits", z);
     let error = g.network().expect_err("widths differ").message;
-    assert!(error.starts_with("h.3 (add): the inputs are [row, 8] and [row, 9], expected two of one type, at "), "{error}");
+    assert!(
+        error.starts_with("h.3 (add): the inputs are [row, 8] and [row, 9], expected two of one type, at "),
+        "{error}"
+    );
     assert!(error.contains("network/tests.rs:"), "{error}");
     let g = Net::new();
     let x = g.embedding("wte", g.ids(), 50, 8);
@@ -237,7 +264,8 @@ fn sizes_are_compared() {
     let error = |sizes: Sizes| check_for(&network, &sizes).err().map(|error| error.message);
     assert_eq!(error(Sizes::new(50, 16)), None);
     assert_eq!(error(Sizes::new(50, 12)), None, "more positions than needed");
-    let expected = "wpe (embedding): wpe.weight has 18 rows, the first 2 unused, too few for 17 positions of the context";
+    let expected =
+        "wpe (embedding): wpe.weight has 18 rows, the first 2 unused, too few for 17 positions of the context";
     assert_eq!(error(Sizes::new(50, 17)).as_deref(), Some(expected));
     let expected = "wte (linear): the head \"logits\" has 50 columns, expected 3, one for each label";
     assert_eq!(error(Sizes::new(50, 16).labels(3)).as_deref(), Some(expected));

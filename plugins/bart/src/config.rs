@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, activation, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["BartForConditionalGeneration", "BartModel"])?;
     import.integers(&[
@@ -40,7 +40,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&[&harmless[..], &of_writing, &of_old].concat())
 }
 
-pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, dropout, activation_dropout, .. } = *settings;
     Ok(Export::new("bart", "BartForConditionalGeneration")
         .integers(&[

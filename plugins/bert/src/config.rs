@@ -13,7 +13,7 @@ const HEADS: [(&str, &str); 5] = [
     ("BertModel", "none"),
 ];
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     let class = import.architecture(&HEADS.map(|(class, _)| class))?;
     let head = HEADS.iter().find(|(known, _)| *known == class).map_or("mlm", |(_, head)| *head);
@@ -46,7 +46,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["directionality", "pooler_*"])
 }
 
-pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, types, context, dropout, norm_epsilon, .. } = *settings;
     let class = HEADS.iter().find(|(_, head)| *head == settings.head).map_or("BertModel", |(class, _)| *class);
     let export = Export::new("bert", class)

@@ -33,7 +33,7 @@ config! {
         norm_epsilon: f64 = 1e-12,
         /// activation of the network, as config.json names it
         activation: String = "gelu",
-        /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (the last hidden states)
+        /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (products with token embeddings)
         head: String = "mlm",
         /// whether the output layer of mlm is the token embedding
         tied: bool = true,
@@ -73,7 +73,7 @@ impl Settings {
 }
 
 impl Bert {
-    /// `[row, vocab]`, `[sequence, labels]`, `[row, labels]` or `x`, the last hidden states `[row, width]`.
+    /// Logits of the last hidden states `x` `[row, width]`: `[row, vocab]`, `[sequence, labels]` or `[row, labels]`.
     fn head<'g>(&self, g: &'g Net, x: Value<'g>, sizes: &Sizes) -> Result<Value<'g>> {
         let Settings { width, labels, tied, dropout, .. } = self.0;
         let dropout = ranges::rate_or(self.0.classifier_dropout, dropout);
@@ -91,7 +91,7 @@ impl Bert {
             }
             "sequence" => classify(g.linear("bert.pooler.dense", x.pool(Pool::First), width, Linear::BIAS).tanh()),
             "tokens" => classify(x),
-            _ => Ok(x),
+            _ => Ok(g.tied("bert.embeddings.word_embeddings", x)),
         }
     }
 }
@@ -124,6 +124,9 @@ impl Model for Bert {
             });
         }
         g.head("logits", self.head(&g, x, sizes)?);
+        if self.0.head == "none" {
+            g.head("hidden", x);
+        }
         g.ignore(&["*embeddings.position_ids"]);
         match self.0.head.as_str() {
             // what a model that was trained on pairs of sentences has too, and the tied weights

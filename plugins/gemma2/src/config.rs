@@ -6,7 +6,7 @@ use trainyard_plugin::{Result, Setting, Sizes, Value};
 
 const NO_CAP: f64 = 1e30;
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["Gemma2ForCausalLM", "Gemma2Model"])?;
     import.integers(&[
@@ -39,7 +39,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["hidden_act", "cache_implementation"])
 }
 
-pub fn export(settings: &Settings, windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
     let export = Export::new("gemma2", "Gemma2ForCausalLM")
         .integers(&[

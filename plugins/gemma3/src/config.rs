@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, Scaling, activation, kinds, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["Gemma3ForCausalLM", "Gemma3Model"])?;
     import.integers(&[
@@ -39,7 +39,12 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["hidden_act", "cache_implementation", "attn_logit_softcapping"])
 }
 
-pub fn export(settings: &Settings, scalings: &[Scaling; 2], windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(
+    settings: &Settings,
+    scalings: &[Scaling; 2],
+    windows: &[bool],
+    sizes: &Sizes,
+) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
     let export = Export::new("gemma3_text", "Gemma3ForCausalLM")
         .integers(&[

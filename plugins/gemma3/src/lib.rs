@@ -59,7 +59,7 @@ config! {
 /// The model.
 pub struct Gemma3 {
     settings: Settings,
-    /// Of layers without a window and with one.
+    /// Scalings of layers without a window and with one.
     scalings: [Scaling; 2],
     /// Whether each layer attends to a window.
     windows: Vec<bool>,

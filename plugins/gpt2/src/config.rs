@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["GPT2LMHeadModel", "GPT2Model"])?;
     import.integers(&[
@@ -34,7 +34,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["n_ctx", "reorder_and_upcast_attn", "summary_*", "is_decoder"])
 }
 
-pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, context, dropout, norm_epsilon, .. } = *settings;
     Ok(Export::new("gpt2", "GPT2LMHeadModel")
         .integers(&[

@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, Scaling, activation, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["LlamaForCausalLM", "LlamaModel", "LLaMAForCausalLM"])?;
     import.integers(&[
@@ -28,7 +28,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["pretraining_tp", "is_decoder", "is_llama_config", "max_sequence_length"])
 }
 
-pub fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, context, dropout, norm_epsilon, .. } = *settings;
     Ok(Export::new("llama", "LlamaForCausalLM")
         .integers(&[

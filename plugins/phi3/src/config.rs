@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, Scaling, activation, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["Phi3ForCausalLM", "Phi3Model"])?;
     import.integers(&[
@@ -33,7 +33,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["is_decoder", "original_max_position_embeddings", "attention_bias"])
 }
 
-pub fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, scaling: &Scaling, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
     let positions = ranges::positions(settings.context, sizes.context)?;
     let export = Export::new("phi3", "Phi3ForCausalLM")

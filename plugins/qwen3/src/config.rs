@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import, Scaling, activation, kinds, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     import.architecture(&["Qwen3ForCausalLM", "Qwen3Model"])?;
     import.integers(&[
@@ -29,7 +29,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&["is_decoder"])
 }
 
-pub fn export(settings: &Settings, scaling: &Scaling, windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, scaling: &Scaling, windows: &[bool], sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, window, dropout, norm_epsilon, .. } = *settings;
     let export = Export::new("qwen3", "Qwen3ForCausalLM")
         .integers(&[

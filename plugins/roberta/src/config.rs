@@ -20,7 +20,7 @@ const HEADS: [(&str, &str); 12] = [
     ("CamembertModel", "none"),
 ];
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     let class = import.architecture(&HEADS.map(|(class, _)| class))?;
     let head = HEADS.iter().find(|(known, _)| *known == class).map_or("mlm", |(_, head)| *head);
@@ -57,7 +57,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&[])
 }
 
-pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, types, dropout, norm_epsilon, first_position, .. } = *settings;
     let rows = settings.context > 0 && sizes.context == settings.context + first_position;
     let positions = ranges::positions(settings.context, if rows { settings.context } else { sizes.context })?;

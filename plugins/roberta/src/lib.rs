@@ -35,7 +35,7 @@ config! {
         norm_epsilon: f64 = 1e-5,
         /// activation of the network, as config.json names it
         activation: String = "gelu",
-        /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (the last hidden states)
+        /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (products with token embeddings)
         head: String = "mlm",
         /// whether the output layer of mlm is the token embedding
         tied: bool = true,
@@ -76,7 +76,7 @@ impl Settings {
 }
 
 impl Roberta {
-    /// `[row, vocab]`, `[sequence, labels]`, `[row, labels]` or `x`, the last hidden states `[row, width]`.
+    /// Logits of the last hidden states `x` `[row, width]`: `[row, vocab]`, `[sequence, labels]` or `[row, labels]`.
     fn head<'g>(&self, g: &'g Net, x: Value<'g>, sizes: &Sizes) -> Result<Value<'g>> {
         let Settings { width, labels, tied, dropout, .. } = self.0;
         let dropout = ranges::rate_or(self.0.classifier_dropout, dropout);
@@ -96,7 +96,7 @@ impl Roberta {
                 classify("classifier.out_proj", g.linear("classifier.dense", first, width, Linear::BIAS).tanh())
             }
             "tokens" => classify("classifier", x),
-            _ => Ok(x),
+            _ => Ok(g.tied("roberta.embeddings.word_embeddings", x)),
         }
     }
 }
@@ -134,6 +134,9 @@ impl Model for Roberta {
             });
         }
         g.head("logits", self.head(&g, x, sizes)?);
+        if self.0.head == "none" {
+            g.head("hidden", x);
+        }
         g.ignore(&["*embeddings.position_ids"]);
         g.ignore(&["roberta.pooler.*", "pooler.*"]);
         match (self.0.head.as_str(), self.0.tied) {

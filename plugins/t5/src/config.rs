@@ -4,7 +4,7 @@ use crate::Settings;
 use trainyard_models::{Export, Import};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
+pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     let mut import = Import::new(config);
     let class = import.architecture(&["T5ForConditionalGeneration", "MT5ForConditionalGeneration"])?;
     let is_mt5 = class.starts_with('M') || import.keys().text("model_type")? == Some("mt5");
@@ -37,7 +37,7 @@ pub fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     import.finish(&[&harmless[..], &["n_positions"]].concat())
 }
 
-pub fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
+pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     Ok(Export::new("t5", "T5ForConditionalGeneration")
         .integers(&[
             ("vocab_size", sizes.vocab),

@@ -28,7 +28,7 @@ impl TokenizerConfig {
     /// What `[tokenizer]` may contain. Without a plugin it is `start`, the `tokenizer.json` of the model that training
     /// starts from, if there is one.
     pub(crate) fn read(section: &mut Section<'_>, start: Option<PathBuf>) -> Self {
-        let is_started = start.is_some() && !section.has("plugin");
+        let is_started = start.is_some() && !section.holds("plugin");
         let plugin = PluginConfig::read(section, start.as_ref().map(|_| STARTED));
         let model = section.path("model").or(start.filter(|_| is_started));
         let given = section.text_that("end_of_text", "the name of a token, or \"none\"", |name| !name.is_empty());

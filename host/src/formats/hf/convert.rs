@@ -1,7 +1,7 @@
 //! A folder written again with numbers of another type.
 
 use super::config::CONFIG;
-use super::files::copy_around;
+use super::files::read_around;
 use super::folder::Folder;
 use super::output::NewFolder;
 use crate::formats::safetensors::{Format, Saved, TensorSource, Weights, write};
@@ -50,7 +50,9 @@ pub fn convert(from: &Path, to: &Path, format: Format, shard_bytes: u64) -> Resu
     let text = serde_json::to_string_pretty(&Json::Object(config));
     let text = text.map_err(|error| Error::run(format!("{CONFIG}: {error}")))?;
     out.write(CONFIG, (text + "\n").as_bytes())?;
-    copy_around(from, out.path())?;
+    for (name, bytes) in read_around(from)? {
+        out.write(name, &bytes)?;
+    }
     out.finish()?;
     Ok(saved)
 }

@@ -1,8 +1,6 @@
 //! The files around a model: its tokenizer, how to generate, how to chat.
 
-use super::config::JSON_BYTES_MAX;
 use crate::base::files::{MAX_BINARY_BYTES, read_file};
-use crate::base::write::write_file;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -23,21 +21,22 @@ pub const AROUND: [&str; 13] = [
     "sentencepiece.bpe.model",
 ];
 
-/// Copies the files around the model in `from` to the folder `to`; returns the names of those that were there.
+/// The largest of them but the tokenizer's own, in bytes.
+const OTHER_BYTES_MAX: u64 = 256 << 20;
+
+/// Reads the files around the model in `folder` that are there, each with its name.
 ///
 /// # Errors
-/// A file that cannot be read, is larger than any of its kind, or cannot be written.
-pub fn copy_around(from: &Path, to: &Path) -> Result<Vec<String>> {
-    let mut copied = Vec::new();
+/// A file that cannot be read, or is larger than any of its kind.
+pub fn read_around(folder: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let mut files = Vec::new();
     for name in AROUND {
-        let path = from.join(name);
+        let path = folder.join(name);
         if !path.is_file() {
             continue;
         }
-        let max = if name.starts_with("tokenizer") { MAX_BINARY_BYTES } else { JSON_BYTES_MAX.max(256 << 20) };
-        let bytes = read_file(&path, max).map_err(|error| Error::io(&path, "read", &error))?;
-        write_file(&to.join(name), &bytes)?;
-        copied.push(name.to_owned());
+        let max = if name.starts_with("tokenizer") { MAX_BINARY_BYTES } else { OTHER_BYTES_MAX };
+        files.push((name, read_file(&path, max).map_err(|error| Error::io(&path, "read", &error))?));
     }
-    Ok(copied)
+    Ok(files)
 }

@@ -51,7 +51,10 @@ pub(super) fn assign(built: &Built, blocks: usize, purpose: Purpose) -> Memory {
                 continue;
             }
             let kind = built.buffers[buffer];
-            memory.tensor_of[buffer] = free.get_mut(&kind).and_then(Vec::pop).unwrap_or_else(|| {
+            // what lasts is in a tensor of its own: steps that are computed again write to theirs again
+            let lasts = purpose == Purpose::Recomputing && until[buffer] == Until::Always;
+            let known = if lasts { None } else { free.get_mut(&kind).and_then(Vec::pop) };
+            memory.tensor_of[buffer] = known.unwrap_or_else(|| {
                 memory.tensors.push(kind);
                 memory.tensors.len() - 1
             });

@@ -73,7 +73,7 @@ pub(super) fn step(
 ) -> Result<()> {
     let (dtype, n, kernel) = (weight.dtype(), x.rows(), weight.row_width());
     check(&[x, out], weight, bias)?;
-    check_gpu(OP, &[(state, dtype, n * (kernel - 1) * x.width)])?;
+    check_gpu(OP, &[(state, dtype, state.elem_count())])?;
     let (from, to, bias) = (x.pointer(), out.pointer(), bias.map_or(0, Tensor::pointer));
     let words = arguments![from, x.stride(), weight, bias, state, n, x.width, kernel, to, out.stride()];
     gpu.launch_flat("conv_step", dtype, n * x.width, words)

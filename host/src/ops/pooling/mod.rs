@@ -23,8 +23,8 @@ pub enum Pool {
     Sum,
 }
 
-/// `out` `[n, C]` from `x` `[rows, C]`. `ranges` `[2 · n]` holds the first row and the number of rows of each range; they
-/// are in order and share no row. An empty one gives 0.
+/// `out` `[n, C]` from `x` `[rows, C]`. `ranges` `[2 · n]` holds the first row and the number of rows of each range;
+/// they are in order and share no row. An empty one gives 0.
 ///
 /// # Errors
 /// Ranges that overlap or lie outside of the rows, a tensor of another device, type or size, or a GPU that fails.

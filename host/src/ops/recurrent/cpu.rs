@@ -115,8 +115,8 @@ pub(super) fn backward(
             Ok(())
         }))?;
     }
-    add_biases(engine, sizes, kept, gradients.b_ih, &[0..gates])?;
-    add_biases(engine, sizes, kept, gradients.b_hh, &columns)
+    let biases = [(gradients.b_ih, vec![0..gates; 1]), (gradients.b_hh, columns)];
+    add_biases(engine, sizes, kept, &biases)
 }
 
 pub(super) fn step(
@@ -312,33 +312,42 @@ fn columns_of_u(kind: Kind, sizes: Sizes) -> Vec<Range<usize>> {
     }
 }
 
-/// `bias` += Σ over rows of these columns of `kept`.
+/// Each bias += Σ over rows of its columns of `kept`.
 fn add_biases(
     engine: &Engine,
     sizes: Sizes,
     kept: &Tensor,
-    bias: Option<&Tensor>,
-    columns: &[Range<usize>],
+    biases: &[(Option<&Tensor>, Vec<Range<usize>>)],
 ) -> Result<()> {
-    let Some(bias) = bias else { return Ok(()) };
+    if biases.iter().all(|(bias, _)| bias.is_none()) {
+        return Ok(());
+    }
     let width = sizes.kept;
-    with_type!(kept, T => with_slices::<T, 1, 1>([kept], [bias], |[kept], [bias]| {
-        let mut first = 0;
-        for columns in columns {
-            let sums = &mut bias[first..][..columns.len()];
-            sum_in_order(engine, [sums], kept.chunks(rows_per_task(width) * width), |rows, sums| {
+    with_type!(kept, T => {
+        let mut sums = engine.scratch::<T>(width);
+        sums.fill(T::ZERO);
+        with_slices::<T, 1, 0>([kept], [], |[kept], []| {
+            sum_in_order(engine, [&mut sums], kept.chunks(rows_per_task(width) * width), |rows, sums| {
                 vectorised(#[inline(always)] || {
                     for row in rows.chunks_exact(width) {
-                        for (sum, &value) in sums.iter_mut().zip(&row[columns.clone()]) {
+                        for (sum, &value) in sums.iter_mut().zip(row) {
                             *sum += value;
                         }
                     }
                 });
             });
-            first += columns.len();
+            Ok(())
+        })?;
+        for (bias, columns) in biases {
+            let Some(bias) = bias else { continue };
+            with_slices::<T, 0, 1>([], [bias], |[], [bias]| {
+                let sums = columns.iter().flat_map(|columns| &sums[columns.clone()]);
+                bias.iter_mut().zip(sums).for_each(|(bias, &sum)| *bias += sum);
+                Ok(())
+            })?;
         }
         Ok(())
-    }))
+    })
 }
 
 /// Columns as a factor.

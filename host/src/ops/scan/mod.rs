@@ -50,8 +50,8 @@ pub fn backward<'a>(
     on_device!(engine, backward(dout, a, offsets, length, out, da, db))
 }
 
-/// One row of each of some sequences: `out` `[n, C]` from `a` and `b` `[n, C]` and `state` `[n, C]`, h of the row before,
-/// which becomes that of this one. At the beginning of a document it is 0.
+/// One row of each of some sequences: `out` `[n, C]` from `a` and `b` `[n, C]` and `state` `[n, C]`, h of the row
+/// before, which becomes that of this one. At the beginning of a document it is 0.
 ///
 /// # Errors
 /// As [`forward`].

@@ -40,7 +40,7 @@ pub(in crate::ops) fn rows(
 pub(super) fn step(gpu: &Gpu, by: usize, x: View<'_>, state: &Tensor, out: View<'_>) -> Result<()> {
     let (dtype, rows) = (state.dtype(), x.rows());
     check_gpu(OP, &[(x.tensor, dtype, rows * x.stride()), (out.tensor, dtype, rows * out.stride())])?;
-    check_gpu(OP, &[(state, dtype, rows * by * x.width)])?;
+    check_gpu(OP, &[(state, dtype, state.elem_count())])?;
     let (from, to) = (x.pointer(), out.pointer());
     let words = arguments![from, x.stride(), state, rows, x.width, by, to, out.stride()];
     gpu.launch_flat("shift_step", dtype, rows * x.width, words)

@@ -117,7 +117,13 @@ impl NewPlugin {
             Language::Python | Language::JavaScript => "a component for the sandbox",
         };
         let filled = template::README.replace("{{setup}}", &setup).replace("{{test}}", test);
-        fill(&filled.replace("{{section}}", entry.section).replace("{{draft}}", draft).replace("{{note}}", note).replace("{{made}}", made))
+        fill(
+            &filled
+                .replace("{{section}}", entry.section)
+                .replace("{{draft}}", draft)
+                .replace("{{note}}", note)
+                .replace("{{made}}", made),
+        )
     }
 
     /// How a crate finds the SDK.

@@ -8,6 +8,7 @@ pub use kind::{Architecture, KindConfig};
 
 use crate::Result;
 use crate::plugin::{Plugin, PluginConfig};
+use crate::run::start::{Imported, StartConfig, merge};
 use crate::settings::Section;
 use kind::SIZE_MAX;
 use schemars::JsonSchema;
@@ -38,30 +39,62 @@ pub struct PluginModelConfig {
 const DEFAULT: &str = "gpt2";
 
 /// Keys of `[model]` that go with `kind`.
-const OF_KIND: [&str; 11] = [
-    "kind",
-    "layers",
-    "heads",
-    "kv_heads",
-    "width",
-    "hidden",
-    "dropout",
-    "tied",
-    "norm_epsilon",
-    "gelu",
-    "rope_theta",
-];
+const OF_KIND: [&str; 11] =
+    ["kind", "layers", "heads", "kv_heads", "width", "hidden", "dropout", "tied", "norm_epsilon", "gelu", "rope_theta"];
 /// Keys of `[model]` that go with `plugin`.
 const OF_PLUGIN: [&str; 9] =
     ["config", "trust", "draft", "sha256", "isolation", "on_error", "max_errors", "allow", "limits"];
 
+/// The default of the longest sequence, and of a model that starts from another one: many read far longer texts than a
+/// run has the memory for.
+const CONTEXT: usize = 256;
+const STARTED_CONTEXT: usize = 1024;
+
+impl PluginModelConfig {
+    fn read(section: &mut Section<'_>, plugin: PluginConfig, context: usize) -> Self {
+        section.misplaced("kind", "names a built-in, and so does model.plugin: expected one of them, remove the other");
+        for key in OF_KIND {
+            section.misplaced(key, format_args!("is a setting of the plugin: write model.config.{key}"));
+        }
+        Self { plugin, context: section.integer("context", 1..=SIZE_MAX, context) }
+    }
+
+    /// The model that a run starts from, changed as far as its weights allow.
+    fn started(section: &mut Section<'_>, start: &StartConfig) -> Self {
+        let is_named = section.holds("plugin");
+        let mut plugin = match is_named {
+            true => PluginConfig::read(section, None),
+            false => PluginConfig::read_named(section, String::new()),
+        };
+        let imported = match Imported::open(&start.from, is_named.then_some(&plugin)) {
+            Ok(imported) => imported,
+            Err(error) => {
+                // Of a run that has begun, the rest of the config says it all. A folder that is not there was reported.
+                if start.from.exists() {
+                    section.problem("plugin", error);
+                }
+                return Self::read(section, plugin, CONTEXT);
+            }
+        };
+        match merge(&imported.config.config, &plugin.config, imported.folder.root()) {
+            Ok(merged) => plugin.config = merged,
+            Err(error) => section.problem("config", error),
+        }
+        plugin.plugin = imported.config.plugin;
+        Self::read(section, plugin, imported.context.min(STARTED_CONTEXT))
+    }
+}
+
 impl ModelConfig {
-    /// What `[model]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    /// What `[model]` may contain: without a word it is as `start` says, if the run starts from another model.
+    pub(crate) fn read(section: &mut Section<'_>, start: Option<&StartConfig>) -> Self {
         if section.is_dry() {
             // the reference shows both ways
             PluginConfig::read(section, Some(DEFAULT));
             return Self::Kind(KindConfig::read(section));
+        }
+        if let Some(start) = start.filter(|_| !section.holds("kind")) {
+            return Self::Plugin(PluginModelConfig::started(section, start));
         }
         if !section.holds("plugin") {
             for key in OF_PLUGIN {
@@ -69,12 +102,8 @@ impl ModelConfig {
             }
             return Self::Kind(KindConfig::read(section));
         }
-        section.misplaced("kind", "names a built-in, and so does model.plugin: expected one of them, remove the other");
-        for key in OF_KIND {
-            section.misplaced(key, format_args!("is a setting of the plugin: write model.config.{key}"));
-        }
         let plugin = PluginConfig::read(section, Some(DEFAULT));
-        Self::Plugin(PluginModelConfig { plugin, context: section.integer("context", 1..=SIZE_MAX, 256) })
+        Self::Plugin(PluginModelConfig::read(section, plugin, CONTEXT))
     }
 
     /// Longest sequence, in tokens.
@@ -194,16 +223,22 @@ mod tests {
     #[test]
     fn both_spellings_describe_one_network() {
         let old = read("kind = 'llama'\nlayers = 3\nheads = 2\nwidth = 16\nhidden = 32\nkv_heads = 1\ncontext = 8");
-        let new = "plugin = 'llama'\ncontext = 8\nconfig = { layers = 3, heads = 2, width = 16, hidden = 32, kv_heads = 1 }";
+        let new =
+            "plugin = 'llama'\ncontext = 8\nconfig = { layers = 3, heads = 2, width = 16, hidden = 32, kv_heads = 1 }";
         let [old, new] = [old, read(new)].map(|config| config.expect("a good config").model);
         let [a, b] = [&old, &new].map(|model| model.described(50).expect("a network").network);
         assert!(a == b && a.blocks.len() == 3, "{} and {} layers", a.layers.len(), b.layers.len());
-        assert_eq!((old.size("width"), new.size("width"), new.place("width").as_str()), (Some(16), Some(16), "model.config.width"));
+        assert_eq!(
+            (old.size("width"), new.size("width"), new.place("width").as_str()),
+            (Some(16), Some(16), "model.config.width")
+        );
     }
 
     #[test]
     fn a_config_is_written_as_it_is_read() {
-        for model in ["kind = 'gpt'", "plugin = 'gpt2'\n[model.config]\nlayers = 2", "plugin = 'a/b.wasm'\ndraft = true"] {
+        for model in
+            ["kind = 'gpt'", "plugin = 'gpt2'\n[model.config]\nlayers = 2", "plugin = 'a/b.wasm'\ndraft = true"]
+        {
             let config = read(model).expect("a good config");
             let text = config.to_toml().expect("it is TOML");
             assert_eq!(RunConfig::parse(&text, &[]).expect(&text), config, "{text}");
@@ -214,7 +249,10 @@ mod tests {
     fn spellings_do_not_mix() {
         refused("plugin = 'gpt2'\nkind = 'gpt'", "model.kind: names a built-in, and so does model.plugin");
         refused("plugin = 'gpt2'\nlayers = 4", "model.layers: is a setting of the plugin: write model.config.layers");
-        refused("kind = 'gpt'\nconfig = { layers = 4 }", "model.config: belongs to a plugin, expected model.plugin as well");
+        refused(
+            "kind = 'gpt'\nconfig = { layers = 4 }",
+            "model.config: belongs to a plugin, expected model.plugin as well",
+        );
         refused("plugin = 'gpt2'\nlayer = 4", "model: unknown key \"layer\"");
     }
 }

@@ -4,11 +4,13 @@ use super::family::family_of;
 use super::folder::weights_folder;
 use crate::formats::hf::Folder;
 use crate::plugin::{Plugin, PluginConfig};
+use crate::run::OpenedRun;
+use crate::run::checkpoint::MANIFEST;
 use crate::{Error, Result};
 use std::path::Path;
 use toml::Value as Toml;
 use trainyard_plugin::network::Network;
-use trainyard_plugin::{Model, Setting, Sizes, Value};
+use trainyard_plugin::{Kind, Setting, Sizes, Value};
 
 /// The setting of a family with the number of positions that it has.
 const CONTEXT: &str = "context";
@@ -34,7 +36,12 @@ impl Imported {
     /// No such folder, no plugin that reads it, or a `config.json` with what the plugin does not know.
     pub fn open(from: &Path, named: Option<&PluginConfig>) -> Result<Self> {
         let folder = Folder::open(&weights_folder(from)?)?;
-        let family = family_of(&folder.config, named)?;
+        if let Some((config, context)) = of_run(folder.root(), named)? {
+            let plugin = Plugin::open(&config, Kind::Model)?;
+            return Ok(Self { vocab: folder.sizes.vocab, folder, plugin, config, context });
+        }
+        let bare = named.map(|named| PluginConfig { config: toml::Table::new(), ..named.clone() });
+        let family = family_of(&folder.config, bare.as_ref())?;
         let context = |error: Error| error.context(folder.root().display());
         let settings =
             family.model().and_then(|model| Ok(model.import(&folder.config.settings()?)?)).map_err(context)?;
@@ -61,6 +68,25 @@ impl Imported {
         let sizes = Sizes::new(size(vocab), size(context)).labels(size(self.folder.sizes.labels));
         Ok(self.plugin.model()?.describe(&sizes)?)
     }
+}
+
+/// The model plugin and the context of the run that a checkpoint is of: it needs no `config.json` that other programs
+/// know. None of a folder that is in no run, or where `named` is another plugin. What the run has trusted its plugin with
+/// is not taken over.
+fn of_run(folder: &Path, named: Option<&PluginConfig>) -> Result<Option<(PluginConfig, usize)>> {
+    let checkpoints = folder.parent().filter(|parent| parent.ends_with("checkpoints"));
+    let Some(root) = checkpoints.and_then(Path::parent) else { return Ok(None) };
+    if !folder.join(MANIFEST).is_file() || !root.join("config.toml").is_file() {
+        return Ok(None);
+    }
+    let run = OpenedRun::open(root, &[], &["model"])?;
+    let PluginConfig { plugin, config, draft, .. } = run.config.model.plugin();
+    if named.is_some_and(|named| named.plugin != plugin) {
+        return Ok(None);
+    }
+    let named = named.cloned().unwrap_or_else(|| PluginConfig::new(plugin.as_str()));
+    let draft = draft || named.draft;
+    Ok(Some((PluginConfig { plugin, config, draft, ..named }, run.config.model.context())))
 }
 
 /// Settings as a config has them.

@@ -4,6 +4,7 @@ use super::folder::verify;
 use super::imported::Imported;
 use crate::Result;
 use crate::formats::hf::{Fit, NewRows, Request, Wanted};
+use crate::formats::safetensors::Weights;
 use crate::model::Params;
 use trainyard_plugin::network::Network;
 
@@ -17,23 +18,39 @@ pub fn wanted(network: &Network) -> Vec<Wanted> {
     wanted.collect()
 }
 
-/// Reads the weights of `imported` into the parameters `params` of `network`, whose vocabulary has `vocab` tokens.
-///
-/// # Errors
-/// Weights that are missing, damaged, not finite, or those of another network.
-pub fn load(imported: &Imported, network: &Network, vocab: usize, new_rows: NewRows, params: &Params) -> Result<()> {
-    verify(imported.folder.root())?;
-    let mut weights = imported.folder.weights()?;
-    let wanted = wanted(network);
-    let request = Request {
-        family: &imported.plugin.identity().name,
-        wanted: &wanted,
-        ignored: &network.ignored,
-        vocab: (vocab, imported.vocab),
-    };
-    let fit = Fit::new(&request, &weights)?;
-    for parameter in &wanted {
-        params.set(&parameter.name, &fit.read(&parameter.name, &mut weights, new_rows)?)?;
+/// The weights of a folder, compared with a network that they belong to, but not read.
+pub struct StartWeights {
+    wanted: Vec<Wanted>,
+    weights: Weights,
+    fit: Fit,
+}
+
+impl StartWeights {
+    /// Looks up the tensors of `imported` that `network`, with a vocabulary of `vocab` tokens, needs. Nothing of their
+    /// size is allocated.
+    ///
+    /// # Errors
+    /// Tensors that are missing, damaged, of another shape or of another network.
+    pub fn new(imported: &Imported, network: &Network, vocab: usize) -> Result<Self> {
+        verify(imported.folder.root())?;
+        let (weights, wanted) = (imported.folder.weights()?, wanted(network));
+        let request = Request {
+            family: &imported.plugin.identity().name,
+            wanted: &wanted,
+            ignored: &network.ignored,
+            vocab: (vocab, imported.vocab),
+        };
+        Ok(Self { fit: Fit::new(&request, &weights)?, weights, wanted })
     }
-    Ok(())
+
+    /// Reads them into the parameters of the network.
+    ///
+    /// # Errors
+    /// Tensors that cannot be read or hold numbers that are not finite.
+    pub fn load(&mut self, new_rows: NewRows, params: &Params) -> Result<()> {
+        for Wanted { name, .. } in &self.wanted {
+            params.set(name, &self.fit.read(name, &mut self.weights, new_rows)?)?;
+        }
+        Ok(())
+    }
 }

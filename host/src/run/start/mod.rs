@@ -9,19 +9,23 @@ mod load;
 mod overrides;
 mod report;
 
-pub use family::{family_of, model_types};
-pub use folder::{verify, weights_folder};
+pub use family::model_types;
+pub use folder::weights_folder;
 pub use imported::Imported;
-pub use load::{load, wanted};
+pub use load::StartWeights;
 pub use overrides::merge;
 pub use report::{ModelReport, TensorReport};
 
+use crate::Result;
 use crate::formats::hf::{CONFIG, Folder, NewRows};
 use crate::formats::safetensors::Weights;
+use crate::model::Params;
+use crate::plugin::PluginConfig;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
+use trainyard_plugin::network::Network;
 
 /// `[start]`: the weights that training begins from, instead of random ones.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -42,6 +46,21 @@ const TOKENIZER: &str = "tokenizer.json";
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
 impl StartConfig {
+    /// Reads the weights into the parameters `params` of `network`, whose vocabulary has `vocab` tokens.
+    ///
+    /// # Errors
+    /// A folder that is no longer there, weights that are damaged or do not fit.
+    pub(crate) fn load(
+        &self,
+        plugin: Option<&PluginConfig>,
+        network: &Network,
+        vocab: usize,
+        params: &Params,
+    ) -> Result<()> {
+        let imported = Imported::open(&self.from, plugin)?;
+        StartWeights::new(&imported, network, vocab)?.load(self.new_rows, params)
+    }
+
     /// The files that decide what the model is: `config.json` and those of the weights; none if they are not there.
     pub(super) fn files(&self) -> Option<Vec<PathBuf>> {
         let mut files = vec![self.from.join(CONFIG)];
@@ -49,9 +68,14 @@ impl StartConfig {
         files[0].is_file().then_some(files)
     }
 
-    /// The tokenizer of the folder, if it has one that is read.
+    /// Where the tokenizer of the folder is, if it has one.
+    pub(super) fn tokenizer_path(&self) -> Option<PathBuf> {
+        Some(self.from.join(TOKENIZER))
+    }
+
+    /// The tokenizer of the folder, if it has one.
     pub(super) fn tokenizer(&self) -> Option<PathBuf> {
-        Some(self.from.join(TOKENIZER)).filter(|path| path.is_file())
+        self.tokenizer_path().filter(|path| path.is_file())
     }
 
     /// What `[start]` may contain. A run that has begun does not need the folder again: where `is_resolved`, the rest of

@@ -31,7 +31,7 @@ pub struct ModelReport {
     /// The plugin that reads it; none where no plugin does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// Built-in models with tensors of such names, each with the share of the names that it has.
+    /// Built-in models with tensors of such names, each with the share of names that agree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guesses: Vec<(String, f64)>,
     /// The plugin's settings.

@@ -54,7 +54,9 @@ pub fn network(behaviour: &str, sizes: &Sizes, call: u32) -> Network {
         "huge-parameter" => network.parameters[0].shape = vec![u32::MAX; 8],
         "empty-parameter" => network.parameters[0].shape[0] = 0,
         "unknown-init" => network.parameters[0].init = "glorot".into(),
-        "unused-parameter" => network.parameters.push(Parameter { name: "unused".into(), ..network.parameters[0].clone() }),
+        "unused-parameter" => {
+            network.parameters.push(Parameter { name: "unused".into(), ..network.parameters[0].clone() })
+        }
         "unused-layer" => {
             let mut layer = network.layers[last].clone();
             layer.scope = "nowhere".into();
@@ -111,8 +113,7 @@ fn deepen(network: &mut Network, n: usize) {
 /// A good config with what `behaviour` names changed.
 pub fn settings(behaviour: &str) -> Vec<Setting> {
     let setting = |key: &str, value| Setting { key: key.into(), value };
-    let mut settings =
-        vec![setting("model_type", Value::Text("hostile".into())), setting("theta", Value::Number(0.5))];
+    let mut settings = vec![setting("model_type", Value::Text("hostile".into())), setting("theta", Value::Number(0.5))];
     match behaviour {
         "config-nan" => settings[1].value = Value::Number(f64::NAN),
         "config-twice" => settings.push(settings[0].clone()),

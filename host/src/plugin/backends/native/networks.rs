@@ -100,7 +100,8 @@ unsafe extern "C" fn network(context: *mut c_void, network: *const abi::Network)
             return answer.invalid("delivered a network at null");
         };
         // before anything is copied
-        let counts = [("layers", network.layers.len, MAX_LAYERS), ("parameters", network.parameters.len, MAX_PARAMETERS)];
+        let counts =
+            [("layers", network.layers.len, MAX_LAYERS), ("parameters", network.parameters.len, MAX_PARAMETERS)];
         if let Some((what, n, most)) = counts.into_iter().find(|(_, n, most)| n > most) {
             return answer.invalid(format!("the network has {n} {what}, at most {most} are allowed"));
         }
