@@ -7,7 +7,7 @@ use crate::model::flops;
 use crate::model::graph::Graph;
 use crate::plugin::Plugin;
 use trainyard_plugin::network::{Network, check_for, count};
-use trainyard_plugin::{ErrorKind, Model, PluginError, Setting, Sizes, Value};
+use trainyard_plugin::{ErrorKind, PluginError, Setting, Sizes, Value};
 
 /// Vocabulary and context of the networks that are asked for: the first is that of the summary.
 const SIZES: [Sizes; 5] =

@@ -38,6 +38,7 @@ impl Slot {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn forward(
     gpu: &Gpu,
     recurrence: Recurrence,
