@@ -204,7 +204,7 @@ fn no_text_is_read_again_for_other_limits() {
     succeeds(folder, &["prepare", "run.toml"]);
     fs::remove_file(folder.join("docs.jsonl")).unwrap();
     let text = succeeds(folder, &["data", "rethreshold", "run.toml", "--set", "data.filter.0.config.min_words=21"]);
-    assert!(text.contains("gopher-quality.min_words: 20 → 21") && text.contains("come back"), "{text}");
+    assert!(text.contains("gopher-quality.min_words: 20 → 21") && text.contains(" are kept now\n"), "{text}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn every_family_computes_what_the_reference_computes() {
     assert!(folders.len() > 20);
     for folder in folders {
         let (double, single) = (difference(&folder, Precision::F64), difference(&folder, Precision::F32));
-        assert!(double < 1e-12, "{}: {double}", folder.display());
+        assert!(double < 1e-9, "{}: {double}", folder.display());
         assert!(single < 1e-4, "{}: {single}", folder.display());
     }
 }

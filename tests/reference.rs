@@ -126,7 +126,7 @@ pub fn any_attention(
     let keys = k.dim(0)? / sequences;
     let part = |part: &Tensor, n: usize, rows: usize| {
         let part = part.reshape((sequences, rows, n, d))?.transpose(1, 2)?;
-        // A head of keys or values beside each query head of its group.
+        // One head of keys or values for each query head of its group.
         let repeated = part.unsqueeze(2)?.broadcast_as((sequences, n, heads / n, rows, d))?;
         repeated.contiguous()?.reshape((sequences, heads, rows, d))
     };

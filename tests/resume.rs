@@ -209,7 +209,7 @@ fn a_damaged_checkpoint_is_named() {
     let outcome = train(folder.path(), &["--resume"]);
     assert_eq!(outcome.code, 1);
     let end =
-        "model.safetensors: does not match its checksum; delete CHECKPOINT to go on from the checkpoint before it\n";
+        "model.safetensors: does not match its checksum; delete CHECKPOINT to resume from the checkpoint before it\n";
     let root = fs::canonicalize(checkpoint(folder.path(), 40)).unwrap();
     let end = end.replace("CHECKPOINT", &root.display().to_string());
     assert_eq!(outcome.stderr, format!("error: {}/{end}", root.display()));
@@ -253,7 +253,7 @@ fn a_finished_run_is_not_replaced_by_accident() {
     assert_eq!(train(folder.path(), &short).code, 0);
     let outcome = train(folder.path(), &short);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("this run exists; pass --resume to go on with it, --overwrite to replace it"));
+    assert!(outcome.stderr.contains("this run exists; pass --resume to continue it, --overwrite to replace it"));
     assert_eq!(train(folder.path(), &[&short[..], &["--overwrite"]].concat()).code, 0);
 }
 

@@ -2,8 +2,8 @@
 // over tiles of keys, so that no [length, length] matrix exists (Dao, FlashAttention-2, arXiv 2307.08691).
 // host/src/ops/attention is the reference, attention_mma.cu the fast path.
 //
-// Per sequence: queries [length, heads * d], keys and values [key_length, kv_heads * d], whose rows are as many elements
-// apart as their strides say; out [length, heads * d]. log_sum_exp [sequences, heads, length]; offsets
+// Per sequence: queries [length, heads * d], keys and values [key_length, kv_heads * d], whose rows are as many
+// elements apart as their strides say; out [length, heads * d]. log_sum_exp [sequences, heads, length]; offsets
 // [sequences * length], 0 where a document begins; valid [sequences]: keys that are seen.
 //
 // A tile has N positions: 32, or 16 for f64. `s` is the number of bytes of wide<T>, e = d | 1.

@@ -2,11 +2,11 @@
 // goes through the queries of a tile of keys, the other through the keys of a tile of queries, so that every sum has a
 // fixed order (Dao, FlashAttention-2, arXiv 2307.08691, without its atomic additions).
 //
-// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; gradients as what they
-// are of, with strides of their own. t = ceil(length / N).
+// Shapes as in attention.cu; dout [sequences * length, heads * d]; dot [sequences, heads, length]; gradients as the
+// inputs, with strides of their own. t = ceil(length / N), k = key_length.
 //
 //   attention_dot               grid ceil(sequences * length * heads / 32)    block 256  shared 0
-//   attention_backward_keys     grid (ceil(key_length / N), kv_heads, sequences)  block 256  shared s * N * (4 e + 2 N + 2)
+//   attention_backward_keys     grid (ceil(k / N), kv_heads, sequences)       block 256  shared s * N * (4 e + 2 N + 2)
 //   attention_backward_queries  grid (ceil(length / N), heads, sequences)     block 256  shared s * N * (4 e + 2 N + 2)
 //   attention_backward_bias     grid (2 t - 1, heads)                         block 256  shared s * N * (4 e + 2 N + 2)
 //   attention_bias_sum          any grid of one dimension                     block 256  shared 0
@@ -51,8 +51,8 @@ template <typename S> struct Tiles {
         query_starts = starts, key_starts = starts + TILE<S>;
     }
 
-    // p = probabilities with dropout, ds = gradients of products of queries and keys, or with SCORES those of scores, of
-    // queries `first` on and keys `key` on.
+    // p = probabilities with dropout, ds = gradients of products of queries and keys, or with SCORES those of scores,
+    // of queries `first` on and keys `key` on.
     template <bool SCORES>
     __device__ void gradients(const Shape<S> &shape, int key_rows, i64 sequence, i64 head, const S *log_sum_exp,
                               const S *dot, int first, int key) {
@@ -235,7 +235,7 @@ __device__ void attention_bias_sum(const wide<T> *parts, wide<T> *dbias, i64 hea
         const i64 head = i / width, difference = i % width - width / 2;
         if (difference <= -length || difference >= length) continue;
         const wide<T> *sums = parts + head * distances * 2 * N;
-        // place = difference + tiles * N is at least 1; distance d has places (d + tiles - 1) * N to (d + tiles + 1) * N.
+        // place is at least 1; distance number i of the sums has the places i * N to (i + 2) * N.
         const i64 place = difference + tiles * N, low = place / N - 1, element = place % N;
         wide<T> sum = 0;
         if (low >= 0 && low < distances) sum += sums[low * 2 * N + N + element];

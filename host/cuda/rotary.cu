@@ -40,8 +40,8 @@ __device__ void rotate(T *x, const u32 *positions, const wide<T> *cosines, const
     }
 }
 
-// `direction` 1 rotates; -1 turns gradients of rotated vectors into those of unrotated ones. x is not its tensor's first
-// element where the rotated heads are not its first columns.
+// `direction` 1 rotates; -1 turns gradients of rotated vectors into those of unrotated ones. x begins at the first
+// rotated column.
 template <typename T>
 __device__ void rotary(T *x, const u32 *positions, const wide<T> *cosines, const wide<T> *sines, double direction,
                        i64 rows, i64 row_width, i64 heads, i64 head_width, i64 half, i64 interleaved) {

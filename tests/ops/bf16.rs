@@ -6,7 +6,7 @@ use crate::device::{self, values};
 use candle_core::{DType, Tensor, Var};
 use trainyard::base::random::Stream;
 use trainyard::ops::activation::{self, Activation};
-use trainyard::ops::attention::{self, Gradients, Inputs, Shape, Span};
+use trainyard::ops::attention::{self, Extent, Gradients, Inputs, Shape, Span};
 use trainyard::ops::{self, Assign, Engine, Gain, Precision, View, add, dropout, layer_norm, linear, linear::Layout};
 use trainyard::ops::{gated, rms_norm, rotary};
 
@@ -174,6 +174,50 @@ fn rotary_turns_activations() -> Outcome {
     let out = bf16(&qkv);
     rotary::forward(&engine(), View::new(&out, 0, 6 * 16)?, &column(&positions), &table)?;
     assert_close("rotary", &out, &reference::rotary(&qkv, &positions, shape, 1e4)?, ROUNDED_ONCE);
+    Ok(())
+}
+
+/// What tensor cores do not compute: windows, caps, sources, a relative bias.
+#[test]
+fn attention_variants_equal_their_reference() -> Outcome {
+    if device::is_cpu() {
+        return Ok(());
+    }
+    let shape = |span| Shape::new(70, 4, 2, 32, span);
+    let cases = [
+        (shape(Span::Causal), false, false),
+        (Shape { soft_cap: 2.0, scale: 0.4, ..shape(Span::Window(20)) }, false, false),
+        (Shape { scale: 0.3, ..shape(Span::Full) }, true, false),
+        (shape(Span::Full), false, true),
+    ];
+    for (shape, is_biased, is_cross) in cases {
+        let [q, k, v] = ["q", "k", "v"].map(|name| var(name, &[70, if name == "q" { 128 } else { 64 }]));
+        let bias = is_biased.then(|| var("bias", &[4, 139]));
+        let sees = |_, query, key| if is_cross { key < 50 } else { reference::sees(shape.span, query, key) };
+        let expected = reference::any_attention([&q, &k, &v], bias.as_ref().map(|bias| &**bias), shape, sees)?;
+        let dout = rounded("dout", &[70, 128]);
+        let grads = (&expected * &dout)?.sum_all()?.backward()?;
+        let [q_on, k_on, v_on, dout_on] = [&*q, &*k, &*v, &dout].map(bf16);
+        let offsets: Vec<u32> = (0..70).collect();
+        let (offsets, valid, bias_on) = (column(&offsets), column(&[50]), bias.as_ref().map(|bias| f32(bias)));
+        let extent = if is_cross { Extent::Source { length: 70, valid: &valid } } else { Extent::Documents(&offsets) };
+        let [queries, keys, values] = [&q_on, &k_on, &v_on].map(View::from);
+        let inputs = Inputs { queries, keys, values, extent, bias: bias_on.as_ref(), dropout: None };
+        let (out, lse) = (zeros(&[70, 128], DType::BF16), zeros(&[280], DType::F32));
+        attention::forward(&engine(), &inputs, shape, &out, &lse)?;
+        assert_close("out", &out, &expected, 1e-2);
+        let [dq, dk, dv] = [128, 64, 64].map(|width| zeros(&[70, width], DType::BF16));
+        let dbias = bias.as_ref().map(|_| zeros(&[4, 139], DType::F32));
+        let [queries, keys, values] = [&dq, &dk, &dv].map(View::from);
+        let to = Gradients { queries, keys, values, bias: dbias.as_ref() };
+        attention::backward(&engine(), &dout_on, &inputs, shape, &out, &lse, &to)?;
+        for (name, got, input) in [("dq", &dq, &q), ("dk", &dk, &k), ("dv", &dv, &v)] {
+            assert_close(name, got, grads.get(input).unwrap(), 1e-2);
+        }
+        if let (Some(dbias), Some(bias)) = (&dbias, &bias) {
+            assert_close("dbias", dbias, grads.get(bias).unwrap(), 1e-2);
+        }
+    }
     Ok(())
 }
 

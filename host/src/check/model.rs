@@ -127,7 +127,9 @@ fn table(settings: &[Setting]) -> toml::Table {
         Value::Number(value) => toml::Value::Float(*value),
         Value::Text(text) => toml::Value::String(text.clone()),
         Value::Numbers(values) => toml::Value::Array(values.iter().map(|value| toml::Value::Float(*value)).collect()),
-        Value::Texts(values) => toml::Value::Array(values.iter().map(|text| toml::Value::String(text.clone())).collect()),
+        Value::Texts(values) => {
+            toml::Value::Array(values.iter().map(|text| toml::Value::String(text.clone())).collect())
+        }
     };
     settings.iter().map(|setting| (setting.key.clone(), value(&setting.value))).collect()
 }

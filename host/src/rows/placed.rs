@@ -31,7 +31,7 @@ pub struct Tokens<'a> {
 pub struct Source<'a> {
     /// `[sequences · length]`
     pub ids: Column<'a, u32>,
-    /// `[sequences · length]`
+    /// `[sequences · length]`: counts from 0 in each window, and again in its padding, which is no part of the text.
     pub positions: Column<'a, u32>,
     /// `[sequences]`: how many tokens of each window are there; the others are padding.
     pub valid: Column<'a, u32>,

@@ -24,13 +24,13 @@ pub struct Rethreshold {
     pub before: DropTable,
     /// With the new limits.
     pub after: DropTable,
-    /// Documents that were kept and now go.
+    /// Documents that were kept and are dropped now.
     pub go: u64,
-    /// Documents that were dropped and now stay.
+    /// Documents that were dropped and are kept now.
     pub come: u64,
-    /// Documents among them that deduplication, or another stage that looks at what the filters keep, never saw.
+    /// Documents among the latter that deduplication, or another stage that looks at what the filters keep, never saw.
     pub unseen: u64,
-    /// The documents that move, in the corpus's order, if they were asked for.
+    /// The documents whose verdict changes, in the corpus's order, if they were asked for.
     pub moved: Vec<Moved>,
 }
 
@@ -47,12 +47,12 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// A document that comes or goes.
+/// A document whose verdict changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moved {
     /// Its id.
     pub id: String,
-    /// True when it stays from now on.
+    /// True when it is kept now.
     pub comes: bool,
     /// The filter that drops it, now or before.
     pub filter: String,
@@ -60,7 +60,8 @@ pub struct Moved {
     pub reason: String,
 }
 
-/// Decides again with `filters`, which are the corpus's own with other limits. `list` names the documents that move.
+/// Decides again with `filters`, which are the corpus's own with other limits. `list` names the documents whose verdict
+/// changes.
 ///
 /// # Errors
 /// Filters that are others, settings that change what is measured, a store that cannot be read.
@@ -240,9 +241,9 @@ impl fmt::Display for Rethreshold {
                 writeln!(f, "{name:<54} {:>18}  {:>18}", cell(of(before)), cell(of(after)))?;
             }
         }
-        writeln!(f, "\n{go} documents go, {come} come back")?;
+        writeln!(f, "\n{go} documents are dropped now, {come} are kept now")?;
         if *unseen > 0 {
-            writeln!(f, "{unseen} of these were not compared with the others yet: trainyard prepare does it")?;
+            writeln!(f, "{unseen} of those kept now were not compared with the others yet: trainyard prepare does it")?;
         }
         for Moved { id, comes, filter, reason } in moved {
             let sign = if *comes { '+' } else { '-' };

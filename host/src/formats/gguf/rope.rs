@@ -92,7 +92,7 @@ mod tests {
             let settings = Llama3 { factor, low: 1.0, high, original };
             let divisors: Vec<f64> =
                 settings.divisors(theta, n).into_iter().map(|divisor| f64::from(divisor as f32)).collect();
-            let found = Llama3::of(&divisors, theta).unwrap();
+            let found = Llama3::of(&divisors, theta).expect("settings");
             assert!((found.high - high).abs() < 1e-3 && found.original == original, "{found:?} for {settings:?}");
         }
     }

@@ -123,7 +123,7 @@ impl<'a> Pass<'a> {
     ) -> Result<attention::Inputs<'p>> {
         let (space, keys) = (self.space(step), self.space_of(step.reads[1].buffer));
         let extent = match (space, keys) {
-            (Space::Row, Space::Row) => Extent::Documents(&self.tokens.offsets),
+            (space, keys) if space == keys => Extent::Documents(self.offsets(space)?),
             (_, keys) => Extent::Source { length: self.length(keys), valid: self.valid()? },
         };
         let bias = reads.get(3).map(|bias| bias.tensor);

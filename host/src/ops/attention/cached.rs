@@ -18,8 +18,8 @@ pub struct Cache<'a> {
 
 /// New rows of one sequence: `out` `[rows, heads · d]` attends from the queries `[rows, heads · d]` to the positions in
 /// `cache`, and causally to the rows themselves. Their keys and values `[rows, kv_heads · d]` are written into the rows
-/// of the cache from `position` on. The shape's length is of no account. What attends to a source, whose keys and
-/// values are computed once, is [`super::forward`] with a length of as many rows.
+/// of the cache from `position` on. The shape's length does not matter. Attention to a source, whose keys and values
+/// are computed once, is [`super::forward`] with the number of new rows as its length.
 ///
 /// # Errors
 /// Rows beyond the cache, a span that looks ahead, a tensor of another device, type or size, or a GPU that fails.

@@ -30,6 +30,8 @@ pub(super) fn shape(shape: Shape) -> Result<()> {
     Ok(())
 }
 
+/// Sizes of the inputs.
+///
 /// # Errors
 /// The first input that does not fit.
 pub(super) fn inputs(inputs: &Inputs<'_>, sizes: Shape) -> Result<()> {
@@ -88,6 +90,8 @@ pub(super) fn bias(bias: &Tensor, heads: usize, n: usize) -> Result<()> {
     }
 }
 
+/// Sizes of the results.
+///
 /// # Errors
 /// A result of another size.
 pub(super) fn results(inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
@@ -97,6 +101,8 @@ pub(super) fn results(inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_e
     count("the log-sum-exp", log_sum_exp, rows * shape.heads)
 }
 
+/// Sizes and places of the gradients.
+///
 /// # Errors
 /// A gradient that is not shaped as its input, or two that share columns.
 pub(super) fn gradients(inputs: &Inputs<'_>, to: &Gradients<'_>, dout: &Tensor, out: &Tensor) -> Result<()> {
@@ -122,6 +128,8 @@ pub(super) fn gradients(inputs: &Inputs<'_>, to: &Gradients<'_>, dout: &Tensor, 
     }
 }
 
+/// Columns of a view.
+///
 /// # Errors
 /// A view of another width.
 pub(super) fn width(name: &str, view: View<'_>, expected: usize) -> Result<()> {
@@ -131,6 +139,8 @@ pub(super) fn width(name: &str, view: View<'_>, expected: usize) -> Result<()> {
     }
 }
 
+/// Elements of a tensor.
+///
 /// # Errors
 /// A tensor of another size.
 pub(super) fn count(name: &str, tensor: &Tensor, expected: usize) -> Result<()> {

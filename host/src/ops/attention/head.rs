@@ -208,8 +208,8 @@ impl<T: Float> Head<'_, T> {
         }
     }
 
-    /// Of one query: scores → probabilities, with dropout, and gradients of probabilities → gradients of products of
-    /// queries and keys.
+    /// Turns scores of one query into probabilities, with dropout, and gradients of probabilities into gradients of
+    /// products of queries and keys.
     fn row_gradient(
         &self,
         (query, block): (usize, Block),
@@ -251,14 +251,9 @@ impl<T: Float> Head<'_, T> {
             return scale;
         }
         slopes.fill(scale);
-        let cap = T::of(self.shape.soft_cap);
         scores.iter_mut().for_each(|score| *score *= scale);
-        if cap > T::ZERO {
-            scores.iter_mut().for_each(|score| *score = (*score / cap).tanh());
-            for (slope, &t) in slopes.iter_mut().zip(&*scores) {
-                *slope *= T::ONE - t * t;
-            }
-            scores.iter_mut().for_each(|score| *score *= cap);
+        if self.shape.soft_cap > 0.0 {
+            cap(scores, slopes, T::of(self.shape.soft_cap));
         }
         if let Some(bias) = self.bias {
             let bias = &bias.values[bias.start(position) + first_key..];
@@ -330,6 +325,20 @@ impl<T: Float> Head<'_, T> {
             mask.for_each(*sequence, start, values.len(), |i, factor| values[i] *= factor);
         }
     }
+}
+
+/// In place: score → cap · tanh(score / cap); slopes are multiplied by the derivative.
+fn cap<T: Float>(scores: &mut [T], slopes: &mut [T], cap: T) {
+    vectorised(
+        #[inline(always)]
+        || {
+            scores.iter_mut().for_each(|score| *score = (*score / cap).fast_tanh());
+            for (slope, &t) in slopes.iter_mut().zip(&*scores) {
+                *slope *= T::ONE - t * t;
+            }
+            scores.iter_mut().for_each(|score| *score *= cap);
+        },
+    );
 }
 
 /// Keys or values; packed once for all blocks of queries where blocks have the first of them in common.

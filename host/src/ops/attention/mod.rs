@@ -33,9 +33,9 @@ use crate::Result;
 /// Which keys the queries of a sequence may see.
 #[derive(Debug, Clone, Copy)]
 pub enum Extent<'a> {
-    /// Those of the query's own document. `[rows]`: each row's number in its document, from 0 on.
+    /// Keys of the query's own document. `[rows]`: each row's number in its document, from 0 on.
     Documents(&'a Column<'a, u32>),
-    /// Those of a source.
+    /// Keys of a source.
     Source {
         /// Rows of keys per sequence.
         length: usize,
@@ -96,7 +96,7 @@ pub struct Gradients<'a> {
 }
 
 impl<'a> Gradients<'a> {
-    /// Those of queries, keys and values side by side in `dqkv` `[rows, (heads + 2 · kv_heads) · d]`.
+    /// Gradients of queries, keys and values side by side in `dqkv` `[rows, (heads + 2 · kv_heads) · d]`.
     ///
     /// # Errors
     /// A tensor of another width.

@@ -39,7 +39,7 @@ pub(super) fn targets<'a, const N: usize>(
 /// side by side into one row. The last one to finish puts them together.
 pub(super) struct Parts<'a, 'e, T, const N: usize> {
     targets: [Target; N],
-    /// Of each tensor.
+    /// Its rows in each tensor.
     rows: Mutex<Vec<&'a mut [T]>>,
     /// The parts that are finished.
     parts: Mutex<Vec<Option<Scratch<'e, T>>>>,

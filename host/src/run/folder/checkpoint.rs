@@ -157,7 +157,7 @@ impl Reader {
             let path = folder.join(name);
             if sha256(&path)? != *expected {
                 return Err(Error::run(format!(
-                    "{}: does not match its checksum; delete {} to go on from the checkpoint before it",
+                    "{}: does not match its checksum; delete {} to resume from the checkpoint before it",
                     path.display(),
                     folder.display()
                 )));

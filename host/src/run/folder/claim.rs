@@ -57,7 +57,7 @@ impl Claim {
         let continues = options.resume || options.overwrite || options.from.is_some();
         if !continues && !steps(&folder.checkpoints())?.is_empty() {
             return Err(Error::usage(format!(
-                "{}: this run exists; pass --resume to go on with it, --overwrite to replace it, or --set run.name=…",
+                "{}: this run exists; pass --resume to continue it, --overwrite to replace it, or --set run.name=…",
                 root.display()
             )));
         }

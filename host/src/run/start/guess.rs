@@ -18,7 +18,7 @@ pub fn guess<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<(String, f6
     let mut found = Vec::new();
     for (name, _) in builtin_abilities(Kind::Model) {
         let model = Plugin::open(&PluginConfig::new(name.as_str()), Kind::Model)?.model()?;
-        let network = model.describe(&Sizes::new(256, 64).labels(2))?;
+        let network = model.describe(&Sizes::new(256, 64))?;
         let (mut matched, mut known) = (BTreeSet::new(), BTreeSet::new());
         for parameter in &network.parameters {
             known.insert(shape_of(&parameter.name));

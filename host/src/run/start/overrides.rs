@@ -19,7 +19,7 @@ pub fn merge(imported: &Table, given: &Table, folder: &Path) -> Result<Table> {
         match imported.get(key) {
             Some(own) if !is_same(own, value) && !is_free => {
                 return Err(Error::usage(format!(
-                    "model.config.{key}: expected {own}, as in {}, got {value}; leave it out: of a model that training \
+                    "{key}: expected {own}, as in {}, got {value}; leave it out: of a model that training \
                      starts from only dropout, rope, window, soft cap and context may change",
                     folder.display()
                 )));
@@ -56,6 +56,6 @@ mod tests {
         assert_eq!(merged("layers = 4\nnorm_epsilon = 1").map(|table| table["layers"].clone()), Ok(4.into()));
         assert_eq!(merged("dropout = 0.0\nrope_theta = 1e6").map(|table| table["rope_theta"].clone()), Ok(1e6.into()));
         let error = merged("layers = 5").expect_err("another model").to_string();
-        assert!(error.starts_with("model.config.layers: expected 4, as in gpt2, got 5; leave it out"), "{error}");
+        assert!(error.starts_with("layers: expected 4, as in gpt2, got 5; leave it out"), "{error}");
     }
 }

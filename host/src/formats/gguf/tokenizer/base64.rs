@@ -7,7 +7,7 @@ pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let byte = |place: usize| u32::from(chunk.get(place).copied().unwrap_or(0));
-        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let word = (byte(0) << 16) | (byte(1) << 8) | byte(2);
         for place in 0..4 {
             match place <= chunk.len() {
                 true => text.push(char::from(DIGITS[(word >> (18 - 6 * place)) as usize & 63])),
@@ -29,7 +29,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
                 Some(digit) => DIGITS.iter().position(|known| known == digit)?,
                 None => 0,
             };
-            word = word << 6 | digit as u32;
+            word = (word << 6) | digit as u32;
         }
         bytes.extend(&word.to_be_bytes()[1..chunk.len().max(1)]);
     }
