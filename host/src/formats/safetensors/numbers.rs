@@ -90,6 +90,9 @@ impl Numbers {
     }
 
     /// A tensor of these numbers.
+    ///
+    /// # Errors
+    /// A shape with another number of elements.
     pub fn tensor(self, shape: &[usize]) -> candle_core::Result<Tensor> {
         match self {
             Self::Single(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu),
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_format_comes_back_rounded() {
-        // the values after rounding are those of Python: struct.pack("<e", x), and for bfloat16 its f32, rounded to even
+        // the values after rounding are those of Python: struct.pack("<e", x), for bfloat16 its f32 rounded to even
         let values = [0.1, -1.0, 65504.0, 3.14159265358979, 0.0, -2e-6, 1.0 / 3.0, 7.0];
         assert_eq!(there_and_back(&values, Format::F64), values);
         let single = [0.1_f32, -1.0, 65504.0, 3.1415927, 0.0, -2e-6, 0.33333334, 7.0].map(f64::from);
