@@ -119,7 +119,7 @@ fn unknown_names_come_with_the_nearest_known() {
     // Only the settings of the chosen kind are known.
     check(
         "[optimizer]\nkind = 'sgd'\nbeta1 = 0.9",
-        "x.toml:7:1: optimizer: unknown key \"beta1\", expected one of kind, lr, momentum, weight_decay",
+        "x.toml:7:1: optimizer: unknown key \"beta1\", expected one of kind, lr, momentum, weight_decay, group",
     );
 }
 

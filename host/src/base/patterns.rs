@@ -18,12 +18,12 @@ impl Pattern {
         glob::Pattern::new(text).map(Self).map_err(wrong)
     }
 
-    /// Whether it matches a whole name.
+    /// Tells if it matches a whole name.
     pub fn matches(&self, name: &str) -> bool {
         self.0.matches(name)
     }
 
-    /// Whether it matches a name, or the name of a module that the parameter is in: `model.embed_tokens` of
+    /// Tells if it matches a name, or the name of a module that the parameter is in: `model.embed_tokens` of
     /// `model.embed_tokens.weight`.
     pub fn covers(&self, name: &str) -> bool {
         self.matches(name) || name.match_indices('.').any(|(end, _)| self.matches(&name[..end]))

@@ -21,7 +21,7 @@ pub enum ModelCommand {
     /// The tensors of a folder are compared with those that the model of its config.json needs: what is missing, has
     /// another shape or belongs to nothing is an error. Nothing is trained or written.
     Inspect {
-        /// A folder of a Hugging Face model, a run, a checkpoint, a model plugin's file, or the name of a built-in model
+        /// A folder of a Hugging Face model, a run, a checkpoint, a model plugin's file, or a built-in model's name
         model: String,
         /// The plugin that reads the folder's config.json (default: the built-in model for it)
         #[arg(long, value_name = "P")]

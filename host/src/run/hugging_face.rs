@@ -33,7 +33,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// Of a run that was resumed from the checkpoint `resumed`, they are there.
+    /// Reads them: where the run was resumed, from its checkpoint `resumed`.
     fn new(config: &RunConfig, resumed: Option<&Path>) -> Result<Self> {
         let start = config.start.as_ref().filter(|start| config.tokenizer.model == start.tokenizer_path());
         let Some(start) = start else { return Ok(Self::default()) };
@@ -48,8 +48,8 @@ impl Kept {
 }
 
 impl TokenizerFolder {
-    /// Makes the files of the tokenizer that made `data`, for a run that was resumed from the checkpoint `resumed`, if it
-    /// was. Warns if other programs cannot load it.
+    /// Makes the files of the tokenizer that made `data`, for a run that was resumed from the checkpoint `resumed`, or
+    /// from none. Warns if other programs cannot load it.
     ///
     /// # Errors
     /// A model that its tokenizer does not load, files that cannot be read.

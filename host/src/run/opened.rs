@@ -21,8 +21,8 @@ pub struct OpenedRun {
 
 impl OpenedRun {
     /// Opens the run in `root`, its config changed by the overrides `set`. The files of the plugins of some `places`
-    /// (`tokenizer`, `model`, `filter`, `loss`, `metric`) are searched for: where the config says, where they were when the run
-    /// was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock`
+    /// (`tokenizer`, `model`, `filter`, `loss`, `metric`) are searched for: where the config says, where they were when
+    /// the run was trained, in the run's folder and its `plugins`, and on the search path. The digest in `plugins.lock`
     /// decides.
     ///
     /// # Errors

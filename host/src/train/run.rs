@@ -125,9 +125,8 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, vocab, &device)?;
         memory.check(config, vocab, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
-        if let (None, Some(start)) = (&reader, &config.start) {
-            let (network, params) = (&trainer.described().network, trainer.model.params());
-            start.load(config.model.named_plugin(), network, vocab, params)?;
+        if reader.is_none() {
+            load_start(config, &trainer)?;
         }
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
@@ -301,6 +300,13 @@ impl<'c> Run<'c> {
     fn tokens_per_step(&self) -> u64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
     }
+}
+
+/// Reads the weights that a new run starts from, if it starts from any.
+fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
+    let Some(start) = &config.start else { return Ok(()) };
+    let (network, model) = (&trainer.described().network, &trainer.model);
+    start.load(config.model.named_plugin(), network, model.vocab(), model.params())
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use serde_json::Value as Json;
 use std::path::Path;
 
-/// Tensors of whole numbers that models keep for themselves and every program makes anew.
+/// Tensors of whole numbers that models keep for themselves and every program makes again.
 const COUNTERS: [&str; 2] = ["position_ids", "num_batches_tracked"];
 
 /// The keys of `config.json` that say of which type the numbers are, before and since version 5 of transformers.

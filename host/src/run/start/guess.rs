@@ -8,8 +8,8 @@ use trainyard_plugin::{Kind, Sizes};
 /// The least share of names that must agree.
 const LEAST: f64 = 0.5;
 
-/// The built-in models that have parameters of these names, each with the share of both that agree, the likeliest first.
-/// Numbers of blocks do not count.
+/// The built-in models that have parameters of these names, each with the share of both that agree, the likeliest
+/// first. Numbers of blocks do not count.
 ///
 /// # Errors
 /// A built-in model that cannot be opened, which is a defect.

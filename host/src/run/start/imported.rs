@@ -71,8 +71,8 @@ impl Imported {
 }
 
 /// The model plugin and the context of the run that a checkpoint is of: it needs no `config.json` that other programs
-/// know. None of a folder that is in no run, or where `named` is another plugin. What the run has trusted its plugin with
-/// is not taken over.
+/// know. None of a folder that is in no run, or where `named` is another plugin. What the run has trusted its plugin
+/// with is not taken over.
 fn of_run(folder: &Path, named: Option<&PluginConfig>) -> Result<Option<(PluginConfig, usize)>> {
     let checkpoints = folder.parent().filter(|parent| parent.ends_with("checkpoints"));
     let Some(root) = checkpoints.and_then(Path::parent) else { return Ok(None) };

@@ -78,8 +78,8 @@ impl StartConfig {
         self.tokenizer_path().filter(|path| path.is_file())
     }
 
-    /// What `[start]` may contain. A run that has begun does not need the folder again: where `is_resolved`, the rest of
-    /// the config says what it has said.
+    /// What `[start]` may contain. A run that has begun does not need the folder again: where `is_resolved`, the rest
+    /// of the config says what it has said.
     pub(crate) fn read(section: &mut Section<'_>, is_resolved: bool) -> Self {
         let from = section.required_path("from");
         let from = match weights_folder(&from) {
