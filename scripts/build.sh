@@ -34,7 +34,7 @@ if $wasm; then
 fi
 # The tests first: cargo then compiles the program, its tests and theirs side by side.
 if $tests; then
-    cargo test --release --workspace --no-run
+    scripts/test.sh --no-run
 fi
 cargo build --release --package trainyard
 if [ -n "$pid" ]; then

@@ -49,6 +49,7 @@ mod networks; // families of models against transformers
 mod numerics; // runs that were begun by an older program
 mod opening; // runs as other commands find them
 mod ops;
+mod outputs; // not over files of the user
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod records; // metrics.jsonl

@@ -91,7 +91,7 @@ fn equals_reference(case: &Case, dtype: DType) -> Outcome {
             document[query] == document[key] && reference::sees(shape.span, query, key)
         }
     };
-    let expected = reference::any_attention([&q, &k, &v], bias.as_ref().map(|bias| &**bias), *shape, sees)?;
+    let expected = reference::any_attention([&q, &k, &v], bias.as_deref(), *shape, sees)?;
     let dout = random("dout", &[rows, shape.out_width()], dtype);
     let grads = (&expected * &dout)?.sum_all()?.backward()?;
     let gradient = |var: &Var| grads.get(var).unwrap().clone();

@@ -194,7 +194,7 @@ fn attention_variants_equal_their_reference() -> Outcome {
         let [q, k, v] = ["q", "k", "v"].map(|name| var(name, &[70, if name == "q" { 128 } else { 64 }]));
         let bias = is_biased.then(|| var("bias", &[4, 139]));
         let sees = |_, query, key| if is_cross { key < 50 } else { reference::sees(shape.span, query, key) };
-        let expected = reference::any_attention([&q, &k, &v], bias.as_ref().map(|bias| &**bias), shape, sees)?;
+        let expected = reference::any_attention([&q, &k, &v], bias.as_deref(), shape, sees)?;
         let dout = rounded("dout", &[70, 128]);
         let grads = (&expected * &dout)?.sum_all()?.backward()?;
         let [q_on, k_on, v_on, dout_on] = [&*q, &*k, &*v, &dout].map(bf16);

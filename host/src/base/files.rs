@@ -1,6 +1,7 @@
-//! Reads whole files that a user names. An endless file, or a path that is not a file, is an error: it neither hangs
-//! nor fills the memory.
+//! Files that a user names. Whole ones are read: an endless file, or a path that is not a file, is an error, so that it
+//! neither hangs nor fills the memory. Outputs replace a file only if the user says so.
 
+use crate::{Error, Result};
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::path::Path;
@@ -37,6 +38,22 @@ pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     let bytes = read_all(File::open(path)?, max_bytes, 0)?;
     String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Checks that writing to `path` loses nothing: there is no file, an empty one, a device or a pipe, or the user has
+/// said `--overwrite`.
+///
+/// # Errors
+/// A file that would be lost.
+pub fn check_output(path: &Path, overwrite: bool) -> Result<()> {
+    let is_lost = !overwrite && fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0);
+    match is_lost {
+        true => Err(Error::usage(format!(
+            "{}: expected a new file to write, this one exists; pass --overwrite to replace it, or name another",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Bytes in lower-case hexadecimal.

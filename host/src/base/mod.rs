@@ -1,4 +1,4 @@
-//! The foundation: errors, files, random numbers, text for terminals.
+//! The foundation: errors, files, random numbers, text for terminals and shells.
 
 pub mod clean;
 pub(crate) mod codec;
@@ -9,6 +9,7 @@ pub mod interrupt;
 mod panics;
 pub mod patterns;
 pub mod random;
+pub mod shell;
 pub(crate) mod write;
 
 pub use error::{Error, Result};

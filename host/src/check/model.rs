@@ -7,7 +7,7 @@ use crate::model::flops;
 use crate::model::graph::Graph;
 use crate::plugin::Plugin;
 use trainyard_plugin::network::{Network, check_for, count};
-use trainyard_plugin::{ErrorKind, Model, PluginError, Setting, Sizes, Value};
+use trainyard_plugin::{ErrorKind, PluginError, Setting, Sizes, Value};
 
 /// Vocabulary and context of the networks that are asked for: the first is that of the summary.
 const SIZES: [Sizes; 5] =
@@ -127,7 +127,9 @@ fn table(settings: &[Setting]) -> toml::Table {
         Value::Number(value) => toml::Value::Float(*value),
         Value::Text(text) => toml::Value::String(text.clone()),
         Value::Numbers(values) => toml::Value::Array(values.iter().map(|value| toml::Value::Float(*value)).collect()),
-        Value::Texts(values) => toml::Value::Array(values.iter().map(|text| toml::Value::String(text.clone())).collect()),
+        Value::Texts(values) => {
+            toml::Value::Array(values.iter().map(|text| toml::Value::String(text.clone())).collect())
+        }
     };
     settings.iter().map(|setting| (setting.key.clone(), value(&setting.value))).collect()
 }

@@ -112,6 +112,9 @@ pub struct FeaturesArgs {
     /// Find the K most similar documents of each, and write neighbours.jsonl
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub neighbours: usize,
+    /// Replace files of these names in the folder
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -174,6 +177,7 @@ fn extract(args: &FeaturesArgs) -> Outcome {
         sublinear: args.sublinear,
         single: args.single,
         neighbours: args.neighbours,
+        overwrite: args.overwrite,
     };
     print(&features::extract(&args.input.sources()?, &options, &args.out)?, args.json)
 }

@@ -4,6 +4,7 @@ use super::output::{Outcome, print};
 use super::overrides::Overrides;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use trainyard::base::files::check_output;
 use trainyard::corpus::explain::{self, Prepared};
 use trainyard::run::RunConfig;
 use trainyard::run::{Filters, OpenedRun, RunFolder, config_of, load, named_filters, open_filters};
@@ -44,6 +45,9 @@ pub struct DropsArgs {
     /// Write a page for a browser
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Replace the page if there is one
+    #[arg(long, requires = "html")]
+    pub overwrite: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -91,6 +95,9 @@ pub fn why(args: &WhyArgs) -> Outcome {
 }
 
 pub fn drops(args: &DropsArgs) -> Outcome {
+    if let Some(path) = &args.html {
+        check_output(path, args.overwrite)?;
+    }
     let table = explain::drops(&args.prepared.open()?.prepared, args.samples)?;
     if let Some(path) = &args.html {
         let page = explain::page(&args.prepared.input.display().to_string(), &table);

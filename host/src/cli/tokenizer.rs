@@ -5,7 +5,7 @@ use super::settings::PluginArgs;
 use super::vocabulary::{Report, show};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
-use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
+use trainyard::base::files::{MAX_BINARY_BYTES, check_output, read_file};
 use trainyard::corpus::{DataConfig, SourceConfig, batches, documents, texts};
 use trainyard::feed::declared_end_of_text;
 use trainyard::plugin::Plugin;
@@ -28,6 +28,9 @@ pub enum TokenizerCommand {
         /// Output file of the model
         #[arg(long, value_name = "MODEL")]
         out: PathBuf,
+        /// Replace the file if there is one
+        #[arg(long)]
+        overwrite: bool,
         /// The text
         #[arg(required = true)]
         files: Vec<PathBuf>,
@@ -63,7 +66,10 @@ pub struct TokenizerArgs {
 
 pub fn run(command: &TokenizerCommand) -> Outcome {
     match command {
-        TokenizerCommand::Train { plugin, out, files } => Ok(train(plugin, out, files)?),
+        TokenizerCommand::Train { plugin, out, overwrite, files } => {
+            check_output(out, *overwrite)?;
+            Ok(train(plugin, out, files)?)
+        }
         TokenizerCommand::Encode { args, show } => encode(args, *show),
         TokenizerCommand::Decode(args) => decode(args),
         TokenizerCommand::Inspect { args, files } => inspect(args, files),

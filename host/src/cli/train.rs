@@ -6,6 +6,7 @@ use super::overrides::Overrides;
 
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
+use trainyard::base::shell::quoted;
 use trainyard::base::{clean, interrupt};
 use trainyard::run::{self, TrainOptions};
 use trainyard::{Error, Result, train};
@@ -100,15 +101,6 @@ fn resume_command(path: &Path, args: &TrainArgs) -> String {
     words.join(" ")
 }
 
-/// The word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=:,+@%".contains(char);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 /// The config to train: that of the command line, or the one for its text.
 fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
     if !run::is_text(&args.config)? {
@@ -127,22 +119,4 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
 fn minutes(text: &str) -> std::result::Result<f64, String> {
     let minutes = text.parse().ok().filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0);
     minutes.ok_or_else(|| "expected a number above 0".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_change_them() {
-        for (word, expected) in [
-            ("train.steps=9", "train.steps=9"),
-            ("", "''"),
-            ("sample.prompt=It is", "'sample.prompt=It is'"),
-            ("a='b'", r"'a='\''b'\'''"),
-            ("data.source=[{ path = \"x\" }]", "'data.source=[{ path = \"x\" }]'"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
-    }
 }

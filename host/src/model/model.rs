@@ -112,11 +112,6 @@ impl Model {
         &self.engine
     }
 
-    /// The checked network.
-    pub(crate) fn graph(&self) -> &Graph {
-        &self.graph
-    }
-
     /// A number that changes when tensors of a forward and backward move to another place.
     pub fn generation(&self) -> u64 {
         self.generation

@@ -158,7 +158,7 @@ fn exp_f32(x: f32) -> f32 {
 /// computed, so that there is no branch. Coefficients are those of Cephes `tanhf`.
 #[inline(always)]
 fn tanh_f32(x: f32) -> f32 {
-    const P: [f32; 5] = [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1];
+    const P: [f32; 5] = [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1];
     let size = x.abs();
     let near = P.iter().fold(0.0, |sum, c| sum * (x * x) + c) * (x * x) * x + x;
     let far = (1.0 - 2.0 / (exp_f32(size + size) + 1.0)).copysign(x);

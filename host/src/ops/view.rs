@@ -58,7 +58,7 @@ impl<'a> View<'a> {
         self.place() == other.place() && self.tensor.is_same(other.tensor)
     }
 
-    /// Whether it is its whole tensor, and so contiguous.
+    /// Whether the columns are all of the tensor's, and so contiguous.
     pub fn is_whole(&self) -> bool {
         self.first == 0 && self.width == self.stride()
     }

@@ -176,7 +176,7 @@ variants! {
 
 impl Encode for Sizes {
     fn encode(&self, to: &mut Vec<u8>) {
-        self.named().map(|(_, value)| value.encode(to));
+        self.named().iter().for_each(|(_, value)| value.encode(to));
     }
 }
 

@@ -161,7 +161,7 @@ pub(super) fn rotary(site: &Site<'_>) -> Answer<Type> {
     if head == 0 || !columns.is_multiple_of(head) {
         return Err(format!("head_width is {head}, expected a divisor of {columns} columns"));
     }
-    if turned == 0 || turned > head || turned % 2 != 0 {
+    if turned == 0 || turned > head || !turned.is_multiple_of(2) {
         return Err(format!(
             "rotary_width is {turned}, expected an even number up to head_width, {head}: pairs are turned"
         ));
@@ -185,10 +185,10 @@ pub(super) fn attention(site: &Site<'_>) -> Answer<Type> {
     let [(space, q), (key_space, k), (value_space, v)] = [site.matrix(0)?, site.matrix(1)?, site.matrix(2)?];
     let heads = site.attributes.integer("heads").unwrap_or(0);
     let kv_heads = site.attributes.integer("kv_heads").unwrap_or(heads);
-    if heads == 0 || kv_heads == 0 || heads % kv_heads != 0 {
+    if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         return Err(format!("{heads} heads share {kv_heads} heads of keys, expected a divisor of heads"));
     }
-    if q % heads != 0 || k % kv_heads != 0 || q / heads != k / kv_heads || v != k {
+    if !q.is_multiple_of(heads) || !k.is_multiple_of(kv_heads) || q / heads != k / kv_heads || v != k {
         return Err(format!(
             "queries have {q} columns in {heads} heads, keys {k} and values {v} in {kv_heads}, expected heads of one width"
         ));
@@ -221,7 +221,7 @@ pub(super) fn attention(site: &Site<'_>) -> Answer<Type> {
 pub(super) fn relative_bias(site: &Site<'_>) -> Answer<Type> {
     let [buckets, heads] = site.table(0)?;
     let most = site.attributes.integer("max_distance").unwrap_or(0);
-    if buckets < 4 || buckets % 2 != 0 || most <= buckets / 2 {
+    if buckets < 4 || !buckets.is_multiple_of(2) || most <= buckets / 2 {
         return Err(format!(
             "{buckets} buckets up to distance {most}, expected an even number from 4 on and a larger distance"
         ));

@@ -15,14 +15,16 @@ mod layers;
 pub mod ops;
 mod rope;
 mod sizes;
+mod value;
 mod values;
 
-pub use builder::{Net, Value};
+pub use builder::Net;
 pub use check::{MAX_LAYERS, MAX_PARAMETERS, check};
 pub use infer::{Attributes, Site};
 pub use layers::{Attention, Init, Linear, Pool, Recurrent, Span};
 pub use rope::Rotary;
 pub use sizes::{check_for, count};
+pub use value::Value;
 pub use values::{Space, Type};
 
 use crate::Setting;

@@ -13,9 +13,12 @@ use super::units::{Batch, Piece, SourceBatches, Unit, text_bytes};
 use crate::corpus::DataConfig;
 use crate::report::WorkProgress;
 use crate::{Error, Result};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
+use std::sync::OnceLock;
 use trainyard_plugin::Filter;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Changes with the form of pieces and with what reading makes of a file.
 const FORMAT: &str = "stage 2";
@@ -274,13 +277,25 @@ impl Work<&Piece> for Observe<'_> {
     }
 }
 
-/// XXH3-128 of this program's file: another build may read or filter otherwise.
+/// XXH3-128 of this program's file: another build may read or filter otherwise. The file is read once in a process.
 ///
 /// # Errors
 /// A program whose file cannot be read.
 pub(crate) fn program_digest() -> Result<String> {
+    static DIGEST: OnceLock<String> = OnceLock::new();
+    if let Some(digest) = DIGEST.get() {
+        return Ok(digest.clone());
+    }
     let path =
         crate::base::dirs::program().map_err(|error| Error::run(format!("cannot find this program: {error}")))?;
-    let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
-    Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
+    let (mut hasher, mut buffer) = (Box::new(Xxh3::new()), vec![0; 1 << 20]);
+    let cannot_read = |error| Error::io(&path, "read", &error);
+    let mut file = File::open(&path).map_err(cannot_read)?;
+    loop {
+        match file.read(&mut buffer).map_err(cannot_read)? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    Ok(DIGEST.get_or_init(|| format!("{:032x}", hasher.digest128())).clone())
 }

@@ -5,7 +5,7 @@
 pub struct Names {
     /// Stands before all names of the model without its head.
     pub prefix: &'static str,
-    /// Whether it stands there in what is read from a GGUF file.
+    /// Says that names of tensors of a GGUF file get it when they are read.
     pub is_prefixed: bool,
     /// Names outside of the model: llama.cpp's, transformers'.
     pub heads: &'static [(&'static str, &'static str)],

@@ -184,13 +184,13 @@ mod tests {
     #[test]
     fn every_format_comes_back_rounded() {
         // the values after rounding are those of Python: struct.pack("<e", x), for bfloat16 its f32 rounded to even
-        let values = [0.1, -1.0, 65504.0, 3.14159265358979, 0.0, -2e-6, 1.0 / 3.0, 7.0];
+        let values = [0.1, -1.0, 65504.0, std::f64::consts::PI, 0.0, -2e-6, 1.0 / 3.0, 7.0];
         assert_eq!(there_and_back(&values, Format::F64), values);
-        let single = [0.1_f32, -1.0, 65504.0, 3.1415927, 0.0, -2e-6, 0.33333334, 7.0].map(f64::from);
+        let single = [0.1_f32, -1.0, 65504.0, std::f32::consts::PI, 0.0, -2e-6, 1.0 / 3.0, 7.0].map(f64::from);
         assert_eq!(there_and_back(&values, Format::F32), single);
         let half = [0.0999755859375, -1.0, 65504.0, 3.140625, 0.0, -2.0265579223632812e-06, 0.333251953125, 7.0];
         assert_eq!(there_and_back(&values, Format::F16), half);
-        let brain = [0.10009765625, -1.0, 65536.0, 3.140625, 0.0, -1.9967555999755859e-06, 0.333984375, 7.0];
+        let brain = [0.10009765625, -1.0, 65536.0, 3.140625, 0.0, -1.996_755_599_975_586e-6, 0.333984375, 7.0];
         assert_eq!(there_and_back(&values, Format::Bf16), brain);
     }
 

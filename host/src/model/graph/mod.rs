@@ -19,8 +19,6 @@ pub struct Graph {
     pub heads: Vec<(String, usize)>,
     /// Number of blocks.
     pub blocks: usize,
-    /// Patterns of tensors that files have and the network has not.
-    pub ignored: Vec<String>,
 }
 
 impl Graph {
@@ -37,7 +35,6 @@ impl Graph {
             parameters: network.parameters.clone(),
             heads: network.heads.iter().map(|head| (head.name.clone(), head.value as usize)).collect(),
             blocks: network.blocks.len(),
-            ignored: network.ignored.clone(),
         })
     }
 

@@ -86,8 +86,6 @@ pub(super) struct Plan {
     pub tensors: Vec<Buffer>,
     pub stacks: Vec<Stack>,
     pub head: HeadPlan,
-    /// Where the values of other heads are.
-    pub others: Vec<(String, Place)>,
     /// What runs backward, in order; empty for inference.
     pub backward: Vec<Back>,
     /// Kinds of the tensors of gradients.
@@ -113,11 +111,8 @@ impl Plan {
             Purpose::Inference => Default::default(),
             _ => backward::plan(&built, &memory, hidden, split, trained),
         };
-        let others = graph.heads.iter().filter(|(name, _)| name != "logits");
-        let others = others.map(|(name, node)| Ok((name.clone(), built.place_of(*node)?))).collect::<Result<_>>()?;
         Ok(Self {
             head: HeadPlan { place: hidden, ..head },
-            others,
             steps: std::mem::take(&mut built.steps),
             buffers: built.buffers,
             tensor_of: memory.tensor_of,

@@ -7,6 +7,7 @@ use crate::ops::reduce::cpu::{lanes, sum_in_order};
 use crate::ops::view::Place;
 use crate::ops::{Assign, Device, Engine, Float, Tensor, View};
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn forward(
     engine: &Engine,
     lines: Lines,
@@ -46,6 +47,7 @@ pub(super) fn forward(
     }))
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn backward(
     engine: &Engine,
     lines: Lines,

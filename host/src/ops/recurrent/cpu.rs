@@ -16,6 +16,7 @@ const SEQUENCES: usize = 28;
 /// Sequences of a task where the other rows of a product may change the bits of a row.
 const SEQUENCES_FIXED: usize = 8;
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn forward(
     engine: &Engine,
     recurrence: Recurrence,

@@ -5,7 +5,7 @@ use super::sizes::Sizes;
 use super::{Gradients, Kind, Recurrence, Weights};
 use crate::Result;
 use crate::ops::cuda::{Gpu, Grid, Operand, Product, arguments};
-use crate::ops::{Column, Gradient, Tensor, View, check_gpu, shift};
+use crate::ops::{Column, Gradient, Tensor, View, add_column_sums, check_gpu, shift};
 use candle_core::DType;
 
 const OP: &str = "recurrence";
@@ -38,6 +38,7 @@ impl Slot {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn forward(
     gpu: &Gpu,
     recurrence: Recurrence,
@@ -303,20 +304,15 @@ fn parts_of_u(kind: Kind, sizes: Sizes) -> impl Iterator<Item = (usize, usize, u
 
 /// The gradients of the biases: sums over rows of what is kept.
 fn add_biases(gpu: &Gpu, kind: Kind, sizes: Sizes, kept: &Tensor, gradients: Gradients<'_>) -> Result<()> {
-    let Some(bias) = gradients.b_ih.or(gradients.b_hh) else { return Ok(()) };
-    let (dtype, wide, Sizes { rows, kept: width, gates, .. }) = (kept.dtype(), bias.dtype(), sizes);
-    let across = width.div_ceil(512 / dtype.size_in_bytes());
-    let parts = (4 * gpu.multiprocessors()).div_ceil(across).min(rows.div_ceil(32)).max(1);
-    let partial = gpu.scratch(parts * width * wide.size_in_bytes())?;
-    let grid = Grid { blocks: [across as u32, parts as u32, 1], threads: 256, shared: 0 };
-    gpu.launch("column_sums", dtype, grid, arguments![kept, partial.pointer(), rows, width])?;
-    let add = |bias: &Tensor, columns: usize, first: usize, n: usize| {
-        let (from, to) = (offset(partial.pointer(), columns, wide), offset(bias.pointer(), first, wide));
-        gpu.launch("add_partials", wide, Grid::new(n.div_ceil(32), 1024), arguments![from, parts, width, n, to])
-    };
-    gradients.b_ih.map_or(Ok(()), |bias| add(bias, 0, 0, gates))?;
+    let (dtype, Sizes { rows, kept: width, .. }) = (kept.dtype(), sizes);
+    if let Some(bias) = gradients.b_ih {
+        add_column_sums(gpu, (kept.pointer(), dtype, width), rows, bias)?;
+    }
     let Some(bias) = gradients.b_hh else { return Ok(()) };
-    parts_of_u(kind, sizes).try_for_each(|(columns, first, n)| add(bias, columns, first, n))
+    parts_of_u(kind, sizes).try_for_each(|(columns, first, n)| {
+        let du = (offset(kept.pointer(), columns, dtype), dtype, width);
+        add_column_sums(gpu, du, rows, &bias.narrow(first, n)?)
+    })
 }
 
 /// Address of the offset of each sequence that is 0 where row `row` begins a document, unless all do.

@@ -46,6 +46,7 @@ fn opened<'a>(x: View<'a>, gain: Option<Gain<'a>>) -> (&'a Tensor, f64) {
     gain.map_or((x.tensor, 0.0), |gain| (gain.weight, gain.offset))
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn backward(
     engine: &Engine,
     lines: Lines,

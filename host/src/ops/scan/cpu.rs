@@ -29,6 +29,7 @@ pub(super) fn forward(
     }))
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, what the forward kept, and results")]
 pub(super) fn backward(
     engine: &Engine,
     dout: View<'_>,

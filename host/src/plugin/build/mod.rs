@@ -19,6 +19,7 @@ use super::language::Language;
 use crate::{Error, Result};
 use manifest::Manifest;
 use std::path::{Path, PathBuf};
+use trainyard_plugin::SECTION;
 
 /// What to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,8 +152,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| Error::io(path, "read", &error))
 }
 
-/// Puts what was built into `plugins/` under `target`, named after the plugin. Renamed in one step, because a running
-/// program may have the old one mapped.
+/// Puts what was built into `plugins/` under `target`, named after the plugin, in the place of an earlier build. Renamed
+/// in one step, because a running program may have the old one mapped.
+///
+/// # Errors
+/// What was built is no plugin, a file there that is none either, or one that cannot be written.
 fn install(target: &Path, built: &Path, bytes: Vec<u8>, suffix: &str) -> Result<PathBuf> {
     // also proves that what was built is a plugin
     let file = PluginFile::parse(built, bytes)?;
@@ -160,10 +164,26 @@ fn install(target: &Path, built: &Path, bytes: Vec<u8>, suffix: &str) -> Result<
     let name = format!("{prefix}{}{suffix}", file.identity.name);
     let dir = target.join("plugins");
     let (new, path) = (dir.join(format!(".{name}.{}", std::process::id())), dir.join(&name));
-    if std::fs::read(&path).is_ok_and(|old| old == file.bytes) {
-        return Ok(path);
+    if let Ok(old) = std::fs::read(&path) {
+        if old == file.bytes {
+            return Ok(path);
+        }
+        if !old.is_empty() && !is_plugin(&old) {
+            return Err(Error::usage(format!(
+                "{}: expected an earlier build of this plugin to replace, got another file; move it away",
+                path.display()
+            )));
+        }
     }
     write(&new, &file.bytes)?;
     std::fs::rename(&new, &path).map_err(|error| Error::io(&path, "write", &error))?;
     Ok(path)
+}
+
+/// Whether a file looks like a plugin, of whatever version: it is a component or a library, and its section's name is
+/// in it.
+fn is_plugin(bytes: &[u8]) -> bool {
+    let is_binary =
+        [&b"\0asm"[..], b"\x7fELF", b"\xcf\xfa\xed\xfe", b"MZ"].iter().any(|magic| bytes.starts_with(magic));
+    is_binary && memchr::memmem::find(bytes, SECTION.as_bytes()).is_some()
 }

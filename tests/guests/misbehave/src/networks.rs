@@ -84,10 +84,10 @@ pub fn network(behaviour: &str, sizes: &Sizes, call: u32) -> Network {
             network.layers[attention].attributes[0].value = Value::Integer(3);
         }
         "changes" if call > 1 => network.blocks.clear(),
-        "enormous" => deepen(&mut network, 1_000_000),
+        "enormous" => deepen(&mut network, 200_000),
         "enormous-parameters" => {
             let parameter = Parameter { name: "p".into(), ..network.parameters[0].clone() };
-            network.parameters.resize(1_000_000, parameter);
+            network.parameters.resize(200_000, parameter);
         }
         "deep" => deepen(&mut network, 100_000),
         _ => {}

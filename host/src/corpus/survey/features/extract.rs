@@ -1,10 +1,11 @@
 //! Two passes: documents to rows of counts, on disk; rows of counts to a matrix.
 
-use super::neighbours::write_neighbours;
+use super::neighbours::{NEIGHBOURS, write_neighbours};
 use super::tokens::{Term, Terms, column};
 use super::vocabulary::{Columns, Vocabulary};
 use super::write::{Ids, MatrixWriter};
 use super::{FeatureKind, FeatureOptions};
+use crate::base::files::check_output;
 use crate::base::write::write_file;
 use crate::corpus::{DataConfig, Document, batches, documents};
 use crate::report::count;
@@ -16,6 +17,10 @@ use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+pub(super) const MATRIX: &str = "features.safetensors";
+pub(super) const IDS: &str = "ids.json";
+const VOCABULARY: &str = "vocabulary.json";
 
 /// What was made.
 #[derive(Debug, Clone, Serialize)]
@@ -45,11 +50,14 @@ impl Display for FeatureReport {
 /// result does not depend on the number of threads.
 ///
 /// # Errors
-/// Sources that cannot be read, no term that is left.
+/// Files of these names in `folder` without `overwrite`, sources that cannot be read, no term that is left.
 pub fn extract(config: &DataConfig, options: &FeatureOptions, folder: &Path) -> Result<FeatureReport> {
+    for name in [MATRIX, IDS, VOCABULARY, NEIGHBOURS] {
+        check_output(&folder.join(name), options.overwrite)?;
+    }
     fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
     let mut workers: Vec<_> = (0..rayon::current_num_threads().max(1)).map(|_| Worker::new(options)).collect();
-    let (mut rows, mut ids) = (Rows::new(folder)?, Ids::create(&folder.join("ids.json"))?);
+    let (mut rows, mut ids) = (Rows::new(folder)?, Ids::create(&folder.join(IDS))?);
     let mut documents = batches(documents(config)?);
     loop {
         let group = (0..workers.len()).map_while(|_| documents.next()).collect::<Result<Vec<_>>>()?;
@@ -88,11 +96,11 @@ pub fn extract(config: &DataConfig, options: &FeatureOptions, folder: &Path) -> 
         matrix.push(&row)
     })?;
     let idf = if options.kind == FeatureKind::Tfidf { idf } else { Vec::new() };
-    let values = matrix.finish(&folder.join("features.safetensors"), &idf)?;
+    let values = matrix.finish(&folder.join(MATRIX), &idf)?;
     if !columns.terms.is_empty() {
         let vocabulary: BTreeMap<&str, usize> = columns.terms.iter().map(String::as_str).zip(0..).collect();
         let json = serde_json::to_vec(&vocabulary).map_err(|error| Error::run(format!("features: {error}")))?;
-        write_file(&folder.join("vocabulary.json"), &json)?;
+        write_file(&folder.join(VOCABULARY), &json)?;
     }
     if options.neighbours > 0 {
         write_neighbours(folder, options.neighbours)?;

@@ -80,6 +80,8 @@ pub struct FeatureOptions {
     pub single: bool,
     /// How many of the most similar documents to find of each.
     pub neighbours: usize,
+    /// Whether files of these names that are in the folder already are replaced.
+    pub overwrite: bool,
 }
 
 impl Default for FeatureOptions {
@@ -95,6 +97,7 @@ impl Default for FeatureOptions {
             sublinear: false,
             single: false,
             neighbours: 0,
+            overwrite: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The most similar documents of each: the largest cosines, exactly, by an inverted index.
 
+use super::extract::{IDS, MATRIX};
 use crate::base::write::TemporaryFile;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 
+pub(super) const NEIGHBOURS: &str = "neighbours.jsonl";
 /// Rows that are compared before the next are written.
 const ROWS: usize = 1024;
 
@@ -18,11 +20,11 @@ const ROWS: usize = 1024;
 /// A matrix that cannot be read, a file that cannot be written.
 pub(super) fn write_neighbours(folder: &Path, k: usize) -> Result<()> {
     let matrix = Matrix::read(folder)?;
-    let ids_path = folder.join("ids.json");
+    let ids_path = folder.join(IDS);
     let ids = fs::read(&ids_path).map_err(|error| Error::io(&ids_path, "read", &error))?;
     let ids: Vec<String> = serde_json::from_slice(&ids).map_err(|error| damaged(&ids_path, &error))?;
     let postings = matrix.transposed();
-    let mut file = TemporaryFile::create(&folder.join("neighbours.jsonl"))?;
+    let mut file = TemporaryFile::create(&folder.join(NEIGHBOURS))?;
     let rows: Vec<usize> = (0..matrix.n_rows()).collect();
     for rows in rows.chunks(ROWS) {
         let scratch = || (vec![0.0; matrix.n_rows()], Vec::new());
@@ -48,7 +50,7 @@ struct Matrix {
 impl Matrix {
     /// Reads the matrix, and makes its rows as long as 1.
     fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("features.safetensors");
+        let path = folder.join(MATRIX);
         let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read", &error))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&path, &error))?;
         let tensor = |name| tensors.tensor(name).map_err(|error| damaged(&path, &error));

@@ -47,7 +47,7 @@ impl Writer<'_> {
     fn gpt2(&mut self) -> Result<()> {
         let config = self.config;
         let width = config.required("n_embd", Config::int)?;
-        self.expect("activation_function", &["gelu_new", "gelu_pytorch_tanh"], "gelu_new")?;
+        self.must_be("activation_function", &["gelu_new", "gelu_pytorch_tanh"], "gelu_new")?;
         self.refuse("scale_attn_by_inverse_layer_idx", false)?;
         self.refuse("scale_attn_weights", true)?;
         self.int("context_length", config.required("n_positions", Config::int)?);
@@ -63,8 +63,8 @@ impl Writer<'_> {
     fn bert(&mut self) -> Result<()> {
         let config = self.config;
         let positions = config.required("max_position_embeddings", Config::int)?;
-        self.expect("hidden_act", &["gelu", "gelu_new", "gelu_pytorch_tanh"], "gelu")?;
-        self.expect("position_embedding_type", &["absolute"], "absolute")?;
+        self.must_be("hidden_act", &["gelu", "gelu_new", "gelu_pytorch_tanh"], "gelu")?;
+        self.must_be("position_embedding_type", &["absolute"], "absolute")?;
         self.int("context_length", positions.saturating_sub(self.family.first_position as u32));
         self.sizes()?;
         let heads = config.required("num_attention_heads", Config::int)?;
@@ -89,16 +89,16 @@ impl Writer<'_> {
         self.int("attention.value_length", head);
         match self.family.model_type {
             "phi" => {
-                self.expect("hidden_act", &["gelu_new", "gelu_pytorch_tanh"], "gelu_new")?;
+                self.must_be("hidden_act", &["gelu_new", "gelu_pytorch_tanh"], "gelu_new")?;
                 self.refuse("qk_layernorm", false)?;
                 self.float("attention.layer_norm_epsilon", config.number("layer_norm_eps")?.unwrap_or(1e-5));
             }
             "gemma2" | "gemma3_text" => {
-                self.expect("hidden_activation", &["gelu_pytorch_tanh"], "gelu_pytorch_tanh")?;
+                self.must_be("hidden_activation", &["gelu_pytorch_tanh"], "gelu_pytorch_tanh")?;
                 self.float("attention.layer_norm_rms_epsilon", config.number("rms_norm_eps")?.unwrap_or(1e-6));
             }
             _ => {
-                self.expect("hidden_act", &["silu"], "silu")?;
+                self.must_be("hidden_act", &["silu"], "silu")?;
                 self.float("attention.layer_norm_rms_epsilon", config.number("rms_norm_eps")?.unwrap_or(1e-6));
             }
         }
@@ -239,7 +239,7 @@ impl Writer<'_> {
     }
 
     /// Makes sure that a setting has one of some values.
-    fn expect(&self, key: &str, values: &[&str], default: &str) -> Result<()> {
+    fn must_be(&self, key: &str, values: &[&str], default: &str) -> Result<()> {
         let value = self.config.text(key)?.unwrap_or(default);
         match values.contains(&value) {
             true => Ok(()),
