@@ -125,9 +125,7 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, vocab, &device)?;
         memory.check(config, vocab, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
-        if reader.is_none() {
-            load_start(config, &trainer)?;
-        }
+        reader.is_none().then(|| load_start(config, &trainer)).transpose()?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
