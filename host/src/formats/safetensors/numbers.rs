@@ -180,20 +180,9 @@ mod tests {
 
     #[test]
     fn every_format_comes_back_rounded() {
-<<<<<<< HEAD
-        // the values after rounding are those of Python: struct.pack("<e", x), and bfloat16 its f32 rounded to even
-||||||| merged common ancestors
-<<<<<<<<< Temporary merge branch 1
-        // the values after rounding are those of Python: struct.pack("<e", x), for bfloat16 its f32 rounded to even
-        let values = [0.1, -1.0, 65504.0, 3.14159265358979, 0.0, -2e-6, 1.0 / 3.0, 7.0];
-||||||||| cfc4181
-        // the values after rounding are those of Python: struct.pack("<e", x), and for bfloat16 its f32, rounded to even
-        let values = [0.1, -1.0, 65504.0, 3.14159265358979, 0.0, -2e-6, 1.0 / 3.0, 7.0];
-=========
         // the values after rounding are those of Python: struct.pack("<e", x), and for bfloat16 its f32, rounded to even
 =======
         // the values after rounding are those of Python: struct.pack("<e", x), for bfloat16 its f32 rounded to even
->>>>>>> d9dac5620c24953136437101114c18c5aec66b55
         let values = [0.1, -1.0, 65504.0, std::f64::consts::PI, 0.0, -2e-6, 1.0 / 3.0, 7.0];
         assert_eq!(there_and_back(&values, Format::F64), values);
         let single = [0.1_f32, -1.0, 65504.0, std::f32::consts::PI, 0.0, -2e-6, 1.0 / 3.0, 7.0].map(f64::from);
