@@ -42,7 +42,7 @@ case ${1:-} in
     warm)
         cd "$clone"
         export XDG_CACHE_HOME=$clone/target/cache
-        printf '\n// changed\n' >> host/src/data/mod.rs
+        printf '\n// changed\n' >> host/src/feed/mod.rs
         start=$SECONDS
         make test > warm.log 2>&1 || { tail warm.log; exit 1; }
         said "make test after a change of one file"

@@ -25,7 +25,8 @@ fn check(folder: &Path, file: &str, command: &[&str]) {
     fs::create_dir_all(path.parent().expect("in the folder")).expect("writable");
     fs::write(&path, "mine").expect("writable");
     let expected = format!(
-        "error: {file}: expected a new file to write, this one exists; pass --overwrite to replace it, or name another\n"
+        "error: {file}: expected a new file to write, this one exists; pass --overwrite to replace it, or name \
+         another\n"
     );
     assert_eq!(run(folder, command), (2, expected));
     assert_eq!(fs::read(&path).expect("there"), b"mine");
