@@ -180,8 +180,6 @@ mod tests {
 
     #[test]
     fn every_format_comes_back_rounded() {
-        // the values after rounding are those of Python: struct.pack("<e", x), and for bfloat16 its f32, rounded to even
-=======
         // the values after rounding are those of Python: struct.pack("<e", x), for bfloat16 its f32 rounded to even
         let values = [0.1, -1.0, 65504.0, std::f64::consts::PI, 0.0, -2e-6, 1.0 / 3.0, 7.0];
         assert_eq!(there_and_back(&values, Format::F64), values);
