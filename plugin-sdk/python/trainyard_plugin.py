@@ -1,8 +1,8 @@
 """What a trainyard plugin in Python is written with.
 
 plugin.py defines one class, Plugin, derived from Tokenizer, Filter, Loss, Metric, TextMetric or Model. The class is
-made with a dict of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs outside of a
-component, so that a plugin is tested like any module.
+made with a dict of all settings in plugin.toml, types checked and defaults filled in. Everything here also runs outside
+of a component, so that a plugin is tested like any module.
 """
 
 import sys
@@ -290,7 +290,9 @@ class Net:
         """Files may also have parameter name (in full) under alias."""
         next(known for known in self.parameters if known["name"] == name)["aliases"].append(alias)
 
-    def layer(self, op: str, inputs=(), parameters=(), name: str = "", columns: Optional[int] = None, **attributes) -> "Value":
+    def layer(
+        self, op: str, inputs=(), parameters=(), name: str = "", columns: Optional[int] = None, **attributes
+    ) -> "Value":
         """Any op of the table, whose result has this many columns: those of the first input unless said."""
         for value in inputs:
             if value.net is not self:

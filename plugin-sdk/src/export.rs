@@ -4,11 +4,11 @@ use crate::{Create, Filter, Loss, Metric, Model, Result, Setting, TextMetric, To
 
 /// Makes the crate a plugin: `export!(loss "focal" = Focal);`
 ///
-/// The kind is `tokenizer`, `filter`, `loss`, `metric`, `text_metric` or `model`; the type implements [`Create`] and the
-/// trait of that kind. A `measured_filter` is a filter with [`Filter::rules`] and the ability [`crate::MEASURES`].
+/// The kind is `tokenizer`, `filter`, `loss`, `metric`, `text_metric` or `model`; the type implements [`Create`] and
+/// the trait of that kind. A `measured_filter` is a filter with [`Filter::rules`] and the ability [`crate::MEASURES`].
 /// Version, licence and description are taken from the crate's `Cargo.toml`, the settings from its [`crate::config!`].
-/// What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities = ["idempotent"]);`. Use it
-/// once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
+/// What it claims beyond its kind is named behind: `export!(filter "trim" = Trim, abilities = ["idempotent"]);`. Use
+/// it once, at the root of a crate whose `crate-type` is `["rlib", "cdylib"]`. It makes
 ///
 /// * on every target `pub const PLUGIN`, with which a host links the plugin in,
 /// * on `wasm32` the exports of a component,

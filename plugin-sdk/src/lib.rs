@@ -1,8 +1,9 @@
 //! What a trainyard plugin is written with.
 //!
 //! Implement the trait of one kind ([`Tokenizer`], [`Filter`], [`Loss`], [`Metric`], [`TextMetric`], [`Model`]) and
-//! [`Create`], declare the settings with [`config!`], and name it with [`export!`]. The same source becomes a sandboxed WASM
-//! component, a native library, or a part of the host. The crate has no dependencies outside the `wasm32` target.
+//! [`Create`], declare the settings with [`config!`], and name it with [`export!`]. The same source becomes a
+//! sandboxed WASM component, a native library, or a part of the host. The crate has no dependencies outside the
+//! `wasm32` target.
 //!
 //! ```
 //! use trainyard_plugin::{Builder, Create, Graph, Loss, PluginError, Result, config, export};

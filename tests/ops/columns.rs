@@ -1,4 +1,5 @@
-//! Operations on columns of wider matrices: the same numbers as on whole tensors, and the columns next to them untouched.
+//! Operations on columns of wider matrices: the same numbers as on whole tensors, and the columns next to them
+//! untouched.
 
 use super::{Outcome, TYPES, engine, on, random, reference};
 use crate::device::{self, values};

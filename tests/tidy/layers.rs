@@ -15,7 +15,7 @@ const ONLY_IN: [(&str, &[&str], &str); 5] = [
 const NEVER_IN: [(&str, &[&str], &str); 5] = [
     ("host/src/corpus/", &["candle_core", "candle_nn"], "return plain slices, `train` makes tensors of them"),
     ("host/src/feed/", &["candle_core", "candle_nn"], "return plain slices, `train` makes tensors of them"),
-    ("host/src/model/", &["crate::plugin", "trainyard_plugin"], "take what the model needs as plain values"),
+    ("host/src/model/", &["crate::plugin", "trainyard_plugin::Model"], "take the network that a plugin described"),
     ("host/src/ops/", &["crate::plugin", "trainyard_plugin"], "take what the op needs as plain values"),
     ("host/src/", &["candle_nn"], NO_BACKWARD),
 ];

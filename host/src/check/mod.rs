@@ -1,8 +1,9 @@
 //! The conformance suite: holds a plugin to the contract, on inputs that its author did not think of.
 //!
-//! Every kind has its laws ([`tokenizer`], [`filter`], [`graph`], [`text_metric`], [`model`]); all of them are asked for
-//! identity and settings ([`settings`]), for determinism, and for independence of batches, order and threads. Random inputs come
-//! from one seed, so that a report can be replayed. Native code runs in a child process, where it can only hurt itself.
+//! Every kind has its laws ([`tokenizer`], [`filter`], [`graph`], [`text_metric`], [`model`]); all of them are asked
+//! for identity and settings ([`settings`]), for determinism, and for independence of batches, order and threads.
+//! Random inputs come from one seed, so that a report can be replayed. Native code runs in a child process, where it
+//! can only hurt itself.
 
 mod filter;
 mod gradient;

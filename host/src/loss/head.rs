@@ -35,8 +35,8 @@ impl Program {
         }))
     }
 
-    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's are added
-    /// to where it has them.
+    /// The same, and the gradients of the first output's sum: `dhidden` `[rows, C]` is overwritten, the head's are
+    /// added to where it has them.
     ///
     /// # Errors
     /// As [`Program::forward`].

@@ -14,7 +14,7 @@ use trainyard_plugin::network::Space;
 pub struct Decoder<'m> {
     model: &'m Model,
     plan: Plan,
-    /// Of each step: keys and values of all positions so far `[context, 2 · kv_heads · d]`, or a state.
+    /// What each step remembers: keys and values of all positions so far `[context, 2 · kv_heads · d]`, or a state.
     states: Vec<Option<Tensor>>,
     position: usize,
     /// Activations of one row.

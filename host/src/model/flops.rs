@@ -4,9 +4,9 @@ use super::graph::{Graph, Node, Op};
 use crate::ops::attention::Span;
 
 /// Floating-point operations of forward and backward per token: 6 per weight that a row is multiplied by, and 12 per
-/// key that a query attends to and column of its heads, where half of the context is seen by causal attention (Chowdhery
-/// et al., PaLM, appendix B, halved for the mask). What recomputation adds is not counted: it is the work of the model,
-/// not of the program.
+/// key that a query attends to and column of its heads, where half of the context is seen by causal attention
+/// (Chowdhery et al., PaLM, appendix B, halved for the mask). What recomputation adds is not counted: it is the work
+/// of the model, not of the program.
 pub fn per_token(graph: &Graph, context: usize) -> f64 {
     let mut sum = 0.0;
     for node in &graph.nodes {

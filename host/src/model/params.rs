@@ -85,9 +85,9 @@ impl Params {
         Ok(param)
     }
 
-    /// Adds matrices `[rows, columns]`, or vectors without `columns`, given as (name, rows, beginning), that lie one below
-    /// the other in one tensor, which is returned: one product multiplies them all. Each is a parameter of its own, a
-    /// view of its rows, returned too. The whole has a gradient unless all are frozen.
+    /// Adds matrices `[rows, columns]`, or vectors without `columns`, given as (name, rows, beginning), that lie one
+    /// below the other in one tensor, which is returned: one product multiplies them all. Each is a parameter of its
+    /// own, a view of its rows, returned too. The whole has a gradient unless all are frozen.
     ///
     /// # Errors
     /// A GPU without room for them.

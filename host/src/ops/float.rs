@@ -49,8 +49,8 @@ pub trait Float:
     fn sqrt(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Hyperbolic tangent. For `f32` an approximation that the compiler turns into vector instructions, within 3 units in
-    /// the last place.
+    /// Hyperbolic tangent. For `f32` an approximation that the compiler turns into vector instructions, within 3 units
+    /// in the last place.
     fn fast_tanh(self) -> Self;
     /// Complementary error function. For `f32` an approximation that the compiler turns into vector instructions, with
     /// a relative error below 8e-7; for `f64` FreeBSD's, by way of the `libm` crate.

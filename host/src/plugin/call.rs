@@ -275,6 +275,7 @@ mod tests {
         let x = g.embedding("wte", g.ids(), 9, 4).scale(0.5);
         g.head("logits", g.tied("wte", x));
         g.ignore(&["*.bias"]);
+        // one embedding and one product of matching sizes
         let network = g.network().expect("it is well typed");
         let answers = [
             (Function::Judge, Ok(Answer::Verdicts(vec![Verdict::drop("why").score(0.5)]))),

@@ -105,7 +105,8 @@ mod tests {
                         2  layer_norm(1) epsilon=0.00001 -> [row, 4]  h.0.ln.weight [4]  h.0.ln.bias [4]\n    \
                         3  linear(2) -> [row, 4]  h.0.fc.weight [4, 4]  h.0.fc.bias [4]\n    \
                         4  gelu(3) form=erf -> [row, 4]  in h.0\n    5  add(1, 4) -> [row, 4]  in h.0\n    \
-                        6  linear(5) -> [row, 10]  wte.weight [10, 4]\n\nhead logits = 6 [row, 10]\n\nparameters\n            \
+                        6  linear(5) -> [row, 10]  wte.weight [10, 4]\n\nhead logits = 6 [row, 10]\n\n\
+                        parameters\n            \
                         40  wte\n            28  h.0\n            68  all, 5 tensors";
         assert_eq!(listing(&network, &check(&network).expect("it is well typed")), expected);
     }

@@ -99,7 +99,8 @@ fn unknown_builtin(name: &str, kinds: &[Kind]) -> Error {
     ))
 }
 
-/// Holds a config to what the kind of a plugin in a file is ready for. A built-in of a draft kind changes with the host.
+/// Holds a config to what the kind of a plugin in a file is ready for. A built-in of a draft kind changes with the
+/// host.
 fn check_kind(identity: &Identity, entry: &Entry, config: &PluginConfig) -> Result<()> {
     match (entry.frozen_in, config.draft) {
         (None, false) => {

@@ -2,9 +2,9 @@
 //! this page.
 //!
 //! **One symbol.** A library exports one constant, named `trainyard_plugin_v0_` and any ending: a [`TokenizerTable`],
-//! [`FilterTable`], [`LossTable`], [`MetricTable`], [`TextMetricTable`] or [`ModelTable`]. Each begins with a [`Header`]
-//! that tells which. The library also carries its identity ([`crate::Identity`]) in the section [`crate::SECTION`],
-//! which the host reads before it loads anything.
+//! [`FilterTable`], [`LossTable`], [`MetricTable`], [`TextMetricTable`] or [`ModelTable`]. Each begins with a
+//! [`Header`] that tells which. The library also carries its identity ([`crate::Identity`]) in the section
+//! [`crate::SECTION`], which the host reads before it loads anything.
 //!
 //! **Growth.** Structs only grow at their end, and a table says its size, so that old plugins load in new hosts. What
 //! cannot be said that way gets another symbol, `trainyard_plugin_v1_…`.

@@ -1,7 +1,7 @@
 //! The native form of kind `model`: structs, the table, and the functions of an author's type behind it.
 //!
-//! The kind is younger than the rest of the tables. Its functions therefore deliver through [`Networks`], which they are
-//! given, and [`Host`] stays as it was.
+//! The kind is younger than the rest of the tables. Its functions therefore deliver through [`Networks`], which they
+//! are given, and [`Host`] stays as it was.
 
 use super::tables::{call, header, read_setting, str_of};
 use super::{Header, Host, Instance, List, Setting, Status, Str};

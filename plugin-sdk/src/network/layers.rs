@@ -30,7 +30,7 @@ impl Init {
 pub struct Linear {
     /// Whether it has a bias, which begins at 0.
     pub bias: bool,
-    /// Whether the weight is stored `[in, out]`, as GPT-2 does, and not `[out, in]`, as PyTorch does.
+    /// Tells if the weight is stored `[in, out]`, as GPT-2 does, and not `[out, in]`, as PyTorch does.
     pub in_out: bool,
     /// How the weight begins.
     pub init: Init,
@@ -94,7 +94,7 @@ impl Attention<'_> {
         Self { heads, kv_heads: heads, span: Span::Causal, scale: None, soft_cap: None, dropout: 0.0, bias: None }
     }
 
-    /// Of each position to all positions of its document, or of the source.
+    /// From each position to all positions of its document, or of the source.
     pub const fn full(heads: u32) -> Self {
         Self { span: Span::Full, ..Self::causal(heads) }
     }

@@ -1,6 +1,6 @@
 //! Model `roberta`: RoBERTa (Liu et al., arXiv 1907.11692) and its forms for many languages (XLM-R) and French
-//! (CamemBERT): BERT with positions that begin behind the id of padding, and heads of their own. Parameters are named and shaped as
-//! in transformers' `RobertaFor…`, whose `config.json` it reads.
+//! (CamemBERT): BERT with positions that begin behind the id of padding, and heads of their own. Parameters are named
+//! and shaped as in transformers' `RobertaFor…`, whose `config.json` it reads.
 
 mod config;
 

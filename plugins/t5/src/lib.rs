@@ -1,6 +1,6 @@
 //! Model `t5`: T5 1.0 and 1.1, FLAN-T5 and mT5 (Raffel et al., arXiv 1910.10683): an encoder reads the source, a
-//! decoder writes with a look at it; distances of positions are biases of attention. Parameters are named and shaped as in
-//! transformers' `T5ForConditionalGeneration`, whose `config.json` it reads.
+//! decoder writes with a look at it; distances of positions are biases of attention. Parameters are named and shaped
+//! as in transformers' `T5ForConditionalGeneration`, whose `config.json` it reads.
 
 mod config;
 

@@ -90,6 +90,9 @@ impl Numbers {
     }
 
     /// A tensor of these numbers.
+    ///
+    /// # Errors
+    /// Another number of them than the shape has.
     pub fn tensor(self, shape: &[usize]) -> candle_core::Result<Tensor> {
         match self {
             Self::Single(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu),

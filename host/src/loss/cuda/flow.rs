@@ -109,8 +109,8 @@ impl Flow {
         flow
     }
 
-    /// The same for logits that `transform` makes from what is loaded: under a soft cap the way of a gradient back leads
-    /// through the logit itself.
+    /// The same for logits that `transform` makes from what is loaded: under a soft cap the way of a gradient back
+    /// leads through the logit itself.
     pub fn under(mut self, transform: Transform) -> Self {
         if transform.soft_cap.is_none() {
             return self;

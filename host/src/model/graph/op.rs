@@ -107,7 +107,7 @@ pub enum Op {
     /// A recurrent layer.
     Recurrent {
         kind: recurrent::Kind,
-        /// Of the input and of the state.
+        /// That of the input, and that of the state.
         weights: [usize; 2],
         biases: [Option<usize>; 2],
         reverse: bool,

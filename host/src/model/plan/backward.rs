@@ -4,8 +4,9 @@
 //! Every op says of each input whether it overwrites its gradient or adds to it. A sum passes its gradient on as it is:
 //! both operands share one tensor until one of them changes it.
 
+use super::build::Built;
 use super::memory::{Memory, is_repeated};
-use super::steps::{Built, Step, Work};
+use super::steps::{Step, Work};
 use super::{Buffer, Format, Place, Shape};
 use crate::ops::Assign;
 use std::collections::HashMap;

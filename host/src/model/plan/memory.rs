@@ -1,6 +1,7 @@
 //! Which tensor each buffer of the forward is in: one that is free again may take another buffer of its kind.
 
-use super::steps::{Built, Step};
+use super::build::Built;
+use super::steps::Step;
 use super::{Buffer, Purpose};
 use std::collections::HashMap;
 

@@ -4,6 +4,7 @@
 //! Sizes are symbolic here (rows of a space times columns); `run` makes the buffers for the sizes of a batch.
 
 mod backward;
+mod build;
 mod fuse;
 mod head;
 mod memory;
@@ -104,7 +105,7 @@ impl Plan {
         let head = HeadPlan::new(graph)?;
         let fusions = fuse::Fusions::new(graph, &head);
         let sites = sites::Sites::new(graph);
-        let mut built = steps::build(graph, &fusions, &sites, &head, split)?;
+        let mut built = build::build(graph, &fusions, &sites, &head, split)?;
         let memory = memory::assign(&built, graph.blocks, purpose);
         let hidden = built.place_of(head.hidden)?;
         let (backward, gradients) = match purpose {

@@ -25,6 +25,9 @@ impl<'a> Pass<'a> {
     }
 
     /// Runs one step.
+    ///
+    /// # Errors
+    /// A batch without what the step reads, a GPU that fails.
     pub fn step(&self, step: &Step) -> Result<()> {
         let engine = self.engine;
         let reads: Vec<View<'_>> = step.reads.iter().map(|&place| self.buffers.view(self.plan, place)).collect();

@@ -79,6 +79,9 @@ impl Weights {
     }
 
     /// The table of angles of `rotary`.
+    ///
+    /// # Errors
+    /// A table that was not made.
     pub fn table(&self, rotary: &Rotary) -> Result<&Table> {
         let found = self.tables.iter().find(|(known, _)| known == rotary).map(|(_, table)| table);
         found.ok_or_else(|| crate::Error::run("a table of angles was not made"))

@@ -44,8 +44,8 @@ pub fn forward(engine: &Engine, lookups: &[Lookup<'_>], out: &Tensor) -> Result<
     on_device!(engine, forward(lookups, out))
 }
 
-/// `gradient[index[i] + offset]` += `dx[i]` for each of `gradients`: lookups whose tables are gradients. One that is not
-/// wanted is left out.
+/// `gradient[index[i] + offset]` += `dx[i]` for each of `gradients`: lookups whose tables are gradients. One that is
+/// not wanted is left out.
 ///
 /// # Errors
 /// A tensor of another device, type or size, or a GPU that fails.

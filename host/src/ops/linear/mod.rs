@@ -68,7 +68,7 @@ impl Transform {
     /// Logits as they are.
     pub const NONE: Self = Self { scale: 1.0, soft_cap: None };
 
-    /// Whether it changes nothing.
+    /// Tells if it changes nothing.
     pub fn is_none(&self) -> bool {
         *self == Self::NONE
     }

@@ -162,7 +162,7 @@ struct Rows<'a, T> {
 }
 
 impl<'a, T> Rows<'a, T> {
-    /// Those of `view` in some rows of its tensor.
+    /// The columns of `view` in some rows of its tensor.
     fn new(values: &'a [T], view: View<'_>) -> Self {
         Self { values, stride: view.stride(), first: view.first, width: view.width }
     }

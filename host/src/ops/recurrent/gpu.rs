@@ -170,7 +170,7 @@ struct Step {
     offsets: u64,
     offset_stride: usize,
     h_before: Slot,
-    /// Of the stride of `c`.
+    /// The stride of `c`.
     c_before: Slot,
     c: Slot,
     out: Slot,

@@ -163,8 +163,8 @@ pub fn backward<'a>(
     on_device!(engine, backward(recurrence, sizes, dout, x, weights, offsets, out, kept, dx, gradients))
 }
 
-/// One row of each of some sequences: `out` `[n, H]` from `x` `[n, in]` and `state` `[n, kind.states() · H]`, which is h
-/// and then c (LSTM), and becomes that of the next row. At the beginning of a document it is 0.
+/// One row of each of some sequences: `out` `[n, H]` from `x` `[n, in]` and `state` `[n, kind.states() · H]`, which is
+/// h and then c (LSTM), and becomes that of the next row. At the beginning of a document it is 0.
 ///
 /// # Errors
 /// As [`forward`].

@@ -28,7 +28,10 @@ fn check(what: &str, got: usize, expected: usize) -> Result<()> {
 }
 
 impl Sizes {
-    /// Those of x, weights and result, where they go together.
+    /// Sizes of x, weights and result, where they go together.
+    ///
+    /// # Errors
+    /// Sizes that do not.
     pub fn new(kind: Kind, x: View<'_>, weights: Weights<'_>, out: View<'_>) -> Result<Self> {
         let hidden = out.width;
         let gates = kind.gates() * hidden;
@@ -58,6 +61,9 @@ impl Sizes {
     }
 
     /// Checks what belongs to the rows of whole sequences.
+    ///
+    /// # Errors
+    /// Rows that are no whole sequences, or without offsets.
     pub fn check_rows(&self, recurrence: Recurrence, offsets: &Column<'_, u32>, kept: &Tensor) -> Result<()> {
         check("offsets", offsets.host().len(), self.rows)?;
         check("elements kept", kept.elem_count(), self.rows * self.kept)?;
@@ -69,6 +75,9 @@ impl Sizes {
     }
 
     /// Checks the gradients.
+    ///
+    /// # Errors
+    /// One of another size than what it is the gradient of.
     pub fn check_gradients(&self, dout: View<'_>, dx: Option<Gradient<'_>>, gradients: Gradients<'_>) -> Result<()> {
         check("rows of the gradient", dout.rows(), self.rows)?;
         check("columns of the gradient", dout.width, self.hidden)?;
@@ -81,6 +90,9 @@ impl Sizes {
     }
 
     /// Checks the state of a step.
+    ///
+    /// # Errors
+    /// A state of another size.
     pub fn check_state(&self, state: &Tensor) -> Result<()> {
         check("elements of the state", state.elem_count(), self.rows * self.state)
     }

@@ -10,8 +10,8 @@ use crate::Result;
 
 const OP: &str = "rms norm";
 
-/// `out` `[rows, width]` = the normalised rows of `x`, times `gain` where there is one. A weight that is narrower than x
-/// normalises each chunk of its width. `scale` keeps 1/√(mean(x²) + ε) of each row or chunk for the backward:
+/// `out` `[rows, width]` = the normalised rows of `x`, times `gain` where there is one. A weight that is narrower than
+/// x normalises each chunk of its width. `scale` keeps 1/√(mean(x²) + ε) of each row or chunk for the backward:
 /// `[rows, chunks]`.
 ///
 /// # Errors

@@ -152,8 +152,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| Error::io(path, "read", &error))
 }
 
-/// Puts what was built into `plugins/` under `target`, named after the plugin, in the place of an earlier build. Renamed
-/// in one step, because a running program may have the old one mapped.
+/// Puts what was built into `plugins/` under `target`, named after the plugin, in the place of an earlier build.
+/// Renamed in one step, because a running program may have the old one mapped.
 ///
 /// # Errors
 /// What was built is no plugin, a file there that is none either, or one that cannot be written.

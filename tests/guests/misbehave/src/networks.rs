@@ -54,6 +54,15 @@ pub fn network(behaviour: &str, sizes: &Sizes, call: u32) -> Network {
         "huge-parameter" => network.parameters[0].shape = vec![u32::MAX; 8],
         "empty-parameter" => network.parameters[0].shape[0] = 0,
         "unknown-init" => network.parameters[0].init = "glorot".into(),
+        _ => change_more(behaviour, &mut network, call),
+    }
+    network
+}
+
+fn change_more(behaviour: &str, network: &mut Network, call: u32) {
+    let last = network.layers.len() - 1;
+    let at = |op: &str, network: &Network| network.layers.iter().position(|layer| layer.op == op).expect("it is there");
+    match behaviour {
         "unused-parameter" => {
             network.parameters.push(Parameter { name: "unused".into(), ..network.parameters[0].clone() })
         }
@@ -68,7 +77,7 @@ pub fn network(behaviour: &str, sizes: &Sizes, call: u32) -> Network {
         "newer-op-set" => network.op_set = 1000,
         "empty" => network.layers.clear(),
         "nan-attribute" => {
-            let norm = at("layer_norm", &network);
+            let norm = at("layer_norm", network);
             network.layers[norm].attributes[0].value = Value::Number(f64::NAN);
         }
         "long-attribute" => {
@@ -80,19 +89,18 @@ pub fn network(behaviour: &str, sizes: &Sizes, call: u32) -> Network {
             network.layers[last].attributes = vec![layout; 100_000];
         }
         "other-heads" => {
-            let attention = at("attention", &network);
+            let attention = at("attention", network);
             network.layers[attention].attributes[0].value = Value::Integer(3);
         }
         "changes" if call > 1 => network.blocks.clear(),
-        "enormous" => deepen(&mut network, 200_000),
+        "enormous" => deepen(network, 200_000),
         "enormous-parameters" => {
             let parameter = Parameter { name: "p".into(), ..network.parameters[0].clone() };
             network.parameters.resize(200_000, parameter);
         }
-        "deep" => deepen(&mut network, 100_000),
+        "deep" => deepen(network, 100_000),
         _ => {}
     }
-    network
 }
 
 /// Scales the head's input until the network has `n` layers.
