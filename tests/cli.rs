@@ -196,6 +196,6 @@ fn a_described_formula_is_shown() {
     let plain = succeeds(&["plugin", "inspect", "focal"], "");
     let shown = succeeds(&["plugin", "inspect", "focal", "--graph", "--config", "gamma = 1.5"], "");
     assert!(shown.starts_with(&plain) && shown[plain.len()..].contains("1.5"), "{shown}");
-    let expected = "error: byte is a tokenizer: --graph is for losses and metrics over tokens\n";
+    let expected = "error: byte is a tokenizer: --graph is for losses, metrics over tokens and models\n";
     fails(&["plugin", "inspect", "byte", "--graph"], "", 2, expected);
 }

@@ -57,6 +57,7 @@ fn assert_close(got: &[f64], expected: &Value) {
 
 fn options(case: &str) -> FeatureOptions {
     let default = FeatureOptions::default();
+    let default = FeatureOptions { overwrite: true, ..default };
     let counts = FeatureOptions { kind: FeatureKind::Counts, ..default.clone() };
     let share = Frequency::Share;
     match case {
@@ -105,7 +106,7 @@ fn threads_change_nothing() {
     let text = |i: usize| (0..50).map(|j| format!("w{} ", (i * j * j + 7 * j) % (17 * i + 5))).collect::<String>();
     let texts: Vec<String> = (0..3000).map(text).collect();
     let config = source(folder.path(), &texts.iter().map(String::as_str).collect::<Vec<_>>());
-    let options = FeatureOptions { neighbours: 3, ngrams: 1..=2, ..FeatureOptions::default() };
+    let options = FeatureOptions { neighbours: 3, ngrams: 1..=2, overwrite: true, ..FeatureOptions::default() };
     let stats = StatsOptions { words: Words::Unicode, lowercase: false, top: 5, memory_bytes: 1 << 30 };
     let mut results = Vec::new();
     for (n_threads, memory_bytes) in [(1, 1 << 30), (3, 1 << 20)] {
@@ -143,7 +144,7 @@ fn nothing_left_is_an_error() {
     let config = source(folder.path(), &["a b", "c …"]);
     let error = extract(&config, &FeatureOptions::default(), folder.path()).unwrap_err();
     assert_eq!(error.to_string(), "features: no term is left of 0; lower --min-df, or raise --max-df");
-    let words = FeatureOptions { tokens: Tokens::Words(Words::Unicode), ..FeatureOptions::default() };
+    let words = FeatureOptions { tokens: Tokens::Words(Words::Unicode), overwrite: true, ..FeatureOptions::default() };
     assert_eq!(extract(&config, &words, folder.path()).unwrap().terms, 3);
 }
 

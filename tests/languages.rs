@@ -118,7 +118,8 @@ fn answers(plugin: &Plugin, documents: &[&str]) -> trainyard::Result<String> {
         }
         Kind::Model => {
             let model = plugin.model()?;
-            let unsupported = (model.export(&Sizes::default()), model.import(&[]));
+            let kind = |error: trainyard_plugin::PluginError| error.kind;
+            let unsupported = (model.export(&Sizes::default()).map_err(kind), model.import(&[]).map_err(kind));
             format!("{:?} {:?}", model.describe(&Sizes::new(300, 64))?, unsupported)
         }
     })

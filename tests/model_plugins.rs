@@ -15,7 +15,7 @@ fn run_folder(model: &str) -> TempDir {
     let text: String = (0..1500).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
     fs::write(folder.path().join("text.txt"), text).expect("writable");
     let config = format!(
-        "[data]\nvalidation = 0.2\ntest = 0.0\nsource = [{{ path = 'text.txt' }}]\n[tokenizer]\nplugin = 'byte'\n\
+        "[data]\nvalidation = 0.0\ntest = 0.0\nsource = [{{ path = 'text.txt' }}]\n[tokenizer]\nplugin = 'byte'\n\
          [train]\nsteps = 12\nbatch = 2\nvalidate_every = 6\nvalidate_batches = 1\ncheckpoint_every = 3\n\
          keep_checkpoints = 0\nthreads = 1\n[sample]\ntokens = 0\n[model]\n{model}\n"
     );

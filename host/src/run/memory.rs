@@ -184,7 +184,7 @@ fn shallow(model: &ModelConfig, layers: usize) -> ModelConfig {
 pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
     let context = config.model.context();
     let (size, formats) = ((1, context), (config.train.precision, device));
-    let described = config.model.described(vocab)?;
+    let described = config.model.bounded().described(vocab)?;
     let spec = Spec::new(&described.network, context, Purpose::Inference);
     let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {

@@ -28,7 +28,7 @@ impl Init {
 /// A linear layer's options.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Linear {
-    /// Whether it has a bias, which begins at 0.
+    /// Adds a bias, which begins at 0.
     pub bias: bool,
     /// Tells if the weight is stored `[in, out]`, as GPT-2 does, and not `[out, in]`, as PyTorch does.
     pub in_out: bool,

@@ -107,7 +107,7 @@ pub enum Op {
     /// A recurrent layer.
     Recurrent {
         kind: recurrent::Kind,
-        /// That of the input, and that of the state.
+        /// The one of the input, and the one of the state.
         weights: [usize; 2],
         biases: [Option<usize>; 2],
         reverse: bool,
