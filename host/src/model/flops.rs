@@ -2,34 +2,65 @@
 
 use super::graph::{Graph, Node, Op};
 use crate::ops::attention::Span;
+use trainyard_plugin::network::{Space, Type};
 
-/// Floating-point operations of forward and backward per token: 6 per weight that a row is multiplied by, and 12 per
-/// key that a query attends to and column of its heads, where half of the context is seen by causal attention
-/// (Chowdhery et al., PaLM, appendix B, halved for the mask). What recomputation adds is not counted: it is the work
-/// of the model, not of the program.
+/// Floating-point operations of forward and backward per token: three times those of a forward. What recomputation
+/// adds is not counted: it is the work of the model, not of the program.
 pub fn per_token(graph: &Graph, context: usize) -> f64 {
-    let mut sum = 0.0;
-    for node in &graph.nodes {
-        sum += of_node(graph, node, context);
-    }
-    sum
+    3.0 * forward_per_token(graph, context)
 }
 
-/// The same of one node.
-pub fn of_node(graph: &Graph, node: &Node, context: usize) -> f64 {
+/// Floating-point operations of a forward pass per token, for sequences of `context` tokens: 2 per weight that a row is
+/// multiplied by, and 4 per key that a query attends to and column of its heads, where causal attention sees half of
+/// the context (Chowdhery et al., PaLM, appendix B, halved for the mask). Of an encoder and a decoder, one token of
+/// each is counted.
+pub fn forward_per_token(graph: &Graph, context: usize) -> f64 {
+    let context = context as f64;
+    graph.nodes.iter().map(|node| of_row(graph, node, context) / tokens_per_row(node, context)).sum()
+}
+
+/// Tokens for each row of a node's value.
+fn tokens_per_row(node: &Node, context: f64) -> f64 {
+    match node.ty {
+        Type::Matrix { space: Space::Sequence, .. } => context.max(1.0),
+        _ => 1.0,
+    }
+}
+
+fn of_row(graph: &Graph, node: &Node, context: f64) -> f64 {
     let elements =
         |parameter: usize| graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>();
     match &node.op {
-        Op::Linear { weight, .. } | Op::Conv { weight, .. } => 6.0 * elements(*weight),
-        Op::Recurrent { weights, .. } => 6.0 * weights.iter().map(|&weight| elements(weight)).sum::<f64>(),
+        Op::Linear { weight, .. } | Op::Conv { weight, .. } => 2.0 * elements(*weight),
+        Op::Recurrent { weights, .. } => 2.0 * weights.iter().map(|&weight| elements(weight)).sum::<f64>(),
         Op::Attention { span, .. } => {
             let seen = match span {
-                Span::Causal => context as f64 / 2.0,
-                Span::Full => context as f64,
-                Span::Window(window) => (*window.min(&context)) as f64,
+                Span::Causal => context / 2.0,
+                Span::Full => context,
+                Span::Window(window) => (*window as f64).min(context / 2.0),
             };
-            12.0 * f64::from(node.ty.columns()) * seen
+            4.0 * f64::from(node.ty.columns()) * seen
         }
         _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_plugin::network::{Attention, Linear, Net, Pool};
+
+    #[test]
+    fn products_and_attention_are_counted() {
+        let g = Net::new();
+        let x = g.embedding("e", g.ids(), 50, 8);
+        let q = g.linear("q", x, 8, Linear::PLAIN);
+        let x = q.attend(x, x, &Attention::causal(2));
+        let x = x + q.attend(x, x, &Attention::full(2));
+        g.head("logits", g.linear("c", x.pool(Pool::Mean), 3, Linear::BIAS));
+        let network = g.network().expect("a network");
+        let graph = Graph::new(&network).expect("well typed");
+        // q: 2 · 8 · 8; attention: 4 · 8 · 16 / 2 and 4 · 8 · 16; c: 2 · 8 · 3 once per 16 tokens
+        assert_eq!(forward_per_token(&graph, 16), 128.0 + 256.0 + 512.0 + 3.0);
     }
 }

@@ -75,15 +75,6 @@ pub(crate) fn distinct<'a, const N: usize>(views: [View<'a>; N]) -> Result<(Vec<
     Ok((tensors, indices))
 }
 
-/// The same as [`with_slice_lists`], for a body that keeps no list of what it reads.
-pub(crate) fn with_lists<T: Float>(
-    reads: &[&Tensor],
-    writes: &[&Tensor],
-    body: impl FnOnce(&[&[T]], Vec<&mut [T]>) -> Result<()>,
-) -> Result<()> {
-    with_slice_lists(reads, writes, |reads, writes| body(&reads, writes))
-}
-
 fn not_contiguous() -> Error {
     Error::run("a kernel was given a tensor that is not contiguous")
 }

@@ -1,7 +1,7 @@
 //! Predicts how much memory a run will need: a run that cannot fit ends before step 1, not in it.
 
 use super::heaviest::too_large;
-use super::network::ModelConfig;
+use super::network::{Described, ModelConfig};
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
@@ -51,22 +51,30 @@ impl Memory {
         let (model, train) = (&config.model.bounded(), &config.train);
         let vocab = vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
         let (context, layers) = (model.context(), model.size("layers"));
-        let width = shallow(model, 1).described(vocab)?.width;
+        // Each description is asked for once: a plugin is opened for it.
+        let described = match (model, layers) {
+            // Blocks are alike: two of them tell what a million would take.
+            (ModelConfig::Kind(_), Some(_)) => {
+                vec![shallow(model, 1).described(vocab)?, shallow(model, 2).described(vocab)?]
+            }
+            _ => vec![model.described(vocab)?],
+        };
+        let width = described[0].width;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
-        let bytes_of = |model: &ModelConfig, sequences| {
+        let bytes_of = |described: &Described, sequences| {
             let (size, formats) = ((sequences, context), (train.precision, device));
-            let described = model.described(vocab)?;
             let spec = Spec::new(&described.network, context, purpose);
             Model::bytes(&spec, formats, size).map(|bytes| bytes as f64)
         };
-        let bytes = |sequences| match (model, layers) {
-            // Blocks are alike: two of them tell what a million would take.
-            (ModelConfig::Kind(_), Some(layers)) => {
-                let (one, two) = (bytes_of(&shallow(model, 1), sequences)?, bytes_of(&shallow(model, 2), sequences)?);
-                Ok::<_, Error>(one + (layers as f64 - 1.0) * (two - one))
+        let bytes = |sequences| {
+            let one = bytes_of(&described[0], sequences)?;
+            match (described.get(1), layers) {
+                (Some(two), Some(layers)) => {
+                    Ok::<_, Error>(one + (layers as f64 - 1.0) * (bytes_of(two, sequences)? - one))
+                }
+                _ => Ok(one),
             }
-            _ => bytes_of(model, sequences),
         };
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);

@@ -5,7 +5,7 @@ use super::operands::{Operands, Part, tensors};
 use super::parts::{Parts, targets};
 use super::{Gradients, Inputs, Shape};
 use crate::Result;
-use crate::ops::cpu::{with_lists, with_type};
+use crate::ops::cpu::{with_slice_lists, with_type};
 use crate::ops::pool::Scratch;
 use crate::ops::{Engine, Float, Tensor, View, Write};
 
@@ -21,9 +21,9 @@ pub(super) fn forward(
     let reads = tensors(inputs);
     let Shape { length, heads, head_width: d, .. } = shape;
     let (writes, [target]) = targets([View { tensor: out, first: 0, width: heads * d }], [length])?;
-    with_type!(inputs.queries.tensor, T => with_lists::<T>(&reads, &[writes[0], log_sum_exp], |reads, mut writes| {
+    with_type!(inputs.queries.tensor, T => with_slice_lists::<T>(&reads, &[writes[0], log_sum_exp], |reads, mut writes| {
         let Some(log_sum_exp) = writes.pop() else { return Ok(()) };
-        let operands = Operands::new(inputs, shape, reads);
+        let operands = Operands::new(inputs, shape, &reads);
         let results = Parts::new(writes, [target], operands.sequences, heads);
         let tasks = log_sum_exp.chunks_exact_mut(length).take(results.len() * heads).enumerate();
         engine.for_each(tasks, |(index, log_sum_exp)| {
@@ -63,7 +63,7 @@ pub(super) fn backward(
     let views = [gradients.queries, gradients.keys, gradients.values];
     let (mut writes, targets) = targets(views, [length, key_length, key_length])?;
     writes.extend(gradients.bias);
-    with_type!(inputs.queries.tensor, T => with_lists::<T>(&reads, &writes, |reads, mut writes| {
+    with_type!(inputs.queries.tensor, T => with_slice_lists::<T>(&reads, &writes, |reads, mut writes| {
         let dbias = gradients.bias.and_then(|_| writes.pop());
         let operands = Operands::new(inputs, shape, &reads[3..]);
         let results = Parts::new(writes, targets, operands.sequences, kv_heads);

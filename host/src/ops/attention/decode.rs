@@ -4,7 +4,7 @@ use super::head::{Bias, Columns, Head};
 use super::parts::{Parts, Target, targets};
 use super::{Cache, Shape, Span, softmax};
 use crate::Result;
-use crate::ops::cpu::{with_lists, with_type};
+use crate::ops::cpu::{with_slice_lists, with_type};
 use crate::ops::{Engine, Float, Matrix, Tensor, Threads, View, Write, matmul};
 
 pub(super) fn cached(
@@ -16,7 +16,7 @@ pub(super) fn cached(
 ) -> Result<()> {
     let reads: Vec<&Tensor> = views.iter().map(|view| view.tensor).chain(cache.bias).collect();
     let (_, [target]) = targets([View { tensor: out, first: 0, width: shape.out_width() }], [shape.length])?;
-    with_type!(out, T => with_lists::<T>(&reads, &[cache.keys_values, out], |reads, mut writes| {
+    with_type!(out, T => with_slice_lists::<T>(&reads, &[cache.keys_values, out], |reads, mut writes| {
         let (Some(out), Some(keys_values)) = (writes.pop(), writes.pop()) else { return Ok(()) };
         let kv = shape.kv_width();
         for row in 0..shape.length {

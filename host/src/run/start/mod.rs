@@ -1,6 +1,5 @@
 //! `[start]` of a run's config: the weights that training begins from.
 
-mod cost;
 mod family;
 mod folder;
 mod guess;

@@ -1,19 +1,20 @@
 //! What `trainyard model inspect` shows.
 
-use super::cost::flops_per_token;
 use super::folder::weights_folder;
 use super::guess::guess;
 use super::imported::Imported;
 use super::load::wanted;
+use crate::Result;
 use crate::formats::hf::{Fit, Folder, Request};
 use crate::formats::safetensors::Weights;
+use crate::model::flops;
+use crate::model::graph::Graph;
 use crate::plugin::{Plugin, PluginConfig};
-use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
-use trainyard_plugin::network::{Network, check};
+use trainyard_plugin::network::Network;
 use trainyard_plugin::{Kind, Sizes};
 
 /// A model, and what it costs.
@@ -168,12 +169,12 @@ impl ModelReport {
 
     /// Adds what the network says.
     fn describe(&mut self, network: &Network) -> Result<()> {
-        let types = check(network).map_err(Error::from)?;
+        let graph = Graph::new(network)?;
         let numbers = |shape: &[u32]| shape.iter().map(|&size| u64::from(size)).product::<u64>();
         self.parameters = network.parameters.iter().map(|parameter| numbers(&parameter.shape)).sum();
         self.blocks = Some(network.blocks.len());
         self.operations = Some(network.layers.len());
-        self.flops_per_token = Some(flops_per_token(network, &types, self.context));
+        self.flops_per_token = Some(flops::forward_per_token(&graph, self.context));
         Ok(())
     }
 }
