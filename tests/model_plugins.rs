@@ -42,8 +42,7 @@ const BY_KIND: &str = "kind = 'gpt'\nlayers = 1\nheads = 2\nwidth = 16\ncontext 
 const SETTINGS: &str = "context = 16\nconfig = { layers = 1, heads = 2, width = 16, hidden = 64, dropout = 0.1 }";
 
 #[test]
-#[ignore = "broad: make test-all"]
-fn broad_a_plugin_of_any_form_trains_the_same_bytes_as_the_old_spelling() {
+fn a_plugin_of_any_form_trains_the_same_bytes_as_the_old_spelling() {
     let expected = run_folder(BY_KIND);
     trains(expected.path(), &[]);
     let files = built("plugins/gpt2");
@@ -82,8 +81,7 @@ fn third_party(dir: &Path) -> PathBuf {
 }
 
 #[test]
-#[ignore = "broad: make test-all"]
-fn broad_an_architecture_from_the_documentation_trains_resumes_exports_and_generates() {
+fn an_architecture_from_the_documentation_trains_resumes_exports_and_generates() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let wasm = third_party(dir.path());
     let model = format!(

@@ -51,14 +51,7 @@ impl Memory {
         let (model, train) = (&config.model.bounded(), &config.train);
         let vocab = vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
         let (context, layers) = (model.context(), model.size("layers"));
-        // Each description is asked for once: a plugin is opened for it.
-        let described = match (model, layers) {
-            // Blocks are alike: two of them tell what a million would take.
-            (ModelConfig::Kind(_), Some(_)) => {
-                vec![shallow(model, 1).described(vocab)?, shallow(model, 2).described(vocab)?]
-            }
-            _ => vec![model.described(vocab)?],
-        };
+        let described = descriptions(model, vocab)?;
         let width = described[0].width;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
@@ -174,6 +167,19 @@ fn trained(config: &RunConfig, vocab: usize) -> Result<f64> {
         free += if frozen.contains(&parameter.name) { 0.0 } else { numbers(&parameter.shape) };
     }
     Ok(free / all)
+}
+
+/// Descriptions of the model with one and with two layers, where it is written with `kind`: blocks are alike, and two of
+/// them tell what a million would take. Otherwise its own description. Each is asked for once: a plugin is opened for
+/// it.
+///
+/// # Errors
+/// A model that cannot be made from the config.
+fn descriptions(model: &ModelConfig, vocab: usize) -> Result<Vec<Described>> {
+    match model {
+        ModelConfig::Kind(_) => [1, 2].into_iter().map(|layers| shallow(model, layers).described(vocab)).collect(),
+        ModelConfig::Plugin(_) => Ok(vec![model.described(vocab)?]),
+    }
 }
 
 /// Returns the model with this number of layers, where it is written with `kind`.

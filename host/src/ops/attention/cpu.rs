@@ -21,7 +21,8 @@ pub(super) fn forward(
     let reads = tensors(inputs);
     let Shape { length, heads, head_width: d, .. } = shape;
     let (writes, [target]) = targets([View { tensor: out, first: 0, width: heads * d }], [length])?;
-    with_type!(inputs.queries.tensor, T => with_slice_lists::<T>(&reads, &[writes[0], log_sum_exp], |reads, mut writes| {
+    let writes = [writes[0], log_sum_exp];
+    with_type!(inputs.queries.tensor, T => with_slice_lists::<T>(&reads, &writes, |reads, mut writes| {
         let Some(log_sum_exp) = writes.pop() else { return Ok(()) };
         let operands = Operands::new(inputs, shape, &reads);
         let results = Parts::new(writes, [target], operands.sequences, heads);
