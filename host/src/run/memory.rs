@@ -169,9 +169,9 @@ fn trained(config: &RunConfig, vocab: usize) -> Result<f64> {
     Ok(free / all)
 }
 
-/// Descriptions of the model with one and with two layers, where it is written with `kind`: blocks are alike, and two of
-/// them tell what a million would take. Otherwise its own description. Each is asked for once: a plugin is opened for
-/// it.
+/// Descriptions of the model with one and with two layers, where it is written with `kind`: blocks are alike, and two
+/// of them tell what a million would take. Otherwise its own description. Each is asked for once: a plugin is opened
+/// for it.
 ///
 /// # Errors
 /// A model that cannot be made from the config.
