@@ -97,7 +97,12 @@ impl Model for Mistral {
         let positions = ranges::positions(self.settings.context, sizes.context)?;
         let rotary = self.scaling.apply(Rotary::new(d, rope_theta), positions, sizes.context)?;
         let attention_dropout = ranges::rate_or(self.settings.attention_dropout, dropout);
-        let span = if self.settings.window == 0 { Span::Causal } else { Span::Window(self.settings.window) };
+        let span = match self.settings.window {
+            0 => Span::Causal,
+            // its config.json always has a window; one over all positions is none
+            window if window >= positions => Span::Causal,
+            window => Span::Window(window),
+        };
         let attention = Attention { kv_heads, span, dropout: attention_dropout, ..Attention::causal(heads) };
         let residual = Linear::PLAIN.init(Init::Normal(0.02 / (2.0 * f64::from(layers)).sqrt()));
         let g = Net::new();
