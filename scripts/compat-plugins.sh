@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the plugins under tests/compat/CONTRACT/, which later hosts must load. Run once, when a contract is published;
-# what it made is never made again, or it would prove nothing.
+# Makes the plugins under tests/compat/CONTRACT/, which later hosts must load. Run when a contract is published, and when
+# a kind is added to it; what was made is never made again, or it would prove nothing.
 #
 #   scripts/compat-plugins.sh
 #
@@ -10,17 +10,14 @@ set -eu
 cd "$(dirname "$0")/.."
 contract=$(sed -n 's/^pub const CONTRACT: (u32, u32) = (\([0-9]*\), \([0-9]*\));$/\1.\2/p' plugin-sdk/src/identity.rs)
 kept=tests/compat/$contract
-if ls "$kept"/*.wasm >/dev/null 2>&1; then
-    printf 'compat-plugins: %s holds plugins already: what was published stays\n' "$kept" >&2
-    exit 1
-fi
 mkdir -p "$kept"
 
 cargo build --release --package trainyard
 trainyard=target/release/trainyard
 # small rather than fast
 export CARGO_PROFILE_PLUGIN_STRIP=symbols CARGO_PROFILE_PLUGIN_OPT_LEVEL=s
-for plugin in byte length cross-entropy token-accuracy distinct-n; do
+for plugin in byte length cross-entropy token-accuracy distinct-n gpt2 t5; do
+    [ ! -e "$kept/$plugin.wasm" ] || continue
     "$trainyard" plugin build "plugins/$plugin" --wasm
     cp "target/plugins/$plugin.wasm" "$kept/"
 done
@@ -28,7 +25,8 @@ done
 # native ones in C, from the templates
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for kind in tokenizer filter loss metric text-metric; do
+for kind in tokenizer filter loss metric text-metric model; do
+    [ ! -e "$kept/compat-$kind.so" ] || continue
     symbol=trainyard_plugin_v0_compat_$(printf %s "$kind" | tr - _)
     identity="trainyard-plugin\\t1\\nkind\\t$kind\\nname\\tcompat-$kind\\nversion\\t1.0.0\\n"
     identity="${identity}contract\\t$contract\\nsdk\\t$contract.0\\n"

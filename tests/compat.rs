@@ -4,6 +4,7 @@
 //! After a change that the rules allow, `cargo test -p trainyard-tests -- --ignored freeze` writes the copy again.
 
 mod native;
+mod networks;
 mod ops;
 mod plugins;
 mod wit;
@@ -25,14 +26,20 @@ fn read(file: &str) -> String {
 }
 
 /// The contract as it is now, file by file.
-fn current() -> [(&'static str, String); 3] {
-    [("plugin.wit", wit::current()), ("ops.json", ops::current()), ("native.txt", native::current())]
+fn current() -> [(&'static str, String); 4] {
+    [
+        ("plugin.wit", wit::current()),
+        ("ops.json", ops::current()),
+        ("network-ops.json", networks::current()),
+        ("native.txt", native::current()),
+    ]
 }
 
 #[test]
 fn the_published_contract_has_not_changed() {
     let mut broken = wit::check(&read("plugin.wit"), &wit::current());
     broken.extend(ops::check(&read("ops.json"), &ops::current()));
+    broken.extend(networks::check(&read("network-ops.json"), &networks::current()));
     broken.extend(native::check(&read("native.txt"), &native::current()));
     assert!(broken.is_empty(), "{} rules are broken:\n{}", broken.len(), broken.join("\n"));
 }

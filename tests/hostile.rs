@@ -49,7 +49,6 @@ pub fn hostile(kind: Kind, form: Form, behaviour: &str, change: impl FnOnce(&mut
         Form::NativeProcess => isolated(&files.native, &settings),
     };
     config.limits.memory_mb = 64;
-    config.draft = kind == Kind::Model;
     change(&mut config);
     Plugin::open(&config, kind).expect("the file itself is a plugin")
 }

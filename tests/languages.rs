@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use trainyard::loss::Program;
-use trainyard::plugin::{Language, Plugin, PluginConfig};
+use trainyard::plugin::{Language, Plugin};
 use trainyard_plugin::{Graph, Kind, Sizes, TextPair};
 
 const DOCUMENTS: [&str; 9] = [
@@ -73,8 +73,7 @@ fn build(dir: &Path, wasm_only: bool) -> Vec<PathBuf> {
 
 fn open(file: impl AsRef<Path>, kind: Kind, settings: &str) -> Plugin {
     let file = file.as_ref().display().to_string();
-    let config = PluginConfig { draft: kind == Kind::Model, ..config(file, settings) };
-    Plugin::open(&config, kind).unwrap_or_else(|error| panic!("{error}"))
+    Plugin::open(&config(file, settings), kind).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The formula of a graph, as the host shows it; not the program for it, which depends on the order of the nodes.

@@ -49,9 +49,9 @@ fn a_plugin_of_any_form_trains_the_same_bytes_as_the_old_spelling() {
     let [wasm, native] = [&files.wasm, &files.native].map(|file| file.display().to_string());
     for plugin in [
         "plugin = 'gpt2'".to_owned(),
-        format!("draft = true\nplugin = '{wasm}'"),
-        format!("draft = true\nplugin = '{wasm}'\nisolation = 'process'"),
-        format!("draft = true\nplugin = '{native}'\ntrust = 'native'"),
+        format!("plugin = '{wasm}'"),
+        format!("plugin = '{wasm}'\nisolation = 'process'"),
+        format!("plugin = '{native}'\ntrust = 'native'"),
     ] {
         let run = run_folder(&format!("{plugin}\n{SETTINGS}"));
         trains(run.path(), &[]);
@@ -85,7 +85,7 @@ fn an_architecture_from_the_documentation_trains_resumes_exports_and_generates()
     let dir = tempfile::tempdir().expect("a temporary folder");
     let wasm = third_party(dir.path());
     let model = format!(
-        "plugin = '{}'\ndraft = true\ncontext = 16\nconfig = {{ layers = 1, heads = 2, width = 16, rotary = 4 }}",
+        "plugin = '{}'\ncontext = 16\nconfig = {{ layers = 1, heads = 2, width = 16, rotary = 4 }}",
         wasm.display()
     );
     let checked = trainyard(&["plugin", "check", wasm.to_str().expect("text"), "--seed", "1"]).run();

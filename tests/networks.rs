@@ -5,6 +5,7 @@
 mod computed;
 mod describe;
 mod import;
+mod random;
 
 use crate::device;
 use serde_json::Value as Json;

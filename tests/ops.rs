@@ -7,7 +7,7 @@ mod columns;
 mod linear;
 mod norms;
 mod pointwise;
-mod recurrent;
+pub(crate) mod recurrent;
 mod relative_bias;
 mod rotary;
 mod sequence;

@@ -266,12 +266,12 @@ fn check_decoding(config: &RunConfig) {
     let hidden = trainer.model.forward(&placed.tokens(), None).unwrap().to_cpu().unwrap();
     let head = trainer.model.head().weight.value.to_cpu().unwrap();
     let expected = hidden.matmul(&head.t().unwrap()).unwrap().to_vec2::<f64>().unwrap();
-    let mut decoder = Decoder::new(&trainer.model).unwrap();
+    let mut decoder = Decoder::new(&trainer.model, &[]).unwrap();
     for (id, expected) in batch.inputs.iter().zip(expected) {
-        let logits = decoder.read(*id).unwrap();
+        let logits = decoder.read(&[*id]).unwrap();
         assert!(logits.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
-    assert_eq!(decoder.read(0).unwrap_err().to_string(), "the context of 12 tokens is full");
+    assert_eq!(decoder.read(&[0]).unwrap_err().to_string(), "the context of 12 tokens is full");
 }
 
 #[test]

@@ -152,7 +152,6 @@ fn open(dir: &Path, bytes: &[u8], kind: Kind, in_process: bool) -> trainyard::Re
         false => isolated(&path, settings),
     };
     (config.limits.call_ms, config.limits.memory_mb) = (100, 64);
-    config.draft = true;
     Plugin::open(&config, kind)
 }
 

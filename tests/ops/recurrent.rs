@@ -27,12 +27,17 @@ pub(super) fn rows_of(documents: Documents<'_>, reverse: bool) -> (Vec<u32>, Vec
     (offsets, before)
 }
 
-fn sigmoid(x: &Tensor) -> candle_core::Result<Tensor> {
+pub(crate) fn sigmoid(x: &Tensor) -> candle_core::Result<Tensor> {
     (x.neg()?.exp()? + 1.0)?.recip()
 }
 
+/// With derivative 0 at 0, as PyTorch has it; candle's own has 1.
+pub(crate) fn relu(x: &Tensor) -> candle_core::Result<Tensor> {
+    x * x.gt(0.0)?.to_dtype(x.dtype())?.detach()
+}
+
 /// Row by row, with autograd. Weights: w_ih, w_hh, b_ih, b_hh.
-pub(super) fn reference(
+pub(crate) fn reference(
     kind: Kind,
     x: &Tensor,
     weights: &[Var; 4],
@@ -56,7 +61,7 @@ pub(super) fn reference(
             let sum = |i: usize| &a[i] + &u[i];
             states[row] = Some(match kind {
                 Kind::Tanh => (sum(0)?.tanh()?, nothing.clone()),
-                Kind::Relu => (sum(0)?.relu()?, nothing.clone()),
+                Kind::Relu => (relu(&sum(0)?)?, nothing.clone()),
                 Kind::Gru => {
                     let (r, z) = (sigmoid(&sum(0)?)?, sigmoid(&sum(1)?)?);
                     let n = (&a[2] + (r * &u[2])?)?.tanh()?;

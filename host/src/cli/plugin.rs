@@ -11,6 +11,7 @@ use trainyard::base::clean;
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
 use trainyard::check::{CheckOptions, Outcome as CheckResult, check};
 use trainyard::loss::Program;
+use trainyard::model::explain;
 use trainyard::plugin::{Language, NewPlugin, Plugin, PluginConfig, inspect, list, listing, search_path};
 use trainyard::{Error, Result};
 use trainyard_plugin::network::check_for;
@@ -226,7 +227,7 @@ fn network(plugin: &Plugin, sizes: &SizeArgs) -> Result<String> {
     let sizes = Sizes::new(vocab, context).labels(labels);
     let network = plugin.model()?.describe(&sizes)?;
     let types = check_for(&network, &sizes)?;
-    Ok(listing(&network, &types))
+    Ok(format!("{}\n{}", listing(&network, &types), explain(&network, &sizes)?))
 }
 
 fn kind(text: &str) -> std::result::Result<Kind, String> {

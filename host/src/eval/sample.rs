@@ -25,18 +25,15 @@ pub fn continue_tokens(
     let context = model.context();
     let stream = Stream::new(config.seed, "sample");
     let mut text = prompt.to_vec();
-    let mut decoder = Decoder::new(model)?;
+    let mut decoder = Decoder::new(model, &[])?;
     let mut read_from = text.len().saturating_sub(context);
     for n in 0..config.tokens as u64 {
         interrupt::check()?;
         if decoder.position() == context {
-            decoder = Decoder::new(model)?;
+            decoder = Decoder::new(model, &[])?;
             read_from = text.len() - context.div_ceil(2);
         }
-        let mut logits = Vec::new();
-        for &id in &text[read_from..] {
-            logits = decoder.read(id)?;
-        }
+        let mut logits = decoder.read(&text[read_from..])?;
         read_from = text.len();
         logits.truncate(n_tokens);
         let id = choose(&logits, config, stream.uniform(n));

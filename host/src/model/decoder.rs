@@ -1,42 +1,61 @@
-//! Writes text token by token, keeping what was read: keys and values of attention, states of recurrences.
+//! Reads and writes one text, keeping what was read: keys and values of attention, states of recurrences, and what was
+//! computed of a source.
 
 use super::Model;
+use super::graph::{Index, Op};
 use super::memory::Allocator;
-use super::plan::{Plan, Purpose, Shape, Step, Work};
-use super::run::{Buffers, Pass, Size};
+use super::plan::{Plan, Shape, Step, Work};
+use super::run::{Buffers, Pass, Ranges, Size};
 use crate::ops::attention::{self, Cache};
 use crate::ops::{Column, Engine, Tensor, View, conv, recurrent, shift};
-use crate::rows::Tokens;
+use crate::rows::{Source, Tokens};
 use crate::{Error, Result};
 use trainyard_plugin::network::Space;
+
+/// Most tokens that are read at once.
+const ROWS_MAX: usize = 256;
 
 /// One sequence being read and written.
 pub struct Decoder<'m> {
     model: &'m Model,
     plan: Plan,
+    /// The text that an encoder read.
+    source: Vec<u32>,
     /// What each step remembers: keys and values of all positions so far `[context, 2 · kv_heads · d]`, or a state.
     states: Vec<Option<Tensor>>,
     position: usize,
-    /// Activations of one row.
+    /// Activations of one row, and what is the same for all rows.
     buffers: Buffers,
     /// `[1, vocab]`
     logits: Tensor,
 }
 
 impl<'m> Decoder<'m> {
-    /// An empty sequence.
+    /// An empty sequence, written from the text `source` if the model has an encoder.
     ///
     /// # Errors
-    /// A model that cannot write text token by token, a GPU without room for the caches.
-    pub fn new(model: &'m Model) -> Result<Self> {
-        let allocator = Allocator::new(model.engine());
-        let engine = model.engine();
+    /// A model that cannot write text token by token, a source that it does not read or cannot do without, a GPU
+    /// without room for the caches.
+    pub fn new(model: &'m Model, source: &[u32]) -> Result<Self> {
+        let reads_source = model.graph.nodes.iter().any(|node| matches!(node.op, Op::Index(Index::SourceIds)));
+        match (reads_source, source.is_empty()) {
+            (true, true) => return Err(Error::run("this model writes from a source text, and was given none")),
+            (false, false) => return Err(Error::run("this model reads no source text, and was given one")),
+            _ => {}
+        }
+        let (engine, allocator) = (model.engine(), Allocator::new(model.engine()));
         let split = engine.activations() != engine.precision().dtype();
-        let plan = Plan::new(&model.graph, Purpose::Inference, split, &[])?;
+        let plan = Plan::decoding(&model.graph, split)?;
         let states = plan.steps.iter().map(|step| state(model, &plan, step, &allocator)).collect::<Result<_>>()?;
-        let buffers = Buffers::new(&plan, Size { sequences: 1, length: 1, source: 0 }, &allocator)?;
+        let size = Size { sequences: 1, length: 1, source: source.len(), reach: model.context() };
+        let buffers = Buffers::new(&plan, size, &allocator)?;
         let logits = allocator.zeros((1, model.vocab()))?;
-        Ok(Self { model, plan, states, position: 0, buffers, logits })
+        let decoder = Self { model, plan, source: source.into(), states, position: 0, buffers, logits };
+        decoder.pass(&decoder.buffers, &[], |pass| {
+            let once = decoder.plan.steps.iter().filter(|step| decoder.shape(step).is_once());
+            once.into_iter().try_for_each(|step| pass.step(step))
+        })?;
+        Ok(decoder)
     }
 
     /// Number of tokens read.
@@ -44,48 +63,95 @@ impl<'m> Decoder<'m> {
         self.position
     }
 
-    /// Reads one token and returns the logits `[vocab]` of the next.
+    /// Reads tokens (at least one) and returns the logits `[vocab]` of the one that follows.
     ///
     /// # Errors
     /// An id outside the vocabulary, a full context, a GPU that fails.
-    pub fn read(&mut self, id: u32) -> Result<Vec<f64>> {
-        let (model, position) = (self.model, self.position);
-        let engine = model.engine();
-        if position >= model.context() {
-            return Err(Error::run(format!("the context of {} tokens is full", model.context())));
+    pub fn read(&mut self, ids: &[u32]) -> Result<Vec<f64>> {
+        let context = self.model.context();
+        if ids.is_empty() {
+            return Err(Error::run("expected tokens to read, got none"));
         }
-        let (ids, positions) = ([id], [position as u32]);
-        let tokens = Tokens::new(engine, &ids, &positions, 1)?;
-        model.check(&tokens)?;
-        let ranges = Column::from(&[][..]);
-        let pass = Pass {
-            engine,
-            plan: &self.plan,
-            weights: &model.weights,
-            buffers: &self.buffers,
-            tokens: &tokens,
-            dropout: None,
-            ranges: &ranges,
-        };
-        for (step, state) in self.plan.steps.iter().zip(&self.states) {
-            match state {
-                None => pass.step(step)?,
-                Some(state) => remember(engine, &pass, step, state, position)?,
-            }
+        if self.position + ids.len() > context {
+            return Err(Error::run(format!("the context of {context} tokens is full")));
         }
-        let hidden = self.buffers.tensor(&self.plan, self.plan.head.place.buffer);
-        model.head().logits(engine, hidden, &self.logits)?;
-        self.position += 1;
+        // what has one state reads one token after the other
+        let is_cached =
+            |(step, state): (&Step, &Option<Tensor>)| state.is_none() || matches!(step.work, Work::Attention { .. });
+        let at_once = if self.plan.steps.iter().zip(&self.states).all(is_cached) { ROWS_MAX } else { 1 };
+        for ids in ids.chunks(at_once) {
+            self.rows(ids)?;
+        }
         self.logits.to_vec()
+    }
+
+    /// Reads these tokens at once.
+    fn rows(&mut self, ids: &[u32]) -> Result<()> {
+        let (model, n) = (self.model, ids.len());
+        let longer = match n {
+            1 => None,
+            n => Some(self.buffers.beside(&self.plan, n, &Allocator::new(model.engine()))?),
+        };
+        let buffers = longer.as_ref().unwrap_or(&self.buffers);
+        self.pass(buffers, ids, |pass| {
+            model.check(pass.tokens)?;
+            for (step, state) in self.plan.steps.iter().zip(&self.states) {
+                match state {
+                    _ if self.shape(step).is_once() => {}
+                    None => pass.step(step)?,
+                    Some(state) => remember(model.engine(), pass, step, state, self.position)?,
+                }
+            }
+            Ok(())
+        })?;
+        let hidden = buffers.tensor(&self.plan, self.plan.head.place.buffer).narrow(n - 1, 1)?;
+        model.head().logits(model.engine(), &hidden, &self.logits)?;
+        self.position += n;
+        Ok(())
+    }
+
+    fn shape(&self, step: &Step) -> Shape {
+        self.plan.buffers[step.out.buffer].shape
+    }
+
+    /// Does something with the next tokens `ids`.
+    fn pass(&self, buffers: &Buffers, ids: &[u32], body: impl FnOnce(&Pass<'_>) -> Result<()>) -> Result<()> {
+        let (engine, n) = (self.model.engine(), ids.len());
+        let column = |numbers| Column::new(engine, numbers);
+        let positions: Vec<u32> = (self.position..self.position + n).map(|position| position as u32).collect();
+        let (types, places) = (vec![0; n], (0..self.source.len() as u32).collect::<Vec<_>>());
+        let (valid, one) = ([places.len() as u32], [0, places.len() as u32]);
+        let source = match places.is_empty() {
+            true => None,
+            false => Some(Source {
+                ids: column(&self.source)?,
+                positions: column(&places)?,
+                valid: column(&valid)?,
+                length: places.len(),
+            }),
+        };
+        let tokens = Tokens::new(engine, ids, &positions, n.max(1))?;
+        let types = if n > 0 { Some(column(&types)?) } else { None };
+        let tokens = Tokens { types, source, ..tokens };
+        let all = [0, n as u32];
+        let ranges = Ranges { rows: column(&all)?, source: column(&one)? };
+        let (plan, weights) = (&self.plan, &self.model.weights);
+        body(&Pass { engine, plan, weights, buffers, tokens: &tokens, dropout: None, ranges: &ranges })
     }
 }
 
-/// What a step remembers of the rows that were read; none if it looks at one row at a time.
+/// What a step remembers of the rows that were read; none if it looks at one row at a time, or at the source.
 fn state(model: &Model, plan: &Plan, step: &Step, allocator: &Allocator) -> Result<Option<Tensor>> {
-    let Shape::Rows(Space::Row, _) = plan.buffers[step.out.buffer].shape else {
-        return Err(Error::run("a model that reads whole sequences cannot write text token by token"));
-    };
+    let rows_of = |buffer: usize| matches!(plan.buffers[buffer].shape, Shape::Rows(Space::Row, _));
+    let reads_rows = step.reads.iter().any(|place| rows_of(place.buffer));
+    if !rows_of(step.out.buffer) {
+        return match reads_rows {
+            true => Err(Error::run("a model that reads whole sequences cannot write text token by token")),
+            false => Ok(None),
+        };
+    }
     let width = match &step.work {
+        Work::Attention { .. } if !rows_of(step.reads[1].buffer) => return Ok(None),
         Work::Attention { span: attention::Span::Full, .. } => {
             return Err(Error::run("attention to later tokens: this model cannot write text token by token"));
         }
@@ -103,7 +169,7 @@ fn state(model: &Model, plan: &Plan, step: &Step, allocator: &Allocator) -> Resu
     allocator.activations((1, width.max(1))).map(Some)
 }
 
-/// Runs a step that looks at rows before this one, which are in `state`.
+/// Runs a step that looks at rows before these, which are in `state`.
 fn remember(engine: &Engine, pass: &Pass<'_>, step: &Step, state: &Tensor, position: usize) -> Result<()> {
     let reads: Vec<View<'_>> = step.reads.iter().map(|&place| pass.buffers.view(pass.plan, place)).collect();
     let out = pass.buffers.view(pass.plan, step.out);

@@ -27,7 +27,7 @@ fn tokens_per_row(node: &Node, context: f64) -> f64 {
     }
 }
 
-fn of_row(graph: &Graph, node: &Node, context: f64) -> f64 {
+pub fn of_row(graph: &Graph, node: &Node, context: f64) -> f64 {
     let elements =
         |parameter: usize| graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>();
     match &node.op {

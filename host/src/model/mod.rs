@@ -5,6 +5,7 @@
 
 mod decoder;
 mod dropout;
+mod explain;
 pub(crate) mod flops;
 pub(crate) mod graph;
 mod head;
@@ -17,6 +18,7 @@ mod run;
 
 pub use decoder::Decoder;
 pub use dropout::Dropout;
+pub use explain::explain;
 pub use head::Head;
 pub use memory::Allocator;
 pub use model::{Model, Spec};

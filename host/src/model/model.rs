@@ -7,7 +7,7 @@ use super::head::Head;
 use super::memory::Allocator;
 use super::params::Params;
 use super::plan::{Plan, Purpose};
-use super::run::{Buffers, Pass, Size, Weights};
+use super::run::{Buffers, Pass, Ranges, Size, Weights};
 use crate::ops::{Column, Device, Engine, Precision, Tensor};
 use crate::rows::Tokens;
 use crate::{Error, Result};
@@ -95,7 +95,7 @@ impl Model {
         let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
         Weights::new(&graph, &plan, &mut params)?;
         let allocator = Allocator::only_shapes(precision, device);
-        let buffers = Buffers::new(&plan, Size { sequences, length, source: 0 }, &allocator)?;
+        let buffers = Buffers::new(&plan, Size { sequences, length, source: 0, reach: 0 }, &allocator)?;
         if spec.purpose != Purpose::Inference {
             buffers.make_gradients(&plan, &allocator)?;
         }
@@ -150,7 +150,7 @@ impl Model {
     pub fn forward(&mut self, tokens: &Tokens<'_>, dropout: Option<Dropout>) -> Result<Tensor> {
         self.check(tokens)?;
         let source = tokens.source.as_ref().map_or(0, |source| source.length);
-        let size = Size { sequences: tokens.sequences(), length: tokens.length, source };
+        let size = Size { sequences: tokens.sequences(), length: tokens.length, source, reach: 0 };
         let buffers = match self.buffers.take() {
             Some(kept) if kept.fits(size) => kept,
             // what did not fit is gone before the new is made
@@ -187,16 +187,21 @@ impl Model {
         buffers: &Buffers,
         body: impl FnOnce(&Pass<'_>) -> Result<()>,
     ) -> Result<()> {
-        let ranges = self.ranges(tokens);
-        let ranges = if ranges.is_empty() { Column::from(&ranges[..]) } else { Column::new(&self.engine, &ranges)? };
+        let [rows, source] = self.ranges(tokens);
+        // nothing is copied to a GPU where there are none
+        let [rows, source] = [&rows, &source].map(|ranges| match ranges.is_empty() {
+            true => Ok(Column::default()),
+            false => Column::new(&self.engine, ranges),
+        });
+        let ranges = Ranges { rows: rows?, source: source? };
         let (engine, plan, weights) = (&self.engine, &self.plan, &self.weights);
         body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges })
     }
 
-    /// First row and number of rows of each sequence that pools read; none where nothing is pooled.
-    fn ranges(&self, tokens: &Tokens<'_>) -> Vec<u32> {
+    /// First row and number of rows of each sequence, and of each source, that pools read; none where nothing is pooled.
+    fn ranges(&self, tokens: &Tokens<'_>) -> [Vec<u32>; 2] {
         if !self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Expand)) {
-            return Vec::new();
+            return [Vec::new(), Vec::new()];
         }
         let range = |sequence: usize| {
             let first = sequence * tokens.length;
@@ -205,7 +210,11 @@ impl Model {
             let n = offsets.iter().skip(1).position(|&offset| offset == 0).map_or(tokens.length, |row| row + 1);
             [first as u32, n as u32]
         };
-        (0..tokens.sequences()).flat_map(range).collect()
+        let source = tokens.source.iter().flat_map(|source| {
+            let valid = source.valid.host().iter().enumerate();
+            valid.flat_map(|(sequence, &valid)| [(sequence * source.length) as u32, valid])
+        });
+        [(0..tokens.sequences()).flat_map(range).collect(), source.collect()]
     }
 
     /// Checks the ids and positions: kernels index tables with these numbers.

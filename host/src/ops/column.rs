@@ -49,3 +49,9 @@ impl<'a, T> From<&'a [T]> for Column<'a, T> {
         Self { host, device: None }
     }
 }
+
+impl<T> Default for Column<'_, T> {
+    fn default() -> Self {
+        Self::from(&[][..])
+    }
+}

@@ -211,6 +211,7 @@ pub(super) fn attention(site: &Site<'_>) -> Answer<Type> {
     }
     match site.inputs.get(3) {
         None => {}
+        Some(_) if space != key_space => return Err("a bias by distance is within one text: give none".into()),
         Some(Type::Bias { heads: of }) if *of == heads => {}
         Some(other) => return Err(format!("input 3 is {other}, expected a bias of {heads} heads")),
     }

@@ -17,7 +17,7 @@ pub struct Graph {
     pub parameters: Vec<Parameter>,
     /// Name and node of each head.
     pub heads: Vec<(String, usize)>,
-    /// Number of blocks.
+    /// Number of blocks, whose nodes are neighbours but for some of no block.
     pub blocks: usize,
 }
 
@@ -29,12 +29,13 @@ impl Graph {
     pub fn new(network: &Network) -> Result<Self> {
         let types = check(network)?;
         let nodes = network.layers.iter().zip(types);
-        let nodes = nodes.map(|(layer, ty)| lower::node(network, layer, ty)).collect();
+        let mut nodes: Vec<_> = nodes.map(|(layer, ty)| lower::node(network, layer, ty)).collect();
+        let blocks = number_blocks(&mut nodes);
         Ok(Self {
             nodes,
             parameters: network.parameters.clone(),
             heads: network.heads.iter().map(|head| (head.name.clone(), head.value as usize)).collect(),
-            blocks: network.blocks.len(),
+            blocks,
         })
     }
 
@@ -57,4 +58,18 @@ impl Graph {
         self.heads.iter().for_each(|(_, node)| readers[*node].push(self.nodes.len()));
         readers
     }
+}
+
+/// Numbers the blocks anew, and says how many there are: one that continues after another has begun is two, for what is
+/// computed again must lie side by side.
+fn number_blocks(nodes: &mut [Node]) -> usize {
+    let (mut n, mut last) = (0, None);
+    for block in nodes.iter_mut().filter_map(|node| node.block.as_mut()) {
+        if last != Some(*block) {
+            last = Some(*block);
+            n += 1;
+        }
+        *block = n - 1;
+    }
+    n
 }

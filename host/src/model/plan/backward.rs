@@ -164,7 +164,11 @@ impl Planner<'_> {
             return self.plan.push(Back::Run { step: index, from, to: vec![] });
         }
         let from = self.at(out);
-        let to: Vec<_> = (0..step.reads.len()).map(|input| self.input(step, input, from)).collect();
+        // what is passed on comes before the step's own backward, which adds to it where it reads the same value
+        let mut order: Vec<usize> = (0..step.reads.len()).collect();
+        order.sort_by_key(|&input| way(step, input) != Way::Passes);
+        let mut to: Vec<Option<Target>> = vec![None; order.len()];
+        order.into_iter().for_each(|input| to[input] = self.input(step, input, from));
         if !matches!(step.work, Work::Add | Work::Copy) {
             let from = self.branch(step, index, from);
             let to = to.iter().map(|target| target.as_ref().map(|target| (target.place, target.assign))).collect();
@@ -257,7 +261,12 @@ impl Planner<'_> {
 
     /// The gradient of a sum is that of its operand.
     fn pass(&mut self, out: Place, place: Place, from: GradPlace, is_set: bool) {
-        let kinds = self.built.buffers[out.buffer] == self.built.buffers[place.buffer];
+        let whole = |place: Place| match self.built.buffers[place.buffer].shape {
+            Shape::Rows(_, columns) => place.width == columns,
+            _ => true,
+        };
+        // columns that are copied elsewhere have another gradient than those in their place
+        let alike = self.built.buffers[out.buffer] == self.built.buffers[place.buffer] && whole(out) && whole(place);
         if is_set {
             self.own(place.buffer);
             self.fill(place);
@@ -265,7 +274,7 @@ impl Planner<'_> {
             return self.plan.push(Back::Add(from, to));
         }
         match (self.gradients[place.buffer].is_none(), self.gradients[out.buffer].clone()) {
-            (true, Some(gradient)) if kinds && gradient.tensor.is_some() => {
+            (true, Some(gradient)) if alike && gradient.tensor.is_some() => {
                 gradient.tensor.iter().for_each(|&tensor| self.sharers[tensor] += 1);
                 self.gradients[place.buffer] = Some(gradient);
             }

@@ -8,6 +8,7 @@ use super::{Buffer, Format, Place, Shape, Stack};
 use crate::model::graph::{Graph, Node, Norm, Op, Rotary};
 use crate::ops::activation::Activation;
 use crate::{Error, Result};
+use std::collections::HashMap;
 use trainyard_plugin::network::{Space, Type};
 
 /// Steps and buffers, before they have memory.
@@ -17,8 +18,8 @@ pub(super) struct Built {
     pub stacks: Vec<Stack>,
     /// Where each node's value is.
     places: Vec<Option<Place>>,
-    /// Places of heads, which must last.
-    pub heads: Vec<Place>,
+    /// Places of heads and of what else must last.
+    pub lasting: Vec<Place>,
     /// Dimensions of the parameters.
     pub shapes: Vec<Vec<usize>>,
 }
@@ -43,6 +44,8 @@ struct Builder<'a> {
     built: Built,
     /// Where a stack's product is, once it is planned.
     stacked: Vec<Option<usize>>,
+    /// The block of the first step that writes to each buffer.
+    homes: HashMap<usize, Option<usize>>,
 }
 
 /// The steps of `graph`.
@@ -54,11 +57,12 @@ pub(super) fn build(graph: &Graph, fusions: &Fusions, sites: &Sites, head: &Head
         buffers: Vec::new(),
         stacks: Vec::new(),
         places: vec![None; graph.nodes.len()],
-        heads: Vec::new(),
+        lasting: Vec::new(),
         shapes: graph.parameters.iter().map(shape).collect(),
     };
     let stacked = vec![None; fusions.stacks.len()];
-    let mut builder = Builder { graph, fusions, sites, readers: graph.readers(), split, built, stacked };
+    let (readers, homes) = (graph.readers(), HashMap::new());
+    let mut builder = Builder { graph, fusions, sites, readers, split, built, stacked, homes };
     for node in 0..graph.nodes.len() {
         if !fusions.inlined[node] {
             builder.plan(node)?;
@@ -66,11 +70,11 @@ pub(super) fn build(graph: &Graph, fusions: &Fusions, sites: &Sites, head: &Head
     }
     // the loss reads whole rows of activations
     let hidden = builder.place(head.hidden)?;
-    let hidden = builder.whole(head.hidden, hidden, Format::Activations);
+    let hidden = builder.whole(head.nodes[0], hidden, Format::Activations);
     builder.built.places[head.hidden] = Some(hidden);
     let others = graph.heads.iter().filter(|(name, _)| name != "logits").map(|(_, node)| *node);
-    let heads: Result<Vec<_>> = [head.hidden].into_iter().chain(others).map(|node| builder.place(node)).collect();
-    builder.built.heads = heads?;
+    let lasting: Result<Vec<_>> = [head.hidden].into_iter().chain(others).map(|node| builder.place(node)).collect();
+    builder.built.lasting = lasting?;
     Ok(builder.built)
 }
 
@@ -120,8 +124,9 @@ impl Builder<'_> {
         let mut reads = vec![x];
         let format = if residual.is_some() { Format::Parameters } else { Format::Activations };
         if let Some(residual) = residual {
+            // what a product is added to has rows as far apart as its result
             let place = self.place(residual.other)?;
-            reads.push(self.formatted(residual.other, place, format));
+            reads.push(self.whole(node, place, format));
         }
         let dropout = residual.and_then(|residual| residual.dropout).map(|dropout| self.drop(dropout));
         let out = self.value(node, format);
@@ -259,8 +264,8 @@ impl Builder<'_> {
     }
 
     fn map_keeping(&mut self, node: usize, work: Work, kept: Option<usize>) -> Result<()> {
-        let (input, x) = (self.graph.nodes[node].inputs[0], self.input(node, 0)?);
-        let x = self.formatted(input, x, Format::Activations);
+        let x = self.input(node, 0)?;
+        let x = self.formatted(node, x, Format::Activations);
         let out = self.value(node, Format::Activations);
         self.push(node, work, vec![x], out, kept);
         Ok(())
@@ -268,11 +273,10 @@ impl Builder<'_> {
 
     /// A value of two inputs.
     fn pair(&mut self, node: usize, work: Work, format: Format) -> Result<()> {
-        let inputs = self.graph.nodes[node].inputs.clone();
         let mut reads = Vec::with_capacity(2);
-        for (index, input) in inputs.into_iter().enumerate() {
-            let x = self.input(node, index)?;
-            reads.push(self.formatted(input, x, format));
+        for input in 0..self.graph.nodes[node].inputs.len() {
+            let x = self.input(node, input)?;
+            reads.push(self.formatted(node, x, format));
         }
         let out = self.value(node, format);
         self.push(node, work, reads, out, None);
@@ -286,10 +290,12 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Where the input of `node` is, for it to change: a copy if somebody else reads it.
+    /// Where the input of `node` is, for it to change: a copy if somebody else reads it, or if it is of another block:
+    /// what is changed in place is computed again from its beginning or not at all.
     fn owned(&mut self, node: usize) -> Result<Place> {
         let (input, place) = (self.graph.nodes[node].inputs[0], self.input(node, 0)?);
-        if self.is_alone(input) {
+        let is_of_block = self.homes.get(&place.buffer) == Some(&self.graph.nodes[node].block);
+        if is_of_block && self.is_alone(input) {
             return Ok(place);
         }
         let copy = self.value(node, Format::Activations);
@@ -316,23 +322,23 @@ impl Builder<'_> {
             && self.readers[whole].iter().all(elsewhere)
     }
 
-    /// The value of `node` at `place` as a whole buffer, of a format: a copy where it is not.
-    fn whole(&mut self, node: usize, place: Place, format: Format) -> Place {
+    /// The value at `place` as a whole buffer, of a format, for `reader`: a copy where it is not.
+    fn whole(&mut self, reader: usize, place: Place, format: Format) -> Place {
         let buffer = self.built.buffers[place.buffer];
-        let Shape::Rows(_, all) = buffer.shape else { return place };
+        let Shape::Rows(space, all) = buffer.shape else { return place };
         if place.width == all && !self.differs(buffer.format, format) {
             return place;
         }
-        let shape = self.rows(node, place.width);
+        let shape = Shape::Rows(space, place.width);
         let copy = Place { buffer: self.buffer(shape, format), first: 0, width: place.width };
-        self.push(node, Work::Copy, vec![place], copy, None);
+        self.push(reader, Work::Copy, vec![place], copy, None);
         copy
     }
 
-    /// The value of `node` at `place` in a format: a copy where it has another one.
-    fn formatted(&mut self, node: usize, place: Place, format: Format) -> Place {
+    /// The value at `place` in a format, for `reader`: a copy where it has another one.
+    fn formatted(&mut self, reader: usize, place: Place, format: Format) -> Place {
         match self.differs(self.built.buffers[place.buffer].format, format) {
-            true => self.whole(node, place, format),
+            true => self.whole(reader, place, format),
             false => place,
         }
     }
@@ -387,6 +393,7 @@ impl Builder<'_> {
         // a branch that dropout acts on before it is added
         let scratch = matches!(work, Work::Linear { dropout: Some(_), .. })
             .then(|| self.buffer(self.built.buffers[out.buffer].shape, Format::Activations));
+        self.homes.entry(out.buffer).or_insert(block);
         self.built.steps.push(Step { work, reads, out, kept, scratch, block, node });
     }
 }

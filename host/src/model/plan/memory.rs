@@ -121,7 +121,7 @@ fn lifetimes(built: &Built, needed: &[bool], purpose: Purpose) -> Vec<Until> {
             _ => Until::Always,
         };
     }
-    built.heads.iter().for_each(|head| until[head.buffer] = Until::Always);
+    built.lasting.iter().for_each(|head| until[head.buffer] = Until::Always);
     until
 }
 

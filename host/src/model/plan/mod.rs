@@ -10,6 +10,8 @@ mod head;
 mod memory;
 mod sites;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub(super) use backward::{Back, GradPlace};
 pub(super) use head::HeadPlan;
@@ -29,6 +31,13 @@ pub(super) enum Shape {
     Scores(Space, usize),
     /// `[heads, 2 · length - 1]`: a bias by distance.
     Bias(usize),
+}
+
+impl Shape {
+    /// Whether the rows of a text that is written have no part in it: it is the same for all its tokens.
+    pub fn is_once(self) -> bool {
+        !matches!(self, Self::Rows(Space::Row, _) | Self::Scores(Space::Row, _))
+    }
 }
 
 /// The type of numbers of a buffer.
@@ -102,10 +111,43 @@ impl Plan {
     /// # Errors
     /// A graph whose logits are not the result of a linear layer.
     pub fn new(graph: &Graph, purpose: Purpose, split: bool, trained: &[bool]) -> Result<Self> {
+        let (head, built, sites) = Self::built(graph, split)?;
+        Self::of(graph, purpose, (split, trained), head, built, sites)
+    }
+
+    /// The plan that writes text token by token: first the steps that are the same for all tokens, whose results last.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn decoding(graph: &Graph, split: bool) -> Result<Self> {
+        let (head, mut built, sites) = Self::built(graph, split)?;
+        let is_once = |built: &build::Built, buffer: usize| built.buffers[buffer].shape.is_once();
+        let mut steps = std::mem::take(&mut built.steps);
+        steps.sort_by_key(|step| !is_once(&built, step.out.buffer));
+        let again = steps.iter().filter(|step| !is_once(&built, step.out.buffer));
+        let lasting: Vec<_> =
+            again.flat_map(|step| &step.reads).filter(|place| is_once(&built, place.buffer)).copied().collect();
+        built.steps = steps;
+        built.lasting.extend(lasting);
+        Self::of(graph, Purpose::Inference, (split, &[]), head, built, sites)
+    }
+
+    fn built(graph: &Graph, split: bool) -> Result<(HeadPlan, build::Built, u64)> {
         let head = HeadPlan::new(graph)?;
         let fusions = fuse::Fusions::new(graph, &head);
         let sites = sites::Sites::new(graph);
-        let mut built = build::build(graph, &fusions, &sites, &head, split)?;
+        let built = build::build(graph, &fusions, &sites, &head, split)?;
+        Ok((head, built, sites.total))
+    }
+
+    fn of(
+        graph: &Graph,
+        purpose: Purpose,
+        (split, trained): (bool, &[bool]),
+        head: HeadPlan,
+        mut built: build::Built,
+        sites: u64,
+    ) -> Result<Self> {
         let memory = memory::assign(&built, graph.blocks, purpose);
         let hidden = built.place_of(head.hidden)?;
         let (backward, gradients) = match purpose {
@@ -121,7 +163,7 @@ impl Plan {
             stacks: built.stacks,
             backward,
             gradients,
-            sites: sites.total,
+            sites,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::model::plan::{Back, GradPlace, Step, Work};
 use crate::ops::{Assign, Gain, Gradient, Tensor, View};
 use crate::ops::{activation, attention, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul};
 use crate::ops::{pooling, recurrent, relative_bias, rms_norm, rotary, scale, shift, soft_cap};
+use trainyard_plugin::network::Space;
 
 /// Where the gradients of what a step read go.
 type Targets<'p> = [Option<(View<'p>, Assign)>];
@@ -112,8 +113,11 @@ impl<'a> Pass<'a> {
                 let space = self.space(step);
                 shift::backward(engine, *by, dout, self.offsets(space)?, self.length(space), gradient)
             }
-            Work::Pool(pool) => pooling::backward(engine, *pool, dout, self.ranges, gradient),
-            Work::Expand => expand::backward(engine, dout, self.ranges, gradient),
+            Work::Pool(pool) => {
+                let of = self.space_of(step.reads[0].buffer);
+                pooling::backward(engine, *pool, dout, self.ranges(of), gradient)
+            }
+            Work::Expand => expand::backward(engine, dout, self.ranges(Space::Row), gradient),
             // sums and copies are planned as additions of gradients
             _ => Ok(()),
         }

@@ -17,6 +17,8 @@ pub(in crate::model) struct Size {
     pub length: usize,
     /// Source rows per sequence; 0 without a source.
     pub source: usize,
+    /// Positions over which biases by distance reach, if more than these rows.
+    pub reach: usize,
 }
 
 impl Size {
@@ -36,7 +38,7 @@ impl Size {
 
     /// Most rows of a sequence, at least 1.
     fn longest(self) -> usize {
-        self.length.max(self.source).max(1)
+        self.reach.max(self.length).max(self.source).max(1)
     }
 }
 
@@ -65,6 +67,20 @@ impl Buffers {
             buckets.insert(step.node, made);
         }
         Ok(Self { size, forward, backward: OnceCell::new(), buckets })
+    }
+
+    /// Buffers for `length` new rows, which share with these what is the same for all rows.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
+    pub fn beside(&self, plan: &Plan, length: usize, allocator: &Allocator) -> Result<Self> {
+        let size = Size { length, ..self.size };
+        let tensor = |(kind, shared): (&Buffer, &Tensor)| match kind.shape.is_once() {
+            true => Ok(shared.clone()),
+            false => tensor(kind, size, allocator),
+        };
+        let forward = plan.tensors.iter().zip(&self.forward).map(tensor).collect::<Result<_>>()?;
+        Ok(Self { size, forward, backward: OnceCell::new(), buckets: BTreeMap::new() })
     }
 
     /// How a step makes rows of a table from distances.
@@ -119,9 +135,12 @@ impl Buffers {
 }
 
 fn make(kinds: &[Buffer], size: Size, allocator: &Allocator) -> Result<Vec<Tensor>> {
-    let tensor = |kind: &Buffer| match kind.format {
+    kinds.iter().map(|kind| tensor(kind, size, allocator)).collect()
+}
+
+fn tensor(kind: &Buffer, size: Size, allocator: &Allocator) -> Result<Tensor> {
+    match kind.format {
         Format::Parameters => allocator.zeros(size.dims(kind.shape)),
         Format::Activations => allocator.activations(size.dims(kind.shape)),
-    };
-    kinds.iter().map(tensor).collect()
+    }
 }

@@ -81,8 +81,11 @@ impl<'a> Pass<'a> {
                 let space = self.space(step);
                 shift::forward(engine, *by, reads[0], self.offsets(space)?, self.length(space), out)
             }
-            Work::Pool(pool) => pooling::forward(engine, *pool, reads[0], self.ranges, out),
-            Work::Expand => expand::forward(engine, reads[0], self.ranges, out),
+            Work::Pool(pool) => {
+                let of = self.space_of(step.reads[0].buffer);
+                pooling::forward(engine, *pool, reads[0], self.ranges(of), out)
+            }
+            Work::Expand => expand::forward(engine, reads[0], self.ranges(Space::Row), out),
         }
     }
 
@@ -165,7 +168,7 @@ impl<'a> Pass<'a> {
         self.space_of(step.out.buffer)
     }
 
-    fn space_of(&self, buffer: usize) -> Space {
+    pub(super) fn space_of(&self, buffer: usize) -> Space {
         match self.plan.buffers[buffer].shape {
             Shape::Rows(space, _) | Shape::Scores(space, _) => space,
             Shape::Bias(_) => Space::Row,

@@ -26,8 +26,15 @@ pub(super) struct Pass<'a> {
     pub tokens: &'a Tokens<'a>,
     /// None unless training.
     pub dropout: Option<Dropout>,
-    /// `[2 · sequences]`: first row and number of rows of each sequence, for pools.
-    pub ranges: &'a Column<'a, u32>,
+    /// The rows of each sequence, for pools.
+    pub ranges: &'a Ranges<'a>,
+}
+
+/// First row and number of rows of each sequence, `[2 · sequences]`; none where nothing is pooled.
+#[derive(Debug, Default)]
+pub(super) struct Ranges<'a> {
+    pub rows: Column<'a, u32>,
+    pub source: Column<'a, u32>,
 }
 
 impl<'a> Pass<'a> {
@@ -64,6 +71,14 @@ impl<'a> Pass<'a> {
         match space {
             Space::Row => Ok(&self.tokens.offsets),
             _ => self.index(Index::SourcePositions),
+        }
+    }
+
+    /// The rows of each sequence of a space that count.
+    fn ranges(&self, space: Space) -> &'a Column<'a, u32> {
+        match space {
+            Space::Source => &self.ranges.source,
+            _ => &self.ranges.rows,
         }
     }
 

@@ -10,7 +10,7 @@ use trainyard_plugin::network::{self, Network};
 use trainyard_plugin::{Kind, Model, PluginError, Result, Setting, Sizes, Value};
 
 pub const ENTRY: Entry = Entry {
-    frozen_in: None,
+    frozen_in: Some((0, 1)),
     section: "[model]",
     functions: &[Function::Network, Function::ImportConfig, Function::ExportConfig],
     abilities: &[],

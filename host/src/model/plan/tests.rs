@@ -1,0 +1,83 @@
+//! What GPT-2 and Llama are planned as: the products and launches of a transformer that is written out by hand.
+
+use super::{Back, Plan, Purpose, Work};
+use crate::model::graph::Graph;
+use crate::plugin::{Kind, Plugin, PluginConfig};
+use trainyard_plugin::Sizes;
+
+const LAYERS: usize = 3;
+
+fn plan(model: &str, purpose: Purpose, split: bool) -> Plan {
+    let mut config = PluginConfig::new(model);
+    config.config.insert("layers".into(), (LAYERS as i64).into());
+    let plugin = Plugin::open(&config, Kind::Model).unwrap();
+    let network = plugin.model().unwrap().describe(&Sizes::new(50, 16)).unwrap();
+    let graph = Graph::new(&network).unwrap();
+    Plan::new(&graph, purpose, split, &vec![true; graph.parameters.len()]).unwrap()
+}
+
+fn name(work: &Work) -> &'static str {
+    match work {
+        Work::Embedding(_) => "embedding",
+        Work::Linear { residual: false, .. } => "product",
+        Work::Linear { .. } => "product added",
+        Work::Norm { .. } => "norm",
+        Work::Rotary(_) => "rotary",
+        Work::Attention { .. } => "attention",
+        Work::Activation(_) => "activation",
+        Work::Gated(_) => "gated",
+        _ => "another",
+    }
+}
+
+fn backward(plan: &Plan) -> Vec<&'static str> {
+    let name = |back: &Back| match back {
+        Back::Zero(_) => "zero",
+        Back::Copy(..) => "copy",
+        Back::Add(..) => "add",
+        Back::Branch { .. } => "branch",
+        Back::Again(_) => "again",
+        Back::Run { step, .. } => name(&plan.steps[*step].work),
+    };
+    plan.backward.iter().map(name).collect()
+}
+
+/// A block of each model: one product for queries, keys and values, one for gate and up; residuals, biases and rotary
+/// angles have no pass of their own.
+const BLOCKS: [(&str, &[&str]); 2] = [
+    ("gpt2", &["norm", "product", "attention", "product added", "norm", "product", "activation", "product added"]),
+    (
+        "llama",
+        &["norm", "product", "rotary", "attention", "product added", "norm", "product", "gated", "product added"],
+    ),
+];
+
+#[test]
+fn known_models_have_the_products_and_launches_of_code_by_hand() {
+    for (model, block) in BLOCKS {
+        let mut forward = vec!["embedding"];
+        (0..LAYERS).for_each(|_| forward.extend(block));
+        forward.push("norm");
+        let planned = plan(model, Purpose::Training, false);
+        let steps: Vec<_> = planned.steps.iter().map(|step| name(&step.work)).collect();
+        assert_eq!(steps, forward, "{model}");
+        // the same backward: sums of gradients are made by what computes them
+        assert_eq!(backward(&planned), forward.iter().rev().copied().collect::<Vec<_>>(), "{model}");
+        // on a GPU in bf16 the gradient of the residual stream is copied to the format of a branch, as by hand
+        let split = backward(&plan(model, Purpose::Training, true));
+        let with_branches = forward.iter().rev().flat_map(|&name| match name {
+            "product added" => vec!["branch", name],
+            name => vec![name],
+        });
+        assert_eq!(split, with_branches.collect::<Vec<_>>(), "{model}");
+    }
+}
+
+#[test]
+fn recomputation_repeats_a_block_but_for_its_last_product() {
+    for (model, block) in BLOCKS {
+        let again = backward(&plan(model, Purpose::Recomputing, false)).iter().filter(|name| **name == "again").count();
+        // what the last block keeps is still there
+        assert_eq!(again, (LAYERS - 1) * (block.len() - 1), "{model}");
+    }
+}
