@@ -5,7 +5,7 @@
 //! both operands share one tensor until one of them changes it.
 
 use super::build::Built;
-use super::memory::{Memory, is_repeated};
+use super::memory::Memory;
 use super::steps::{Step, Work};
 use super::{Buffer, Format, Place, Shape};
 use crate::ops::Assign;
@@ -126,7 +126,7 @@ pub(super) fn plan(
         if let Some(block) = step.block.filter(|&block| again[block]) {
             again[block] = false;
             let repeated = built.steps.iter().enumerate().filter(|(_, step)| step.block == Some(block));
-            let repeated = repeated.filter(|(_, step)| is_repeated(step, &memory.needed));
+            let repeated = repeated.filter(|(_, step)| memory.is_repeated(step));
             planner.plan.extend(repeated.map(|(index, _)| Back::Again(index)));
         }
         planner.reverse(index, step);

@@ -15,7 +15,16 @@ pub(super) struct Memory {
     /// Per block: whether a later step of the forward overwrites what its backward needs, so that it is computed again.
     pub lost: Vec<bool>,
     /// Per buffer: whether a backward or a recomputation reads it.
-    pub needed: Vec<bool>,
+    needed: Vec<bool>,
+    /// Per buffer: whether a step of another block reads it.
+    crosses: Vec<bool>,
+}
+
+impl Memory {
+    /// Whether a step of a block that is computed again has to run again.
+    pub fn is_repeated(&self, step: &Step) -> bool {
+        is_repeated(step, &self.needed, &self.crosses)
+    }
 }
 
 /// Until when a buffer holds its value.
@@ -30,13 +39,15 @@ enum Until {
 }
 
 pub(super) fn assign(built: &Built, blocks: usize, purpose: Purpose) -> Memory {
-    let needed = needed(built, purpose);
-    let until = lifetimes(built, &needed, purpose);
+    let crosses = crosses(built);
+    let needed = needed(built, &crosses, purpose);
+    let until = lifetimes(built, (&needed, &crosses), purpose);
     let mut memory = Memory {
         tensor_of: vec![usize::MAX; built.buffers.len()],
         tensors: Vec::new(),
         lost: vec![false; blocks],
         needed,
+        crosses,
     };
     let mut free: HashMap<Buffer, Vec<usize>> = HashMap::new();
     let mut in_block: Vec<usize> = Vec::new();
@@ -78,14 +89,14 @@ fn release(built: &Built, memory: &Memory, buffer: usize, free: &mut HashMap<Buf
 }
 
 /// Buffers that a backward reads, or a step that is computed again for it.
-fn needed(built: &Built, purpose: Purpose) -> Vec<bool> {
+fn needed(built: &Built, crosses: &[bool], purpose: Purpose) -> Vec<bool> {
     let mut needed = vec![false; built.buffers.len()];
     if purpose == Purpose::Inference {
         return needed;
     }
     for step in built.steps.iter().rev() {
         let (inputs, out) = step.needs();
-        let again = purpose == Purpose::Recomputing && step.block.is_some() && is_repeated(step, &needed);
+        let again = purpose == Purpose::Recomputing && step.block.is_some() && is_repeated(step, &needed, crosses);
         for (place, read) in step.reads.iter().zip(inputs) {
             needed[place.buffer] |= read || again;
         }
@@ -95,15 +106,27 @@ fn needed(built: &Built, purpose: Purpose) -> Vec<bool> {
     needed
 }
 
-/// Whether a step of a block that is computed again has to run again.
-pub(super) fn is_repeated(step: &Step, needed: &[bool]) -> bool {
-    step.kept.is_some() || step.needs().1 || needed[step.out.buffer]
+/// What crosses the border of its block is kept, so that nothing but what a step keeps besides is computed again.
+fn is_repeated(step: &Step, needed: &[bool], crosses: &[bool]) -> bool {
+    let out = step.out.buffer;
+    step.kept.is_some() || !crosses[out] && (step.needs().1 || needed[out])
 }
 
-fn lifetimes(built: &Built, needed: &[bool], purpose: Purpose) -> Vec<Until> {
-    let mut until: Vec<Until> = vec![Until::Step(0); built.buffers.len()];
+/// Buffers that a step of another block than their maker's reads, and the results of the whole.
+fn crosses(built: &Built) -> Vec<bool> {
     let mut home = vec![None; built.buffers.len()];
     let mut crosses = vec![false; built.buffers.len()];
+    for step in &built.steps {
+        step.reads.iter().for_each(|place| crosses[place.buffer] |= home[place.buffer] != Some(step.block));
+        step.buffers().for_each(|buffer| home[buffer] = home[buffer].or(Some(step.block)));
+    }
+    built.lasting.iter().for_each(|place| crosses[place.buffer] = true);
+    crosses
+}
+
+fn lifetimes(built: &Built, (needed, crosses): (&[bool], &[bool]), purpose: Purpose) -> Vec<Until> {
+    let mut until: Vec<Until> = vec![Until::Step(0); built.buffers.len()];
+    let mut home = vec![None; built.buffers.len()];
     for (index, step) in built.steps.iter().enumerate() {
         for buffer in step.buffers() {
             until[buffer] = Until::Step(index);
@@ -111,7 +134,6 @@ fn lifetimes(built: &Built, needed: &[bool], purpose: Purpose) -> Vec<Until> {
         }
         for place in &step.reads {
             until[place.buffer] = Until::Step(index);
-            crosses[place.buffer] |= home[place.buffer] != Some(step.block);
         }
     }
     for (buffer, until) in until.iter_mut().enumerate() {

@@ -2,8 +2,8 @@
 
 use super::{Back, Plan, Purpose, Work};
 use crate::model::graph::Graph;
-use crate::plugin::{Kind, Plugin, PluginConfig};
-use trainyard_plugin::Sizes;
+use crate::plugin::{Plugin, PluginConfig};
+use trainyard_plugin::{Kind, Sizes};
 
 const LAYERS: usize = 3;
 
