@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the plugins under tests/compat/CONTRACT/, which later hosts must load. Run when a contract is published, and when
-# a kind is added to it; what was made is never made again, or it would prove nothing.
+# Makes the plugins under tests/compat/CONTRACT/, which later hosts must load. Run when a contract is published, and
+# when a kind is added to it; what was made is never made again, or it would prove nothing.
 #
 #   scripts/compat-plugins.sh
 #

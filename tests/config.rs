@@ -381,7 +381,7 @@ fn the_shipped_configs_are_one_run() {
     let ship = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(name);
         let mut config = RunConfig::load(&path, &[]).expect("a good config");
-        let plugins = config.data.filter.iter_mut().chain(&mut config.metric);
+        let plugins = config.data.filter.iter_mut().chain(&mut config.metric).chain(config.model.named_plugin_mut());
         for plugin in plugins.chain([&mut config.loss, &mut config.tokenizer.plugin]) {
             let stem = Path::new(&plugin.plugin).file_stem().expect("a name").to_string_lossy().into_owned();
             plugin.plugin = stem.strip_prefix("lib").unwrap_or(&stem).to_owned();

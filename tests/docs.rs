@@ -278,7 +278,7 @@ fn limits_have_the_defaults_that_are_documented() {
 #[test]
 fn messages_on_the_page_of_errors_exist() {
     let mut sources = Vec::new();
-    for folder in ["host/src", "plugin-sdk/src"] {
+    for folder in ["host/src", "host/base/src", "host/ops/src", "plugin-sdk/src"] {
         read_all(&root().join(folder), &mut sources);
     }
     let page = page("errors.md");

@@ -1,6 +1,5 @@
 //! trainyard: a training host for language models that can be extended without forking it.
 
-pub mod base;
 pub mod bench;
 pub mod check;
 pub mod corpus;
@@ -11,7 +10,6 @@ pub mod feed;
 pub mod formats;
 pub mod loss;
 pub mod model;
-pub mod ops;
 pub mod optim;
 pub mod plugin;
 pub mod report;
@@ -20,4 +18,5 @@ pub mod run;
 pub mod settings;
 pub mod train;
 
-pub use base::{Error, Result};
+pub use trainyard_base::{self as base, Error, Result};
+pub use trainyard_ops as ops;

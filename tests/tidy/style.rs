@@ -18,7 +18,7 @@ const UNSAFE_IN: [&str; 7] = [
     "host/src/plugin/backends/native/",
     "plugin-sdk/src/abi",
     "plugin-sdk/src/export.rs",
-    "host/src/ops/",
+    "host/ops/src/",
     "host/src/feed/shard.rs",
     "host/src/plugin/backends/wasm/cache.rs",
     "tests/",
@@ -239,10 +239,10 @@ mod tests {
             "// SAFETY: x\nunsafe { f() }",
             &["a.rs:3: unsafe is for host/src/plugin/backends/native/"],
         );
-        found("host/src/ops/a.rs", "// SAFETY: x\nlet a =\n    unsafe { f() };", &[]);
-        found("host/src/ops/a.rs", "unsafe { f() }", &["a.rs:2: unsafe without `// SAFETY:`"]);
-        found("host/src/ops/a.rs", "unsafe impl Send for A {}", &["unsafe without"]);
-        found("host/src/ops/a.rs", "// unsafe\nlet s = \"unsafe {\";", &[]);
+        found("host/ops/src/a.rs", "// SAFETY: x\nlet a =\n    unsafe { f() };", &[]);
+        found("host/ops/src/a.rs", "unsafe { f() }", &["a.rs:2: unsafe without `// SAFETY:`"]);
+        found("host/ops/src/a.rs", "unsafe impl Send for A {}", &["unsafe without"]);
+        found("host/ops/src/a.rs", "// unsafe\nlet s = \"unsafe {\";", &[]);
     }
 
     #[test]

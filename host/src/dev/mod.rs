@@ -8,7 +8,7 @@ mod sources;
 
 use crate::corpus;
 use crate::plugin::{Forms, METRICS, PluginConfig, build};
-use crate::run::RunConfig;
+use crate::run::{RunConfig, named_plugins};
 use crate::{Error, Result};
 use sources::Sources;
 use std::path::{Path, PathBuf};
@@ -142,15 +142,18 @@ fn same_file(built: &[PathBuf], expected: &Path, place: &str) -> Result<()> {
 
 /// Every plugin that the config names, with its place.
 fn places(config: &RunConfig) -> Vec<(String, &'static [Kind], PluginConfig)> {
-    let mut named: Vec<(String, &'static [Kind], PluginConfig)> = vec![
-        ("tokenizer".into(), &[Kind::Tokenizer], config.tokenizer.plugin.clone()),
-        ("loss".into(), &[Kind::Loss], config.loss.clone()),
-    ];
-    let filters = config.data.filter.iter().enumerate();
-    named.extend(filters.map(|(i, filter)| (format!("data.filter.{i}"), &[Kind::Filter] as _, filter.clone())));
-    let metrics = config.metric.iter().enumerate();
-    named.extend(metrics.map(|(i, metric)| (format!("metric.{i}"), METRICS, metric.clone())));
-    named
+    let kinds = |place: &str| -> &'static [Kind] {
+        match place {
+            "tokenizer" => &[Kind::Tokenizer],
+            "loss" => &[Kind::Loss],
+            "model" => &[Kind::Model],
+            "filter" => &[Kind::Filter],
+            _ => METRICS,
+        }
+    };
+    let mut config = config.clone();
+    let named = named_plugins(&mut config).into_iter();
+    named.map(|(key, place, plugin)| (key, kinds(place), plugin.clone())).collect()
 }
 
 /// The folders of the plugins whose files the config names, each with the form that it names. Files without sources

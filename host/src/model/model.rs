@@ -198,7 +198,7 @@ impl Model {
         body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges })
     }
 
-    /// First row and number of rows of each sequence, and of each source, that pools read; none where nothing is pooled.
+    /// First row and number of rows of each sequence, and of each source, for pools; none where nothing is pooled.
     fn ranges(&self, tokens: &Tokens<'_>) -> [Vec<u32>; 2] {
         if !self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Expand)) {
             return [Vec::new(), Vec::new()];

@@ -35,6 +35,7 @@ pub use network::{Architecture, Described, KindConfig, ModelConfig, PluginModelC
 pub use numerics::NUMERICS;
 pub use opened::{OpenedRun, config_of, load};
 pub use options::TrainOptions;
+pub(crate) use plugins::named_plugins;
 pub use plugins::{
     DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters, open_tokenizer,
     tokenizer_digest,

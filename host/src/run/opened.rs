@@ -2,7 +2,7 @@
 
 use super::folder::RunFolder;
 use super::folder::checkpoint::sha256;
-use super::plugins::filter_keys;
+use super::plugins::named_plugins;
 use super::plugins_lock::{Lock, Locked};
 use crate::plugin::{PluginConfig, search_path};
 use crate::run::RunConfig;
@@ -31,7 +31,8 @@ impl OpenedRun {
         let folder = RunFolder::open(root)?;
         let mut config = config_of(&folder, set)?;
         let lock = Lock::read(&folder)?;
-        for (key, place, plugin) in plugins(&mut config) {
+        for (table, place, plugin) in named_plugins(&mut config) {
+            let key = table + ".plugin";
             // A plugin that the command line names is that one, whatever its digest.
             if places.contains(&place) && !set.iter().any(|text| is_of(text, &key)) {
                 find(plugin, place, &lock, folder.root())?;
@@ -79,21 +80,6 @@ fn is_of(text: &str, key: &str) -> bool {
     let set = text.split('=').next().unwrap_or_default().trim();
     let starts = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'));
     set == key || starts(set, key) || starts(key, set)
-}
-
-/// Returns every plugin of a config, with the key of the file's name and its place.
-fn plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConfig)> {
-    let filter_keys = filter_keys(&config.data).into_iter();
-    let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
-    let filters = of_sources.chain(&mut config.data.filter).zip(filter_keys);
-    let metrics = config.metric.iter_mut().enumerate().map(|(index, plugin)| (plugin, format!("metric.{index}")));
-    let filters = filters.map(|(plugin, key)| (key, "filter", plugin));
-    let metrics = metrics.map(|(plugin, key)| (key, "metric", plugin));
-    let tokenizer = ("tokenizer".to_owned(), "tokenizer", &mut config.tokenizer.plugin);
-    let model = config.model.named_plugin_mut().map(|plugin| ("model".to_owned(), "model", plugin));
-    let single = [tokenizer, ("loss".to_owned(), "loss", &mut config.loss)].into_iter().chain(model);
-    let all = single.chain(filters).chain(metrics);
-    all.map(|(key, place, plugin)| (key + ".plugin", place, plugin)).collect()
 }
 
 /// Replaces a plugin's file by the one with the recorded digest, if there is one.

@@ -261,6 +261,21 @@ pub fn named_filters(filters: &[(Option<u16>, Plugin)]) -> Vec<NamedFilter<'_>> 
     filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
 }
 
+/// Every plugin that a config names: the key of its table, its place, and its config. Whatever is done to all plugins of
+/// a config goes through here, so that none is forgotten.
+pub(crate) fn named_plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConfig)> {
+    let filter_keys = filter_keys(&config.data).into_iter();
+    let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
+    let filters = of_sources.chain(&mut config.data.filter).zip(filter_keys);
+    let metrics = config.metric.iter_mut().enumerate().map(|(index, plugin)| (plugin, format!("metric.{index}")));
+    let filters = filters.map(|(plugin, key)| (key, "filter", plugin));
+    let metrics = metrics.map(|(plugin, key)| (key, "metric", plugin));
+    let tokenizer = ("tokenizer".to_owned(), "tokenizer", &mut config.tokenizer.plugin);
+    let model = config.model.named_plugin_mut().map(|plugin| ("model".to_owned(), "model", plugin));
+    let single = [tokenizer, ("loss".to_owned(), "loss", &mut config.loss)].into_iter().chain(model);
+    single.chain(filters).chain(metrics).collect()
+}
+
 /// Returns the key of each filter's table, in the order of [`DataConfig::filters`].
 pub(crate) fn filter_keys(data: &DataConfig) -> Vec<String> {
     let of = |table: String, n: usize| (0..n).map(move |index| format!("{table}.{index}"));

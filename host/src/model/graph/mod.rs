@@ -60,8 +60,8 @@ impl Graph {
     }
 }
 
-/// Numbers the blocks anew, and says how many there are: one that continues after another has begun is two, for what is
-/// computed again must lie side by side.
+/// Gives each block a number of its own and says how many there are: one that continues after another has begun is two,
+/// for what is computed again must lie side by side.
 fn number_blocks(nodes: &mut [Node]) -> usize {
     let (mut n, mut last) = (0, None);
     for block in nodes.iter_mut().filter_map(|node| node.block.as_mut()) {

@@ -2,16 +2,21 @@
 
 use super::{Back, Plan, Purpose, Work};
 use crate::model::graph::Graph;
-use crate::plugin::{Plugin, PluginConfig};
-use trainyard_plugin::{Kind, Sizes};
+use trainyard_plugin::network::Network;
+use trainyard_plugin::{Config, Create, Model, Setting, Sizes, Value};
 
 const LAYERS: usize = 3;
 
+fn described<T: Create + Model>() -> Network {
+    let layers = Setting { key: "layers".into(), value: Value::Integer(LAYERS as i64) };
+    T::create(T::Config::from_settings(&[layers]).unwrap()).unwrap().describe(&Sizes::new(50, 16)).unwrap()
+}
+
 fn plan(model: &str, purpose: Purpose, split: bool) -> Plan {
-    let mut config = PluginConfig::new(model);
-    config.config.insert("layers".into(), (LAYERS as i64).into());
-    let plugin = Plugin::open(&config, Kind::Model).unwrap();
-    let network = plugin.model().unwrap().describe(&Sizes::new(50, 16)).unwrap();
+    let network = match model {
+        "gpt2" => described::<trainyard_gpt2::Gpt2>(),
+        _ => described::<trainyard_llama::Llama>(),
+    };
     let graph = Graph::new(&network).unwrap();
     Plan::new(&graph, purpose, split, &vec![true; graph.parameters.len()]).unwrap()
 }

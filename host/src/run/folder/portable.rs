@@ -3,8 +3,8 @@
 
 use super::RunFolder;
 use crate::Result;
-use crate::plugin::{Grant, PluginConfig};
-use crate::run::RunConfig;
+use crate::plugin::Grant;
+use crate::run::{RunConfig, named_plugins};
 use std::path::{Component, Path, PathBuf};
 
 /// Returns the config in TOML. Paths within the project are relative to `folder`; the project is the current folder, if
@@ -25,7 +25,7 @@ pub fn to_toml(config: &RunConfig, folder: &RunFolder) -> Result<String> {
             *path = relative(path, &root);
         }
     }
-    for plugin in plugins(&mut config) {
+    for (_, _, plugin) in named_plugins(&mut config) {
         if let Some(path) = plugin.file().filter(|path| path.starts_with(&project)).map(|path| relative(path, &root))
             && let Some(path) = path.to_str()
         {
@@ -54,13 +54,6 @@ fn paths(config: &mut RunConfig) -> Vec<&mut PathBuf> {
     all.extend(&mut config.tokenizer.model);
     all.extend(config.start.as_mut().map(|start| &mut start.from));
     all
-}
-
-/// Returns every plugin of a config.
-fn plugins(config: &mut RunConfig) -> Vec<&mut PluginConfig> {
-    let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
-    let single = [&mut config.tokenizer.plugin, &mut config.loss];
-    single.into_iter().chain(&mut config.metric).chain(&mut config.data.filter).chain(of_sources).collect()
 }
 
 /// Returns the way from `root` to `path`, both absolute; it begins with `.` or `..`.

@@ -131,7 +131,7 @@ impl ModelConfig {
     }
 
     /// The same, to be changed.
-    pub(crate) fn named_plugin_mut(&mut self) -> Option<&mut PluginConfig> {
+    pub fn named_plugin_mut(&mut self) -> Option<&mut PluginConfig> {
         match self {
             Self::Kind(_) => None,
             Self::Plugin(plugin) => Some(&mut plugin.plugin),
