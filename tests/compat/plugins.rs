@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use trainyard::plugin::{Plugin, PluginConfig, Trust};
-use trainyard_plugin::{Graph, Kind, MetricInfo, Sizes, TextPair};
+use trainyard_plugin::network::{Layer, Parameter};
+use trainyard_plugin::{Graph, Kind, MetricInfo, Setting, Sizes, TextPair};
 
 const TEXTS: [&str; 3] =
     ["", "the cat and the hat and the bat\n", "Ünïcode — 你好, 🙂 and some words of English to go on with."];
@@ -41,7 +42,7 @@ fn answers(plugin: &Path) -> Value {
             json!([info(&metric.info().unwrap()), graph(&metric.describe().unwrap())])
         }
         Kind::TextMetric => text_metric(&plugin),
-        Kind::Model => json!(format!("{:?}", plugin.model().unwrap().describe(&Sizes::new(100, 16)).unwrap())),
+        Kind::Model => model(&plugin),
     }
 }
 
@@ -77,6 +78,30 @@ fn text_metric(plugin: &Plugin) -> Value {
     let state = second.state().unwrap();
     first.merge(&state).unwrap();
     json!([info(&first.info().unwrap()), first.value().unwrap()])
+}
+
+fn model(plugin: &Plugin) -> Value {
+    let (model, sizes) = (plugin.model().unwrap(), Sizes::new(100, 16));
+    let network = model.describe(&sizes).unwrap();
+    let setting = |setting: &Setting| json!([setting.key, format!("{:?}", setting.value)]);
+    let settings = |settings: &[Setting]| settings.iter().map(setting).collect::<Vec<_>>();
+    let parameter = |it: &Parameter| json!([it.name, it.shape, it.init, it.scale, it.decay, it.aliases]);
+    let layer = |it: &Layer| json!([it.op, it.scope, it.inputs, it.parameters, settings(&it.attributes)]);
+    let parameters: Vec<_> = network.parameters.iter().map(parameter).collect();
+    let layers: Vec<_> = network.layers.iter().map(layer).collect();
+    let heads: Vec<_> = network.heads.iter().map(|head| json!([head.name, head.value])).collect();
+    let exported = model.export(&sizes).unwrap_or_default();
+    let imported = model.import(&exported).unwrap_or_default();
+    json!([
+        network.op_set,
+        parameters,
+        layers,
+        heads,
+        network.blocks,
+        network.ignored,
+        settings(&exported),
+        settings(&imported),
+    ])
 }
 
 fn info(info: &MetricInfo) -> Value {

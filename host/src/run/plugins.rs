@@ -261,8 +261,8 @@ pub fn named_filters(filters: &[(Option<u16>, Plugin)]) -> Vec<NamedFilter<'_>> 
     filters.iter().map(|(source, plugin)| named_filter(*source, plugin)).collect()
 }
 
-/// Every plugin that a config names: the key of its table, its place, and its config. Whatever is done to all plugins of
-/// a config goes through here, so that none is forgotten.
+/// Every plugin that a config names: the key of its table, its place, and its config. Whatever is done to all plugins
+/// of a config goes through here, so that none is forgotten.
 pub(crate) fn named_plugins(config: &mut RunConfig) -> Vec<(String, &'static str, &mut PluginConfig)> {
     let filter_keys = filter_keys(&config.data).into_iter();
     let of_sources = config.data.source.iter_mut().flat_map(|source| &mut source.filter);
