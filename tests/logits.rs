@@ -5,7 +5,7 @@ use crate::program::trainyard;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use trainyard::eval::{LogitsRequest, logits};
+use trainyard::eval::{Logits, LogitsRequest, logits};
 use trainyard::ops::Precision;
 use trainyard::run::ModelReport;
 
@@ -52,8 +52,9 @@ fn difference(folder: &Path, precision: Precision) -> f64 {
             decoder_ids: &decoder_ids,
             all: true,
             precision,
+            hidden: false,
         };
-        let found = logits(folder, None, &request).unwrap().logits;
+        let found = rows(logits(folder, None, &request).unwrap());
         let expected = &reference["logits_f64"][i];
         let is_sequence = expected[0].is_number();
         let expected: Vec<_> = match is_sequence {
@@ -192,4 +193,38 @@ fn models_are_inspected() {
     let outcome = trainyard(&["model", "inspect", &folder]).run();
     assert!(outcome.stdout.contains("llama (100 %)"), "{}{}", outcome.stdout, outcome.stderr);
     fails(&["model", "inspect", "lama"], 2, "lama: there is no such folder, and no built-in model of this name");
+}
+
+fn rows(result: Logits) -> Vec<Vec<f64>> {
+    match result {
+        Logits::Logits(rows) | Logits::Hidden(rows) => rows,
+    }
+}
+
+/// What `--hidden` prints is what the output layer multiplies.
+#[test]
+fn hidden_states_make_the_logits() {
+    let folder = networks().join("gpt2");
+    let ask = |hidden| {
+        let (ids, nothing) = ([1, 5, 2], &[][..]);
+        let (all, precision) = (true, Precision::F64);
+        let request = LogitsRequest {
+            ids: &ids,
+            token_types: nothing,
+            mask: nothing,
+            decoder_ids: nothing,
+            all,
+            hidden,
+            precision,
+        };
+        rows(logits(&folder, None, &request).unwrap())
+    };
+    let weights = candle_core::safetensors::load(folder.join("model.safetensors"), &candle_core::Device::Cpu).unwrap();
+    let table = weights["transformer.wte.weight"].to_dtype(candle_core::DType::F64).unwrap().to_vec2::<f64>().unwrap();
+    for (hidden, logits) in ask(true).iter().zip(ask(false)) {
+        for (row, logit) in table.iter().zip(logits) {
+            let product: f64 = row.iter().zip(hidden).map(|(a, b)| a * b).sum();
+            assert!((product - logit).abs() < 1e-12, "{product} and {logit}");
+        }
+    }
 }

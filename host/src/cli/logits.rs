@@ -17,8 +17,9 @@ Examples:
   trainyard logits smollm2 --ids 504,3575,282,4649,314
   trainyard logits bert --ids 101,7592,102 --all --json
   trainyard logits t5 --ids 13959,1566,1 --decoder-ids 0 --json
+  trainyard logits minilm --ids 101,7592,102 --all --hidden --json
 
-With --json: {\"logits\": [[…], …]}. Logits are computed on the CPU.")]
+With --json: {\"logits\": [[…], …]}, or {\"hidden\": [[…], …]}. Logits are computed on the CPU.")]
 pub struct LogitsArgs {
     /// A folder of a Hugging Face model, a run, or a checkpoint
     pub model: PathBuf,
@@ -28,6 +29,9 @@ pub struct LogitsArgs {
     /// A row for each token (default: for the last one only)
     #[arg(long)]
     pub all: bool,
+    /// The hidden states that the logits are made of, instead of the logits: the embeddings of an encoder
+    #[arg(long)]
+    pub hidden: bool,
     /// Which part of a pair each token belongs to: 0 or 1 (default: all 0)
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     pub token_types: Vec<u32>,
@@ -64,6 +68,6 @@ pub fn run(args: &LogitsArgs) -> Outcome {
         Numbers::F32 => Precision::F32,
         Numbers::F64 => Precision::F64,
     };
-    let request = LogitsRequest { ids, token_types, mask, decoder_ids, all: *all, precision };
+    let request = LogitsRequest { ids, token_types, mask, decoder_ids, all: *all, hidden: args.hidden, precision };
     print(&logits(&args.model, plugin.as_ref(), &request)?, args.json)
 }

@@ -227,7 +227,7 @@ fn network(plugin: &Plugin, sizes: &SizeArgs) -> Result<String> {
     let sizes = Sizes::new(vocab, context).labels(labels);
     let network = plugin.model()?.describe(&sizes)?;
     let types = check_for(&network, &sizes)?;
-    Ok(format!("{}\n{}", listing(&network, &types), explain(&network, &sizes)?))
+    Ok(format!("{}\n\n{}", listing(&network, &types), explain(&network, &sizes)?))
 }
 
 fn kind(text: &str) -> std::result::Result<Kind, String> {

@@ -26,15 +26,20 @@ pub struct LogitsRequest<'a> {
     pub decoder_ids: &'a [u32],
     /// A row for each token, instead of the last one.
     pub all: bool,
+    /// The hidden states that the logits are made of, instead of the logits.
+    pub hidden: bool,
     /// Numbers to compute with.
     pub precision: Precision,
 }
 
-/// Rows of logits.
+/// One row for each token that was asked for, or for the sequence. A row of padding holds NaN, in JSON null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Logits {
-    /// One row for each token that was asked for, or for the sequence. A row of padding holds NaN, in JSON null.
-    pub logits: Vec<Vec<f64>>,
+#[serde(rename_all = "snake_case")]
+pub enum Logits {
+    /// Rows of logits.
+    Logits(Vec<Vec<f64>>),
+    /// Rows of hidden states.
+    Hidden(Vec<Vec<f64>>),
 }
 
 /// Logits that people are shown of each row.
@@ -42,8 +47,17 @@ const SHOWN: usize = 5;
 
 impl Display for Logits {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "largest logits of each row, as id: logit; --json prints all of them")?;
-        for row in &self.logits {
+        let rows = match self {
+            Self::Logits(rows) => {
+                writeln!(f, "largest logits of each row, as id: logit; --json prints all of them")?;
+                rows
+            }
+            Self::Hidden(rows) => {
+                writeln!(f, "largest columns of each row, as column: number; --json prints all of them")?;
+                rows
+            }
+        };
+        for row in rows {
             let mut order: Vec<usize> = (0..row.len()).collect();
             order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then(a.cmp(&b)));
             let shown: Vec<_> = order.iter().take(SHOWN).map(|&id| format!("{id}: {:.6}", row[id])).collect();
@@ -68,22 +82,21 @@ pub fn logits(from: &Path, named: Option<&PluginConfig>, request: &LogitsRequest
     let engine = Engine::on(Device::Cpu, request.precision);
     let mut model = Model::new(&Spec::new(&network, imported.context, Purpose::Inference), engine, 0)?;
     weights.load(NewRows::default(), model.params())?;
-    let rows = texts.run(&mut model)?;
+    let rows = texts.run(&mut model, request.hidden)?;
     if let Some(row) = rows.iter().position(|row| row.iter().any(|logit| !logit.is_finite())) {
         return Err(Error::run(format!(
-            "row {row} of the logits is not finite; do the weights belong to config.json?"
+            "row {row} of the result is not finite; do the weights belong to config.json?"
         )));
     }
     let is_row_wise = is_row_wise(&network)?;
     let n = if has_source { rows.len() } else { request.ids.len() };
-    Ok(Logits {
-        logits: match (is_row_wise, request.all) {
-            (false, _) => rows,
-            (true, false) => rows.into_iter().next_back().into_iter().collect(),
-            (true, true) if has_source => rows,
-            (true, true) => padded(rows, &kept, n),
-        },
-    })
+    let rows = match (is_row_wise, request.all) {
+        (false, _) => rows,
+        (true, false) => rows.into_iter().next_back().into_iter().collect(),
+        (true, true) if has_source => rows,
+        (true, true) => padded(rows, &kept, n),
+    };
+    Ok(if request.hidden { Logits::Hidden(rows) } else { Logits::Logits(rows) })
 }
 
 /// The rows of all `n` tokens, of which those outside `kept` were padding.
@@ -161,7 +174,7 @@ impl Texts {
     }
 
     /// The rows of logits.
-    fn run(&self, model: &mut Model) -> Result<Vec<Vec<f64>>> {
+    fn run(&self, model: &mut Model, only_hidden: bool) -> Result<Vec<Vec<f64>>> {
         let engine = Engine::on(Device::Cpu, model.engine().precision());
         let column = |numbers| Column::new(&engine, numbers);
         let valid = [self.source.as_ref().map_or(0, |(ids, _)| ids.len() as u32)];
@@ -183,6 +196,9 @@ impl Texts {
             source,
         };
         let hidden = model.forward(&tokens, None)?;
+        if only_hidden {
+            return Ok(hidden.to_vec()?.chunks(hidden.row_width()).map(<[f64]>::to_vec).collect());
+        }
         let (rows, width) = (hidden.dim(0)?, model.vocab());
         let out = Tensor::zeros((rows, width), model.engine().precision().dtype(), model.engine().device())?;
         model.head().logits(model.engine(), &hidden, &out)?;
