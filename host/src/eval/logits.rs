@@ -223,7 +223,15 @@ mod tests {
 
     fn of(mask: &[u32], token_types: &[u32]) -> Result<Range<usize>> {
         let precision = Precision::F64;
-        kept(&LogitsRequest { ids: &[5, 6, 7, 8], token_types, mask, decoder_ids: &[], all: true, precision })
+        kept(&LogitsRequest {
+            ids: &[5, 6, 7, 8],
+            token_types,
+            mask,
+            decoder_ids: &[],
+            all: true,
+            hidden: false,
+            precision,
+        })
     }
 
     #[test]
@@ -246,7 +254,7 @@ mod tests {
     fn padding_has_rows_without_numbers() {
         let rows = padded(vec![vec![1.0, 2.0]], &(1..2), 3);
         assert!(rows[0].iter().chain(&rows[2]).all(|logit| logit.is_nan()) && rows[1] == [1.0, 2.0]);
-        let json = serde_json::to_string(&Logits { logits: rows }).expect("JSON");
+        let json = serde_json::to_string(&Logits::Logits(rows)).expect("JSON");
         assert_eq!(json, r#"{"logits":[[null,null],[1.0,2.0],[null,null]]}"#);
     }
 }
