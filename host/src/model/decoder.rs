@@ -2,10 +2,10 @@
 //! computed of a source.
 
 use super::Model;
-use super::graph::{Index, Op};
+use super::graph::Index;
 use super::memory::Allocator;
 use super::plan::{Plan, Shape, Step, Work};
-use super::run::{Buffers, Pass, Ranges, Size};
+use super::run::{Buffers, Pass, Size};
 use crate::ops::attention::{self, Cache};
 use crate::ops::{Column, Engine, Tensor, View, conv, recurrent, shift};
 use crate::rows::{Source, Tokens};
@@ -37,8 +37,7 @@ impl<'m> Decoder<'m> {
     /// A model that cannot write text token by token, a source that it does not read or cannot do without, a GPU
     /// without room for the caches.
     pub fn new(model: &'m Model, source: &[u32]) -> Result<Self> {
-        let reads_source = model.graph.nodes.iter().any(|node| matches!(node.op, Op::Index(Index::SourceIds)));
-        match (reads_source, source.is_empty()) {
+        match (model.graph.reads(Index::SourceIds), source.is_empty()) {
             (true, true) => return Err(Error::run("this model writes from a source text, and was given none")),
             (false, false) => return Err(Error::run("this model reads no source text, and was given one")),
             _ => {}
@@ -52,8 +51,8 @@ impl<'m> Decoder<'m> {
         let logits = allocator.zeros((1, model.vocab()))?;
         let decoder = Self { model, plan, source: source.into(), states, position: 0, buffers, logits };
         decoder.pass(&decoder.buffers, &[], |pass| {
-            let once = decoder.plan.steps.iter().filter(|step| decoder.shape(step).is_once());
-            once.into_iter().try_for_each(|step| pass.step(step))
+            let mut once = decoder.plan.steps.iter().filter(|step| decoder.shape(step).is_once());
+            once.try_for_each(|step| pass.step(step))
         })?;
         Ok(decoder)
     }
@@ -94,7 +93,6 @@ impl<'m> Decoder<'m> {
         };
         let buffers = longer.as_ref().unwrap_or(&self.buffers);
         self.pass(buffers, ids, |pass| {
-            model.check(pass.tokens)?;
             for (step, state) in self.plan.steps.iter().zip(&self.states) {
                 match state {
                     _ if self.shape(step).is_once() => {}
@@ -114,13 +112,16 @@ impl<'m> Decoder<'m> {
         self.plan.buffers[step.out.buffer].shape
     }
 
-    /// Does something with the next tokens `ids`.
+    /// Does something with the next tokens `ids`, of which there may be none.
+    ///
+    /// # Errors
+    /// Tokens that the model does not have, and what `body` reports.
     fn pass(&self, buffers: &Buffers, ids: &[u32], body: impl FnOnce(&Pass<'_>) -> Result<()>) -> Result<()> {
-        let (engine, n) = (self.model.engine(), ids.len());
+        let (model, engine, n) = (self.model, self.model.engine(), ids.len());
         let column = |numbers| Column::new(engine, numbers);
         let positions: Vec<u32> = (self.position..self.position + n).map(|position| position as u32).collect();
-        let (types, places) = (vec![0; n], (0..self.source.len() as u32).collect::<Vec<_>>());
-        let (valid, one) = ([places.len() as u32], [0, places.len() as u32]);
+        let places: Vec<u32> = (0..self.source.len() as u32).collect();
+        let (types, valid) = (vec![0; n], [places.len() as u32]);
         let source = match places.is_empty() {
             true => None,
             false => Some(Source {
@@ -130,13 +131,10 @@ impl<'m> Decoder<'m> {
                 length: places.len(),
             }),
         };
-        let tokens = Tokens::new(engine, ids, &positions, n.max(1))?;
-        let types = if n > 0 { Some(column(&types)?) } else { None };
-        let tokens = Tokens { types, source, ..tokens };
-        let all = [0, n as u32];
-        let ranges = Ranges { rows: column(&all)?, source: column(&one)? };
-        let (plan, weights) = (&self.plan, &self.model.weights);
-        body(&Pass { engine, plan, weights, buffers, tokens: &tokens, dropout: None, ranges: &ranges })
+        let types = if model.graph.reads(Index::TokenTypes) { Some(column(&types)?) } else { None };
+        let tokens = Tokens { types, source, ..Tokens::new(engine, ids, &positions, n.max(1))? };
+        model.check(&tokens)?;
+        model.run(&self.plan, &tokens, None, buffers, body)
     }
 }
 

@@ -23,7 +23,38 @@ const CELL_CHARS: usize = 100;
 /// A network that is wrong.
 pub fn explain(network: &Network, sizes: &Sizes) -> Result<String> {
     let graph = Graph::new(network)?;
-    let plan = Plan::new(&graph, Purpose::Training, false, &vec![true; graph.parameters.len()])?;
+    let trained = vec![true; graph.parameters.len()];
+    let plan = |purpose| Plan::new(&graph, purpose, false, &trained);
+    let training = plan(Purpose::Training)?;
+    let mut text = steps(&graph, &training, sizes);
+    let weight = &graph.parameters[training.head.weight];
+    let flop = flops::of_weight(&graph, training.head.weight);
+    let _ = writeln!(
+        text,
+        "logits: {} {:?} by the loss, block of rows by block, {flop:.0} flop/row",
+        weight.name, weight.shape
+    );
+    let all = [
+        ("training", training),
+        ("recomputing", plan(Purpose::Recomputing)?),
+        ("inference", plan(Purpose::Inference)?),
+    ];
+    for (name, plan) in all {
+        let sum = |tensors: &[Buffer]| tensors.iter().map(|&kind| per_row(kind, sizes) * BYTES).sum::<usize>();
+        let (forward, backward) = (sum(&plan.tensors), sum(&plan.gradients));
+        let _ = writeln!(
+            text,
+            "{name}: {} tensors of {forward} bytes/row forward, {} of {backward} backward in {} steps",
+            plan.tensors.len(),
+            plan.gradients.len(),
+            plan.backward.len()
+        );
+    }
+    Ok(text)
+}
+
+/// The steps of a plan as a table.
+fn steps(graph: &Graph, plan: &Plan, sizes: &Sizes) -> String {
     let mut lines = vec![["step", "scope", "runs", "result", "bytes/row", "flop/row"].map(str::to_owned)];
     let mut seen = vec![false; plan.tensors.len()];
     for (index, step) in plan.steps.iter().enumerate().take(STEPS_MAX) {
@@ -36,42 +67,17 @@ pub fn explain(network: &Network, sizes: &Sizes) -> Result<String> {
         lines.push([
             index.to_string(),
             clean::clip(&graph.nodes[step.node].scope, CELL_CHARS).into_owned(),
-            clean::clip(&runs(&graph, &plan, step), CELL_CHARS).into_owned(),
+            clean::clip(&runs(graph, plan, step), CELL_CHARS).into_owned(),
             result(plan.buffers[step.out.buffer].shape, step),
             bytes.to_string(),
-            format!("{:.0}", work(&graph, &plan, step, sizes)),
+            format!("{:.0}", work(graph, plan, step, sizes)),
         ]);
     }
     let mut text = table(&lines);
     if plan.steps.len() > STEPS_MAX {
         let _ = writeln!(text, "and {} more steps", plan.steps.len() - STEPS_MAX);
     }
-    let head = &plan.head;
-    let weight = &graph.parameters[head.weight];
-    let flop: f64 = 2.0 * weight.shape.iter().map(|&size| f64::from(size)).product::<f64>();
-    let _ = writeln!(
-        text,
-        "logits: {} {:?} by the loss, block of rows by block, {flop:.0} flop/row",
-        weight.name, weight.shape
-    );
-    for purpose in [Purpose::Training, Purpose::Recomputing, Purpose::Inference] {
-        let plan = Plan::new(&graph, purpose, false, &vec![true; graph.parameters.len()])?;
-        let sum = |tensors: &[Buffer]| tensors.iter().map(|&kind| per_row(kind, sizes) * BYTES).sum::<usize>();
-        let (forward, backward) = (sum(&plan.tensors), sum(&plan.gradients));
-        let name = match purpose {
-            Purpose::Training => "training",
-            Purpose::Recomputing => "recomputing",
-            Purpose::Inference => "inference",
-        };
-        let _ = writeln!(
-            text,
-            "{name}: {} tensors of {forward} bytes/row forward, {} of {backward} backward in {} steps",
-            plan.tensors.len(),
-            plan.gradients.len(),
-            plan.backward.len()
-        );
-    }
-    Ok(text)
+    text
 }
 
 /// Numbers of a tensor for each row of a text as long as the context.
@@ -141,10 +147,10 @@ fn runs(graph: &Graph, plan: &Plan, step: &Step) -> String {
 
 /// Floating-point operations of a step per row.
 fn work(graph: &Graph, plan: &Plan, step: &Step, sizes: &Sizes) -> f64 {
-    let elements =
-        |parameter: usize| graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>();
     match step.work {
-        Work::Linear { stack, .. } => plan.stacks[stack].weights.iter().map(|&weight| 2.0 * elements(weight)).sum(),
+        Work::Linear { stack, .. } => {
+            plan.stacks[stack].weights.iter().map(|&weight| flops::of_weight(graph, weight)).sum()
+        }
         _ => flops::of_row(graph, &graph.nodes[step.node], f64::from(sizes.context)),
     }
 }

@@ -27,12 +27,16 @@ fn tokens_per_row(node: &Node, context: f64) -> f64 {
     }
 }
 
+/// Floating-point operations of a product with a parameter, per row: 2 per weight.
+pub fn of_weight(graph: &Graph, parameter: usize) -> f64 {
+    2.0 * graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>()
+}
+
+/// Floating-point operations of a node, per row of its value.
 pub fn of_row(graph: &Graph, node: &Node, context: f64) -> f64 {
-    let elements =
-        |parameter: usize| graph.parameters[parameter].shape.iter().map(|&size| f64::from(size)).product::<f64>();
     match &node.op {
-        Op::Linear { weight, .. } | Op::Conv { weight, .. } => 2.0 * elements(*weight),
-        Op::Recurrent { weights, .. } => 2.0 * weights.iter().map(|&weight| elements(weight)).sum::<f64>(),
+        Op::Linear { weight, .. } | Op::Conv { weight, .. } => of_weight(graph, *weight),
+        Op::Recurrent { weights, .. } => weights.iter().map(|&weight| of_weight(graph, weight)).sum(),
         Op::Attention { span, .. } => {
             let seen = match span {
                 Span::Causal => context / 2.0,

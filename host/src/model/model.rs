@@ -159,7 +159,7 @@ impl Model {
                 Buffers::new(&self.plan, size, &Allocator::new(&self.engine))?
             }
         };
-        let result = self.run(tokens, dropout, &buffers, |pass| pass.forward());
+        let result = self.run(&self.plan, tokens, dropout, &buffers, |pass| pass.forward());
         let hidden = buffers.tensor(&self.plan, self.plan.head.place.buffer).clone();
         self.buffers = Some(buffers);
         result.map(|()| hidden)
@@ -175,13 +175,15 @@ impl Model {
             return Err(Error::run("backward was called before forward"));
         };
         let made = buffers.make_gradients(&self.plan, &Allocator::new(&self.engine));
-        let result = made.and_then(|()| self.run(tokens, dropout, &buffers, |pass| pass.backward(dhidden)));
+        let result = made.and_then(|()| self.run(&self.plan, tokens, dropout, &buffers, |pass| pass.backward(dhidden)));
         self.buffers = Some(buffers);
         result
     }
 
-    fn run(
+    /// Does something with a batch by a plan of this model.
+    pub(super) fn run(
         &self,
+        plan: &Plan,
         tokens: &Tokens<'_>,
         dropout: Option<Dropout>,
         buffers: &Buffers,
@@ -194,7 +196,7 @@ impl Model {
             false => Column::new(&self.engine, ranges),
         });
         let ranges = Ranges { rows: rows?, source: source? };
-        let (engine, plan, weights) = (&self.engine, &self.plan, &self.weights);
+        let (engine, weights) = (&self.engine, &self.weights);
         body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges })
     }
 

@@ -49,6 +49,11 @@ impl Graph {
         self.nodes[node].ty
     }
 
+    /// Whether anything reads a column of the batch.
+    pub fn reads(&self, index: Index) -> bool {
+        self.nodes.iter().any(|node| matches!(node.op, Op::Index(read) if read == index))
+    }
+
     /// Which nodes read each node; a head counts as the node after the last.
     pub fn readers(&self) -> Vec<Vec<usize>> {
         let mut readers = vec![Vec::new(); self.nodes.len()];

@@ -8,13 +8,14 @@ use super::{Buffer, Format, Place, Shape, Stack};
 use crate::model::graph::{Graph, Node, Norm, Op, Rotary};
 use crate::ops::activation::Activation;
 use crate::{Error, Result};
-use std::collections::HashMap;
 use trainyard_plugin::network::{Space, Type};
 
 /// Steps and buffers, before they have memory.
 pub(super) struct Built {
     pub steps: Vec<Step>,
     pub buffers: Vec<Buffer>,
+    /// The block whose steps write to each buffer.
+    pub homes: Vec<Option<usize>>,
     pub stacks: Vec<Stack>,
     /// Where each node's value is.
     places: Vec<Option<Place>>,
@@ -22,6 +23,10 @@ pub(super) struct Built {
     pub lasting: Vec<Place>,
     /// Dimensions of the parameters.
     pub shapes: Vec<Vec<usize>>,
+    /// What the loss runs.
+    pub head: HeadPlan,
+    /// Number of places that have dropout masks.
+    pub sites: u64,
 }
 
 impl Built {
@@ -44,36 +49,43 @@ struct Builder<'a> {
     built: Built,
     /// Where a stack's product is, once it is planned.
     stacked: Vec<Option<usize>>,
-    /// The block of the first step that writes to each buffer.
-    homes: HashMap<usize, Option<usize>>,
 }
 
 /// The steps of `graph`.
-pub(super) fn build(graph: &Graph, fusions: &Fusions, sites: &Sites, head: &HeadPlan, split: bool) -> Result<Built> {
+///
+/// # Errors
+/// A graph whose logits are not the result of a linear layer.
+pub(super) fn build(graph: &Graph, split: bool) -> Result<Built> {
+    let head = HeadPlan::new(graph)?;
+    let (fusions, sites) = (Fusions::new(graph, &head), Sites::new(graph));
     let shape =
         |parameter: &trainyard_plugin::network::Parameter| parameter.shape.iter().map(|&size| size as usize).collect();
     let built = Built {
         steps: Vec::new(),
         buffers: Vec::new(),
+        homes: Vec::new(),
         stacks: Vec::new(),
         places: vec![None; graph.nodes.len()],
         lasting: Vec::new(),
         shapes: graph.parameters.iter().map(shape).collect(),
+        head,
+        sites: sites.total,
     };
     let stacked = vec![None; fusions.stacks.len()];
-    let (readers, homes) = (graph.readers(), HashMap::new());
-    let mut builder = Builder { graph, fusions, sites, readers, split, built, stacked, homes };
+    let mut builder =
+        Builder { graph, fusions: &fusions, sites: &sites, readers: graph.readers(), split, built, stacked };
     for node in 0..graph.nodes.len() {
         if !fusions.inlined[node] {
             builder.plan(node)?;
         }
     }
     // the loss reads whole rows of activations
-    let hidden = builder.place(head.hidden)?;
-    let hidden = builder.whole(head.nodes[0], hidden, Format::Activations);
-    builder.built.places[head.hidden] = Some(hidden);
+    let (hidden, logits) = (builder.built.head.hidden, builder.built.head.nodes[0]);
+    let place = builder.place(hidden)?;
+    let place = builder.whole(logits, place, Format::Activations);
+    builder.built.places[hidden] = Some(place);
     let others = graph.heads.iter().filter(|(name, _)| name != "logits").map(|(_, node)| *node);
-    let lasting: Result<Vec<_>> = [head.hidden].into_iter().chain(others).map(|node| builder.place(node)).collect();
+    let lasting: Result<Vec<_>> = [hidden].into_iter().chain(others).map(|node| builder.place(node)).collect();
     builder.built.lasting = lasting?;
     Ok(builder.built)
 }
@@ -90,7 +102,7 @@ impl Builder<'_> {
             Some(buffer) => buffer,
             None => {
                 let width = nodes.iter().map(|&node| columns(graph, node)).sum();
-                let buffer = self.buffer(self.rows(node, width), Format::Activations);
+                let buffer = self.buffer(node, self.rows(node, width), Format::Activations);
                 self.stacked[stack] = Some(buffer);
                 let x = self.input(node, 0)?;
                 let stack = self.add_stack(nodes);
@@ -144,7 +156,7 @@ impl Builder<'_> {
                 let x = self.input(node, 0)?;
                 let chunk = weight.map_or(x.width, |weight| self.built.shapes[weight][0]).max(1);
                 let stats = if *norm == Norm::Layer { 2 } else { 1 } * (x.width / chunk);
-                let kept = self.buffer(self.rows(node, stats), Format::Parameters);
+                let kept = self.buffer(node, self.rows(node, stats), Format::Parameters);
                 let work = Work::Norm { norm: *norm, weight: *weight, bias: *bias, epsilon: *epsilon };
                 let out = self.value(node, Format::Activations);
                 self.push(node, work, vec![x], out, Some(kept));
@@ -153,7 +165,7 @@ impl Builder<'_> {
             Op::Attention { heads, .. } => self.attention(node, *heads)?,
             Op::RelativeBias { table, bidirectional, max_distance } => {
                 let [buckets, heads] = [self.built.shapes[*table][0], self.built.shapes[*table][1]];
-                let buffer = self.buffer(Shape::Bias(heads), Format::Parameters);
+                let buffer = self.buffer(node, Shape::Bias(heads), Format::Parameters);
                 let out = Place { buffer, first: 0, width: 0 };
                 let (table, bidirectional, max_distance) = (*table, *bidirectional, *max_distance);
                 let work = Work::RelativeBias { table, buckets, bidirectional, max_distance };
@@ -183,7 +195,7 @@ impl Builder<'_> {
                 self.built.places[node] = Some(Place { first: x.first + first, width: columns(graph, node), ..x });
             }
             Op::Recurrent { kind, weights, biases, reverse } => {
-                let kept = self.buffer(self.rows(node, kind.kept() * columns(graph, node)), Format::Activations);
+                let kept = self.buffer(node, self.rows(node, kind.kept() * columns(graph, node)), Format::Activations);
                 let (kind, weights, biases, reverse) = (*kind, *weights, *biases, *reverse);
                 self.map_keeping(node, Work::Recurrent { kind, weights, biases, reverse }, Some(kept))?;
             }
@@ -230,7 +242,7 @@ impl Builder<'_> {
         let n = self.graph.nodes[node].inputs.len();
         let reads = (0..n).map(|input| self.input(node, input)).collect::<Result<Vec<_>>>()?;
         let dropout = (dropout > 0.0).then(|| Drop { site: self.sites.of(node), rate: dropout });
-        let kept = self.buffer(Shape::Scores(self.space(node), heads), Format::Parameters);
+        let kept = self.buffer(node, Shape::Scores(self.space(node), heads), Format::Parameters);
         let out = self.value(node, Format::Activations);
         let work = Work::Attention { heads, kv_heads, span, scale, soft_cap, dropout };
         self.push(node, work, reads, out, Some(kept));
@@ -294,7 +306,7 @@ impl Builder<'_> {
     /// what is changed in place is computed again from its beginning or not at all.
     fn owned(&mut self, node: usize) -> Result<Place> {
         let (input, place) = (self.graph.nodes[node].inputs[0], self.input(node, 0)?);
-        let is_of_block = self.homes.get(&place.buffer) == Some(&self.graph.nodes[node].block);
+        let is_of_block = self.built.homes[place.buffer] == self.graph.nodes[node].block;
         if is_of_block && self.is_alone(input) {
             return Ok(place);
         }
@@ -330,7 +342,7 @@ impl Builder<'_> {
             return place;
         }
         let shape = Shape::Rows(space, place.width);
-        let copy = Place { buffer: self.buffer(shape, format), first: 0, width: place.width };
+        let copy = Place { buffer: self.buffer(reader, shape, format), first: 0, width: place.width };
         self.push(reader, Work::Copy, vec![place], copy, None);
         copy
     }
@@ -377,13 +389,15 @@ impl Builder<'_> {
     /// A buffer of its own for the value of `node`.
     fn value(&mut self, node: usize, format: Format) -> Place {
         let width = columns(self.graph, node);
-        let buffer = self.buffer(self.rows(node, width), format);
+        let buffer = self.buffer(node, self.rows(node, width), format);
         let place = Place { buffer, first: 0, width };
         self.built.places[node] = Some(place);
         place
     }
 
-    fn buffer(&mut self, shape: Shape, format: Format) -> usize {
+    /// A buffer that the steps of `node` write to.
+    fn buffer(&mut self, node: usize, shape: Shape, format: Format) -> usize {
+        self.built.homes.push(self.graph.nodes[node].block);
         self.built.buffers.push(Buffer { shape, format });
         self.built.buffers.len() - 1
     }
@@ -392,8 +406,7 @@ impl Builder<'_> {
         let block = self.graph.nodes[node].block;
         // a branch that dropout acts on before it is added
         let scratch = matches!(work, Work::Linear { dropout: Some(_), .. })
-            .then(|| self.buffer(self.built.buffers[out.buffer].shape, Format::Activations));
-        self.homes.entry(out.buffer).or_insert(block);
+            .then(|| self.buffer(node, self.built.buffers[out.buffer].shape, Format::Activations));
         self.built.steps.push(Step { work, reads, out, kept, scratch, block, node });
     }
 }

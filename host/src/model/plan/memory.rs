@@ -114,11 +114,9 @@ fn is_repeated(step: &Step, needed: &[bool], crosses: &[bool]) -> bool {
 
 /// Buffers that a step of another block than their maker's reads, and the results of the whole.
 fn crosses(built: &Built) -> Vec<bool> {
-    let mut home = vec![None; built.buffers.len()];
     let mut crosses = vec![false; built.buffers.len()];
     for step in &built.steps {
-        step.reads.iter().for_each(|place| crosses[place.buffer] |= home[place.buffer] != Some(step.block));
-        step.buffers().for_each(|buffer| home[buffer] = home[buffer].or(Some(step.block)));
+        step.reads.iter().for_each(|place| crosses[place.buffer] |= built.homes[place.buffer] != step.block);
     }
     built.lasting.iter().for_each(|place| crosses[place.buffer] = true);
     crosses
@@ -126,18 +124,12 @@ fn crosses(built: &Built) -> Vec<bool> {
 
 fn lifetimes(built: &Built, (needed, crosses): (&[bool], &[bool]), purpose: Purpose) -> Vec<Until> {
     let mut until: Vec<Until> = vec![Until::Step(0); built.buffers.len()];
-    let mut home = vec![None; built.buffers.len()];
     for (index, step) in built.steps.iter().enumerate() {
-        for buffer in step.buffers() {
-            until[buffer] = Until::Step(index);
-            home[buffer] = home[buffer].or(Some(step.block));
-        }
-        for place in &step.reads {
-            until[place.buffer] = Until::Step(index);
-        }
+        let read = step.reads.iter().map(|place| place.buffer);
+        step.buffers().chain(read).for_each(|buffer| until[buffer] = Until::Step(index));
     }
     for (buffer, until) in until.iter_mut().enumerate() {
-        *until = match home[buffer].flatten() {
+        *until = match built.homes[buffer] {
             _ if !needed[buffer] => *until,
             Some(block) if purpose == Purpose::Recomputing && !crosses[buffer] => Until::Block(block),
             _ => Until::Always,

@@ -111,8 +111,7 @@ impl Plan {
     /// # Errors
     /// A graph whose logits are not the result of a linear layer.
     pub fn new(graph: &Graph, purpose: Purpose, split: bool, trained: &[bool]) -> Result<Self> {
-        let (head, built, sites) = Self::built(graph, split)?;
-        Self::of(graph, purpose, (split, trained), head, built, sites)
+        Self::of(graph, build::build(graph, split)?, purpose, (split, trained))
     }
 
     /// The plan that writes text token by token: first the steps that are the same for all tokens, whose results last.
@@ -120,7 +119,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`].
     pub fn decoding(graph: &Graph, split: bool) -> Result<Self> {
-        let (head, mut built, sites) = Self::built(graph, split)?;
+        let mut built = build::build(graph, split)?;
         let is_once = |built: &build::Built, buffer: usize| built.buffers[buffer].shape.is_once();
         let mut steps = std::mem::take(&mut built.steps);
         steps.sort_by_key(|step| !is_once(&built, step.out.buffer));
@@ -129,41 +128,26 @@ impl Plan {
             again.flat_map(|step| &step.reads).filter(|place| is_once(&built, place.buffer)).copied().collect();
         built.steps = steps;
         built.lasting.extend(lasting);
-        Self::of(graph, Purpose::Inference, (split, &[]), head, built, sites)
+        Self::of(graph, built, Purpose::Inference, (split, &[]))
     }
 
-    fn built(graph: &Graph, split: bool) -> Result<(HeadPlan, build::Built, u64)> {
-        let head = HeadPlan::new(graph)?;
-        let fusions = fuse::Fusions::new(graph, &head);
-        let sites = sites::Sites::new(graph);
-        let built = build::build(graph, &fusions, &sites, &head, split)?;
-        Ok((head, built, sites.total))
-    }
-
-    fn of(
-        graph: &Graph,
-        purpose: Purpose,
-        (split, trained): (bool, &[bool]),
-        head: HeadPlan,
-        mut built: build::Built,
-        sites: u64,
-    ) -> Result<Self> {
+    fn of(graph: &Graph, built: build::Built, purpose: Purpose, (split, trained): (bool, &[bool])) -> Result<Self> {
         let memory = memory::assign(&built, graph.blocks, purpose);
-        let hidden = built.place_of(head.hidden)?;
+        let hidden = built.place_of(built.head.hidden)?;
         let (backward, gradients) = match purpose {
             Purpose::Inference => Default::default(),
             _ => backward::plan(&built, &memory, hidden, split, trained),
         };
         Ok(Self {
-            head: HeadPlan { place: hidden, ..head },
-            steps: std::mem::take(&mut built.steps),
+            head: HeadPlan { place: hidden, ..built.head },
+            steps: built.steps,
             buffers: built.buffers,
             tensor_of: memory.tensor_of,
             tensors: memory.tensors,
             stacks: built.stacks,
             backward,
             gradients,
-            sites,
+            sites: built.sites,
         })
     }
 }
