@@ -18,6 +18,7 @@ mod develop; // list and dev
 mod device; // where the suite computes
 mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
+mod draw; // choices from a seed
 mod drill; // runs that are killed, starved and damaged resume to the same bytes
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn

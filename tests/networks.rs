@@ -8,10 +8,16 @@ mod import;
 mod random;
 
 use crate::device;
+use candle_core::Tensor;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use trainyard::loss::{Program, Totals};
+use trainyard::model::{self, Dropout, Purpose, Spec};
+use trainyard::ops::Precision;
+use trainyard::rows::{PlacedRows, Rows, Tokens};
 use trainyard_plugin::network::Network;
-use trainyard_plugin::{Config, Create, Model, Result, Setting, Sizes, Value};
+use trainyard_plugin::{Builder, Config, Create, Model, Result, Setting, Sizes, Value};
 
 type Make = fn(&[Setting]) -> Result<Box<dyn Model>>;
 
@@ -115,4 +121,48 @@ fn configs() -> impl Iterator<Item = (PathBuf, Json)> {
     let spellings = |folder: PathBuf| ["config.json", "config_v5.json"].map(|name| (folder.clone(), folder.join(name)));
     let all = folders().into_iter().flat_map(spellings).filter(|(_, path)| path.is_file());
     all.map(|(folder, path)| (folder, json(&path)))
+}
+
+/// Values of parameters, by name.
+type Weights = BTreeMap<String, Tensor>;
+
+/// A model for sequences of `context` tokens with these weights.
+fn model(
+    network: &Network,
+    (context, purpose, precision): (usize, Purpose, Precision),
+    weights: &Weights,
+) -> model::Model {
+    let model = model::Model::new(&Spec::new(network, context, purpose), device::engine(precision), 1).unwrap();
+    model.params().load(weights.clone()).unwrap();
+    model
+}
+
+/// `[n, vocab]`
+fn logits(model: &mut model::Model, tokens: &Tokens<'_>) -> Vec<f64> {
+    let engine = device::engine(model.engine().precision());
+    let hidden = model.forward(tokens, None).unwrap();
+    let out = device::zeros(&[hidden.dims()[0], model.vocab()], hidden.dtype());
+    model.head().logits(&engine, &hidden, &out).unwrap();
+    device::values(&out)
+}
+
+/// Adds the cross-entropy of the rows that `rows` gives for their number to `totals`, and its gradients to those of the
+/// model.
+fn train(
+    model: &mut model::Model,
+    tokens: &Tokens<'_>,
+    rows: impl FnOnce(usize) -> Rows,
+    dropout: Option<Dropout>,
+    totals: &mut Totals,
+) -> Rows {
+    let engine = device::engine(model.engine().precision());
+    let g = Builder::new();
+    let program = Program::compile(&[&g.mean(-g.logits().log_softmax().gather(g.target()))]).unwrap();
+    let hidden = model.forward(tokens, dropout).unwrap();
+    let rows = rows(hidden.dims()[0]);
+    let placed = PlacedRows::new(&engine, &rows, program.inputs()).unwrap();
+    let dhidden = device::zeros(hidden.dims(), hidden.dtype());
+    program.backward(&engine, &hidden, model.head(), &placed, 0, &dhidden, totals).unwrap();
+    model.backward(tokens, dropout, &dhidden).unwrap();
+    rows
 }

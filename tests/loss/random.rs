@@ -1,20 +1,19 @@
 //! Random well-typed graphs over the whole op set, from a seed. Arguments are chosen so that derivatives exist and
 //! values stay moderate: a logarithm's is positive, an exponential's is bounded.
 
-use trainyard::base::random::Stream;
+use crate::draw::Draw;
 use trainyard_plugin::graph::{Type, check};
 use trainyard_plugin::{Graph, Node, Output};
 
 pub struct Random {
-    stream: Stream,
-    n_drawn: u64,
+    draw: Draw,
     nodes: Vec<Node>,
     types: Vec<Type>,
 }
 
 /// A graph of about `n_steps` random operations.
 pub fn graph(seed: u64, n_steps: usize) -> Graph {
-    let mut random = Random { stream: Stream::new(seed, "graph"), n_drawn: 0, nodes: Vec::new(), types: Vec::new() };
+    let mut random = Random { draw: Draw::new(seed, "graph"), nodes: Vec::new(), types: Vec::new() };
     for name in ["logits", "target", "weight", "target_bytes", "position", "step"] {
         let x = random.push(&format!("input.{name}"), &[], &[]);
         if matches!(name, "target_bytes" | "position" | "step") {
@@ -43,19 +42,6 @@ impl Random {
         self.types.len() as u32 - 1
     }
 
-    fn uniform(&mut self) -> f64 {
-        self.n_drawn += 1;
-        self.stream.uniform(self.n_drawn)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.uniform() * n as f64) as usize
-    }
-
-    fn choose<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
-    }
-
     fn constant(&mut self, value: f64) -> u32 {
         self.push("constant", &[], &[value])
     }
@@ -64,20 +50,20 @@ impl Random {
     fn pick(&mut self, types: &[Type]) -> Option<u32> {
         let ids: Vec<u32> =
             (0..self.types.len() as u32).filter(|&id| types.contains(&self.types[id as usize])).collect();
-        let late = self.uniform().sqrt();
+        let late = self.draw.uniform().sqrt();
         (!ids.is_empty()).then(|| ids[(late * ids.len() as f64) as usize])
     }
 
     fn step(&mut self) {
-        match self.below(8) {
+        match self.draw.below(8) {
             0 | 1 => {
-                let name = self.choose(&UNARY);
+                let name = self.draw.choose(&UNARY);
                 if let Some(x) = self.pick(&NUMBERS) {
                     self.unary(name, x);
                 }
             }
             2..=4 => {
-                let name = self.choose(&BINARY);
+                let name = self.draw.choose(&BINARY);
                 if let (Some(x), Some(y)) = (self.pick(&NUMBERS), self.pick(&NUMBERS)) {
                     self.binary(name, x, y);
                 }
@@ -89,13 +75,14 @@ impl Random {
                 }
             }
             6 => {
-                let name = self.choose(&VOCAB);
+                let name = self.draw.choose(&VOCAB);
                 if let Some(x) = self.pick(&[Type::Vocab]) {
                     self.along_vocab(name, x);
                 }
             }
             _ => {
-                let name = self.choose(&["sum_rows", "sum_sequence", "expand_sequence", "sum_sequences", "constant"]);
+                let name =
+                    self.draw.choose(&["sum_rows", "sum_sequence", "expand_sequence", "sum_sequences", "constant"]);
                 self.across_rows(name);
             }
         }
@@ -110,7 +97,7 @@ impl Random {
         let (x, attributes) = match name {
             "exp" | "expm1" | "square" => (bounded(self, x), vec![]),
             "log" | "log1p" | "sqrt" | "reciprocal" => (positive(self, x), vec![]),
-            "powf" => (positive(self, x), vec![self.choose(&[0.0, 1.0, 2.0, 3.0, 0.5, 1.5, -1.0])]),
+            "powf" => (positive(self, x), vec![self.draw.choose(&[0.0, 1.0, 2.0, 3.0, 0.5, 1.5, -1.0])]),
             "clamp" => (x, vec![-0.61, 0.83]),
             _ => (x, vec![]),
         };
@@ -173,7 +160,7 @@ impl Random {
             "sum_rows" | "sum_sequence" => Type::Row,
             "expand_sequence" | "sum_sequences" => Type::Sequence,
             _ => {
-                let value = self.uniform() * 2.0 - 1.0;
+                let value = self.draw.uniform() * 2.0 - 1.0;
                 self.constant(value);
                 return;
             }
@@ -290,7 +277,7 @@ fn value(random: &mut Random, ty: Type, which: usize) -> u32 {
 }
 
 fn single(seed: u64, name: &str, ty: Type) -> Option<Graph> {
-    let mut random = Random { stream: Stream::new(seed, "single"), n_drawn: 0, nodes: Vec::new(), types: Vec::new() };
+    let mut random = Random { draw: Draw::new(seed, "single"), nodes: Vec::new(), types: Vec::new() };
     let x = value(&mut random, ty, 0);
     let result = if UNARY.contains(&name) {
         random.unary(name, x)

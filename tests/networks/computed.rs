@@ -1,24 +1,18 @@
 //! What families compute, against transformers and torch.nn.
 
-use super::{Json, folders, imported, json};
+use super::{Json, Weights, folders, imported, json, logits, model, train};
 use crate::device;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::Path;
-use trainyard::loss::{Program, Totals};
-use trainyard::model::{Decoder, Model, Purpose, Spec};
+use trainyard::loss::Totals;
+use trainyard::model::{Decoder, Model, Purpose};
 use trainyard::ops::{Column, Engine, Precision};
-use trainyard::rows::{Columns, PlacedRows, Rows, Source, Tokens};
+use trainyard::rows::{Columns, Rows, Source, Tokens};
 use trainyard_plugin::network::Network;
-use trainyard_plugin::{Builder, Graph};
 
 const IGNORED: i64 = -100;
-
-pub(super) fn cross_entropy() -> Graph {
-    let g = Builder::new();
-    g.mean(-g.logits().log_softmax().gather(g.target()))
-}
 
 /// One document of a fixture.
 #[derive(Debug, Default)]
@@ -81,8 +75,6 @@ fn documents(reference: &Json, config: &Json) -> Vec<Document> {
     (0..n).map(document).collect()
 }
 
-type Weights = BTreeMap<String, Tensor>;
-
 fn weights(folder: &Path, network: &Network) -> Weights {
     let bytes = std::fs::read(folder.join("model.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -95,11 +87,8 @@ fn weights(folder: &Path, network: &Network) -> Weights {
     network.parameters.iter().map(|parameter| (parameter.name.clone(), read(&parameter.name))).collect()
 }
 
-/// A model of a fixture with these weights.
-fn model(network: &Network, precision: Precision, weights: &Weights) -> Model {
-    let model = Model::new(&Spec::new(network, 16, Purpose::Training), device::engine(precision), 1).unwrap();
-    model.params().load(weights.clone()).unwrap();
-    model
+fn fixture(network: &Network, precision: Precision, weights: &Weights) -> Model {
+    model(network, (16, Purpose::Training, precision), weights)
 }
 
 fn positions(n: usize) -> Vec<u32> {
@@ -124,23 +113,17 @@ fn with_tokens<R>(engine: &Engine, document: &Document, body: impl FnOnce(&Token
 }
 
 /// `[rows, vocab]`
-fn logits(model: &mut Model, document: &Document) -> Vec<f64> {
+fn logits_of(model: &mut Model, document: &Document) -> Vec<f64> {
     let engine = device::engine(model.engine().precision());
-    let hidden = with_tokens(&engine, document, |tokens| model.forward(tokens, None).unwrap());
-    let out = device::zeros(&[hidden.dims()[0], model.vocab()], DType::F64);
-    let out = if engine.precision() == Precision::F64 { out } else { device::zeros(out.dims(), DType::F32) };
-    model.head().logits(&engine, &hidden, &out).unwrap();
-    device::values(&out)
+    with_tokens(&engine, document, |tokens| logits(model, tokens))
 }
 
 /// Mean loss over the rows that count, and gradients in the model.
 fn loss(model: &mut Model, documents: &[Document]) -> f64 {
     let engine = device::engine(model.engine().precision());
-    let program = Program::compile(&[&cross_entropy()]).unwrap();
     let mut totals = Totals::new(&engine, 1).unwrap();
     for document in documents {
         with_tokens(&engine, document, |tokens| {
-            let hidden = model.forward(tokens, None).unwrap();
             let n = document.labels.len();
             let mut rows = Rows::windows(vec![0; n], n);
             let counts = |label: &i64| if *label == IGNORED { 0.0 } else { 1.0 };
@@ -149,10 +132,7 @@ fn loss(model: &mut Model, documents: &[Document]) -> f64 {
                 weight: document.labels.iter().map(counts).collect(),
                 ..rows.columns
             };
-            let placed = PlacedRows::new(&engine, &rows, program.inputs()).unwrap();
-            let dhidden = device::zeros(hidden.dims(), hidden.dtype());
-            program.backward(&engine, &hidden, model.head(), &placed, 0, &dhidden, &mut totals).unwrap();
-            model.backward(tokens, None, &dhidden).unwrap();
+            train(model, tokens, |_| rows, None, &mut totals);
         });
     }
     totals.read().unwrap()[0].value()
@@ -178,7 +158,7 @@ fn check_logits(what: &str, model: &mut Model, documents: &[Document], limit: f6
     let largest = documents.iter().flat_map(|document| &document.logits).fold(0.0, |a: f64, b| a.max(b.abs()));
     for document in documents {
         // rows of padding are behind the others, and only in the reference
-        for (i, (got, expected)) in logits(model, document).iter().zip(&document.logits).enumerate() {
+        for (i, (got, expected)) in logits_of(model, document).iter().zip(&document.logits).enumerate() {
             let error = (got - expected).abs();
             assert!(error <= limit * largest, "{what}: logit {i} is {got}, transformers has {expected}");
         }
@@ -209,7 +189,7 @@ fn check_training(what: &str, network: &Network, mut weights: Weights, documents
     let (lr, momentum) = (sgd["lr"].as_f64().unwrap(), sgd["momentum"].as_f64().unwrap());
     let mut velocity: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for (step, expected) in numbers(&reference["losses_f64"]).into_iter().enumerate() {
-        let mut model = model(network, Precision::F64, &weights);
+        let mut model = fixture(network, Precision::F64, &weights);
         let got = loss(&mut model, documents);
         let limit = if step == 0 { 1e-12 } else { 1e-9 };
         assert!(
@@ -241,9 +221,9 @@ fn families_compute_what_transformers_computes() {
         let (_, network) = imported(&config).unwrap();
         let (documents, weights) = (documents(&reference, &config), weights(&folder, &network));
         // transformers' logits have ten digits in the file
-        check_logits(what, &mut model(&network, Precision::F64, &weights), &documents, 2e-9);
-        check_logits(what, &mut model(&network, Precision::F32, &weights), &documents, 1e-5);
-        if !check_decoding(what, &model(&network, Precision::F64, &weights), &documents, 2e-9) {
+        check_logits(what, &mut fixture(&network, Precision::F64, &weights), &documents, 2e-9);
+        check_logits(what, &mut fixture(&network, Precision::F32, &weights), &documents, 1e-5);
+        if !check_decoding(what, &fixture(&network, Precision::F64, &weights), &documents, 2e-9) {
             whole.push(config["model_type"].as_str().unwrap().to_owned());
         }
         check_training(what, &network, weights, &documents, &reference);

@@ -1,6 +1,6 @@
 //! Random batches: packed documents, and a source with padding.
 
-use super::draw::Draw;
+use crate::draw::Draw;
 use candle_core::{D, Device, Result, Tensor};
 use trainyard::ops::{Column, Engine};
 use trainyard::rows::{Columns, Rows, Source, Tokens};

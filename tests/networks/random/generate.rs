@@ -1,7 +1,7 @@
 //! Random well-typed networks over the whole op set. Values stay moderate: what grows is kept within a tanh.
 
 use super::batch::Batch;
-use super::draw::Draw;
+use crate::draw::Draw;
 use trainyard_plugin::network::{
     Attention, Init, Linear, Net, Network, Pool, Recurrent, Rotary, Space, Span, Type, Value,
 };

@@ -2,25 +2,23 @@
 //! one by one, both in float64. Recomputation changes no bit, and reading token by token no result.
 
 mod batch;
-mod draw;
 mod generate;
 mod reference;
 
+use super::{Weights, logits, model, train};
 use crate::device;
 use batch::Batch;
 use candle_core::{Device, Tensor, Var};
 use std::collections::BTreeMap;
 use trainyard::base::random::Stream;
-use trainyard::loss::{Program, Totals};
-use trainyard::model::{Decoder, Dropout, Model, Purpose, Spec};
+use trainyard::loss::Totals;
+use trainyard::model::{Decoder, Dropout, Model, Purpose};
 use trainyard::ops::{Engine, Precision};
-use trainyard::rows::{PlacedRows, Tokens};
+use trainyard::rows::Tokens;
 use trainyard_plugin::network::{Network, Parameter};
 
 /// Differences that the order of additions makes, relative to the largest number.
 const LIMIT: f64 = 1e-9;
-
-type Weights = BTreeMap<String, Tensor>;
 
 /// Weights large enough that a wrong one shows.
 fn weights(network: &Network) -> Weights {
@@ -37,33 +35,16 @@ fn engine() -> Engine {
     device::engine(Precision::F64)
 }
 
-fn model(network: &Network, purpose: Purpose, weights: &Weights) -> Model {
-    let model = Model::new(&Spec::new(network, Batch::CONTEXT, purpose), engine(), 1).unwrap();
-    model.params().load(weights.clone()).unwrap();
-    model
-}
-
-/// `[n, vocab]`
-fn logits(model: &mut Model, tokens: &Tokens<'_>) -> Vec<f64> {
-    let hidden = model.forward(tokens, None).unwrap();
-    let out = device::zeros(&[hidden.dims()[0], model.vocab()], hidden.dtype());
-    model.head().logits(&engine(), &hidden, &out).unwrap();
-    device::values(&out)
+fn planned(network: &Network, purpose: Purpose, weights: &Weights) -> Model {
+    model(network, (Batch::CONTEXT, purpose, Precision::F64), weights)
 }
 
 type Gradients = BTreeMap<String, Vec<f64>>;
 
 /// The sum of the losses, and the gradients of that.
 fn trained(model: &mut Model, batch: &Batch, tokens: &Tokens<'_>, dropout: Option<Dropout>) -> (f64, Gradients) {
-    let engine = engine();
-    let program = Program::compile(&[&super::computed::cross_entropy()]).unwrap();
-    let mut totals = Totals::new(&engine, 1).unwrap();
-    let hidden = model.forward(tokens, dropout).unwrap();
-    let rows = batch.rows(hidden.dims()[0]);
-    let placed = PlacedRows::new(&engine, &rows, program.inputs()).unwrap();
-    let dhidden = device::zeros(hidden.dims(), hidden.dtype());
-    program.backward(&engine, &hidden, model.head(), &placed, 0, &dhidden, &mut totals).unwrap();
-    model.backward(tokens, dropout, &dhidden).unwrap();
+    let mut totals = Totals::new(&engine(), 1).unwrap();
+    let rows = train(model, tokens, |n| batch.rows(n), dropout, &mut totals);
     let gradient = |param: &trainyard::model::Param| device::values(param.grad.as_ref().unwrap());
     let gradients = model.params().iter().map(|(name, param)| (name.to_owned(), gradient(param))).collect();
     let weight: f64 = rows.columns.weight.iter().copied().map(f64::from).sum();
@@ -116,7 +97,7 @@ fn check(seed: u64) {
     let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap();
     let (what, engine) = (format!("network {seed}"), engine());
     let tokens = batch.tokens(&engine);
-    let mut kept = model(&network, Purpose::Training, &weights);
+    let mut kept = planned(&network, Purpose::Training, &weights);
     assert_near(&format!("{what}: logits"), &logits(&mut kept, &tokens), &flat(&expected));
     let (total, gradients) = trained(&mut kept, &batch, &tokens, None);
     assert_near(&format!("{what}: loss"), &[total], &flat(&loss));
@@ -125,8 +106,8 @@ fn check(seed: u64) {
         assert_near(&format!("{what}: gradient of {name}"), got, &expected);
     }
     let dropout = Some(Dropout { stream: Stream::new(seed, "dropout"), first_sequence: 3 });
-    let kept = trained(&mut model(&network, Purpose::Training, &weights), &batch, &tokens, dropout);
-    let again = trained(&mut model(&network, Purpose::Recomputing, &weights), &batch, &tokens, dropout);
+    let kept = trained(&mut planned(&network, Purpose::Training, &weights), &batch, &tokens, dropout);
+    let again = trained(&mut planned(&network, Purpose::Recomputing, &weights), &batch, &tokens, dropout);
     assert!(kept.0.to_bits() == again.0.to_bits(), "{what}: recomputation changes the loss");
     for (name, gradient) in &kept.1 {
         assert!(*gradient == again.1[name], "{what}: recomputation changes the gradient of {name}");
@@ -136,7 +117,7 @@ fn check(seed: u64) {
 
 /// Token by token, and some tokens at once, as all at once, where the network can be read so.
 fn decoded(what: &str, network: &Network, weights: &Weights, batch: &Batch) {
-    let mut model = model(network, Purpose::Inference, weights);
+    let mut model = planned(network, Purpose::Inference, weights);
     let reads_source = network.layers.iter().any(|layer| layer.op == "input.source_ids");
     let alone = batch.first_document();
     let source = if reads_source { &alone.source_ids[..] } else { &[] };
