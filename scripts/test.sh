@@ -2,7 +2,7 @@
 # Runs all tests; arguments are cargo's, such as --no-run.
 #
 # The host's unit tests are a second copy of the host. It is compiled without optimisation and only where something
-# changed, which halves the time of both; the program that the other tests run is compiled as its users have it.
+# changed, which halves their time; the program that the other tests run is compiled as its users have it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -25,29 +25,34 @@ fn read(file: &str) -> String {
     })
 }
 
+/// What finds the rules that the second text breaks, if the first was published.
+type Rules = fn(&str, &str) -> Vec<String>;
+
 /// The contract as it is now, file by file.
-fn current() -> [(&'static str, String); 4] {
+fn current() -> [(&'static str, String, Rules); 4] {
     [
-        ("plugin.wit", wit::current()),
-        ("ops.json", ops::current()),
-        ("network-ops.json", networks::current()),
-        ("native.txt", native::current()),
+        ("plugin.wit", wit::current(), wit::check),
+        ("ops.json", ops::current(), ops::check),
+        ("network-ops.json", networks::current(), networks::check),
+        ("native.txt", native::current(), native::check),
     ]
 }
 
 #[test]
 fn the_published_contract_has_not_changed() {
-    let mut broken = wit::check(&read("plugin.wit"), &wit::current());
-    broken.extend(ops::check(&read("ops.json"), &ops::current()));
-    broken.extend(networks::check(&read("network-ops.json"), &networks::current()));
-    broken.extend(native::check(&read("native.txt"), &native::current()));
+    let broken: Vec<_> = current().iter().flat_map(|(file, text, rules)| rules(&read(file), text)).collect();
     assert!(broken.is_empty(), "{} rules are broken:\n{}", broken.len(), broken.join("\n"));
 }
 
+/// What was published is written again only as the rules allow.
 #[test]
 #[ignore = "writes the frozen copy"]
 fn freeze() {
-    for (file, text) in current() {
+    for (file, text, rules) in current() {
+        if frozen(file).exists() {
+            let broken = rules(&read(file), &text);
+            assert!(broken.is_empty(), "{file}: {}", broken.join("\n"));
+        }
         std::fs::write(frozen(file), text).unwrap();
     }
 }

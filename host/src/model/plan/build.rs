@@ -5,10 +5,9 @@ use super::head::HeadPlan;
 use super::sites::Sites;
 use super::steps::{Drop, Step, Work};
 use super::{Buffer, Format, Place, Shape, Stack};
-use crate::model::graph::{Graph, Node, Norm, Op, Rotary};
+use crate::model::graph::{Graph, Norm, Op, Rotary};
 use crate::ops::activation::Activation;
 use crate::{Error, Result};
-use trainyard_plugin::network::{Space, Type};
 
 /// Steps and buffers, before they have memory.
 pub(super) struct Built {
@@ -18,7 +17,7 @@ pub(super) struct Built {
     pub homes: Vec<Option<usize>>,
     pub stacks: Vec<Stack>,
     /// Where each node's value is.
-    places: Vec<Option<Place>>,
+    pub places: Vec<Option<Place>>,
     /// Places of heads and of what else must last.
     pub lasting: Vec<Place>,
     /// Dimensions of the parameters.
@@ -39,14 +38,14 @@ impl Built {
     }
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
+pub(super) struct Builder<'a> {
+    pub(super) graph: &'a Graph,
     fusions: &'a Fusions,
     sites: &'a Sites,
-    readers: Vec<Vec<usize>>,
+    pub(super) readers: Vec<Vec<usize>>,
     /// Whether parameters and activations have different formats.
-    split: bool,
-    built: Built,
+    pub(super) split: bool,
+    pub(super) built: Built,
     /// Where a stack's product is, once it is planned.
     stacked: Vec<Option<usize>>,
 }
@@ -302,111 +301,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Where the input of `node` is, for it to change: a copy if somebody else reads it, or if it is of another block:
-    /// what is changed in place is computed again from its beginning or not at all.
-    fn owned(&mut self, node: usize) -> Result<Place> {
-        let (input, place) = (self.graph.nodes[node].inputs[0], self.input(node, 0)?);
-        let is_of_block = self.built.homes[place.buffer] == self.graph.nodes[node].block;
-        if is_of_block && self.is_alone(input) {
-            return Ok(place);
-        }
-        let copy = self.value(node, Format::Activations);
-        self.push(node, Work::Copy, vec![place], copy, None);
-        Ok(copy)
-    }
-
-    /// Whether nothing reads the value of `node` but one reader, and the backward of its op does not either.
-    fn is_alone(&self, node: usize) -> bool {
-        let Node { op, inputs, .. } = &self.graph.nodes[node];
-        let is_read_back = |op: &Op| matches!(op, Op::Attention { .. } | Op::SoftCap(_) | Op::Recurrent { .. });
-        if self.readers[node].len() != 1 {
-            return false;
-        }
-        let Op::Slice(first) = *op else { return !is_read_back(op) };
-        // other slices of the same value may be elsewhere in it
-        let (whole, end) = (inputs[0], first + columns(self.graph, node));
-        let elsewhere = |&reader: &usize| match self.graph.nodes.get(reader).map(|node| &node.op) {
-            Some(Op::Slice(other)) => reader == node || *other >= end || other + columns(self.graph, reader) <= first,
-            _ => false,
-        };
-        !is_read_back(&self.graph.nodes[whole].op)
-            && !matches!(self.graph.nodes[whole].op, Op::Slice(_))
-            && self.readers[whole].iter().all(elsewhere)
-    }
-
-    /// The value at `place` as a whole buffer, of a format, for `reader`: a copy where it is not.
-    fn whole(&mut self, reader: usize, place: Place, format: Format) -> Place {
-        let buffer = self.built.buffers[place.buffer];
-        let Shape::Rows(space, all) = buffer.shape else { return place };
-        if place.width == all && !self.differs(buffer.format, format) {
-            return place;
-        }
-        let shape = Shape::Rows(space, place.width);
-        let copy = Place { buffer: self.buffer(reader, shape, format), first: 0, width: place.width };
-        self.push(reader, Work::Copy, vec![place], copy, None);
-        copy
-    }
-
-    /// The value at `place` in a format, for `reader`: a copy where it has another one.
-    fn formatted(&mut self, reader: usize, place: Place, format: Format) -> Place {
-        match self.differs(self.built.buffers[place.buffer].format, format) {
-            true => self.whole(reader, place, format),
-            false => place,
-        }
-    }
-
-    fn differs(&self, format: Format, other: Format) -> bool {
-        self.split && format != other
-    }
-
     fn drop(&self, node: usize) -> Drop {
         let rate = match self.graph.nodes[node].op {
             Op::Dropout(rate) => rate,
             _ => 0.0,
         };
         Drop { site: self.sites.of(node), rate }
-    }
-
-    fn input(&self, node: usize, input: usize) -> Result<Place> {
-        self.place(self.graph.nodes[node].inputs[input])
-    }
-
-    fn place(&self, node: usize) -> Result<Place> {
-        self.built.place_of(node)
-    }
-
-    fn space(&self, node: usize) -> Space {
-        match self.graph.ty(node) {
-            Type::Matrix { space, .. } => space,
-            _ => Space::Row,
-        }
-    }
-
-    fn rows(&self, node: usize, columns: usize) -> Shape {
-        Shape::Rows(self.space(node), columns)
-    }
-
-    /// A buffer of its own for the value of `node`.
-    fn value(&mut self, node: usize, format: Format) -> Place {
-        let width = columns(self.graph, node);
-        let buffer = self.buffer(node, self.rows(node, width), format);
-        let place = Place { buffer, first: 0, width };
-        self.built.places[node] = Some(place);
-        place
-    }
-
-    /// A buffer that the steps of `node` write to.
-    fn buffer(&mut self, node: usize, shape: Shape, format: Format) -> usize {
-        self.built.homes.push(self.graph.nodes[node].block);
-        self.built.buffers.push(Buffer { shape, format });
-        self.built.buffers.len() - 1
-    }
-
-    fn push(&mut self, node: usize, work: Work, reads: Vec<Place>, out: Place, kept: Option<usize>) {
-        let block = self.graph.nodes[node].block;
-        // a branch that dropout acts on before it is added
-        let scratch = matches!(work, Work::Linear { dropout: Some(_), .. })
-            .then(|| self.buffer(node, self.built.buffers[out.buffer].shape, Format::Activations));
-        self.built.steps.push(Step { work, reads, out, kept, scratch, block, node });
     }
 }

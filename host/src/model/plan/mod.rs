@@ -8,6 +8,7 @@ mod build;
 mod fuse;
 mod head;
 mod memory;
+mod places;
 mod sites;
 mod steps;
 #[cfg(test)]
