@@ -4,6 +4,7 @@ use super::report::{LossBench, LossTime, Spread};
 use super::{check_above_zero, compile, on_threads};
 use crate::Result;
 use crate::base::random::Stream;
+use crate::feed::SUPPLIED;
 use crate::loss::{HeadGradient, OutputLayer, Program};
 use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
 use crate::plugin::{Plugin, PluginConfig};
@@ -46,7 +47,7 @@ pub fn loss(plugins: &[PluginConfig], options: &LossOptions) -> Result<LossBench
     let mut programs = Vec::new();
     for config in plugins {
         let plugin = Plugin::open(config, Kind::Loss)?;
-        programs.push((plugin.culprit().to_owned(), compile(&plugin)?));
+        programs.push((plugin.culprit().to_owned(), compile(&plugin, SUPPLIED)?));
     }
     let (threads, losses) = on_threads(options.threads, "--threads", || {
         let losses = match options.precision {

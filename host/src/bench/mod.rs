@@ -11,15 +11,15 @@ pub use plugin::{PluginOptions, plugin};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 
-use crate::feed::SUPPLIED;
 use crate::loss::Program;
 use crate::plugin::Plugin;
+use crate::rows::InputSet;
 use crate::{Error, Result};
 
-/// What a loss describes, compiled.
-fn compile(plugin: &Plugin) -> Result<Program> {
+/// What a loss describes, compiled for rows that carry `supplied`.
+fn compile(plugin: &Plugin, supplied: InputSet) -> Result<Program> {
     let graph = plugin.loss()?.describe()?;
-    Program::compile_for(&[&graph], SUPPLIED).map_err(|error| error.context(plugin.culprit()))
+    Program::compile_for(&[&graph], supplied).map_err(|error| error.context(plugin.culprit()))
 }
 
 /// Runs `work` on `n` threads, 0 for one per core. `place` is where the user says how many.

@@ -4,14 +4,13 @@ use super::process::{peak_memory, processor_time};
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
 use crate::base::random::Stream;
-use crate::feed::Position;
+use crate::feed::{Position, SUPPLIED};
 use crate::loss::Program;
 use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
 use crate::report::{Progress, Record, Sink, Step};
 use crate::rows::{Columns, Rows};
-use crate::run::RunConfig;
-use crate::run::{Memory, RunPlugins};
+use crate::run::{DataSizes, Memory, RunConfig, RunPlugins, RunTask};
 use crate::train::{Trainer, loader};
 use crate::{Error, Result};
 use std::time::{Duration, Instant};
@@ -39,18 +38,19 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
     check_above_zero(&[("--steps", options.steps), ("--vocab", options.vocab.unwrap_or(1) as u64)])?;
     on_threads(config.train.threads, "train.threads", || match options.vocab {
         Some(vocab) => {
-            let program = compile(&Plugin::open(&config.loss, Kind::Loss)?)?;
+            let program = compile(&Plugin::open(&config.loss, Kind::Loss)?, SUPPLIED)?;
             let batches = (0..).map(|index| random_batch(config, vocab, index));
-            time(config, options, vocab, program, batches)
+            time(config, options, vocab.into(), program, batches)
         }
         None => {
             let plugins = RunPlugins::open(config)?;
-            let program = compile(&plugins.loss)?;
+            let program = compile(&plugins.loss, config.task.supplied())?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
             let data = plugins.data.prepare(config, folder.path())?;
-            let mut loader = loader(config, &data, Position::default())?;
+            let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
+            let mut loader = loader(config, &task, &data, Position::default())?;
             let batches = std::iter::repeat_with(|| loader.next_batch());
-            time(config, options, data.tokenizer.n_tokens, program, batches)
+            time(config, options, task.sizes, program, batches)
         }
     })
 }
@@ -71,13 +71,13 @@ fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Rows {
 fn time(
     config: &RunConfig,
     options: &StepOptions,
-    vocab: usize,
+    sizes: DataSizes,
     program: Program,
     mut batches: impl Iterator<Item = Rows>,
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
-    let predicted = checked_memory(config, vocab, &device)?;
-    let mut trainer = Trainer::new(config, config.model.described(vocab)?, program, device.clone())?;
+    let predicted = checked_memory(config, sizes, &device)?;
+    let mut trainer = Trainer::new(config, config.model.described(sizes)?, program, device.clone())?;
     let total = options.warmup + options.steps;
     let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;
@@ -119,7 +119,7 @@ fn time(
         layers: trainer.described().network.blocks.len(),
         width: trainer.described().width,
         context: config.model.context(),
-        vocab,
+        vocab: sizes.vocab,
         parameters: model.params().n_values(),
         tokens,
         precision: config.train.precision,
@@ -140,9 +140,9 @@ fn time(
 }
 
 /// What the steps will need, which there is.
-fn checked_memory(config: &RunConfig, vocab: usize, device: &Device) -> Result<Memory> {
-    let memory = Memory::of(config, vocab, device)?;
-    memory.check(config, vocab, device)?;
+fn checked_memory(config: &RunConfig, sizes: DataSizes, device: &Device) -> Result<Memory> {
+    let memory = Memory::of(config, sizes, device)?;
+    memory.check(config, sizes, device)?;
     Ok(memory)
 }
 

@@ -43,7 +43,8 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
-    let (filters, tokenizer, task) = (&filters, &tokenizer, config.task());
+    let encoding = config.task.encoding();
+    let (filters, tokenizer, task) = (&filters, &tokenizer, encoding.as_ref());
     let preparation =
         Preparation { config: &config.data, filters, tokenizer, task, store: &store, detail: Detail::All };
     if let Some((part, n_parts)) = args.part {

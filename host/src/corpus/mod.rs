@@ -28,7 +28,7 @@ pub use manifest::{
 };
 pub use prepare::{Judged, NamedFilter, Outcome, batches, texts};
 pub use read::{Content, Document, JsonLine, JsonLines, documents, source_digest};
-pub use report::{DataReport, Dropped, FilterReport, LeftOut};
+pub use report::{DataReport, Dropped, FilterReport, LeftOut, NameReport};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;
 

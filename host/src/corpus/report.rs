@@ -39,10 +39,22 @@ pub struct DataReport {
     /// Special tokens that the tokenizer made of text, which no tokenizer should.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub special_tokens: u64,
+    /// Labels of documents, or tags of words, in the order of their numbers in the shards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameReport>,
     /// The splits that have documents, train first.
     pub splits: Vec<SplitReport>,
     /// The held-out text (test, else validation) under general-purpose compressors; at most its first 64 MiB.
     pub held_out: Option<HeldOut>,
+}
+
+/// A name that documents or words have, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameReport {
+    /// The labels that a document has, or the one tag.
+    pub names: Vec<String>,
+    /// How many documents, or words, of each split have it.
+    pub counts: BTreeMap<Split, u64>,
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -1,11 +1,11 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
-use crate::feed::SUPPLIED;
-use crate::loss::{Program, Ratio, Totals, fault_of_weights};
+use crate::feed::tasks::TaskConfig;
+use crate::loss::{Program, Ratio, Totals, fault_of_weights, selected};
 use crate::model::Model;
 use crate::plugin::Plugin;
 use crate::report::{Comparable, Metric, MetricValue, distinct};
-use crate::rows::{PlacedRows, RowInput, Rows};
+use crate::rows::{InputSet, PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
 use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
@@ -80,26 +80,29 @@ impl Evaluator {
     /// # Errors
     /// A plugin that fails, and a graph that breaks a rule of the op set, needs an input that no run has, or costs too
     /// much: the error names the plugin.
-    pub fn new(loss: &Graph, plugins: &RunPlugins) -> Result<Self> {
-        let plain = cross_entropy();
-        let of_loss = &plugins.loss;
-        let nats = MetricInfo::lower_is_better("nats/token");
-        let mut measures = vec![
-            Measure::new(CROSS_ENTROPY, "", nats, &plain),
-            Measure::new(LOSS, &of_loss.identity().name, MetricInfo::lower_is_better(""), loss),
-        ];
-        let mut graphs = vec![("", CROSS_ENTROPY, plain), (LOSS, of_loss.culprit(), loss.clone())];
+    pub fn new(loss: &Graph, plugins: &RunPlugins, task: &TaskConfig) -> Result<Self> {
+        let supplied = task.supplied();
+        let (mut measures, mut graphs) = (Vec::new(), Vec::new());
+        // rows with numbers to predict have no class
+        if supplied.contains(RowInput::Target) {
+            let (plain, nats) = (cross_entropy(), MetricInfo::lower_is_better(format!("nats/{}", task.row_word())));
+            measures.push(Measure::new(CROSS_ENTROPY, "", nats, &plain));
+            graphs.push(("", CROSS_ENTROPY, plain));
+        }
+        let (of_loss, at) = (&plugins.loss, measures.len());
+        measures.push(Measure::new(LOSS, &of_loss.identity().name, MetricInfo::lower_is_better(""), loss));
+        graphs.push((LOSS, of_loss.culprit(), loss.clone()));
         for (plugin, name) in plugins.metrics.iter().zip(plugins.metric_names().tokens) {
             let (info, graph) = described(plugin)?;
             measures.push(Measure::new(&name, &plugin.identity().name, info, &graph));
             graphs.push(("metric", plugin.culprit(), graph));
         }
-        let warnings = warnings(&graphs)?;
+        let warnings = warnings(&graphs, supplied)?;
         let all: Vec<_> = graphs.iter().map(|(_, _, graph)| graph).collect();
         let together = |error: Error| error.context("the loss and all metrics in one pass");
-        let program = Program::compile_for(&all, SUPPLIED).map_err(together)?;
-        let is_plain = program.same_output(0, measures[0].extras.len() + 1);
-        measures[1].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
+        let program = Program::compile_for(&all, supplied).map_err(together)?;
+        let is_plain = at > 0 && program.same_output(0, measures[0].extras.len() + 1);
+        measures[at].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
         Ok(Self { program, measures, warnings })
     }
 
@@ -128,7 +131,10 @@ impl Evaluator {
         for rows in batches {
             let placed = PlacedRows::new(model.engine(), &rows, self.program.inputs())?;
             let hidden = model.forward(&placed.tokens(), None)?;
-            self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
+            if !rows.is_empty() {
+                let hidden = selected::select(model.engine(), &hidden, placed.at())?;
+                self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
+            }
         }
         let totals = totals.read()?;
         let mut rest = totals.as_slice();
@@ -162,11 +168,11 @@ fn cross_entropy() -> Graph {
 }
 
 /// Faults of weights, each behind its culprit. An error names the first graph that is at fault alone.
-fn warnings(graphs: &[(&str, &str, Graph)]) -> Result<Vec<String>> {
+fn warnings(graphs: &[(&str, &str, Graph)], supplied: InputSet) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for (place, culprit, graph) in graphs {
         let named = |error: Error| error.context(format!("{place}: {culprit}"));
-        let alone = Program::compile_for(&[graph], SUPPLIED).map_err(named)?;
+        let alone = Program::compile_for(&[graph], supplied).map_err(named)?;
         let fault = fault_of_weights(&alone, *place == LOSS)?;
         warnings.extend(fault.map(|fault| format!("{culprit}: {fault}")));
     }

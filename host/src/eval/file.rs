@@ -36,19 +36,25 @@ pub fn evaluate_files(
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let model = run.data.tokenizer.model.clone();
-    let text =
-        raw_text(sources, run.config.task(), &run.plugins.data.trained_tokenizer(&run.config), &model, scratch.path())
-            .map_err(
-                // the reader names the keys of a config
-                |error| {
-                    let policy = ", or set data.source.invalid_lines to \"skip\"";
-                    error
-                        .reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
-                },
-            )?;
-    let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
+    let text = raw_text(
+        sources,
+        run.config.task.encoding().as_ref(),
+        &run.plugins.data.trained_tokenizer(&run.config),
+        &model,
+        scratch.path(),
+    )
+    .map_err(
+        // the reader names the keys of a config
+        |error| {
+            let policy = ", or set data.source.invalid_lines to \"skip\"";
+            error.reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
+        },
+    )?;
+    let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
+    let task = task.of(&text.names)?;
     let mut faults = Vec::new();
-    let mut values = measure(config, plugins, data, model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
+    let mut values =
+        measure(config, plugins, (data, task.as_ref()), model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);
     report.source = Some(names.join(", "));

@@ -3,11 +3,12 @@
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
+use crate::feed::tasks::Task;
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Model;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
 use crate::run::RunConfig;
-use crate::run::RunPlugins;
+use crate::run::{RunPlugins, RunTask};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trainyard_plugin::LOSSY;
@@ -19,7 +20,7 @@ use trainyard_plugin::LOSSY;
 pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
-    data: &Dataset,
+    (data, task): (&Dataset, &RunTask),
     model: &mut Model,
     evaluator: &Evaluator,
     step: u64,
@@ -28,7 +29,7 @@ pub fn final_report(
     let mut faults = Vec::new();
     let mut measure = |split: Split, shard: &Option<Shard>, faults: &mut Vec<String>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
-        let mut values = measure(config, plugins, data, model, evaluator, (shard, step), faults)?;
+        let mut values = measure(config, plugins, (data, task.rows.as_ref()), model, evaluator, (shard, step), faults)?;
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
             let text = text_report(report, treatment(config, split), plugins);
@@ -56,19 +57,22 @@ pub fn final_report(
 pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
-    data: &Dataset,
+    (data, task): (&Dataset, &dyn Task),
     model: &mut Model,
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
     let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
-    let batches =
-        packed_eval_batches(shard, config.task(), config.data.packing, context, config.train.batch, token_bytes, 0)?;
+    let batches = packed_eval_batches(shard, task, config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let batches = batches.take_while(|_| interrupt::requested().is_none());
     let mut values = evaluator.evaluate(model, batches, step)?;
     interrupt::check()?;
-    let written = text_metrics(plugins, data, model, shard, &config.sample);
+    // texts are continued where the task is to continue them
+    let written = match config.task.is_causal() {
+        true => text_metrics(plugins, data, model, shard, &config.sample),
+        false => Ok(Vec::new()),
+    };
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }

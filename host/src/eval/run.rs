@@ -9,8 +9,8 @@ use crate::plugin::Plugin;
 use crate::report::{EvalSummary, FileReport, FinalReport};
 use crate::run::RunConfig;
 use crate::run::{
-    Described, OpenedRun, PluginChange, RunModel, RunPlugins, SampleConfig, check_reading, checkpoint, open_tokenizer,
-    restore_model, tokenizer_digest,
+    Described, OpenedRun, PluginChange, RunModel, RunPlugins, RunTask, SampleConfig, check_reading, checkpoint,
+    open_tokenizer, restore_model, tokenizer_digest,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ pub struct OpenRun {
     pub tokenizer: Plugin,
     /// Its data.
     pub data: Dataset,
+    /// What it learnt of them.
+    pub task: RunTask,
     /// The checkpoint's network.
     pub model: Model,
     /// The checkpoint.
@@ -76,9 +78,10 @@ impl OpenRun {
             }
             changed.push(PluginChange { place: "tokenizer".to_owned(), then: recorded.clone(), now: stamp });
         }
-        let model = network(config, &plugin, &data)?;
+        let task = RunTask::open(config, &tokenizer, &data)?;
+        let model = network(config, &plugin, &task)?;
         restore_model(&reader, &model)?;
-        Ok(Self { run, tokenizer, data, model, checkpoint, changed })
+        Ok(Self { run, tokenizer, data, task, model, checkpoint, changed })
     }
 
     /// Its resolved config.
@@ -96,16 +99,16 @@ impl OpenRun {
 }
 
 /// The run's network, as its plugin describes it, without a backward: nothing is kept for one.
-fn network(config: &RunConfig, plugin: &Plugin, data: &Dataset) -> Result<Model> {
-    let (vocab, train) = (config.vocab(data.tokenizer.n_tokens), &config.train);
+fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model> {
+    let train = &config.train;
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
         tracing::warn!("{error}; reading the run on the CPU");
         Device::open(DeviceChoice::Cpu)
     })?;
-    check_reading(config, vocab, &device)?;
+    check_reading(config, task.sizes, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    let described = Described::new(plugin, &config.model.sizes(vocab))?;
+    let described = Described::new(plugin, &config.model.sizes(task.sizes))?;
     let spec = Spec::new(&described.network, config.model.context(), Purpose::Inference);
     Model::new(&spec, engine, config.run.seed)
 }
@@ -117,8 +120,8 @@ fn network(config: &RunConfig, plugin: &Plugin, data: &Dataset) -> Result<Model>
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
 pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
-    let MeasuredRun { config, plugins, data, model, evaluator, checkpoint, .. } = &mut run;
-    let report = final_report(config, plugins, data, model, evaluator, checkpoint.step)?;
+    let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
+    let report = final_report(config, plugins, (data, task), model, evaluator, checkpoint.step)?;
     Ok(run.summary(Vec::new(), report))
 }
 
@@ -128,6 +131,7 @@ pub(super) struct MeasuredRun {
     pub config: RunConfig,
     pub plugins: RunPlugins,
     pub data: Dataset,
+    pub task: RunTask,
     pub model: Model,
     pub evaluator: Evaluator,
     pub checkpoint: RunModel,
@@ -141,12 +145,12 @@ impl MeasuredRun {
     /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<Self> {
         let opened = OpenRun::open_with(root, options, &["tokenizer", "loss", "metric"])?;
-        let OpenRun { run, tokenizer, data, model, checkpoint, mut changed } = opened;
+        let OpenRun { run, tokenizer, data, task, model, checkpoint, mut changed } = opened;
         let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
         changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
-        let evaluator = Evaluator::new(&plugins.loss.loss()?.describe()?, &plugins)?;
+        let evaluator = Evaluator::new(&plugins.loss.loss()?.describe()?, &plugins, &run.config.task)?;
         let OpenedRun { config, .. } = run;
-        Ok(Self { root: root.to_owned(), config, plugins, data, model, evaluator, checkpoint, changed })
+        Ok(Self { root: root.to_owned(), config, plugins, data, task, model, evaluator, checkpoint, changed })
     }
 
     /// What it came to, on these files if not on its own text.

@@ -2,7 +2,7 @@
 
 use super::prepare::NamedTokenizer;
 use super::shard::{CURE, Shard, ShardInfo};
-use super::tasks::Task;
+use super::tasks::Encode;
 use crate::base::files::hex;
 use crate::base::write::write_file;
 use crate::corpus::{DataReport, FileEntry, Manifest, Split, TokenizerReport};
@@ -156,7 +156,7 @@ impl Dataset {
 /// A file that cannot be written, or is not what was written.
 pub(super) fn write(
     dir: &Path,
-    task: &dyn Task,
+    task: &dyn Encode,
     (tokenizer, model): (&NamedTokenizer<'_>, &[u8]),
     vocabulary: &Vocabulary,
     info: &ShardInfo,

@@ -1,7 +1,6 @@
 //! Training batches: shuffled sequences of a shard's documents, where the position is one number and any position is
 //! O(1) away.
 
-use super::batch;
 use super::mixture::Mixture;
 use super::order::Order;
 use super::packed::Packed;
@@ -9,11 +8,13 @@ use super::permutation::Permutation;
 use super::recipe::Recipe;
 use super::shard::Shard;
 use super::supply::Supply;
-use super::tasks::{Causal, Task};
+use super::tasks::{Batch, Causal, Sequence, Task, Unit};
+use crate::base::random::Stream;
 use crate::corpus::{Packing, SourceSpan};
 use crate::rows::{Position, Rows};
 use crate::{Error, Result};
 use std::ops::Range;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Endless shuffled batches of one shard.
@@ -23,7 +24,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 #[derive(Debug)]
 pub struct Loader<'a> {
     shard: &'a Shard,
-    task: &'static dyn Task,
+    task: Arc<dyn Task>,
+    stream: Stream,
     packing: Packing,
     token_bytes: &'a [u32],
     context: usize,
@@ -76,16 +78,30 @@ impl<'a> Loader<'a> {
     /// A shard, or a source with a weight, that does not fill one sequence; a size of 0; `token_bytes` of another
     /// vocabulary; weights that are all 0.
     pub fn with(shard: &'a Shard, recipe: &Recipe, token_bytes: &'a [u32], position: Position) -> Result<Self> {
-        let Recipe { context, sequences_per_batch, seed, packing, task, .. } = *recipe;
-        check(shard, task, context, sequences_per_batch, token_bytes)?;
+        let Recipe { context, sequences_per_batch, seed, packing, .. } = *recipe;
+        let task = recipe.task.clone();
+        check(shard, task.as_ref(), context, sequences_per_batch, token_bytes)?;
         let (sources, mixture) = if recipe.sources.is_empty() {
-            let order = Order::new(shard, 0..shard.n_documents(), packing, context, seed)?;
+            let order = Order::new(shard, 0..shard.n_documents(), (task.unit(), packing), context, seed)?;
             (vec![Source { name: String::new(), order: Some(order) }], Mixture::single())
         } else {
             mix(shard, recipe)?
         };
         let part = 0..sequences_per_batch;
-        Ok(Self { shard, task, packing, token_bytes, context, sequences_per_batch, part, sources, mixture, position })
+        let stream = Stream::new(seed, task.name());
+        Ok(Self {
+            shard,
+            task,
+            stream,
+            packing,
+            token_bytes,
+            context,
+            sequences_per_batch,
+            part,
+            sources,
+            mixture,
+            position,
+        })
     }
 
     /// The loader of rank `rank` of `n_ranks`: it makes a part of each batch, and the ranks' parts one after the other
@@ -123,7 +139,7 @@ impl<'a> Loader<'a> {
 
     /// Line before the first step: how many sequences there are, and what of them is padding; none of a plain stream.
     pub fn packing_line(&self) -> Option<String> {
-        (self.packing != Packing::Concatenate).then(|| {
+        (self.packing != Packing::Concatenate && self.task.unit() == Unit::Window).then(|| {
             let (n, padding) = (self.sequences_per_epoch(), 100.0 * self.padding());
             format!(
                 "packing: {n} sequences an epoch, {:.2}% of their tokens used, {padding:.2}% padding",
@@ -158,15 +174,16 @@ impl<'a> Loader<'a> {
 
     /// The batch at `position`, whatever this loader's own position is.
     pub fn batch(&self, position: Position) -> Rows {
-        let mut rows = batch::empty(self.part.len(), self.context);
-        for index in self.part.clone() {
-            let (source, number) = self.mixture.locate(position.sample + index as u64);
-            if let Some(order) = &self.sources[source].order {
-                self.task.rows(self.shard, &mut order.sequence(number), self.token_bytes, &mut rows);
-            }
-        }
-        rows.next = self.after(position, 1);
-        rows
+        let sequence = |index: usize| {
+            let sample = position.sample + index as u64;
+            let (source, number) = self.mixture.locate(sample);
+            let order = self.sources[source].order.as_ref();
+            order.map(|order| Sequence { number: sample, ..order.sequence(self.shard, number) })
+        };
+        let Self { shard, token_bytes, context, stream, .. } = *self;
+        let sequences = self.part.clone().filter_map(sequence).collect();
+        let rows = self.task.rows(&Batch { shard, token_bytes, context, sequences, stream });
+        Rows { next: self.after(position, 1), ..rows }
     }
 
     /// Where one is `n` batches after `position`.
@@ -198,7 +215,8 @@ fn mix(shard: &Shard, recipe: &Recipe) -> Result<(Vec<Source>, Mixture)> {
         let is_drawn = *documents > 0 && recipe.phases.iter().any(|(_, weights)| weights[index] > 0.0);
         // By name, so that another source before it does not change a source's order.
         let seed = xxh3_64_with_seed(name.as_bytes(), recipe.seed);
-        let order = || Order::new(shard, *first_document..end, recipe.packing, recipe.context, seed);
+        let cut = (recipe.task.unit(), recipe.packing);
+        let order = || Order::new(shard, *first_document..end, cut, recipe.context, seed);
         let order = is_drawn.then(order).transpose().map_err(|error| error.context(format!("source {name:?}")))?;
         sources.push(Source { name: name.clone(), order });
     }
@@ -235,7 +253,7 @@ pub fn eval_batches<'a>(
 /// As [`eval_batches`], and more documents than can be packed.
 pub fn packed_eval_batches<'a>(
     shard: &'a Shard,
-    task: &'static dyn Task,
+    task: &'a dyn Task,
     packing: Packing,
     context: usize,
     sequences_per_batch: usize,
@@ -244,26 +262,39 @@ pub fn packed_eval_batches<'a>(
 ) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     check(shard, task, context, sequences_per_batch, token_bytes)?;
     let n_rows = shard.n_tokens().saturating_sub(1);
+    let is_document = task.unit() == Unit::Document;
     let packed = match packing {
+        _ if is_document => None,
         Packing::Concatenate => None,
         _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, context)?),
     };
-    let n_sequences = packed.as_ref().map_or(n_rows.div_ceil(context as u64), Packed::n_sequences);
+    let n_sequences = match &packed {
+        _ if is_document => shard.n_documents(),
+        None => n_rows.div_ceil(context as u64),
+        Some(packed) => packed.n_sequences(),
+    };
     let order = Permutation::new(n_sequences, 0, 0);
+    let stream = Stream::new(0, task.name());
     let n_batches = n_sequences.div_ceil(sequences_per_batch as u64);
     let n_batches = if limit_batches == 0 { n_batches } else { n_batches.min(limit_batches as u64) };
+    let sequence = move |number: u64| match &packed {
+        _ if is_document => {
+            // a limited validation is a fair sample, a whole one keeps the order of the documents
+            let document = if limit_batches == 0 { number } else { order.get(number) };
+            Sequence { number, document: Some(document), parts: vec![shard.place(document)] }
+        }
+        None => {
+            let start = number * context as u64;
+            Sequence { number, document: None, parts: vec![start..n_rows.min(start + context as u64)] }
+        }
+        Some(packed) => Sequence { number, document: None, parts: packed.sequence(order.get(number)).collect() },
+    };
     Ok((0..n_batches).map(move |index| {
         let first = index * sequences_per_batch as u64;
         let end = n_sequences.min(first + sequences_per_batch as u64);
-        let mut rows = batch::empty((end - first) as usize, context);
-        for sequence in first..end {
-            let start = sequence * context as u64;
-            let window = packed.is_none().then_some(start..n_rows.min(start + context as u64));
-            let parts = packed.iter().flat_map(|packed| packed.sequence(order.get(sequence)));
-            task.rows(shard, &mut window.into_iter().chain(parts), token_bytes, &mut rows);
-        }
-        rows.next = Position { sample: end };
-        rows
+        let sequences = (first..end).map(&sequence).collect();
+        let rows = task.rows(&Batch { shard, token_bytes, context, sequences, stream });
+        Rows { next: Position { sample: end }, ..rows }
     }))
 }
 

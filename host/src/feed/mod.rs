@@ -6,6 +6,7 @@
 mod ahead;
 mod batch;
 mod dataset;
+mod documents;
 mod end_of_text;
 mod import;
 mod loader;

@@ -1,8 +1,10 @@
 //! The sequences of some documents, and the order in which epochs visit them.
 
+use super::documents::Documents;
 use super::packed::Packed;
 use super::permutation::Permutation;
 use super::shard::Shard;
+use super::tasks::{Sequence, Unit};
 use crate::corpus::Packing;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -30,6 +32,8 @@ enum Cut {
     },
     /// Documents that were put together.
     Packed(Packed),
+    /// Whole documents.
+    Documents(Documents),
 }
 
 impl Order {
@@ -37,9 +41,21 @@ impl Order {
     ///
     /// # Errors
     /// Documents that do not make one sequence.
-    pub fn new(shard: &Shard, documents: Range<u64>, packing: Packing, context: usize, seed: u64) -> Result<Self> {
+    pub fn new(
+        shard: &Shard,
+        documents: Range<u64>,
+        (unit, packing): (Unit, Packing),
+        context: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let context_rows = context as u64;
         let cut = match packing {
+            _ if unit == Unit::Document => {
+                if documents.is_empty() {
+                    return Err(Error::run(format!("{}: no document; add text", shard.path().display())));
+                }
+                Cut::Documents(Documents::new(shard, documents))
+            }
             Packing::Concatenate => {
                 let rows = shard.rows_of(documents);
                 let n_rows = rows.end - rows.start;
@@ -73,6 +89,7 @@ impl Order {
         match &self.cut {
             Cut::Windows { n_sequences, .. } => *n_sequences,
             Cut::Packed(packed) => packed.n_sequences(),
+            Cut::Documents(documents) => documents.n(),
         }
     }
 
@@ -81,22 +98,26 @@ impl Order {
         match &self.cut {
             Cut::Windows { n_sequences, .. } => n_sequences * self.context,
             Cut::Packed(packed) => packed.n_rows(),
+            Cut::Documents(documents) => documents.n_tokens(),
         }
     }
 
-    /// The inputs of each part of sequence `number`, counted through all epochs.
-    pub fn sequence(&self, number: u64) -> impl Iterator<Item = Range<u64>> {
+    /// Sequence `number`, counted through all epochs.
+    pub fn sequence(&self, shard: &Shard, number: u64) -> Sequence {
         let (epoch, index) = (number / self.n_sequences(), number % self.n_sequences());
-        let index = Permutation::new(self.n_sequences(), self.seed, epoch).get(index);
-        // One of the two is empty.
-        let (window, packed) = match &self.cut {
+        let permuted = || Permutation::new(self.n_sequences(), self.seed, epoch).get(index);
+        let parts = match &self.cut {
             Cut::Windows { first, offset_max, .. } => {
-                let start = first + self.offset(epoch) % (offset_max + 1) + index * self.context;
-                (Some(start..start + self.context), None)
+                let start = first + self.offset(epoch) % (offset_max + 1) + permuted() * self.context;
+                vec![start..start + self.context]
             }
-            Cut::Packed(packed) => (None, Some(packed.sequence(index))),
+            Cut::Packed(packed) => packed.sequence(permuted()).collect(),
+            Cut::Documents(documents) => {
+                let document = documents.get(shard, (self.seed, epoch), index);
+                return Sequence { number, document: Some(document), parts: vec![shard.place(document)] };
+            }
         };
-        window.into_iter().chain(packed.into_iter().flatten())
+        Sequence { number, document: None, parts }
     }
 
     fn offset(&self, epoch: u64) -> u64 {

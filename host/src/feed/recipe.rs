@@ -3,9 +3,10 @@
 use super::tasks::{Causal, Task};
 use crate::corpus::{DataConfig, Packing, SourceSpan};
 use crate::{Error, Result};
+use std::sync::Arc;
 
 /// How a loader makes batches of a shard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Recipe {
     /// Tokens per sequence.
     pub context: usize,
@@ -16,7 +17,7 @@ pub struct Recipe {
     /// How documents become sequences.
     pub packing: Packing,
     /// What is learnt of them.
-    pub task: &'static dyn Task,
+    pub task: Arc<dyn Task>,
     /// The sources that are mixed by weight; none takes all documents alike.
     pub sources: Vec<SourceSpan>,
     /// Weights of `sources`, and the first sequence that they hold for; the first phase begins at 0. In one pass over
@@ -28,7 +29,15 @@ impl Recipe {
     /// All documents alike, concatenated; every token is predicted.
     pub fn new(context: usize, sequences_per_batch: usize, seed: u64) -> Self {
         let (sources, phases) = (Vec::new(), Vec::new());
-        Self { context, sequences_per_batch, seed, packing: Packing::Concatenate, task: &Causal, sources, phases }
+        Self {
+            context,
+            sequences_per_batch,
+            seed,
+            packing: Packing::Concatenate,
+            task: Arc::new(Causal),
+            sources,
+            phases,
+        }
     }
 
     /// With the packing, weights and curriculum of `[data]`, for a run of `steps` steps of `sequences_per_step`

@@ -228,10 +228,16 @@ impl Shard {
 
     /// The tokens of document `index`, which must be below `n_documents`, without the end of text.
     pub fn document(&self, index: u64) -> Vec<u32> {
+        self.tokens(self.place(index)).collect()
+    }
+
+    /// Where the tokens of document `index`, which must be below `n_documents`, are in the stream, without the end of
+    /// text.
+    pub fn place(&self, index: u64) -> Range<u64> {
         assert!(index < self.n_documents, "document {index} is not below {}", self.n_documents);
         let separator = u64::from(self.info.end_of_text.is_some());
         let start = if index == 0 { separator } else { self.end(index - 1) };
-        self.tokens(start..self.end(index) - separator).collect()
+        start..self.end(index) - separator
     }
 
     /// The inputs of document `index`: the places of the stream whose next token is one of its own, or the end of text

@@ -32,6 +32,7 @@ mod probe;
 mod row_program;
 mod run;
 mod schedule;
+pub mod selected;
 mod simplify;
 mod small;
 mod split;

@@ -66,7 +66,8 @@ impl Probe {
         }
         let inputs = columns.target.clone();
         let (document_position, context, next) = (position, length, Default::default());
-        let rows = Rows { inputs, document_position, group, columns, sequences: windows, context, next };
+        let rows =
+            Rows { inputs, document_position, group, columns, sequences: windows, context, next, ..Rows::default() };
         Self { windows, vocab, held: logits.clone(), logits, rows, step: STEPS[number % STEPS.len()] }
     }
 

@@ -13,7 +13,10 @@ pub struct Position {
     pub sample: u64,
 }
 
-/// Windows of tokens with what belongs to each token. Every list is row-major, shape `[sequences, context]`.
+/// Windows of tokens, and the rows that a loss is over. Lists of tokens are row-major, shape `[sequences, context]`.
+///
+/// A row of the loss is a token that is predicted: all of them, those of `at`, or with a model that pools each window
+/// one row for each window.
 ///
 /// Three things can be called the sequence of a row, and each has its own place: the window that it is in (`sequences`,
 /// `context`), the document that it attends to (`document_position` begins again at 0), and the group over which graphs
@@ -26,6 +29,12 @@ pub struct Rows {
     /// Index of each input in its document, or part of a document; where documents are concatenated, in its window.
     /// Attention does not go beyond the last 0.
     pub document_position: Vec<u32>,
+    /// Which part of a pair each token belongs to; empty where there are no parts.
+    pub types: Vec<u32>,
+    /// What an encoder reads for a decoder.
+    pub source: Option<SourceText>,
+    /// The tokens that are rows of the loss, in order; none if all are, or one for each window.
+    pub at: Option<Vec<u32>>,
     /// Number of the group that each row belongs to, from 0; rows of a group stand together.
     pub group: Vec<u32>,
     /// Row inputs.
@@ -36,6 +45,19 @@ pub struct Rows {
     pub context: usize,
     /// Where the batch after this one begins.
     pub next: Position,
+}
+
+/// The texts that the windows are written from, in windows of their own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceText {
+    /// `[sequences, length]`
+    pub ids: Vec<u32>,
+    /// `[sequences, length]`: counts from 0 in each text, and again in the padding after it.
+    pub positions: Vec<u32>,
+    /// `[sequences]`: tokens of each text; what follows is padding.
+    pub valid: Vec<u32>,
+    /// Tokens per window.
+    pub length: usize,
 }
 
 impl Rows {
@@ -49,22 +71,23 @@ impl Rows {
             columns: Columns { position, ..Columns::default() },
             sequences: inputs.len().div_ceil(context.max(1)),
             context,
-            next: Position::default(),
             inputs,
+            ..Self::default()
         }
     }
 
-    /// Number of rows.
+    /// Number of rows of the loss.
     pub fn len(&self) -> usize {
-        self.inputs.len()
+        self.group.len()
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.inputs.is_empty()
+        self.group.is_empty()
     }
 
-    /// The windows that make up `rows`, as a batch of their own; wide inputs have `vocab` numbers a row.
+    /// The windows that make up `rows`, as a batch of their own, where every token is a row; wide inputs have `vocab`
+    /// numbers a row.
     pub fn slice(&self, rows: Range<usize>, vocab: usize) -> Self {
         let first_group = self.group.get(rows.start).copied().unwrap_or_default();
         Self {
@@ -73,7 +96,11 @@ impl Rows {
             group: self.group[rows.clone()].iter().map(|group| group - first_group).collect(),
             columns: self.columns.slice(rows.clone(), vocab),
             sequences: rows.len() / self.context.max(1),
-            ..*self
+            context: self.context,
+            next: self.next,
+            types: self.types.get(rows).unwrap_or_default().to_vec(),
+            source: None,
+            at: None,
         }
     }
 
@@ -83,14 +110,20 @@ impl Rows {
     /// # Errors
     /// The first that is wrong, and an input that these rows do not carry.
     pub fn check(&self, asked: InputSet, vocab: usize) -> Result<()> {
-        let rows = self.len();
+        let (rows, tokens) = (self.len(), self.inputs.len());
         let wrong = |name: &str, got: usize, expected: usize| {
             Err(Error::run(format!("{name} has {got} elements, expected {expected}")))
         };
-        for (name, list) in [("group", &self.group), ("document_position", &self.document_position)] {
-            if list.len() != rows {
-                return wrong(name, list.len(), rows);
+        if self.document_position.len() != tokens {
+            return wrong("document_position", self.document_position.len(), tokens);
+        }
+        match &self.at {
+            Some(at) if at.len() != rows => return wrong("at", at.len(), rows),
+            Some(at) if at.iter().any(|&token| token as usize >= tokens) => {
+                return Err(Error::run(format!("a row of the loss is none of the {tokens} tokens")));
             }
+            None if rows != tokens && rows != self.sequences => return wrong("group", rows, tokens),
+            _ => {}
         }
         groups::check(&self.group)?;
         for input in asked.iter() {

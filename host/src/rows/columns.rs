@@ -161,6 +161,9 @@ row_inputs! {
         "text sampled by the model itself", [-6.0, -0.01];
     Advantage(advantage: f32, Row) "input.advantage", "advantage of the target token, for policy gradients",
         "rewards of sampled text", [-2.0, 2.0];
+    Targets(targets: f32, Vocab) "input.targets",
+        "what each logit is to predict: 1 or 0 for a label that a document has or not, or a number",
+        "documents with several labels, or with a number", [0.0, 1.0];
 }
 
 impl RowInput {

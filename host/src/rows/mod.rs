@@ -8,7 +8,7 @@ mod columns;
 mod groups;
 mod placed;
 
-pub use batch::{Position, Rows};
+pub use batch::{Position, Rows, SourceText};
 pub use columns::{Columns, Extent, Format, InputInfo, InputSet, LOGITS, RowInput, STEP, Values};
 pub(crate) use groups::Groups;
 pub use placed::{PlacedRows, Source, Tokens};

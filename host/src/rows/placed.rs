@@ -5,8 +5,10 @@ use super::columns::{InputSet, RowInput};
 use crate::Result;
 use crate::ops::{Column, Engine, Inbox};
 
-/// Columns that every batch sends to a GPU before its row inputs.
+/// Columns that every batch sends to a GPU before its row inputs: those of tokens, and the groups.
 const FIXED: usize = 3;
+/// The columns after them of a batch that has more than tokens: types, three of a source, the tokens that are rows.
+const MORE: usize = 5;
 
 /// The input of a network: windows of equal length, one after the other.
 #[derive(Debug, Clone)]
@@ -72,7 +74,11 @@ impl<'a> PlacedRows<'a> {
     /// # Errors
     /// A GPU without room for them.
     pub fn new(engine: &Engine, rows: &'a Rows, asked: InputSet) -> Result<Self> {
-        let columns = Self::bits(rows, asked).into_iter().map(|bits| Column::new(engine, bits));
+        let column = |bits: &'a [u32]| match bits.is_empty() {
+            true => Ok(Column::default()),
+            false => Column::new(engine, bits),
+        };
+        let columns = Self::bits(rows, asked).into_iter().map(column);
         Ok(Self { rows, asked, columns: columns.collect::<Result<_>>()? })
     }
 
@@ -83,15 +89,25 @@ impl<'a> PlacedRows<'a> {
         Self { rows, asked, columns }
     }
 
-    /// Number of columns that are sent to a GPU with the inputs `asked`.
-    pub fn n_columns(asked: InputSet) -> usize {
-        FIXED + asked.iter().count()
+    /// Number of columns that `rows` send to a GPU with the inputs `asked`.
+    pub fn n_columns(rows: &Rows, asked: InputSet) -> usize {
+        n_before(rows) + asked.iter().count()
+    }
+
+    /// Numbers in the longest column that `rows` send with the inputs `asked`.
+    pub fn longest(rows: &'a Rows, asked: InputSet) -> usize {
+        Self::bits(rows, asked).into_iter().map(<[u32]>::len).max().unwrap_or(0)
     }
 
     /// The bits of the columns, as they are sent: what a network reads, the groups, the inputs `asked` in the order of
-    /// the table.
+    /// the table. What a batch does not have is empty.
     pub fn bits(rows: &'a Rows, asked: InputSet) -> Vec<&'a [u32]> {
-        let fixed: [&[u32]; FIXED] = [&rows.inputs, &rows.document_position, &rows.group];
+        let mut fixed: Vec<&[u32]> = vec![&rows.inputs, &rows.document_position, &rows.group];
+        if n_before(rows) > FIXED {
+            let [ids, positions, valid]: [&[u32]; 3] =
+                rows.source.as_ref().map_or([&[]; 3], |source| [&source.ids, &source.positions, &source.valid]);
+            fixed.extend([&rows.types, ids, positions, valid, rows.at.as_deref().unwrap_or_default()]);
+        }
         fixed.into_iter().chain(asked.iter().map(|input| rows.columns.get(input).bits())).collect()
     }
 
@@ -102,9 +118,21 @@ impl<'a> PlacedRows<'a> {
 
     /// What a network reads of them.
     pub fn tokens(&self) -> Tokens<'a> {
-        let [ids, positions] = [0, 1].map(|column| self.columns[column].clone());
-        let offsets = positions.clone();
-        Tokens { ids, positions, offsets, types: None, length: self.rows.context, source: None }
+        let column = |index: usize| self.columns[index].clone();
+        let source = self.rows.source.as_ref().map(|source| Source {
+            ids: column(4),
+            positions: column(5),
+            valid: column(6),
+            length: source.length,
+        });
+        let types = (!self.rows.types.is_empty()).then(|| column(3));
+        let (ids, positions, offsets) = (column(0), column(1), column(1));
+        Tokens { ids, positions, offsets, types, length: self.rows.context, source }
+    }
+
+    /// The tokens that are rows of the loss; none if all are, or one for each window.
+    pub fn at(&self) -> Option<&Column<'a, u32>> {
+        self.rows.at.as_ref().map(|_| &self.columns[7])
     }
 
     /// Address of the numbers of the groups on the GPU; 0 on the CPU.
@@ -115,6 +143,12 @@ impl<'a> PlacedRows<'a> {
     /// Address of a row input on the GPU, 0 on the CPU; none if it was not asked for.
     pub(crate) fn pointer(&self, input: RowInput) -> Option<u64> {
         let index = self.asked.iter().position(|other| other == input)?;
-        Some(self.columns[FIXED + index].pointer())
+        Some(self.columns[n_before(self.rows) + index].pointer())
     }
+}
+
+/// Number of columns before the row inputs.
+fn n_before(rows: &Rows) -> usize {
+    let has_more = !rows.types.is_empty() || rows.source.is_some() || rows.at.is_some();
+    FIXED + if has_more { MORE } else { 0 }
 }

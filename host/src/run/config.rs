@@ -5,7 +5,7 @@ use super::sections::{SampleConfig, TrainConfig};
 use super::start::StartConfig;
 use crate::corpus::DataConfig;
 use crate::feed::TokenizerConfig;
-use crate::feed::tasks::{Causal, Task};
+use crate::feed::tasks::TaskConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::plugin::PluginConfig;
 use crate::settings::{self, Section, Setting};
@@ -26,6 +26,9 @@ pub struct RunConfig {
     /// `[start]`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<StartConfig>,
+    /// `[task]`
+    #[serde(default, skip_serializing_if = "TaskConfig::is_causal")]
+    pub task: TaskConfig,
     /// `[model]`
     pub model: ModelConfig,
     /// `[loss]`: what training minimises.
@@ -63,11 +66,6 @@ impl RunConfig {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
         settings::read_file(path, overrides, |root| Self::read(root, stem))
-    }
-
-    /// What is learnt of the documents.
-    pub fn task(&self) -> &'static dyn Task {
-        &Causal
     }
 
     /// Reads a config that is in no file, in the current folder.
@@ -112,14 +110,17 @@ impl RunConfig {
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
         let model = root.section("model", |section| ModelConfig::read(section, start.as_ref()));
-        let loss = root.section("loss", |section| PluginConfig::read(section, Some("cross-entropy")));
+        let task = root.section("task", TaskConfig::read);
+        let loss = root.section("loss", |section| PluginConfig::read(section, Some(task.loss())));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
-        let metric = metric.unwrap_or_else(|| ["bits-per-byte", "token-accuracy"].map(PluginConfig::new).into());
+        let metric = metric.unwrap_or_else(|| task.metrics().iter().copied().map(PluginConfig::new).collect());
         let train = root.section("train", TrainConfig::read);
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
-        let sample = root.section("sample", SampleConfig::read);
-        let mut config = Self { run, data, tokenizer, start, model, loss, metric, optimizer, schedule, train, sample };
+        let sample =
+            root.section("sample", |section| SampleConfig::read(section, if task.is_causal() { 200 } else { 0 }));
+        let mut config =
+            Self { run, data, tokenizer, start, task, model, loss, metric, optimizer, schedule, train, sample };
         config.check(root);
         config
     }

@@ -1,7 +1,7 @@
 //! The key of a config that makes a run too large: the one whose ordinary value would save the most memory.
 
 use super::memory::Memory;
-use super::network::ModelConfig;
+use super::network::{DataSizes, ModelConfig};
 use super::plugins::VOCAB_SIZE;
 use crate::ops::Device;
 use crate::run::RunConfig;
@@ -47,10 +47,10 @@ impl Size {
     }
 
     /// The size; none where the config does not say it.
-    fn of(self, config: &RunConfig, vocab: usize) -> Option<usize> {
+    fn of(self, config: &RunConfig, sizes: DataSizes) -> Option<usize> {
         match self {
             Self::Batch => Some(config.train.batch),
-            Self::Vocabulary => Some(vocab),
+            Self::Vocabulary => Some(sizes.vocab),
             size => config.model.size(size.of_model()?),
         }
     }
@@ -65,27 +65,27 @@ impl Size {
         }
     }
 
-    /// Returns the config and the vocabulary with `value` in this place.
-    fn set(self, config: &RunConfig, vocab: usize, value: usize) -> (RunConfig, usize) {
+    /// Returns the config and the sizes with `value` in this place.
+    fn set(self, config: &RunConfig, sizes: DataSizes, value: usize) -> (RunConfig, DataSizes) {
         let mut config = config.clone();
         match self.of_model() {
             Some(key) => config.model.set(key, value),
             None if self == Self::Batch => config.train.batch = value,
-            None => return (config, value),
+            None => return (config, DataSizes { vocab: value, ..sizes }),
         }
-        (config, vocab)
+        (config, sizes)
     }
 }
 
 /// Returns the sizes that are larger than ordinary and what an ordinary one would save, the largest saving first.
-fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Result<Vec<(Size, f64)>> {
+fn savings(config: &RunConfig, sizes: DataSizes, device: &Device, total: f64) -> Result<Vec<(Size, f64)>> {
     let mut savings = Vec::new();
     for (size, ordinary) in ORDINARY {
-        if size.of(config, vocab).is_none_or(|value| value <= ordinary) {
+        if size.of(config, sizes).is_none_or(|value| value <= ordinary) {
             continue;
         }
-        let (smaller, vocab) = size.set(config, vocab, ordinary);
-        let saved = match (Memory::of(&smaller, vocab, device), &config.model) {
+        let (smaller, sizes) = size.set(config, sizes, ordinary);
+        let saved = match (Memory::of(&smaller, sizes, device), &config.model) {
             (Ok(memory), _) => total - memory.total(),
             // a plugin may refuse the size for others that depend on it
             (Err(_), ModelConfig::Plugin(_)) => continue,
@@ -104,12 +104,12 @@ fn savings(config: &RunConfig, vocab: usize, device: &Device, total: f64) -> Res
 pub(crate) fn too_large(
     memory: &Memory,
     config: &RunConfig,
-    vocab: usize,
+    data: DataSizes,
     device: &Device,
     available: f64,
 ) -> Result<Error> {
     let mut sizes: Vec<_> =
-        savings(config, vocab, device, memory.total())?.into_iter().map(|(size, _)| size).take(NAMED).collect();
+        savings(config, data, device, memory.total())?.into_iter().map(|(size, _)| size).take(NAMED).collect();
     let mostly_activations = memory.activations > memory.parameters + memory.optimizer + memory.loss;
     if sizes.is_empty() {
         // Nothing is unusual: the machine is small.
@@ -118,7 +118,7 @@ pub(crate) fn too_large(
             false => vec![Size::Width, Size::Layers],
         };
     }
-    let now = |size: &Size| match size.of(config, vocab) {
+    let now = |size: &Size| match size.of(config, data) {
         Some(value) => format!("{} (now {value})", size.key(config)),
         None => size.key(config),
     };
@@ -126,7 +126,7 @@ pub(crate) fn too_large(
     let first = sizes.first().map_or_else(String::new, |size| size.key(config));
     let mut again = config.clone();
     again.train.recompute = true;
-    let fits = Memory::of(&again, vocab, device)?.total() <= available;
+    let fits = Memory::of(&again, data, device)?.total() <= available;
     let recompute = if fits && !memory.recompute { ", or set train.recompute = true" } else { "" };
     let message = format!("{first}: {}; lower {lower}{recompute}", memory.needs(available));
     Ok(Error::usage(message))
@@ -146,7 +146,7 @@ mod tests {
         let config = RunConfig::load(&path, &settings).expect("a good config");
         let memory = Memory::of(&config, vocab, &Device::Cpu).expect("a size");
         assert!(memory.total() > GIBIBYTE, "{memory:?}");
-        too_large(&memory, &config, vocab, &Device::Cpu, GIBIBYTE).expect("a size").to_string()
+        too_large(&memory, &config, vocab.into(), &Device::Cpu, GIBIBYTE).expect("a size").to_string()
     }
 
     #[test]

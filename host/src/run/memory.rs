@@ -1,7 +1,7 @@
 //! Predicts how much memory a run will need: a run that cannot fit ends before step 1, not in it.
 
 use super::heaviest::too_large;
-use super::network::{Described, ModelConfig};
+use super::network::{DataSizes, Described, ModelConfig};
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
@@ -42,16 +42,18 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Predicts what training `config` with a vocabulary of `vocab` tokens will need in the memory of `device`, without
-    /// allocating it.
+    /// Predicts what training `config` on data of these sizes will need in the memory of `device`, without allocating
+    /// it.
     ///
     /// # Errors
     /// A model that cannot be made from the config.
-    pub fn of(config: &RunConfig, vocab: usize, device: &Device) -> Result<Self> {
+    pub fn of(config: &RunConfig, sizes: impl Into<DataSizes>, device: &Device) -> Result<Self> {
+        let sizes = sizes.into();
         let (model, train) = (&config.model.bounded(), &config.train);
-        let vocab = vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
+        let vocab = sizes.vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
+        let sizes = DataSizes { vocab, ..sizes };
         let (context, layers) = (model.context(), model.size("layers"));
-        let described = descriptions(model, vocab)?;
+        let described = descriptions(model, sizes)?;
         let width = described[0].width;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
@@ -79,7 +81,7 @@ impl Memory {
         let activation = train.precision.activations(device).size_in_bytes() as f64;
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
-        let trained = parameters * trained(config, vocab)?;
+        let trained = parameters * trained(config, sizes)?;
         // What is frozen has no gradient.
         let parameters = parameters - (parameters - trained) * element / per_value;
         // The gradient of the last hidden states is the trainer's.
@@ -119,17 +121,17 @@ impl Memory {
     }
 
     /// Checks that `device`, or for the CPU the system, has this much memory available. If the amount is unknown,
-    /// nothing is checked. `config` and `vocab` are those that it was computed for.
+    /// nothing is checked. `config` and `sizes` are those that it was computed for.
     ///
     /// # Errors
     /// Too little memory; the message begins with the key that should be lowered first.
-    pub fn check(&self, config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+    pub fn check(&self, config: &RunConfig, sizes: impl Into<DataSizes>, device: &Device) -> Result<()> {
         let available = match device.gpu() {
             Some(gpu) => Some(gpu.memory()?.free as f64),
             None => available(),
         };
         match available.filter(|available| self.total() > *available) {
-            Some(available) => Err(too_large(self, config, vocab, device, available)?),
+            Some(available) => Err(too_large(self, config, sizes.into(), device, available)?),
             None => Ok(()),
         }
     }
@@ -154,11 +156,11 @@ impl Memory {
 ///
 /// # Errors
 /// A pattern of `train.freeze` without a parameter.
-fn trained(config: &RunConfig, vocab: usize) -> Result<f64> {
+fn trained(config: &RunConfig, sizes: DataSizes) -> Result<f64> {
     if config.train.freeze.is_empty() {
         return Ok(1.0);
     }
-    let network = config.model.described(vocab)?.network;
+    let network = config.model.described(sizes)?.network;
     let numbers = |shape: &[u32]| shape.iter().map(|&size| f64::from(size)).product::<f64>();
     let frozen = frozen(&config.train.freeze, network.parameters.iter().map(|parameter| parameter.name.as_str()))?;
     let (mut all, mut free) = (0.0, 0.0);
@@ -175,10 +177,10 @@ fn trained(config: &RunConfig, vocab: usize) -> Result<f64> {
 ///
 /// # Errors
 /// A model that cannot be made from the config.
-fn descriptions(model: &ModelConfig, vocab: usize) -> Result<Vec<Described>> {
+fn descriptions(model: &ModelConfig, sizes: DataSizes) -> Result<Vec<Described>> {
     match model {
-        ModelConfig::Kind(_) => [1, 2].into_iter().map(|layers| shallow(model, layers).described(vocab)).collect(),
-        ModelConfig::Plugin(_) => Ok(vec![model.described(vocab)?]),
+        ModelConfig::Kind(_) => [1, 2].into_iter().map(|layers| shallow(model, layers).described(sizes)).collect(),
+        ModelConfig::Plugin(_) => Ok(vec![model.described(sizes)?]),
     }
 }
 
@@ -191,14 +193,14 @@ fn shallow(model: &ModelConfig, layers: usize) -> ModelConfig {
     model
 }
 
-/// Checks that the model of a run that is read, with `vocab` tokens, fits into the memory of `device`.
+/// Checks that the model of a run that is read, for data of these sizes, fits into the memory of `device`.
 ///
 /// # Errors
 /// It does not fit, or the device cannot be queried.
-pub fn check_reading(config: &RunConfig, vocab: usize, device: &Device) -> Result<()> {
+pub fn check_reading(config: &RunConfig, sizes: DataSizes, device: &Device) -> Result<()> {
     let context = config.model.context();
     let (size, formats) = ((1, context), (config.train.precision, device));
-    let described = config.model.bounded().described(vocab)?;
+    let described = config.model.bounded().described(sizes)?;
     let spec = Spec::new(&described.network, context, Purpose::Inference);
     let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {

@@ -5,7 +5,7 @@ use crate::corpus::{DataConfig, NamedFilter};
 use crate::feed::{self, Dataset, EndOfText, NamedTokenizer, Preparation};
 use crate::plugin::{METRICS, Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
-use crate::run::{Described, RunConfig};
+use crate::run::{DataSizes, Described, RunConfig};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,12 +104,12 @@ impl RunPlugins {
         Ok(Self { data, model, names_model, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
     }
 
-    /// Returns what the model's plugin says for a vocabulary of `vocab` tokens.
+    /// Returns what the model's plugin says for data of these sizes.
     ///
     /// # Errors
     /// Whatever the plugin reports.
-    pub fn described(&self, config: &RunConfig, vocab: usize) -> Result<Described> {
-        Described::new(&self.model, &config.model.sizes(vocab))
+    pub fn described(&self, config: &RunConfig, sizes: DataSizes) -> Result<Described> {
+        Described::new(&self.model, &config.model.sizes(sizes))
     }
 
     /// Returns the name of every metric: they differ, so that none hides another in a record.
@@ -197,7 +197,8 @@ impl DataPlugins {
             return feed::import(tokens, &tokenizer, folder);
         }
         let store = config.store();
-        let (config, task, store) = (&config.data, config.task(), store.as_path());
+        let encoding = config.task.encoding();
+        let (config, task, store) = (&config.data, encoding.as_ref(), store.as_path());
         Preparation { config, filters: &filters, tokenizer: &tokenizer, task, store, detail: Detail::Long }
             .prepare(folder)
     }

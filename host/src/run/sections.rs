@@ -106,11 +106,11 @@ fn read_device(section: &mut Section<'_>) -> DeviceChoice {
 }
 
 impl SampleConfig {
-    /// What `[sample]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    /// What `[sample]` may contain; `tokens` is the default of how many are written.
+    pub(crate) fn read(section: &mut Section<'_>, tokens: usize) -> Self {
         Self {
             prompt: section.text_or("prompt", "text", "", |_| true),
-            tokens: section.integer("tokens", 0.., 200),
+            tokens: section.integer("tokens", 0.., tokens),
             temperature: section.number("temperature", 0.0.., 0.8),
             top_k: section.integer("top_k", 0.., 0),
             top_p: section.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)), 0.95),

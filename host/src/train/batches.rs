@@ -4,27 +4,28 @@ use crate::Result;
 use crate::corpus::Split;
 use crate::feed::{Dataset, Loader, Position, Recipe, packed_eval_batches};
 use crate::report::{Extent, SourceReport};
-use crate::run::RunConfig;
+use crate::run::{RunConfig, RunTask};
 
 /// The batches of a run from `position` on.
 ///
 /// # Errors
 /// A train split, or a source with a weight, that does not fill one sequence.
-pub fn loader<'a>(config: &RunConfig, data: &'a Dataset, position: Position) -> Result<Loader<'a>> {
+pub fn loader<'a>(config: &RunConfig, task: &RunTask, data: &'a Dataset, position: Position) -> Result<Loader<'a>> {
     let train = &config.train;
     let splits = &data.manifest.report.splits;
     let spans = splits.iter().find(|split| split.split == Split::Train).map_or(&[][..], |split| &split.sources);
     let per_step = (train.batch * train.accumulate) as u64;
-    let recipe = Recipe { task: config.task(), ..Recipe::new(config.model.context(), train.batch, config.run.seed) };
+    let recipe =
+        Recipe { task: task.rows.clone(), ..Recipe::new(config.model.context(), train.batch, config.run.seed) };
     let recipe = recipe.with(&config.data, spans, train.steps, per_step)?;
     Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
 }
 
 /// What validations while training read of the validation text; none without one.
-pub(super) fn validation_extent(config: &RunConfig, data: &Dataset) -> Result<Option<Extent>> {
+pub(super) fn validation_extent(config: &RunConfig, task: &RunTask, data: &Dataset) -> Result<Option<Extent>> {
     let Some(shard) = &data.validation else { return Ok(None) };
     let (context, batch, token_bytes) = (config.model.context(), config.train.batch, &data.tokenizer.token_bytes);
-    let of = packed_eval_batches(shard, config.task(), config.data.packing, context, batch, token_bytes, 0)?
+    let of = packed_eval_batches(shard, task.rows.as_ref(), config.data.packing, context, batch, token_bytes, 0)?
         .size_hint()
         .0 as u64;
     let limit = config.train.validate_batches as u64;

@@ -10,14 +10,14 @@ use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
-use crate::feed::{Dataset, SUPPLIED, Supply, packed_eval_batches};
+use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::loss::Program;
 use crate::ops::{Device, Peak};
 use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
 use crate::rows::Rows;
 use crate::run::{
-    Best, Changed, Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
-    TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
+    Best, Changed, Changes, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins,
+    RunState, RunTask, TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
 };
 use crate::{Error, Result};
 use record::Pace;
@@ -69,6 +69,7 @@ struct Run<'c> {
     folder: RunFolder,
     claim: Claim,
     plugins: RunPlugins,
+    task: RunTask,
     tokenizer: TokenizerFolder,
     device: Device,
     /// Why it is the CPU, where a GPU was wanted if possible.
@@ -103,10 +104,11 @@ impl<'c> Run<'c> {
         let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
         // A run that is too large for any vocabulary ends before its data are read.
-        Memory::of(config, 1, &device)?.check(config, 1, &device)?;
+        let least = DataSizes { vocab: 1, labels: usize::from(config.task.has_labels()) };
+        Memory::of(config, least, &device)?.check(config, least, &device)?;
         // plugins
         let plugins = RunPlugins::open(config)?;
-        let (program, evaluator) = programs(&plugins)?;
+        let (program, evaluator) = programs(config, &plugins)?;
         // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
@@ -121,16 +123,16 @@ impl<'c> Run<'c> {
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
-        let vocab = config.vocab(data.tokenizer.n_tokens);
-        let memory = Memory::of(config, vocab, &device)?;
-        memory.check(config, vocab, &device)?;
-        let mut trainer = Trainer::new(config, plugins.described(config, vocab)?, program, device.clone())?;
+        let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
+        let memory = Memory::of(config, task.sizes, &device)?;
+        memory.check(config, task.sizes, &device)?;
+        let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
         reader.is_none().then(|| load_start(config, &trainer)).transpose()?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
-        let validation = validation_extent(config, &data)?;
+        let validation = validation_extent(config, &task, &data)?;
         let tokenizer = TokenizerFolder::new(config, &data, reader.as_ref().map(checkpoint::Reader::folder))?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
@@ -146,6 +148,7 @@ impl<'c> Run<'c> {
             folder,
             claim,
             plugins,
+            task,
             tokenizer,
             device,
             why_cpu,
@@ -178,7 +181,7 @@ impl<'c> Run<'c> {
         let started = Instant::now();
         self.begun = Some(started);
         let first_step = self.state.step;
-        let loader = loader(self.config, data, self.state.position)?;
+        let loader = loader(self.config, &self.task, data, self.state.position)?;
         self.sequences_per_epoch = loader.sequences_per_epoch();
         loader.packing_line().iter().for_each(|line| self.progress.message(line));
         let trained = std::thread::scope(|scope| {
@@ -195,9 +198,15 @@ impl<'c> Run<'c> {
         if model.step != self.state.step {
             restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
         }
-        let report =
-            final_report(self.config, &self.plugins, data, &mut self.trainer.model, &self.evaluator, model.step)
-                .map_err(|error| self.unreported(error))?;
+        let report = final_report(
+            self.config,
+            &self.plugins,
+            (data, &self.task),
+            &mut self.trainer.model,
+            &self.evaluator,
+            model.step,
+        )
+        .map_err(|error| self.unreported(error))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
         self.log.write_once(&Record::Final(Box::new(last)))?;
@@ -277,7 +286,8 @@ impl<'c> Run<'c> {
         let (config, step) = (self.config, self.state.step);
         let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
         let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
-        let batches = packed_eval_batches(shard, config.task(), packing, context, batch, token_bytes, limit)?;
+        let task = self.task.rows.as_ref();
+        let batches = packed_eval_batches(shard, task, packing, context, batch, token_bytes, limit)?;
         let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
         let lossy = loses_text(data, Split::Validation, &self.plugins);
         mark_lossy(&mut values, lossy);
@@ -303,16 +313,16 @@ impl<'c> Run<'c> {
 /// Reads the weights that a new run starts from, if it starts from any.
 fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
     let Some(start) = &config.start else { return Ok(()) };
-    let (network, model) = (&trainer.described().network, &trainer.model);
-    start.load(config.model.named_plugin(), network, model.vocab(), model.params())
+    let (described, model) = (trainer.described(), &trainer.model);
+    start.load(config.model.named_plugin(), &described.network, &described.sizes, model.params())
 }
 
 /// The loss compiled for steps, and with all metrics for validations.
-fn programs(plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
+fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
     let loss = plugins.loss.loss()?.describe()?;
     let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
-    let program = Program::compile_for(&[&loss], SUPPLIED).map_err(culprit)?;
-    Ok((program, Evaluator::new(&loss, plugins)?))
+    let program = Program::compile_for(&[&loss], config.task.supplied()).map_err(culprit)?;
+    Ok((program, Evaluator::new(&loss, plugins, &config.task)?))
 }
 
 /// What changed since the checkpoint that a run resumes from.

@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use crate::base::random::Stream;
-use crate::loss::{Program, Ratio, Totals};
+use crate::loss::{Program, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
@@ -106,7 +106,7 @@ impl Trainer {
         let outcome = self.optimizer.outcome()?;
         check_finite(step, &outcome)?;
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
-        let tokens = micro_batches.iter().map(Rows::len).sum();
+        let tokens = micro_batches.iter().map(|rows| rows.inputs.len()).sum();
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
@@ -121,12 +121,14 @@ impl Trainer {
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
     /// as nothing moves.
     fn accumulate_on_gpu(&mut self, gpu: &Arc<Gpu>, step: u64, first: u64, micro_batches: &[Rows]) -> Result<()> {
-        let Some(most) = micro_batches.iter().map(Rows::len).max() else { return Ok(()) };
+        let Some(most) = micro_batches.iter().map(|rows| PlacedRows::longest(rows, self.loss.inputs())).max() else {
+            return Ok(());
+        };
         // Repeated launches check nothing, and columns are sent as long as they are.
         self.loss.check_on_gpu()?;
         micro_batches.iter().try_for_each(|rows| self.loss.check(rows, self.model.vocab()))?;
         let asked = self.loss.inputs();
-        let n_columns = PlacedRows::n_columns(asked);
+        let n_columns = micro_batches.iter().map(|rows| PlacedRows::n_columns(rows, asked)).max().unwrap_or(0);
         let mut inbox = match self.inbox.take() {
             Some(inbox) if inbox.fits(n_columns, most) => inbox,
             _ => Inbox::new(gpu, n_columns, most)?,
@@ -143,9 +145,11 @@ impl Trainer {
             let placed = PlacedRows::received(&inbox, rows, asked);
             self.model.check(&placed.tokens())?;
             gpu.first_sequence(first)?;
-            let (n, context) = (rows.len() as u64, rows.context as u64);
+            let (n, context) = (rows.inputs.len() as u64, rows.context as u64);
             let key = [self.model.generation(), n, context, inbox.column(0).pointer()];
-            match self.model.engine().waits() {
+            // rows and sources of other sizes are other launches
+            let varies = rows.at.is_some() || rows.source.is_some();
+            match self.model.engine().waits() || varies {
                 true => self.accumulate(step, first, &placed)?,
                 false => replay.run(gpu, &key, || self.accumulate(step, first, &placed))?,
             }
@@ -166,7 +170,17 @@ impl Trainer {
             _ => hidden.zeros_like()?,
         };
         let (engine, head) = (self.model.engine(), self.model.head());
-        self.loss.backward(engine, &hidden, head, placed, step, &dhidden, &mut self.totals)?;
+        match placed.at() {
+            None => self.loss.backward(engine, &hidden, head, placed, step, &dhidden, &mut self.totals)?,
+            Some(at) => {
+                let selected = selected::select(engine, &hidden, Some(at))?;
+                let dselected = selected.zeros_like()?;
+                if !at.host().is_empty() {
+                    self.loss.backward(engine, &selected, head, placed, step, &dselected, &mut self.totals)?;
+                }
+                selected::spread(engine, &dselected, at, &dhidden)?;
+            }
+        }
         self.model.backward(&tokens, dropout, &dhidden)?;
         self.dhidden = Some(dhidden);
         Ok(())

@@ -61,6 +61,8 @@ inputs! {
     old_logp = "input.old_logp",
     /// `[row]` Advantage of the target token.
     advantage = "input.advantage",
+    /// `[row, vocab]` What each logit is to predict: 1 or 0 for a label that a document has or not, or a number.
+    targets = "input.targets",
     /// Scalar: number of the optimizer step, from 0.
     step = "input.step",
 }

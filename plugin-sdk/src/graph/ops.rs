@@ -95,6 +95,7 @@ pub const OPS: &[Op] = &[
     op("input.reference_logp",   0, 0, Row,    "log-probability of the target under a frozen reference model", ""),
     op("input.old_logp",         0, 0, Row,    "log-probability of the target when the text was sampled", ""),
     op("input.advantage",        0, 0, Row,    "advantage of the target token, for policy gradients", ""),
+    op("input.targets",          0, 0, Vocab,  "what each logit is to predict: 1 or 0 for a label that a document has or not, or a number", ""),
     op("input.step",             0, 0, Scalar, "number of the optimizer step, from 0", ""),
     // Constants.
     op("constant",               0, 1, Scalar, "a", ""),

@@ -6,7 +6,7 @@ use crate::corpus::{
     DataConfig, DataReport, Document, FileEntry, HeldOut, SourceSpan, Split, SplitReport, compression_baseline,
 };
 use crate::feed::shard::{ShardInfo, ShardWriter};
-use crate::feed::tasks::{Samples, Task};
+use crate::feed::tasks::{self, Names, Samples};
 use std::collections::BTreeMap;
 use std::path::Path;
 use trainyard_plugin::Vocabulary;
@@ -31,6 +31,8 @@ pub(crate) struct Encoder<'a> {
     is_special: Vec<bool>,
     /// Special tokens that the tokenizer made of text all the same.
     special_tokens: u64,
+    /// Names of the last plane, where it holds names.
+    names: Names,
 }
 
 impl<'a> Encoder<'a> {
@@ -42,7 +44,7 @@ impl<'a> Encoder<'a> {
         config: &DataConfig,
         dir: &Path,
         info: ShardInfo,
-        task: &dyn Task,
+        task: &dyn tasks::Encode,
         vocabulary: &'a Vocabulary,
     ) -> Result<Self> {
         let has_documents = |split: &Split| split.share(config) != Some(0.0) || config.is_given(*split);
@@ -57,7 +59,7 @@ impl<'a> Encoder<'a> {
         splits: impl IntoIterator<Item = Split>,
         dir: &Path,
         info: ShardInfo,
-        task: &dyn Task,
+        task: &dyn tasks::Encode,
         vocabulary: &'a Vocabulary,
     ) -> Result<Self> {
         let planes = task.planes();
@@ -79,6 +81,7 @@ impl<'a> Encoder<'a> {
             not_encoded: 0,
             is_special,
             special_tokens: 0,
+            names: Names::default(),
         })
     }
 
@@ -117,9 +120,14 @@ impl<'a> Encoder<'a> {
                 text.add(document.text(), *fidelity);
                 text.source = given.map(|source| source.name.clone());
             }
+            let planes = samples.planes_of(index, &mut self.names);
+            if let Some(numbers) = planes.last().filter(|_| samples.names.is_some()) {
+                numbers.iter().for_each(|&number| self.names.count(split, number as u32));
+            }
+            let planes: Vec<_> = planes.iter().map(Vec::as_slice).collect();
             for (_, shard, spans) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
                 let first_token = shard.n_tokens();
-                shard.push_with(tokens, &samples.planes_of(index))?;
+                shard.push_with(tokens, &planes)?;
                 let (bytes, tokens) = (document.text().len() as u64, shard.n_tokens() - first_token);
                 SourceSpan::count(spans, source, first_token, tokens, bytes);
             }
@@ -142,6 +150,7 @@ impl<'a> Encoder<'a> {
             let held_out = self.texts.remove(&split).map(Measured::finish);
             report.splits.push(SplitReport { split, documents, bytes, tokens, bytes_per_token, sources, held_out });
         }
+        report.names = self.names.reports();
         report.not_encoded = self.not_encoded;
         report.special_tokens = self.special_tokens;
         let text_bytes = report.splits.iter().map(|split| split.bytes).sum::<u64>();

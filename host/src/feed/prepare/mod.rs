@@ -16,7 +16,7 @@ pub(crate) use owned::{prepared_files, temporary_of};
 use super::EndOfText;
 use super::dataset::{Dataset, MANIFEST, open, write};
 use super::shard::{CURE, ShardInfo};
-use super::tasks::{Samples, Task};
+use super::tasks::{self, Samples};
 use crate::base::files::hex;
 use crate::base::interrupt;
 use crate::base::write::write_file;
@@ -57,7 +57,7 @@ pub struct Preparation<'a> {
     /// Text to tokens.
     pub tokenizer: &'a NamedTokenizer<'a>,
     /// What is learnt of the documents.
-    pub task: &'static dyn Task,
+    pub task: &'a dyn tasks::Encode,
     /// The folder of finished work, which several runs and processes may share.
     pub store: &'a Path,
     /// What is said meanwhile.
@@ -131,8 +131,8 @@ impl<'a> Preparation<'a> {
         let held_out = self.config.held_out.as_ref();
         let name = held_out.map_or("", |held_out| &held_out.source.name);
         let held_out = held_out.map(HeldOutConfig::identity).transpose()?.unwrap_or_default();
-        let task = self.task.name();
-        let key = key([filtered.key(), &self.tokenizer.digest, &model, filtered.program(), name, &held_out, task]);
+        let task = self.task.identity();
+        let key = key([filtered.key(), &self.tokenizer.digest, &model, filtered.program(), name, &held_out, &task]);
         let folder = filtered.store().dataset(&key);
         let lock = Lock::new(&folder, wait)?;
         if !folder.join(MANIFEST).exists() {
@@ -240,8 +240,8 @@ fn n_bytes(batch: &[(Split, Document)]) -> u64 {
 }
 
 /// One worker's tokenizer.
-pub(super) struct Encode {
-    pub task: &'static dyn Task,
+pub(super) struct Encode<'a> {
+    pub task: &'a dyn tasks::Encode,
     pub instance: Box<dyn Tokenizer>,
     pub n_tokens: usize,
 }
@@ -253,12 +253,12 @@ pub(super) struct Encoded {
     pub fidelity: Vec<Option<Fidelity>>,
 }
 
-impl Work<KeptBatch> for Encode {
+impl Work<KeptBatch> for Encode<'_> {
     type Output = Encoded;
 
     fn work(&mut self, batch: KeptBatch) -> Result<Encoded> {
-        let contents: Vec<_> = batch.iter().map(|(_, document)| &document.content).collect();
-        let samples = self.task.encode(&contents, self.instance.as_mut())?;
+        let documents: Vec<_> = batch.iter().map(|(_, document)| document).collect();
+        let samples = self.task.encode(&documents, self.instance.as_mut())?;
         samples.tokens.check(batch.len(), self.n_tokens)?;
         let fidelity = fidelity(self.instance.as_mut(), &batch, &samples.tokens)?;
         Ok(Encoded { batch, samples, fidelity })

@@ -4,11 +4,11 @@ use super::encode::Encoder;
 use super::{Encode, Encoded, NamedTokenizer, shard_info};
 use crate::base::files::hex;
 use crate::corpus::{
-    Baseline, DataConfig, DataReport, SourceConfig, Split, SplitReport, digest_files, digest_of, documents, grouped,
-    in_order, list,
+    Baseline, DataConfig, DataReport, NameReport, SourceConfig, Split, SplitReport, digest_files, digest_of, documents,
+    grouped, in_order, list,
 };
 use crate::feed::shard::Shard;
-use crate::feed::tasks::Task;
+use crate::feed::tasks;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ pub struct RawText {
     pub report: SplitReport,
     /// Sizes under general-purpose compressors.
     pub baseline: Option<Baseline>,
+    /// Names of the documents, or of their words.
+    pub names: Vec<NameReport>,
     /// Files that were read, each with its SHA-256.
     pub files: Vec<(PathBuf, String)>,
 }
@@ -31,7 +33,7 @@ pub struct RawText {
 /// Files that cannot be read or hold no text, whatever the tokenizer reports.
 pub fn raw_text(
     sources: Vec<SourceConfig>,
-    task: &'static dyn Task,
+    task: &dyn tasks::Encode,
     tokenizer: &NamedTokenizer<'_>,
     model: &[u8],
     dir: &Path,
@@ -68,6 +70,7 @@ pub fn raw_text(
     Ok(RawText {
         shard: Shard::open(&dir.join(Split::Test.file()))?,
         report: split,
+        names: report.names,
         baseline: report.held_out.map(|held_out| held_out.baseline),
         files: files.into_iter().map(|file| file.path).zip(digests.iter().map(|digest| hex(digest))).collect(),
     })

@@ -1,39 +1,71 @@
-//! Tasks: what is learnt of documents. A task turns their content into tokens and planes, and these into rows.
+//! Tasks: what is learnt of documents. A task turns them into tokens and planes, once, and these into the rows of each
+//! batch. One file each.
 //!
-//! One file each. A second task that learns from part of the text, such as the answers of a conversation, adds a
-//! variant to [`Content`], a plane such as `answer` (u8 per token) and rows whose weight is that plane.
+//! What a task learns from besides a document's text are fields of the document: a label, tags, a target.
 
 mod causal;
+mod classes;
+mod config;
+mod fields;
+mod labels;
+mod marks;
+mod masked;
+mod names;
+mod seq2seq;
+mod tags;
+mod words;
 
 pub use causal::Causal;
+pub use classes::Classes;
+pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use labels::Values;
+pub use marks::Marks;
+pub use names::{Named, Names};
+pub use words::{OUTSIDE, Span, Word, spaced_words, spans, words};
 
 use super::shard::{Plane, Shard};
 use crate::Result;
-use crate::corpus::Content;
-use crate::rows::Rows;
+use crate::base::random::Stream;
+use crate::corpus::Document;
+use crate::rows::{InputSet, Rows};
 use std::fmt::Debug;
 use std::ops::Range;
-use std::panic::RefUnwindSafe;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
-/// What is learnt of documents.
-pub trait Task: Debug + Sync + RefUnwindSafe {
+/// How documents become tokens and planes.
+pub trait Encode: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
+    /// What the tokens and planes are a function of, besides the documents and the tokenizer.
+    fn identity(&self) -> String;
+
+    /// Planes that the shards have beside the tokens. Where documents have names, the last one holds them.
+    fn planes(&self) -> &'static [Plane];
+
+    /// Tokens and planes of documents: one sequence per document, in order.
+    ///
+    /// # Errors
+    /// Whatever the tokenizer reports; a document that the task cannot learn from.
+    fn encode(&self, documents: &[&Document], tokenizer: &mut dyn Tokenizer) -> Result<Samples>;
+}
+
+/// How tokens and planes become rows.
+pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
     /// Name in messages.
     fn name(&self) -> &'static str;
 
-    /// Planes that its shards have beside the tokens.
+    /// Planes that it reads.
     fn planes(&self) -> &'static [Plane];
 
-    /// Tokens and planes of documents: one sequence per content, in order.
-    ///
-    /// # Errors
-    /// Whatever the tokenizer reports; a content that the task cannot learn from.
-    fn encode(&self, contents: &[&Content], tokenizer: &mut dyn Tokenizer) -> Result<Samples>;
+    /// What one sequence of a batch is made of.
+    fn unit(&self) -> Unit {
+        Unit::Window
+    }
 
-    /// Appends one sequence to a batch: the rows of some parts of a shard's stream, each of a document of its own, and
-    /// padding up to the context. The shard has the task's planes. `token_bytes` are the bytes of text per token, shape
-    /// `[vocabulary]`.
-    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], rows: &mut Rows);
+    /// Row inputs that its batches carry.
+    fn supplied(&self) -> InputSet;
+
+    /// The rows of a batch.
+    fn rows(&self, batch: &Batch<'_>) -> Rows;
 }
 
 /// Tasks are the same if their names are.
@@ -43,6 +75,41 @@ impl PartialEq for dyn Task {
     }
 }
 
+/// What one sequence of a batch is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A run of the stream, or parts of documents, as `data.packing` says.
+    Window,
+    /// One whole document. Those of a batch have similar lengths.
+    Document,
+}
+
+/// The sequences of a batch.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Where their tokens are.
+    pub shard: &'a Shard,
+    /// Bytes of text per token, shape `[vocabulary]`.
+    pub token_bytes: &'a [u32],
+    /// The longest sequence, in tokens.
+    pub context: usize,
+    /// In order.
+    pub sequences: Vec<Sequence>,
+    /// Random numbers of the task, of which each sequence takes those of its number.
+    pub stream: Stream,
+}
+
+/// A sequence of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// Its number, counted through the whole run.
+    pub number: u64,
+    /// Index of its document in the shard, where it is one document.
+    pub document: Option<u64>,
+    /// Places of the stream: the inputs of each part that a window has, or the tokens of a document.
+    pub parts: Vec<Range<u64>>,
+}
+
 /// Documents as a task encodes them.
 #[derive(Debug, Default)]
 pub struct Samples {
@@ -50,11 +117,19 @@ pub struct Samples {
     pub tokens: TokenBatch,
     /// Numbers per plane of the task and per document, as [`super::ShardWriter::push_with`] takes them.
     pub planes: Vec<Vec<Vec<f64>>>,
+    /// The same of the last plane where it holds names: they become numbers in the order in which they appear.
+    pub names: Option<Vec<Vec<Named>>>,
 }
 
 impl Samples {
-    /// The numbers of each plane for one document.
-    pub(super) fn planes_of(&self, document: usize) -> Vec<&[f64]> {
-        self.planes.iter().map(|plane| plane.get(document).map_or(&[][..], Vec::as_slice)).collect()
+    /// The numbers of each plane for one document; `names` numbers those of the last one.
+    pub(super) fn planes_of(&self, document: usize, names: &mut Names) -> Vec<Vec<f64>> {
+        let numbers = |plane: &Vec<Vec<f64>>| plane.get(document).cloned().unwrap_or_default();
+        let mut planes: Vec<_> = self.planes.iter().map(numbers).collect();
+        if let Some(named) = &self.names {
+            let named = named.get(document).map_or(&[][..], Vec::as_slice);
+            planes.push(named.iter().map(|name| f64::from(names.number(name))).collect());
+        }
+        planes
     }
 }

@@ -30,6 +30,9 @@ pub struct Request<'a> {
     pub ignored: &'a [String],
     /// Tokens that it has, and that the folder has.
     pub vocab: (usize, usize),
+    /// Whether the network has another head than the folder's: parameters that the folder lacks, or has for another
+    /// number of classes, are new, and tensors that the network lacks are left out.
+    pub new_head: bool,
 }
 
 /// The tensor of each parameter.
@@ -37,6 +40,8 @@ pub struct Request<'a> {
 pub struct Fit {
     /// By parameter.
     places: BTreeMap<String, Place>,
+    /// Parameters of a new head.
+    fresh: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -69,7 +74,7 @@ impl Fit {
         let is_ignored = |name: &str| ignored.iter().any(|pattern| pattern.matches(name));
         let names = Names::new(wanted, weights);
         let (mut places, mut missing, mut misshapen) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut used = BTreeSet::new();
+        let (mut used, mut reshaped) = (BTreeSet::new(), Vec::new());
         for parameter in wanted {
             let mut found = names.of(parameter, weights).into_iter();
             let Some(tensor) = found.next() else {
@@ -81,6 +86,10 @@ impl Fit {
             used.extend(copies.iter().cloned());
             match weights.entry(&tensor).map(|entry| rows(parameter, entry, request.vocab)) {
                 Some(Ok(rows)) => drop(places.insert(parameter.name.clone(), Place { tensor, copies, rows })),
+                // a classifier of another number of classes
+                Some(Err(_)) if request.new_head && has_other_rows(parameter, weights.entry(&tensor)) => {
+                    reshaped.push(parameter.name.clone());
+                }
                 Some(Err(what)) => misshapen.push(format!("{tensor} {what}")),
                 None => missing.push(parameter.name.as_str()),
             }
@@ -98,6 +107,13 @@ impl Fit {
                 some(&weights.entries().map(|(name, _)| name).collect::<Vec<_>>())
             )));
         }
+        if request.new_head {
+            let fresh = missing.iter().map(|name| (*name).to_owned()).chain(reshaped).collect();
+            return match misshapen.is_empty() {
+                true => Ok(Self { places, fresh }),
+                false => Err(wrong(format!("has {} of another shape: {}", tensors(misshapen.len()), some(&misshapen)))),
+            };
+        }
         let mut problems = Vec::new();
         if !missing.is_empty() {
             problems.push(format!("misses {} that config.json asks for: {}", tensors(missing.len()), some(&missing)));
@@ -110,7 +126,7 @@ impl Fit {
             problems.push(format!("has {n} that are nothing in this {family}: {}", some(&extra)));
         }
         match problems.is_empty() {
-            true => Ok(Self { places }),
+            true => Ok(Self { places, fresh: Vec::new() }),
             false => Err(wrong(format!("{}; fix config.json, or get the folder again", problems.join("; ")))),
         }
     }
@@ -142,10 +158,21 @@ impl Fit {
         }
     }
 
+    /// The parameters of a new head, which keep their first values.
+    pub fn fresh(&self) -> &[String] {
+        &self.fresh
+    }
+
     /// The parameters whose tables get new rows.
     pub fn grown(&self) -> impl Iterator<Item = &str> {
         self.places.iter().filter(|(_, place)| place.rows.is_some()).map(|(name, _)| name.as_str())
     }
+}
+
+/// Whether a tensor differs from its parameter in the number of rows alone.
+fn has_other_rows(parameter: &Wanted, entry: Option<&Entry>) -> bool {
+    let inner = |shape: &[usize]| shape.get(1..).map(<[usize]>::to_vec);
+    entry.is_some_and(|entry| inner(&entry.shape) == inner(&parameter.shape))
 }
 
 /// The rows that a tensor must grow to, if any.

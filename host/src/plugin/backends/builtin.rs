@@ -32,6 +32,8 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_refinedweb_lines::PLUGIN,
     trainyard_char_rules::PLUGIN,
     trainyard_cross_entropy::PLUGIN,
+    trainyard_binary_cross_entropy::PLUGIN,
+    trainyard_squared_error::PLUGIN,
     trainyard_label_smoothing::PLUGIN,
     trainyard_focal::PLUGIN,
     trainyard_z_loss::PLUGIN,

@@ -50,6 +50,22 @@ const OF_PLUGIN: [&str; 9] =
 const CONTEXT: usize = 256;
 const STARTED_CONTEXT: usize = 1024;
 
+/// Sizes of a model that its data decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataSizes {
+    /// Tokens.
+    pub vocab: usize,
+    /// Classes, where a row's logits are not those of tokens; or else 0.
+    pub labels: usize,
+}
+
+impl From<usize> for DataSizes {
+    /// Those of a language model.
+    fn from(vocab: usize) -> Self {
+        Self { vocab, labels: 0 }
+    }
+}
+
 impl PluginModelConfig {
     fn read(section: &mut Section<'_>, plugin: PluginConfig, context: usize) -> Self {
         section.misplaced("kind", "names a built-in, and so does model.plugin: expected one of them, remove the other");
@@ -139,18 +155,19 @@ impl ModelConfig {
     }
 
     /// Sizes that the plugin is asked for.
-    pub fn sizes(&self, vocab: usize) -> Sizes {
+    pub fn sizes(&self, data: impl Into<DataSizes>) -> Sizes {
+        let DataSizes { vocab, labels } = data.into();
         let small = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
-        Sizes::new(small(vocab), small(self.context()))
+        Sizes::new(small(vocab), small(self.context())).labels(small(labels))
     }
 
-    /// What a new instance of the plugin describes for a vocabulary of `vocab` tokens: for predictions and tests. A run
+    /// What a new instance of the plugin describes for the sizes of the data: for predictions and tests. A run
     /// asks the plugin that it recorded, [`crate::run::RunPlugins::described`].
     ///
     /// # Errors
     /// A plugin that cannot be opened or refuses its settings, sizes that no network can have.
-    pub fn described(&self, vocab: usize) -> Result<Described> {
-        Described::new(&Plugin::open(&self.plugin(), Kind::Model)?, &self.sizes(vocab))
+    pub fn described(&self, data: impl Into<DataSizes>) -> Result<Described> {
+        Described::new(&Plugin::open(&self.plugin(), Kind::Model)?, &self.sizes(data))
     }
 
     /// A size by its key, where the config gives it.

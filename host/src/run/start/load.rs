@@ -27,11 +27,11 @@ pub struct StartWeights {
 
 impl StartWeights {
     /// Looks up the tensors of `imported` that `network`, with a vocabulary of `vocab` tokens, needs. Nothing of their
-    /// size is allocated.
+    /// size is allocated. `new_head` says that the network has another head, whose parameters may be new.
     ///
     /// # Errors
     /// Tensors that are missing, damaged, of another shape or of another network.
-    pub fn new(imported: &Imported, network: &Network, vocab: usize) -> Result<Self> {
+    pub fn new(imported: &Imported, network: &Network, vocab: usize, new_head: bool) -> Result<Self> {
         verify(imported.folder.root())?;
         let (weights, wanted) = (imported.folder.weights()?, wanted(network));
         let request = Request {
@@ -39,6 +39,7 @@ impl StartWeights {
             wanted: &wanted,
             ignored: &network.ignored,
             vocab: (vocab, imported.vocab),
+            new_head,
         };
         Ok(Self { fit: Fit::new(&request, &weights)?, weights, wanted })
     }
@@ -48,7 +49,15 @@ impl StartWeights {
     /// # Errors
     /// Tensors that cannot be read or hold numbers that are not finite.
     pub fn load(&mut self, new_rows: NewRows, params: &Params) -> Result<()> {
-        for Wanted { name, .. } in &self.wanted {
+        let fresh = self.fit.fresh();
+        if !fresh.is_empty() {
+            tracing::info!(
+                "{}: not in it, and learnt from the beginning: {}",
+                self.weights.folder().display(),
+                fresh.join(", ")
+            );
+        }
+        for Wanted { name, .. } in self.wanted.iter().filter(|wanted| !fresh.contains(&wanted.name)) {
             params.set(name, &self.fit.read(name, &mut self.weights, new_rows)?)?;
         }
         Ok(())

@@ -24,6 +24,7 @@ use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
+use trainyard_plugin::Sizes;
 use trainyard_plugin::network::Network;
 
 /// `[start]`: the weights that training begins from, instead of random ones.
@@ -45,7 +46,8 @@ const TOKENIZER: &str = "tokenizer.json";
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
 impl StartConfig {
-    /// Reads the weights into the parameters `params` of `network`, whose vocabulary has `vocab` tokens.
+    /// Reads the weights into the parameters `params` of `network`, which is for `sizes`. Where it has another head than
+    /// the folder's, what that lacks keeps its first values.
     ///
     /// # Errors
     /// A folder that is no longer there, weights that are damaged or do not fit.
@@ -53,11 +55,14 @@ impl StartConfig {
         &self,
         plugin: Option<&PluginConfig>,
         network: &Network,
-        vocab: usize,
+        sizes: &Sizes,
         params: &Params,
     ) -> Result<()> {
         let imported = Imported::open(&self.from, plugin)?;
-        StartWeights::new(&imported, network, vocab)?.load(self.new_rows, params)
+        let head = |config: &PluginConfig| config.config.get("head").cloned();
+        let new_head = plugin.is_some_and(|plugin| head(plugin) != head(&imported.config))
+            || sizes.labels as usize != imported.folder.sizes.labels;
+        StartWeights::new(&imported, network, sizes.vocab as usize, new_head)?.load(self.new_rows, params)
     }
 
     /// The files that decide what the model is: `config.json` and those of the weights; none if they are not there.

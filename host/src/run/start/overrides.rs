@@ -6,7 +6,7 @@ use toml::Table;
 
 /// Parts of the names of settings that may differ from those of the model that training begins from: its tensors mean
 /// the same with another value.
-const FREE: [&str; 5] = ["dropout", "rope", "window", "context", "soft_cap"];
+const FREE: [&str; 7] = ["dropout", "rope", "window", "context", "soft_cap", "head", "label"];
 
 /// The settings of the model in `folder`, changed by those that the config gives.
 ///
@@ -15,12 +15,13 @@ const FREE: [&str; 5] = ["dropout", "rope", "window", "context", "soft_cap"];
 pub fn merge(imported: &Table, given: &Table, folder: &Path) -> Result<Table> {
     let mut merged = imported.clone();
     for (key, value) in given {
-        let is_free = FREE.iter().any(|part| key.contains(part));
+        // the numbers of heads are shapes of tensors
+        let is_free = FREE.iter().any(|part| key.contains(part)) && !key.ends_with("heads");
         match imported.get(key) {
             Some(own) if !is_same(own, value) && !is_free => {
                 return Err(Error::usage(format!(
                     "{key}: expected {own}, as in {}, got {value}; leave it out: of a model that training \
-                     starts from only dropout, rope, window, soft cap and context may change",
+                     starts from only dropout, rope, window, soft cap, context and head may change",
                     folder.display()
                 )));
             }

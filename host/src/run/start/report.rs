@@ -95,7 +95,7 @@ impl ModelReport {
         let wanted = wanted(&network);
         let family = imported.plugin.identity().name.clone();
         let vocab = (imported.vocab, imported.vocab);
-        let request = Request { family: &family, wanted: &wanted, ignored: &network.ignored, vocab };
+        let request = Request { family: &family, wanted: &wanted, ignored: &network.ignored, vocab, new_head: false };
         Fit::new(&request, &weights)?;
         report.family = Some(family);
         report.settings = imported.plugin.settings().collect();

@@ -1,0 +1,351 @@
+//! `[task]` of a run's config: what is learnt of the documents.
+
+use super::labels::{CLASS, NUMBERS, Values};
+use super::masked::Masked;
+use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
+use crate::corpus::NameReport;
+use crate::feed::batch::SUPPLIED;
+use crate::rows::InputSet;
+use crate::settings::Section;
+use crate::{Error, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use trainyard_plugin::Vocabulary;
+
+/// `[task]`: what is learnt of the documents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum TaskConfig {
+    /// Every token from those before it.
+    #[default]
+    Causal,
+    /// Hidden tokens from those around them.
+    Masked(MaskedConfig),
+    /// The label of a document.
+    Labels(LabelsConfig),
+    /// A tag for each word.
+    Tags(TagsConfig),
+    /// A text from another.
+    Seq2Seq(Seq2SeqConfig),
+}
+
+/// `[task]` with `kind = "masked"`: BERT's masked language model (Devlin et al., arXiv 1810.04805).
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct MaskedConfig {
+    /// Share of tokens that are predicted.
+    pub rate: f64,
+    /// Share of those that are hidden by a mask.
+    pub mask: f64,
+    /// Share of those that are replaced by a random token; the others stay.
+    pub random: f64,
+    /// Whether the tokens of a word are hidden together.
+    pub whole_words: bool,
+}
+
+/// `[task]` with `kind = "labels"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LabelsConfig {
+    /// What a document has.
+    pub values: Values,
+    /// Labels in the order of the logits; by name if not said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How much documents of each label count.
+    #[serde(flatten)]
+    pub weights: ClassWeights,
+    /// Whether a document is a pair of texts: its second one is the field `target`.
+    pub pair: bool,
+}
+
+/// How much rows of each class count in the loss.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct ClassWeights {
+    /// Whether all classes count alike, however many rows each has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub balanced: bool,
+    /// Weights by name; 1 where a class is not named.
+    #[serde(rename = "class_weights", skip_serializing_if = "BTreeMap::is_empty")]
+    pub of: BTreeMap<String, f64>,
+}
+
+/// `[task]` with `kind = "tags"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TagsConfig {
+    /// Tags in the order of the logits; by name if not said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Whether all tokens of a word have its tag, or only the first.
+    pub all_pieces: bool,
+    /// Whether tags are chosen together, by a conditional random field over them (Lafferty et al. 2001).
+    pub crf: bool,
+    /// How much words of each tag count.
+    #[serde(flatten)]
+    pub weights: ClassWeights,
+}
+
+/// `[task]` with `kind = "seq2seq"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Seq2SeqConfig {
+    /// The special token that a target begins with; if not said, that of the model that the run starts from, or the
+    /// end of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Causal,
+    Masked,
+    Labels,
+    Tags,
+    Seq2Seq,
+}
+
+const KINDS: [(&str, Kind); 5] = [
+    ("causal", Kind::Causal),
+    ("masked", Kind::Masked),
+    ("labels", Kind::Labels),
+    ("tags", Kind::Tags),
+    ("seq2seq", Kind::Seq2Seq),
+];
+
+const VALUES: [(&str, Values); 3] = [("one", Values::One), ("several", Values::Several), ("number", Values::Number)];
+
+/// Keys of `[task]` with the kinds that have them.
+const KEYS: [(&str, &[Kind]); 12] = [
+    ("rate", &[Kind::Masked]),
+    ("mask", &[Kind::Masked]),
+    ("random", &[Kind::Masked]),
+    ("whole_words", &[Kind::Masked]),
+    ("values", &[Kind::Labels]),
+    ("labels", &[Kind::Labels, Kind::Tags]),
+    ("balanced", &[Kind::Labels, Kind::Tags]),
+    ("class_weights", &[Kind::Labels, Kind::Tags]),
+    ("pair", &[Kind::Labels]),
+    ("all_pieces", &[Kind::Tags]),
+    ("crf", &[Kind::Tags]),
+    ("start", &[Kind::Seq2Seq]),
+];
+
+impl TaskConfig {
+    /// What `[task]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let kind = section.choice("kind", &KINDS, Kind::Causal);
+        if section.is_dry() {
+            // the reference shows all keys
+            MaskedConfig::read(section);
+            LabelsConfig::read(section);
+            section.boolean("all_pieces", false);
+            section.boolean("crf", false);
+            Seq2SeqConfig::read(section);
+            return Self::Causal;
+        }
+        let name_of = |kind: Kind| KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name);
+        for (key, kinds) in KEYS.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
+            let names: Vec<_> = kinds.iter().map(|&kind| format!("{:?}", name_of(kind))).collect();
+            let (names, own) = (names.join(" or "), name_of(kind));
+            section.misplaced(key, format_args!("belongs to kind = {names}, this task is {own:?}"));
+        }
+        match kind {
+            Kind::Causal => Self::Causal,
+            Kind::Masked => Self::Masked(MaskedConfig::read(section)),
+            Kind::Labels => Self::Labels(LabelsConfig::read(section)),
+            Kind::Tags => Self::Tags(TagsConfig::read(section)),
+            Kind::Seq2Seq => Self::Seq2Seq(Seq2SeqConfig::read(section)),
+        }
+    }
+
+    /// Whether it is the default.
+    pub fn is_causal(&self) -> bool {
+        *self == Self::Causal
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Causal => "causal",
+            Self::Masked(_) => "masked",
+            Self::Labels(_) => "labels",
+            Self::Tags(_) => "tags",
+            Self::Seq2Seq(_) => "seq2seq",
+        }
+    }
+
+    /// What a row of the loss is.
+    pub fn row_word(&self) -> &'static str {
+        match self {
+            Self::Labels(_) => "document",
+            Self::Tags(_) => "tag",
+            _ => "token",
+        }
+    }
+
+    /// What a class is called.
+    pub fn class_word(&self) -> &'static str {
+        match self {
+            Self::Tags(_) => "tag",
+            _ => "label",
+        }
+    }
+
+    /// How it makes tokens and planes of documents.
+    pub fn encoding(&self) -> Box<dyn Encode> {
+        match self {
+            Self::Causal | Self::Masked(_) => Box::new(Causal),
+            Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
+            Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces }),
+            Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
+        }
+    }
+
+    /// The classes of training data with these names; none where there are none to tell apart.
+    ///
+    /// # Errors
+    /// Classes that do not fit the config, or that cannot be learnt.
+    pub fn classes(&self, names: &[NameReport]) -> Result<Option<Classes>> {
+        let (listed, weights) = match self {
+            Self::Labels(config) if config.values != Values::Number => (&config.labels, &config.weights),
+            Self::Tags(config) => (&config.labels, &config.weights),
+            _ => return Ok(None),
+        };
+        let mut classes = Classes::new(names, listed, self.class_word())?;
+        if weights.balanced {
+            classes.balance(names);
+        }
+        classes.weigh(&weights.of)?;
+        Ok(Some(classes))
+    }
+
+    /// How it makes rows of tokens and planes.
+    ///
+    /// # Errors
+    /// Tokens that it needs and the tokenizer does not have.
+    pub fn task(&self, marks: Marks, classes: Option<Classes>, vocabulary: &Vocabulary) -> Result<Arc<dyn Task>> {
+        let classes = classes.unwrap_or_default();
+        Ok(match self {
+            Self::Causal => Arc::new(Causal),
+            Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, vocabulary)),
+            Self::Labels(config) => {
+                Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes })
+            }
+            Self::Tags(_) => Arc::new(tags::Tags { marks, classes }),
+            Self::Seq2Seq(_) if marks.last.is_none() || marks.start.is_none() => {
+                let cure = "use one that has an end of text, or name it in tokenizer.end_of_text";
+                return Err(Error::usage(format!("task: seq2seq needs a token that ends a target; {cure}")));
+            }
+            Self::Seq2Seq(_) => Arc::new(seq2seq::Seq2Seq { marks }),
+        })
+    }
+
+    /// Whether the logits of a row are not those of tokens.
+    pub fn has_labels(&self) -> bool {
+        matches!(self, Self::Labels(_) | Self::Tags(_))
+    }
+
+    /// Row inputs that its batches carry.
+    pub fn supplied(&self) -> InputSet {
+        match self {
+            Self::Labels(LabelsConfig { values: Values::One, .. }) | Self::Tags(_) => CLASS,
+            Self::Labels(_) => NUMBERS,
+            _ => SUPPLIED,
+        }
+    }
+
+    /// Number of logits of a row, where they are not tokens.
+    pub fn labels(&self, classes: Option<&Classes>) -> usize {
+        match self {
+            Self::Labels(config) if config.values == Values::Number => 1,
+            _ => classes.map_or(0, Classes::n),
+        }
+    }
+
+    /// Metrics where the config names none.
+    pub fn metrics(&self) -> &'static [&'static str] {
+        match self {
+            Self::Causal | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
+            Self::Masked(_) => &["token-accuracy"],
+            Self::Labels(LabelsConfig { values: Values::One, .. }) => &["token-accuracy"],
+            Self::Labels(_) => &[],
+            Self::Tags(config) if config.crf => &[],
+            Self::Tags(_) => &["token-accuracy"],
+        }
+    }
+
+    /// Loss where the config names none.
+    pub fn loss(&self) -> &'static str {
+        match self {
+            Self::Labels(LabelsConfig { values: Values::Several, .. }) => "binary-cross-entropy",
+            Self::Labels(LabelsConfig { values: Values::Number, .. }) => "squared-error",
+            _ => "cross-entropy",
+        }
+    }
+}
+
+impl MaskedConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            rate: section.number("rate", 0.01..=0.9, 0.15),
+            mask: section.number("mask", 0.0..=1.0, 0.8),
+            random: section.number("random", 0.0..=1.0, 0.1),
+            whole_words: section.boolean("whole_words", false),
+        };
+        if config.mask + config.random > 1.0 {
+            let message = format!("expected at most 1 with task.random, got {} + {}", config.mask, config.random);
+            section.conflict(&["mask", "random"], message);
+        }
+        config
+    }
+}
+
+const NAMES: &str = "a list of names";
+
+impl LabelsConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            values: section.choice("values", &VALUES, Values::One),
+            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
+            weights: ClassWeights::read(section),
+            pair: section.boolean("pair", false),
+        }
+    }
+}
+
+impl TagsConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
+            all_pieces: section.boolean("all_pieces", false),
+            crf: section.boolean("crf", false),
+            weights: ClassWeights::read(section),
+        };
+        if config.crf && config.weights != ClassWeights::default() {
+            section.conflict(&["crf", "class_weights"], "a conditional random field has no weights: remove one");
+        }
+        config
+    }
+}
+
+impl Seq2SeqConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self { start: section.text_that("start", "the name of a special token", |name| !name.is_empty()) }
+    }
+}
+
+impl ClassWeights {
+    fn read(section: &mut Section<'_>) -> Self {
+        let mut of = BTreeMap::new();
+        for (name, value) in section.settings("class_weights") {
+            match value.as_float().or(value.as_integer().map(|whole| whole as f64)) {
+                Some(weight) if weight >= 0.0 && weight.is_finite() => drop(of.insert(name, weight)),
+                _ => section.problem("class_weights", format!("{name}: expected a number of 0 or more, got {value}")),
+            }
+        }
+        let weights = Self { balanced: section.boolean("balanced", false), of };
+        if weights.balanced && !weights.of.is_empty() {
+            section.conflict(&["balanced", "class_weights"], "expected one of the two, got both");
+        }
+        weights
+    }
+}

@@ -1,0 +1,106 @@
+//! The masked task: hidden tokens are predicted from those before and after them (BERT, Devlin et al., arXiv
+//! 1810.04805).
+
+use super::config::MaskedConfig;
+use super::{Batch, Marks, Task};
+use crate::feed::batch::{self, Predicted};
+use crate::feed::shard::Plane;
+use crate::rows::{InputSet, Rows};
+use std::ops::Range;
+use trainyard_plugin::Vocabulary;
+
+/// Prediction of hidden tokens. Which they are is a function of the seed, the sequence and the place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Masked {
+    config: MaskedConfig,
+    mask: u32,
+    n_tokens: u32,
+    /// Whether a token begins a word, by id; empty where words are not looked at.
+    begins_word: Vec<bool>,
+}
+
+/// What happens to a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Kept,
+    /// It is predicted, and this one is read.
+    Predicted(u32),
+}
+
+impl Masked {
+    /// The task with these marks, for tokens of `vocabulary`. A token begins a word that does not continue one: by the
+    /// white space or sign that it begins with, or because its writing has no spaces.
+    pub fn new(config: MaskedConfig, marks: &Marks, vocabulary: &Vocabulary) -> Self {
+        let begins = |token: &Vec<u8>| token.first().is_none_or(|&byte| !byte.is_ascii_alphanumeric());
+        let begins_word = if config.whole_words { vocabulary.tokens.iter().map(begins).collect() } else { Vec::new() };
+        Self { mask: marks.mask, n_tokens: marks.n_tokens, begins_word, config }
+    }
+
+    /// Whether the tokens that continue a word share the fate of its first.
+    fn continues(&self, id: u32) -> bool {
+        self.config.whole_words && !self.begins_word.get(id as usize).copied().unwrap_or(true)
+    }
+
+    /// The fates of the tokens `ids` of sequence `number`, the first of which is at place `first` of it. Ends of texts
+    /// are never hidden: they stand for no text.
+    fn fates(&self, batch: &Batch<'_>, number: u64, first: usize, ids: &[u32]) -> Vec<Fate> {
+        let unit = |random: u32| f64::from(random) / f64::from(u32::MAX);
+        let mut is_hidden = false;
+        let fate = |(index, &id): (usize, &u32)| {
+            let [chosen, how, other, _] = batch.stream.block(number, (first + index) as u64);
+            if index == 0 || !self.continues(id) {
+                is_hidden = unit(chosen) < self.config.rate;
+            }
+            if !is_hidden || batch.token_bytes.get(id as usize).is_none_or(|&bytes| bytes == 0) {
+                return Fate::Kept;
+            }
+            let (mask, random) = (self.config.mask, self.config.random);
+            Fate::Predicted(match unit(how) {
+                share if share < mask => self.mask,
+                share if share < mask + random => (u64::from(other) * u64::from(self.n_tokens) >> 32) as u32,
+                _ => id,
+            })
+        };
+        ids.iter().enumerate().map(fate).collect()
+    }
+}
+
+impl Task for Masked {
+    fn name(&self) -> &'static str {
+        "masked"
+    }
+
+    fn planes(&self) -> &'static [Plane] {
+        &[]
+    }
+
+    fn supplied(&self) -> InputSet {
+        batch::SUPPLIED
+    }
+
+    /// Only hidden tokens have a row in the loss.
+    fn rows(&self, batch: &Batch<'_>) -> Rows {
+        let (mut texts, mut predicted) = (Vec::with_capacity(batch.sequences.len()), Predicted::default());
+        for sequence in &batch.sequences {
+            let mut text = batch::Text::default();
+            for Range { start, end } in sequence.parts.iter().cloned() {
+                let ids: Vec<u32> = batch.shard.tokens(start..end).collect();
+                let fates = self.fates(batch, sequence.number, text.ids.len(), &ids);
+                let at = text.ids.len();
+                predicted.begin_group();
+                for (index, (&id, fate)) in ids.iter().zip(&fates).enumerate() {
+                    if let Fate::Predicted(read) = *fate {
+                        predicted.push(texts.len(), at + index, id, 1.0);
+                        text.ids.push(read);
+                    } else {
+                        text.ids.push(id);
+                    }
+                }
+                text.positions.extend(0..ids.len() as u32);
+            }
+            texts.push(text);
+        }
+        // windows of one length, whose activations are kept from step to step
+        batch::windows(texts, batch.context, batch.context).predicting(predicted, Some(batch.token_bytes))
+    }
+}

@@ -1,0 +1,118 @@
+//! The task of tags: a tag for each word of a text, such as the names in it.
+
+use super::labels::CLASS;
+use super::words::tagged;
+use super::{Batch, Classes, Encode, Marks, Named, Samples, Task, Unit};
+use crate::Result;
+use crate::corpus::Document;
+use crate::feed::batch::{self, Predicted, Text};
+use crate::feed::shard::{Number, Per, Plane};
+use crate::rows::{InputSet, Rows};
+use trainyard_plugin::{TokenBatch, Tokenizer};
+
+/// Number of a token's tag; 0 where it has none, because it continues a word or ends a document.
+const TAG: Plane = Plane { name: "tag", number: Number::U16, per: Per::Token };
+
+/// Tagged words as tokens and a plane.
+#[derive(Debug)]
+pub(super) struct Encoding {
+    pub all_pieces: bool,
+}
+
+impl Encode for Encoding {
+    fn identity(&self) -> String {
+        format!("tags{}", if self.all_pieces { " of all pieces" } else { "" })
+    }
+
+    fn planes(&self) -> &'static [Plane] {
+        &[TAG]
+    }
+
+    /// Words are encoded one by one, so that each token is of one word.
+    fn encode(&self, documents: &[&Document], tokenizer: &mut dyn Tokenizer) -> Result<Samples> {
+        let tagged: Vec<_> = documents.iter().map(|document| tagged(document)).collect::<Result<_>>()?;
+        let texts = documents.iter().zip(&tagged);
+        let texts: Vec<String> =
+            texts.flat_map(|(document, (words, _))| words.iter().map(|word| word.text(document.text()))).collect();
+        let encoded = encode(&texts, tokenizer)?;
+        let mut pieces = encoded.sequences();
+        let (mut tokens, mut names) = (TokenBatch::default(), Vec::with_capacity(documents.len()));
+        for (_, tags) in tagged {
+            let mut of_document: Vec<Named> = Vec::new();
+            for (tag, ids) in tags.iter().zip(&mut pieces) {
+                tokens.ids.extend_from_slice(ids);
+                for index in 0..ids.len() {
+                    of_document.push(match index {
+                        0 => Some(vec![tag.clone()]),
+                        _ if self.all_pieces => Some(vec![inside(tag)]),
+                        _ => None,
+                    });
+                }
+            }
+            tokens.end_sequence()?;
+            // of the end of text
+            of_document.push(None);
+            names.push(of_document);
+        }
+        Ok(Samples { tokens, planes: Vec::new(), names: Some(names) })
+    }
+}
+
+/// The tokens of each text.
+///
+/// # Errors
+/// Whatever the tokenizer reports.
+fn encode(texts: &[String], tokenizer: &mut dyn Tokenizer) -> Result<TokenBatch> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(tokenizer.encode(&texts)?)
+}
+
+/// The tag of what continues a word with this tag.
+fn inside(tag: &str) -> String {
+    tag.strip_prefix("B-").map_or_else(|| tag.to_owned(), |name| format!("I-{name}"))
+}
+
+/// Prediction of the tag of each token that has one.
+#[derive(Debug)]
+pub(super) struct Tags {
+    pub marks: Marks,
+    pub classes: Classes,
+}
+
+impl Task for Tags {
+    fn name(&self) -> &'static str {
+        "tags"
+    }
+
+    fn planes(&self) -> &'static [Plane] {
+        &[TAG]
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Document
+    }
+
+    fn supplied(&self) -> InputSet {
+        CLASS
+    }
+
+    /// A row of the loss is a token with a tag, a group is a text.
+    fn rows(&self, batch: &Batch<'_>) -> Rows {
+        let (mut texts, mut predicted) = (Vec::new(), Predicted::default());
+        for document in batch.sequences.iter().filter_map(|sequence| sequence.document) {
+            let place = batch.shard.place(document);
+            let text = Text::new(self.marks.wrap(batch.shard.tokens(place.clone()), batch.context));
+            let before = usize::from(self.marks.first.is_some());
+            let room = text.ids.len() - self.marks.around().min(text.ids.len());
+            predicted.begin_group();
+            for (index, number) in batch.shard.plane(&TAG, place).into_iter().flatten().take(room).enumerate() {
+                if let Some(&class) = self.classes.at(number).first() {
+                    let weight = self.classes.weights[class as usize];
+                    predicted.push(texts.len(), before + index, class, weight);
+                }
+            }
+            texts.push(text);
+        }
+        batch::windows(texts, 0, batch.context).predicting(predicted, None)
+    }
+}
