@@ -5,15 +5,16 @@ use super::{Corpus, END, byte_tokenizer, json_lines, read};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 use trainyard::Result;
-use trainyard::corpus::{Content, Packing};
-use trainyard::feed::tasks::{Causal, Samples, Task};
+use trainyard::corpus::{Document, Packing};
+use trainyard::feed::tasks::{Batch, Causal, Encode, Samples, Task};
 use trainyard::feed::{
     Loader, Number, Per, Plane, Position, Preparation, Recipe, Shard, ShardWriter, open, packed_eval_batches,
 };
 use trainyard::report::Detail;
-use trainyard::rows::Rows;
+use trainyard::rows::{InputSet, Rows};
 use trainyard_plugin::Tokenizer;
 
 const fn plane(name: &'static str, number: Number, per: Per) -> Plane {
@@ -193,6 +194,26 @@ fn numbers_that_are_none_of_a_plane_are_refused() {
 #[derive(Debug)]
 struct Answers;
 
+impl Encode for Answers {
+    fn identity(&self) -> String {
+        "answers".into()
+    }
+
+    fn planes(&self) -> &'static [Plane] {
+        &PLANES[..1]
+    }
+
+    fn encode(&self, documents: &[&Document], tokenizer: &mut dyn Tokenizer) -> Result<Samples> {
+        let mut samples = Causal.encode(documents, tokenizer)?;
+        let mask = |ids: &[u32]| {
+            let start = ids.iter().position(|&id| id == u32::from(b'|')).map_or(0, |bar| bar + 1);
+            (0..=ids.len()).map(|index| f64::from(u8::from(index >= start))).collect()
+        };
+        samples.planes = vec![samples.tokens.sequences().map(mask).collect()];
+        Ok(samples)
+    }
+}
+
 impl Task for Answers {
     fn name(&self) -> &'static str {
         "answers"
@@ -202,25 +223,22 @@ impl Task for Answers {
         &PLANES[..1]
     }
 
-    fn encode(&self, contents: &[&Content], tokenizer: &mut dyn Tokenizer) -> Result<Samples> {
-        let mut samples = Causal.encode(contents, tokenizer)?;
-        let mask = |ids: &[u32]| {
-            let start = ids.iter().position(|&id| id == u32::from(b'|')).map_or(0, |bar| bar + 1);
-            (0..=ids.len()).map(|index| f64::from(u8::from(index >= start))).collect()
-        };
-        samples.planes = vec![samples.tokens.sequences().map(mask).collect()];
-        Ok(samples)
+    fn supplied(&self) -> InputSet {
+        Causal.supplied()
     }
 
-    fn rows(&self, shard: &Shard, parts: &mut dyn Iterator<Item = Range<u64>>, token_bytes: &[u32], rows: &mut Rows) {
-        let (parts, mut row): (Vec<_>, _) = (parts.collect(), rows.columns.weight.len());
-        Causal.rows(shard, &mut parts.iter().cloned(), token_bytes, rows);
-        for Range { start, end } in parts {
-            for number in shard.plane(&PLANES[0], start + 1..end + 1).into_iter().flatten() {
-                rows.columns.weight[row] *= number as f32;
-                row += 1;
+    fn rows(&self, batch: &Batch<'_>) -> Rows {
+        let mut rows = Causal.rows(batch);
+        for (window, sequence) in batch.sequences.iter().enumerate() {
+            let mut row = window * batch.context;
+            for Range { start, end } in sequence.parts.iter().cloned() {
+                for number in batch.shard.plane(&PLANES[0], start + 1..end + 1).into_iter().flatten() {
+                    rows.columns.weight[row] *= number as f32;
+                    row += 1;
+                }
             }
         }
+        rows
     }
 }
 
@@ -230,7 +248,7 @@ fn a_task_of_another_crate_learns_from_its_plane() {
     let mut corpus = Corpus::of("a.jsonl", json_lines(lines));
     corpus.config.validation = 0.2;
     let store = corpus.folder.path().join("store");
-    let prepare = |task: &'static dyn Task| {
+    let prepare = |task: &'static dyn Encode| {
         let (config, tokenizer) = (&corpus.config, &byte_tokenizer());
         Preparation { config, filters: &[], tokenizer, task, store: &store, detail: Detail::Silent }
             .prepare(&corpus.dir())
@@ -259,7 +277,7 @@ fn a_task_of_another_crate_learns_from_its_plane() {
         }
     };
     for packing in [Packing::BestFit, Packing::Pad] {
-        let recipe = Recipe { packing, task: &Answers, ..Recipe::new(64, 4, 3) };
+        let recipe = Recipe { packing, task: Arc::new(Answers), ..Recipe::new(64, 4, 3) };
         let mut loader = Loader::with(&dataset.train, &recipe, token_bytes, Position::default()).unwrap();
         (0..20).for_each(|_| check(&loader.next_batch()));
         let held_out = dataset.validation.as_ref().unwrap();
@@ -267,7 +285,7 @@ fn a_task_of_another_crate_learns_from_its_plane() {
             .unwrap()
             .for_each(|batch| check(&batch));
     }
-    let recipe = Recipe { task: &Answers, ..Recipe::new(16, 4, 3) };
+    let recipe = Recipe { task: Arc::new(Answers), ..Recipe::new(16, 4, 3) };
     let error = Loader::with(&plain.train, &recipe, token_bytes, Position::default()).unwrap_err();
     let expected = "data/train.shard: has no plane \"answer\" (u8 per token); delete the folder and run again";
     assert!(corpus.message(&error).starts_with(expected), "{error}");

@@ -24,7 +24,7 @@ fn network() -> Vec<Wanted> {
 fn fit(folder: &Path, wanted: &[Wanted], vocab: usize) -> trainyard::Result<(Fit, Weights)> {
     let weights = Weights::open(folder)?;
     let ignored = ["*.inv_freq".to_owned(), "*.mask".to_owned()];
-    let request = Request { family: "toy", wanted, ignored: &ignored, vocab: (vocab, 6) };
+    let request = Request { family: "toy", wanted, ignored: &ignored, vocab: (vocab, 6), new_head: false };
     Ok((Fit::new(&request, &weights)?, weights))
 }
 

@@ -85,7 +85,7 @@ impl Evaluator {
         let (mut measures, mut graphs) = (Vec::new(), Vec::new());
         // rows with numbers to predict have no class
         if supplied.contains(RowInput::Target) {
-            let (plain, nats) = (cross_entropy(), MetricInfo::lower_is_better(format!("nats/{}", task.row_word())));
+            let (plain, nats) = (cross_entropy(), MetricInfo::lower_is_better(&format!("nats/{}", task.row_word())));
             measures.push(Measure::new(CROSS_ENTROPY, "", nats, &plain));
             graphs.push(("", CROSS_ENTROPY, plain));
         }
