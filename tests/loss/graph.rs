@@ -157,7 +157,7 @@ impl Case {
             shadow: None,
         });
         let Transform { scale, soft_cap } = self.transform;
-        let head = Head { weight: &weight, bias: bias.as_ref(), scale, soft_cap };
+        let head = Head { weight: &weight, bias: bias.as_ref(), scale, soft_cap, crf: None };
         let batch = self.batch();
         program.check(&batch, self.vocab)?;
         let placed = PlacedRows::new(&engine, &batch, program.inputs())?;

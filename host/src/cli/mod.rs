@@ -19,6 +19,7 @@ mod open;
 mod output;
 mod overrides;
 mod plugin;
+mod predict;
 mod prepare;
 mod settings;
 mod tokenizer;
@@ -71,6 +72,7 @@ pub enum Command {
     Prepare(prepare::PrepareArgs),
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
+    Predict(predict::PredictArgs),
     Generate(generate::GenerateArgs),
     Logits(logits::LogitsArgs),
     Filter(filter::FilterArgs),
@@ -169,6 +171,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Prepare(args) => prepare::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Model(command) => model::run(&command),

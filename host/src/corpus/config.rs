@@ -224,6 +224,13 @@ impl DataConfig {
 }
 
 impl DataConfig {
+    /// How a file of other documents is read: as the first source, or the held-out text, is.
+    pub fn like(&self, path: &Path) -> SourceConfig {
+        let like = self.source.first().or(self.held_out.as_ref().map(|held_out| &held_out.source));
+        let own = SourceConfig::new(path);
+        SourceConfig { path: own.path, name: own.name, format: None, filter: Vec::new(), ..like.cloned().unwrap_or(SourceConfig::new(path)) }
+    }
+
     /// Whether anything is held out for validation.
     pub fn has_validation(&self) -> bool {
         let share = self.validation > 0.0 || self.is_given(Split::Validation);

@@ -1,7 +1,7 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
 use crate::feed::tasks::TaskConfig;
-use crate::loss::{Program, Ratio, Totals, fault_of_weights, selected};
+use crate::loss::{CrfLoss, Objective, Program, Ratio, Totals, fault_of_weights, selected};
 use crate::model::Model;
 use crate::plugin::Plugin;
 use crate::report::{Comparable, Metric, MetricValue, distinct};
@@ -18,7 +18,7 @@ pub const LOSS: &str = "loss";
 
 /// Plain cross-entropy, the loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {
-    program: Program,
+    program: Objective,
     measures: Vec<Measure>,
     warnings: Vec<String>,
 }
@@ -103,7 +103,20 @@ impl Evaluator {
         let program = Program::compile_for(&all, supplied).map_err(together)?;
         let is_plain = at > 0 && program.same_output(0, measures[0].extras.len() + 1);
         measures[at].comparable = if is_plain { Comparable::Tokenizer } else { Comparable::Loss };
-        Ok(Self { program, measures, warnings })
+        Ok(Self { program: program.into(), measures, warnings })
+    }
+
+    /// Measures the loss of a conditional random field, which no plugin describes.
+    pub fn of_crf() -> Self {
+        let measure = Measure {
+            name: LOSS.into(),
+            plugin: "crf".into(),
+            info: MetricInfo::lower_is_better("nats/tag"),
+            comparable: Comparable::Loss,
+            extras: Vec::new(),
+        };
+        let program = Objective::Crf(CrfLoss::default());
+        Self { program, measures: vec![measure], warnings: Vec::new() }
     }
 
     /// What is measured, in order.

@@ -1,6 +1,6 @@
 //! `eval RUN --data FILE`: a run's model on any text.
 
-use super::report::{baseline, mark_lossy, measure, text_report};
+use super::report::{baseline, mark_lossy, measure, predicted, text_report};
 use super::run::{MeasuredRun, OpenOptions};
 use crate::corpus::SourceConfig;
 use crate::feed::{raw_source, raw_text};
@@ -50,11 +50,12 @@ pub fn evaluate_files(
             error.reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
         },
     )?;
-    let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
-    let task = task.of(&text.names)?;
+    let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
+    let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();
     let mut values =
         measure(config, plugins, (data, task.as_ref()), model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
+    let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);
     report.source = Some(names.join(", "));
@@ -62,6 +63,7 @@ pub fn evaluate_files(
     let data = text.files.into_iter().map(|(path, sha256)| FileReport { path, sha256 }).collect();
     let report = FinalReport {
         test: values,
+        predictions: predictions.map(|report| ("test".to_owned(), report)).into_iter().collect(),
         texts: BTreeMap::from([("test".to_owned(), report)]),
         baseline: text.baseline.map(baseline),
         faults,

@@ -3,6 +3,8 @@
 mod evaluate;
 mod file;
 mod logits;
+pub mod measures;
+mod predict;
 mod report;
 mod run;
 mod sample;
@@ -12,6 +14,7 @@ mod text_metrics;
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};
+pub use predict::{Answer, Asked, Marked, Prediction, Predictions, Predictor};
 pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};

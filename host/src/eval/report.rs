@@ -1,12 +1,13 @@
 //! The final report on a model: held-out numbers, those of compressors to compare with, a text.
 
+use super::predict::{Predictor, measured};
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
 use crate::feed::tasks::Task;
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Model;
-use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TextReport, Treatment};
+use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TaskReport, TextReport, Treatment};
 use crate::run::RunConfig;
 use crate::run::{RunPlugins, RunTask};
 use crate::{Error, Result};
@@ -40,6 +41,12 @@ pub fn final_report(
     };
     let validation = measure(Split::Validation, &data.validation, &mut faults)?;
     let test = measure(Split::Test, &data.test, &mut faults)?;
+    let mut predictions = BTreeMap::new();
+    for (split, shard) in [(Split::Validation, &data.validation), (Split::Test, &data.test)] {
+        let Some(shard) = shard else { continue };
+        let report = predicted(config, (data, task), task.rows.as_ref(), model, shard)?;
+        predictions.extend(report.map(|report| (split.name().to_owned(), report)));
+    }
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
     let sample =
         match config.sample.tokens {
@@ -50,7 +57,7 @@ pub fn final_report(
                     config.sample.prompt.clone() + &text
                 }),
         };
-    Ok(FinalReport { validation, test, texts, baseline, sample, faults })
+    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults })
 }
 
 /// All numbers of the tokens of a shard; `step` is what the graphs see. What a text metric fails at goes to `faults`.
@@ -78,6 +85,24 @@ pub(super) fn measure(
     }
     interrupt::check()?;
     Ok(values)
+}
+
+/// How right the predictions for a shard are; none of a task that predicts tokens. `rows` makes its rows.
+///
+/// # Errors
+/// A shard that does not fit the model, a signal that asks the program to end.
+pub(super) fn predicted(
+    config: &RunConfig,
+    (data, task): (&Dataset, &RunTask),
+    rows: &dyn Task,
+    model: &mut Model,
+    shard: &Shard,
+) -> Result<Option<TaskReport>> {
+    let Some(mut predictor) = Predictor::new(model, &config.task, task)? else { return Ok(None) };
+    let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
+    let (packing, batch) = (config.data.packing, config.train.batch);
+    let batches = packed_eval_batches(shard, rows, packing, context, batch, token_bytes, 0)?;
+    measured(&mut predictor, batches, config.run.seed)
 }
 
 /// What became of a split's text before it was measured.

@@ -108,7 +108,7 @@ fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model>
     })?;
     check_reading(config, task.sizes, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    let described = Described::new(plugin, &config.model.sizes(task.sizes))?;
+    let described = Described::new(plugin, &config.model.sizes(task.sizes))?.with_field(config.task.has_crf());
     let spec = Spec::new(&described.network, config.model.context(), Purpose::Inference);
     Model::new(&spec, engine, config.run.seed)
 }
@@ -148,7 +148,10 @@ impl MeasuredRun {
         let OpenRun { run, tokenizer, data, task, model, checkpoint, mut changed } = opened;
         let plugins = RunPlugins::measuring(&run.config, tokenizer)?;
         changed.extend(run.lock.compare(&["loss", "metric"], &plugins.stamps(), &options.allow_changed)?);
-        let evaluator = Evaluator::new(&plugins.loss.loss()?.describe()?, &plugins, &run.config.task)?;
+        let evaluator = match run.config.task.has_crf() {
+            true => Evaluator::of_crf(),
+            false => Evaluator::new(&plugins.loss.loss()?.describe()?, &plugins, &run.config.task)?,
+        };
         let OpenedRun { config, .. } = run;
         Ok(Self { root: root.to_owned(), config, plugins, data, task, model, evaluator, checkpoint, changed })
     }

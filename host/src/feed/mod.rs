@@ -28,7 +28,7 @@ pub use end_of_text::{EndOfText, declared_end_of_text};
 pub use import::import;
 pub use loader::{Loader, SourceEpochs, eval_batches, packed_eval_batches};
 pub use permutation::Permutation;
-pub use prepare::{NamedTokenizer, Preparation, RawText, TokenizerConfig, raw_source, raw_text};
+pub use prepare::{Given, GivenShard, NamedTokenizer, Preparation, RawText, TokenizerConfig, raw_source, raw_text};
 pub use recipe::Recipe;
 pub use shard::{Number, Per, Plane, Shard, ShardInfo, ShardWriter};
 pub use supply::Supply;

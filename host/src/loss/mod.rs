@@ -15,6 +15,7 @@
 //!
 //! Sums over rows and everything after them are computed in 64 bits. No result depends on the number of threads.
 
+mod crf;
 mod cuda;
 mod explain;
 mod formula;
@@ -28,6 +29,7 @@ mod kernels;
 mod laws;
 mod lower;
 mod math;
+mod objective;
 mod probe;
 mod row_program;
 mod run;
@@ -40,7 +42,9 @@ mod totals;
 mod transform;
 
 pub(crate) use cuda::bytes_on_gpu;
+pub use crf::decode;
 pub(crate) use laws::fault_of_weights;
+pub use objective::{CrfLoss, Objective};
 pub(crate) use probe::Probe;
 pub use run::{HeadGradient, OutputLayer};
 pub use totals::Totals;

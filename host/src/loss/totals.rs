@@ -41,6 +41,22 @@ impl Totals {
         self.host.iter_mut().zip(batch).for_each(|(total, ratio)| *total += ratio);
     }
 
+    /// Adds a batch whose sums are known on the host, wherever the totals are.
+    ///
+    /// # Errors
+    /// A GPU that fails.
+    pub(super) fn add_anywhere(&mut self, batch: &[Ratio]) -> Result<()> {
+        let Some(device) = &self.device else {
+            self.add(batch.to_vec());
+            return Ok(());
+        };
+        let mut values = device.to_vec()?;
+        let added = batch.iter().flat_map(|ratio| [ratio.sum, ratio.weight]);
+        values.iter_mut().zip(added).for_each(|(value, added)| *value += added);
+        let values = candle_core::Tensor::from_vec(values, device.shape(), &candle_core::Device::Cpu)?;
+        device.write(&values)
+    }
+
     /// Where kernels add to.
     pub(crate) fn device(&self) -> Option<&Tensor> {
         self.device.as_ref()

@@ -17,11 +17,27 @@ pub struct Head<'a> {
     pub scale: f64,
     /// Limit that the logits are kept within: cap · tanh(logits / cap).
     pub soft_cap: Option<f64>,
+    /// The field over the tags that the logits are of, where there is one.
+    pub crf: Option<HeadCrf<'a>>,
 }
+
+/// Parameters of a conditional random field over the rows of a text.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadCrf<'a> {
+    /// `[tags]`: the score of the first tag.
+    pub start: &'a Param,
+    /// `[tags]`: the score of the last tag.
+    pub end: &'a Param,
+    /// `[from, to]`: the score of two tags in a row.
+    pub transitions: &'a Param,
+}
+
+/// Names of the parameters of a conditional random field: pytorch-crf's, in a module `crf`.
+pub const CRF: [&str; 3] = ["crf.start_transitions", "crf.end_transitions", "crf.transitions"];
 
 impl<'a> From<&'a Param> for Head<'a> {
     fn from(weight: &'a Param) -> Self {
-        Self { weight, bias: None, scale: 1.0, soft_cap: None }
+        Self { weight, bias: None, scale: 1.0, soft_cap: None, crf: None }
     }
 }
 

@@ -19,7 +19,7 @@ mod run;
 pub use decoder::Decoder;
 pub use dropout::Dropout;
 pub use explain::explain;
-pub use head::Head;
+pub use head::{CRF, Head, HeadCrf};
 pub use memory::Allocator;
 pub use model::{Model, Spec};
 pub use params::{Init, Param, Params};

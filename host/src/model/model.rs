@@ -3,7 +3,7 @@
 use super::dropout::Dropout;
 use super::flops;
 use super::graph::{Graph, Index, Op};
-use super::head::Head;
+use super::head::{CRF, Head, HeadCrf};
 use super::memory::Allocator;
 use super::params::Params;
 use super::plan::{Plan, Purpose};
@@ -135,7 +135,17 @@ impl Model {
             bias: head.bias.map(|bias| &self.weights.parameters[bias]),
             scale: head.scale,
             soft_cap: head.soft_cap,
+            crf: self.crf(),
         }
+    }
+
+    /// The field over tags, where the network has its parameters.
+    fn crf(&self) -> Option<HeadCrf<'_>> {
+        let [start, end, transitions] = CRF.map(|name| {
+            let index = self.graph.parameters.iter().position(|parameter| parameter.name == name);
+            index.map(|index| &self.weights.parameters[index])
+        });
+        Some(HeadCrf { start: start?, end: end?, transitions: transitions? })
     }
 
     /// Floating-point operations of forward and backward per token, see [`flops::per_token`].

@@ -21,6 +21,7 @@ pub use record::{
 };
 pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{
+    TaskReport,
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TrainSummary, VocabularyReport,
 };
 pub use text::{bytes, count};

@@ -91,6 +91,9 @@ pub struct FinalReport {
     pub test: Vec<MetricValue>,
     /// What was measured, by split.
     pub texts: BTreeMap<String, TextReport>,
+    /// How right predictions of labels, numbers or tags are, by split.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub predictions: BTreeMap<String, TaskReport>,
     /// What compressors make of the test text; none when there is none.
     pub baseline: Option<Baseline>,
     /// The prompt and how the model continues it; empty when no text was asked for.
@@ -98,6 +101,17 @@ pub struct FinalReport {
     /// What plugins failed at, so that it is missing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+}
+
+/// How right a model's predictions are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// For programs.
+    #[serde(flatten)]
+    pub values: serde_json::Value,
+    /// For people.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// What training has read of one source.
@@ -308,6 +322,10 @@ impl Display for FinalReport {
         if !self.validation.is_empty() || !self.test.is_empty() {
             self.table(f)?;
         }
+        // as a rule there is a test text, and it is what counts
+        if let Some((split, report)) = self.predictions.iter().next() {
+            writeln!(f, "\npredictions for the {split} documents\n{}", report.text.trim_end())?;
+        }
         if !self.sample.is_empty() {
             write!(f, "\n{}", wrap(&self.sample, TEXT_COLUMNS))?;
         }
@@ -341,7 +359,7 @@ impl FinalReport {
 
     /// What the model's bits per byte are compared with.
     fn compressors(&self, f: &mut Formatter<'_>, width: usize) -> fmt::Result {
-        let Some(baseline) = self.baseline else { return Ok(()) };
+        let Some(baseline) = self.baseline.filter(|_| self.predictions.is_empty()) else { return Ok(()) };
         for (name, bytes) in [("gzip -9", baseline.gzip_bytes), ("xz -9", baseline.xz_bytes)] {
             let bits_per_byte = 8.0 * bytes as f64 / baseline.bytes.max(1) as f64;
             writeln!(f, "{name:width$}  {:>10}  {bits_per_byte:>10.4}  bits/byte", "")?;

@@ -39,7 +39,7 @@ pub use options::TrainOptions;
 pub(crate) use plugins::named_plugins;
 pub use plugins::{
     DataPlugins, Filters, MetricNames, RunPlugins, describe, named_filters, open_filters, open_tokenizer,
-    tokenizer_digest,
+    tokenizer_digest, trained_tokenizer,
 };
 pub use plugins_lock::PluginChange;
 pub use reference::{json_schema, reference_page};

@@ -109,7 +109,7 @@ impl RunPlugins {
     /// # Errors
     /// Whatever the plugin reports.
     pub fn described(&self, config: &RunConfig, sizes: DataSizes) -> Result<Described> {
-        Described::new(&self.model, &config.model.sizes(sizes))
+        Ok(Described::new(&self.model, &config.model.sizes(sizes))?.with_field(config.task.has_crf()))
     }
 
     /// Returns the name of every metric: they differ, so that none hides another in a record.
@@ -223,14 +223,7 @@ impl DataPlugins {
 
     /// Returns the tokenizer, for use with an existing model.
     pub fn trained_tokenizer(&self, config: &RunConfig) -> NamedTokenizer<'_> {
-        let (digest, end_of_text) = end_of_text(config, &self.tokenizer);
-        NamedTokenizer {
-            name: self.tokenizer.identity().name.clone(),
-            digest,
-            model: None,
-            end_of_text,
-            make: Box::new(|| self.tokenizer.tokenizer()),
-        }
+        trained_tokenizer(config, &self.tokenizer)
     }
 
     /// Returns the size of a vocabulary of `n_tokens` tokens, and the size that a trained tokenizer was asked for.
@@ -243,6 +236,18 @@ impl DataPlugins {
         let tokens = n_tokens as u64;
         let is_trained = config.tokenizer.model.is_none() && config.data.tokens.is_none();
         VocabularyReport { tokens, asked: asked.filter(|&asked| is_trained && asked > tokens) }
+    }
+}
+
+/// Returns a run's tokenizer, for use with an existing model.
+pub fn trained_tokenizer<'a>(config: &RunConfig, tokenizer: &'a Plugin) -> NamedTokenizer<'a> {
+    let (digest, end_of_text) = end_of_text(config, tokenizer);
+    NamedTokenizer {
+        name: tokenizer.identity().name.clone(),
+        digest,
+        model: None,
+        end_of_text,
+        make: Box::new(|| tokenizer.tokenizer()),
     }
 }
 

@@ -59,6 +59,17 @@ impl RunTask {
     }
 }
 
+impl RunTask {
+    /// How rows are made of data to be predicted, whose names need not be known.
+    ///
+    /// # Errors
+    /// As [`RunTask::open`].
+    pub fn of_unlabelled(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
+        let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
+        self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), &Default::default())
+    }
+}
+
 /// The token that a target begins with: as the config or the model says that the run starts from; none if neither does.
 ///
 /// # Errors

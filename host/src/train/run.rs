@@ -11,7 +11,7 @@ use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
 use crate::feed::{Dataset, Supply, packed_eval_batches};
-use crate::loss::Program;
+use crate::loss::{CrfLoss, Objective, Program};
 use crate::ops::{Device, Peak};
 use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
 use crate::rows::Rows;
@@ -318,11 +318,14 @@ fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
 }
 
 /// The loss compiled for steps, and with all metrics for validations.
-fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Program, Evaluator)> {
+fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Objective, Evaluator)> {
+    if config.task.has_crf() {
+        return Ok((Objective::Crf(CrfLoss::default()), Evaluator::of_crf()));
+    }
     let loss = plugins.loss.loss()?.describe()?;
     let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
     let program = Program::compile_for(&[&loss], config.task.supplied()).map_err(culprit)?;
-    Ok((program, Evaluator::new(&loss, plugins, &config.task)?))
+    Ok((program.into(), Evaluator::new(&loss, plugins, &config.task)?))
 }
 
 /// What changed since the checkpoint that a run resumes from.

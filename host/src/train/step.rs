@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use crate::base::random::Stream;
-use crate::loss::{Program, Ratio, Totals, selected};
+use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
@@ -17,7 +17,7 @@ pub struct Trainer {
     pub model: Model,
     /// The optimizer with its state.
     pub optimizer: Optimizer,
-    loss: Program,
+    loss: Objective,
     totals: Totals,
     dropout: Stream,
     /// `[rows, C]`: gradient of the last hidden states; made at the first step.
@@ -49,7 +49,13 @@ impl Trainer {
     ///
     /// # Errors
     /// A device that cannot hold them, a pattern in `train.freeze` or of a group of the optimizer without a parameter.
-    pub fn new(config: &RunConfig, described: Described, loss: Program, device: Device) -> Result<Self> {
+    pub fn new(
+        config: &RunConfig,
+        described: Described,
+        loss: impl Into<Objective>,
+        device: Device,
+    ) -> Result<Self> {
+        let loss = loss.into();
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
@@ -148,7 +154,7 @@ impl Trainer {
             let (n, context) = (rows.inputs.len() as u64, rows.context as u64);
             let key = [self.model.generation(), n, context, inbox.column(0).pointer()];
             // rows and sources of other sizes are other launches
-            let varies = rows.at.is_some() || rows.source.is_some();
+            let varies = rows.at.is_some() || rows.source.is_some() || self.loss.waits();
             match self.model.engine().waits() || varies {
                 true => self.accumulate(step, first, &placed)?,
                 false => replay.run(gpu, &key, || self.accumulate(step, first, &placed))?,

@@ -98,8 +98,8 @@ impl<'a> Encoder<'a> {
     ) -> Result<()> {
         let encoded = &samples.tokens;
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
-        self.decoded_bytes +=
-            encoded.ids.iter().map(|&id| self.vocabulary.tokens[id as usize].len() as u64).sum::<u64>();
+        let bytes = |&id: &u32| self.vocabulary.tokens[id as usize].len() as u64;
+        self.decoded_bytes += samples.texts().flatten().map(bytes).sum::<u64>();
         self.special_tokens += encoded.ids.iter().filter(|&&id| self.is_special[id as usize]).count() as u64;
         let documents = batch.iter().zip(encoded.sequences()).zip(fidelity);
         for (index, (((split, document), tokens), fidelity)) in documents.enumerate() {

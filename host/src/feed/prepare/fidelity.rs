@@ -5,6 +5,7 @@ use crate::base::files::hex;
 use crate::corpus::{Document, HeldOutText, Split};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use crate::feed::tasks::Samples;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// What comes back of one document.
@@ -38,12 +39,12 @@ impl Fidelity {
 pub(crate) fn fidelity(
     tokenizer: &mut dyn Tokenizer,
     batch: &[(Split, Document)],
-    encoded: &TokenBatch,
+    samples: &Samples,
 ) -> Result<Vec<Option<Fidelity>>> {
     let mut all = vec![None; batch.len()];
     let mut tokens = TokenBatch::default();
     let mut asked = Vec::new();
-    for (index, ((split, _), ids)) in batch.iter().zip(encoded.sequences()).enumerate() {
+    for (index, ((split, _), ids)) in batch.iter().zip(samples.texts()).enumerate() {
         if *split != Split::Train && !ids.is_empty() {
             tokens.ids.extend_from_slice(ids);
             tokens.end_sequence()?;

@@ -3,11 +3,13 @@
 mod config;
 mod encode;
 mod fidelity;
+mod given;
 mod link;
 mod owned;
 mod raw;
 
 pub use config::TokenizerConfig;
+pub use given::{Given, GivenShard};
 pub use raw::{RawText, raw_source, raw_text};
 
 pub(crate) use link::remove_stale;
@@ -260,7 +262,7 @@ impl Work<KeptBatch> for Encode<'_> {
         let documents: Vec<_> = batch.iter().map(|(_, document)| document).collect();
         let samples = self.task.encode(&documents, self.instance.as_mut())?;
         samples.tokens.check(batch.len(), self.n_tokens)?;
-        let fidelity = fidelity(self.instance.as_mut(), &batch, &samples.tokens)?;
+        let fidelity = fidelity(self.instance.as_mut(), &batch, &samples)?;
         Ok(Encoded { batch, samples, fidelity })
     }
 }

@@ -55,6 +55,13 @@ impl Classes {
         Ok(Self { of_number: self.numbers(reports, what, cure)?, ..self.clone() })
     }
 
+    /// The same classes, for a shard whose names need not be any of them: those that are not are none.
+    pub fn of_unlabelled(&self, reports: &[NameReport]) -> Self {
+        let class = |name: &String| self.names.iter().position(|known| known == name).map(|class| class as u32);
+        let of_number = reports.iter().map(|report| report.names.iter().filter_map(class).collect()).collect();
+        Self { of_number, ..self.clone() }
+    }
+
     /// Weights so that each class counts alike, whatever its share of the training data: n / (classes · n of class), as
     /// scikit-learn's `class_weight="balanced"`.
     pub fn balance(&mut self, reports: &[NameReport]) {

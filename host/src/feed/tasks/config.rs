@@ -173,6 +173,11 @@ impl TaskConfig {
         }
     }
 
+    /// Whether tags are chosen together.
+    pub fn has_crf(&self) -> bool {
+        matches!(self, Self::Tags(TagsConfig { crf: true, .. }))
+    }
+
     /// What a row of the loss is.
     pub fn row_word(&self) -> &'static str {
         match self {
@@ -195,8 +200,16 @@ impl TaskConfig {
         match self {
             Self::Causal | Self::Masked(_) => Box::new(Causal),
             Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
-            Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces }),
+            Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces, untagged: None }),
             Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
+        }
+    }
+
+    /// The same of documents of which nothing is known: every word gets the tag `any`.
+    pub fn encoding_unlabelled(&self, any: Option<&String>) -> Box<dyn Encode> {
+        match self {
+            Self::Tags(_) => Box::new(tags::Encoding { all_pieces: false, untagged: any.cloned() }),
+            _ => self.encoding(),
         }
     }
 

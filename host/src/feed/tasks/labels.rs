@@ -69,9 +69,10 @@ impl Encode for Encoding {
             let seconds: Vec<_> =
                 documents.iter().map(|document| fields::text(document, TARGET)).collect::<Result<_>>()?;
             let seconds: Vec<_> = seconds.iter().map(String::as_str).collect();
-            let (tokens, first) = joined(&samples.tokens, &tokenizer.encode(&seconds)?)?;
-            samples.tokens = tokens;
-            samples.planes.push(first);
+            let first = samples.tokens;
+            let tokens = joined(&first, &tokenizer.encode(&seconds)?)?;
+            samples = Samples { tokens, planes: vec![lengths(&first)], ..Samples::default() };
+            samples.of_text = Some(first.sequences().map(<[u32]>::len).collect());
         }
         match self.values {
             Values::Number => {
@@ -90,12 +91,17 @@ impl Encode for Encoding {
     }
 }
 
-/// Each first text with its second one behind it, and the number of tokens of the first.
+/// Number of tokens of each text, as a plane has them.
+pub(super) fn lengths(texts: &TokenBatch) -> Vec<Vec<f64>> {
+    texts.sequences().map(|ids| vec![ids.len() as f64]).collect()
+}
+
+/// Each first text with its second one behind it.
 ///
 /// # Errors
 /// More tokens than a batch holds.
-pub(super) fn joined(first: &TokenBatch, second: &TokenBatch) -> Result<(TokenBatch, Vec<Vec<f64>>)> {
-    let (mut tokens, mut lengths) = (TokenBatch::default(), Vec::new());
+pub(super) fn joined(first: &TokenBatch, second: &TokenBatch) -> Result<TokenBatch> {
+    let mut tokens = TokenBatch::default();
     for (first, second) in first.sequences().zip(second.sequences()) {
         // a text without tokens leaves the pair out
         if !first.is_empty() && !second.is_empty() {
@@ -103,9 +109,8 @@ pub(super) fn joined(first: &TokenBatch, second: &TokenBatch) -> Result<(TokenBa
             tokens.ids.extend_from_slice(second);
         }
         tokens.end_sequence()?;
-        lengths.push(vec![first.len() as f64]);
     }
-    Ok((tokens, lengths))
+    Ok(tokens)
 }
 
 /// Prediction of a document's labels, or its number.

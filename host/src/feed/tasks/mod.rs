@@ -21,7 +21,7 @@ pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsCo
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
-pub use words::{OUTSIDE, Span, Word, spaced_words, spans, words};
+pub use words::{OUTSIDE, Span, Word, document_words, spaced_words, spans, words};
 
 use super::shard::{Plane, Shard};
 use crate::Result;
@@ -119,9 +119,22 @@ pub struct Samples {
     pub planes: Vec<Vec<Vec<f64>>>,
     /// The same of the last plane where it holds names: they become numbers in the order in which they appear.
     pub names: Option<Vec<Vec<Named>>>,
+    /// How many tokens of each document are its text's; none if all are.
+    pub of_text: Option<Vec<usize>>,
 }
 
 impl Samples {
+    /// The tokens of each document's text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u32]> {
+        let lengths = self.of_text.as_ref();
+        let text = move |(document, tokens): (usize, _)| -> &[u32] {
+            let tokens: &[u32] = tokens;
+            let length = lengths.and_then(|lengths| lengths.get(document)).copied().unwrap_or(tokens.len());
+            &tokens[..length.min(tokens.len())]
+        };
+        self.tokens.sequences().enumerate().map(text)
+    }
+
     /// The numbers of each plane for one document; `names` numbers those of the last one.
     pub(super) fn planes_of(&self, document: usize, names: &mut Names) -> Vec<Vec<f64>> {
         let numbers = |plane: &Vec<Vec<f64>>| plane.get(document).cloned().unwrap_or_default();

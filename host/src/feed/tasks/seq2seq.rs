@@ -1,7 +1,7 @@
 //! The task of sequence to sequence: a text is written from another, such as a translation or a summary.
 
 use super::fields::{self, TARGET};
-use super::labels::joined;
+use super::labels::{joined, lengths};
 use super::{Batch, Encode, Marks, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
@@ -30,8 +30,10 @@ impl Encode for Encoding {
         let sources: Vec<_> = documents.iter().map(|document| document.text()).collect();
         let targets: Vec<_> = documents.iter().map(|document| fields::text(document, TARGET)).collect::<Result<_>>()?;
         let targets: Vec<_> = targets.iter().map(String::as_str).collect();
-        let (tokens, lengths) = joined(&tokenizer.encode(&sources)?, &tokenizer.encode(&targets)?)?;
-        Ok(Samples { tokens, planes: vec![lengths], names: None })
+        let sources = tokenizer.encode(&sources)?;
+        let tokens = joined(&sources, &tokenizer.encode(&targets)?)?;
+        let of_text = Some(sources.sequences().map(<[u32]>::len).collect());
+        Ok(Samples { tokens, planes: vec![lengths(&sources)], of_text, ..Samples::default() })
     }
 }
 

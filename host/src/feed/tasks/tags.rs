@@ -1,7 +1,7 @@
 //! The task of tags: a tag for each word of a text, such as the names in it.
 
 use super::labels::CLASS;
-use super::words::tagged;
+use super::words::{Word, document_words, tagged};
 use super::{Batch, Classes, Encode, Marks, Named, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
@@ -17,6 +17,8 @@ const TAG: Plane = Plane { name: "tag", number: Number::U16, per: Per::Token };
 #[derive(Debug)]
 pub(super) struct Encoding {
     pub all_pieces: bool,
+    /// The tag of words that have none; without it they are an error.
+    pub untagged: Option<String>,
 }
 
 impl Encode for Encoding {
@@ -30,7 +32,7 @@ impl Encode for Encoding {
 
     /// Words are encoded one by one, so that each token is of one word.
     fn encode(&self, documents: &[&Document], tokenizer: &mut dyn Tokenizer) -> Result<Samples> {
-        let tagged: Vec<_> = documents.iter().map(|document| tagged(document)).collect::<Result<_>>()?;
+        let tagged: Vec<_> = documents.iter().map(|document| self.tagged(document)).collect::<Result<_>>()?;
         let texts = documents.iter().zip(&tagged);
         let texts: Vec<String> =
             texts.flat_map(|(document, (words, _))| words.iter().map(|word| word.text(document.text()))).collect();
@@ -54,7 +56,21 @@ impl Encode for Encoding {
             of_document.push(None);
             names.push(of_document);
         }
-        Ok(Samples { tokens, planes: Vec::new(), names: Some(names) })
+        Ok(Samples { tokens, names: Some(names), ..Samples::default() })
+    }
+}
+
+impl Encoding {
+    /// Words and their tags.
+    fn tagged(&self, document: &Document) -> Result<(Vec<Word>, Vec<String>)> {
+        match &self.untagged {
+            None => tagged(document),
+            Some(tag) => {
+                let words = document_words(document);
+                let tags = vec![tag.clone(); words.len()];
+                Ok((words, tags))
+            }
+        }
     }
 }
 

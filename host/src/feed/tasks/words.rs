@@ -72,6 +72,11 @@ pub fn spaced_words(text: &str) -> Vec<Word> {
     text.split(' ').map(word).collect()
 }
 
+/// The words of a document, which may have no tags.
+pub fn document_words(document: &Document) -> Vec<Word> {
+    tagged(document).map_or_else(|_| words(document.text(), &[]), |(words, _)| words)
+}
+
 /// The words of a document with their tags: those of its list of tags, or of the spans that it has.
 ///
 /// # Errors

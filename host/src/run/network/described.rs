@@ -1,9 +1,10 @@
 //! What a run's model plugin says once, before training.
 
+use crate::model::CRF;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use serde_json::{Map, Value as Json};
-use trainyard_plugin::network::{Network, check_for};
+use trainyard_plugin::network::{Network, Parameter, check_for};
 use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
 
 /// A network, and the `config.json` by which other programs know it.
@@ -33,6 +34,16 @@ impl Described {
         };
         let width = hidden_width(&network, sizes)?;
         Ok(Self { network, sizes: *sizes, width, config: nested(config) })
+    }
+
+    /// With the parameters of a conditional random field over the labels, if `wanted`: they begin as pytorch-crf's do.
+    pub fn with_field(mut self, wanted: bool) -> Self {
+        let n = self.sizes.labels;
+        for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| wanted) {
+            let (name, init, aliases) = (name.to_owned(), "uniform".to_owned(), Vec::new());
+            self.network.parameters.push(Parameter { name, shape, init, scale: 0.1, decay: false, aliases });
+        }
+        self
     }
 
     /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
