@@ -1,39 +1,67 @@
 //! Emissions, sequences and weights that go together: kernels index with them.
 
-use super::{Gradients, Weights};
+use super::{Constraints, Weights};
 use crate::{Error, Float, Result};
 use std::ops::Range;
 
-/// What every function of a CRF is given, checked.
+/// Sizes of what a CRF is given, and where its sequences are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'a> {
+    pub tags: usize,
+    pub rows: usize,
+    pub sequences: &'a [Range<usize>],
+    pub allowed: Option<&'a Constraints>,
+}
+
+/// What every function on slices is given, checked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Problem<'a, T> {
     /// `[rows, tags]`
     pub emissions: &'a [T],
-    pub sequences: &'a [Range<usize>],
     pub weights: Weights<'a, T>,
+    pub layout: Layout<'a>,
 }
 
 impl<'a, T: Float> Problem<'a, T> {
     /// A problem of these slices.
     ///
     /// # Errors
-    /// Slices of other sizes, sequences that overlap or lie outside of the rows.
+    /// As [`Layout::new`].
     pub fn new(emissions: &'a [T], sequences: &'a [Range<usize>], weights: Weights<'a, T>) -> Result<Self> {
-        let problem = Self { emissions, sequences, weights };
-        let tags = problem.tags();
-        problem.check_size("end", weights.end.len(), tags)?;
-        problem.check_size("transitions", weights.transitions.len(), tags * tags)?;
-        problem.check_size("constraints", weights.allowed.map_or(tags, |allowed| allowed.tags()), tags)?;
-        if tags == 0 || !emissions.len().is_multiple_of(tags) {
-            let message = format!("{} emissions are no rows of {tags} tags", emissions.len());
+        let sizes = [emissions.len(), weights.start.len(), weights.end.len(), weights.transitions.len()];
+        Ok(Self { emissions, weights, layout: Layout::new(sizes, sequences, weights.allowed)? })
+    }
+
+    /// Emissions of a sequence.
+    pub fn emissions_of(&self, range: &Range<usize>) -> &'a [T] {
+        &self.emissions[range.start * self.layout.tags..range.end * self.layout.tags]
+    }
+}
+
+impl<'a> Layout<'a> {
+    /// A layout of emissions, `start`, `end` and `transitions` with these numbers of elements.
+    ///
+    /// # Errors
+    /// Sizes that do not go together, sequences that overlap or lie outside of the rows.
+    pub fn new(
+        [emissions, tags, end, transitions]: [usize; 4],
+        sequences: &'a [Range<usize>],
+        allowed: Option<&'a Constraints>,
+    ) -> Result<Self> {
+        let layout = Self { tags, rows: emissions / tags.max(1), sequences, allowed };
+        layout.check_size("end", end, tags)?;
+        layout.check_size("transitions", transitions, tags * tags)?;
+        layout.check_size("constraints", allowed.map_or(tags, Constraints::tags), tags)?;
+        if tags == 0 || !emissions.is_multiple_of(tags) {
+            let message = format!("{emissions} emissions are no rows of {tags} tags");
             return Err(Error::run(format!("crf: expected a row of one number per tag, got {message}")));
         }
-        problem.check_sequences()?;
-        Ok(problem)
+        layout.check_sequences()?;
+        Ok(layout)
     }
 
     fn check_sequences(&self) -> Result<()> {
-        let (mut end, rows) = (0, self.rows());
+        let (mut end, rows) = (0, self.rows);
         for range in self.sequences {
             if range.start < end || range.end < range.start || range.end > rows {
                 let message = format!("rows {range:?} after row {end} of {rows}");
@@ -42,21 +70,6 @@ impl<'a, T: Float> Problem<'a, T> {
             end = range.end;
         }
         Ok(())
-    }
-
-    /// Number of tags.
-    pub fn tags(&self) -> usize {
-        self.weights.start.len()
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.emissions.len() / self.tags()
-    }
-
-    /// Emissions of a sequence.
-    pub fn emissions_of(&self, range: &Range<usize>) -> &'a [T] {
-        &self.emissions[range.start * self.tags()..range.end * self.tags()]
     }
 
     /// Rows of the longest sequence.
@@ -72,7 +85,7 @@ impl<'a, T: Float> Problem<'a, T> {
         if got == expected {
             return Ok(());
         }
-        Err(Error::run(format!("crf: expected {what} of {expected} numbers for {} tags, got {got}", self.tags())))
+        Err(Error::run(format!("crf: expected {what} of {expected} numbers for {} tags, got {got}", self.tags)))
     }
 
     /// Checks the tags of all sequences.
@@ -80,8 +93,8 @@ impl<'a, T: Float> Problem<'a, T> {
     /// # Errors
     /// One that there is not, or that is not allowed where it is.
     pub fn check_tags(&self, tags: &[u32]) -> Result<()> {
-        self.check_size("tags", tags.len(), self.rows())?;
-        let n = self.tags();
+        self.check_size("tags", tags.len(), self.rows)?;
+        let n = self.tags;
         for range in self.sequences {
             for row in range.clone() {
                 if tags[row] as usize >= n {
@@ -94,7 +107,7 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     fn check_allowed(&self, range: &Range<usize>, tags: &[u32]) -> Result<()> {
-        let (Some(allowed), Some(last)) = (self.weights.allowed, range.clone().next_back()) else { return Ok(()) };
+        let (Some(allowed), Some(last)) = (self.allowed, range.clone().next_back()) else { return Ok(()) };
         let refuse = |row: usize, what: &str| {
             let message = format!("crf: row {row}: expected tags that are allowed, got {what}");
             Err(Error::run(format!("{message}; correct the tags or leave the constraints out")))
@@ -112,22 +125,18 @@ impl<'a, T: Float> Problem<'a, T> {
         }
     }
 
-    /// Checks what a backward is given besides.
+    /// Checks the sizes of what a backward is given besides; those of gradients of weights are of start, end and
+    /// transitions.
     ///
     /// # Errors
-    /// Slices of other sizes.
-    pub fn check_gradients(&self, scales: &[T], gradients: &Gradients<'_, T>) -> Result<()> {
-        let tags = self.tags();
-        self.check_size("scales", scales.len(), self.sequences.len())?;
-        self.check_size("the gradient of emissions", gradients.emissions.len(), self.emissions.len())?;
-        let of_weights = [
-            ("start", &gradients.start, tags),
-            ("end", &gradients.end, tags),
-            ("transitions", &gradients.transitions, tags * tags),
-        ];
-        for (what, gradient, expected) in of_weights {
-            let got = gradient.as_ref().map_or(expected, |gradient| gradient.len());
-            self.check_size(&format!("the gradient of {what}"), got, expected)?;
+    /// Another one than expected.
+    pub fn check_gradients(&self, scales: usize, emissions: usize, weights: [Option<usize>; 3]) -> Result<()> {
+        let tags = self.tags;
+        self.check_size("scales", scales, self.sequences.len())?;
+        self.check_size("the gradient of emissions", emissions, self.rows * tags)?;
+        let expected = [("start", tags), ("end", tags), ("transitions", tags * tags)];
+        for ((what, expected), got) in expected.into_iter().zip(weights) {
+            self.check_size(&format!("the gradient of {what}"), got.unwrap_or(expected), expected)?;
         }
         Ok(())
     }

@@ -68,4 +68,10 @@ impl Constraints {
     pub fn follows(&self, from: usize, to: usize) -> bool {
         self.transitions[from * self.tags() + to]
     }
+
+    /// Whether each is allowed: first tags, last tags, transitions `[from, to]`.
+    pub(super) fn words(&self) -> Vec<u32> {
+        let Self { starts, ends, transitions } = self;
+        [starts, ends, transitions].into_iter().flatten().map(|&is_allowed| u32::from(is_allowed)).collect()
+    }
 }

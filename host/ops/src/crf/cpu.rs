@@ -143,17 +143,17 @@ pub(super) fn log_likelihood<T: Float>(
     problem: &Problem<'_, T>,
     tags: &[u32],
 ) -> Result<Vec<Likelihood>> {
-    let (table, n) = (Table::new(problem), per_task(problem.sequences));
-    let mut likelihoods = vec![Likelihood::default(); problem.sequences.len()];
-    engine.for_each(likelihoods.chunks_mut(n).zip(problem.sequences.chunks(n)), |(likelihoods, sequences)| {
-        let mut work = Work::new(engine, &table, problem.longest());
+    let (table, n) = (Table::new(problem), per_task(problem.layout.sequences));
+    let mut likelihoods = vec![Likelihood::default(); problem.layout.sequences.len()];
+    engine.for_each(likelihoods.chunks_mut(n).zip(problem.layout.sequences.chunks(n)), |(likelihoods, sequences)| {
+        let mut work = Work::new(engine, &table, problem.layout.longest());
         for (likelihood, range) in likelihoods.iter_mut().zip(sequences) {
             let emissions = problem.emissions_of(range);
             likelihood.partition = partition(&table, emissions, &mut work);
             likelihood.score = table.score(emissions, &tags[range.clone()]);
         }
     });
-    problem.check_possible(likelihoods.iter().map(|likelihood| likelihood.partition))?;
+    problem.layout.check_possible(likelihoods.iter().map(|likelihood| likelihood.partition))?;
     Ok(likelihoods)
 }
 
@@ -164,7 +164,7 @@ pub(super) fn backward<T: Float>(
     scales: &[T],
     gradients: Gradients<'_, T>,
 ) -> Result<Vec<Likelihood>> {
-    let (table, sequences) = (Table::new(problem), problem.sequences);
+    let (table, sequences) = (Table::new(problem), problem.layout.sequences);
     let n = per_task(sequences);
     let mut likelihoods = vec![Likelihood::default(); sequences.len()];
     gradients.emissions.fill(T::ZERO);
@@ -172,7 +172,7 @@ pub(super) fn backward<T: Float>(
     let mut totals = vec![0.0; Sums::count(&table)];
     let tasks = likelihoods.chunks_mut(n).zip(outs.chunks_mut(n)).zip(sequences.chunks(n).zip(scales.chunks(n)));
     sum_in_order(engine, [&mut totals], tasks, |((likelihoods, outs), (sequences, scales)), sums| {
-        let (mut work, mut sums) = (Work::new(engine, &table, problem.longest()), Sums::of(sums, &table));
+        let (mut work, mut sums) = (Work::new(engine, &table, problem.layout.longest()), Sums::of(sums, &table));
         let results = likelihoods.iter_mut().zip(outs);
         for ((likelihood, out), (range, scale)) in results.zip(sequences.iter().zip(scales)) {
             let (emissions, tags, scale) = (problem.emissions_of(range), &tags[range.clone()], scale.f64());
@@ -181,7 +181,7 @@ pub(super) fn backward<T: Float>(
             sums.subtract(&table, tags, scale);
         }
     });
-    problem.check_possible(likelihoods.iter().map(|likelihood| likelihood.partition))?;
+    problem.layout.check_possible(likelihoods.iter().map(|likelihood| likelihood.partition))?;
     let sums = Sums::of(&mut totals, &table);
     add_rows(gradients.start, sums.start, &table);
     add_rows(gradients.end, sums.end, &table);
@@ -198,26 +198,26 @@ fn add_rows<T: Float>(gradient: Option<&mut [T]>, sums: &[f64], table: &Table) {
 }
 
 pub(super) fn marginals<T: Float>(engine: &Engine, problem: &Problem<'_, T>, out: &mut [T]) -> Result<Vec<f64>> {
-    let (table, sequences) = (Table::new(problem), problem.sequences);
+    let (table, sequences) = (Table::new(problem), problem.layout.sequences);
     let n = per_task(sequences);
     let mut partitions = vec![0.0; sequences.len()];
     out.fill(T::ZERO);
     let mut outs = parts(out, sequences, table.tags);
     let tasks = partitions.chunks_mut(n).zip(outs.chunks_mut(n)).zip(sequences.chunks(n));
     engine.for_each(tasks, |((partitions, outs), sequences)| {
-        let mut work = Work::new(engine, &table, problem.longest());
+        let mut work = Work::new(engine, &table, problem.layout.longest());
         let mut sums = vec![0.0; Sums::count(&table)]; // not wanted here
         let mut sums = Sums::of(&mut sums, &table);
         for ((partition, out), range) in partitions.iter_mut().zip(outs).zip(sequences) {
             *partition = posterior(&table, problem.emissions_of(range), (None, 1.0), &mut work, out, &mut sums);
         }
     });
-    problem.check_possible(partitions.iter().copied())?;
+    problem.layout.check_possible(partitions.iter().copied())?;
     Ok(partitions)
 }
 
 pub(super) fn viterbi<T: Float>(engine: &Engine, problem: &Problem<'_, T>, tags: &mut [u32]) -> Result<Vec<f64>> {
-    let (table, sequences) = (Table::new(problem), problem.sequences);
+    let (table, sequences) = (Table::new(problem), problem.layout.sequences);
     let (n, width) = (per_task(sequences), table.width);
     let mut scores = vec![0.0; sequences.len()];
     tags.fill(0);
@@ -225,7 +225,7 @@ pub(super) fn viterbi<T: Float>(engine: &Engine, problem: &Problem<'_, T>, tags:
     let tasks = scores.chunks_mut(n).zip(outs.chunks_mut(n)).zip(sequences.chunks(n));
     engine.for_each(tasks, |((scores, outs), sequences)| {
         let [mut best, mut next] = [(); 2].map(|()| engine.scratch::<f64>(width));
-        let mut origins = engine.scratch::<u32>(problem.longest() * width);
+        let mut origins = engine.scratch::<u32>(problem.layout.longest() * width);
         for ((score, out), range) in scores.iter_mut().zip(outs).zip(sequences) {
             let emissions = problem.emissions_of(range);
             *score = vectorised(
@@ -234,6 +234,6 @@ pub(super) fn viterbi<T: Float>(engine: &Engine, problem: &Problem<'_, T>, tags:
             );
         }
     });
-    problem.check_possible(scores.iter().copied())?;
+    problem.layout.check_possible(scores.iter().copied())?;
     Ok(scores)
 }

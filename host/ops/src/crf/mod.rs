@@ -19,6 +19,7 @@ mod cpu;
 mod logs;
 mod scaled;
 mod table;
+pub mod tensors;
 #[cfg(test)]
 mod tests;
 mod viterbi;
@@ -85,7 +86,7 @@ pub fn log_likelihood<T: Float>(
 ) -> Result<Vec<Likelihood>> {
     let _timer = engine.time(OpGroup::Loss);
     let problem = Problem::new(emissions, sequences, weights)?;
-    problem.check_tags(tags)?;
+    problem.layout.check_tags(tags)?;
     cpu::log_likelihood(engine, &problem, tags)
 }
 
@@ -104,8 +105,10 @@ pub fn backward<T: Float>(
 ) -> Result<Vec<Likelihood>> {
     let _timer = engine.time(OpGroup::Loss);
     let problem = Problem::new(emissions, sequences, weights)?;
-    problem.check_tags(tags)?;
-    problem.check_gradients(scales, &gradients)?;
+    problem.layout.check_tags(tags)?;
+    let Gradients { start, end, transitions, .. } = &gradients;
+    let of_weights = [start, end, transitions].map(|gradient| gradient.as_ref().map(|gradient| gradient.len()));
+    problem.layout.check_gradients(scales.len(), gradients.emissions.len(), of_weights)?;
     cpu::backward(engine, &problem, tags, scales, gradients)
 }
 
@@ -123,7 +126,7 @@ pub fn marginals<T: Float>(
 ) -> Result<Vec<f64>> {
     let _timer = engine.time(OpGroup::Loss);
     let problem = Problem::new(emissions, sequences, weights)?;
-    problem.check_size("marginals", out.len(), emissions.len())?;
+    problem.layout.check_size("marginals", out.len(), emissions.len())?;
     cpu::marginals(engine, &problem, out)
 }
 
@@ -141,6 +144,6 @@ pub fn viterbi<T: Float>(
 ) -> Result<Vec<f64>> {
     let _timer = engine.time(OpGroup::Loss);
     let problem = Problem::new(emissions, sequences, weights)?;
-    problem.check_size("tags", tags.len(), problem.rows())?;
+    problem.layout.check_size("tags", tags.len(), problem.layout.rows)?;
     cpu::viterbi(engine, &problem, tags)
 }

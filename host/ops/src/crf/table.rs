@@ -41,7 +41,7 @@ pub(super) struct Powers {
 
 impl Table {
     pub fn new<T: Float>(problem: &Problem<'_, T>) -> Self {
-        let (tags, weights) = (problem.tags(), problem.weights);
+        let (tags, weights) = (problem.layout.tags, problem.weights);
         let width = tags.next_multiple_of(BLOCK);
         let allowed = |is_allowed: bool, weight: T| if is_allowed { weight.f64() } else { f64::NEG_INFINITY };
         let [mut start, mut end] = [(); 2].map(|()| vec![f64::NEG_INFINITY; width]);

@@ -10,7 +10,7 @@ use super::{Constraints, Given, assert_close, engine};
 fn both_ways(given: &Given<f64>, limit: f64) -> bool {
     let problem = Problem::new(&given.emissions, &given.sequences, given.weights()).unwrap();
     let (table, engine, emissions) = (Table::new(&problem), engine(), &given.emissions[..]);
-    let mut work = Work::new(&engine, &table, problem.longest());
+    let mut work = Work::new(&engine, &table, problem.layout.longest());
     let Some(partition) = scaled::forward(&table, emissions, &mut work) else { return false };
     let mut results = [(); 2].map(|()| (vec![0.0; emissions.len()], vec![0.0; Sums::count(&table)]));
     let [(out, sums), (expected_out, expected_sums)] = &mut results;
