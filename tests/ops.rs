@@ -4,6 +4,7 @@ mod attention;
 mod attention_variants;
 mod bf16;
 mod columns;
+mod crf;
 mod linear;
 mod norms;
 mod pointwise;

@@ -13,6 +13,7 @@ mod column;
 pub mod columns;
 pub mod conv;
 mod cpu;
+pub mod crf;
 pub mod cuda;
 mod device;
 pub mod dropout;
