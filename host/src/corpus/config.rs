@@ -228,7 +228,13 @@ impl DataConfig {
     pub fn like(&self, path: &Path) -> SourceConfig {
         let like = self.source.first().or(self.held_out.as_ref().map(|held_out| &held_out.source));
         let own = SourceConfig::new(path);
-        SourceConfig { path: own.path, name: own.name, format: None, filter: Vec::new(), ..like.cloned().unwrap_or(SourceConfig::new(path)) }
+        SourceConfig {
+            path: own.path,
+            name: own.name,
+            format: None,
+            filter: Vec::new(),
+            ..like.cloned().unwrap_or(SourceConfig::new(path))
+        }
     }
 
     /// Whether anything is held out for validation.

@@ -41,8 +41,8 @@ mod split;
 mod totals;
 mod transform;
 
-pub(crate) use cuda::bytes_on_gpu;
 pub use crf::decode;
+pub(crate) use cuda::bytes_on_gpu;
 pub(crate) use laws::fault_of_weights;
 pub use objective::{CrfLoss, Objective};
 pub(crate) use probe::Probe;

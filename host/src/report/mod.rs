@@ -21,8 +21,8 @@ pub use record::{
 };
 pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{
-    TaskReport,
-    Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TrainSummary, VocabularyReport,
+    Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,
+    VocabularyReport,
 };
 pub use text::{bytes, count};
 pub use usage::PluginReport;

@@ -49,12 +49,7 @@ impl Trainer {
     ///
     /// # Errors
     /// A device that cannot hold them, a pattern in `train.freeze` or of a group of the optimizer without a parameter.
-    pub fn new(
-        config: &RunConfig,
-        described: Described,
-        loss: impl Into<Objective>,
-        device: Device,
-    ) -> Result<Self> {
+    pub fn new(config: &RunConfig, described: Described, loss: impl Into<Objective>, device: Device) -> Result<Self> {
         let loss = loss.into();
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);

@@ -3,9 +3,9 @@
 use crate::Result;
 use crate::base::files::hex;
 use crate::corpus::{Document, HeldOutText, Split};
+use crate::feed::tasks::Samples;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use crate::feed::tasks::Samples;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// What comes back of one document.
