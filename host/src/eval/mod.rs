@@ -3,6 +3,7 @@
 mod evaluate;
 mod file;
 mod logits;
+pub mod measures;
 mod report;
 mod run;
 mod sample;
