@@ -165,6 +165,9 @@ fn metrics() {
 #[test]
 fn text_metrics() {
     text_metric("distinct-n", "n = 2");
+    text_metric("bleu", "tokenizer = \"zh\"\nsmoothing = \"floor\"\nlowercase = true");
+    text_metric("chrf", "word_order = 2\nbeta = 3");
+    text_metric("rouge", "variant = \"rougeLsum\"\nwords = \"zh\"\nstemmer = true");
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn manifest(source: &Source) -> Vec<String> {
         }
         "plugins/unicode/Cargo.toml" => &["trainyard-plugin", "unicode-normalization"],
         "plugins/html-entities/Cargo.toml" => &["trainyard-plugin", "memchr", "htmlize"],
+        "plugins/bleu/Cargo.toml" => &["trainyard-plugin", "trainyard-text", "libm"],
         "plugins/language/Cargo.toml" => &["trainyard-plugin", "whatlang"],
         _ if is_plugin => &["trainyard-plugin", "trainyard-models", "trainyard-text", "memchr"],
         "plugin-sdk/models/Cargo.toml" => &["trainyard-plugin"],

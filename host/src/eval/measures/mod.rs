@@ -19,3 +19,6 @@ pub use entities::{Entity, Reading, entities};
 pub use regression::RegressionReport;
 pub use report::{ClassReport, Confused, EntityReport, LabelReport};
 pub use score::{Averages, Counts, Named, Score};
+
+#[cfg(test)]
+mod tests;
