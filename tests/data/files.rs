@@ -49,7 +49,7 @@ fn a_folder_is_read_whatever_its_files_are_called() {
     assert_eq!(
         left_out.line().as_deref(),
         Some(
-            "left out 3 files: dataset_info.json (no JSON objects with the field \"text\"), notes (its name does not say what it holds), table.csv (.csv is not read)"
+            "left out 3 files: dataset_info.json (no JSON objects with the field \"text\"), notes (its name does not say what it holds), table.csv (no column \"text\")"
         )
     );
     assert!(dataset.manifest.report.lines().contains(&format!("data: {}", left_out.line().unwrap())));
@@ -78,7 +78,7 @@ fn a_folder_of_nothing_to_read_says_what_it_holds() {
     let mut corpus = Corpus::new();
     corpus.write("sub/table.csv", "a");
     corpus.source("sub");
-    let expected = "corpus/sub: the folder holds no .txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2) file, correct data.source[0].path, or set its format; left out 1 file: table.csv (.csv is not read)";
+    let expected = "corpus/sub: the folder holds no .txt, .md, .jsonl, .json, .csv, .tsv, .parquet, .conll or .html (also .gz, .zst, .xz or .bz2) file, correct data.source[0].path, or set its format; left out 1 file: table.csv (no column \"text\")";
     assert_eq!(corpus.error(), expected);
 }
 

@@ -122,7 +122,7 @@ fn bad_sources_are_named_with_the_cure() {
         (
             "noextension",
             "x",
-            "corpus/noextension: expected a .txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2) file; set data.source[0].format, or convert it to JSON lines, one object with the field \"text\" per line",
+            "corpus/noextension: expected a .txt, .md, .jsonl, .json, .csv, .tsv, .parquet, .conll or .html (also .gz, .zst, .xz or .bz2) file; set data.source[0].format, or convert it to JSON lines, one object with the field \"text\" per line",
         ),
         ("a.txt", "", "corpus/a.txt: the file is empty, expected text; name another data.source.path"),
         (
@@ -184,7 +184,7 @@ fn missing_and_unsuitable_folders_are_named() {
     corpus.source("sub");
     assert_eq!(
         corpus.error(),
-        "corpus/sub: the folder holds no .txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2) file, correct data.source[0].path, or set its format; left out 1 file: readme.rst (.rst is not read)"
+        "corpus/sub: the folder holds no .txt, .md, .jsonl, .json, .csv, .tsv, .parquet, .conll or .html (also .gz, .zst, .xz or .bz2) file, correct data.source[0].path, or set its format; left out 1 file: readme.rst (.rst is not read)"
     );
 }
 

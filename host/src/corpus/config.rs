@@ -1,25 +1,27 @@
 //! `[data]` of a run's config.
 
+mod fields;
 mod held_out;
 mod loading;
+mod source;
 mod tokens;
 
+pub use fields::{Bio, ColumnsConfig, FieldsConfig, LABEL, LabelFrom, LabelsConfig, TAGS, TARGET, Unlabelled};
 pub use held_out::HeldOutConfig;
 pub use loading::{CurriculumConfig, Packing};
+pub use source::{Format, InvalidLines, InvalidUtf8, SourceConfig};
 pub(crate) use tokens::open_counted;
 pub use tokens::{TokenFormat, TokensConfig};
 
 use super::dedup::{DecontaminateConfig, DedupConfig};
-use super::read::by_label;
 use super::split::Split;
 use crate::plugin::PluginConfig;
 use crate::settings::Section;
+use fields::Shared;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
-
-/// What `encoding` may be, for messages.
-const ENCODINGS: &str = "an encoding's label such as \"gb18030\", \"windows-1252\" or \"shift_jis\"";
+use source::name_apart;
+use std::path::PathBuf;
 
 /// `[data]`: where documents come from, which stay, and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -31,6 +33,9 @@ pub struct DataConfig {
     /// A field of the documents' metadata, such as `book`: documents with the same value are in the same split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// What becomes of odd labels, and by which field splits are stratified.
+    #[serde(flatten)]
+    pub labels: LabelsConfig,
     /// Whether what filters measure is stored, so that their limits can be changed without reading the text again.
     pub scores: bool,
     /// Threads; 0 takes all cores.
@@ -55,92 +60,13 @@ pub struct DataConfig {
     /// `[[data.curriculum]]`, the first to begin first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<CurriculumConfig>,
+    /// `[data.fields]`: the fields that hold the text, and what is learnt from besides it; every source has them too.
+    #[serde(skip_serializing_if = "FieldsConfig::is_empty")]
+    pub fields: FieldsConfig,
     /// `[[data.source]]`, at least one unless there are tokens.
     pub source: Vec<SourceConfig>,
     /// `[[data.filter]]`, applied in this order, after those of the source.
     pub filter: Vec<PluginConfig>,
-}
-
-/// `[[data.source]]`: one file, folder or pattern.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct SourceConfig {
-    /// How reports and weights name it: the name of the file or folder if not said.
-    pub name: String,
-    /// A file, a folder, or a pattern such as `crawl/**/*.jsonl.zst`; absolute after loading.
-    pub path: PathBuf,
-    /// What the files are, where their names do not say it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
-    /// How often training meets a document of this source, in proportion to those of the other sources.
-    pub weight: f64,
-    /// For text files: a regular expression; each match at the start of a line begins a new document.
-    /// Without it a file is one document.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
-    /// For text files: a document that has more bytes is cut into several, each at the end of a paragraph, a line, a
-    /// sentence or a word. Without it documents are not cut.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document_bytes: Option<usize>,
-    /// For JSON lines and Parquet: the field or column that holds the text.
-    pub text_field: String,
-    /// For JSON lines and Parquet: the field or column that holds the document's id; without it (or without the field)
-    /// ids are made from file and line.
-    pub id_field: String,
-    /// For JSON lines and Parquet: the fields or columns that are kept as metadata.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub metadata: Vec<String>,
-    /// What text files, JSON lines and web pages are encoded in, where neither a byte order mark nor the page says it:
-    /// a label such as `gb18030` or `windows-1252`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// What to do with invalid UTF-8.
-    pub invalid_utf8: InvalidUtf8,
-    /// What to do with a line of JSON that holds no document.
-    pub invalid_lines: InvalidLines,
-    /// The longest document in MB (10⁶ bytes): a longer one is an error that names its place.
-    pub max_document_mb: u32,
-    /// `[[data.source.filter]]`: for this source only, before those of all sources.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filter: Vec<PluginConfig>,
-}
-
-/// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Plain text or Markdown.
-    Text,
-    /// One JSON object per line.
-    #[serde(rename = "jsonl")]
-    JsonLines,
-    /// JSON objects, one after the other or in an array; also one object per line.
-    Json,
-    /// Apache Parquet.
-    Parquet,
-    /// A web page, of which the main text is taken.
-    Html,
-}
-
-/// What to do with a document that is not valid UTF-8. Counted in every case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum InvalidUtf8 {
-    /// Stop, naming file and byte offset.
-    Error,
-    /// Replace what is invalid by U+FFFD.
-    Replace,
-    /// Drop the document.
-    Drop,
-}
-
-/// What to do with a line that holds no document: one that is cut, is no JSON object, or has no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum InvalidLines {
-    /// Stop, naming file and line.
-    Error,
-    /// Leave it out. Counted, and the first ones named.
-    Skip,
 }
 
 impl DataConfig {
@@ -150,6 +76,7 @@ impl DataConfig {
             validation: 0.0,
             test: 0.0,
             group: None,
+            labels: LabelsConfig::default(),
             scores: true,
             threads: 0,
             packing: Packing::default(),
@@ -159,6 +86,7 @@ impl DataConfig {
             decontaminate: None,
             tokens: None,
             curriculum: Vec::new(),
+            fields: FieldsConfig::default(),
             source,
             filter: Vec::new(),
         }
@@ -174,7 +102,9 @@ impl DataConfig {
     /// What `[data]` may contain.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let tokens = TokensConfig::read(section);
-        let mut source = section.sections("source", SourceConfig::read).unwrap_or_default();
+        let group = section.text_that("group", "a field of the metadata", |text| !text.is_empty());
+        let shared = Shared::read(section, group.as_ref());
+        let mut source = section.sections("source", |section| SourceConfig::read(section, &shared)).unwrap_or_default();
         match &tokens {
             None if source.is_empty() => section.problem("source", "expected at least one [[data.source]], got none"),
             Some(_) if !source.is_empty() => {
@@ -185,12 +115,7 @@ impl DataConfig {
         if let Some(twice) = name_apart(&mut source) {
             section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
         }
-        let group = section.text_that("group", "a field of the metadata", |text| !text.is_empty());
-        for source in &mut source {
-            // the split needs it
-            source.metadata.extend(group.clone().filter(|group| !source.metadata.contains(group)));
-        }
-        let held_out = section.optional("held_out", |section| HeldOutConfig::read(section, group.as_ref()));
+        let held_out = section.optional("held_out", |section| HeldOutConfig::read(section, &shared));
         let share = |split| if held_out.as_ref().is_some_and(|text| text.gives(split)) { 0.0 } else { 0.05 };
         let (validation, test) = (share(Split::Validation), share(Split::Test));
         let config = Self {
@@ -198,6 +123,8 @@ impl DataConfig {
             validation: section.number("validation", 0.0..1.0, validation),
             test: section.number("test", 0.0..1.0, test),
             group,
+            labels: shared.labels,
+            fields: shared.fields,
             scores: section.boolean("scores", true),
             threads: section.integer("threads", 0..=1024, 0),
             packing: Packing::read(section),
@@ -276,93 +203,5 @@ impl DataConfig {
     pub fn is_mixed(&self) -> bool {
         let first = self.source.first().map_or(1.0, |source| source.weight);
         !self.curriculum.is_empty() || self.source.iter().any(|source| source.weight != first)
-    }
-}
-
-/// Names the sources that have no name after their paths, and numbers those that would share one. Returns a name that
-/// was given twice.
-fn name_apart(sources: &mut [SourceConfig]) -> Option<String> {
-    for i in 0..sources.len() {
-        let taken = |name: &str, sources: &[SourceConfig]| sources.iter().any(|source| source.name == name);
-        if !sources[i].name.is_empty() {
-            if taken(&sources[i].name, &sources[..i]) {
-                return Some(sources[i].name.clone());
-            }
-            continue;
-        }
-        let stem = default_name(&sources[i].path);
-        let numbered = (2u32..).map(|n| format!("{stem}-{n}"));
-        let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken(name, sources));
-        sources[i].name = name.unwrap_or(stem);
-    }
-    None
-}
-
-/// `austen` of `corpus/austen.txt.zst`, `crawl` of `crawl/**/*.jsonl`.
-fn default_name(path: &Path) -> String {
-    let is_pattern = |part: &&str| part.contains(['*', '?', '[']);
-    let parts = path.iter().filter_map(|part| part.to_str());
-    let name = parts.take_while(|part| !is_pattern(part)).last().unwrap_or_default();
-    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
-    if stem.is_empty() || stem == "/" { "source".into() } else { stem.into() }
-}
-
-impl SourceConfig {
-    /// A file, folder or pattern with default settings.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        Self {
-            name: default_name(&path),
-            path,
-            format: None,
-            weight: 1.0,
-            document: None,
-            document_bytes: None,
-            text_field: "text".into(),
-            id_field: "id".into(),
-            metadata: Vec::new(),
-            encoding: None,
-            invalid_utf8: InvalidUtf8::Error,
-            invalid_lines: InvalidLines::Error,
-            max_document_mb: 256,
-            filter: Vec::new(),
-        }
-    }
-
-    /// `max_document_mb` in bytes.
-    pub(crate) fn max_document_bytes(&self) -> usize {
-        self.max_document_mb as usize * 1_000_000
-    }
-
-    fn read(section: &mut Section<'_>) -> Self {
-        use InvalidUtf8::{Drop, Error, Replace};
-        let default = Self::new(section.required_path("path"));
-        let is_regex = |text: &str| regex::bytes::Regex::new(text).is_ok();
-        let is_named = |text: &str| !text.is_empty();
-        let choices = [("error", Error), ("replace", Replace), ("drop", Drop)];
-        let lines = [("error", InvalidLines::Error), ("skip", InvalidLines::Skip)];
-        let formats = [
-            ("text", Format::Text),
-            ("jsonl", Format::JsonLines),
-            ("json", Format::Json),
-            ("parquet", Format::Parquet),
-            ("html", Format::Html),
-        ];
-        Self {
-            name: section.text_that("name", "a name", is_named).unwrap_or_default(),
-            format: section.option("format", &formats),
-            weight: section.number("weight", 0.0.., default.weight),
-            document: section.text_that("document", "a regular expression", is_regex),
-            document_bytes: section.optional_integer("document_bytes", 16..=1 << 30),
-            text_field: section.text_or("text_field", "text", &default.text_field, |_| true),
-            id_field: section.text_or("id_field", "text", &default.id_field, |_| true),
-            metadata: section.texts("metadata", "a list of names of fields", is_named),
-            encoding: section.text_that("encoding", ENCODINGS, |label| by_label(label).is_some()),
-            invalid_lines: section.choice("invalid_lines", &lines, default.invalid_lines),
-            invalid_utf8: section.choice("invalid_utf8", &choices, default.invalid_utf8),
-            max_document_mb: section.integer("max_document_mb", 1..=2000, default.max_document_mb),
-            filter: section.sections("filter", |section| PluginConfig::read(section, None)).unwrap_or_default(),
-            path: default.path,
-        }
     }
 }

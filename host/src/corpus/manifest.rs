@@ -70,6 +70,9 @@ pub struct Lineage {
     pub test: f64,
     /// `data.group`
     pub group: Option<String>,
+    /// `data.stratify`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stratify: Option<String>,
 }
 
 /// A unit of the corpus: a large file, or neighbouring small files.

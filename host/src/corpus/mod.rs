@@ -9,6 +9,7 @@ mod config;
 pub mod dedup;
 pub mod explain;
 mod hashed;
+mod labelled;
 mod manifest;
 mod prepare;
 mod read;
@@ -16,13 +17,15 @@ mod report;
 mod rules;
 mod sort;
 mod split;
+mod strata;
 pub mod survey;
 
 pub use compress::{Baseline, compression_baseline};
 pub use config::{
-    CurriculumConfig, DataConfig, Format, HeldOutConfig, InvalidLines, InvalidUtf8, Packing, SourceConfig, TokenFormat,
-    TokensConfig,
+    Bio, ColumnsConfig, CurriculumConfig, DataConfig, FieldsConfig, Format, HeldOutConfig, InvalidLines, InvalidUtf8,
+    LABEL, LabelFrom, LabelsConfig, Packing, SourceConfig, TAGS, TARGET, TokenFormat, TokensConfig, Unlabelled,
 };
+pub use labelled::{Label, LabelledSpan, Tags, word_ranges};
 pub use manifest::{
     FileEntry, HeldOut, HeldOutText, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport, UnitReport,
 };

@@ -1,6 +1,7 @@
 //! What the filters of a prepared corpus decide by, kept next to it: a decision can be told without the plugins.
 
 use crate::Result;
+use crate::corpus::prepare::DECONTAMINATE;
 use crate::corpus::{Judged, NamedFilter, Outcome};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +44,11 @@ impl FilterRules {
             two_pass,
             rules: rules.iter().map(RuleReport::from).collect(),
         }
+    }
+
+    /// Whether the stage is that which drops training text that evaluations know.
+    pub(super) fn is_decontamination(&self) -> bool {
+        self.plugin.is_empty() && self.name == DECONTAMINATE
     }
 
     /// A stage behind the filters, such as `dedup`.

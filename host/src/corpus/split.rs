@@ -7,6 +7,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Fixed for ever: another value would move documents between the splits of existing corpora. ("trainyar" in ASCII.)
 const SPLIT_SEED: u64 = 0x7472_6169_6e79_6172;
 
+/// The hash of an id that decides its split.
+pub(super) fn split_hash(id: &str) -> u64 {
+    xxh3_64_with_seed(id.as_bytes(), SPLIT_SEED)
+}
+
 /// A part of the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,7 +33,7 @@ impl Split {
     ///
     /// The id's XXH3-64 is read as a fraction in [0, 1): below `test` it is test, then validation, then train.
     pub fn of(id: &str, config: &DataConfig) -> Self {
-        let fraction = (xxh3_64_with_seed(id.as_bytes(), SPLIT_SEED) >> 11) as f64 / (1u64 << 53) as f64;
+        let fraction = (split_hash(id) >> 11) as f64 / (1u64 << 53) as f64;
         if fraction < config.test {
             Self::Test
         } else if fraction < config.test + config.validation {

@@ -1,9 +1,11 @@
 //! `[data.held_out]`: text that is measured as it is, whatever the filters do to the text that is trained on.
 
+use super::fields::Shared;
 use super::{DataConfig, SourceConfig};
 use crate::corpus::prepare::Judged;
 use crate::corpus::read::{Document, documents, source_digest};
 use crate::corpus::split::Split;
+use crate::corpus::strata::Splitter;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
@@ -34,14 +36,13 @@ fn as_read<S: Serializer>(source: &SourceConfig, serializer: S) -> std::result::
 }
 
 impl HeldOutConfig {
-    /// What `[data.held_out]` may contain. `group` is a field of the metadata that keeps documents in one split.
-    pub(super) fn read(section: &mut Section<'_>, group: Option<&String>) -> Self {
+    /// What `[data.held_out]` may contain.
+    pub(super) fn read(section: &mut Section<'_>, shared: &Shared) -> Self {
         NOT_OF_HELD_OUT.iter().for_each(|(key, why)| section.misplaced(key, why));
-        let mut source = SourceConfig::read(section);
+        let mut source = SourceConfig::read(section, shared);
         if source.name.is_empty() {
             source.name = SourceConfig::new(&source.path).name;
         }
-        source.metadata.extend(group.filter(|group| !source.metadata.contains(group)).cloned());
         Self { source, validation: section.number("validation", 0.0..1.0, 0.0) }
     }
 
@@ -70,7 +71,9 @@ impl HeldOutConfig {
         let source = SourceConfig { path: std::path::PathBuf::new(), name: String::new(), ..self.source.clone() };
         let config = serde_json::to_string(&Self { source, ..self.clone() });
         let config = config.map_err(|error| Error::run(format!("config as JSON: {error}")))?;
-        Ok(format!("{config} {}", self.digest()?))
+        // nothing is added where nothing is said of labels, so that what older programs made stays
+        let labels = self.source.labels.text()?;
+        Ok(format!("{config} {}{labels}", self.digest()?))
     }
 
     /// How it is read: as a corpus of its own, which nothing filters.
@@ -92,7 +95,7 @@ impl HeldOutConfig {
         Ok(documents.map(move |document| {
             let document = document.map_err(in_held_out)?;
             let judged = Judged::new(document);
-            let split = match judged.split(&shares) {
+            let split = match judged.split(&Splitter::plain(&shares)) {
                 Split::Validation => Split::Validation,
                 Split::Train | Split::Test => Split::Test,
             };

@@ -4,7 +4,8 @@ use crate::corpus::LINEAGE;
 use crate::corpus::manifest::Lineage;
 use crate::corpus::prepare::{Piece, Store, pieces};
 use crate::corpus::rules::Limits;
-use crate::corpus::{DataConfig, Judged, Split};
+use crate::corpus::strata::{Splitter, StrataBuilder};
+use crate::corpus::{DataConfig, Judged, LabelsConfig, Split};
 use crate::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,11 +88,29 @@ impl Prepared {
     }
 
     /// The split of a document that stays.
-    pub(super) fn split(&self, judged: &Judged) -> Split {
-        let Lineage { validation, test, group, .. } = &self.lineage;
-        let config =
-            DataConfig { validation: *validation, test: *test, group: group.clone(), ..DataConfig::new(Vec::new()) };
-        judged.split(&config)
+    ///
+    /// # Errors
+    /// A store that cannot be read, where all documents decide.
+    pub(super) fn split(&self, judged: &Judged) -> Result<Split> {
+        let Lineage { validation, test, group, stratify, .. } = &self.lineage;
+        let (validation, test, group) = (*validation, *test, group.clone());
+        let labels = LabelsConfig { stratify: stratify.clone(), ..LabelsConfig::default() };
+        let config = DataConfig { validation, test, group, labels, ..DataConfig::new(Vec::new()) };
+        if stratify.is_none() {
+            return Ok(judged.split(&Splitter::plain(&config)));
+        }
+        let mut seen = StrataBuilder::default();
+        for piece in self.pieces()? {
+            for other in piece.read()? {
+                let other = other?;
+                // what decontamination drops has a split too: it is dropped for that
+                let dropped_by = self.limits.dropped_by(&other);
+                if dropped_by.is_none_or(|(by, _)| self.limits.filters[by].is_decontamination()) {
+                    seen.add(&config, &other.document, other.leader());
+                }
+            }
+        }
+        Ok(judged.split(&Splitter::stratified(&config, seen)))
     }
 }
 

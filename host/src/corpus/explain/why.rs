@@ -60,14 +60,14 @@ pub fn why(prepared: &Prepared, id: &str, plugins: Option<&[NamedFilter<'_>]>) -
              FILE:LINE of JSON lines"
         )));
     };
-    let mut why = of(prepared, &judged);
+    let mut why = of(prepared, &judged)?;
     if let Some(plugins) = plugins {
         judge_again(&mut why, prepared, &judged, plugins)?;
     }
     Ok(why)
 }
 
-fn of(prepared: &Prepared, judged: &Judged) -> Why {
+fn of(prepared: &Prepared, judged: &Judged) -> Result<Why> {
     let Judged { document, original, .. } = judged;
     let limits = &prepared.limits;
     let dropped_by = limits.dropped_by(judged);
@@ -78,18 +78,18 @@ fn of(prepared: &Prepared, judged: &Judged) -> Why {
         let text = (!rewritten || dropped_here).then_some(document.text());
         Judgement::new(&limits.filters[index].name, rules, outcome, text)
     });
-    Why {
+    Ok(Why {
         id: document.id.clone(),
         source: prepared.lineage.sources.get(usize::from(document.source)).cloned().unwrap_or_default(),
         metadata: document.fields().map(Into::into),
         kept: dropped_by.is_none(),
         filters: filters.collect(),
-        split: dropped_by.is_none().then(|| prepared.split(judged)),
+        split: dropped_by.is_none().then(|| prepared.split(judged)).transpose()?,
         bytes: document.text().len(),
         bytes_read: original.as_ref().map(String::len),
         start: line(&clip(document.text(), START_CHARS)),
         dropped_by: dropped_by.map(|(by, verdict)| (limits.filters[by].name.clone(), verdict.reason)),
-    }
+    })
 }
 
 /// Fills in the spans of filters of which only values are stored. A filter that needs the whole corpus is left out.

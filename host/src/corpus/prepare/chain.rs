@@ -1,13 +1,13 @@
 //! One worker's filters, one after the other over a batch.
 
 use super::filter::{Filters, NamedFilter};
-use super::judged::{Judged, Outcome};
+use super::judged::{Judged, Outcome, TAGS_LOST};
 use super::pool::Work;
 use super::units::Batch;
 use crate::plugin::PLUGIN_ERROR;
 use crate::{Error, Result};
 use std::ops::Range;
-use trainyard_plugin::{Filter, Rule};
+use trainyard_plugin::{Filter, Rule, Verdict};
 
 /// Instances of some of the corpus's filters.
 pub(crate) struct Chain<'a> {
@@ -59,7 +59,8 @@ impl<'a> Chain<'a> {
             if !texts.is_empty() {
                 let named = &self.filters.all[index];
                 let verdicts = ask(named, instance.as_mut(), rules, &texts)?;
-                for (&i, (outcome, text)) in asked.iter().zip(verdicts) {
+                for (&i, said) in asked.iter().zip(verdicts) {
+                    let (outcome, text) = fitting(&documents[i], said);
                     going[i] = match &outcome {
                         Outcome::Verdict { verdict, .. } => verdict.keep,
                         _ => true,
@@ -75,6 +76,14 @@ impl<'a> Chain<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// What a filter said of a document, unless the tags are not those of the text that it wrote.
+fn fitting(judged: &Judged, (outcome, text): (Outcome, Option<String>)) -> (Outcome, Option<String>) {
+    match text.as_ref().is_some_and(|text| !judged.document.may_become(text)) {
+        true => (Outcome::Verdict { verdict: Verdict::drop(TAGS_LOST), rewrote: false, note: None }, None),
+        false => (outcome, text),
     }
 }
 
@@ -116,7 +125,7 @@ fn ask(
     }
     let verdicts = instance.judge(texts)?;
     expect(texts.len(), verdicts.len(), "judge: verdicts")?;
-    let outcome = |mut verdict: trainyard_plugin::Verdict| {
+    let outcome = |mut verdict: Verdict| {
         let mut text = verdict.text.take().filter(|_| verdict.keep);
         if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             (verdict.keep, text) = (false, None);

@@ -1,10 +1,11 @@
 //! The stages behind the filters: repetitions go, then training text that evaluations know.
 
 use super::filter::Filters;
-use super::judged::{Judged, Outcome};
+use super::judged::{Judged, Outcome, TAGS_LOST};
 use super::pool::{Work, in_order};
 use super::stages::{Stages, pieces};
 use super::store::{PieceWriter, Store, create_dir, key};
+use super::strata::splitter;
 use super::survey::survey;
 use super::units::{Piece, text_bytes};
 use crate::base::interrupt;
@@ -12,6 +13,7 @@ use crate::corpus::dedup::{
     CONTAMINATED, DEDUP_REPEATED, DecontaminateConfig, Decontaminator, DedupConfig, Deduplicator, Duplicates,
     Signature, Signer,
 };
+use crate::corpus::strata::Splitter;
 use crate::corpus::{DataConfig, SourceConfig, Split, documents, source_digest};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -32,7 +34,8 @@ impl Stages<'_> {
         }
         let pieces = pieces(self.store, keys, self.sources)?;
         // ids must be unique before documents are named by them
-        survey(self.config, self.filters, &pieces, self.threads, self.progress)?;
+        let splitter = Splitter::plain(self.config);
+        survey(&splitter, self.config, self.filters, &pieces, (self.threads, self.progress))?;
         let duplicates = self.duplicates(config, &pieces)?;
         self.judge_on("dedup", Judge::Duplicates(&duplicates), &pieces, &new_keys)?;
         Ok(new_keys)
@@ -50,6 +53,9 @@ impl Stages<'_> {
         };
         let (validation, test) = (self.config.validation, self.config.test);
         let mut what = format!("{} {digest} {validation} {test} {:?}", to_json(config)?, self.config.group);
+        if let Some(field) = &self.config.labels.stratify {
+            what += &format!(" by {field:?}");
+        }
         if let Some(held_out) = self.config.held_out.as_ref().filter(|_| config.held_out) {
             what += &held_out.identity()?;
         }
@@ -59,8 +65,9 @@ impl Stages<'_> {
             return Ok(new_keys);
         }
         let pieces = pieces(self.store, keys, self.sources)?;
-        let decontaminator = self.references(config, &pieces)?;
-        self.judge_on("decontaminate", Judge::Contamination(self.config, &decontaminator), &pieces, &new_keys)?;
+        let splitter = splitter(self.config, self.filters, &pieces, self.threads)?;
+        let decontaminator = self.references(config, &splitter, &pieces)?;
+        self.judge_on("decontaminate", Judge::Contamination(&splitter, &decontaminator), &pieces, &new_keys)?;
         Ok(new_keys)
     }
 
@@ -106,7 +113,12 @@ impl Stages<'_> {
     }
 
     /// Everything that is not to be trained on.
-    fn references(&self, config: &DecontaminateConfig, pieces: &[Piece]) -> Result<Decontaminator> {
+    fn references(
+        &self,
+        config: &DecontaminateConfig,
+        splitter: &Splitter<'_>,
+        pieces: &[Piece],
+    ) -> Result<Decontaminator> {
         let mut decontaminator = Decontaminator::new(config);
         for file in &config.files {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -128,7 +140,7 @@ impl Stages<'_> {
             interrupt::check()?;
             for judged in piece.read()? {
                 let judged = judged?;
-                let split = judged.split(self.config);
+                let split = judged.split(splitter);
                 if split != Split::Train && !self.filters.drops(&judged) {
                     decontaminator.add_reference(split.name(), judged.document.text());
                 }
@@ -176,7 +188,7 @@ impl Work<&Piece> for Sign<'_> {
 #[derive(Clone, Copy)]
 enum Judge<'a> {
     Duplicates(&'a Duplicates),
-    Contamination(&'a DataConfig, &'a Decontaminator),
+    Contamination(&'a Splitter<'a>, &'a Decontaminator),
 }
 
 impl Judge<'_> {
@@ -184,7 +196,7 @@ impl Judge<'_> {
     fn judge(&self, judged: &Judged) -> Result<(Outcome, Option<String>)> {
         let (verdict, text, note) = match self {
             Self::Duplicates(duplicates) => by_duplicates(duplicates, judged)?,
-            Self::Contamination(config, decontaminator) => by_references(config, decontaminator, judged),
+            Self::Contamination(splitter, decontaminator) => by_references(splitter, decontaminator, judged),
         };
         Ok((Outcome::Verdict { verdict, rewrote: text.is_some(), note }, text))
     }
@@ -204,15 +216,19 @@ fn by_duplicates(duplicates: &Duplicates, judged: &Judged) -> Result<Said> {
     Ok(match duplicates.rewrite(&document.id, document.text())? {
         None => (Verdict::keep(), None, head),
         Some(rewritten) => {
-            let verdict = if rewritten.is_dropped { Verdict::drop(DEDUP_REPEATED) } else { Verdict::keep() };
+            let verdict = match (rewritten.is_dropped, document.may_become(&rewritten.text)) {
+                (true, _) => Verdict::drop(DEDUP_REPEATED),
+                (false, true) => Verdict::keep(),
+                (false, false) => Verdict::drop(TAGS_LOST),
+            };
             let text = Some(rewritten.text).filter(|_| verdict.keep);
             (Verdict { spans: spans(&rewritten.spans), ..verdict }, text, head)
         }
     })
 }
 
-fn by_references(config: &DataConfig, decontaminator: &Decontaminator, judged: &Judged) -> Said {
-    let found = match judged.split(config) {
+fn by_references(splitter: &Splitter<'_>, decontaminator: &Decontaminator, judged: &Judged) -> Said {
+    let found = match judged.split(splitter) {
         Split::Train => decontaminator.judge(judged.document.text()),
         _ => None,
     };

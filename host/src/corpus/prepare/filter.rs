@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use trainyard_plugin::{Filter, Rule, Verdict};
 
+/// The stage that drops training text which evaluations know.
+pub(crate) const DECONTAMINATE: &str = "decontaminate";
+
 /// A filter and how reports name it.
 pub struct NamedFilter<'a> {
     /// Its name.
@@ -98,6 +101,14 @@ impl<'a> Filters<'a> {
     pub fn drops(&self, judged: &Judged) -> bool {
         let mut outcomes = judged.outcomes.iter().zip(self.of_source(judged.document.source));
         outcomes.any(|(outcome, index)| outcome.drops(&self.rules[index]))
+    }
+
+    /// Whether an outcome drops it other than that of decontamination, which is the last.
+    pub fn drops_before_decontamination(&self, judged: &Judged) -> bool {
+        let last = self.later.last().filter(|name| **name == DECONTAMINATE).map(|_| self.rules.len() - 1);
+        let outcomes = judged.outcomes.iter().zip(self.of_source(judged.document.source));
+        let mut before = outcomes.filter(|(_, index)| Some(*index) != last);
+        before.any(|(outcome, index)| outcome.drops(&self.rules[index]))
     }
 
     /// The filter that drops the document, and its verdict; none when the document stays.

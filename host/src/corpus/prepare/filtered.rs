@@ -1,9 +1,10 @@
 //! The corpus through all its stages: which documents stay.
 
 use super::batch::{documents_of, grouped};
-use super::filter::{Filters, NamedFilter};
+use super::filter::{DECONTAMINATE, Filters, NamedFilter};
 use super::stages::{Stages, pieces, program_digest};
 use super::store::{Store, create_dir, key};
+use super::strata::splitter;
 use super::survey::{check_splits, report, survey};
 use super::units::{Piece, Unit, text_bytes, units};
 use crate::corpus::DataConfig;
@@ -11,10 +12,12 @@ use crate::corpus::manifest::{Lineage, UnitReport};
 use crate::corpus::read::{Document, Listing, digest_files, digest_of, list_all};
 use crate::corpus::report::{DataReport, LeftOut};
 use crate::corpus::split::Split;
+use crate::corpus::strata::Splitter;
 use crate::report::{Detail, WorkProgress};
 use crate::{Error, Result};
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Documents that stay, each with its split.
 pub(crate) type KeptBatch = Vec<(Split, Document)>;
@@ -55,6 +58,8 @@ pub(crate) struct Filtered<'a> {
     units: Vec<UnitReport>,
     /// What the documents that stay are a function of.
     key: String,
+    /// Made when it is first asked for: it may take a pass over all documents.
+    splitter: OnceLock<Splitter<'a>>,
 }
 
 impl<'a> Filtering<'a> {
@@ -104,10 +109,13 @@ impl<'a> Filtering<'a> {
         let names = corpus.sources.iter().map(|&source| self.config.source[usize::from(source)].name.clone());
         let group = self.config.group.clone().unwrap_or_default();
         let parts = [corpus.filters.limits_key(self.filters.len()), validation, test, group];
-        let key = key(parts.into_iter().chain(names).chain(keys.iter().cloned()));
+        // nothing is added without strata, so that what was made before stays
+        let stratify = self.config.labels.stratify.as_ref().map(|field| format!("stratify {field}"));
+        let parts = parts.into_iter().chain(stratify);
+        let key = key(parts.chain(names).chain(keys.iter().cloned()));
         let unit = |(key, &source): (String, &u16)| UnitReport { source, key };
         let units = keys.into_iter().zip(&corpus.sources).map(unit).collect();
-        Ok(Filtered { filtering: self, corpus, pieces, units, key })
+        Ok(Filtered { filtering: self, corpus, pieces, units, key, splitter: OnceLock::new() })
     }
 
     fn corpus(&self) -> Result<Corpus<'a>> {
@@ -115,7 +123,7 @@ impl<'a> Filtering<'a> {
         left_out.warn();
         let digests = digest_files(&files)?;
         let units = units(&files, &digests);
-        let later = [("dedup", self.config.dedup.is_some()), ("decontaminate", self.config.decontaminate.is_some())];
+        let later = [("dedup", self.config.dedup.is_some()), (DECONTAMINATE, self.config.decontaminate.is_some())];
         let later = later.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
         create_dir(self.store)?;
         let root = fs::canonicalize(self.store).map_err(|error| Error::io(self.store, "resolve", &error))?;
@@ -145,7 +153,16 @@ impl<'a> Filtering<'a> {
     }
 }
 
-impl Filtered<'_> {
+impl<'a> Filtered<'a> {
+    fn splitter(&self) -> Result<&Splitter<'a>> {
+        if let Some(splitter) = self.splitter.get() {
+            return Ok(splitter);
+        }
+        let Filtering { config, .. } = self.filtering;
+        let made = splitter(config, &self.corpus.filters, &self.pieces, self.filtering.threads())?;
+        Ok(self.splitter.get_or_init(|| made))
+    }
+
     /// What the documents that stay are a function of.
     pub fn key(&self) -> &str {
         &self.key
@@ -173,7 +190,7 @@ impl Filtered<'_> {
     pub fn report(&self) -> Result<DataReport> {
         let Filtering { config, .. } = self.filtering;
         let (threads, progress) = (self.filtering.threads(), self.filtering.progress());
-        let survey = survey(config, &self.corpus.filters, &self.pieces, threads, progress)?;
+        let survey = survey(self.splitter()?, config, &self.corpus.filters, &self.pieces, (threads, progress))?;
         check_splits(config, &survey)?;
         if let Some(held_out) = &config.held_out {
             held_out.check(config.group.as_ref())?;
@@ -183,7 +200,7 @@ impl Filtered<'_> {
 
     /// Where in the store the judged documents are.
     pub fn lineage(&self) -> Lineage {
-        let DataConfig { validation, test, ref group, ref source, .. } = *self.filtering.config;
+        let DataConfig { validation, test, ref group, ref labels, ref source, .. } = *self.filtering.config;
         Lineage {
             store: self.corpus.store.root().into(),
             units: self.units.clone(),
@@ -193,6 +210,7 @@ impl Filtered<'_> {
             validation,
             test,
             group: group.clone(),
+            stratify: labels.stratify.clone(),
         }
     }
 
@@ -203,11 +221,18 @@ impl Filtered<'_> {
 
     /// The documents that stay, in order, in batches.
     pub fn kept(&self) -> impl Iterator<Item = Result<KeptBatch>> + Send {
-        let kept = documents_of(&self.pieces).filter_map(|judged| match judged {
-            Ok(judged) if self.corpus.filters.drops(&judged) => None,
-            Ok(judged) => Some(Ok((judged.split(self.filtering.config), judged.document))),
-            Err(error) => Some(Err(error)),
+        let (splitter, error) = match self.splitter() {
+            Ok(splitter) => (Some(splitter), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let kept = splitter.into_iter().flat_map(move |splitter| {
+            documents_of(&self.pieces).filter_map(move |judged| match judged {
+                Ok(judged) if self.corpus.filters.drops(&judged) => None,
+                Ok(judged) => Some(Ok((judged.split(splitter), judged.document))),
+                Err(error) => Some(Err(error)),
+            })
         });
+        let kept = error.into_iter().chain(kept);
         grouped(kept, |(_, document)| document.text().len())
     }
 }

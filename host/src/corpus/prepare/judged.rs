@@ -6,9 +6,9 @@
 //! (f64), reason, note, number of spans (u32), start and end of each (u32).
 
 use crate::base::codec::{self, Field, read_n, read_text, write_bytes, write_count};
-use crate::corpus::DataConfig;
 use crate::corpus::read::Document;
 use crate::corpus::split::Split;
+use crate::corpus::strata::Splitter;
 use std::io::{self, Read, Write};
 use trainyard_plugin::{Rule, Span, Verdict};
 
@@ -74,6 +74,9 @@ impl Outcome {
     }
 }
 
+/// Why a document goes whose tags are of the text that it had.
+pub(crate) const TAGS_LOST: &str = "tags do not fit the rewritten text";
+
 const NO_ORIGINAL: u64 = u64::MAX;
 const NOT_ASKED: u8 = 0;
 const VALUES: u8 = 1;
@@ -94,16 +97,14 @@ impl Judged {
         self.original.get_or_insert(before.into_text());
     }
 
-    /// The document's split: that of its group, where the config names one and the document has it; else of the
-    /// document that leads its duplicates; else of its own id.
-    pub(crate) fn split(&self, config: &DataConfig) -> Split {
-        let document = &self.document;
-        let group = config.group.as_deref().and_then(|name| document.field(name));
-        let leader = || self.outcomes.iter().find_map(Outcome::leader).map(str::to_owned);
-        match group.or_else(leader) {
-            Some(key) => Split::of(&key, config),
-            None => Split::of(&document.id, config),
-        }
+    /// The document's split, see [`Splitter::of`].
+    pub(crate) fn split(&self, splitter: &Splitter<'_>) -> Split {
+        splitter.of(&self.document, self.leader())
+    }
+
+    /// The id of the document that leads this one's duplicates, when they all stay.
+    pub(crate) fn leader(&self) -> Option<&str> {
+        self.outcomes.iter().find_map(Outcome::leader)
     }
 
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {

@@ -9,7 +9,10 @@ mod judged;
 mod pool;
 mod stages;
 mod store;
+mod strata;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub(super) use stages::pieces;
@@ -18,6 +21,7 @@ pub(super) use units::Piece;
 
 pub(crate) use batch::grouped;
 pub use batch::{batches, texts};
+pub(super) use filter::DECONTAMINATE;
 pub use filter::NamedFilter;
 pub(crate) use filtered::{Filtered, Filtering, KeptBatch};
 pub use judged::{Judged, Outcome};

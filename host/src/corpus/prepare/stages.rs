@@ -83,6 +83,8 @@ impl Stages<'_> {
         let rest = (source.invalid_utf8, source.invalid_lines, &source.encoding, source.max_document_mb);
         let reading =
             serde_json::to_string(&(reading, rest)).map_err(|error| Error::run(format!("config as JSON: {error}")))?;
+        // nothing is added where nothing is said of labels, so that what was made before stays
+        let reading = reading + &source.labels_text()?;
         let parts = [FORMAT.to_owned(), self.program.to_owned(), reading, self.filters.outcome_key(range, unit.source)];
         let files = unit.files.iter().zip(&unit.digests).flat_map(|(file, digest)| {
             [file.name.clone().into_bytes(), format!("{:?}", file.format).into_bytes(), digest.to_vec()]

@@ -8,6 +8,7 @@ use crate::corpus::DataConfig;
 use crate::corpus::read::{FileDocuments, ReadCounts, list};
 use crate::corpus::report::{DataReport, FilterReport, named};
 use crate::corpus::split::Split;
+use crate::corpus::strata::Splitter;
 use crate::report::WorkProgress;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
@@ -51,16 +52,16 @@ impl Survey {
 /// # Errors
 /// An id that occurs twice, a store that cannot be read.
 pub(crate) fn survey(
+    splitter: &Splitter<'_>,
     config: &DataConfig,
     filters: &Filters<'_>,
     pieces: &[Piece],
-    threads: usize,
-    progress: WorkProgress,
+    (threads, progress): (usize, WorkProgress),
 ) -> Result<Survey> {
     let progress = progress.stage("survey", text_bytes(pieces));
     let mut all = Survey { filters: reports(config, filters), ..Survey::default() };
     let mut ids = HashSet::new();
-    let mut workers: Vec<_> = (0..threads).map(|_| Surveyor { config, filters }).collect();
+    let mut workers: Vec<_> = (0..threads).map(|_| Surveyor { splitter, config, filters }).collect();
     in_order(pieces.iter().map(Ok), &mut workers, |(part, hashes, n_bytes): (Survey, Vec<u128>, u64)| {
         if let Some(&hash) = hashes.iter().find(|&&hash| !ids.insert(hash)) {
             return Err(twice(config, hash)?);
@@ -84,6 +85,7 @@ fn reports(config: &DataConfig, filters: &Filters<'_>) -> Vec<FilterReport> {
 }
 
 struct Surveyor<'a> {
+    splitter: &'a Splitter<'a>,
     config: &'a DataConfig,
     filters: &'a Filters<'a>,
 }
@@ -119,7 +121,7 @@ impl Surveyor<'_> {
         if dropped.is_none() {
             part.kept += 1;
             part.kept_bytes += judged.document.text().len() as u64;
-            *part.splits.entry(judged.split(self.config)).or_default() += 1;
+            *part.splits.entry(judged.split(self.splitter)).or_default() += 1;
         }
     }
 }

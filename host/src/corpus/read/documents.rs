@@ -1,12 +1,17 @@
 //! Documents, one after the other, out of the files of a corpus. Memory holds one document at a time, never a file.
 
+use super::conll::Sentences;
 use super::counts::{ReadCounts, count};
 use super::cut::{Boundary, Cutter, Piece};
 use super::document::Document;
+use super::fault::{Parsing, Place, Settings};
 use super::html::read_page;
-use super::line::{Line, LineParser, Parsed, Settings, invalid_text};
-use super::parquet::{ParquetRows, Row};
+use super::labels::{Kept, Labeller, object};
+use super::line::{Line, LineParser, Parsed, invalid_text};
+use super::parquet::ParquetRows;
 use super::source::{SourceFile, list_all};
+use super::table::Table;
+use super::tabular::{Row, open_table};
 use super::values::ValueCutter;
 use crate::corpus::{DataConfig, Format, InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
@@ -52,15 +57,18 @@ pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Docu
 
 /// The documents of one file, in order.
 pub(crate) struct FileDocuments<'a> {
-    file: SourceFile,
-    source: &'a SourceConfig,
+    pub(super) file: SourceFile,
+    pub(super) source: &'a SourceConfig,
     reader: Reader,
     lines: LineParser<'a>,
+    pub(super) labels: Labeller<'a>,
 }
 
 enum Reader {
     Pieces(Cutter),
     Values(ValueCutter),
+    Sentences(Sentences),
+    Table(Table),
     Rows(Box<ParquetRows>),
 }
 
@@ -79,6 +87,8 @@ impl Reader {
         match self {
             Self::Pieces(cutter) => Some(cutter),
             Self::Values(values) => Some(&values.lines),
+            Self::Sentences(sentences) => Some(&sentences.lines),
+            Self::Table(table) => Some(&table.lines),
             Self::Rows(_) => None,
         }
     }
@@ -92,13 +102,16 @@ impl<'a> FileDocuments<'a> {
     pub fn open(file: SourceFile, config: &'a DataConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
         let index = usize::from(file.source);
         let source = &config.source[index];
-        let mut lines = LineParser::new(source, Settings::Config);
+        let mut lines = LineParser::new(source, Settings::Config, Some(&file.path));
+        let labels = Labeller::new(source, Settings::Config, Some(&file.path));
         let cannot_read = |error: io::Error| cannot_read(&file, source, 0, &error);
         let reader = match file.format {
             Format::Text => Reader::cut(&file, source, Boundary::new(source, index)?, progress),
             Format::JsonLines => Reader::cut(&file, source, Boundary::EveryLine, progress),
             Format::Html => Reader::cut(&file, source, Boundary::FileStart, progress),
             Format::Json => ValueCutter::open(&file, source, progress).map(Reader::Values),
+            Format::Conll => Sentences::open(&file, source, progress).map(Reader::Sentences),
+            Format::Csv | Format::Tsv => open_table(&file, source, progress)?.map(Reader::Table),
             Format::Parquet => {
                 let rows = ParquetRows::open(&file, source, progress);
                 let rows = rows.map_err(|reason| Error::run(format!("{}: {reason}", file.path.display())))?;
@@ -107,7 +120,7 @@ impl<'a> FileDocuments<'a> {
         };
         let reader = reader.map_err(cannot_read)?;
         lines.encoding = reader.cutter().map_or(lines.encoding, |cutter| cutter.encoding);
-        Ok(Self { file, source, reader, lines })
+        Ok(Self { file, source, reader, lines, labels })
     }
 
     /// The next document; none at the end.
@@ -117,10 +130,19 @@ impl<'a> FileDocuments<'a> {
     pub fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Document>> {
         loop {
             let document = match &mut self.reader {
-                Reader::Pieces(_) | Reader::Values(_) => match self.piece(counts)? {
+                Reader::Pieces(_) | Reader::Values(_) | Reader::Sentences(_) => match self.piece(counts)? {
                     Some(piece) => self.parse(piece, counts)?,
                     None => return Ok(None),
                 },
+                Reader::Table(table) => {
+                    let row = table.next();
+                    let (names, line) = (table.names().clone(), table.line);
+                    match self.row(row, &names, line, counts)? {
+                        Row::Document(document) => Some(document),
+                        Row::LeftOut => None,
+                        Row::End => return self.ended(counts).map(|()| None),
+                    }
+                }
                 Reader::Rows(rows) => {
                     let row = rows.next();
                     let row = row.map_err(|reason| Error::run(format!("{}: {reason}", self.file.path.display())))?;
@@ -141,20 +163,25 @@ impl<'a> FileDocuments<'a> {
         let piece = match &mut self.reader {
             Reader::Pieces(cutter) => cutter.next(),
             Reader::Values(values) => values.next(),
-            Reader::Rows(_) => Ok(None),
+            Reader::Sentences(sentences) => sentences.next(),
+            Reader::Table(_) | Reader::Rows(_) => Ok(None),
         };
         let Some(cutter) = self.reader.cutter() else { return Ok(None) };
         let piece = piece.map_err(|error| cannot_read(&self.file, self.source, cutter.offset, &error))?;
         if piece.is_none() {
-            if cutter.has_trailer() {
-                tracing::warn!("{}: bytes after the compressed data are ignored", self.file.path.display());
-                count(&mut counts.notes, TRAILERS, self.file.name.clone());
-            }
-            if cutter.offset == 0 {
-                empty_file(&self.file)?;
-            }
+            self.ended(counts)?;
         }
         Ok(piece)
+    }
+
+    /// Says what is odd about the file, whose end was reached.
+    fn ended(&self, counts: &mut ReadCounts) -> Result<()> {
+        let Some(cutter) = self.reader.cutter() else { return Ok(()) };
+        if cutter.has_trailer() {
+            tracing::warn!("{}: bytes after the compressed data are ignored", self.file.path.display());
+            count(&mut counts.notes, TRAILERS, self.file.name.clone());
+        }
+        if cutter.offset == 0 { empty_file(&self.file) } else { Ok(()) }
     }
 
     /// Where in the file the last document came from.
@@ -163,6 +190,8 @@ impl<'a> FileDocuments<'a> {
             (Reader::Rows(rows), _) => format!("{} (row {})", path.display(), rows.n_rows),
             (Reader::Values(values), _) if values.is_lines() => format!("{}:{}", path.display(), values.lines.number),
             (Reader::Values(values), _) => format!("{} (value {})", path.display(), values.lines.number),
+            (Reader::Sentences(sentences), _) => format!("{}:{}", path.display(), sentences.line),
+            (Reader::Table(table), _) => format!("{}:{}", path.display(), table.line),
             (Reader::Pieces(cutter), Format::JsonLines) => format!("{}:{}", path.display(), cutter.number),
             (Reader::Pieces(cutter), _) => format!("{} (document {})", path.display(), cutter.number),
         }
@@ -177,7 +206,8 @@ impl<'a> FileDocuments<'a> {
             if !bytes.is_empty() && bytes.trim_ascii().is_empty() {
                 return Ok(None);
             }
-            let line = Line { bytes: &bytes, offset, place: &|| self.place(&file.path), short: &short };
+            let place = Place { long: &|| self.place(&file.path), short: &short };
+            let line = Line { bytes: &bytes, offset, place };
             let parsed = self.lines.parse(&line, counts)?;
             return Ok(parsed.map(|Parsed { id, text, metadata, .. }| {
                 let id = id.unwrap_or_else(short);
@@ -187,43 +217,66 @@ impl<'a> FileDocuments<'a> {
         counts.documents += 1;
         let what = |at: u64| invalid_text(self.lines.encoding, offset + at);
         let Some(text) = self.decode(bytes, &what, counts)? else { return Ok(None) };
-        Ok(Some(match file.format {
+        if file.format == Format::Conll {
+            return self.sentence(&text, number, counts);
+        }
+        let (id, text, fields) = match file.format {
             Format::Html => {
                 let page = read_page(&text);
                 if let Some(why) = page.refused {
                     tracing::debug!("{}: {why}, no main text is taken", file.path.display());
                     count(&mut counts.notes, &format!("pages without main text: {why}"), file.name.clone());
                 }
-                let metadata = self.metadata(page.fields);
-                Document { id: file.name.clone(), source, content: page.text.into(), metadata }
+                (file.name.clone(), page.text, page.fields)
             }
-            _ => Document { id: format!("{}#{number}", file.name), source, content: text.into(), metadata: None },
-        }))
+            _ => (format!("{}#{number}", file.name), text, Map::new()),
+        };
+        let place = Place { long: &|| self.place(&file.path), short: &|| id.clone() };
+        let document = self.labelled(text, self.kept(fields), place, counts);
+        self.settle(id.clone(), document, place, counts)
     }
 
-    fn parse_row(&self, row: Row, number: u64, counts: &mut ReadCounts) -> Result<Option<Document>> {
-        counts.documents += 1;
-        let Row { text, mut others } = row;
-        let place = || format!("row {number}");
-        if text.as_ref().is_some_and(|text| text.len() > self.source.max_document_bytes()) {
-            return Err(too_long(&self.file, self.source, &place()));
+    /// The fields that the source keeps, under their keys.
+    pub(super) fn kept(&self, fields: Map<String, Value>) -> Kept<'a> {
+        let kept = self.source.kept().into_iter();
+        kept.filter_map(|(field, key)| Some((key, fields.get(field)?.to_string()))).collect()
+    }
+
+    /// A text with its metadata, which are checked.
+    pub(super) fn labelled(
+        &self,
+        text: String,
+        mut kept: Kept<'a>,
+        place: Place<'_>,
+        counts: &mut ReadCounts,
+    ) -> Parsing<(String, Option<String>)> {
+        if !text.trim().is_empty() {
+            self.labels.complete(&text, &mut kept, place, counts)?;
         }
-        let what = |at: u64| format!("invalid utf-8 at byte {at} of {}", place());
-        let Some(text) = self.decode(text.unwrap_or_default(), &what, counts)? else { return Ok(None) };
-        let id =
-            document_id(self.source, others.remove(&self.source.id_field), || format!("{}:{number}", self.file.name));
-        let id = id.map_err(|reason| Error::run(format!("{}: row {number}: {reason}", self.file.path.display())))?;
-        Ok(Some(Document { id, source: self.file.source, content: text.into(), metadata: self.metadata(others) }))
+        Ok((text, object(&kept)))
     }
 
-    /// The fields that the source keeps.
-    fn metadata(&self, mut fields: Map<String, Value>) -> Option<String> {
-        fields.retain(|name, _| self.source.metadata.contains(name));
-        (!fields.is_empty()).then(|| Value::Object(fields).to_string())
+    /// The document, unless it is left out.
+    pub(super) fn settle(
+        &self,
+        id: String,
+        parsed: Parsing<(String, Option<String>)>,
+        place: Place<'_>,
+        counts: &mut ReadCounts,
+    ) -> Result<Option<Document>> {
+        match parsed {
+            Ok((text, metadata)) => Ok(Some(Document { id, source: self.file.source, content: text.into(), metadata })),
+            Err(fault) => fault.settle(self.source, Settings::Config, place, counts),
+        }
     }
 
     /// Bytes as text, as the source says; none when the document goes. `what` says what is invalid at one of them.
-    fn decode(&self, bytes: Vec<u8>, what: &dyn Fn(u64) -> String, counts: &mut ReadCounts) -> Result<Option<String>> {
+    pub(super) fn decode(
+        &self,
+        bytes: Vec<u8>,
+        what: &dyn Fn(u64) -> String,
+        counts: &mut ReadCounts,
+    ) -> Result<Option<String>> {
         let error = match String::from_utf8(bytes) {
             Ok(text) => return Ok(Some(text)),
             Err(error) => error,
@@ -253,7 +306,7 @@ impl<'a> FileDocuments<'a> {
 }
 
 /// The id that a field gives, or the default one without the field.
-fn document_id(
+pub(super) fn document_id(
     source: &SourceConfig,
     field: Option<Value>,
     default_id: impl FnOnce() -> String,
@@ -292,7 +345,7 @@ fn empty_file(file: &SourceFile) -> Result<()> {
 }
 
 /// The file could not be read on after byte `offset` of its unpacked text.
-fn cannot_read(file: &SourceFile, source: &SourceConfig, offset: u64, error: &io::Error) -> Error {
+pub(super) fn cannot_read(file: &SourceFile, source: &SourceConfig, offset: u64, error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::FileTooLarge {
         return too_long(file, source, &format!("byte {error}"));
     }
@@ -306,7 +359,7 @@ fn cannot_read(file: &SourceFile, source: &SourceConfig, offset: u64, error: &io
     Error::io(&file.path, &verb, error)
 }
 
-fn too_long(file: &SourceFile, source: &SourceConfig, place: &str) -> Error {
+pub(super) fn too_long(file: &SourceFile, source: &SourceConfig, place: &str) -> Error {
     Error::run(format!(
         "{}: the document at {place} has more than {} MB; cut it into documents, or raise data.source.max_document_mb",
         file.path.display(),

@@ -3,7 +3,8 @@
 use crate::corpus::Format;
 
 /// What a source may hold, for messages.
-pub(super) const KINDS: &str = ".txt, .md, .jsonl, .json, .parquet or .html (also .gz, .zst, .xz or .bz2)";
+pub(super) const KINDS: &str =
+    ".txt, .md, .jsonl, .json, .csv, .tsv, .parquet, .conll or .html (also .gz, .zst, .xz or .bz2)";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
@@ -34,6 +35,9 @@ pub(super) fn by_name(name: &str) -> Option<Format> {
         "json" => Some(Format::Json),
         "parquet" => Some(Format::Parquet),
         "html" | "htm" | "xhtml" => Some(Format::Html),
+        "csv" => Some(Format::Csv),
+        "tsv" => Some(Format::Tsv),
+        "conll" | "conllu" | "bio" | "iob" => Some(Format::Conll),
         _ => None,
     }
 }

@@ -1,35 +1,23 @@
 //! A line of JSON to a document, or to what is wrong with it and what to do about that.
 
-use super::counts::{ReadCounts, count};
+use super::counts::ReadCounts;
+use super::fault::{Fault, Parsing, Place, Settings};
 use super::json::{Fields, Odd, Raw};
-use crate::corpus::{InvalidLines, InvalidUtf8, SourceConfig};
+use super::labels::{Kept, Labeller, object};
+use super::words::{join, words_of};
+use crate::corpus::{InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-
-/// Where a setting is given: what a message tells people to change.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Settings {
-    Config,
-    CommandLine,
-}
-
-impl Settings {
-    /// `set data.source.invalid_lines to "skip"`, `give --invalid-lines skip`.
-    fn cure(self, name: &str, value: &str) -> String {
-        match self {
-            Self::Config => format!("set data.source.{name} to \"{value}\""),
-            Self::CommandLine => format!("give --{} {value}", name.replace('_', "-")),
-        }
-    }
-}
+use std::path::Path;
 
 /// Makes documents of lines, as a source says.
 #[derive(Debug)]
 pub(crate) struct LineParser<'a> {
     source: &'a SourceConfig,
     settings: Settings,
-    /// Fields that are kept: neither the text nor the id.
-    metadata: Vec<&'a str>,
+    /// Fields that are kept, each with its key of the metadata.
+    kept: Vec<(&'a str, &'a str)>,
+    labels: Labeller<'a>,
     /// What the file's text was before it became UTF-8.
     pub encoding: &'static str,
 }
@@ -39,10 +27,7 @@ pub(crate) struct Line<'a> {
     pub bytes: &'a [u8],
     /// Offset of its first byte in the unpacked text.
     pub offset: u64,
-    /// For errors: `corpus/a.jsonl:7`.
-    pub place: &'a dyn Fn() -> String,
-    /// For reports: `a.jsonl:7`.
-    pub short: &'a dyn Fn() -> String,
+    pub place: Place<'a>,
 }
 
 /// What a line holds.
@@ -56,41 +41,20 @@ pub(crate) struct Parsed {
     pub metadata: Option<String>,
 }
 
-/// Why a line gives no document.
-enum Fault {
-    /// It holds none.
-    Invalid {
-        /// For reports, the same for all lines of the kind.
-        what: String,
-        /// For people.
-        message: String,
-    },
-    /// Its text is invalid, which the source lets go; counted already.
-    Dropped,
-    Stop(Error),
-}
-
-impl Fault {
-    fn invalid(what: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid { what: what.into(), message: message.into() }
-    }
-}
-
-type Parsing<T> = std::result::Result<T, Fault>;
-
 /// The fields that somebody asked for.
 #[derive(Default)]
-struct Found<'a> {
-    text: Option<Raw<'a>>,
-    id: Option<Raw<'a>>,
-    metadata: BTreeMap<&'a str, Raw<'a>>,
+struct Found<'a, 'b> {
+    text: Option<Raw<'b>>,
+    id: Option<Raw<'b>>,
+    /// By their keys of the metadata.
+    kept: BTreeMap<&'a str, Raw<'b>>,
 }
 
 impl<'a> LineParser<'a> {
-    pub fn new(source: &'a SourceConfig, settings: Settings) -> Self {
-        let is_kept = |name: &&String| **name != source.text_field && **name != source.id_field;
-        let metadata = source.metadata.iter().filter(is_kept).map(String::as_str).collect();
-        Self { source, settings, metadata, encoding: "utf-8" }
+    /// For the lines of the file at `path`, if it is one.
+    pub fn new(source: &'a SourceConfig, settings: Settings, path: Option<&Path>) -> Self {
+        let labels = Labeller::new(source, settings, path);
+        Self { source, settings, kept: source.kept(), labels, encoding: "utf-8" }
     }
 
     /// The document of a line; none when it is left out, which is counted.
@@ -104,18 +68,7 @@ impl<'a> LineParser<'a> {
         counts.documents += 1;
         match self.read(bytes, line, line.offset + shift, counts) {
             Ok(parsed) => Ok(Some(parsed)),
-            Err(Fault::Dropped) => Ok(None),
-            Err(Fault::Stop(error)) => Err(error),
-            Err(Fault::Invalid { what, message }) => match self.source.invalid_lines {
-                InvalidLines::Skip => {
-                    count(&mut counts.invalid_lines, &what, (line.short)());
-                    Ok(None)
-                }
-                InvalidLines::Error => {
-                    let cure = self.settings.cure("invalid_lines", "skip");
-                    Err(Error::run(format!("{}: {message}, or {cure}", (line.place)())))
-                }
-            },
+            Err(fault) => fault.settle(self.source, self.settings, line.place, counts),
         }
     }
 
@@ -127,6 +80,8 @@ impl<'a> LineParser<'a> {
         let mut parsed = Parsed::default();
         if text.is_text() {
             parsed.text = self.decode(text, line, offset, counts)?;
+        } else if text.is_list() {
+            parsed.text = self.words(text, line, offset, counts)?;
         } else if !text.is_missing() {
             let message = format!("field {field:?}: expected text, got {}; fix the line", text.kind());
             return Err(Fault::invalid(format!("the field {field:?} is no text"), message));
@@ -148,12 +103,19 @@ impl<'a> LineParser<'a> {
                 parsed.raw_id = Some(id.json().map_err(invalid)?);
             }
         }
-        parsed.metadata = metadata(&found.metadata).map_err(invalid)?;
+        let mut kept = Kept::new();
+        for (key, value) in found.kept {
+            kept.insert(key, value.json().map_err(invalid)?);
+        }
+        if !parsed.text.trim().is_empty() {
+            self.labels.complete(&parsed.text, &mut kept, line.place, counts)?;
+        }
+        parsed.metadata = object(&kept);
         Ok(parsed)
     }
 
     /// The last of each field that is asked for.
-    fn find<'b>(&'b self, bytes: &'b [u8]) -> std::result::Result<Found<'b>, Odd> {
+    fn find<'b>(&self, bytes: &'b [u8]) -> std::result::Result<Found<'a, 'b>, Odd> {
         let mut found = Found::default();
         let mut fields = Fields::new(bytes);
         while let Some((name, value)) = fields.next()? {
@@ -161,8 +123,9 @@ impl<'a> LineParser<'a> {
                 found.text = Some(value);
             } else if name.is(&self.source.id_field) {
                 found.id = Some(value);
-            } else if let Some(kept) = self.metadata.iter().find(|kept| name.is(kept)) {
-                found.metadata.insert(kept, value);
+            }
+            for (_, key) in self.kept.iter().filter(|(field, _)| name.is(field)) {
+                found.kept.insert(key, value);
             }
         }
         Ok(found)
@@ -175,25 +138,43 @@ impl<'a> LineParser<'a> {
             Ok(text) => return Ok(text),
             Err(error) => error,
         };
+        let what = || match (text.half, raw.invalid_utf8_at()) {
+            (Some(column), None) => format!("half a surrogate pair in column {column}, which is no character"),
+            (_, at) => invalid_text(self.encoding, offset + at.unwrap_or_default() as u64),
+        };
+        self.replaces(&what, line, counts)?;
+        Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Says that what is invalid is to be replaced.
+    ///
+    /// # Errors
+    /// The document goes, or its place is to be named.
+    fn replaces(&self, what: &dyn Fn() -> String, line: &Line<'_>, counts: &mut ReadCounts) -> Parsing<()> {
         match self.source.invalid_utf8 {
             InvalidUtf8::Error => {
-                let what = match (text.half, raw.invalid_utf8_at()) {
-                    (Some(column), None) => format!("half a surrogate pair in column {column}, which is no character"),
-                    (_, at) => invalid_text(self.encoding, offset + at.unwrap_or_default() as u64),
-                };
                 let cure = self.settings.cure("invalid_utf8", "replace");
-                let message = format!("{}: {what}; fix the file, or {cure} or \"drop\"", (line.place)());
+                let message = format!("{}: {}; fix the file, or {cure} or \"drop\"", (line.place.long)(), what());
                 Err(Fault::Stop(Error::run(message)))
             }
             InvalidUtf8::Replace => {
                 counts.invalid_utf8_replaced += 1;
-                Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+                Ok(())
             }
             InvalidUtf8::Drop => {
                 counts.invalid_utf8_dropped += 1;
                 Err(Fault::Dropped)
             }
         }
+    }
+
+    /// The text of a list of words.
+    fn words(&self, raw: Raw<'_>, line: &Line<'_>, offset: u64, counts: &mut ReadCounts) -> Parsing<String> {
+        if let Some(at) = raw.invalid_utf8_at() {
+            self.replaces(&|| invalid_text(self.encoding, offset + at as u64), line, counts)?;
+        }
+        let json = raw.json().map_err(|odd| self.explain(&odd))?;
+        join(&self.source.text_field, &words_of(&self.source.text_field, &json)?)
     }
 
     fn no_text(&self, line: &[u8]) -> Fault {
@@ -248,22 +229,4 @@ pub(crate) fn invalid_text(encoding: &str, at: u64) -> String {
         "utf-8" => format!("invalid utf-8 at byte {at} of the unpacked text"),
         _ => format!("invalid {encoding} at byte {at} of the text as utf-8"),
     }
-}
-
-/// The fields as one object.
-fn metadata(fields: &BTreeMap<&str, Raw<'_>>) -> std::result::Result<Option<String>, Odd> {
-    if fields.is_empty() {
-        return Ok(None);
-    }
-    let mut object = String::from("{");
-    for (name, value) in fields {
-        if object.len() > 1 {
-            object.push(',');
-        }
-        object += &serde_json::Value::from(*name).to_string();
-        object.push(':');
-        object += &value.json()?;
-    }
-    object.push('}');
-    Ok(Some(object))
 }

@@ -2,7 +2,8 @@
 
 use super::counts::ReadCounts;
 use super::cut::{Cutter, Piece};
-use super::line::{Line, LineParser, Parsed, Settings};
+use super::fault::{Place, Settings};
+use super::line::{Line, LineParser, Parsed};
 use crate::corpus::SourceConfig;
 use crate::{Error, Result};
 use std::io::BufRead;
@@ -34,7 +35,7 @@ impl<'a> JsonLines<'a> {
     pub fn new(name: &'a str, input: Box<dyn BufRead + Send>, source: &'a SourceConfig) -> Result<Self> {
         let cutter = Cutter::lines(input, source);
         let cutter = cutter.map_err(|error| Error::run(format!("{name}: cannot read: {error}")))?;
-        let mut parser = LineParser::new(source, Settings::CommandLine);
+        let mut parser = LineParser::new(source, Settings::CommandLine, None);
         parser.encoding = cutter.encoding;
         Ok(Self { name, cutter, parser, counts: ReadCounts::default() })
     }
@@ -52,7 +53,8 @@ impl<'a> JsonLines<'a> {
                 continue;
             }
             let place = || format!("{}:{number}", self.name);
-            let line = Line { bytes: &bytes, offset, place: &place, short: &place };
+            let place = Place { long: &place, short: &place };
+            let line = Line { bytes: &bytes, offset, place };
             if let Some(Parsed { raw_id: id, text, .. }) = self.parser.parse(&line, &mut self.counts)? {
                 return Ok(Some(JsonLine { number, id, text }));
             }

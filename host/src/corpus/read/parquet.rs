@@ -24,16 +24,15 @@ const GAVE_UP: &str = "a form that the parquet library does not read";
 /// Texts that are decoded at a time.
 const BATCH_ROWS: usize = 64;
 
-/// The rows of a file: text by the column reader, because it may not be UTF-8, the rest by the record reader.
+/// The rows of a file: text by the column reader, because it may not be UTF-8, the rest by the record reader, and so
+/// are texts that are lists of words.
 pub(super) struct ParquetRows {
     reader: SerializedFileReader<File>,
-    text_column: usize,
-    /// The definition level of a row that has a text. A lower one says which of the columns around it is null.
-    text_level: i16,
+    text: TextColumn,
     next_row_group: usize,
     texts: Option<ColumnReader>,
     decoded: VecDeque<Option<ByteArray>>,
-    /// Names of the columns besides the text that the source asks for: the id's first.
+    /// Names of the columns that the record reader reads: the id's first.
     names: Vec<String>,
     /// Their values; none when the file has none of them.
     others: Option<RowIter<'static>>,
@@ -42,10 +41,25 @@ pub(super) struct ParquetRows {
     pub n_rows: u64,
 }
 
+/// Where the text is.
+enum TextColumn {
+    /// In a column of texts: its number among the leaves of the schema, and the definition level of a row that has a
+    /// text. A lower one says which of the columns around it is null.
+    Texts { leaf: usize, level: i16 },
+    /// In a column of lists of words: its name.
+    Words(String),
+}
+
+/// The text of a row.
+pub(super) enum RowText {
+    Bytes(Vec<u8>),
+    /// A list of words, as JSON.
+    Words(String),
+}
+
 /// One row.
 pub(super) struct Row {
-    /// None where the column holds no value.
-    pub text: Option<Vec<u8>>,
+    pub text: RowText,
     /// The columns besides the text.
     pub others: Map<String, Value>,
 }
@@ -75,14 +89,16 @@ impl ParquetRows {
         }
         let reader = open()?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
-        let text_column = text_column(&schema, &source.text_field)?;
-        let metadata = source.metadata.iter().filter(|&name| *name != source.id_field && *name != source.text_field);
-        let names: Vec<_> = std::iter::once(&source.id_field).chain(metadata).cloned().collect();
+        let text = text_column(&schema, &source.text_field)?;
+        let kept = source.kept().into_iter().map(|(field, _)| field).filter(|field| *field != source.id_field);
+        let mut names: Vec<_> = std::iter::once(source.id_field.as_str()).chain(kept).map(str::to_owned).collect();
+        if let TextColumn::Words(name) = &text {
+            names.push(name.clone());
+        }
         let others = others(&file.path, &schema, &names)?;
         Ok(Self {
             reader,
-            text_column,
-            text_level: schema.column(text_column).max_def_level(),
+            text,
             next_row_group: 0,
             texts: None,
             decoded: VecDeque::new(),
@@ -109,7 +125,7 @@ impl ParquetRows {
         }
         let Some(text) = self.decoded.pop_front() else { return Ok(None) };
         self.n_rows += 1;
-        let others = match &mut self.others {
+        let mut others: Map<_, _> = match &mut self.others {
             None => Map::new(),
             Some(rows) => match rows.next().transpose().map_err(|error| short(&error)) {
                 Ok(Some(row)) => {
@@ -120,11 +136,19 @@ impl ParquetRows {
                 Ok(None) => return Err(self.at_row(&"the columns have different lengths")),
             },
         };
-        Ok(Some(Row { text: text.map(|text| text.data().to_vec()), others }))
+        let bytes = || RowText::Bytes(text.map(|text| text.data().to_vec()).unwrap_or_default());
+        let text = match &self.text {
+            TextColumn::Texts { .. } => bytes(),
+            TextColumn::Words(name) => {
+                others.remove(name).map_or_else(bytes, |words| RowText::Words(words.to_string()))
+            }
+        };
+        Ok(Some(Row { text, others }))
     }
 
     /// Decodes more texts of this row group; false at its end.
     fn decode(&mut self) -> Result<bool> {
+        let TextColumn::Texts { level: text_level, .. } = self.text else { return Ok(false) };
         let Some(ColumnReader::ByteArrayColumnReader(texts)) = &mut self.texts else { return Ok(false) };
         let (mut levels, mut values) = (Vec::new(), Vec::new());
         let read = texts.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values);
@@ -137,7 +161,6 @@ impl ParquetRows {
         match levels.is_empty() {
             true => self.decoded.extend(values.by_ref().map(Some)),
             false => {
-                let text_level = self.text_level;
                 let texts = levels.iter().map(|&level| if level == text_level { values.next() } else { None });
                 self.decoded.extend(texts);
             }
@@ -154,7 +177,17 @@ impl ParquetRows {
             return Ok(false);
         }
         let group = self.reader.get_row_group(index).map_err(|error| self.at_row(&short(&error)))?;
-        self.texts = Some(group.get_column_reader(self.text_column).map_err(|error| self.at_row(&short(&error)))?);
+        match self.text {
+            TextColumn::Texts { leaf, .. } => {
+                let texts = group.get_column_reader(leaf).map_err(|error| self.at_row(&short(&error)))?;
+                self.texts = Some(texts);
+            }
+            // the record reader has them
+            TextColumn::Words(_) => {
+                let n_rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
+                self.decoded.extend(std::iter::repeat_n(None, n_rows));
+            }
+        }
         let bytes = group.metadata().compressed_size();
         self.progress.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
         self.next_row_group += 1;
@@ -166,21 +199,28 @@ impl ParquetRows {
     }
 }
 
-/// The number of the text column among the leaves of the schema.
-fn text_column(schema: &SchemaDescriptor, name: &str) -> Result<usize> {
+/// The column of that name, or path into structs.
+fn text_column(schema: &SchemaDescriptor, name: &str) -> Result<TextColumn> {
     let columns = schema.columns();
-    let Some(index) = columns.iter().position(|column| column.path().string() == name) else {
+    let Some(leaf) = columns.iter().position(|column| column.path().string() == name) else {
+        let inside = format!("{name}.");
+        let words: Vec<_> = columns.iter().filter(|column| column.path().string().starts_with(&inside)).collect();
+        if let [words] = words.as_slice()
+            && words.max_rep_level() == 1
+        {
+            return Ok(TextColumn::Words(name.to_owned()));
+        }
         let names: Vec<_> = columns.iter().map(|column| column.path().string()).collect();
         return Err(format!("no column {name:?}, set data.source.text_field to one of: {}", names.join(", ")));
     };
-    let column = &columns[index];
+    let column = &columns[leaf];
     if column.max_rep_level() > 0 {
         return Err(format!("column {name:?}: expected one text per row, got a list"));
     }
     if column.physical_type() != PhysicalType::BYTE_ARRAY {
         return Err(format!("column {name:?}: expected text, got {}", column.physical_type()));
     }
-    Ok(index)
+    Ok(TextColumn::Texts { leaf, level: column.max_def_level() })
 }
 
 /// An iterator over the columns `names`; none when the file has none of them.

@@ -185,8 +185,12 @@ fn add(
             continue;
         }
         match source_file(path, &name, source.format, index, false)? {
-            Some(file) if file.format == Format::Json && source.format.is_none() && !holds_documents(&file, source) => {
-                let why = format!("no JSON objects with the field {:?}", source.text_field);
+            Some(file) if source.format.is_none() && !holds_documents(&file, source) => {
+                let field = &source.text_field;
+                let why = match file.format {
+                    Format::Json => format!("no JSON objects with the field {field:?}"),
+                    _ => format!("no column {field:?}"),
+                };
                 listing.left_out.count(&name, &why);
             }
             Some(file) => listing.files.push(file),

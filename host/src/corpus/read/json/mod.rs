@@ -179,3 +179,8 @@ pub(crate) fn field<'a>(object: &'a str, name: &str) -> Option<Raw<'a>> {
     }
     found
 }
+
+/// The same as JSON that every reader takes.
+pub(crate) fn json_field(object: &str, name: &str) -> Option<String> {
+    field(object, name)?.json().ok()
+}

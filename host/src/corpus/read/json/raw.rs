@@ -80,6 +80,10 @@ impl<'a> Raw<'a> {
         self.bytes.starts_with(b"\"")
     }
 
+    pub fn is_list(self) -> bool {
+        self.bytes.starts_with(b"[")
+    }
+
     /// True when it stands for no value: null, or what Python makes of a missing number.
     pub fn is_missing(self) -> bool {
         self.bytes == b"null" || is_no_number(self.bytes)

@@ -2,9 +2,11 @@
 
 use super::grams::{Counted, GramCounter, GramStats, add_up};
 use super::histogram::{Bucket, Histogram};
+use super::labels::{LabelCounts, LabelStats};
 use super::scripts::Scripts;
 use crate::Result;
 use crate::corpus::sort::Sorter;
+use crate::corpus::strata::{Splitter, StrataBuilder};
 use crate::corpus::{DataConfig, Document, batches, documents};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -63,8 +65,18 @@ pub struct SourceStats {
     pub words_quantiles: [u64; 5],
     /// Words per document, by powers of two.
     pub words_histogram: Vec<Bucket>,
+    /// The most frequent labels, where documents have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelStats>,
+    /// The most frequent types of entities, and other tags, where documents have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<LabelStats>,
     #[serde(skip)]
     lengths: Histogram,
+    #[serde(skip)]
+    label_counts: LabelCounts,
+    #[serde(skip)]
+    tag_counts: LabelCounts,
 }
 
 /// Characters and scripts of a corpus.
@@ -88,7 +100,9 @@ pub struct Characters {
 pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Result<Stats> {
     let n_workers = rayon::current_num_threads().max(1);
     let limit = options.memory_bytes / 8;
-    let mut workers: Vec<_> = (0..n_workers).map(|_| Worker::new(options, folder, limit / n_workers)).collect();
+    let splitter = splitter(config)?;
+    let mut workers: Vec<_> =
+        (0..n_workers).map(|_| Worker::new(options, &splitter, folder, limit / n_workers)).collect();
     let mut hashes = Sorter::new(folder, limit);
     let mut sources = Vec::new();
     for source in &config.source {
@@ -99,18 +113,18 @@ pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Re
             if group.is_empty() {
                 break;
             }
-            let count = |(worker, batch): (&mut Worker, &Vec<Document>)| worker.push_all(batch);
+            let count = |(worker, batch): (&mut Worker<'_>, &Vec<Document>)| worker.push_all(batch);
             workers.par_iter_mut().zip(&group).try_for_each(count)?;
             for document in group.iter().flatten() {
                 let hash = xxh3_128(document.text().as_bytes());
                 hashes.push(((hash >> 64) as u64, hash as u64))?;
             }
         }
-        sources.push(SourceStats::new(source.name.clone(), &mut workers));
+        sources.push(SourceStats::new(source.name.clone(), &mut workers, options.top));
     }
     let mut total = SourceStats { name: "all".into(), ..SourceStats::default() };
     sources.iter().for_each(|source| total.add(source));
-    total.close();
+    total.close(options.top);
     let duplicates = total.documents - count_different(hashes)?;
     let characters = characters(&workers, options.top);
     let mut by_length: Vec<Vec<GramCounter>> = (0..N_MAX).map(|_| Vec::new()).collect();
@@ -124,12 +138,24 @@ pub fn collect(config: &DataConfig, options: &StatsOptions, folder: &Path) -> Re
     Ok(Stats { total, sources, duplicates, grams, characters })
 }
 
+/// The splits of the documents as they are, unfiltered; where they are stratified, a pass over all of them.
+fn splitter(config: &DataConfig) -> Result<Splitter<'_>> {
+    if config.labels.stratify.is_none() {
+        return Ok(Splitter::plain(config));
+    }
+    let mut seen = StrataBuilder::default();
+    for document in documents(config)? {
+        seen.add(config, &document?, None);
+    }
+    Ok(Splitter::stratified(config, seen))
+}
+
 impl SourceStats {
     /// The sums of what the workers counted of this source.
-    fn new(name: String, workers: &mut [Worker]) -> Self {
+    fn new(name: String, workers: &mut [Worker<'_>], n_top: usize) -> Self {
         let mut stats = Self { name, ..Self::default() };
         workers.iter_mut().for_each(|worker| stats.add(&std::mem::take(&mut worker.stats)));
-        stats.close();
+        stats.close(n_top);
         stats
     }
 
@@ -140,16 +166,21 @@ impl SourceStats {
         self.words += other.words;
         self.lines += other.lines;
         self.lengths.add(&other.lengths);
+        self.label_counts.add(&other.label_counts);
+        self.tag_counts.add(&other.tag_counts);
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, n_top: usize) {
+        self.labels = self.label_counts.ranked(n_top);
+        self.tags = self.tag_counts.ranked(n_top);
         self.words_quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|q| self.lengths.quantile(q));
         self.words_histogram = self.lengths.octaves();
     }
 }
 
 /// What one thread has counted.
-struct Worker {
+struct Worker<'a> {
+    splitter: &'a Splitter<'a>,
     words: Words,
     lowercase: bool,
     stats: SourceStats,
@@ -158,11 +189,12 @@ struct Worker {
     characters: HashMap<char, u64>,
 }
 
-impl Worker {
-    fn new(options: &StatsOptions, folder: &Path, limit_bytes: usize) -> Self {
+impl<'a> Worker<'a> {
+    fn new(options: &StatsOptions, splitter: &'a Splitter<'a>, folder: &Path, limit_bytes: usize) -> Self {
         // longer n-grams are more
         let grams = (1..=N_MAX).map(|n| GramCounter::new(n, folder, limit_bytes * n)).collect();
         Self {
+            splitter,
             words: options.words,
             lowercase: options.lowercase,
             stats: SourceStats::default(),
@@ -173,7 +205,12 @@ impl Worker {
     }
 
     fn push_all(&mut self, documents: &[Document]) -> Result<()> {
-        documents.iter().try_for_each(|document| self.push(document.text()))
+        documents.iter().try_for_each(|document| {
+            let split = self.splitter.of(document, None);
+            self.stats.label_counts.labels(document, split);
+            self.stats.tag_counts.tags(document, split);
+            self.push(document.text())
+        })
     }
 
     fn push(&mut self, text: &str) -> Result<()> {
@@ -209,7 +246,7 @@ fn count_different(hashes: Sorter<(u64, u64)>) -> Result<u64> {
     Ok(n)
 }
 
-fn characters(workers: &[Worker], n_top: usize) -> Characters {
+fn characters(workers: &[Worker<'_>], n_top: usize) -> Characters {
     let mut counts: BTreeMap<char, u64> = BTreeMap::new();
     for worker in workers {
         let ascii = (0u8..).map(char::from).zip(worker.ascii);

@@ -3,9 +3,11 @@
 mod collect;
 mod grams;
 mod histogram;
+mod labels;
 mod print;
 mod scripts;
 
 pub use collect::{Characters, SourceStats, Stats, StatsOptions, collect};
 pub use grams::{Counted, GramStats};
 pub use histogram::{Bucket, Histogram};
+pub use labels::LabelStats;

@@ -1,6 +1,6 @@
 //! The statistics for people: tables and bars for a terminal.
 
-use super::{Bucket, Counted, GramStats, Stats};
+use super::{Bucket, Counted, GramStats, LabelStats, Stats};
 use crate::report::{bytes, count};
 use std::fmt::{self, Display, Formatter};
 
@@ -30,6 +30,11 @@ impl Display for Stats {
                 column(source.words),
                 column(source.lines),
             )?;
+        }
+        for source in sources.iter().chain([&self.total]) {
+            let name = if sources.is_empty() { String::new() } else { format!(" of {}", visible(&source.name)) };
+            label_table(f, &format!("labels{name}"), &source.labels)?;
+            label_table(f, &format!("tags{name}"), &source.tags)?;
         }
         let duplicates = share(self.duplicates, self.total.documents);
         writeln!(f, "\nexact duplicates: {} documents ({duplicates})\n\nwords per document", self.duplicates)?;
@@ -72,6 +77,20 @@ fn zipf(f: &mut Formatter<'_>, top: &[Counted]) -> fmt::Result {
 fn table<'a>(f: &mut Formatter<'_>, rows: impl Iterator<Item = &'a Counted>) -> fmt::Result {
     for Counted { text, count, share } in rows {
         writeln!(f, "        {count:>11}  {:>6.3}%  {}", 100.0 * share, visible(text))?;
+    }
+    Ok(())
+}
+
+/// Labels with their counts, all together and by split.
+fn label_table(f: &mut Formatter<'_>, title: &str, labels: &[LabelStats]) -> fmt::Result {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\n{title}")?;
+    for LabelStats { counted: Counted { text, count, share }, splits } in labels {
+        let splits: Vec<_> = splits.iter().map(|(split, n)| format!("{} {n}", split.name())).collect();
+        let splits = if splits.len() > 1 { format!("  ({})", splits.join(", ")) } else { String::new() };
+        writeln!(f, "        {count:>11}  {:>6.3}%  {}{splits}", 100.0 * share, visible(text))?;
     }
     Ok(())
 }
