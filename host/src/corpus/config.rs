@@ -151,16 +151,22 @@ impl DataConfig {
 }
 
 impl DataConfig {
-    /// How a file of other documents is read: as the first source, or the held-out text, is.
-    pub fn like(&self, path: &Path) -> SourceConfig {
+    /// How a file of other documents is read: as the first source, or the held-out text, is; they need no labels.
+    pub fn like(&self, path: &std::path::Path) -> SourceConfig {
         let like = self.source.first().or(self.held_out.as_ref().map(|held_out| &held_out.source));
         let own = SourceConfig::new(path);
-        SourceConfig {
-            path: own.path,
-            name: own.name,
-            format: None,
-            filter: Vec::new(),
-            ..like.cloned().unwrap_or(SourceConfig::new(path))
+        match like {
+            None => own,
+            Some(like) => SourceConfig {
+                path: own.path,
+                name: own.name,
+                format: None,
+                label: None,
+                label_from: None,
+                labels: LabelsConfig { unlabelled: Unlabelled::Keep, ..like.labels.clone() },
+                filter: Vec::new(),
+                ..like.clone()
+            },
         }
     }
 

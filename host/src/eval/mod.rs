@@ -5,7 +5,6 @@ mod file;
 mod logits;
 pub mod measures;
 mod predict;
-||||||| 1a3bf9d
 mod report;
 mod run;
 mod sample;

@@ -4,8 +4,8 @@ use super::encode::Encoder;
 use super::{Encode, Encoded, NamedTokenizer, shard_info};
 use crate::base::files::hex;
 use crate::corpus::{
-    Baseline, DataConfig, DataReport, NameReport, SourceConfig, Split, SplitReport, digest_files, digest_of, documents,
-    grouped, in_order, list,
+    Baseline, DataConfig, DataReport, LabelsConfig, NameReport, SourceConfig, Split, SplitReport, Unlabelled,
+    digest_files, digest_of, documents, grouped, in_order, list,
 };
 use crate::feed::shard::Shard;
 use crate::feed::tasks;
@@ -88,6 +88,9 @@ pub fn raw_source(path: &Path, like: &SourceConfig) -> Result<SourceConfig> {
         format: None,
         weight: 1.0,
         metadata: Vec::new(),
+        label: None,
+        label_from: None,
+        labels: LabelsConfig { unlabelled: Unlabelled::Keep, ..like.labels.clone() },
         filter: Vec::new(),
         ..like.clone()
     };

@@ -1,6 +1,6 @@
 //! The task of labels: what kind of text a document is, or which number it stands for.
 
-use super::fields::{self, TARGET};
+use super::fields;
 use super::{Batch, Classes, Encode, Marks, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
@@ -66,8 +66,7 @@ impl Encode for Encoding {
         let texts: Vec<_> = documents.iter().map(|document| document.text()).collect();
         let mut samples = Samples { tokens: tokenizer.encode(&texts)?, ..Samples::default() };
         if self.pair {
-            let seconds: Vec<_> =
-                documents.iter().map(|document| fields::text(document, TARGET)).collect::<Result<_>>()?;
+            let seconds: Vec<_> = documents.iter().map(|document| fields::target(document)).collect::<Result<_>>()?;
             let seconds: Vec<_> = seconds.iter().map(String::as_str).collect();
             let first = samples.tokens;
             let tokens = joined(&first, &tokenizer.encode(&seconds)?)?;

@@ -21,7 +21,7 @@ pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsCo
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
-pub use words::{OUTSIDE, Span, Word, document_words, spaced_words, spans, words};
+pub use words::{OUTSIDE, Span, Word, document_words, spans, words};
 
 use super::shard::{Plane, Shard};
 use crate::Result;

@@ -1,6 +1,6 @@
 //! The task of sequence to sequence: a text is written from another, such as a translation or a summary.
 
-use super::fields::{self, TARGET};
+use super::fields;
 use super::labels::{joined, lengths};
 use super::{Batch, Encode, Marks, Samples, Task, Unit};
 use crate::Result;
@@ -28,7 +28,7 @@ impl Encode for Encoding {
 
     fn encode(&self, documents: &[&Document], tokenizer: &mut dyn Tokenizer) -> Result<Samples> {
         let sources: Vec<_> = documents.iter().map(|document| document.text()).collect();
-        let targets: Vec<_> = documents.iter().map(|document| fields::text(document, TARGET)).collect::<Result<_>>()?;
+        let targets: Vec<_> = documents.iter().map(|document| fields::target(document)).collect::<Result<_>>()?;
         let targets: Vec<_> = targets.iter().map(String::as_str).collect();
         let sources = tokenizer.encode(&sources)?;
         let tokens = joined(&sources, &tokenizer.encode(&targets)?)?;

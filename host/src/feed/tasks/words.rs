@@ -1,9 +1,8 @@
 //! The words of a text, each with its tag: what tags are learnt of, and written for.
 
-use super::fields::{self, TAGS, wrong};
+use super::fields::wrong;
 use crate::Result;
-use crate::corpus::Document;
-use serde_json::Value;
+use crate::corpus::{Document, TAGS, Tags, word_ranges};
 use std::ops::Range;
 
 /// A stretch of text that has one tag.
@@ -61,17 +60,6 @@ fn is_unspaced(char: char) -> bool {
         | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Words that are separated by single spaces.
-pub fn spaced_words(text: &str) -> Vec<Word> {
-    let mut start = 0;
-    let word = |word: &str| {
-        let range = start..start + word.len();
-        start = range.end + 1;
-        Word { spaced: range.start > 0, range }
-    };
-    text.split(' ').map(word).collect()
-}
-
 /// The words of a document, which may have no tags.
 pub fn document_words(document: &Document) -> Vec<Word> {
     tagged(document).map_or_else(|_| words(document.text(), &[]), |(words, _)| words)
@@ -80,62 +68,37 @@ pub fn document_words(document: &Document) -> Vec<Word> {
 /// The words of a document with their tags: those of its list of tags, or of the spans that it has.
 ///
 /// # Errors
-/// A document without tags, as many tags as it has not words, a span that is not in the text.
+/// A document without tags, as many tags as it has not words.
 pub fn tagged(document: &Document) -> Result<(Vec<Word>, Vec<String>)> {
-    let Some(Value::Array(tags)) = fields::field(document, TAGS) else {
-        return Err(wrong(document, TAGS, "expected a list of tags or spans, got none; name it in [data.fields] tags"));
-    };
     let text = document.text();
-    if tags.first().is_none_or(Value::is_string) && !(tags.is_empty() && !text.is_empty()) {
-        let tags: Vec<String> = tags.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        let words = spaced_words(text);
-        if words.len() != tags.len() {
-            let what = format!(
-                "expected a tag for each of {} words, got {}; a filter that changes the text cannot be used here",
-                words.len(),
-                tags.len()
-            );
-            return Err(wrong(document, TAGS, &what));
+    match document.tags() {
+        None => Err(wrong(document, TAGS, "expected tags or spans, got none; name their field in [data.fields] tags")),
+        Some(Tags::Words(tags)) => {
+            let word = |range: Range<usize>| Word { spaced: range.start > 0, range };
+            let words: Vec<_> = word_ranges(text).into_iter().map(word).collect();
+            match words.len() == tags.len() {
+                true => Ok((words, tags)),
+                false => {
+                    let what = format!("expected a tag for each of {} words, got {}", words.len(), tags.len());
+                    Err(wrong(document, TAGS, &what))
+                }
+            }
         }
-        return Ok((words, tags));
-    }
-    let spans = tags.iter().map(|tag| span(document, tag)).collect::<Result<Vec<_>>>()?;
-    let borders: Vec<_> = spans.iter().flat_map(|span| [span.range.start, span.range.end]).collect();
-    let words = words(text, &borders);
-    let tag = |word: &Word| {
-        let inside = |span: &&Span| span.range.start <= word.range.start && word.range.end <= span.range.end;
-        spans.iter().find(inside).map_or(OUTSIDE.to_owned(), |span| {
-            let is_first = !words
-                .iter()
-                .any(|other| other.range.start >= span.range.start && other.range.start < word.range.start);
-            format!("{}-{}", if is_first { "B" } else { "I" }, span.name)
-        })
-    };
-    let tags = words.iter().map(tag).collect();
-    Ok((words, tags))
-}
-
-/// A span as a document has it: `[start, end, name]` or `{start, end, label}`, counted in characters.
-fn span(document: &Document, value: &Value) -> Result<Span> {
-    let text = document.text();
-    let part = |index: usize, names: &[&str]| match value {
-        Value::Array(parts) => parts.get(index).cloned(),
-        Value::Object(parts) => names.iter().find_map(|name| parts.get(*name)).cloned(),
-        _ => None,
-    };
-    let place = |index, names: &[&str]| {
-        let count = part(index, names)?.as_u64()?;
-        text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(usize::try_from(count).ok()?)
-    };
-    let (start, end) = (place(0, &["start", "begin"]), place(1, &["end"]));
-    let name = part(2, &["label", "type", "tag"]);
-    match (start, end, name) {
-        (Some(start), Some(end), Some(Value::String(name))) if start < end => Ok(Span { range: start..end, name }),
-        _ => {
-            let what = format!("expected [start, end, name] within the text's {} characters, got {value}", {
-                text.chars().count()
-            });
-            Err(wrong(document, TAGS, &what))
+        Some(spans) => {
+            let spans = spans.ranges(text);
+            let borders: Vec<_> = spans.iter().flat_map(|(range, _)| [range.start, range.end]).collect();
+            let words = words(text, &borders);
+            let mut last = None;
+            let tag = |word: &Word| {
+                let is_around =
+                    |(range, _): &(Range<usize>, _)| range.start <= word.range.start && word.range.end <= range.end;
+                let span = spans.iter().position(is_around);
+                let form = if span.is_some() && span == last { "I" } else { "B" };
+                last = span;
+                span.map_or(OUTSIDE.to_owned(), |span| format!("{form}-{}", spans[span].1))
+            };
+            let tags = words.iter().map(tag).collect();
+            Ok((words, tags))
         }
     }
 }
@@ -185,12 +148,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let error = |text, tags| tagged(&document(text, tags)).expect_err("an error").to_string();
-        assert_eq!(
-            error("a b", r#"["O"]"#),
-            "document \"a:1\": tags: expected a tag for each of 2 words, got 1; a filter that changes the text cannot be \
-             used here"
-        );
-        assert!(error("a b", r#"[[0, 9, "X"]]"#).contains("within the text's 3 characters, got [0,9,\"X\"]"));
-        assert!(error("a b", "null").contains("expected a list of tags or spans, got none"));
+        assert_eq!(error("a b", r#"["O"]"#), "document \"a:1\": tags: expected a tag for each of 2 words, got 1");
+        assert!(error("a b", "null").contains("expected tags or spans, got none"));
     }
 }
