@@ -1,6 +1,7 @@
 //! Each kernel compared with its reference in plain candle ops: values and gradients, f32 and f64, odd shapes.
 
 mod attention;
+mod attention_batch;
 mod attention_variants;
 mod bf16;
 mod columns;

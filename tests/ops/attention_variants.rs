@@ -99,7 +99,7 @@ fn equals_reference(case: &Case, dtype: DType) -> Outcome {
     let offsets: Vec<u32> = documents.iter().flat_map(|&n| 0..n as u32).collect();
     let (offsets, valid) = (column(&offsets), column(source.map_or(&[0][..], |(_, valid)| valid)));
     let extent = match source {
-        Some((length, _)) => Extent::Source { length: *length, valid: &valid },
+        Some((length, _)) => Extent::Source { length: *length, valid: &valid, of: None },
         None => Extent::Documents(&offsets),
     };
     let bias_on = bias.as_ref().map(|bias| on(bias));
@@ -211,7 +211,7 @@ fn an_empty_source_gives_zeros() -> Outcome {
             queries: View::from(&q),
             keys: View::from(&k),
             values: View::from(&v),
-            extent: Extent::Source { length: 2, valid: &valid },
+            extent: Extent::Source { length: 2, valid: &valid, of: None },
             bias: None,
             dropout: None,
         };
@@ -265,7 +265,7 @@ fn cached_equals_reference(shape: Shape, bias: Option<usize>, step: usize, dtype
         let rows = step.min(length - position);
         let new = on(&qkv.narrow(0, position, rows)?.force_contiguous()?);
         let got = zeros(&[rows, q], dtype);
-        let cache = Cache { keys_values: &keys_values, position, bias: bias.as_ref() };
+        let cache = Cache { keys_values: &keys_values, positions: &[position], bias: bias.as_ref() };
         attention::cached(&engine(), shape.side_by_side(&new)?, shape, &cache, &got)?;
         assert_close("cached", &got, &expected.narrow(0, position, rows)?.force_contiguous()?);
     }
@@ -291,7 +291,7 @@ fn attention_refuses_what_it_cannot_do() -> Outcome {
     let fewer = Inputs { extent: Extent::Documents(&few), ..inputs };
     refuses(&fewer, shape, "expected a position for each of 4 rows, got 3");
     let valid = column(&[5]);
-    let source = Inputs { extent: Extent::Source { length: 4, valid: &valid }, ..inputs };
+    let source = Inputs { extent: Extent::Source { length: 4, valid: &valid, of: None }, ..inputs };
     refuses(&source, shape, "all of a source is seen, without a relative bias");
     refuses(&source, Shape { span: Span::Full, ..shape }, "a source of 5 valid rows among 4");
     let bias = zeros(&[2, 5], dtype);
@@ -303,7 +303,7 @@ fn attention_refuses_what_it_cannot_do() -> Outcome {
     let to = Gradients { keys: View::new(&dqkv, 5, 6)?, ..Gradients::packed(&dqkv, shape)? };
     let error = attention::backward(&engine(), &out, &inputs, shape, &out, &lse, &to).unwrap_err().to_string();
     assert_eq!(error, "attention: the gradients of queries and keys share columns");
-    let cache = Cache { keys_values: &zeros(&[3, 12], dtype), position: 0, bias: None };
+    let cache = Cache { keys_values: &zeros(&[3, 12], dtype), positions: &[0], bias: None };
     let error = attention::cached(&engine(), shape.side_by_side(&qkv)?, shape, &cache, &out).unwrap_err().to_string();
     assert_eq!(error, "attention: 4 rows at position 0 of a cache of 3");
     Ok(())
@@ -319,7 +319,7 @@ fn dropout_over_a_source_has_the_gradient_of_finite_differences() -> Outcome {
     let run = |tensors: [&Tensor; 3], to: Option<&Gradients<'_>>| -> Result<f64, Box<dyn std::error::Error>> {
         let on_device = tensors.map(on);
         let [queries, keys, values] = on_device.each_ref().map(View::from);
-        let extent = Extent::Source { length: 7, valid: &valid };
+        let extent = Extent::Source { length: 7, valid: &valid, of: None };
         let inputs = Inputs { queries, keys, values, extent, bias: None, dropout: Some(&mask) };
         let (out, lse) = (zeros(&[10, 6], DType::F64), zeros(&[20], DType::F64));
         attention::forward(&engine(), &inputs, shape, &out, &lse)?;

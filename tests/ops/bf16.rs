@@ -200,7 +200,8 @@ fn attention_variants_equal_their_reference() -> Outcome {
         let [q_on, k_on, v_on, dout_on] = [&*q, &*k, &*v, &dout].map(bf16);
         let offsets: Vec<u32> = (0..70).collect();
         let (offsets, valid, bias_on) = (column(&offsets), column(&[50]), bias.as_ref().map(|bias| f32(bias)));
-        let extent = if is_cross { Extent::Source { length: 70, valid: &valid } } else { Extent::Documents(&offsets) };
+        let extent =
+            if is_cross { Extent::Source { length: 70, valid: &valid, of: None } } else { Extent::Documents(&offsets) };
         let [queries, keys, values] = [&q_on, &k_on, &v_on].map(View::from);
         let inputs = Inputs { queries, keys, values, extent, bias: bias_on.as_ref(), dropout: None };
         let (out, lse) = (zeros(&[70, 128], DType::BF16), zeros(&[280], DType::F32));

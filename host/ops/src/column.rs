@@ -1,7 +1,7 @@
 //! Numbers that belong to the rows of a batch.
 
 use super::{Device, Engine, Tensor};
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::WithDType;
 
 /// One number per row: on the host and, for a model on a GPU, there too.
@@ -31,6 +31,17 @@ impl<'a, T: WithDType + bytemuck::Pod> Column<'a, T> {
     /// `host`, of which `device` holds a copy.
     pub fn held_by(host: &'a [T], device: Tensor) -> Self {
         Self { host, device: Some(device) }
+    }
+
+    /// A view of `n` numbers from `first` on.
+    ///
+    /// # Errors
+    /// Numbers outside the column.
+    pub fn narrow(&self, first: usize, n: usize) -> Result<Self> {
+        let outside = || Error::run(format!("numbers {first}..{first} + {n} of {}", self.host.len()));
+        let host = self.host.get(first..first.saturating_add(n)).ok_or_else(outside)?;
+        let device = self.device.as_ref().map(|tensor| tensor.narrow(first, n)).transpose()?;
+        Ok(Self { host, device })
     }
 
     /// The numbers.

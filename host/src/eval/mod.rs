@@ -1,5 +1,6 @@
 //! How good a model is, and what it writes.
 
+mod beams;
 mod evaluate;
 mod file;
 mod logits;
@@ -11,6 +12,7 @@ mod sample;
 mod text;
 mod text_metrics;
 
+pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};

@@ -16,7 +16,7 @@ mod params;
 mod plan;
 mod run;
 
-pub use decoder::Decoder;
+pub use decoder::{BatchDecoder, Decoder, Room};
 pub use dropout::Dropout;
 pub use explain::explain;
 pub use head::{CRF, Head, HeadCrf};

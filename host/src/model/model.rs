@@ -207,7 +207,7 @@ impl Model {
         });
         let ranges = Ranges { rows: rows?, source: source? };
         let (engine, weights) = (&self.engine, &self.weights);
-        body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges })
+        body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges, sources: None })
     }
 
     /// First row and number of rows of each sequence, and of each source, for pools; none where nothing is pooled.

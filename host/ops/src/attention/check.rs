@@ -49,9 +49,12 @@ pub(super) fn inputs(inputs: &Inputs<'_>, sizes: Shape) -> Result<()> {
             return wrong(format!("expected a position for each of {rows} rows, got {}", offsets.host().len()));
         }
         Extent::Documents(_) => {}
-        Extent::Source { length, valid } => source(inputs, sizes, (length, valid.host()), sequences)?,
+        Extent::Source { length, valid, of } => source(inputs, sizes, (length, valid.host(), of), sequences)?,
     }
-    let key_rows = sequences * inputs.key_length(sizes);
+    let key_rows = match inputs.extent {
+        Extent::Documents(_) => rows,
+        Extent::Source { length, valid, .. } => valid.host().len() * length,
+    };
     for (name, view) in [("keys", inputs.keys), ("values", inputs.values)] {
         if view.rows() != key_rows {
             return wrong(format!("expected {key_rows} rows of {name} for {sequences} sequences, got {}", view.rows()));
@@ -63,15 +66,24 @@ pub(super) fn inputs(inputs: &Inputs<'_>, sizes: Shape) -> Result<()> {
     }
 }
 
-fn source(inputs: &Inputs<'_>, shape: Shape, (length, valid): (usize, &[u32]), sequences: usize) -> Result<()> {
+fn source(
+    inputs: &Inputs<'_>,
+    shape: Shape,
+    (length, valid, of): (usize, &[u32], Option<&[u32]>),
+    sequences: usize,
+) -> Result<()> {
     if shape.span != Span::Full || inputs.bias.is_some() {
         return wrong("all of a source is seen, without a relative bias");
     }
     if length == 0 {
         return wrong("expected a source of at least 1 row, got 0");
     }
-    if valid.len() != sequences {
-        return wrong(format!("expected the source's length for each of {sequences} sequences, got {}", valid.len()));
+    let sources = of.map_or(valid.len(), <[u32]>::len);
+    if sources != sequences {
+        return wrong(format!("expected the source's length for each of {sequences} sequences, got {sources}"));
+    }
+    if let Some(source) = of.into_iter().flatten().find(|&&source| source as usize >= valid.len()) {
+        return wrong(format!("source {source} of {}", valid.len()));
     }
     match valid.iter().find(|&&n| n as usize > length) {
         Some(n) => wrong(format!("a source of {n} valid rows among {length}")),
@@ -106,6 +118,9 @@ pub(super) fn results(inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_e
 /// # Errors
 /// A gradient that is not shaped as its input, or two that share columns.
 pub(super) fn gradients(inputs: &Inputs<'_>, to: &Gradients<'_>, dout: &Tensor, out: &Tensor) -> Result<()> {
+    if let Extent::Source { of: Some(_), .. } = inputs.extent {
+        return wrong("sources that sequences share have no gradients");
+    }
     count("the result's gradient", dout, out.elem_count())?;
     let views = [("queries", to.queries), ("keys", to.keys), ("values", to.values)];
     for ((name, gradient), input) in views.iter().zip([inputs.queries, inputs.keys, inputs.values]) {

@@ -1,10 +1,11 @@
-//! New rows of one sequence on the CPU.
+//! New rows of sequences on the CPU.
 
 use super::head::{Bias, Columns, Head};
-use super::parts::{Parts, Target, targets};
+use super::parts::{Parts, targets};
 use super::{Cache, Shape, Span, softmax};
 use crate::Result;
 use crate::cpu::{with_slice_lists, with_type};
+use crate::pool::Scratch;
 use crate::{Engine, Float, Matrix, Tensor, Threads, View, Write, matmul};
 
 pub(super) fn cached(
@@ -18,30 +19,36 @@ pub(super) fn cached(
     let (_, [target]) = targets([View { tensor: out, first: 0, width: shape.out_width() }], [shape.length])?;
     with_type!(out, T => with_slice_lists::<T>(&reads, &[cache.keys_values, out], |reads, mut writes| {
         let (Some(out), Some(keys_values)) = (writes.pop(), writes.pop()) else { return Ok(()) };
-        let kv = shape.kv_width();
-        for row in 0..shape.length {
-            let cached = &mut keys_values[(cache.position + row) * 2 * kv..][..2 * kv];
-            for (part, index) in cached.chunks_exact_mut(kv).zip([1, 2]) {
-                part.copy_from_slice(&reads[index][row * views[index].stride() + views[index].first..][..kv]);
+        let Shape { length, heads, head_width: d, .. } = shape;
+        let (kv, n) = (shape.kv_width(), cache.positions.len());
+        let sequences = cache.positions.iter().zip(keys_values.chunks_exact_mut(keys_values.len() / n)).enumerate();
+        let mut decodes = Vec::with_capacity(n);
+        for (sequence, (&position, keys_values)) in sequences {
+            let new = keys_values[position * 2 * kv..].chunks_exact_mut(2 * kv).take(length);
+            for (row, cached) in new.enumerate() {
+                let row = sequence * length + row;
+                for (part, index) in cached.chunks_exact_mut(kv).zip([1, 2]) {
+                    part.copy_from_slice(&reads[index][row * views[index].stride() + views[index].first..][..kv]);
+                }
             }
+            let stride = views[0].stride();
+            let queries = (&reads[0][sequence * length * stride + views[0].first..], stride);
+            decodes.push(Decode { engine, shape, position, queries, keys_values, bias: reads.get(3).copied() });
         }
-        let decode = Decode {
-            engine,
-            shape,
-            position: cache.position,
-            queries: (&reads[0][views[0].first..], views[0].stride()),
-            keys_values,
-            bias: reads.get(3).copied(),
-        };
-        match shape.length {
-            1 => decode.row(out),
-            _ => decode.rows(out, target),
+        if length == 1 {
+            engine.for_each(decodes.iter().zip(out.chunks_exact_mut(heads * d)), |(decode, out)| decode.row(out));
+            return Ok(());
         }
+        let results = Parts::new(vec![out], [target], n, heads);
+        engine.for_each(0..n * heads, |task| {
+            let (sequence, head) = (task / heads, task % heads);
+            results[sequence].finish(head, decodes[sequence].part(head), d, |_, head| (head, 0));
+        });
         Ok(())
     }))
 }
 
-/// New rows whose keys and values are in the cache.
+/// New rows of one sequence, whose keys and values are in the cache.
 struct Decode<'a, T> {
     engine: &'a Engine,
     /// Its length is the number of new rows.
@@ -93,20 +100,15 @@ impl<'a, T: Float> Decode<'a, T> {
         }
     }
 
-    /// Several rows: `out` `[rows, heads · d]`.
-    fn rows(&self, out: &mut [T], target: Target) {
-        let Shape { length, heads, head_width: d, .. } = self.shape;
-        let (group, kv) = (self.shape.group(), self.shape.kv_width());
-        let results = Parts::new(vec![out], [target], 1, heads);
-        self.engine.for_each(0..heads, |head| {
-            let key = head / group * d;
-            let queries = Columns::new(&self.queries.0[head * d..], self.queries.1, d);
-            let keys_values = [key, kv + key].map(|first| Columns::new(&self.keys_values[first..], 2 * kv, d));
-            let [keys, values] = keys_values;
-            let mut log_sum_exp = self.engine.scratch::<T>(length);
-            let mut part = self.engine.scratch::<T>(length * d);
-            self.head(head).forward([queries, keys, values], &mut part, &mut log_sum_exp);
-            results[0].finish(head, part, d, |_, head| (head, 0));
-        });
+    /// One head of several rows: `[rows, d]`.
+    fn part(&self, head: usize) -> Scratch<'a, T> {
+        let Shape { length, head_width: d, .. } = self.shape;
+        let (key, kv) = (head / self.shape.group() * d, self.shape.kv_width());
+        let queries = Columns::new(&self.queries.0[head * d..], self.queries.1, d);
+        let [keys, values] = [key, kv + key].map(|first| Columns::new(&self.keys_values[first..], 2 * kv, d));
+        let mut log_sum_exp = self.engine.scratch::<T>(length);
+        let mut part = self.engine.scratch::<T>(length * d);
+        self.head(head).forward([queries, keys, values], &mut part, &mut log_sum_exp);
+        part
     }
 }

@@ -13,6 +13,26 @@ const SHARED: u32 = 48 << 10;
 const WIDEST: usize = 256;
 
 pub(super) fn forward(gpu: &Gpu, inputs: &Inputs<'_>, shape: Shape, out: &Tensor, log_sum_exp: &Tensor) -> Result<()> {
+    if let Extent::Source { length, valid, of: Some(of) } = inputs.extent {
+        let n_sums = log_sum_exp.dim(0)? / of.len().max(1);
+        return of.iter().enumerate().try_for_each(|(sequence, &source)| {
+            let source = source as usize;
+            let [queries, keys, values] = [inputs.queries, inputs.keys, inputs.values].map(|view| view.tensor);
+            let queries = &queries.narrow(sequence * shape.length, shape.length)?;
+            let [keys, values] = [keys, values].map(|tensor| tensor.narrow(source * length, length));
+            let (keys, values, valid) = (&keys?, &values?, &valid.narrow(source, 1)?);
+            let inputs = Inputs {
+                queries: View { tensor: queries, ..inputs.queries },
+                keys: View { tensor: keys, ..inputs.keys },
+                values: View { tensor: values, ..inputs.values },
+                extent: Extent::Source { length, valid, of: None },
+                ..*inputs
+            };
+            let out = out.narrow(sequence * shape.length, shape.length)?;
+            // the kernel gives each sequence the source of its own number: a launch for each
+            forward(gpu, &inputs, shape, &out, &log_sum_exp.narrow(sequence * n_sums, n_sums)?)
+        });
+    }
     let attention = Attention::new(gpu, inputs, shape)?;
     attention.check_results(out, log_sum_exp)?;
     let words = match attention.packed {
@@ -273,9 +293,29 @@ impl Tile {
     }
 }
 
-/// New rows of one sequence, see [`super::cached`].
+/// New rows of sequences, see [`super::cached`]. The kernels know one cache and one position: a launch for each.
 pub(super) fn cached(gpu: &Gpu, views: [View<'_>; 3], shape: Shape, cache: &Cache<'_>, out: &Tensor) -> Result<()> {
-    let (dtype, d, Cache { keys_values, position, bias }) = (out.dtype(), shape.head_width, *cache);
+    let n = cache.positions.len();
+    let [rows, context] = [out, cache.keys_values].map(|tensor| View::from(tensor).rows() / n);
+    for (sequence, &position) in cache.positions.iter().enumerate() {
+        let narrow = |tensor: &Tensor| tensor.narrow(sequence * rows, rows);
+        let tensors = [narrow(views[0].tensor)?, narrow(views[1].tensor)?, narrow(views[2].tensor)?];
+        let views = [0, 1, 2].map(|i| View { tensor: &tensors[i], ..views[i] });
+        let cached = cache.keys_values.narrow(sequence * context, context)?;
+        append(gpu, views, shape, (&cached, position, cache.bias), &narrow(out)?)?;
+    }
+    Ok(())
+}
+
+/// New rows of one sequence.
+fn append(
+    gpu: &Gpu,
+    views: [View<'_>; 3],
+    shape: Shape,
+    (keys_values, position, bias): (&Tensor, usize, Option<&Tensor>),
+    out: &Tensor,
+) -> Result<()> {
+    let (dtype, d) = (out.dtype(), shape.head_width);
     for tensor in views.map(|view| view.tensor).into_iter().chain([keys_values, out]) {
         check_gpu("attention", &[(tensor, dtype, tensor.elem_count())])?;
     }

@@ -37,10 +37,12 @@ pub enum Extent<'a> {
     Documents(&'a Column<'a, u32>),
     /// Keys of a source.
     Source {
-        /// Rows of keys per sequence.
+        /// Rows of keys per source.
         length: usize,
-        /// `[sequences]`: how many of them, from the first on, are to be seen. A query that sees none gets zeros.
+        /// `[sources]`: how many of them, from the first on, are to be seen. A query that sees none gets zeros.
         valid: &'a Column<'a, u32>,
+        /// `[sequences]`: which source each sequence of queries sees, in a forward alone; none: each its own.
+        of: Option<&'a [u32]>,
     },
 }
 

@@ -70,7 +70,16 @@ impl<'a, T: Float> Operands<'a, T> {
     pub fn qkv(&self, sequence: usize, head: usize) -> [Columns<'a, T>; 3] {
         let (d, key) = (self.shape.head_width, head / self.shape.group());
         let [queries, keys, values] = &self.parts;
-        [queries.columns(sequence, head, d), keys.columns(sequence, key, d), values.columns(sequence, key, d)]
+        let source = self.source(sequence);
+        [queries.columns(sequence, head, d), keys.columns(source, key, d), values.columns(source, key, d)]
+    }
+
+    /// The sequence of keys that a sequence of queries sees.
+    fn source(&self, sequence: usize) -> usize {
+        match self.extent {
+            Extent::Source { of: Some(of), .. } => of[sequence] as usize,
+            _ => sequence,
+        }
     }
 
     /// The documents of a sequence, or its source.
@@ -79,7 +88,8 @@ impl<'a, T: Float> Operands<'a, T> {
         let (offsets, source) = match self.extent {
             Extent::Documents(offsets) => (&offsets.host()[sequence * length..][..length], None),
             Extent::Source { valid, .. } => {
-                (&[] as &[u32], Some(Stretch { queries: 0..length, keys: 0..valid.host()[sequence] as usize }))
+                let seen = valid.host()[self.source(sequence)] as usize;
+                (&[] as &[u32], Some(Stretch { queries: 0..length, keys: 0..seen }))
             }
         };
         documents(offsets).map(|rows| Stretch { queries: rows.clone(), keys: rows }).chain(source)

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::cpu::{with_slices, with_type};
 use crate::map::map_1;
-use crate::{Assign, Engine, View};
+use crate::{Assign, Engine, Tensor, View};
 
 pub(super) fn assign(engine: &Engine, x: View<'_>, out: View<'_>, assign: Assign) -> Result<()> {
     let (of_x, of_out) = (x.place(), out.place());
@@ -13,6 +13,14 @@ pub(super) fn assign(engine: &Engine, x: View<'_>, out: View<'_>, assign: Assign
             Assign::Set => map_1(engine, x, out, #[inline(always)] |x, out| *out = x),
             Assign::Add => map_1(engine, x, out, #[inline(always)] |x, out| *out += x),
         }
+        Ok(())
+    }))
+}
+
+pub(super) fn copy_rows(x: &Tensor, from: usize, to: usize, n: usize) -> Result<()> {
+    let width = x.row_width();
+    with_type!(x, T => with_slices::<T, 0, 1>([], [x], |[], [x]| {
+        x.copy_within(from * width..(from + n) * width, to * width);
         Ok(())
     }))
 }

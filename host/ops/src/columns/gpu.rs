@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::cuda::{Gpu, arguments, suffix};
 use crate::view::check_gpu_views;
-use crate::{Assign, View};
+use crate::{Assign, Tensor, View};
 
 pub(super) fn assign(gpu: &Gpu, x: View<'_>, out: View<'_>, assign: Assign) -> Result<()> {
     let (from, to, rows, width) = (x.dtype(), out.dtype(), out.rows(), out.width);
@@ -14,4 +14,10 @@ pub(super) fn assign(gpu: &Gpu, x: View<'_>, out: View<'_>, assign: Assign) -> R
     let is_added = assign == Assign::Add;
     let words = arguments![x, x.stride(), out, out.stride(), rows, width, is_added];
     gpu.launch_flat(&format!("columns_{}", suffix(from)?), to, rows * width, words)
+}
+
+pub(super) fn copy_rows(gpu: &Gpu, x: &Tensor, from: usize, to: usize, n: usize) -> Result<()> {
+    let bytes = x.row_width() * x.dtype().size_in_bytes();
+    let address = |row: usize| x.pointer() + (row * bytes) as u64;
+    gpu.copy(address(from), address(to), n * bytes)
 }

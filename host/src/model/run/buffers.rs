@@ -69,12 +69,12 @@ impl Buffers {
         Ok(Self { size, forward, backward: OnceCell::new(), buckets })
     }
 
-    /// Buffers for `length` new rows, which share with these what is the same for all rows.
+    /// Buffers for new rows, `length` of each of some sequences, which share with these what is the same for all rows.
     ///
     /// # Errors
     /// A GPU without room for them.
-    pub fn beside(&self, plan: &Plan, length: usize, allocator: &Allocator) -> Result<Self> {
-        let size = Size { length, ..self.size };
+    pub fn beside(&self, plan: &Plan, (sequences, length): (usize, usize), allocator: &Allocator) -> Result<Self> {
+        let size = Size { sequences, length, ..self.size };
         let tensor = |(kind, shared): (&Buffer, &Tensor)| match kind.shape.is_once() {
             true => Ok(shared.clone()),
             false => tensor(kind, size, allocator),
@@ -98,6 +98,11 @@ impl Buffers {
 
     pub fn fits(&self, size: Size) -> bool {
         self.size == size
+    }
+
+    /// Whether they are for `length` rows of each of `sequences` sequences.
+    pub fn are_of(&self, (sequences, length): (usize, usize)) -> bool {
+        self.size.sequences == sequences && self.size.length == length
     }
 
     /// The tensor of a buffer.

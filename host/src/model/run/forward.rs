@@ -8,7 +8,7 @@ use crate::ops::activation;
 use crate::ops::attention::{self, Extent};
 use crate::ops::embedding::Lookup;
 use crate::ops::recurrent::{self, Recurrence};
-use crate::ops::{Assign, Gain, Tensor, View};
+use crate::ops::{Assign, Column, Gain, Tensor, View};
 use crate::ops::{
     add, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias,
 };
@@ -85,8 +85,24 @@ impl<'a> Pass<'a> {
                 let of = self.space_of(step.reads[0].buffer);
                 pooling::forward(engine, *pool, reads[0], self.ranges(of), out)
             }
-            Work::Expand => expand::forward(engine, reads[0], self.ranges(Space::Row), out),
+            Work::Expand => self.expand(reads[0], out),
         }
+    }
+
+    /// The vector of its sequence, or of the source that it reads, for each row.
+    fn expand(&self, x: View<'_>, out: View<'_>) -> Result<()> {
+        let Some(sources) = self.sources else {
+            return expand::forward(self.engine, x, self.ranges(Space::Row), out);
+        };
+        let n = self.length(Space::Row);
+        let all = [0, n as u32];
+        let all = Column::new(self.engine, &all)?;
+        for (sequence, &source) in sources.iter().enumerate() {
+            let (vector, rows) = (x.tensor.narrow(source as usize, 1)?, out.tensor.narrow(sequence * n, n)?);
+            let (x, out) = (View { tensor: &vector, ..x }, View { tensor: &rows, ..out });
+            expand::forward(self.engine, x, &all, out)?;
+        }
+        Ok(())
     }
 
     fn linear(&self, step: &Step, reads: &[View<'_>], out: View<'_>) -> Result<()> {
@@ -130,7 +146,7 @@ impl<'a> Pass<'a> {
         let (space, keys) = (self.space(step), self.space_of(step.reads[1].buffer));
         let extent = match (space, keys) {
             (space, keys) if space == keys => Extent::Documents(self.offsets(space)?),
-            (_, keys) => Extent::Source { length: self.length(keys), valid: self.valid()? },
+            (_, keys) => Extent::Source { length: self.length(keys), valid: self.valid()?, of: self.sources },
         };
         let bias = reads.get(3).map(|bias| bias.tensor);
         Ok(attention::Inputs { queries: reads[0], keys: reads[1], values: reads[2], extent, bias, dropout })

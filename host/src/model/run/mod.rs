@@ -18,6 +18,7 @@ use crate::{Error, Result};
 use trainyard_plugin::network::Space;
 
 /// One forward or backward.
+#[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub engine: &'a Engine,
     pub plan: &'a Plan,
@@ -28,6 +29,8 @@ pub(super) struct Pass<'a> {
     pub dropout: Option<Dropout>,
     /// The rows of each sequence, for pools.
     pub ranges: &'a Ranges<'a>,
+    /// `[sequences]`: the source that each reads, in a forward alone; none: each its own.
+    pub sources: Option<&'a [u32]>,
 }
 
 /// First row and number of rows of each sequence, `[2 · sequences]`; none where nothing is pooled.
