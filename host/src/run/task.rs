@@ -2,9 +2,10 @@
 
 use super::config::RunConfig;
 use super::network::DataSizes;
-use crate::corpus::NameReport;
+use crate::base::clean;
+use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig};
+use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit};
 use crate::formats::hf::Folder;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
@@ -67,6 +68,40 @@ impl RunTask {
     pub fn of_unlabelled(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
         self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), &Default::default())
+    }
+}
+
+/// Classes that the introduction of a run lists.
+const LISTED: usize = 12;
+
+impl RunTask {
+    /// Lines before the first step: the classes with how many rows of training each has, and what is cut of documents.
+    pub fn lines(&self, config: &RunConfig, data: &Dataset) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(classes) = &self.classes {
+            let mut counts = vec![0; classes.n()];
+            for (number, report) in (1u32..).zip(&data.manifest.report.names) {
+                let n = report.counts.get(&Split::Train).copied().unwrap_or(0);
+                classes.at(number.into()).iter().for_each(|&class| counts[class as usize] += n);
+            }
+            let listed = classes.names.iter().zip(&counts).map(|(name, n)| format!("{} {n}", clean::line(name)));
+            let more = if counts.len() > LISTED { format!(", … ({} in all)", counts.len()) } else { String::new() };
+            let listed: Vec<_> = listed.take(LISTED).collect();
+            lines.push(format!("{}s in training: {}{more}", self.config.class_word(), listed.join(", ")));
+        }
+        if matches!(self.config, TaskConfig::Masked(_)) && self.marks.has_own_mask() {
+            lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());
+        }
+        if self.rows.unit() == Unit::Document {
+            let room = config.model.context().saturating_sub(self.marks.around()) as u64;
+            let length = |document: u64| data.train.place(document).end - data.train.place(document).start;
+            let cut = (0..data.train.n_documents()).filter(|&document| length(document) > room).count();
+            if cut > 0 {
+                let (n, context) = (data.train.n_documents(), config.model.context());
+                lines.push(format!("{cut} of {n} documents are longer than model.context = {context} and are cut"));
+            }
+        }
+        lines
     }
 }
 

@@ -24,6 +24,7 @@ impl Run<'_> {
             self.tokens_per_step(),
             config.train.steps,
         ));
+        self.task.lines(config, data).iter().for_each(|line| self.progress.message(line));
         let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
         vocabulary.line().iter().for_each(|line| self.progress.message(line));
         self.plugins.metric_names().lines().for_each(|line| self.progress.message(&line));
