@@ -12,7 +12,7 @@ use crate::ops::{Column, Device, Engine, Precision, Tensor};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
-use trainyard_plugin::network::Network;
+use trainyard_plugin::network::{Network, Parameter};
 
 /// What a model is made of.
 #[derive(Debug, Clone)]
@@ -25,20 +25,31 @@ pub struct Spec<'a> {
     pub purpose: Purpose,
     /// Names of parameters that do not change.
     pub frozen: BTreeSet<String>,
+    /// Parameters that no layer reads: those of a conditional random field over the logits.
+    pub field: &'a [Parameter],
 }
 
 impl<'a> Spec<'a> {
     /// For a purpose, with all parameters trained.
     pub fn new(network: &'a Network, context: usize, purpose: Purpose) -> Self {
-        Self { network, context, purpose, frozen: BTreeSet::new() }
+        Self { network, context, purpose, frozen: BTreeSet::new(), field: &[] }
     }
 
     /// Names of parameters without a gradient.
     fn frozen(&self) -> BTreeSet<String> {
         match self.purpose {
-            Purpose::Inference => self.network.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            Purpose::Inference => {
+                self.network.parameters.iter().chain(self.field).map(|parameter| parameter.name.clone()).collect()
+            }
             _ => self.frozen.clone(),
         }
+    }
+
+    /// The network as a graph, with all parameters.
+    fn graph(&self) -> Result<Graph> {
+        let mut graph = Graph::new(self.network)?;
+        graph.parameters.extend_from_slice(self.field);
+        Ok(graph)
     }
 }
 
@@ -69,7 +80,7 @@ impl Model {
     /// # Errors
     /// A network that is wrong, a GPU without room for the parameters.
     pub fn new(spec: &Spec<'_>, engine: Engine, seed: u64) -> Result<Self> {
-        let graph = Graph::new(spec.network)?;
+        let graph = spec.graph()?;
         let plan = plan(spec, &graph, (engine.precision(), engine.device()))?;
         let mut params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
         let mut weights = Weights::new(&graph, &plan, &mut params)?;
@@ -90,7 +101,7 @@ impl Model {
         (precision, device): (Precision, &Device),
         (sequences, length): (usize, usize),
     ) -> Result<u64> {
-        let graph = Graph::new(spec.network)?;
+        let graph = spec.graph()?;
         let plan = plan(spec, &graph, (precision, device))?;
         let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
         Weights::new(&graph, &plan, &mut params)?;

@@ -54,9 +54,11 @@ impl Trainer {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
-        let names = described.network.parameters.iter().map(|parameter| parameter.name.as_str());
+        let parameters = described.network.parameters.iter().chain(&described.field);
+        let names = parameters.map(|parameter| parameter.name.as_str());
         let frozen = frozen(&train.freeze, names)?;
-        let spec = Spec { frozen, ..Spec::new(&described.network, config.model.context(), purpose) };
+        let field = &described.field;
+        let spec = Spec { frozen, field, ..Spec::new(&described.network, config.model.context(), purpose) };
         let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,

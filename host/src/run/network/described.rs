@@ -16,6 +16,8 @@ pub struct Described {
     pub sizes: Sizes,
     /// Columns of the last hidden states, which the output layer multiplies.
     pub width: usize,
+    /// Parameters of a conditional random field over the labels, where there is one: no layer reads them.
+    pub field: Vec<Parameter>,
     config: Map<String, Json>,
 }
 
@@ -33,7 +35,7 @@ impl Described {
             Err(error) => return Err(error.into()),
         };
         let width = hidden_width(&network, sizes)?;
-        Ok(Self { network, sizes: *sizes, width, config: nested(config) })
+        Ok(Self { network, sizes: *sizes, width, field: Vec::new(), config: nested(config) })
     }
 
     /// With the parameters of a conditional random field over the labels, if `wanted`: they begin as pytorch-crf's do.
@@ -41,7 +43,7 @@ impl Described {
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| wanted) {
             let (name, init, aliases) = (name.to_owned(), "uniform".to_owned(), Vec::new());
-            self.network.parameters.push(Parameter { name, shape, init, scale: 0.1, decay: false, aliases });
+            self.field.push(Parameter { name, shape, init, scale: 0.1, decay: false, aliases });
         }
         self
     }
