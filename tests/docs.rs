@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use trainyard::feed::SUPPLIED;
+use trainyard::feed::tasks::SUPPLIED;
 use trainyard::plugin::Limits;
 use trainyard::rows::{Extent, Format, LOGITS, RowInput, STEP};
 use trainyard::run::RunConfig;

@@ -3,6 +3,7 @@
 mod loss;
 mod plugin;
 mod process;
+mod random;
 mod report;
 mod step;
 

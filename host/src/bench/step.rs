@@ -1,15 +1,15 @@
 //! Times whole optimizer steps.
 
 use super::process::{peak_memory, processor_time};
+use super::random::random_batch;
 use super::report::{GroupTime, Spread, StepBench};
 use super::{check_above_zero, compile, on_threads};
-use crate::base::random::Stream;
-use crate::feed::{Position, SUPPLIED};
-use crate::loss::Program;
+use crate::feed::Position;
+use crate::loss::{CrfLoss, Objective};
 use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
 use crate::report::{Progress, Record, Sink, Step};
-use crate::rows::{Columns, Rows};
+use crate::rows::Rows;
 use crate::run::{DataSizes, Memory, RunConfig, RunPlugins, RunTask};
 use crate::train::{Trainer, loader};
 use crate::{Error, Result};
@@ -38,46 +38,47 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
     check_above_zero(&[("--steps", options.steps), ("--vocab", options.vocab.unwrap_or(1) as u64)])?;
     on_threads(config.train.threads, "train.threads", || match options.vocab {
         Some(vocab) => {
-            let program = compile(&Plugin::open(&config.loss, Kind::Loss)?, SUPPLIED)?;
-            let batches = (0..).map(|index| random_batch(config, vocab, index));
-            time(config, options, vocab.into(), program, batches)
+            let objective = objective(config, &Plugin::open(&config.loss, Kind::Loss)?)?;
+            let sizes = DataSizes { vocab, labels: config.task.listed_labels() };
+            let batches = (0..).map(|index| random_batch(config, sizes, index));
+            time(config, options, sizes, objective, batches)
         }
         None => {
             let plugins = RunPlugins::open(config)?;
-            let program = compile(&plugins.loss, config.task.supplied())?;
+            let objective = objective(config, &plugins.loss)?;
             let folder = tempfile::tempdir().map_err(|error| Error::run(format!("temporary folder: {error}")))?;
             let data = plugins.data.prepare(config, folder.path())?;
             let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
             let mut loader = loader(config, &task, &data, Position::default())?;
             let batches = std::iter::repeat_with(|| loader.next_batch());
-            time(config, options, task.sizes, program, batches)
+            time(config, options, task.sizes, objective, batches)
         }
     })
 }
 
-/// Tokens that are drawn uniformly, the same for the same seed and `index`.
-fn random_batch(config: &RunConfig, vocab: usize, index: u64) -> Rows {
-    let (sequences, context) = (config.train.batch, config.model.context());
-    let n = sequences * context;
-    let stream = Stream::new(config.run.seed, "bench");
-    let first = index * 2 * n as u64;
-    let ids = |from: u64| (from..from + n as u64).map(|i| (stream.uniform(i) * vocab as f64) as u32).collect();
-    let mut rows = Rows::windows(ids(first), context);
-    let target = ids(first + n as u64);
-    rows.columns = Columns { target, weight: vec![1.0; n], target_bytes: vec![1.0; n], ..rows.columns };
-    rows
+/// What a step minimises.
+fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
+    match config.task.has_crf() {
+        true => Ok(Objective::Crf(CrfLoss::default())),
+        false => compile(loss, config.task.supplied()).map(Into::into),
+    }
 }
 
 fn time(
     config: &RunConfig,
     options: &StepOptions,
     sizes: DataSizes,
-    program: Program,
+    objective: Objective,
     mut batches: impl Iterator<Item = Rows>,
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, sizes, &device)?;
-    let mut trainer = Trainer::new(config, config.model.described(sizes)?, program, device.clone())?;
+    let mut trainer = Trainer::new(
+        config,
+        config.model.described(sizes)?.with_field(config.task.has_crf()),
+        objective,
+        device.clone(),
+    )?;
     let total = options.warmup + options.steps;
     let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;

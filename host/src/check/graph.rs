@@ -2,7 +2,7 @@
 
 use super::input::Dice;
 use super::{CheckReport, Defect, Found, Subject, equal};
-use crate::feed::SUPPLIED;
+use crate::feed::tasks::SUPPLIED;
 use crate::loss::{HeadGradient, OutputLayer, Probe, Program, Ratio, fault_of_weights};
 use crate::ops::{Engine, Precision};
 use crate::plugin::Plugin;

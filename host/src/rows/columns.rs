@@ -277,6 +277,11 @@ impl InputSet {
         Self(bits)
     }
 
+    /// The inputs of both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether `input` is one of them.
     pub const fn contains(self, input: RowInput) -> bool {
         (self.0 >> input as u32) & 1 == 1

@@ -266,6 +266,15 @@ impl TaskConfig {
         }
     }
 
+    /// Labels that the config lists, or two where it lists none and needs some; 0 where logits are those of tokens.
+    pub fn listed_labels(&self) -> usize {
+        match self {
+            Self::Labels(config) if config.values == Values::Number => 1,
+            Self::Labels(LabelsConfig { labels, .. }) | Self::Tags(TagsConfig { labels, .. }) => labels.len().max(2),
+            _ => 0,
+        }
+    }
+
     /// Number of logits of a row, where they are not tokens.
     pub fn labels(&self, classes: Option<&Classes>) -> usize {
         match self {

@@ -33,6 +33,9 @@ use std::ops::Range;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
+/// Row inputs that the batches of some task carry.
+pub const SUPPLIED: InputSet = crate::feed::batch::SUPPLIED.and(labels::NUMBERS);
+
 /// How documents become tokens and planes.
 pub trait Encode: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
     /// What the tokens and planes are a function of, besides the documents and the tokenizer.
