@@ -337,8 +337,8 @@ static inline trainyard_status trainyard_unknown(
 }
 
 /* A graph being built, of up to TRAINYARD_NODES nodes. Set it to zero, add nodes with `trainyard_op`, deliver it with
- * `trainyard_mean`. The ops are those of op set 1. Nodes are numbers, which mean nothing in another graph. */
-enum { TRAINYARD_NODES = 128, TRAINYARD_OUTPUTS = 8, TRAINYARD_OP_SET = 1 };
+ * `trainyard_mean`. The ops are those of op set 2. Nodes are numbers, which mean nothing in another graph. */
+enum { TRAINYARD_NODES = 128, TRAINYARD_OUTPUTS = 8, TRAINYARD_OP_SET = 2 };
 typedef struct {
     size_t n, n_logged;
     trainyard_output outputs[TRAINYARD_OUTPUTS];
@@ -406,12 +406,22 @@ static inline void trainyard_log_mean(trainyard_graph *graph, const char *name, 
     trainyard_output_mean(graph, ++graph->n_logged, name, x);
 }
 
+/* The first op set that has all ops of the graph: no newer one than it needs, so that older hosts run it. */
+static inline uint32_t trainyard_op_set(const trainyard_graph *graph) {
+    static const char later[] = "input.targets";
+    for (size_t i = 0; i < graph->n; i++) {
+        trainyard_str op = graph->nodes[i].op;
+        if (op.len == sizeof later - 1 && memcmp(op.ptr, later, op.len) == 0) return 2;
+    }
+    return 1;
+}
+
 /* Delivers the graph whose value is the mean of `x` over the rows that count. */
 static inline trainyard_status trainyard_mean(trainyard_graph *graph, const trainyard_host *host, uint32_t x) {
     trainyard_output_mean(graph, 0, "loss", x);
     trainyard_nodes nodes = { graph->nodes, graph->n };
     trainyard_outputs outputs = { graph->outputs, graph->n_logged + 1 };
-    host->graph(host->context, TRAINYARD_OP_SET, nodes, outputs);
+    host->graph(host->context, trainyard_op_set(graph), nodes, outputs);
     return TRAINYARD_OK;
 }
 

@@ -3,7 +3,7 @@
 
 import host from "trainyard:plugin/log";
 import { Plugin } from "./plugin.js";
-import { NETWORK_OP_SET, OP_SET, PluginError, log, readSettings, settingValue } from "./trainyard_plugin.js";
+import { LATER_OPS, NETWORK_OP_SET, PluginError, log, readSettings, settingValue } from "./trainyard_plugin.js";
 import { SETTINGS } from "./trainyard_settings.js";
 
 let plugin;
@@ -27,7 +27,8 @@ const info = () => answer(() => ({
 
 function graph() {
   const { nodes, outputs } = plugin.describe();
-  return { opSet: OP_SET, nodes, outputs };
+  // no newer set than it needs, so that older hosts run it
+  return { opSet: Math.max(1, ...nodes.map(({ op }) => LATER_OPS[op] ?? 1)), nodes, outputs };
 }
 
 const named = (sizes) => Object.fromEntries(sizes.map(({ name, value }) => [name, value]));

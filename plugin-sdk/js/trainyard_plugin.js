@@ -5,8 +5,10 @@
 // outside of a component, so that a plugin is tested like any module.
 
 // The versions of the tables of ops that graphs and networks are made of.
-export const OP_SET = 1;
+export const OP_SET = 2;
 export const NETWORK_OP_SET = 1;
+// Ops that are not in set 1, with the set that brought them.
+export const LATER_OPS = { "input.targets": 2 };
 
 // Why a call failed. `kind` says whose fault it is: config (a setting), input (the documents, ids or model passed in),
 // state (the order of calls), unsupported, internal (a defect of the plugin).

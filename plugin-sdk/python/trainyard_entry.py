@@ -41,7 +41,9 @@ def _info():
 def _graph():
     graph = _plugin.describe()
     nodes = [types.Node(op, inputs, attributes) for op, inputs, attributes in graph.nodes]
-    return types.Graph(sdk.OP_SET, nodes, [types.Output(*output) for output in graph.outputs])
+    # no newer set than it needs, so that older hosts run it
+    op_set = max((sdk.LATER_OPS.get(op, 1) for op, _, _ in graph.nodes), default=1)
+    return types.Graph(op_set, nodes, [types.Output(*output) for output in graph.outputs])
 
 
 def _value(value):

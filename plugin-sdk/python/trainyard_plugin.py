@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple, Union
 
 # The versions of the tables of ops that graphs and networks are made of.
-OP_SET = 1
+OP_SET = 2
+# ops that are not in set 1, with the set that brought them
+LATER_OPS = {"input.targets": 2}
 NETWORK_OP_SET = 1
 
 

@@ -150,7 +150,7 @@ mod tests {
         assert!(added.len() == 1 && added[0].contains("raise OP_SET"), "{added:?}");
         let raised = found(|table| {
             add(table);
-            table["op_set"] = json!(2);
+            table["op_set"] = json!(OP_SET + 1);
         });
         assert_eq!(raised, Vec::<String>::new());
     }

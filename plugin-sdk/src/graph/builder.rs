@@ -1,6 +1,6 @@
 //! Builds a graph by writing its formula.
 
-use super::{Graph, Node, Output, ops::OP_SET};
+use super::{Graph, Node, Output, ops::set_of};
 use std::cell::{Cell, RefCell};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
@@ -94,7 +94,9 @@ impl Builder {
         self.made.set(self.made.get().or(Some(Location::caller())));
         let mut outputs = vec![Output { name: "loss".into(), sum: sum.id, weight: weight.id }];
         outputs.extend(self.extras.borrow().iter().cloned());
-        Graph { op_set: OP_SET, nodes: self.nodes.borrow().clone(), outputs }
+        let nodes = self.nodes.borrow().clone();
+        // no newer set than it needs, so that older hosts run it
+        Graph { op_set: set_of(nodes.iter().map(|node| node.op.as_str())), nodes, outputs }
     }
 
     /// Logs the mean of `x` (`[row]`) over the rows that count as `name`, next to the loss. It comes before

@@ -1,4 +1,4 @@
-//! Op set 1, op by op.
+//! The op set, op by op.
 //!
 //! Types: `scalar`; `row` (one value per predicted token); `vocab` (row × vocabulary); `sequence` (one value per sequence
 //! of the batch); `index` (one whole number per row). Elementwise ops with two or three inputs broadcast `scalar` to
@@ -8,8 +8,8 @@
 //! result adds to the gradient of x (summed over the broadcast dimension). Comparisons, `argmax`, `stop_gradient` and inputs
 //! other than the model's outputs have no derivative.
 
-/// The version of the op set that this table is.
-pub const OP_SET: u32 = 1;
+/// The version of the op set that this table is: each has the ops of those before it.
+pub const OP_SET: u32 = 2;
 
 /// How the type of a result follows from the types of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Op {
     pub formula: &'static str,
     /// What its gradient adds to the gradients of its inputs; empty when it has none.
     pub derivative: &'static str,
+    /// The first set that has it.
+    pub set: u32,
 }
 
 /// The row of an op, if the set has it.
@@ -74,7 +76,17 @@ const fn op(
     formula: &'static str,
     derivative: &'static str,
 ) -> Op {
-    Op { name, n_inputs, n_attributes, rule, formula, derivative }
+    Op { name, n_inputs, n_attributes, rule, formula, derivative, set: 1 }
+}
+
+/// An op that a later set than the first brought.
+const fn of_set(set: u32, op: Op) -> Op {
+    Op { set, ..op }
+}
+
+/// The first set that has all ops of these names: what a graph says that it needs.
+pub fn set_of<'a>(names: impl Iterator<Item = &'a str>) -> u32 {
+    names.filter_map(find).map(|op| op.set).max().unwrap_or(1)
 }
 
 use Rule::{
@@ -82,7 +94,7 @@ use Rule::{
     VocabIndex, VocabMap, VocabReduce,
 };
 
-/// Every op of set 1.
+/// Every op.
 #[rustfmt::skip]
 pub const OPS: &[Op] = &[
     // Inputs: the host computes only those that a graph asks for.
@@ -95,8 +107,8 @@ pub const OPS: &[Op] = &[
     op("input.reference_logp",   0, 0, Row,    "log-probability of the target under a frozen reference model", ""),
     op("input.old_logp",         0, 0, Row,    "log-probability of the target when the text was sampled", ""),
     op("input.advantage",        0, 0, Row,    "advantage of the target token, for policy gradients", ""),
-    op("input.targets",          0, 0, Vocab,  "what each logit is to predict: 1 or 0 for a label that a document has or not, or a number", ""),
     op("input.step",             0, 0, Scalar, "number of the optimizer step, from 0", ""),
+    of_set(2, op("input.targets", 0, 0, Vocab, "what each logit is to predict: 1 or 0 for a label that a document has or not, or a number", "")),
     // Constants.
     op("constant",               0, 1, Scalar, "a", ""),
     // Elementwise, one input.
