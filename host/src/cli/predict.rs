@@ -10,22 +10,30 @@ use std::path::PathBuf;
 use trainyard::Error;
 use trainyard::base::interrupt;
 use trainyard::corpus::DataConfig;
-use trainyard::eval::{Asked, OpenRun};
+use trainyard::eval::{Asked, OpenRun, TextOptions};
 
-/// Predict labels, numbers or tags of documents
+/// Predict labels, numbers or tags of documents, or write texts from them
 ///
 /// Reads documents as JSON lines and writes one JSON object for each, in order: its id and what the run's model says of
-/// it. Documents are read as those of the run's first source are, but need no label.
+/// it. Documents are read as those of the run's first source are, but need no label and no target.
+///
+/// A model of the task seq2seq writes a text from each document: with --beams 1 always the likeliest token, with more
+/// the best of so many hypotheses. A score is the sum of the log probabilities of a text's tokens, divided by their
+/// number to the power of --length-penalty. Of a document that is longer than the model's context it reads the
+/// beginning.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard predict runs/sentiment < reviews.jsonl > predicted.jsonl
   echo '{\"text\": \"a fine film\"}' | trainyard predict runs/sentiment
   trainyard predict runs/entities --data letters.jsonl --checkpoint step-400
+  trainyard predict runs/translation --beams 4 --data chinese.jsonl > english.jsonl
 
 Output, by the run's task:
   labels   {\"id\": \"1\", \"label\": \"pos\", \"probabilities\": {\"neg\": 0.02, \"pos\": 0.98}}
-  tags     {\"id\": \"1\", \"words\": […], \"tags\": [\"B-PER\", \"O\"], \"spans\": [{\"start\": 0, \"end\": 4, …}]}")]
+  tags     {\"id\": \"1\", \"words\": […], \"tags\": [\"B-PER\", \"O\"], \"spans\": [{\"start\": 0, \"end\": 4, …}]}
+  seq2seq  {\"id\": \"1\", \"text\": \"a fine film\", \"score\": -0.3}, with --all and
+           \"hypotheses\": [{\"text\": \"a fine film\", \"score\": -0.3}, …]")]
 pub struct PredictArgs {
     /// The run's folder
     pub run: PathBuf,
@@ -34,6 +42,38 @@ pub struct PredictArgs {
     /// A file of documents: JSON lines, or what its name says (default: JSON lines from stdin)
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// Hypotheses of a text at a time; 1 always takes the likeliest token (default: the run's sample.beams, 1 if not
+    /// set)
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    pub beams: Option<usize>,
+    /// Most tokens of a text, its end included (default: the model's context)
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    pub max_tokens: Option<usize>,
+    /// Compare hypotheses by their log probability over their length to the power of A: above 0 favours longer ones
+    /// (default: 1)
+    #[arg(long, value_name = "A", value_parser = finite, allow_negative_numbers = true)]
+    pub length_penalty: Option<f64>,
+    /// Write no run of N tokens twice; 0: any (default: 0)
+    #[arg(long, value_name = "N")]
+    pub no_repeat_ngram: Option<usize>,
+    /// Write all hypotheses of a text, the best first
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl PredictArgs {
+    fn options(&self) -> TextOptions {
+        let Self { beams, max_tokens, length_penalty, no_repeat_ngram, all, .. } = *self;
+        TextOptions { beams, max_tokens, length_penalty, no_repeat_ngram, all }
+    }
+}
+
+fn at_least_1(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number, 1 or more".to_owned())
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| "expected a number".to_owned())
 }
 
 /// Predicts, and writes each prediction as it is made.
@@ -56,7 +96,7 @@ pub fn run(args: &PredictArgs) -> Outcome {
     };
     let run = OpenRun::open(&args.run, &args.open.options())?;
     let data = DataConfig::new(vec![run.config().data.like(&input)]);
-    let mut asked = Asked::new(run, &data).map_err(unfinished)?;
+    let mut asked = Asked::new(run, &data, args.options()).map_err(unfinished)?;
     let progress = progress();
     while let Some(predictions) = asked.next().map_err(unfinished)? {
         for prediction in predictions {
@@ -67,6 +107,10 @@ pub fn run(args: &PredictArgs) -> Outcome {
         }
     }
     progress.finish_and_clear();
+    match asked.cut() {
+        0 => {}
+        n => tracing::warn!("of {n} documents only the beginning was read: they are longer than the model's context"),
+    }
     Ok(())
 }
 

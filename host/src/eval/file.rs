@@ -53,8 +53,8 @@ pub fn evaluate_files(
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();
-    let mut values =
-        measure(config, plugins, (data, task.as_ref()), model, evaluator, (&text.shard, checkpoint.step), &mut faults)?;
+    let (learnt, shard) = ((&*data, &*run_task, task.as_ref()), (&text.shard, checkpoint.step));
+    let mut values = measure(config, plugins, learnt, model, evaluator, shard, &mut faults)?;
     let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);

@@ -11,14 +11,16 @@ mod run;
 mod sample;
 mod text;
 mod text_metrics;
+mod writer;
 
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};
-pub use predict::{Answer, Asked, Marked, Prediction, Predictions, Predictor};
+pub use predict::{Answer, Asked, Marked, Prediction, Predictions, Predictor, TextOptions, WrittenText};
 pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use text::continue_text;
 pub use text_metrics::text_metrics;
+pub use writer::{Writer, WriterConfig};

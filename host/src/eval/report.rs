@@ -30,7 +30,8 @@ pub fn final_report(
     let mut faults = Vec::new();
     let mut measure = |split: Split, shard: &Option<Shard>, faults: &mut Vec<String>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
-        let mut values = measure(config, plugins, (data, task.rows.as_ref()), model, evaluator, (shard, step), faults)?;
+        let mut values =
+            measure(config, plugins, (data, task, task.rows.as_ref()), model, evaluator, (shard, step), faults)?;
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
             let text = text_report(report, treatment(config, split), plugins);
@@ -48,38 +49,46 @@ pub fn final_report(
         predictions.extend(report.map(|report| (split.name().to_owned(), report)));
     }
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
-    let sample =
-        match config.sample.tokens {
-            0 => String::new(),
-            _ => without_fault(continue_text(&plugins.data.tokenizer, data, model, &config.sample), &mut faults)?
-                .map_or(String::new(), |(text, tokenizer)| {
-                    plugins.keep(tokenizer);
-                    config.sample.prompt.clone() + &text
-                }),
-        };
+    let sample = sample(config, plugins, data, (model, task), &mut faults)?;
     Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults })
+}
+
+/// The text that a run writes at its end; empty where none is asked for, or no source is given to write it from.
+fn sample(
+    config: &RunConfig,
+    plugins: &RunPlugins,
+    data: &Dataset,
+    (model, task): (&Model, &RunTask),
+    faults: &mut Vec<String>,
+) -> Result<String> {
+    let sample = &config.sample;
+    if sample.tokens == 0 || model.reads_source() && sample.source.is_empty() {
+        return Ok(String::new());
+    }
+    let written = continue_text(&plugins.data.tokenizer, data, (model, task), sample);
+    let text = without_fault(written, faults)?.map(|(text, tokenizer)| {
+        plugins.keep(tokenizer);
+        sample.prompt.clone() + &text
+    });
+    Ok(text.unwrap_or_default())
 }
 
 /// All numbers of the tokens of a shard; `step` is what the graphs see. What a text metric fails at goes to `faults`.
 pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
-    (data, task): (&Dataset, &dyn Task),
+    (data, task, rows): (&Dataset, &RunTask, &dyn Task),
     model: &mut Model,
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
     let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
-    let batches = packed_eval_batches(shard, task, config.data.packing, context, config.train.batch, token_bytes, 0)?;
+    let batches = packed_eval_batches(shard, rows, config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let batches = batches.take_while(|_| interrupt::requested().is_none());
     let mut values = evaluator.evaluate(model, batches, step)?;
     interrupt::check()?;
-    // texts are continued where the task is to continue them
-    let written = match config.task.is_causal() {
-        true => text_metrics(plugins, data, model, shard, &config.sample),
-        false => Ok(Vec::new()),
-    };
+    let written = text_metrics(plugins, (data, task), model, shard, &config.sample);
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }

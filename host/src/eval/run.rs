@@ -92,9 +92,9 @@ impl OpenRun {
     /// The text that the model writes after `sample.prompt`, and the tokenizer, to be closed when the text was shown.
     ///
     /// # Errors
-    /// Whatever the tokenizer reports.
+    /// A source that the model does not read or cannot do without, whatever the tokenizer reports.
     pub fn continue_text(&self, sample: &SampleConfig) -> Result<(String, Box<dyn Tokenizer>)> {
-        continue_text(&self.tokenizer, &self.data, &self.model, sample)
+        continue_text(&self.tokenizer, &self.data, (&self.model, &self.task), sample)
     }
 }
 

@@ -6,15 +6,16 @@ use crate::model::{Decoder, Model};
 use crate::run::SampleConfig;
 use crate::{Error, Result};
 
-/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`. Returns the new
-/// tokens, which are below `n_tokens`: a model may have more than its tokenizer. When the context is full, the later
-/// half of it is read again and writing continues.
+/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`; a model with an
+/// encoder writes from `source`, which is empty for others. Returns the new tokens, which are below `n_tokens`: a model
+/// may have more than its tokenizer. When the context is full, the later half of it is read again and writing continues;
+/// what is written from a source, which begins as the model was taught, ends there.
 ///
 /// # Errors
 /// A prompt without tokens, a model that fails, a signal that asks the program to end.
 pub fn continue_tokens(
     model: &Model,
-    prompt: &[u32],
+    (source, prompt): (&[u32], &[u32]),
     config: &SampleConfig,
     end: Option<u32>,
     n_tokens: usize,
@@ -25,11 +26,20 @@ pub fn continue_tokens(
     let context = model.context();
     let stream = Stream::new(config.seed, "sample");
     let mut text = prompt.to_vec();
-    let mut decoder = Decoder::new(model, &[])?;
+    let mut decoder = Decoder::new(model, source)?;
+    if !source.is_empty() && text.len() > context {
+        let n = text.len();
+        return Err(Error::usage(format!(
+            "the prompt has {n} tokens with its start, the model's context is {context}"
+        )));
+    }
     let mut read_from = text.len().saturating_sub(context);
     for n in 0..config.tokens as u64 {
         interrupt::check()?;
         if decoder.position() == context {
+            if !source.is_empty() {
+                break;
+            }
             decoder = Decoder::new(model, &[])?;
             read_from = text.len() - context.div_ceil(2);
         }
@@ -82,7 +92,8 @@ mod tests {
     use super::*;
 
     fn config(temperature: f64, top_k: usize, top_p: f64) -> SampleConfig {
-        SampleConfig { prompt: String::new(), tokens: 1, temperature, top_k, top_p, seed: 1 }
+        let (prompt, source) = (String::new(), String::new());
+        SampleConfig { prompt, source, tokens: 1, temperature, top_k, top_p, seed: 1, documents: 8, beams: 1 }
     }
 
     /// Share of each of four tokens over a grid of random numbers.

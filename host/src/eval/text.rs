@@ -1,33 +1,61 @@
 //! Text in, text out.
 
 use super::continue_tokens;
-use crate::Result;
 use crate::feed::Dataset;
 use crate::model::Model;
 use crate::plugin::Plugin;
-use crate::run::SampleConfig;
+use crate::run::{RunTask, SampleConfig};
+use crate::{Error, Result};
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// Text in, text out: the tokenizer's way there and back around [`continue_tokens`]. The tokenizer is returned too, to
 /// be closed when the text was shown: closing can go wrong.
 ///
 /// # Errors
-/// Whatever the tokenizer reports.
+/// A source that the model does not read or cannot do without, whatever the tokenizer reports.
 pub fn continue_text(
     plugin: &Plugin,
     data: &Dataset,
-    model: &Model,
+    (model, task): (&Model, &RunTask),
     sample: &SampleConfig,
 ) -> Result<(String, Box<dyn Tokenizer>)> {
+    check_source(model, &sample.source)?;
     let mut tokenizer = plugin.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
-    // As in training, a text begins after the token that ends the one before.
-    let mut prompt: Vec<u32> = data.tokenizer.end_of_text.into_iter().collect();
+    let end = data.tokenizer.end_of_text;
+    let (mut source, mut prompt) = (Vec::new(), Vec::new());
+    if model.reads_source() {
+        source = task.marks.source(&tokenizer.encode(&[&sample.source])?.ids, model.context());
+        prompt.extend(task.marks.start.or(end).into_iter().chain(task.marks.begin));
+    } else {
+        // As in training, a text begins after the token that ends the one before.
+        prompt.extend(end);
+    }
     let start = prompt.len();
     prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
-    let ids = continue_tokens(model, &prompt, sample, data.tokenizer.end_of_text, data.tokenizer.n_tokens)?;
+    let ids = continue_tokens(model, (&source, &prompt), sample, end, data.tokenizer.n_tokens)?;
     let bytes = decode_after(&mut *tokenizer, &prompt[start..], &ids)?;
     Ok((String::from_utf8_lossy(&bytes).into_owned(), tokenizer))
+}
+
+fn check_source(model: &Model, source: &str) -> Result<()> {
+    match (model.reads_source(), source.is_empty()) {
+        (true, true) => {
+            Err(Error::usage("this model writes from a source text, got none; give it with --source or --source-file"))
+        }
+        (false, false) => Err(Error::usage(
+            "--source: this model has no encoder that reads a source; leave it out, --prompt is what it continues",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Texts of sequences of tokens; what is no UTF-8 is replaced.
+///
+/// # Errors
+/// Whatever the tokenizer reports.
+pub(super) fn decode(tokenizer: &mut dyn Tokenizer, tokens: &TokenBatch) -> Result<Vec<String>> {
+    Ok(tokenizer.decode(tokens)?.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect())
 }
 
 /// The bytes that `ids` add to those of `prompt`. Some tokenizers write a space between two words only: what a token is

@@ -133,6 +133,11 @@ impl Model {
         self.context
     }
 
+    /// Whether it has an encoder, which reads a source text.
+    pub fn reads_source(&self) -> bool {
+        self.graph.reads(Index::SourceIds)
+    }
+
     /// Number of logits of a row: tokens in the vocabulary, or classes.
     pub fn vocab(&self) -> usize {
         self.head().weight.value.dims().first().copied().unwrap_or(0)

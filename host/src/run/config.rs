@@ -117,8 +117,7 @@ impl RunConfig {
         let train = root.section("train", TrainConfig::read);
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
-        let sample =
-            root.section("sample", |section| SampleConfig::read(section, if task.is_causal() { 200 } else { 0 }));
+        let sample = root.section("sample", |section| SampleConfig::read(section, &task));
         let mut config =
             Self { run, data, tokenizer, start, task, model, loss, metric, optimizer, schedule, train, sample };
         config.check(root);

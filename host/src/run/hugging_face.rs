@@ -3,21 +3,22 @@
 use super::folder::checkpoint::Writer;
 use crate::Result;
 use crate::feed::Dataset;
-use crate::formats::hf::{Config, read_around};
+use crate::formats::hf::{Config, GENERATION, read_around};
 use crate::plugin::hugging_face_tokenizer;
-use crate::run::RunConfig;
+use crate::run::{RunConfig, RunTask};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const GENERATION: &str = "generation_config.json";
 
 /// The files of a run's tokenizer, the same in each of its checkpoints.
 pub struct TokenizerFolder {
     /// `tokenizer.json` and `tokenizer_config.json`; none for third-party tokenizers.
     files: Option<(Value, Value)>,
     generation: Value,
+    /// Ids of tokens that the run's task says.
+    ids: Vec<(&'static str, u32)>,
     /// The model, if `tokenizer.json` does not hold it.
     model: Vec<u8>,
     kept: Kept,
@@ -48,12 +49,12 @@ impl Kept {
 }
 
 impl TokenizerFolder {
-    /// Makes the files of the tokenizer that made `data`, for a run that was resumed from the checkpoint `resumed`, or
-    /// from none. Warns if other programs cannot load it.
+    /// Makes the files of the tokenizer that made `data`, for a run of `task` that was resumed from the checkpoint
+    /// `resumed`, or from none. Warns if other programs cannot load it.
     ///
     /// # Errors
     /// A model that its tokenizer does not load, files that cannot be read.
-    pub fn new(config: &RunConfig, data: &Dataset, resumed: Option<&Path>) -> Result<Self> {
+    pub fn new(config: &RunConfig, (data, task): (&Dataset, &RunTask), resumed: Option<&Path>) -> Result<Self> {
         let (name, tokenizer) = (&data.manifest.tokenizer.name, &data.tokenizer);
         let end_of_text = tokenizer.end_of_text;
         let file = hugging_face_tokenizer(name, &config.tokenizer.plugin, &tokenizer.model)?;
@@ -67,8 +68,11 @@ impl TokenizerFolder {
             let settings = tokenizer_config(&file, end_of_text, config.model.context());
             (file, settings)
         });
-        let generation = json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
-        Ok(Self { files, generation, model: tokenizer.model.clone(), kept: Kept::new(config, resumed)? })
+        let ids: Vec<_> = task.token_ids().collect();
+        let mut generation =
+            json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
+        ids.iter().for_each(|&(key, id)| generation[key] = id.into());
+        Ok(Self { files, generation, ids, model: tokenizer.model.clone(), kept: Kept::new(config, resumed)? })
     }
 
     /// Writes the files into a checkpoint.
@@ -90,10 +94,13 @@ impl TokenizerFolder {
         if is_kept(TOKENIZER_CONFIG) { Ok(()) } else { writer.json(TOKENIZER_CONFIG, settings) }
     }
 
-    /// `config.json` with the special tokens of the model that the run starts from.
+    /// `config.json` with the special tokens of the model that the run starts from, and those of the run's task.
     pub fn config(&self, mut config: Value) -> Value {
         for (key, id) in &self.kept.ids {
             config[key] = id.clone();
+        }
+        for &(key, id) in &self.ids {
+            config[key] = id.into();
         }
         config
     }

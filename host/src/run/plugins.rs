@@ -94,7 +94,13 @@ impl RunPlugins {
             let plugin = Plugin::open_any(metric, METRICS)?;
             is_text.push(plugin.identity().kind == Kind::TextMetric);
             match plugin.identity().kind {
-                Kind::TextMetric => text_metrics.push(plugin),
+                Kind::TextMetric if config.task.writes_text() => text_metrics.push(plugin),
+                Kind::TextMetric => {
+                    let (name, task) = (&plugin.identity().name, config.task.name());
+                    return Err(Error::usage(format!(
+                        "metric: {name:?} compares texts, and task {task:?} writes none; remove it"
+                    )));
+                }
                 _ => metrics.push(plugin),
             }
         }

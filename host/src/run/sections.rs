@@ -1,6 +1,7 @@
 //! `[train]` and `[sample]` of a run's config.
 
 use crate::base::patterns::Pattern;
+use crate::feed::tasks::TaskConfig;
 use crate::ops::{DeviceChoice, Precision};
 use crate::settings::Section;
 use schemars::JsonSchema;
@@ -53,6 +54,8 @@ pub struct TrainConfig {
 pub struct SampleConfig {
     /// What the text begins with.
     pub prompt: String,
+    /// What the text is written from, by a model with an encoder; without it none is written at the end.
+    pub source: String,
     /// Tokens to write.
     pub tokens: usize,
     /// Divides the logits; 0 always takes the likeliest token.
@@ -63,7 +66,16 @@ pub struct SampleConfig {
     pub top_p: f64,
     /// Seed of the random choice.
     pub seed: u64,
+    /// Documents on which metrics that compare texts are measured, at most; 8 if not said, and 200 where a text is
+    /// written from another.
+    pub documents: u64,
+    /// Hypotheses at a time where a text is written from another, to be measured or by `predict`; 1 always takes the
+    /// likeliest token.
+    pub beams: usize,
 }
+
+/// Most hypotheses at a time.
+const BEAMS_MAX: i64 = 1000;
 
 const FREEZE: &str = "a list of patterns of parameters' names, such as [\"model.layers.[0-3].*\"]";
 
@@ -106,15 +118,24 @@ fn read_device(section: &mut Section<'_>) -> DeviceChoice {
 }
 
 impl SampleConfig {
-    /// What `[sample]` may contain; `tokens` is the default of how many are written.
-    pub(crate) fn read(section: &mut Section<'_>, tokens: usize) -> Self {
+    /// What `[sample]` may contain, with the defaults of `task`.
+    pub(crate) fn read(section: &mut Section<'_>, task: &TaskConfig) -> Self {
+        let tokens = if task.is_causal() || task.has_source() { 200 } else { 0 };
+        let source = section.text_or("source", "text", "", |_| true);
+        if !source.is_empty() && !task.has_source() {
+            let why = format!("the task is {:?}, which writes no text from another: remove it", task.name());
+            section.problem("source", why);
+        }
         Self {
+            source,
             prompt: section.text_or("prompt", "text", "", |_| true),
             tokens: section.integer("tokens", 0.., tokens),
             temperature: section.number("temperature", 0.0.., 0.8),
             top_k: section.integer("top_k", 0.., 0),
             top_p: section.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)), 0.95),
             seed: section.integer("seed", 0.., 1),
+            documents: section.integer("documents", 1.., if task.has_source() { 200 } else { 8 }),
+            beams: section.integer("beams", 1..=BEAMS_MAX, 1),
         }
     }
 }

@@ -5,11 +5,11 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit};
-use crate::formats::hf::Folder;
+use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit, pair};
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use std::sync::Arc;
+use trainyard_plugin::Vocabulary;
 
 /// A task with its classes and marks.
 #[derive(Debug, Clone)]
@@ -41,10 +41,10 @@ impl RunTask {
         instance.load(&data.tokenizer.model)?;
         let vocabulary = instance.vocabulary()?;
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
+        let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
         let classes = config.task.classes(&data.manifest.report.names)?;
-        let needs_mask = matches!(config.task, TaskConfig::Masked(_));
-        let vocab = if needs_mask { vocab.max(marks.mask as usize + 1) } else { vocab };
-        let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
+        let sizes =
+            DataSizes { vocab: vocab.max(config.task.n_ids(&marks)), labels: config.task.labels(classes.as_ref()) };
         let rows = config.task.task(marks.clone(), classes.clone(), &vocabulary)?;
         Ok(Self { config: config.task.clone(), rows, classes, marks, sizes })
     }
@@ -61,6 +61,13 @@ impl RunTask {
 }
 
 impl RunTask {
+    /// What a model that writes from a source says of this in `config.json`: after which token, and which comes first.
+    pub fn token_ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let ids = [("decoder_start_token_id", self.marks.start), ("forced_bos_token_id", self.marks.begin)];
+        let has_source = self.config.has_source();
+        ids.into_iter().filter_map(move |(key, id)| Some((key, id.filter(|_| has_source)?)))
+    }
+
     /// How rows are made of data to be predicted, whose names need not be known.
     ///
     /// # Errors
@@ -89,15 +96,26 @@ impl RunTask {
             let listed: Vec<_> = listed.take(LISTED).collect();
             lines.push(format!("{}s in training: {}{more}", self.config.class_word(), listed.join(", ")));
         }
-        if matches!(self.config, TaskConfig::Masked(_)) && self.marks.has_own_mask() {
+        if self.config.has_mask() && self.marks.has_own_mask() {
             lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());
         }
+        if let Some(&first) = self.marks.sentinels.first().filter(|&&first| first >= self.marks.n_tokens) {
+            let n = first + 1 - self.marks.n_tokens;
+            lines.push(format!("sentinels: the tokenizer has no <extra_id_0>, the model gets {n} tokens of its own"));
+        }
         if self.rows.unit() == Unit::Document {
-            let room = config.model.context().saturating_sub(self.marks.around()) as u64;
-            let length = |document: u64| data.train.place(document).end - data.train.place(document).start;
-            let cut = (0..data.train.n_documents()).filter(|&document| length(document) > room).count();
+            let context = config.model.context();
+            let room = context.saturating_sub(self.marks.around()) as u64;
+            let is_cut = |document: &u64| match self.config.has_source() {
+                true => {
+                    let (source, target) = pair(&data.train, *document);
+                    self.marks.source(&source, usize::MAX).len() > context || self.marks.n_written(&target) > context
+                }
+                false => data.train.place(*document).end - data.train.place(*document).start > room,
+            };
+            let cut = (0..data.train.n_documents()).filter(is_cut).count();
             if cut > 0 {
-                let (n, context) = (data.train.n_documents(), config.model.context());
+                let n = data.train.n_documents();
                 lines.push(format!("{cut} of {n} documents are longer than model.context = {context} and are cut"));
             }
         }
@@ -105,21 +123,19 @@ impl RunTask {
     }
 }
 
-/// The token that a target begins with: as the config or the model says that the run starts from; none if neither does.
+/// The tokens that a target is written after and begins with: as the config or the model says that the run starts from;
+/// none if neither does.
 ///
 /// # Errors
 /// A name that the tokenizer does not have.
-fn start(config: &RunConfig, vocabulary: &trainyard_plugin::Vocabulary) -> Result<Option<u32>> {
-    let TaskConfig::Seq2Seq(task) = &config.task else { return Ok(None) };
-    if let Some(name) = &task.start {
-        let id = vocabulary.special(name).ok_or_else(|| {
-            let names: Vec<_> = vocabulary.specials.iter().take(20).map(|special| special.name.as_str()).collect();
-            let names = names.join(", ");
-            Error::usage(format!("task.start: expected a special token of the tokenizer ({names}), got {name:?}"))
-        })?;
-        return Ok(Some(id));
-    }
-    let from = config.start.as_ref().and_then(|start| Folder::open(&start.from).ok());
-    let id = from.and_then(|folder| folder.config.get("decoder_start_token_id").and_then(|id| id.as_u64()));
-    Ok(id.and_then(|id| u32::try_from(id).ok()))
+fn start(config: &RunConfig, vocabulary: &Vocabulary) -> Result<(Option<u32>, Option<u32>)> {
+    let from = config.start.as_ref().filter(|_| config.task.has_source());
+    let (start, begin) = from.map_or((None, None), |from| (from.start_token, from.begin_token));
+    let Some(name) = config.task.start() else { return Ok((start, begin)) };
+    let id = vocabulary.special(name).ok_or_else(|| {
+        let names: Vec<_> = vocabulary.specials.iter().take(20).map(|special| special.name.as_str()).collect();
+        let names = names.join(", ");
+        Error::usage(format!("task.start: expected a special token of the tokenizer ({names}), got {name:?}"))
+    })?;
+    Ok((Some(id), begin))
 }

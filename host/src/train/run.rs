@@ -133,7 +133,7 @@ impl<'c> Run<'c> {
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
         let validation = validation_extent(config, &task, &data)?;
-        let tokenizer = TokenizerFolder::new(config, &data, reader.as_ref().map(checkpoint::Reader::folder))?;
+        let tokenizer = TokenizerFolder::new(config, (&data, &task), reader.as_ref().map(checkpoint::Reader::folder))?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
         data.relocate(&folder.data());

@@ -1,10 +1,14 @@
-//! What a model says of documents: labels, numbers, tags.
+//! What a model says of documents: labels, numbers, tags, texts.
 
+mod answers;
 mod documents;
 mod measure;
+mod texts;
 
-pub use documents::{Answer, Asked, Marked, Prediction};
+pub use answers::{Answer, Marked, Prediction, WrittenText};
+pub use documents::Asked;
 pub use measure::measured;
+pub use texts::TextOptions;
 
 use crate::Result;
 use crate::feed::tasks::{TaskConfig, Values};

@@ -1,5 +1,10 @@
 //! `[task]` of a run's config: what is learnt of the documents.
 
+mod kinds;
+
+pub use kinds::{ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
+
+use super::denoise::{self, Denoise};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
 use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
@@ -10,7 +15,6 @@ use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use trainyard_plugin::Vocabulary;
 
@@ -23,6 +27,8 @@ pub enum TaskConfig {
     Causal,
     /// Hidden tokens from those around them.
     Masked(MaskedConfig),
+    /// A text from a damaged one.
+    Denoise(DenoiseConfig),
     /// The label of a document.
     Labels(LabelsConfig),
     /// A tag for each word.
@@ -31,91 +37,31 @@ pub enum TaskConfig {
     Seq2Seq(Seq2SeqConfig),
 }
 
-/// `[task]` with `kind = "masked"`: BERT's masked language model (Devlin et al., arXiv 1810.04805).
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct MaskedConfig {
-    /// Share of tokens that are predicted.
-    pub rate: f64,
-    /// Share of those that are hidden by a mask.
-    pub mask: f64,
-    /// Share of those that are replaced by a random token; the others stay.
-    pub random: f64,
-    /// Whether the tokens of a word are hidden together.
-    pub whole_words: bool,
-}
-
-/// `[task]` with `kind = "labels"`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct LabelsConfig {
-    /// What a document has.
-    pub values: Values,
-    /// Labels in the order of the logits; by name if not said.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
-    /// How much documents of each label count.
-    #[serde(flatten)]
-    pub weights: ClassWeights,
-    /// Whether a document is a pair of texts: its second one is the field `target`.
-    pub pair: bool,
-}
-
-/// How much rows of each class count in the loss.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct ClassWeights {
-    /// Whether all classes count alike, however many rows each has.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub balanced: bool,
-    /// Weights by name; 1 where a class is not named.
-    #[serde(rename = "class_weights", skip_serializing_if = "BTreeMap::is_empty")]
-    pub of: BTreeMap<String, f64>,
-}
-
-/// `[task]` with `kind = "tags"`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct TagsConfig {
-    /// Tags in the order of the logits; by name if not said.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
-    /// Whether all tokens of a word have its tag, or only the first.
-    pub all_pieces: bool,
-    /// Whether tags are chosen together, by a conditional random field over them (Lafferty et al. 2001).
-    pub crf: bool,
-    /// How much words of each tag count.
-    #[serde(flatten)]
-    pub weights: ClassWeights,
-}
-
-/// `[task]` with `kind = "seq2seq"`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Seq2SeqConfig {
-    /// The special token that a target begins with; if not said, that of the model that the run starts from, or the
-    /// end of text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start: Option<String>,
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Causal,
     Masked,
+    Denoise,
     Labels,
     Tags,
     Seq2Seq,
 }
 
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 6] = [
     ("causal", Kind::Causal),
     ("masked", Kind::Masked),
+    ("denoise", Kind::Denoise),
     ("labels", Kind::Labels),
     ("tags", Kind::Tags),
     ("seq2seq", Kind::Seq2Seq),
 ];
 
-const VALUES: [(&str, Values); 3] = [("one", Values::One), ("several", Values::Several), ("number", Values::Number)];
-
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 12] = [
-    ("rate", &[Kind::Masked]),
+const KEYS: [(&str, &[Kind]); 15] = [
+    ("form", &[Kind::Denoise]),
+    ("rate", &[Kind::Masked, Kind::Denoise]),
+    ("span", &[Kind::Denoise]),
+    ("permute_sentences", &[Kind::Denoise]),
     ("mask", &[Kind::Masked]),
     ("random", &[Kind::Masked]),
     ("whole_words", &[Kind::Masked]),
@@ -126,7 +72,7 @@ const KEYS: [(&str, &[Kind]); 12] = [
     ("pair", &[Kind::Labels]),
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
-    ("start", &[Kind::Seq2Seq]),
+    ("start", &[Kind::Seq2Seq, Kind::Denoise]),
 ];
 
 impl TaskConfig {
@@ -136,6 +82,7 @@ impl TaskConfig {
         if section.is_dry() {
             // the reference shows all keys
             MaskedConfig::read(section);
+            DenoiseConfig::read(section);
             LabelsConfig::read(section);
             section.boolean("all_pieces", false);
             section.boolean("crf", false);
@@ -151,6 +98,7 @@ impl TaskConfig {
         match kind {
             Kind::Causal => Self::Causal,
             Kind::Masked => Self::Masked(MaskedConfig::read(section)),
+            Kind::Denoise => Self::Denoise(DenoiseConfig::read(section)),
             Kind::Labels => Self::Labels(LabelsConfig::read(section)),
             Kind::Tags => Self::Tags(TagsConfig::read(section)),
             Kind::Seq2Seq => Self::Seq2Seq(Seq2SeqConfig::read(section)),
@@ -167,6 +115,7 @@ impl TaskConfig {
         match self {
             Self::Causal => "causal",
             Self::Masked(_) => "masked",
+            Self::Denoise(_) => "denoise",
             Self::Labels(_) => "labels",
             Self::Tags(_) => "tags",
             Self::Seq2Seq(_) => "seq2seq",
@@ -198,7 +147,7 @@ impl TaskConfig {
     /// How it makes tokens and planes of documents.
     pub fn encoding(&self) -> Box<dyn Encode> {
         match self {
-            Self::Causal | Self::Masked(_) => Box::new(Causal),
+            Self::Causal | Self::Masked(_) | Self::Denoise(_) => Box::new(Causal),
             Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
             Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces, untagged: None }),
             Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
@@ -244,10 +193,14 @@ impl TaskConfig {
                 Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes })
             }
             Self::Tags(_) => Arc::new(tags::Tags { marks, classes }),
-            Self::Seq2Seq(_) if marks.last.is_none() || marks.start.is_none() => {
-                let cure = "use one that has an end of text, or name it in tokenizer.end_of_text";
-                return Err(Error::usage(format!("task: seq2seq needs a token that ends a target; {cure}")));
+            Self::Seq2Seq(_) | Self::Denoise(_) if marks.last.is_none() || marks.start.is_none() => {
+                let (name, cure) =
+                    (self.name(), "use one that has an end of text, or name it in tokenizer.end_of_text");
+                return Err(Error::usage(format!(
+                    "task: {name} needs a tokenizer with a token that ends a target; {cure}"
+                )));
             }
+            Self::Denoise(config) => Arc::new(Denoise::new(config.clone(), marks, vocabulary)),
             Self::Seq2Seq(_) => Arc::new(seq2seq::Seq2Seq { marks }),
         })
     }
@@ -255,6 +208,49 @@ impl TaskConfig {
     /// Whether the logits of a row are not those of tokens.
     pub fn has_labels(&self) -> bool {
         matches!(self, Self::Labels(_) | Self::Tags(_))
+    }
+
+    /// Whether its model writes a text from another.
+    pub fn has_source(&self) -> bool {
+        matches!(self, Self::Seq2Seq(_) | Self::Denoise(_))
+    }
+
+    /// Whether its model writes texts that can be compared with those of documents.
+    pub fn writes_text(&self) -> bool {
+        matches!(self, Self::Causal | Self::Seq2Seq(_))
+    }
+
+    /// The name of the special token that a target is written after, where the config says it.
+    pub fn start(&self) -> Option<&str> {
+        match self {
+            Self::Seq2Seq(config) => config.start.as_deref(),
+            Self::Denoise(config) => config.start.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The tokens that it needs in windows of `context` tokens, besides `marks`.
+    ///
+    /// # Errors
+    /// A tokenizer that has too few.
+    pub fn marks(&self, marks: Marks, vocabulary: &Vocabulary, context: usize) -> Result<Marks> {
+        match self {
+            Self::Denoise(config) if config.form == Form::T5 => {
+                marks.with_sentinels(vocabulary, denoise::spans_max(config, context))
+            }
+            _ => Ok(marks),
+        }
+    }
+
+    /// Whether it hides tokens behind one mask.
+    pub fn has_mask(&self) -> bool {
+        matches!(self, Self::Masked(_) | Self::Denoise(DenoiseConfig { form: Form::Bart, .. }))
+    }
+
+    /// Ids that the model has at least: more than the tokenizer has, where the task needs tokens of its own.
+    pub fn n_ids(&self, marks: &Marks) -> usize {
+        let with_mask = if self.has_mask() { marks.mask as usize + 1 } else { 0 };
+        marks.n_ids().max(with_mask)
     }
 
     /// Row inputs that its batches carry.
@@ -287,7 +283,7 @@ impl TaskConfig {
     pub fn metrics(&self) -> &'static [&'static str] {
         match self {
             Self::Causal | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
-            Self::Masked(_) => &["token-accuracy"],
+            Self::Masked(_) | Self::Denoise(_) => &["token-accuracy"],
             Self::Labels(LabelsConfig { values: Values::One, .. }) => &["token-accuracy"],
             Self::Labels(_) => &[],
             Self::Tags(config) if config.crf => &[],
@@ -302,72 +298,5 @@ impl TaskConfig {
             Self::Labels(LabelsConfig { values: Values::Number, .. }) => "squared-error",
             _ => "cross-entropy",
         }
-    }
-}
-
-impl MaskedConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        let config = Self {
-            rate: section.number("rate", 0.01..=0.9, 0.15),
-            mask: section.number("mask", 0.0..=1.0, 0.8),
-            random: section.number("random", 0.0..=1.0, 0.1),
-            whole_words: section.boolean("whole_words", false),
-        };
-        if config.mask + config.random > 1.0 {
-            let message = format!("expected at most 1 with task.random, got {} + {}", config.mask, config.random);
-            section.conflict(&["mask", "random"], message);
-        }
-        config
-    }
-}
-
-const NAMES: &str = "a list of names";
-
-impl LabelsConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        Self {
-            values: section.choice("values", &VALUES, Values::One),
-            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
-            weights: ClassWeights::read(section),
-            pair: section.boolean("pair", false),
-        }
-    }
-}
-
-impl TagsConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        let config = Self {
-            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
-            all_pieces: section.boolean("all_pieces", false),
-            crf: section.boolean("crf", false),
-            weights: ClassWeights::read(section),
-        };
-        if config.crf && config.weights != ClassWeights::default() {
-            section.conflict(&["crf", "class_weights"], "a conditional random field has no weights: remove one");
-        }
-        config
-    }
-}
-
-impl Seq2SeqConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        Self { start: section.text_that("start", "the name of a special token", |name| !name.is_empty()) }
-    }
-}
-
-impl ClassWeights {
-    fn read(section: &mut Section<'_>) -> Self {
-        let mut of = BTreeMap::new();
-        for (name, value) in section.settings("class_weights") {
-            match value.as_float().or(value.as_integer().map(|whole| whole as f64)) {
-                Some(weight) if weight >= 0.0 && weight.is_finite() => drop(of.insert(name, weight)),
-                _ => section.problem("class_weights", format!("{name}: expected a number of 0 or more, got {value}")),
-            }
-        }
-        let weights = Self { balanced: section.boolean("balanced", false), of };
-        if weights.balanced && !weights.of.is_empty() {
-            section.conflict(&["balanced", "class_weights"], "expected one of the two, got both");
-        }
-        weights
     }
 }

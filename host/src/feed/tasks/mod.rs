@@ -6,21 +6,27 @@
 mod causal;
 mod classes;
 mod config;
+mod denoise;
 mod fields;
 mod labels;
 mod marks;
 mod masked;
 mod names;
+mod noise;
+mod pairs;
 mod seq2seq;
 mod tags;
 mod words;
 
 pub use causal::Causal;
 pub use classes::Classes;
-pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use config::{
+    ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig,
+};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
+pub use seq2seq::pair;
 pub use words::{OUTSIDE, Span, Word, document_words, spans, words};
 
 use super::shard::{Plane, Shard};

@@ -2,11 +2,12 @@
 
 use super::fields;
 use super::labels::{joined, lengths};
+use super::pairs::Pairs;
 use super::{Batch, Encode, Marks, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
-use crate::feed::batch::{self, Predicted, Text};
-use crate::feed::shard::{Number, Per, Plane};
+use crate::feed::batch;
+use crate::feed::shard::{Number, Per, Plane, Shard};
 use crate::rows::{InputSet, Rows};
 use trainyard_plugin::Tokenizer;
 
@@ -37,6 +38,14 @@ impl Encode for Encoding {
     }
 }
 
+/// The tokens of source and target of document `index`, which must be below `n_documents`.
+pub fn pair(shard: &Shard, index: u64) -> (Vec<u32>, Vec<u32>) {
+    let mut source = shard.document(index);
+    let length = shard.plane(&SOURCE, index..index + 1).and_then(|mut numbers| numbers.next());
+    let target = source.split_off((length.unwrap_or(0.0) as usize).min(source.len()));
+    (source, target)
+}
+
 /// Prediction of each token of a target from the source and the target's tokens before it.
 #[derive(Debug)]
 pub(super) struct Seq2Seq {
@@ -61,26 +70,12 @@ impl Task for Seq2Seq {
         batch::SUPPLIED
     }
 
-    /// The source ends with the mark of an end, and begins with one where the tokenizer has one of its own for that.
-    /// The target is read from its start and predicted to its end.
     fn rows(&self, batch: &Batch<'_>) -> Rows {
-        let (mut sources, mut targets, mut predicted) = (Vec::new(), Vec::new(), Predicted::default());
+        let mut pairs = Pairs::default();
         for document in batch.sequences.iter().filter_map(|sequence| sequence.document) {
-            let ids = batch.shard.document(document);
-            let split = batch.shard.plane(&SOURCE, document..document + 1).and_then(|mut numbers| numbers.next());
-            let (source, target) = ids.split_at((split.unwrap_or(0.0) as usize).min(ids.len()));
-            sources.push(self.marks.source(source, batch.context));
-            let read: Vec<u32> = self.marks.start.into_iter().chain(target.iter().copied()).collect();
-            predicted.begin_group();
-            let follows = target.iter().copied().chain(self.marks.last);
-            let length = read.len().min(batch.context);
-            for (place, id) in follows.take(length).enumerate() {
-                predicted.push(targets.len(), place, id, 1.0);
-            }
-            targets.push(Text::new(read[..length].to_vec()));
+            let (source, target) = pair(batch.shard, document);
+            pairs.push(&self.marks, &source, &target, batch.context);
         }
-        let mut rows = batch::windows(targets, 0, batch.context).predicting(predicted, Some(batch.token_bytes));
-        rows.source = Some(batch::source(sources, batch.context));
-        rows
+        pairs.rows(batch.context, batch.token_bytes)
     }
 }

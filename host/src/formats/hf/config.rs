@@ -28,10 +28,18 @@ impl Config {
     /// # Errors
     /// No such file, or one that is not a JSON object.
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(CONFIG);
+        Self::read_file(folder, CONFIG)
+    }
+
+    /// Reads the file `name` of a folder.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub(super) fn read_file(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(name);
         let bytes = read_file(&path, JSON_BYTES_MAX).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::usage(format!(
-                "{}: no {CONFIG} in it, expected a folder of a Hugging Face model",
+                "{}: no {name} in it, expected a folder of a Hugging Face model",
                 folder.display()
             )),
             _ => Error::io(&path, "read", &error),

@@ -10,7 +10,7 @@ pub const AROUND: [&str; 13] = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "generation_config.json",
+    GENERATION,
     "chat_template.jinja",
     "chat_template.json",
     "vocab.json",
@@ -20,6 +20,9 @@ pub const AROUND: [&str; 13] = [
     "spiece.model",
     "sentencepiece.bpe.model",
 ];
+
+/// The one that says how to generate.
+pub const GENERATION: &str = "generation_config.json";
 
 /// The largest of them but the tokenizer's own, in bytes.
 const OTHER_BYTES_MAX: u64 = 256 << 20;

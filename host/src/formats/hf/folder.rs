@@ -1,6 +1,7 @@
 //! A folder of Hugging Face, opened.
 
 use super::config::{CONFIG, Config};
+use super::files::GENERATION;
 use super::sizes::Sizes;
 use crate::formats::safetensors::Weights;
 use crate::{Error, Result};
@@ -45,6 +46,14 @@ impl Folder {
     /// None, or damaged ones.
     pub fn weights(&self) -> Result<Weights> {
         Weights::open(&self.root)
+    }
+
+    /// The id of a special token under `key`: in `generation_config.json` where newer programs write it, or in
+    /// `config.json`.
+    pub fn token(&self, key: &str) -> Option<u32> {
+        let generation = Config::read_file(&self.root, GENERATION).ok();
+        let said = [generation.as_ref(), Some(&self.config)].into_iter().flatten();
+        said.filter_map(|config| config.get(key)?.as_u64()).find_map(|id| u32::try_from(id).ok())
     }
 
     /// Its `tokenizer.json`, if there is one.

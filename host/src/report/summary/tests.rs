@@ -41,6 +41,7 @@ fn summary() -> TrainSummary {
                     TextReport { text: Treatment::Filtered, documents: 1, bytes: 900, ..TextReport::default() },
                 ),
             ]),
+            predictions: BTreeMap::new(),
             baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
             sample: "It is a truth".into(),
             faults: Vec::new(),

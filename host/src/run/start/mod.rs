@@ -38,10 +38,19 @@ pub struct StartConfig {
     /// Tokens that the folder's model has, as it says itself; the model that is trained has no fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocab: Option<usize>,
+    /// Id of the token that its decoder writes after, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_token: Option<u32>,
+    /// Id of the token that it has to write first, as it says itself: a language, or BART's `<s>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begin_token: Option<u32>,
 }
 
 /// The file that a tokenizer of Hugging Face is in.
 const TOKENIZER: &str = "tokenizer.json";
+
+/// Most ids of tokens.
+const IDS: i64 = u32::MAX as i64;
 
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
@@ -97,8 +106,18 @@ impl StartConfig {
             }
         };
         let new_rows = section.choice("new_rows", &NEW_ROWS, NewRows::Mean);
-        let given = section.optional_integer("vocab", 1..=i64::from(u32::MAX));
-        let vocab = Folder::open(&from).map(|folder| folder.sizes.vocab).ok().or(given);
-        Self { from, new_rows, vocab }
+        let vocab = section.optional_integer("vocab", 1..=IDS);
+        let start_token = section.optional_integer("start_token", 0..=IDS);
+        let begin_token = section.optional_integer("begin_token", 0..=IDS);
+        let said = Self { from, new_rows, vocab, start_token, begin_token };
+        match Folder::open(&said.from) {
+            Ok(folder) => Self {
+                vocab: Some(folder.sizes.vocab),
+                start_token: folder.token("decoder_start_token_id"),
+                begin_token: folder.token("forced_bos_token_id"),
+                ..said
+            },
+            Err(_) => said,
+        }
     }
 }

@@ -1,0 +1,197 @@
+//! What `[task]` has besides its kind, kind by kind.
+
+use crate::feed::tasks::labels::Values;
+use crate::settings::Section;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// `[task]` with `kind = "masked"`: BERT's masked language model (Devlin et al., arXiv 1810.04805).
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct MaskedConfig {
+    /// Share of tokens that are hidden and predicted; with `form = "bart"` 0.3 if not said.
+    pub rate: f64,
+    /// Share of those that are hidden by a mask.
+    pub mask: f64,
+    /// Share of those that are replaced by a random token; the others stay.
+    pub random: f64,
+    /// Whether the tokens of a word are hidden together.
+    pub whole_words: bool,
+}
+
+/// `[task]` with `kind = "labels"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LabelsConfig {
+    /// What a document has.
+    pub values: Values,
+    /// Labels in the order of the logits; by name if not said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How much documents of each label count.
+    #[serde(flatten)]
+    pub weights: ClassWeights,
+    /// Whether a document is a pair of texts: its second one is the field `target`.
+    pub pair: bool,
+}
+
+/// How much rows of each class count in the loss.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct ClassWeights {
+    /// Whether all classes count alike, however many rows each has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub balanced: bool,
+    /// Weights by name; 1 where a class is not named.
+    #[serde(rename = "class_weights", skip_serializing_if = "BTreeMap::is_empty")]
+    pub of: BTreeMap<String, f64>,
+}
+
+/// `[task]` with `kind = "tags"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TagsConfig {
+    /// Tags in the order of the logits; by name if not said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Whether all tokens of a word have its tag, or only the first.
+    pub all_pieces: bool,
+    /// Whether tags are chosen together, by a conditional random field over them (Lafferty et al. 2001).
+    pub crf: bool,
+    /// How much words of each tag count.
+    #[serde(flatten)]
+    pub weights: ClassWeights,
+}
+
+/// `[task]` with `kind = "seq2seq"`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Seq2SeqConfig {
+    /// The special token that a target is written after; if not said, that of the model that the run starts from, or
+    /// the end of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+}
+
+/// `[task]` with `kind = "denoise"`: texts are damaged, and what was there is written.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct DenoiseConfig {
+    /// How a text is damaged, and what is written.
+    pub form: Form,
+    /// Share of tokens that are hidden.
+    pub rate: f64,
+    /// How many tokens are hidden together, on average.
+    pub span: f64,
+    /// Whether sentences are put in a random order, with `form = "bart"`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub permute_sentences: bool,
+    /// The special token that a target is written after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+}
+
+/// How a text is damaged, and what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Each hidden span is a sentinel of its own, and the spans are written, each after its sentinel.
+    T5,
+    /// Each hidden span is one mask, some masks hide nothing, and the whole text is written.
+    Bart,
+}
+
+const VALUES: [(&str, Values); 3] = [("one", Values::One), ("several", Values::Several), ("number", Values::Number)];
+
+/// Shares of tokens that may be hidden.
+const RATES: std::ops::RangeInclusive<f64> = 0.01..=0.9;
+
+const FORMS: [(&str, Form); 2] = [("t5", Form::T5), ("bart", Form::Bart)];
+
+impl MaskedConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            rate: section.number("rate", RATES, 0.15),
+            mask: section.number("mask", 0.0..=1.0, 0.8),
+            random: section.number("random", 0.0..=1.0, 0.1),
+            whole_words: section.boolean("whole_words", false),
+        };
+        if config.mask + config.random > 1.0 {
+            let message = format!("expected at most 1 with task.random, got {} + {}", config.mask, config.random);
+            section.conflict(&["mask", "random"], message);
+        }
+        config
+    }
+}
+
+const NAMES: &str = "a list of names";
+
+impl LabelsConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            values: section.choice("values", &VALUES, Values::One),
+            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
+            weights: ClassWeights::read(section),
+            pair: section.boolean("pair", false),
+        }
+    }
+}
+
+impl TagsConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let config = Self {
+            labels: section.texts("labels", NAMES, |name| !name.is_empty()),
+            all_pieces: section.boolean("all_pieces", false),
+            crf: section.boolean("crf", false),
+            weights: ClassWeights::read(section),
+        };
+        if config.crf && config.weights != ClassWeights::default() {
+            section.conflict(&["crf", "class_weights"], "a conditional random field has no weights: remove one");
+        }
+        config
+    }
+}
+
+impl Seq2SeqConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        Self { start: read_start(section) }
+    }
+}
+
+impl ClassWeights {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let mut of = BTreeMap::new();
+        for (name, value) in section.settings("class_weights") {
+            match value.as_float().or(value.as_integer().map(|whole| whole as f64)) {
+                Some(weight) if weight >= 0.0 && weight.is_finite() => drop(of.insert(name, weight)),
+                _ => section.problem("class_weights", format!("{name}: expected a number of 0 or more, got {value}")),
+            }
+        }
+        let weights = Self { balanced: section.boolean("balanced", false), of };
+        if weights.balanced && !weights.of.is_empty() {
+            section.conflict(&["balanced", "class_weights"], "expected one of the two, got both");
+        }
+        weights
+    }
+}
+
+impl DenoiseConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let form = section.choice("form", &FORMS, Form::T5);
+        let rate = match form {
+            Form::T5 => 0.15,
+            Form::Bart => 0.3,
+        };
+        // the reference shows keys of several kinds once
+        let (rate, start) = match section.is_dry() {
+            true => (rate, None),
+            false => (section.number("rate", RATES, rate), read_start(section)),
+        };
+        let span = section.number("span", 1.0..=100.0, 3.0);
+        let permute_sentences = section.boolean("permute_sentences", false);
+        if permute_sentences && form == Form::T5 {
+            section
+                .conflict(&["permute_sentences", "form"], "belongs to form = \"bart\": T5 writes what was hidden only");
+        }
+        Self { form, rate, span, permute_sentences, start }
+    }
+}
+
+fn read_start(section: &mut Section<'_>) -> Option<String> {
+    section.text_that("start", "the name of a special token", |name| !name.is_empty())
+}
