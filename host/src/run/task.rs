@@ -5,7 +5,7 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit};
+use crate::feed::tasks::{Causal, Classes, Features, Marks, Task, TaskConfig, Unit};
 use crate::formats::hf::Folder;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
@@ -19,6 +19,8 @@ pub struct RunTask {
     pub rows: Arc<dyn Task>,
     /// What the model tells apart; none where that is tokens, or a number.
     pub classes: Option<Classes>,
+    /// What documents are bags of, where they are.
+    features: Option<Arc<Features>>,
     /// Tokens that stand for no text.
     pub marks: Marks,
     /// Sizes of the model that the data decide.
@@ -35,7 +37,8 @@ impl RunTask {
         let vocab = config.vocab(data.tokenizer.n_tokens);
         if config.task.is_causal() {
             let (rows, sizes) = (Arc::new(Causal), vocab.into());
-            return Ok(Self { config: TaskConfig::Causal, rows, classes: None, marks: Marks::default(), sizes });
+            let (config, marks) = (TaskConfig::Causal, Marks::default());
+            return Ok(Self { config, rows, classes: None, features: None, marks, sizes });
         }
         let mut instance = tokenizer.tokenizer()?;
         instance.load(&data.tokenizer.model)?;
@@ -44,9 +47,14 @@ impl RunTask {
         let classes = config.task.classes(&data.manifest.report.names)?;
         let needs_mask = matches!(config.task, TaskConfig::Masked(_));
         let vocab = if needs_mask { vocab.max(marks.mask as usize + 1) } else { vocab };
+        let features = config.task.features().map(|features| {
+            let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
+            Arc::new(Features::new(features, marks.n_tokens, training, config.model.context()))
+        });
+        let vocab = features.as_ref().map_or(vocab, |features| vocab.max(features.n()));
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
-        let rows = config.task.task(marks.clone(), classes.clone(), &vocabulary)?;
-        Ok(Self { config: config.task.clone(), rows, classes, marks, sizes })
+        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), &vocabulary)?;
+        Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
     /// How rows are made of other data with the names of `reports`.
@@ -56,18 +64,20 @@ impl RunTask {
     pub fn of(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
         let classes = classes.of(reports, self.config.class_word())?;
-        self.config.task(self.marks.clone(), Some(classes), &Default::default())
+        self.rows_of(classes)
     }
-}
 
-impl RunTask {
     /// How rows are made of data to be predicted, whose names need not be known.
     ///
     /// # Errors
     /// As [`RunTask::open`].
     pub fn of_unlabelled(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
-        self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), &Default::default())
+        self.rows_of(classes.of_unlabelled(reports))
+    }
+
+    fn rows_of(&self, classes: Classes) -> Result<Arc<dyn Task>> {
+        self.config.task(self.marks.clone(), Some(classes), self.features.clone(), &Default::default())
     }
 }
 
@@ -93,11 +103,13 @@ impl RunTask {
             lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());
         }
         if self.rows.unit() == Unit::Document {
-            let room = config.model.context().saturating_sub(self.marks.around()) as u64;
+            let context = config.model.context();
+            let text = context.saturating_sub(self.marks.around());
+            let room = self.features.as_ref().map_or(text, |features| features.room(context)) as u64;
             let length = |document: u64| data.train.place(document).end - data.train.place(document).start;
             let cut = (0..data.train.n_documents()).filter(|&document| length(document) > room).count();
             if cut > 0 {
-                let (n, context) = (data.train.n_documents(), config.model.context());
+                let n = data.train.n_documents();
                 lines.push(format!("{cut} of {n} documents are longer than model.context = {context} and are cut"));
             }
         }

@@ -1,5 +1,6 @@
 //! `[task]` of a run's config: what is learnt of the documents.
 
+use super::features::{Features, FeaturesConfig};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
 use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
@@ -57,6 +58,9 @@ pub struct LabelsConfig {
     pub weights: ClassWeights,
     /// Whether a document is a pair of texts: its second one is the field `target`.
     pub pair: bool,
+    /// What the features of a document count for, where it is read as a bag of them.
+    #[serde(flatten)]
+    pub features: Option<FeaturesConfig>,
 }
 
 /// How much rows of each class count in the loss.
@@ -114,7 +118,7 @@ const KINDS: [(&str, Kind); 5] = [
 const VALUES: [(&str, Values); 3] = [("one", Values::One), ("several", Values::Several), ("number", Values::Number)];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 12] = [
+const KEYS: [(&str, &[Kind]); 16] = [
     ("rate", &[Kind::Masked]),
     ("mask", &[Kind::Masked]),
     ("random", &[Kind::Masked]),
@@ -124,6 +128,10 @@ const KEYS: [(&str, &[Kind]); 12] = [
     ("balanced", &[Kind::Labels, Kind::Tags]),
     ("class_weights", &[Kind::Labels, Kind::Tags]),
     ("pair", &[Kind::Labels]),
+    ("weights", &[Kind::Labels]),
+    ("sublinear", &[Kind::Labels]),
+    ("ngrams", &[Kind::Labels]),
+    ("buckets", &[Kind::Labels]),
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
     ("start", &[Kind::Seq2Seq]),
@@ -231,17 +239,31 @@ impl TaskConfig {
         Ok(Some(classes))
     }
 
-    /// How it makes rows of tokens and planes.
+    /// The features that documents are bags of; none where they are texts.
+    pub fn features(&self) -> Option<&FeaturesConfig> {
+        match self {
+            Self::Labels(config) => config.features.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How it makes rows of tokens and planes; where documents are bags of features, of these.
     ///
     /// # Errors
     /// Tokens that it needs and the tokenizer does not have.
-    pub fn task(&self, marks: Marks, classes: Option<Classes>, vocabulary: &Vocabulary) -> Result<Arc<dyn Task>> {
+    pub fn task(
+        &self,
+        marks: Marks,
+        classes: Option<Classes>,
+        features: Option<Arc<Features>>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
         Ok(match self {
             Self::Causal => Arc::new(Causal),
             Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, vocabulary)),
             Self::Labels(config) => {
-                Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes })
+                Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes, features })
             }
             Self::Tags(_) => Arc::new(tags::Tags { marks, classes }),
             Self::Seq2Seq(_) if marks.last.is_none() || marks.start.is_none() => {
@@ -325,12 +347,17 @@ const NAMES: &str = "a list of names";
 
 impl LabelsConfig {
     fn read(section: &mut Section<'_>) -> Self {
-        Self {
+        let config = Self {
             values: section.choice("values", &VALUES, Values::One),
             labels: section.texts("labels", NAMES, |name| !name.is_empty()),
             weights: ClassWeights::read(section),
             pair: section.boolean("pair", false),
+            features: FeaturesConfig::read(section),
+        };
+        if config.pair && config.features.is_some() {
+            section.conflict(&["weights", "pair"], "a pair of texts is no bag of features: remove one");
         }
+        config
     }
 }
 

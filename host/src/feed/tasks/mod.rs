@@ -6,6 +6,7 @@
 mod causal;
 mod classes;
 mod config;
+mod features;
 mod fields;
 mod labels;
 mod marks;
@@ -18,6 +19,7 @@ mod words;
 pub use causal::Causal;
 pub use classes::Classes;
 pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use features::{Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
