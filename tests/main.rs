@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod backends; // the same answers from all three forms of a plugin
+mod baselines; // classifiers that do not see the order of words
 mod bench;
 mod bpe; // against the tokenizers crate
 mod building; // of plugins

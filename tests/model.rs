@@ -214,7 +214,7 @@ fn tokens_that_the_model_does_not_have_are_errors() {
     let mut error = |ids: &[u32], positions: &[u32], length| {
         let positions: ops::Column<'_, u32> = positions.into();
         let offsets = positions.clone();
-        let tokens = Tokens { ids: ids.into(), positions, offsets, types: None, length, source: None };
+        let tokens = Tokens { ids: ids.into(), positions, offsets, types: None, weights: None, length, source: None };
         model.forward(&tokens, None).unwrap_err().to_string()
     };
     assert_eq!(error(&[1, 29], &[0, 1], 2), "token id 29 is outside the model's vocabulary of 29");

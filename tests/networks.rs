@@ -22,10 +22,11 @@ use trainyard_plugin::{Builder, Config, Create, Model, Result, Setting, Sizes, V
 type Make = fn(&[Setting]) -> Result<Box<dyn Model>>;
 
 /// Name of a family and how it is made.
-const FAMILIES: [(&str, Make); 17] = [
+const FAMILIES: [(&str, Make); 18] = [
     ("autoencoder", make::<trainyard_autoencoder::Autoencoder>),
     ("bart", make::<trainyard_bart::Bart>),
     ("bert", make::<trainyard_bert::Bert>),
+    ("features", make::<trainyard_features::Features>),
     ("gemma2", make::<trainyard_gemma2::Gemma2>),
     ("gemma3", make::<trainyard_gemma3::Gemma3>),
     ("gpt2", make::<trainyard_gpt2::Gpt2>),
@@ -112,7 +113,7 @@ fn folders() -> Vec<PathBuf> {
     let root = Path::new(&device::manifest_dir()).join("golden/networks");
     let mut folders: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
-    assert_eq!(folders.len(), 31);
+    assert_eq!(folders.len(), 33);
     folders
 }
 

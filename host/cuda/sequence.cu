@@ -222,6 +222,30 @@ __device__ void pool_spread(i64 pool, const T *x, i64 x_stride, const u32 *range
 FOR_ACTIVATIONS(K)
 #undef K
 
+// out[k, index[i]] += the sum of the weights of all rows of range k with the index of row i, which is the first of them.
+// weights [rows] or null, for 1 each; ranges [groups, 2]. Each number has one thread, which adds in the order of rows.
+template <typename T>
+__device__ void bag(const u32 *index, const float *weights, const u32 *ranges, i64 groups, i64 rows, i64 width, T *out) {
+    for (i64 i = thread_index(); i < rows; i += thread_count()) {
+        i64 group = first_beyond(ranges, groups, i);
+        if (group == groups || ranges[2 * group] > i) continue;
+        i64 first = ranges[2 * group], end = first + ranges[2 * group + 1], row = first;
+        while (index[row] != index[i]) row++;
+        if (row < i) continue;
+        wide<T> sum = 0;
+        for (; row < end; row++)
+            if (index[row] == index[i]) sum += weights ? wide<T>(weights[row]) : wide<T>(1);
+        T *to = out + group * width + index[i];
+        *to = narrow<T>(widen(*to) + sum);
+    }
+}
+#define K(T, suffix) \
+    KERNEL(bag_##suffix, \
+           (const u32 *index, const float *weights, const u32 *ranges, i64 groups, i64 rows, i64 width, T *out), \
+           bag(index, weights, ranges, groups, rows, width, out))
+FOR_ACTIVATIONS(K)
+#undef K
+
 // out[i] = a[i] out[i - 1] + b[i], with 0 before each document. A thread takes a column of a sequence.
 template <typename T>
 __device__ void scan_forward(const T *a, i64 a_stride, const T *b, i64 b_stride, const u32 *offsets, i64 sequences,

@@ -19,6 +19,8 @@ const IGNORED: i64 = -100;
 struct Document {
     ids: Vec<u32>,
     types: Vec<u32>,
+    /// What each token counts for; 1 each where there are none.
+    weights: Vec<f32>,
     source: Vec<u32>,
     /// One for each row of logits; what is ignored counts for nothing.
     labels: Vec<i64>,
@@ -54,6 +56,9 @@ fn documents(reference: &Json, config: &Json) -> Vec<Document> {
         let mut document = Document { ids: ids(&inputs["input_ids"][index], length), ..Document::default() };
         if inputs["token_type_ids"].is_array() {
             document.types = ids(&inputs["token_type_ids"][index], length);
+        }
+        if let Some(weights) = inputs["token_weights"][index].as_array() {
+            document.weights = weights.iter().take(length).map(|weight| weight.as_f64().unwrap() as f32).collect();
         }
         if class.contains("ConditionalGeneration") {
             // the decoder reads the labels one later, behind its first token
@@ -109,7 +114,8 @@ fn with_tokens<R>(engine: &Engine, document: &Document, body: impl FnOnce(&Token
         valid: column(&valid[..]),
         length: n,
     });
-    body(&Tokens { types, source, ..tokens })
+    let weights = (!document.weights.is_empty()).then(|| Column::new(engine, &document.weights[..]).unwrap());
+    body(&Tokens { types, weights, source, ..tokens })
 }
 
 /// `[rows, vocab]`
@@ -231,5 +237,5 @@ fn families_compute_what_transformers_computes() {
     // models that read whole sequences, an LSTM in both directions among them; all others write token by token
     whole.sort();
     whole.dedup();
-    assert_eq!(whole, ["autoencoder", "bert", "lstm", "roberta"]);
+    assert_eq!(whole, ["autoencoder", "bert", "features", "lstm", "roberta"]);
 }

@@ -2,9 +2,9 @@
 
 use super::recurrent::{Documents, around, inside, rows_of};
 use super::{Outcome, TYPES, assert_close, engine, on, random, var, zeros};
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use trainyard::ops::pooling::{self, Pool};
-use trainyard::ops::{self, Column, Gradient, View, conv, expand, scan, shift};
+use trainyard::ops::{self, Column, Gradient, View, bag, conv, expand, scan, shift};
 
 /// Documents in the middle of sequences, shorter and longer than what is looked back at.
 const DOCUMENTS: [Documents<'static>; 3] = [&[&[1]], &[&[3, 4], &[7], &[1, 1, 5]], &[&[6, 1, 12]]];
@@ -199,6 +199,39 @@ fn pools_equal_references(rows: usize, ranges: &[u32], width: usize, dtype: DTyp
     check_forward("expand", &expected, |out| expand::forward(&engine, dout_view, &on_device, out))?;
     let dx = gradients(&expected, &x, &[&vectors])?.remove(0);
     check_gradient("expand's dx", &dx, |dx| expand::backward(&engine, x_view, &on_device, dx))
+}
+
+/// Tokens that are there several times, rows in no range, an empty range, and sums that depend on their order.
+#[test]
+fn bags_equal_their_reference() -> Outcome {
+    let ranges: [(usize, &[u32]); 4] =
+        [(1, &[0, 1]), (9, &[0, 3, 3, 1, 5, 4]), (12, &[1, 2, 3, 0, 4, 5]), (700, &[0, 300, 300, 399])];
+    let engine = engine();
+    for dtype in TYPES {
+        for (rows, ranges) in ranges {
+            for columns in [1, 5, 400] {
+                let index: Vec<u32> = (0..rows as u32).map(|row| row * row % 7 * 31 % columns).collect();
+                let weights: Vec<f32> = (0..rows).map(|row| 0.1 + (row % 9) as f32 / 7.0).collect();
+                let (index_on, weights_on) = (Column::new(&engine, &index)?, Column::new(&engine, &weights)?);
+                let ranges_on = Column::new(&engine, ranges)?;
+                for weights_on in [None, Some(&weights_on)] {
+                    let tokens = bag::Tokens { index: &index_on, weights: weights_on };
+                    let mut expected = vec![0.0_f64; ranges.len() / 2 * columns as usize];
+                    for (k, range) in ranges.chunks(2).enumerate() {
+                        for row in range[0] as usize..(range[0] + range[1]) as usize {
+                            let weight = weights_on.map_or(1.0, |_| f64::from(weights[row]));
+                            expected[k * columns as usize + index[row] as usize] += weight;
+                        }
+                    }
+                    let expected = Tensor::from_vec(expected, (ranges.len() / 2, columns as usize), &Device::Cpu)?;
+                    let out = on(&expected.to_dtype(dtype)?.ones_like()?);
+                    bag::forward(&engine, tokens, &ranges_on, &out)?;
+                    assert_close("bag", &out, &expected);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]

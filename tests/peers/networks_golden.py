@@ -1,4 +1,5 @@
-"""Golden values of small networks of every family, from transformers (decoders and encoders) and torch.nn (recurrence).
+"""Golden values of small networks of every family, from transformers (decoders and encoders) and torch.nn (recurrence,
+bags of words).
 
 Writes ../golden/networks/NAME/{config.json, config_v5.json, model.safetensors, reference.json}: random weights from a
 seed per name, logits, loss, the gradient of every parameter as [norm, probe] with probe = sum of g_i sin(i + 1) over
@@ -92,6 +93,13 @@ RECURRENT = {
     "rnn-relu": dict(kind="rnn", layers=2, embedding=12, hidden=WIDTH, activation="relu"),
     "lstm-bidirectional": dict(kind="lstm", layers=2, embedding=12, hidden=10, bidirectional=True),
     "autoencoder": dict(embedding=12, hidden=WIDTH, latent=8),
+}
+
+
+# Networks of bags of words, of torch.nn.functional.embedding_bag; inputs have a weight for each token.
+FEATURES = {
+    "features-bag": dict(reads="bag", width=WIDTH, layers=0),
+    "features-mean": dict(reads="mean", width=WIDTH, layers=1),
 }
 
 
@@ -322,6 +330,55 @@ def make_recurrent(name):
         write(folder, name, "torch.nn", inputs, measure(model, inputs))
 
 
+class Features(torch.nn.Module):
+    """A linear classifier of weighted counts, or a network over the mean of word vectors."""
+
+    def __init__(self, reads, width, layers):
+        super().__init__()
+        self.reads = reads
+        if reads == "mean":
+            self.embedding = torch.nn.Embedding(VOCAB, width)
+        sizes = [width if reads == "mean" else VOCAB] + [width] * layers
+        self.hidden = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.classifier = torch.nn.Linear(sizes[-1], VOCAB)
+
+    def forward(self, input_ids, attention_mask, token_weights, labels):
+        bag = torch.nn.functional.embedding_bag
+        mask = attention_mask.to(torch.float64)
+        if self.reads == "mean":
+            x = bag(input_ids, self.embedding.weight, per_sample_weights=mask / mask.sum(1, keepdim=True), mode="sum")
+        else:
+            x = bag(input_ids, torch.eye(VOCAB), per_sample_weights=mask * token_weights, mode="sum")
+        for layer in self.hidden:
+            x = torch.relu(layer(x))
+        logits = self.classifier(x)
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+def make_features(name):
+    settings = FEATURES[name]
+    folder = HERE / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = Features(**settings)
+    fill(model, name)
+    tensors = {key: p.detach().clone() for key, p in model.named_parameters()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = {"model_type": "features", "vocab_size": VOCAB, "reads": settings["reads"],
+              "hidden_size": settings["width"], "num_hidden_layers": settings["layers"],
+              "id2label": {str(label): f"LABEL_{label}" for label in range(VOCAB)}}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    rng = random(name + "/rows")
+    # many tokens are there more than once
+    ids = rng.integers(3, 3 + LENGTH // 2, (2, LENGTH))
+    mask = np.ones_like(ids)
+    mask[1, LENGTH - 3:] = 0
+    weights = rng.choice([0.25, 0.5, 1.5, 2.0, -1.0], ids.shape)
+    inputs = {"input_ids": ids, "attention_mask": mask, "token_weights": weights, "labels": np.array([2, 0])}
+    with Doubles():
+        write(folder, name, "embedding_bag", inputs, measure(model.double(), inputs))
+
+
 def check(folder):
     """Compares a folder's reference.json with what this script makes of it."""
     kept = json.loads((Path(folder) / "reference.json").read_text())
@@ -363,6 +420,6 @@ if __name__ == "__main__":
         for name in arguments[1:] or CASES:
             version_5(name)
     else:
-        for name in arguments or [*CASES, *RECURRENT]:
+        for name in arguments or [*CASES, *RECURRENT, *FEATURES]:
             print(name, flush=True)
-            make(name) if name in CASES else make_recurrent(name)
+            (make if name in CASES else make_recurrent if name in RECURRENT else make_features)(name)

@@ -55,6 +55,13 @@ impl<'a, T: WithDType + bytemuck::Pod> Column<'a, T> {
     }
 }
 
+impl<'a> Column<'a, u32> {
+    /// The numbers whose bits these are.
+    pub fn floats(&self) -> Column<'a, f32> {
+        Column { host: bytemuck::cast_slice(self.host), device: self.device.clone() }
+    }
+}
+
 impl<'a, T> From<&'a [T]> for Column<'a, T> {
     fn from(host: &'a [T]) -> Self {
         Self { host, device: None }

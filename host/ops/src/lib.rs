@@ -9,6 +9,7 @@ pub mod activation;
 pub mod add;
 mod assign;
 pub mod attention;
+pub mod bag;
 mod column;
 pub mod columns;
 pub mod conv;

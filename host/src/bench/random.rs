@@ -42,7 +42,7 @@ pub(super) fn random_batch(config: &RunConfig, sizes: DataSizes, index: u64) -> 
             rows.columns = columns(at.len(), sizes.vocab, position);
             rows.at = Some(at);
         }
-        TaskConfig::Seq2Seq(_) => {
+        TaskConfig::Seq2Seq(_) | TaskConfig::Denoise(_) => {
             let ids = below(third, n, sizes.vocab);
             let (positions, valid) = (rows.document_position.clone(), vec![context as u32; sequences]);
             rows.source = Some(SourceText { ids, positions, valid, length: context });

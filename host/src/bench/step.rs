@@ -73,12 +73,8 @@ fn time(
 ) -> Result<StepBench> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, sizes, &device)?;
-    let mut trainer = Trainer::new(
-        config,
-        config.model.described(sizes)?.with_field(config.task.has_crf()),
-        objective,
-        device.clone(),
-    )?;
+    let mut trainer =
+        Trainer::new(config, config.model.described(sizes)?.of_task(&config.task)?, objective, device.clone())?;
     let total = options.warmup + options.steps;
     let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;

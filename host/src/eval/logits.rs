@@ -192,6 +192,7 @@ impl Texts {
             positions: column(&self.positions)?,
             offsets: column(&self.offsets)?,
             types: Some(column(&self.types)?),
+            weights: None,
             length: self.ids.len(),
             source,
         };

@@ -108,7 +108,7 @@ fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model>
     })?;
     check_reading(config, task.sizes, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    let described = Described::new(plugin, &config.model.sizes(task.sizes))?.with_field(config.task.has_crf());
+    let described = Described::new(plugin, &config.model.sizes(task.sizes))?.of_task(&config.task)?;
     let field = &described.field;
     let spec = Spec { field, ..Spec::new(&described.network, config.model.context(), Purpose::Inference) };
     Model::new(&spec, engine, config.run.seed)

@@ -71,12 +71,14 @@ pub(super) struct Text {
     pub positions: Vec<u32>,
     /// The part of a pair that each token belongs to; empty where there are no pairs.
     pub types: Vec<u32>,
+    /// What each token counts for where tokens are counted; empty where that is 1.
+    pub weights: Vec<f32>,
 }
 
 impl Text {
     /// One document.
     pub fn new(ids: Vec<u32>) -> Self {
-        Self { positions: (0..ids.len() as u32).collect(), ids, types: Vec::new() }
+        Self { positions: (0..ids.len() as u32).collect(), ids, ..Self::default() }
     }
 }
 
@@ -93,7 +95,11 @@ pub(super) fn windows(texts: Vec<Text>, shortest: usize, context: usize) -> Rows
         rows.inputs.extend(text.ids);
         rows.document_position.extend(text.positions);
         rows.types.extend(text.types.into_iter().take(length));
+        rows.token_weights.extend(text.weights.into_iter().take(length));
         rows.document_position.extend(0..padding as u32);
+        if !rows.token_weights.is_empty() {
+            rows.token_weights.resize(rows.document_position.len(), 0.0);
+        }
         for list in [&mut rows.inputs, &mut rows.types] {
             list.resize(list.len().max(rows.document_position.len()), 0);
         }

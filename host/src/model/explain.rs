@@ -114,14 +114,10 @@ fn runs(graph: &Graph, plan: &Plan, step: &Step) -> String {
         .collect();
     let what = match &step.work {
         Work::Embedding(tables) => {
-            let of = |index: &Index| match index {
-                Index::Ids => "ids",
-                Index::Positions => "positions",
-                Index::TokenTypes => "token types",
-                Index::SourceIds => "source ids",
-                Index::SourcePositions => "source positions",
-            };
-            format!("embedding of {}", tables.iter().map(|(index, ..)| of(index)).collect::<Vec<_>>().join(" + "))
+            format!(
+                "embedding of {}",
+                tables.iter().map(|(index, ..)| index_name(*index)).collect::<Vec<_>>().join(" + ")
+            )
         }
         Work::Linear { stack, residual, dropout } => {
             let n = plan.stacks[*stack].weights.len();
@@ -140,9 +136,20 @@ fn runs(graph: &Graph, plan: &Plan, step: &Step) -> String {
         Work::Recurrent { kind, reverse, .. } => format!("{kind:?}{}", if *reverse { ", backward" } else { "" }),
         Work::Conv { .. } => "convolution".into(),
         Work::Pool(pool) => format!("pool {pool:?}"),
+        Work::Bag(index) => format!("bag of {}", index_name(*index)),
         other => format!("{other:?}").to_lowercase(),
     };
     if names.is_empty() { what } else { format!("{what}: {}", names.join(", ")) }
+}
+
+fn index_name(index: Index) -> &'static str {
+    match index {
+        Index::Ids => "ids",
+        Index::Positions => "positions",
+        Index::TokenTypes => "token types",
+        Index::SourceIds => "source ids",
+        Index::SourcePositions => "source positions",
+    }
 }
 
 /// Floating-point operations of a step per row.

@@ -226,9 +226,14 @@ impl Model {
         body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges, sources: None })
     }
 
+    /// Whether it computes something of whole sequences.
+    pub fn pools(&self) -> bool {
+        self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Bag | Op::Expand))
+    }
+
     /// First row and number of rows of each sequence, and of each source, for pools; none where nothing is pooled.
     fn ranges(&self, tokens: &Tokens<'_>) -> [Vec<u32>; 2] {
-        if !self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Expand)) {
+        if !self.pools() {
             return [Vec::new(), Vec::new()];
         }
         let range = |sequence: usize| {
@@ -259,9 +264,12 @@ impl Model {
             )));
         }
         for node in &self.graph.nodes {
-            let Op::Embedding { table, offset } = node.op else { continue };
-            let rows = self.graph.parameters[table].shape[0].saturating_sub(offset);
-            let Op::Index(index) = self.graph.nodes[node.inputs[0]].op else { continue };
+            let rows = match node.op {
+                Op::Embedding { table, offset } => self.graph.parameters[table].shape[0].saturating_sub(offset),
+                Op::Bag => node.ty.columns(),
+                _ => continue,
+            };
+            let Some(index) = self.graph.index_of(node) else { continue };
             self.check_index(tokens, index, rows)?;
         }
         match positions.iter().find(|&&position| position as usize >= self.context) {

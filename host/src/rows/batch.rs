@@ -31,6 +31,8 @@ pub struct Rows {
     pub document_position: Vec<u32>,
     /// Which part of a pair each token belongs to; empty where there are no parts.
     pub types: Vec<u32>,
+    /// What each token counts for where tokens are counted; empty where that is 1.
+    pub token_weights: Vec<f32>,
     /// What an encoder reads for a decoder.
     pub source: Option<SourceText>,
     /// The tokens that are rows of the loss, in order; none if all are, or one for each window.
@@ -98,7 +100,8 @@ impl Rows {
             sequences: rows.len() / self.context.max(1),
             context: self.context,
             next: self.next,
-            types: self.types.get(rows).unwrap_or_default().to_vec(),
+            types: self.types.get(rows.clone()).unwrap_or_default().to_vec(),
+            token_weights: self.token_weights.get(rows).unwrap_or_default().to_vec(),
             source: None,
             at: None,
         }
@@ -116,6 +119,9 @@ impl Rows {
         };
         if self.document_position.len() != tokens {
             return wrong("document_position", self.document_position.len(), tokens);
+        }
+        if !self.token_weights.is_empty() && self.token_weights.len() != tokens {
+            return wrong("token_weights", self.token_weights.len(), tokens);
         }
         match &self.at {
             Some(at) if at.len() != rows => return wrong("at", at.len(), rows),

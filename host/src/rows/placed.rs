@@ -7,8 +7,9 @@ use crate::ops::{Column, Engine, Inbox};
 
 /// Columns that every batch sends to a GPU before its row inputs: those of tokens, and the groups.
 const FIXED: usize = 3;
-/// The columns after them of a batch that has more than tokens: types, three of a source, the tokens that are rows.
-const MORE: usize = 5;
+/// The columns after them of a batch that has more than tokens: types, three of a source, the tokens that are rows, the
+/// weights of tokens.
+const MORE: usize = 6;
 
 /// The input of a network: windows of equal length, one after the other.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Tokens<'a> {
     pub offsets: Column<'a, u32>,
     /// `[sequences · length]`: which part of a pair each token belongs to, where the model reads that.
     pub types: Option<Column<'a, u32>>,
+    /// `[sequences · length]`: what each token counts for where tokens are counted; none is 1.
+    pub weights: Option<Column<'a, f32>>,
     /// Positions per sequence.
     pub length: usize,
     /// What an encoder reads for a decoder.
@@ -49,7 +52,7 @@ impl<'a> Tokens<'a> {
     pub fn new(engine: &Engine, ids: &'a [u32], positions: &'a [u32], length: usize) -> Result<Self> {
         let positions = Column::new(engine, positions)?;
         let (ids, offsets) = (Column::new(engine, ids)?, positions.clone());
-        Ok(Self { ids, positions, offsets, types: None, length, source: None })
+        Ok(Self { ids, positions, offsets, types: None, weights: None, length, source: None })
     }
 
     /// Number of sequences.
@@ -107,6 +110,7 @@ impl<'a> PlacedRows<'a> {
             let [ids, positions, valid]: [&[u32]; 3] =
                 rows.source.as_ref().map_or([&[]; 3], |source| [&source.ids, &source.positions, &source.valid]);
             fixed.extend([&rows.types, ids, positions, valid, rows.at.as_deref().unwrap_or_default()]);
+            fixed.push(bytemuck::cast_slice(&rows.token_weights));
         }
         fixed.into_iter().chain(asked.iter().map(|input| rows.columns.get(input).bits())).collect()
     }
@@ -126,8 +130,9 @@ impl<'a> PlacedRows<'a> {
             length: source.length,
         });
         let types = (!self.rows.types.is_empty()).then(|| column(3));
+        let weights = (!self.rows.token_weights.is_empty()).then(|| column(8).floats());
         let (ids, positions, offsets) = (column(0), column(1), column(1));
-        Tokens { ids, positions, offsets, types, length: self.rows.context, source }
+        Tokens { ids, positions, offsets, types, weights, length: self.rows.context, source }
     }
 
     /// The tokens that are rows of the loss; none if all are, or one for each window.
@@ -149,6 +154,7 @@ impl<'a> PlacedRows<'a> {
 
 /// Number of columns before the row inputs.
 fn n_before(rows: &Rows) -> usize {
-    let has_more = !rows.types.is_empty() || rows.source.is_some() || rows.at.is_some();
+    let has_more =
+        !(rows.types.is_empty() && rows.token_weights.is_empty()) || rows.source.is_some() || rows.at.is_some();
     FIXED + if has_more { MORE } else { 0 }
 }

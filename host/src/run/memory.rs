@@ -85,19 +85,21 @@ impl Memory {
         // What is frozen has no gradient.
         let parameters = parameters - (parameters - trained) * element / per_value;
         // The gradient of the last hidden states is the trainer's.
-        let dhidden = activation * context as f64 * width as f64;
+        let rows = if described[0].is_pooled { 1 } else { context };
+        let dhidden = activation * rows as f64 * width as f64;
+        let logits = if sizes.labels > 0 { sizes.labels } else { vocab };
         if device.gpu().is_some() {
-            let rows = train.batch.saturating_mul(context);
+            let rows = train.batch.saturating_mul(rows);
             return Ok(Self {
                 parameters,
                 optimizer: states_per_value * element * trained / per_value,
                 activations: train.batch as f64 * (two - one + dhidden),
-                loss: crate::loss::bytes_on_gpu(train.precision, rows, vocab) as f64,
+                loss: crate::loss::bytes_on_gpu(train.precision, rows, logits) as f64,
                 program: ON_GPU,
                 recompute: train.recompute,
             });
         }
-        let (vocab, rows) = (vocab as f64, train.batch as f64 * context as f64);
+        let (vocab, rows) = (logits as f64, train.batch as f64 * rows as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
         let packed = match train.precision {

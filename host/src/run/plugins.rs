@@ -115,7 +115,7 @@ impl RunPlugins {
     /// # Errors
     /// Whatever the plugin reports.
     pub fn described(&self, config: &RunConfig, sizes: DataSizes) -> Result<Described> {
-        Ok(Described::new(&self.model, &config.model.sizes(sizes))?.with_field(config.task.has_crf()))
+        Described::new(&self.model, &config.model.sizes(sizes))?.of_task(&config.task)
     }
 
     /// Returns the name of every metric: they differ, so that none hides another in a record.

@@ -5,7 +5,7 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit, pair};
+use crate::feed::tasks::{Causal, Classes, Features, Marks, Task, TaskConfig, Unit, pair};
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct RunTask {
     pub rows: Arc<dyn Task>,
     /// What the model tells apart; none where that is tokens, or a number.
     pub classes: Option<Classes>,
+    /// What documents are bags of, where they are.
+    features: Option<Arc<Features>>,
     /// Tokens that stand for no text.
     pub marks: Marks,
     /// Sizes of the model that the data decide.
@@ -35,7 +37,8 @@ impl RunTask {
         let vocab = config.vocab(data.tokenizer.n_tokens);
         if config.task.is_causal() {
             let (rows, sizes) = (Arc::new(Causal), vocab.into());
-            return Ok(Self { config: TaskConfig::Causal, rows, classes: None, marks: Marks::default(), sizes });
+            let (config, marks) = (TaskConfig::Causal, Marks::default());
+            return Ok(Self { config, rows, classes: None, features: None, marks, sizes });
         }
         let mut instance = tokenizer.tokenizer()?;
         instance.load(&data.tokenizer.model)?;
@@ -43,10 +46,15 @@ impl RunTask {
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
         let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
         let classes = config.task.classes(&data.manifest.report.names)?;
-        let sizes =
-            DataSizes { vocab: vocab.max(config.task.n_ids(&marks)), labels: config.task.labels(classes.as_ref()) };
-        let rows = config.task.task(marks.clone(), classes.clone(), &vocabulary)?;
-        Ok(Self { config: config.task.clone(), rows, classes, marks, sizes })
+        let features = config.task.features().map(|features| {
+            let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
+            Arc::new(Features::new(features, marks.n_tokens, training, config.model.context()))
+        });
+        let vocab = vocab.max(config.task.n_ids(&marks));
+        let vocab = features.as_ref().map_or(vocab, |features| vocab.max(features.n()));
+        let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
+        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), &vocabulary)?;
+        Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
     /// How rows are made of other data with the names of `reports`.
@@ -56,11 +64,9 @@ impl RunTask {
     pub fn of(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
         let classes = classes.of(reports, self.config.class_word())?;
-        self.config.task(self.marks.clone(), Some(classes), &Default::default())
+        self.rows_of(classes)
     }
-}
 
-impl RunTask {
     /// What a model that writes from a source says of this in `config.json`: after which token, and which comes first.
     pub fn token_ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let ids = [("decoder_start_token_id", self.marks.start), ("forced_bos_token_id", self.marks.begin)];
@@ -74,7 +80,11 @@ impl RunTask {
     /// As [`RunTask::open`].
     pub fn of_unlabelled(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
-        self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), &Default::default())
+        self.rows_of(classes.of_unlabelled(reports))
+    }
+
+    fn rows_of(&self, classes: Classes) -> Result<Arc<dyn Task>> {
+        self.config.task(self.marks.clone(), Some(classes), self.features.clone(), &Default::default())
     }
 }
 
@@ -105,7 +115,8 @@ impl RunTask {
         }
         if self.rows.unit() == Unit::Document {
             let context = config.model.context();
-            let room = context.saturating_sub(self.marks.around()) as u64;
+            let text = context.saturating_sub(self.marks.around());
+            let room = self.features.as_ref().map_or(text, |features| features.room(context)) as u64;
             let is_cut = |document: &u64| match self.config.has_source() {
                 true => {
                     let (source, target) = pair(&data.train, *document);

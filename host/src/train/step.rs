@@ -150,8 +150,8 @@ impl Trainer {
             gpu.first_sequence(first)?;
             let (n, context) = (rows.inputs.len() as u64, rows.context as u64);
             let key = [self.model.generation(), n, context, inbox.column(0).pointer()];
-            // rows and sources of other sizes are other launches
-            let varies = rows.at.is_some() || rows.source.is_some() || self.loss.waits();
+            // rows and sources of other sizes are other launches; which rows of a sequence count is sent with them
+            let varies = rows.at.is_some() || rows.source.is_some() || self.model.pools() || self.loss.waits();
             match self.model.engine().waits() || varies {
                 true => self.accumulate(step, first, &placed)?,
                 false => replay.run(gpu, &key, || self.accumulate(step, first, &placed))?,

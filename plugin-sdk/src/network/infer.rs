@@ -362,6 +362,13 @@ pub(super) fn pool(site: &Site<'_>) -> Answer<Type> {
     }
 }
 
+pub(super) fn bag(site: &Site<'_>) -> Answer<Type> {
+    match site.index()? {
+        Space::Row => matrix(Space::Sequence, site.attributes.integer("columns").unwrap_or(0)),
+        space => Err(format!("the input is an index per {space}, expected one per row")),
+    }
+}
+
 pub(super) fn expand(site: &Site<'_>) -> Answer<Type> {
     match site.matrix(0)? {
         (Space::Sequence, columns) => matrix(Space::Row, columns),

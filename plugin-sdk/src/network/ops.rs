@@ -86,6 +86,7 @@ pub const OPS: &[Op] = &[
     op("attention", (3, 4), (0, 0), &[("heads", Integer), ("kv_heads", Integer), ("span", Text), ("window", Integer), ("scale", Number), ("soft_cap", Number), ("dropout", Number)], infer::attention, "softmax(q kᵀ · scale + bias) v per head; span \"causal\", \"full\" or \"window\""),
     op("shift", (1, 1), (0, 0), &[("by", Integer)], infer::in_order, "x[row - by], 0 before the document"),
     op("pool", (1, 1), (0, 0), &[("kind", Text)], infer::pool, "first, last or mean row of each sequence: [sequence, C]"),
+    op("bag", (1, 1), (0, 0), &[("columns", Integer)], infer::bag, "how often each number below columns is the index of one of the sequence's tokens, each counted with its weight, which is 1 where the data gives none: [sequence, columns]"),
     op("expand", (1, 1), (0, 0), &[], infer::expand, "the sequence's row for each of its tokens: [row, C]"),
     // Column by column.
     op("gelu", (1, 1), (0, 0), &[("form", Text)], infer::gelu, "x Φ(x), by erf or its approximation by tanh"),

@@ -23,20 +23,20 @@ pub fn check_for(network: &Network, sizes: &Sizes) -> Result<Vec<Type>> {
             return Err(at(head.value as usize, &network.layers[head.value as usize], &message));
         }
     }
-    for (index, layer) in network.layers.iter().enumerate().filter(|(_, layer)| layer.op == "embedding") {
-        check_table(network, layer, sizes).map_err(|message| at(index, layer, &message))?;
+    for (index, layer) in network.layers.iter().enumerate() {
+        let checked = match layer.op.as_str() {
+            "embedding" => check_table(network, layer, sizes),
+            "bag" => check_bag(network, layer, sizes),
+            _ => Ok(()),
+        };
+        checked.map_err(|message| at(index, layer, &message))?;
     }
     Ok(types)
 }
 
 /// Refuses a table without a row for every value of the index that it is given.
 fn check_table(network: &Network, layer: &Layer, sizes: &Sizes) -> std::result::Result<(), String> {
-    let index = network.layers[layer.inputs[0] as usize].op.as_str();
-    let (n, what) = match index {
-        "input.ids" | "input.source_ids" => (sizes.vocab, "tokens of the vocabulary"),
-        "input.positions" | "input.source_positions" => (sizes.context, "positions of the context"),
-        _ => return Ok(()),
-    };
+    let Some((n, what)) = values(network, layer, sizes) else { return Ok(()) };
     let parameter = &network.parameters[layer.parameters[0] as usize];
     let (rows, offset) = (parameter.shape[0], super::Attributes(&layer.attributes).integer("offset").unwrap_or(0));
     match u64::from(rows) >= u64::from(n) + u64::from(offset) {
@@ -45,6 +45,25 @@ fn check_table(network: &Network, layer: &Layer, sizes: &Sizes) -> std::result::
             Err(format!("{} has {rows} rows, the first {offset} unused, too few for {n} {what}", parameter.name))
         }
         false => Err(format!("{} has {rows} rows, too few for {n} {what}", parameter.name)),
+    }
+}
+
+/// The same of a bag and its columns.
+fn check_bag(network: &Network, layer: &Layer, sizes: &Sizes) -> std::result::Result<(), String> {
+    let Some((n, what)) = values(network, layer, sizes) else { return Ok(()) };
+    let columns = super::Attributes(&layer.attributes).integer("columns").unwrap_or(0);
+    match columns >= n {
+        true => Ok(()),
+        false => Err(format!("{columns} columns are too few for {n} {what}")),
+    }
+}
+
+/// How many values the index that a layer is given has, and what they are, where the sizes say it.
+fn values(network: &Network, layer: &Layer, sizes: &Sizes) -> Option<(u32, &'static str)> {
+    match network.layers[layer.inputs[0] as usize].op.as_str() {
+        "input.ids" | "input.source_ids" => Some((sizes.vocab, "tokens of the vocabulary")),
+        "input.positions" | "input.source_positions" => Some((sizes.context, "positions of the context")),
+        _ => None,
     }
 }
 

@@ -150,6 +150,11 @@ fn recurrence_and_sequences_have_types() {
     is("pool", &[SOURCE], &[], &[text("kind", "mean")], SEQUENCE);
     refused("pool", &[ROW], &[], &[text("kind", "max")], "kind is \"max\", expected \"first\", \"last\" or \"mean\"");
     refused("pool", &[SEQUENCE], &[], &[text("kind", "mean")], "expected rows of tokens");
+    is("bag", &[Type::Index(Space::Row)], &[], &[integer("columns", 9)], matrix(Space::Sequence, 9));
+    let columns = &[integer("columns", 9)];
+    refused("bag", &[Type::Index(Space::Source)], &[], columns, "an index per source, expected one per row");
+    refused("bag", &[ROW], &[], columns, "input 0 is [row, 12], expected an index such as input.ids");
+    refused("bag", &[Type::Index(Space::Row)], &[], &[], "the result has no columns");
     is("expand", &[SEQUENCE], &[], &[], ROW);
     refused("expand", &[ROW], &[], &[], "the input has a row per row, expected one per sequence");
     is("shift", &[ROW], &[], &[integer("by", 2)], ROW);
@@ -269,6 +274,17 @@ fn sizes_are_compared() {
     assert_eq!(error(Sizes::new(50, 17)).as_deref(), Some(expected));
     let expected = "wte (linear): the head \"logits\" has 50 columns, expected 3, one for each label";
     assert_eq!(error(Sizes::new(50, 16).labels(3)).as_deref(), Some(expected));
+}
+
+#[test]
+fn a_bag_has_a_column_for_every_token() {
+    let g = Net::new();
+    g.head("logits", g.linear("classifier", g.bag(g.ids(), 50), 3, Linear::BIAS));
+    let network = g.network().expect("it is well typed");
+    let error = |sizes: Sizes| check_for(&network, &sizes.labels(3)).err().map(|error| error.message);
+    assert_eq!(error(Sizes::new(50, 16)), None);
+    let expected = "layer 1 (bag): 50 columns are too few for 51 tokens of the vocabulary";
+    assert_eq!(error(Sizes::new(51, 16)).as_deref(), Some(expected));
 }
 
 #[test]

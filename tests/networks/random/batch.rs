@@ -11,6 +11,8 @@ pub struct Batch {
     /// Count from 0 in each document.
     pub positions: Vec<u32>,
     pub types: Vec<u32>,
+    /// What each token counts for; 1 each where there are none.
+    pub weights: Vec<f32>,
     /// Rows per sequence.
     pub length: usize,
     pub source_ids: Vec<u32>,
@@ -42,10 +44,16 @@ impl Batch {
             valid.push(there);
         }
         let mut numbers = |n: usize, end: u32| (0..n).map(|_| draw.between(0, end - 1)).collect();
+        let ids = numbers(positions.len(), Self::VOCAB);
+        let types = numbers(positions.len(), Self::TYPES);
+        let source_ids = numbers(source_positions.len(), Self::VOCAB);
         Self {
-            ids: numbers(positions.len(), Self::VOCAB),
-            types: numbers(positions.len(), Self::TYPES),
-            source_ids: numbers(source_positions.len(), Self::VOCAB),
+            ids,
+            types,
+            source_ids,
+            weights: (0..if draw.once_in(2) { positions.len() } else { 0 })
+                .map(|_| draw.choose(&[0.25, -1.5, 0.0, 3.0]))
+                .collect(),
             positions,
             source_positions,
             valid,
@@ -82,6 +90,7 @@ impl Batch {
             ids: self.ids[..n].into(),
             positions: self.positions[..n].into(),
             types: self.types[..n].into(),
+            weights: self.weights.get(..n).unwrap_or_default().into(),
             length: n,
             source_ids: self.source_ids[..source].into(),
             source_positions: self.source_positions[..source].into(),
@@ -100,7 +109,8 @@ impl Batch {
             length: self.source_length,
         };
         let tokens = Tokens::new(engine, &self.ids, &self.positions, self.length).unwrap();
-        Tokens { types: Some(column(&self.types)), source: Some(source), ..tokens }
+        let weights = (!self.weights.is_empty()).then(|| Column::new(engine, &self.weights[..]).unwrap());
+        Tokens { types: Some(column(&self.types)), weights, source: Some(source), ..tokens }
     }
 
     /// `n` rows of logits with targets and weights.

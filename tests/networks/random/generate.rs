@@ -78,6 +78,10 @@ impl<'g> Random<'g> {
             x = x + net.embedding("types", net.token_types(), Batch::TYPES, width);
         }
         self.add(x);
+        if self.draw.once_in(4) {
+            let (index, n) = self.draw.choose(&[(net.ids(), Batch::VOCAB), (net.positions(), Batch::CONTEXT as u32)]);
+            self.add(net.bag(index, n + self.draw.between(0, 1)));
+        }
         if self.draw.once_in(3) {
             let name = if self.draw.once_in(2) { "embed" } else { "source" };
             let mut x = net.embedding(name, net.source_ids(), Batch::VOCAB, width);

@@ -76,6 +76,9 @@ impl Site<'_> {
 
     fn matrix(&self) -> Result<Tensor> {
         let attributes = self.attributes;
+        if self.layer.op == "bag" {
+            return self.bag(attributes.integer("columns").unwrap() as usize);
+        }
         if let Value::Index(index) = &self.inputs[0] {
             let offset = attributes.integer("offset").unwrap_or(0);
             return self.parameters[0].index_select(&whole(index.iter().map(|row| row + offset))?, 0);
@@ -290,6 +293,19 @@ impl Site<'_> {
             (0..n).map(weight).collect::<Vec<f64>>()
         });
         Tensor::from_vec(weights.collect(), (self.batch.sequences(), n), &Device::Cpu)?.matmul(x)
+    }
+
+    fn bag(&self, columns: usize) -> Result<Tensor> {
+        let Value::Index(index) = &self.inputs[0] else { panic!("no index") };
+        let ranges = self.batch.ranges();
+        let mut sums = vec![0.0; ranges.len() * columns];
+        for (sequence, (first, count)) in ranges.iter().enumerate() {
+            for row in *first..first + count {
+                let weight = self.batch.weights.get(row).copied().map_or(1.0, f64::from);
+                sums[sequence * columns + index[row] as usize] += weight;
+            }
+        }
+        Tensor::from_vec(sums, (ranges.len(), columns), &Device::Cpu)
     }
 
     fn expand(&self, x: &Tensor) -> Result<Tensor> {

@@ -8,7 +8,7 @@ mod ranges;
 use super::on_device::on_device;
 use super::{Column, Engine, Gradient, OpGroup, View};
 use crate::Result;
-pub(super) use ranges::check;
+pub(super) use ranges::{check, check_ranges};
 
 /// What becomes of the rows of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,11 @@ pub(crate) fn check(op: &str, rows: View<'_>, ranges: &Column<'_, u32>, vectors:
         let expected = format!("{} vectors of {width}", ranges.host().len() / 2);
         return Err(Error::run(format!("{op}: expected {expected}, got {got}")));
     }
+    check_ranges(op, n, ranges)
+}
+
+/// The same of ranges of `n` rows alone.
+pub(crate) fn check_ranges(op: &str, n: usize, ranges: &Column<'_, u32>) -> Result<()> {
     let mut end = 0;
     for range in ranges.host().chunks_exact(2) {
         let (first, length) = (range[0] as usize, range[1] as usize);

@@ -5,6 +5,7 @@ mod kinds;
 pub use kinds::{ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
 
 use super::denoise::{self, Denoise};
+use super::features::{Features, FeaturesConfig};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
 use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
@@ -57,7 +58,7 @@ const KINDS: [(&str, Kind); 6] = [
 ];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 15] = [
+const KEYS: [(&str, &[Kind]); 19] = [
     ("form", &[Kind::Denoise]),
     ("rate", &[Kind::Masked, Kind::Denoise]),
     ("span", &[Kind::Denoise]),
@@ -70,6 +71,10 @@ const KEYS: [(&str, &[Kind]); 15] = [
     ("balanced", &[Kind::Labels, Kind::Tags]),
     ("class_weights", &[Kind::Labels, Kind::Tags]),
     ("pair", &[Kind::Labels]),
+    ("weights", &[Kind::Labels]),
+    ("sublinear", &[Kind::Labels]),
+    ("ngrams", &[Kind::Labels]),
+    ("buckets", &[Kind::Labels]),
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
     ("start", &[Kind::Seq2Seq, Kind::Denoise]),
@@ -180,17 +185,31 @@ impl TaskConfig {
         Ok(Some(classes))
     }
 
-    /// How it makes rows of tokens and planes.
+    /// The features that documents are bags of; none where they are texts.
+    pub fn features(&self) -> Option<&FeaturesConfig> {
+        match self {
+            Self::Labels(config) => config.features.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How it makes rows of tokens and planes; where documents are bags of features, of these.
     ///
     /// # Errors
     /// Tokens that it needs and the tokenizer does not have.
-    pub fn task(&self, marks: Marks, classes: Option<Classes>, vocabulary: &Vocabulary) -> Result<Arc<dyn Task>> {
+    pub fn task(
+        &self,
+        marks: Marks,
+        classes: Option<Classes>,
+        features: Option<Arc<Features>>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
         Ok(match self {
             Self::Causal => Arc::new(Causal),
             Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, vocabulary)),
             Self::Labels(config) => {
-                Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes })
+                Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes, features })
             }
             Self::Tags(_) => Arc::new(tags::Tags { marks, classes }),
             Self::Seq2Seq(_) | Self::Denoise(_) if marks.last.is_none() || marks.start.is_none() => {

@@ -1,7 +1,7 @@
 //! The task of labels: what kind of text a document is, or which number it stands for.
 
 use super::fields;
-use super::{Batch, Classes, Encode, Marks, Samples, Task, Unit};
+use super::{Batch, Classes, Encode, Features, Marks, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
 use crate::feed::batch::{self, Text};
@@ -9,6 +9,7 @@ use crate::feed::shard::{Number, Per, Plane};
 use crate::rows::{InputSet, RowInput, Rows};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// What a document has.
@@ -119,12 +120,17 @@ pub(super) struct Labels {
     pub pair: bool,
     pub marks: Marks,
     pub classes: Classes,
+    /// Where documents are bags of features.
+    pub features: Option<Arc<Features>>,
 }
 
 impl Labels {
-    /// The text between marks: `[CLS] text [SEP]`, or `[CLS] text [SEP] second text [SEP]`.
+    /// The text between marks: `[CLS] text [SEP]`, or `[CLS] text [SEP] second text [SEP]`; or its features.
     fn text(&self, batch: &Batch<'_>, document: u64) -> Text {
         let ids = batch.shard.document(document);
+        if let Some(features) = &self.features {
+            return features.text(ids, batch.context);
+        }
         let split = match self.pair {
             true => number(batch, &FIRST, document) as usize,
             false => return Text::new(self.marks.wrap(ids.into_iter(), batch.context)),

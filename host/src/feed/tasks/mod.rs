@@ -7,6 +7,7 @@ mod causal;
 mod classes;
 mod config;
 mod denoise;
+mod features;
 mod fields;
 mod labels;
 mod marks;
@@ -23,6 +24,7 @@ pub use classes::Classes;
 pub use config::{
     ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig,
 };
+pub use features::{Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};

@@ -27,7 +27,7 @@ impl Memory {
     pub fn new(model: &Model, plan: &Plan, step: &Step, room: Room) -> Result<Option<Self>> {
         let allocator = Allocator::new(model.engine());
         let rows_of = |buffer: usize| matches!(plan.buffers[buffer].shape, Shape::Rows(Space::Row, _));
-        let reads_rows = step.reads.iter().any(|place| rows_of(place.buffer));
+        let reads_rows = matches!(step.work, Work::Bag(_)) || step.reads.iter().any(|place| rows_of(place.buffer));
         if !rows_of(step.out.buffer) {
             return match reads_rows {
                 true => Err(Error::run("a model that reads whole sequences cannot write text token by token")),

@@ -54,6 +54,7 @@ fn op(layer: &Layer) -> Op {
             Some("mean") => Pool::Mean,
             _ => Pool::First,
         }),
+        "bag" => Op::Bag,
         "expand" => Op::Expand,
         "add" => Op::Add,
         "mul" => Op::Mul,

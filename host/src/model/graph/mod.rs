@@ -54,6 +54,14 @@ impl Graph {
         self.nodes.iter().any(|node| matches!(node.op, Op::Index(read) if read == index))
     }
 
+    /// The column of the batch that input 0 of `node` is, if it is one.
+    pub fn index_of(&self, node: &Node) -> Option<Index> {
+        match self.nodes.get(*node.inputs.first()?)?.op {
+            Op::Index(index) => Some(index),
+            _ => None,
+        }
+    }
+
     /// Which nodes read each node; a head counts as the node after the last.
     pub fn readers(&self) -> Vec<Vec<usize>> {
         let mut readers = vec![Vec::new(); self.nodes.len()];

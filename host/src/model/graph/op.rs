@@ -118,6 +118,8 @@ pub enum Op {
     Shift(usize),
     /// One row of each sequence.
     Pool(Pool),
+    /// How often each index is in each sequence.
+    Bag,
     /// The sequence's row for each token.
     Expand,
 }

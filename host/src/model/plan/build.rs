@@ -5,7 +5,7 @@ use super::head::HeadPlan;
 use super::sites::Sites;
 use super::steps::{Drop, Step, Work};
 use super::{Buffer, Format, Place, Shape, Stack};
-use crate::model::graph::{Graph, Norm, Op, Rotary};
+use crate::model::graph::{Graph, Node, Norm, Op, Rotary};
 use crate::ops::activation::Activation;
 use crate::{Error, Result};
 
@@ -201,17 +201,22 @@ impl Builder<'_> {
             Op::Conv { weight, bias } => self.map(node, Work::Conv { weight: *weight, bias: *bias })?,
             Op::Shift(by) => self.map(node, Work::Shift(*by))?,
             Op::Pool(kind) => self.map(node, Work::Pool(*kind))?,
+            Op::Bag => {
+                let index = self.graph.index_of(&self.graph.nodes[node]);
+                let index = index.ok_or_else(|| Error::run("a bag is of something else than an index"))?;
+                let out = self.value(node, Format::Activations);
+                self.push(node, Work::Bag(index), vec![], out, None);
+            }
             Op::Expand => self.map(node, Work::Expand)?,
         }
         Ok(())
     }
 
     fn embedding(&mut self, node: usize, tables: &[usize]) {
-        let table = |&node: &usize| match (&self.graph.nodes[node].op, self.graph.nodes[node].inputs.first()) {
-            (Op::Embedding { table, offset }, Some(&index)) => match self.graph.nodes[index].op {
-                Op::Index(index) => Some((index, *table, *offset)),
-                _ => None,
-            },
+        let table = |&node: &usize| match &self.graph.nodes[node] {
+            found @ Node { op: Op::Embedding { table, offset }, .. } => {
+                self.graph.index_of(found).map(|index| (index, *table, *offset))
+            }
             _ => None,
         };
         let work = Work::Embedding(tables.iter().filter_map(table).collect());

@@ -73,6 +73,7 @@ pub(in crate::model) enum Work {
     },
     Shift(usize),
     Pool(Pool),
+    Bag(Index),
     Expand,
 }
 

@@ -10,7 +10,7 @@ use crate::ops::embedding::Lookup;
 use crate::ops::recurrent::{self, Recurrence};
 use crate::ops::{Assign, Column, Gain, Tensor, View};
 use crate::ops::{
-    add, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias,
+    add, bag, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul, pooling, relative_bias,
 };
 use crate::ops::{rms_norm, rotary, scale, shift, soft_cap};
 use trainyard_plugin::network::Space;
@@ -84,6 +84,10 @@ impl<'a> Pass<'a> {
             Work::Pool(pool) => {
                 let of = self.space_of(step.reads[0].buffer);
                 pooling::forward(engine, *pool, reads[0], self.ranges(of), out)
+            }
+            Work::Bag(index) => {
+                let (index, weights) = (self.index(*index)?, self.tokens.weights.as_ref());
+                bag::forward(engine, bag::Tokens { index, weights }, self.ranges(Space::Row), out.tensor)
             }
             Work::Expand => self.expand(reads[0], out),
         }

@@ -1,10 +1,11 @@
 //! What a run's model plugin says once, before training.
 
+use crate::feed::tasks::{FeaturesConfig, TaskConfig};
 use crate::model::CRF;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use serde_json::{Map, Value as Json};
-use trainyard_plugin::network::{Network, Parameter, check_for};
+use trainyard_plugin::network::{Network, Parameter, Space, Type, check_for};
 use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
 
 /// A network, and the `config.json` by which other programs know it.
@@ -18,6 +19,8 @@ pub struct Described {
     pub width: usize,
     /// Parameters of a conditional random field over the labels, where there is one: no layer reads them.
     pub field: Vec<Parameter>,
+    /// Whether there is one row of them for each sequence, and not for each token.
+    pub is_pooled: bool,
     config: Map<String, Json>,
 }
 
@@ -34,18 +37,27 @@ impl Described {
             Err(error) if error.kind == ErrorKind::Unsupported => unknown(&plugin.identity().name, sizes),
             Err(error) => return Err(error.into()),
         };
-        let width = hidden_width(&network, sizes)?;
-        Ok(Self { network, sizes: *sizes, width, field: Vec::new(), config: nested(config) })
+        let (width, is_pooled) = hidden(&network, sizes)?;
+        Ok(Self { network, sizes: *sizes, width, is_pooled, field: Vec::new(), config: nested(config) })
     }
 
-    /// With the parameters of a conditional random field over the labels, if `wanted`: they begin as pytorch-crf's do.
-    pub fn with_field(mut self, wanted: bool) -> Self {
+    /// The same for `task`: with the parameters of a conditional random field over the labels where it has one, which
+    /// begin as pytorch-crf's do.
+    ///
+    /// # Errors
+    /// Weights of features that the network does not read.
+    pub fn of_task(mut self, task: &TaskConfig) -> Result<Self> {
+        let is_weighted = task.features().is_some_and(FeaturesConfig::are_weighted);
+        if is_weighted && !self.network.layers.iter().any(|layer| layer.op == "bag") {
+            let cure = "set model.plugin = \"features\" with model.config.reads = \"bag\", or task.weights = \"count\"";
+            return Err(Error::usage(format!("task.weights: the model does not read what words count for; {cure}")));
+        }
         let n = self.sizes.labels;
-        for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| wanted) {
+        for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {
             let (name, init, aliases) = (name.to_owned(), "uniform".to_owned(), Vec::new());
             self.field.push(Parameter { name, shape, init, scale: 0.1, decay: false, aliases });
         }
-        self
+        Ok(self)
     }
 
     /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
@@ -58,15 +70,16 @@ impl Described {
     }
 }
 
-/// Columns of what the head `logits` multiplies.
-fn hidden_width(network: &Network, sizes: &Sizes) -> Result<usize> {
+/// Columns of what the head `logits` multiplies, and whether it has a row for each sequence.
+fn hidden(network: &Network, sizes: &Sizes) -> Result<(usize, bool)> {
     let types = check_for(network, sizes)?;
     let head = network.heads.iter().find(|head| head.name == "logits");
     let mut layer = head.map(|head| &network.layers[head.value as usize]);
     while let Some(one) = layer {
         let Some(&input) = one.inputs.first() else { break };
         if one.op == "linear" {
-            return Ok(types[input as usize].columns() as usize);
+            let is_pooled = matches!(types[input as usize], Type::Matrix { space: Space::Sequence, .. });
+            return Ok((types[input as usize].columns() as usize, is_pooled));
         }
         layer = Some(&network.layers[input as usize]);
     }

@@ -1,5 +1,6 @@
 //! What `[task]` has besides its kind, kind by kind.
 
+use crate::feed::tasks::features::FeaturesConfig;
 use crate::feed::tasks::labels::Values;
 use crate::settings::Section;
 use schemars::JsonSchema;
@@ -32,6 +33,9 @@ pub struct LabelsConfig {
     pub weights: ClassWeights,
     /// Whether a document is a pair of texts: its second one is the field `target`.
     pub pair: bool,
+    /// What the features of a document count for, where it is read as a bag of them.
+    #[serde(flatten)]
+    pub features: Option<FeaturesConfig>,
 }
 
 /// How much rows of each class count in the loss.
@@ -123,12 +127,17 @@ const NAMES: &str = "a list of names";
 
 impl LabelsConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        Self {
+        let config = Self {
             values: section.choice("values", &VALUES, Values::One),
             labels: section.texts("labels", NAMES, |name| !name.is_empty()),
             weights: ClassWeights::read(section),
             pair: section.boolean("pair", false),
+            features: FeaturesConfig::read(section),
+        };
+        if config.pair && config.features.is_some() {
+            section.conflict(&["weights", "pair"], "a pair of texts is no bag of features: remove one");
         }
+        config
     }
 }
 
