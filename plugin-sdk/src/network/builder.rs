@@ -4,7 +4,7 @@ use super::check::infer;
 use super::layers::{Init, Linear, Recurrent};
 use super::value::{Value, integer, number, text};
 use super::values::{Space, Type};
-use super::{Head, Layer, Network, Parameter, ops::OP_SET};
+use super::{Head, Layer, Network, Parameter, ops::find};
 use crate::settings::Value as Constant;
 use crate::{PluginError, Result, Setting};
 use std::cell::RefCell;
@@ -359,7 +359,9 @@ impl Net {
             Type::Matrix { space: Space::Row, columns: 1 }
         });
         state.types.push(inferred);
-        state.network.op_set = OP_SET;
+        // no newer set than it needs, so that older hosts run it
+        let set = find(op).map_or(1, |op| op.set);
+        state.network.op_set = state.network.op_set.max(set);
         state.network.layers.push(layer);
         Value { net: self, id: state.types.len() as u32 - 1 }
     }

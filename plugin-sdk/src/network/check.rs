@@ -28,8 +28,8 @@ const MAX_NUMBERS: usize = 1 << 16;
 /// # Errors
 /// The first thing that is wrong, with the scope where it stands.
 pub fn check(network: &Network) -> Result<Vec<Type>> {
-    if network.op_set != ops::OP_SET {
-        let message = format!("op set {} is unknown, expected {}", network.op_set, ops::OP_SET);
+    if network.op_set == 0 || network.op_set > ops::OP_SET {
+        let message = format!("op set {} is unknown, expected 1 to {}", network.op_set, ops::OP_SET);
         return Err(PluginError::unsupported(message));
     }
     for (what, n, most) in [

@@ -1,4 +1,4 @@
-//! Op set 1 of networks, op by op.
+//! The op set of networks, op by op.
 //!
 //! C stands for the columns of input 0. A space is `row` (tokens), `source` (tokens of an encoder) or `sequence`; a
 //! result has the space of input 0 unless the line says otherwise.
@@ -6,8 +6,8 @@
 use super::infer::{self, Site};
 use super::values::Type;
 
-/// The version of the op set that this table is.
-pub const OP_SET: u32 = 1;
+/// The version of the op set that this table is: each has the ops of those before it.
+pub const OP_SET: u32 = 2;
 
 /// Type of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Op {
     pub infer: fn(&Site<'_>) -> Result<Type, String>,
     /// What it computes.
     pub formula: &'static str,
+    /// The first set that has it.
+    pub set: u32,
 }
 
 /// The row of an op, if the set has it.
@@ -54,7 +56,12 @@ const fn op(
     infer: fn(&Site<'_>) -> Result<Type, String>,
     formula: &'static str,
 ) -> Op {
-    Op { name, inputs, parameters, attributes, infer, formula }
+    Op { name, inputs, parameters, attributes, infer, formula, set: 1 }
+}
+
+/// An op that a later set than the first brought.
+const fn of_set(set: u32, op: Op) -> Op {
+    Op { set, ..op }
 }
 
 use Kind::{Flag, Integer, Number, Numbers, Text};
@@ -62,7 +69,7 @@ use Kind::{Flag, Integer, Number, Numbers, Text};
 const EPSILON: (&str, Kind) = ("epsilon", Number);
 const REVERSE: (&str, Kind) = ("reverse", Flag);
 
-/// Every op of set 1.
+/// Every op.
 #[rustfmt::skip]
 pub const OPS: &[Op] = &[
     // Inputs: the batch.
@@ -86,7 +93,7 @@ pub const OPS: &[Op] = &[
     op("attention", (3, 4), (0, 0), &[("heads", Integer), ("kv_heads", Integer), ("span", Text), ("window", Integer), ("scale", Number), ("soft_cap", Number), ("dropout", Number)], infer::attention, "softmax(q kᵀ · scale + bias) v per head; span \"causal\", \"full\" or \"window\""),
     op("shift", (1, 1), (0, 0), &[("by", Integer)], infer::in_order, "x[row - by], 0 before the document"),
     op("pool", (1, 1), (0, 0), &[("kind", Text)], infer::pool, "first, last or mean row of each sequence: [sequence, C]"),
-    op("bag", (1, 1), (0, 0), &[("columns", Integer)], infer::bag, "how often each number below columns is the index of one of the sequence's tokens, each counted with its weight, which is 1 where the data gives none: [sequence, columns]"),
+    of_set(2, op("bag", (1, 1), (0, 0), &[("columns", Integer)], infer::bag, "how often each number below columns is the index of one of the sequence's tokens, each counted with its weight, which is 1 where the data gives none: [sequence, columns]")),
     op("expand", (1, 1), (0, 0), &[], infer::expand, "the sequence's row for each of its tokens: [row, C]"),
     // Column by column.
     op("gelu", (1, 1), (0, 0), &[("form", Text)], infer::gelu, "x Φ(x), by erf or its approximation by tanh"),
