@@ -59,7 +59,7 @@ const CASES: &[(&str, Option<&str>)] = &[
     ("no-heads", Some("describe: the network has no head \"logits\", which losses read")),
     ("same-heads", Some("describe: two heads are named \"logits\"")),
     ("head-outside", Some("describe: head \"logits\" is no layer's matrix")),
-    ("newer-op-set", Some("describe: op set 1000 is unknown, expected 1")),
+    ("newer-op-set", Some("describe: op set 1000 is unknown, expected 1 to 2")),
     ("empty", Some("describe: head \"logits\" is no layer's matrix")),
     ("nan-attribute", Some("describe: h.0.ln (layer_norm): attribute epsilon must be a finite number")),
     ("long-attribute", Some("describe: wte (linear): attribute layout must be a text of at most 512 bytes")),

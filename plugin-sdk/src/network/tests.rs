@@ -305,8 +305,8 @@ fn what_changes_no_head_is_refused() {
     assert!(error(&block).starts_with("the scope of a block \"a b\" has other characters than ASCII's"));
     let cyclic = |network: &mut Network| network.layers[1].inputs = vec![1];
     assert_eq!(error(&cyclic), "wte (embedding): input 1 is not an earlier layer (a network has no cycles)");
-    let set = |network: &mut Network| network.op_set = 2;
-    assert_eq!(error(&set), "op set 2 is unknown, expected 1");
+    let set = |network: &mut Network| network.op_set = 3;
+    assert_eq!(error(&set), "op set 3 is unknown, expected 1 to 2");
     let many = |network: &mut Network| network.layers.resize(MAX_LAYERS + 1, network.layers[0].clone());
     assert_eq!(error(&many), "the network has 100001 layers, at most 100000 are allowed");
 }
