@@ -5,7 +5,7 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Marks, Task, TaskConfig, Unit};
+use crate::feed::tasks::{Borders, Causal, Classes, Marks, Task, TaskConfig, Unit};
 use crate::formats::hf::Folder;
 use crate::plugin::Plugin;
 use crate::{Error, Result};
@@ -45,7 +45,8 @@ impl RunTask {
         let needs_mask = matches!(config.task, TaskConfig::Masked(_));
         let vocab = if needs_mask { vocab.max(marks.mask as usize + 1) } else { vocab };
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
-        let rows = config.task.task(marks.clone(), classes.clone(), &vocabulary)?;
+        let borders = config.task.borders(instance.as_mut(), &vocabulary)?;
+        let rows = config.task.task(marks.clone(), classes.clone(), borders)?;
         Ok(Self { config: config.task.clone(), rows, classes, marks, sizes })
     }
 
@@ -56,7 +57,7 @@ impl RunTask {
     pub fn of(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
         let classes = classes.of(reports, self.config.class_word())?;
-        self.config.task(self.marks.clone(), Some(classes), &Default::default())
+        self.config.task(self.marks.clone(), Some(classes), Borders::default())
     }
 }
 
@@ -67,7 +68,7 @@ impl RunTask {
     /// As [`RunTask::open`].
     pub fn of_unlabelled(&self, reports: &[NameReport]) -> Result<Arc<dyn Task>> {
         let Some(classes) = &self.classes else { return Ok(self.rows.clone()) };
-        self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), &Default::default())
+        self.config.task(self.marks.clone(), Some(classes.of_unlabelled(reports)), Borders::default())
     }
 }
 

@@ -314,7 +314,7 @@ impl<'c> Run<'c> {
 fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
     let Some(start) = &config.start else { return Ok(()) };
     let (described, model) = (trainer.described(), &trainer.model);
-    start.load(config.model.named_plugin(), &described.network, &described.sizes, model.params())
+    start.load(config.model.named_plugin(), described, model.params())
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

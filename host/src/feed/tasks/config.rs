@@ -2,7 +2,7 @@
 
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
-use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
+use super::{Borders, Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
 use crate::corpus::NameReport;
 use crate::feed::batch::SUPPLIED;
 use crate::rows::InputSet;
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use trainyard_plugin::Vocabulary;
+use trainyard_plugin::{Tokenizer, Vocabulary};
 
 /// `[task]`: what is learnt of the documents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -231,15 +231,26 @@ impl TaskConfig {
         Ok(Some(classes))
     }
 
+    /// The borders of words that it looks at; empty where it does not.
+    ///
+    /// # Errors
+    /// Whatever the tokenizer reports.
+    pub fn borders(&self, tokenizer: &mut dyn Tokenizer, vocabulary: &Vocabulary) -> Result<Borders> {
+        match self {
+            Self::Masked(MaskedConfig { whole_words: true, .. }) => Borders::new(tokenizer, vocabulary),
+            _ => Ok(Borders::default()),
+        }
+    }
+
     /// How it makes rows of tokens and planes.
     ///
     /// # Errors
     /// Tokens that it needs and the tokenizer does not have.
-    pub fn task(&self, marks: Marks, classes: Option<Classes>, vocabulary: &Vocabulary) -> Result<Arc<dyn Task>> {
+    pub fn task(&self, marks: Marks, classes: Option<Classes>, borders: Borders) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
         Ok(match self {
             Self::Causal => Arc::new(Causal),
-            Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, vocabulary)),
+            Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, borders)),
             Self::Labels(config) => {
                 Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes })
             }

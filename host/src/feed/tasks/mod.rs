@@ -3,6 +3,7 @@
 //!
 //! What a task learns from besides a document's text are fields of the document: a label, tags, a target.
 
+mod borders;
 mod causal;
 mod classes;
 mod config;
@@ -15,6 +16,7 @@ mod seq2seq;
 mod tags;
 mod words;
 
+pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
 pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
