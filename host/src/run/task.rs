@@ -41,6 +41,7 @@ impl RunTask {
         instance.load(&data.tokenizer.model)?;
         let vocabulary = instance.vocabulary()?;
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
+        config.task.check(&data.train)?;
         let classes = config.task.classes(&data.manifest.report.names)?;
         let needs_mask = matches!(config.task, TaskConfig::Masked(_));
         let vocab = if needs_mask { vocab.max(marks.mask as usize + 1) } else { vocab };

@@ -2,7 +2,7 @@
 
 use super::{Predictions, Predictor, largest};
 use crate::base::interrupt;
-use crate::corpus::{DataConfig, Document, documents};
+use crate::corpus::{DataConfig, Document, every_document};
 use crate::eval::run::OpenRun;
 use crate::feed::tasks::{Word, document_words, spans};
 use crate::feed::{Given, packed_eval_batches};
@@ -94,7 +94,7 @@ impl<'d> Asked<'d> {
         let given = Given::new(&trained_tokenizer(config, &run.tokenizer), &run.data.tokenizer.model)?;
         let scratch =
             tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
-        Ok(Self { given, documents: Box::new(documents(data)?), scratch, run })
+        Ok(Self { given, documents: Box::new(every_document(data)?), scratch, run })
     }
 
     /// The predictions for the next documents, in order; none at the end.

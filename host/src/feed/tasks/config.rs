@@ -2,15 +2,16 @@
 
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
+use super::weights::ClassWeights;
 use super::{Borders, Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
 use crate::corpus::NameReport;
 use crate::feed::batch::SUPPLIED;
+use crate::feed::shard::Shard;
 use crate::rows::InputSet;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use trainyard_plugin::{Tokenizer, Vocabulary};
 
@@ -57,17 +58,6 @@ pub struct LabelsConfig {
     pub weights: ClassWeights,
     /// Whether a document is a pair of texts: its second one is the field `target`.
     pub pair: bool,
-}
-
-/// How much rows of each class count in the loss.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct ClassWeights {
-    /// Whether all classes count alike, however many rows each has.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub balanced: bool,
-    /// Weights by name; 1 where a class is not named.
-    #[serde(rename = "class_weights", skip_serializing_if = "BTreeMap::is_empty")]
-    pub of: BTreeMap<String, f64>,
 }
 
 /// `[task]` with `kind = "tags"`.
@@ -231,6 +221,20 @@ impl TaskConfig {
         Ok(Some(classes))
     }
 
+    /// Refuses training data without anything to learn from.
+    ///
+    /// # Errors
+    /// Numbers are to be learnt, and no document has one.
+    pub fn check(&self, train: &Shard) -> Result<()> {
+        match self {
+            Self::Labels(config) if config.values == Values::Number && !labels::has_numbers(train) => {
+                let cure = "name its field in [data.fields] label";
+                Err(Error::run(format!("label: no document of the training data has a number; {cure}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The borders of words that it looks at; empty where it does not.
     ///
     /// # Errors
@@ -363,22 +367,5 @@ impl TagsConfig {
 impl Seq2SeqConfig {
     fn read(section: &mut Section<'_>) -> Self {
         Self { start: section.text_that("start", "the name of a special token", |name| !name.is_empty()) }
-    }
-}
-
-impl ClassWeights {
-    fn read(section: &mut Section<'_>) -> Self {
-        let mut of = BTreeMap::new();
-        for (name, value) in section.settings("class_weights") {
-            match value.as_float().or(value.as_integer().map(|whole| whole as f64)) {
-                Some(weight) if weight >= 0.0 && weight.is_finite() => drop(of.insert(name, weight)),
-                _ => section.problem("class_weights", format!("{name}: expected a number of 0 or more, got {value}")),
-            }
-        }
-        let weights = Self { balanced: section.boolean("balanced", false), of };
-        if weights.balanced && !weights.of.is_empty() {
-            section.conflict(&["balanced", "class_weights"], "expected one of the two, got both");
-        }
-        weights
     }
 }

@@ -14,15 +14,17 @@ mod masked;
 mod names;
 mod seq2seq;
 mod tags;
+mod weights;
 mod words;
 
 pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
-pub use config::{ClassWeights, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use config::{LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
+pub use weights::ClassWeights;
 pub use words::{OUTSIDE, Span, Word, document_words, spans, words};
 
 use super::shard::{Plane, Shard};
