@@ -62,6 +62,7 @@ mod resume;
 mod settings; // on the command line, and the reference of all
 mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram
+mod tasks; // labels, tags, hidden tokens, pairs of texts
 mod tasks_text; // models that write one text from another
 mod terminal; // what files say of themselves
 mod tidy;

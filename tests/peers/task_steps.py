@@ -7,7 +7,7 @@ networks have none there, so theirs is the one that this project writes. A CRF's
 steps.json: `batches`, of which step n takes the one of number n modulo their count; `losses`, each that of a step
 before its update; `loss_after`, that of batch 0 after the last; `weights_after`, by parameter [norm, probe] with
 probe = sum of w_i sin(i + 1) over the flattened tensor. A batch is lists of sequences without padding:
-    ids      tokens; of pairs those of the source
+    ids      tokens; of pairs those of the source, with the marks that a tokenizer of this family puts around a text
     lengths  how many they are
     labels   kind "labels": a class per sequence; "several": 0 or 1 for each class; "number": a number
     tags     kind "tags" and "crf": a class per token, -100 where none counts ("crf": all count)
@@ -129,8 +129,9 @@ def fill(model, name):
                 parameter.copy_(0.3 * noise)
 
 
-def batches(name, kind, classes, end):
-    """Four sequences each, of 3 to 9 tokens."""
+def batches(name, kind, classes, settings):
+    """Four sequences each, of 3 to 9 tokens. Numbers are multiples of 1/256, which float32 holds."""
+    start, end = ([settings[key]] if settings.get(key) is not None else [] for key in ("bos_token_id", "eos_token_id"))
     rng = random(name + "/batches")
     tokens = lambda n: rng.integers(3, VOCAB, n).tolist()
     found = []
@@ -142,7 +143,7 @@ def batches(name, kind, classes, end):
         elif kind == "several":
             batch["labels"] = rng.integers(0, 2, (4, classes)).tolist()
         elif kind == "number":
-            batch["labels"] = rng.standard_normal(4).round(3).tolist()
+            batch["labels"] = ((rng.standard_normal(4) * 256).round() / 256).tolist()
         elif kind in ("tags", "crf"):
             batch["tags"] = [rng.integers(0, classes, n).tolist() for n in lengths]
             if kind == "tags":
@@ -155,7 +156,9 @@ def batches(name, kind, classes, end):
             batch["ids"] = [[3 if place in places else token for place, token in enumerate(row)]
                             for row, places in zip(batch["ids"], hidden)]
         else:
-            batch["targets"] = [tokens(n) + [end] for n in rng.integers(2, 9, 4)]
+            batch["ids"] = [start + row + end for row in batch["ids"]]
+            batch["lengths"] = [len(row) for row in batch["ids"]]
+            batch["targets"] = [tokens(n) + end for n in rng.integers(2, 9, 4)]
         found.append(batch)
     return found
 
@@ -260,7 +263,7 @@ def make(name):
     folder.mkdir(parents=True, exist_ok=True)
     head = write_network(folder, name)
     classes = len(TAGS) if kind in ("tags", "crf") else 3
-    rows = batches(name, kind, classes, settings.get("eos_token_id"))
+    rows = batches(name, kind, classes, settings)
     versions = {"torch": torch.__version__.split("+")[0]}
     versions |= {"transformers": transformers.__version__} if cls else {}
     versions |= {"pytorch-crf": "0.7.2"} if kind == "crf" else {}

@@ -30,7 +30,7 @@ pub use manifest::{
     FileEntry, HeldOut, HeldOutText, Lineage, Manifest, SourceSpan, SplitReport, TokenizerReport, UnitReport,
 };
 pub use prepare::{Judged, NamedFilter, Outcome, batches, texts};
-pub use read::{Content, Document, JsonLine, JsonLines, documents, source_digest};
+pub use read::{Content, Document, JsonLine, JsonLines, documents, every_document, source_digest};
 pub use report::{DataReport, Dropped, FilterReport, LeftOut, NameReport};
 pub use rules::{BoundReport, FilterRules, RuleReport};
 pub use split::Split;

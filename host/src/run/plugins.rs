@@ -5,6 +5,7 @@ use crate::corpus::{DataConfig, NamedFilter};
 use crate::feed::{self, Dataset, EndOfText, NamedTokenizer, Preparation};
 use crate::plugin::{METRICS, Plugin, PluginConfig, RESERVED_NAMES, Stamp, Usage};
 use crate::report::{Detail, PluginReport, VocabularyReport, distinct};
+use crate::run::network::check_head;
 use crate::run::{DataSizes, Described, RunConfig};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -106,6 +107,7 @@ impl RunPlugins {
         }
         let loss = Plugin::open(&config.loss, Kind::Loss)?;
         let model = Plugin::open(&config.model.plugin(), Kind::Model)?;
+        check_head(&config.task, &model)?;
         let names_model = config.model.named_plugin().is_some();
         Ok(Self { data, model, names_model, loss, metrics, text_metrics, is_text, kept: Mutex::default() })
     }

@@ -5,7 +5,7 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Causal, Classes, Features, Marks, Task, TaskConfig, Unit, pair};
+use crate::feed::tasks::{Borders, Causal, Classes, Features, Marks, Task, TaskConfig, Unit, pair};
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -45,6 +45,7 @@ impl RunTask {
         let vocabulary = instance.vocabulary()?;
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
         let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
+        config.task.check(&data.train)?;
         let classes = config.task.classes(&data.manifest.report.names)?;
         let features = config.task.features().map(|features| {
             let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
@@ -53,7 +54,8 @@ impl RunTask {
         let vocab = vocab.max(config.task.n_ids(&marks));
         let vocab = features.as_ref().map_or(vocab, |features| vocab.max(features.n()));
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
-        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), &vocabulary)?;
+        let borders = config.task.borders(instance.as_mut(), &vocabulary)?;
+        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), borders, &vocabulary)?;
         Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
@@ -84,7 +86,13 @@ impl RunTask {
     }
 
     fn rows_of(&self, classes: Classes) -> Result<Arc<dyn Task>> {
-        self.config.task(self.marks.clone(), Some(classes), self.features.clone(), &Default::default())
+        self.config.task(
+            self.marks.clone(),
+            Some(classes),
+            self.features.clone(),
+            Borders::default(),
+            &Default::default(),
+        )
     }
 }
 

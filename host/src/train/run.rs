@@ -103,11 +103,11 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
         let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
+        // plugins
+        let plugins = RunPlugins::open(config)?;
         // A run that is too large for any vocabulary ends before its data are read.
         let least = DataSizes { vocab: 1, labels: usize::from(config.task.has_labels()) };
         Memory::of(config, least, &device)?.check(config, least, &device)?;
-        // plugins
-        let plugins = RunPlugins::open(config)?;
         let (program, evaluator) = programs(config, &plugins)?;
         // where the run is
         let folder = RunFolder::of(config);
@@ -314,7 +314,7 @@ impl<'c> Run<'c> {
 fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
     let Some(start) = &config.start else { return Ok(()) };
     let (described, model) = (trainer.described(), &trainer.model);
-    start.load(config.model.named_plugin(), &described.network, &described.sizes, model.params())
+    start.load(config.model.named_plugin(), described, model.params())
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

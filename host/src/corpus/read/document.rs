@@ -58,6 +58,11 @@ impl Document {
         self.content.text()
     }
 
+    /// Whether the text is nothing but white space.
+    pub fn is_blank(&self) -> bool {
+        self.text().trim().is_empty()
+    }
+
     /// A field of the metadata: text as it is, anything else as JSON.
     pub fn field(&self, name: &str) -> Option<String> {
         let value = field(self.metadata.as_deref()?, name).filter(|value| !value.is_missing())?;

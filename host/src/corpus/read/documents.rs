@@ -24,11 +24,20 @@ use std::sync::atomic::AtomicU64;
 /// What is said of files whose compressed data has something after it.
 const TRAILERS: &str = "files with bytes after their compressed data, which are ignored";
 
-/// All documents of the config's sources, in order.
+/// All documents of the config's sources that have text, in order.
 ///
 /// # Errors
 /// A source that is missing or of an unsupported kind.
 pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Document>>> {
+    let documents = every_document(config)?;
+    Ok(documents.filter(|document| document.as_ref().map_or(true, |document| !document.is_blank())))
+}
+
+/// All documents of the config's sources, in order, those without text as well.
+///
+/// # Errors
+/// As [`documents`].
+pub fn every_document(config: &DataConfig) -> Result<impl Iterator<Item = Result<Document>>> {
     let listing = list_all(config)?;
     listing.left_out.warn();
     let mut files = listing.files.into_iter();
@@ -37,7 +46,7 @@ pub fn documents(config: &DataConfig) -> Result<impl Iterator<Item = Result<Docu
     Ok(std::iter::from_fn(move || {
         loop {
             let step = match &mut current {
-                Some(documents) => documents.next(&mut counts),
+                Some(documents) => documents.next_of_all(&mut counts),
                 None => match FileDocuments::open(files.next()?, config, &progress) {
                     Ok(documents) => {
                         current = Some(documents);
@@ -123,11 +132,24 @@ impl<'a> FileDocuments<'a> {
         Ok(Self { file, source, reader, lines, labels })
     }
 
-    /// The next document; none at the end.
+    /// The next document that has text; none at the end.
     ///
     /// # Errors
     /// What cannot be read and the config does not leave out.
     pub fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Document>> {
+        loop {
+            match self.next_of_all(counts)? {
+                Some(document) if document.is_blank() => counts.empty += 1,
+                document => return Ok(document),
+            }
+        }
+    }
+
+    /// The next document, which may have no text; none at the end.
+    ///
+    /// # Errors
+    /// As [`FileDocuments::next`].
+    fn next_of_all(&mut self, counts: &mut ReadCounts) -> Result<Option<Document>> {
         loop {
             let document = match &mut self.reader {
                 Reader::Pieces(_) | Reader::Values(_) | Reader::Sentences(_) => match self.piece(counts)? {
@@ -150,10 +172,8 @@ impl<'a> FileDocuments<'a> {
                     self.parse_row(row, number, counts)?
                 }
             };
-            match document {
-                Some(document) if document.text().trim().is_empty() => counts.empty += 1,
-                Some(document) => return Ok(Some(document)),
-                None => {}
+            if document.is_some() {
+                return Ok(document);
             }
         }
     }

@@ -28,7 +28,7 @@ mod words;
 pub(crate) use counts::{Oddities, ReadCounts};
 pub use document::{Content, Document};
 pub(crate) use documents::FileDocuments;
-pub use documents::documents;
+pub use documents::{documents, every_document};
 pub(crate) use encoding::by_label;
 pub(super) use json::json_field;
 pub(crate) use kinds::format_of;

@@ -3,7 +3,7 @@
 use super::answers::{Answer, Prediction, answer};
 use super::{Predictor, TextOptions, texts};
 use crate::base::interrupt;
-use crate::corpus::{DataConfig, Document, documents};
+use crate::corpus::{DataConfig, Document, every_document};
 use crate::eval::run::OpenRun;
 use crate::feed::tasks::TaskConfig;
 use crate::feed::{Given, packed_eval_batches};
@@ -37,7 +37,7 @@ impl<'d> Asked<'d> {
         let given = Given::new(&trained_tokenizer(config, &run.tokenizer), &run.data.tokenizer.model)?;
         let scratch =
             tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
-        Ok(Self { given, options, documents: Box::new(documents(data)?), scratch, run, cut: 0 })
+        Ok(Self { given, options, documents: Box::new(every_document(data)?), scratch, run, cut: 0 })
     }
 
     /// The predictions for the next documents, in order; none at the end.

@@ -24,6 +24,10 @@ impl Classes {
     pub fn new(reports: &[NameReport], listed: &[String], what: &str) -> Result<Self> {
         let of_training = |report: &&NameReport| report.counts.get(&Split::Train).is_some_and(|&n| n > 0);
         let known: BTreeSet<&String> = reports.iter().filter(of_training).flat_map(|report| &report.names).collect();
+        if known.is_empty() {
+            let cure = format!("name its field in [data.fields] {what}");
+            return Err(Error::run(format!("{what}: no document of the training data has one; {cure}")));
+        }
         let names: Vec<String> = match listed {
             [] => known.iter().map(|name| (*name).clone()).collect(),
             listed => listed.to_vec(),

@@ -2,22 +2,23 @@
 
 mod kinds;
 
-pub use kinds::{ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
+pub use kinds::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
 
 use super::denoise::{self, Denoise};
 use super::features::{Features, FeaturesConfig};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
-use super::{Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
+use super::{Borders, Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
 use crate::corpus::NameReport;
 use crate::feed::batch::SUPPLIED;
+use crate::feed::shard::Shard;
 use crate::rows::InputSet;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
-use trainyard_plugin::Vocabulary;
+use trainyard_plugin::{Tokenizer, Vocabulary};
 
 /// `[task]`: what is learnt of the documents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -193,6 +194,31 @@ impl TaskConfig {
         }
     }
 
+    /// Refuses training data without anything to learn from.
+    ///
+    /// # Errors
+    /// Numbers are to be learnt, and no document has one.
+    pub fn check(&self, train: &Shard) -> Result<()> {
+        match self {
+            Self::Labels(config) if config.values == Values::Number && !labels::has_numbers(train) => {
+                let cure = "name its field in [data.fields] label";
+                Err(Error::run(format!("label: no document of the training data has a number; {cure}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The borders of words that it looks at; empty where it does not.
+    ///
+    /// # Errors
+    /// Whatever the tokenizer reports.
+    pub fn borders(&self, tokenizer: &mut dyn Tokenizer, vocabulary: &Vocabulary) -> Result<Borders> {
+        match self {
+            Self::Masked(MaskedConfig { whole_words: true, .. }) => Borders::new(tokenizer, vocabulary),
+            _ => Ok(Borders::default()),
+        }
+    }
+
     /// How it makes rows of tokens and planes; where documents are bags of features, of these.
     ///
     /// # Errors
@@ -202,12 +228,13 @@ impl TaskConfig {
         marks: Marks,
         classes: Option<Classes>,
         features: Option<Arc<Features>>,
+        borders: Borders,
         vocabulary: &Vocabulary,
     ) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
         Ok(match self {
             Self::Causal => Arc::new(Causal),
-            Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, vocabulary)),
+            Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, borders)),
             Self::Labels(config) => {
                 Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes, features })
             }

@@ -5,7 +5,7 @@ use super::{Batch, Classes, Encode, Features, Marks, Samples, Task, Unit};
 use crate::Result;
 use crate::corpus::Document;
 use crate::feed::batch::{self, Text};
-use crate::feed::shard::{Number, Per, Plane};
+use crate::feed::shard::{Number, Per, Plane, Shard};
 use crate::rows::{InputSet, RowInput, Rows};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -158,6 +158,11 @@ impl Labels {
 /// A document's number of a plane.
 fn number(batch: &Batch<'_>, plane: &Plane, document: u64) -> f64 {
     batch.shard.plane(plane, document..document + 1).and_then(|mut numbers| numbers.next()).unwrap_or(0.0)
+}
+
+/// Whether any document has a number.
+pub(super) fn has_numbers(shard: &Shard) -> bool {
+    shard.plane(&KNOWN, 0..shard.n_documents()).is_some_and(|mut known| known.any(|known| known > 0.0))
 }
 
 impl Task for Labels {

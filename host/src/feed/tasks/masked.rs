@@ -2,12 +2,11 @@
 //! 1810.04805).
 
 use super::config::MaskedConfig;
-use super::{Batch, Marks, Task};
+use super::{Batch, Borders, Marks, Task};
 use crate::feed::batch::{self, Predicted};
 use crate::feed::shard::Plane;
 use crate::rows::{InputSet, Rows};
 use std::ops::Range;
-use trainyard_plugin::Vocabulary;
 
 /// Prediction of hidden tokens. Which they are is a function of the seed, the sequence and the place.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +14,8 @@ pub struct Masked {
     config: MaskedConfig,
     mask: u32,
     n_tokens: u32,
-    /// Whether a token begins a word, by id; empty where words are not looked at.
-    begins_word: Vec<bool>,
+    /// Where words begin and end.
+    borders: Borders,
 }
 
 /// What happens to a token.
@@ -28,17 +27,14 @@ enum Fate {
 }
 
 impl Masked {
-    /// The task with these marks, for tokens of `vocabulary`. A token begins a word that does not continue one: by the
-    /// white space or sign that it begins with, or because its writing has no spaces.
-    pub fn new(config: MaskedConfig, marks: &Marks, vocabulary: &Vocabulary) -> Self {
-        let begins = |token: &Vec<u8>| token.first().is_none_or(|&byte| !byte.is_ascii_alphanumeric());
-        let begins_word = if config.whole_words { vocabulary.tokens.iter().map(begins).collect() } else { Vec::new() };
-        Self { mask: marks.mask, n_tokens: marks.n_tokens, begins_word, config }
+    /// The task with these marks; `borders` are needed where whole words are hidden.
+    pub fn new(config: MaskedConfig, marks: &Marks, borders: Borders) -> Self {
+        Self { mask: marks.mask, n_tokens: marks.n_tokens, borders, config }
     }
 
-    /// Whether the tokens that continue a word share the fate of its first.
-    fn continues(&self, id: u32) -> bool {
-        self.config.whole_words && !self.begins_word.get(id as usize).copied().unwrap_or(true)
+    /// Whether a token shares the fate of the one before it.
+    fn continues(&self, before: u32, id: u32) -> bool {
+        self.config.whole_words && self.borders.continues(before, id)
     }
 
     /// The fates of the tokens `ids` of sequence `number`, the first of which is at place `first` of it. Ends of texts
@@ -48,7 +44,7 @@ impl Masked {
         let mut is_hidden = false;
         let fate = |(index, &id): (usize, &u32)| {
             let [chosen, how, other, _] = batch.stream.block(number, (first + index) as u64);
-            if index == 0 || !self.continues(id) {
+            if index == 0 || !self.continues(ids[index - 1], id) {
                 is_hidden = unit(chosen) < self.config.rate;
             }
             if !is_hidden || batch.token_bytes.get(id as usize).is_none_or(|&bytes| bytes == 0) {

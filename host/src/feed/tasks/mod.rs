@@ -3,6 +3,7 @@
 //!
 //! What a task learns from besides a document's text are fields of the document: a label, tags, a target.
 
+mod borders;
 mod causal;
 mod classes;
 mod config;
@@ -17,18 +18,19 @@ mod noise;
 mod pairs;
 mod seq2seq;
 mod tags;
+mod weights;
 mod words;
 
+pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
-pub use config::{
-    ClassWeights, DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig,
-};
+pub use config::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
 pub use features::{Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
 pub use seq2seq::pair;
+pub use weights::ClassWeights;
 pub use words::{OUTSIDE, Span, Word, document_words, spans, words};
 
 use super::shard::{Plane, Shard};

@@ -48,7 +48,9 @@ fn number(config: &Config, key: &str) -> Result<Option<usize>> {
 /// Labels: as many as `id2label` names, or `num_labels`, or 2 as in transformers; 0 of a model without such a head.
 fn labels(config: &Config) -> Result<usize> {
     let heads = ["ForSequenceClassification", "ForTokenClassification", "ForMultipleChoice"];
-    let is_labelling = |class: &str| heads.iter().any(|head| class.ends_with(head));
+    // the classes of this project's own models do not say what their head is
+    let own_head = config.get("head").and_then(Json::as_str).is_some_and(|head| head != "lm");
+    let is_labelling = |class: &str| own_head || heads.iter().any(|head| class.ends_with(head));
     if !config.architectures().into_iter().any(is_labelling) {
         return Ok(0);
     }

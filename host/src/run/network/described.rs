@@ -54,8 +54,9 @@ impl Described {
         }
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {
-            let (name, init, aliases) = (name.to_owned(), "uniform".to_owned(), Vec::new());
-            self.field.push(Parameter { name, shape, init, scale: 0.1, decay: false, aliases });
+            // as of other parameters, the matrix decays
+            let (name, init, decay) = (name.to_owned(), "uniform".to_owned(), shape.len() > 1);
+            self.field.push(Parameter { name, shape, init, scale: 0.1, decay, aliases: Vec::new() });
         }
         Ok(self)
     }

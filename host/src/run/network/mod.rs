@@ -1,9 +1,11 @@
 //! `[model]` of a run's config: the plugin that describes the network, its settings, and the longest sequence.
 
 mod described;
+mod head;
 mod kind;
 
 pub use described::Described;
+pub use head::check_head;
 pub use kind::{Architecture, KindConfig};
 
 use crate::Result;

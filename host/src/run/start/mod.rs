@@ -20,12 +20,11 @@ use crate::formats::hf::{CONFIG, Folder, NewRows};
 use crate::formats::safetensors::Weights;
 use crate::model::Params;
 use crate::plugin::PluginConfig;
+use crate::run::Described;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
-use trainyard_plugin::Sizes;
-use trainyard_plugin::network::Network;
 
 /// `[start]`: the weights that training begins from, instead of random ones.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -55,23 +54,18 @@ const IDS: i64 = u32::MAX as i64;
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
 impl StartConfig {
-    /// Reads the weights into the parameters `params` of `network`, which is for `sizes`. Where it has another head than
-    /// the folder's, what that lacks keeps its first values.
+    /// Reads the weights into the parameters `params` of the network that `described` has. Where it has another head
+    /// than the folder's, what that lacks keeps its first values.
     ///
     /// # Errors
     /// A folder that is no longer there, weights that are damaged or do not fit.
-    pub(crate) fn load(
-        &self,
-        plugin: Option<&PluginConfig>,
-        network: &Network,
-        sizes: &Sizes,
-        params: &Params,
-    ) -> Result<()> {
+    pub fn load(&self, plugin: Option<&PluginConfig>, described: &Described, params: &Params) -> Result<()> {
+        let Described { network, sizes, field, .. } = described;
         let imported = Imported::open(&self.from, plugin)?;
         let head = |config: &PluginConfig| config.config.get("head").cloned();
         let new_head = plugin.is_some_and(|plugin| head(plugin) != head(&imported.config))
             || sizes.labels as usize != imported.folder.sizes.labels;
-        StartWeights::new(&imported, network, sizes.vocab as usize, new_head)?.load(self.new_rows, params)
+        StartWeights::new(&imported, (network, field), sizes.vocab as usize, new_head)?.load(self.new_rows, params)
     }
 
     /// The files that decide what the model is: `config.json` and those of the weights; none if they are not there.

@@ -3,7 +3,7 @@
 use super::folder::weights_folder;
 use super::guess::guess;
 use super::imported::Imported;
-use super::load::wanted;
+use super::load::{ignored, wanted};
 use crate::Result;
 use crate::formats::hf::{Fit, Folder, Request};
 use crate::formats::safetensors::Weights;
@@ -92,10 +92,10 @@ impl ModelReport {
         }
         let imported = Imported::open(from, named)?;
         let network = imported.network(imported.vocab, imported.context)?;
-        let wanted = wanted(&network);
+        let wanted = wanted(&network.parameters);
         let family = imported.plugin.identity().name.clone();
-        let vocab = (imported.vocab, imported.vocab);
-        let request = Request { family: &family, wanted: &wanted, ignored: &network.ignored, vocab, new_head: false };
+        let (vocab, ignored) = ((imported.vocab, imported.vocab), ignored(&network));
+        let request = Request { family: &family, wanted: &wanted, ignored: &ignored, vocab, new_head: false };
         Fit::new(&request, &weights)?;
         report.family = Some(family);
         report.settings = imported.plugin.settings().collect();
@@ -129,7 +129,7 @@ impl ModelReport {
             flops_per_token: None,
             tensors: Vec::new(),
         };
-        report.tensors = wanted(&network)
+        report.tensors = wanted(&network.parameters)
             .into_iter()
             .map(|parameter| TensorReport { name: parameter.name, shape: parameter.shape, dtype: None })
             .collect();

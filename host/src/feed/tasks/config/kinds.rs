@@ -2,10 +2,10 @@
 
 use crate::feed::tasks::features::FeaturesConfig;
 use crate::feed::tasks::labels::Values;
+use crate::feed::tasks::weights::ClassWeights;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// `[task]` with `kind = "masked"`: BERT's masked language model (Devlin et al., arXiv 1810.04805).
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -36,17 +36,6 @@ pub struct LabelsConfig {
     /// What the features of a document count for, where it is read as a bag of them.
     #[serde(flatten)]
     pub features: Option<FeaturesConfig>,
-}
-
-/// How much rows of each class count in the loss.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct ClassWeights {
-    /// Whether all classes count alike, however many rows each has.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub balanced: bool,
-    /// Weights by name; 1 where a class is not named.
-    #[serde(rename = "class_weights", skip_serializing_if = "BTreeMap::is_empty")]
-    pub of: BTreeMap<String, f64>,
 }
 
 /// `[task]` with `kind = "tags"`.
@@ -159,23 +148,6 @@ impl TagsConfig {
 impl Seq2SeqConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         Self { start: read_start(section) }
-    }
-}
-
-impl ClassWeights {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let mut of = BTreeMap::new();
-        for (name, value) in section.settings("class_weights") {
-            match value.as_float().or(value.as_integer().map(|whole| whole as f64)) {
-                Some(weight) if weight >= 0.0 && weight.is_finite() => drop(of.insert(name, weight)),
-                _ => section.problem("class_weights", format!("{name}: expected a number of 0 or more, got {value}")),
-            }
-        }
-        let weights = Self { balanced: section.boolean("balanced", false), of };
-        if weights.balanced && !weights.of.is_empty() {
-            section.conflict(&["balanced", "class_weights"], "expected one of the two, got both");
-        }
-        weights
     }
 }
 
