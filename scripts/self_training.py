@@ -85,7 +85,7 @@ def label(args, seed):
             by_label.setdefault(answer["label"], []).append(answer)
     truth = {document["id"]: document[args.field] for document in map(json.loads, lines(DATA / "train.jsonl"))}
     if len(by_label) < len(set(truth.values())):
-        sys.exit(f"self_training: the teacher of draw {seed} is sure of {len(by_label)} labels only; lower --confidence")
+        sys.exit(f"self_training: the teacher of draw {seed} is sure of {len(by_label)} labels; lower --confidence")
     # As many of each label: a teacher that prefers one would otherwise teach that.
     most = min(args.most // len(by_label), *map(len, by_label.values()))
     kept = [{**raw[answer["id"]], args.field: name}

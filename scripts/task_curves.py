@@ -8,8 +8,8 @@
     python3 scripts/task_curves.py --field label        positive or negative, in place of what is reviewed
 
 Compares a BERT with random weights (reviews-scratch.toml), the same from the weights of reviews-masked.toml
-(reviews-tuned.toml) and, where there is reviews-tfidf.toml, a linear model on TF-IDF. Each draw of labels trains each of
-them once, with the draw's number as seed, so differences are taken draw by draw. A run that is there already, in
+(reviews-tuned.toml) and, where there is reviews-tfidf.toml, a linear model on TF-IDF. Each draw of labels trains each
+of them once, with the draw's number as seed, so differences are taken draw by draw. A run that is there already, in
 runs/curves/, is not trained again; one that was interrupted is resumed.
 
 Needs Python 3.9 and nothing else. The last line of each run's metrics says what it found; `--out FILE` (default
@@ -49,8 +49,9 @@ def main():
     with ThreadPoolExecutor(args.jobs) as pool:
         finals = dict(zip(cells, pool.map(lambda cell: train(args, *cell), cells)))
     found = {cell: values(final["predictions"][args.split]) for cell, final in finals.items()}
-    print(f"{args.field}: {args.split} split, {next(iter(finals.values()))['predictions'][args.split]['documents']} documents, "
-          f"{args.seeds} draws of labels; {len(cells)} runs, {(time.time() - started) / 60:.0f} minutes\n")
+    documents = next(iter(finals.values()))["predictions"][args.split]["documents"]
+    print(f"{args.field}: {args.split} split, {documents} documents, {args.seeds} draws of labels; "
+          f"{len(cells)} runs, {(time.time() - started) / 60:.0f} minutes\n")
     report = summary(args, methods, found)
     print(table(report))
     print(chart(report))
@@ -63,8 +64,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=int, nargs="+", default=[50, 200, 1000], metavar="N", help="numbers of labels")
     parser.add_argument("--field", choices=FIELDS, default="domain",
-                        help="what is learned: whether a book, a hotel or a laptop is reviewed (domain, the default), or "
-                             "whether the review is positive or negative (label)")
+                        help="what is learned: whether a book, a hotel or a laptop is reviewed (domain, the "
+                             "default), or whether the review is positive or negative (label)")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="draws of labels, from 1 (default: 5)")
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="what is measured")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: 1)")
@@ -128,7 +129,8 @@ def summary(args, methods, found):
             if other != "tuned":
                 row["differences"][f"tuned - {other}"] = {
                     measure: dict(zip(("mean", "half_width"), interval(
-                        [found["tuned", labels, seed][measure] - found[other, labels, seed][measure] for seed in seeds])))
+                        [found["tuned", labels, seed][measure] - found[other, labels, seed][measure]
+                         for seed in seeds])))
                     for measure in MEASURES
                 }
         rows.append(row)
