@@ -6,11 +6,11 @@
     python3 scripts/self_training.py                    200 labels, 3 draws, measured on the test split
     python3 scripts/self_training.py --labels 50 --confidence 0.95 --split validation
 
-For each draw, the teacher is the run of configs/tasks/reviews-tuned.toml (that of scripts/task_curves.py if it is there).
-`trainyard predict` labels the reviews that have no label; of those that it is sure of, as many positive as negative ones
-are kept, the surest first. The student begins where the teacher began and learns from both: the given labels and the
-predicted ones are two sources, and their weights say how often it meets each. The student's steps and settings are the
-teacher's otherwise.
+For each draw, the teacher is a run of configs/tasks/reviews-tuned.toml: that of task_curves.py if it is there.
+`trainyard predict` labels the reviews that have no label; of those that it is sure of, as many of each label are kept,
+the surest first. The student begins where the teacher began and learns from both: the given labels and the predicted
+ones are two sources, and their weights say how often it meets each. The student takes more steps; its other settings
+are the teacher's.
 
 Needs Python 3.9 and nothing else. Runs and predicted labels are in runs/curves/.
 """
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-from task_curves import DATA, MEASURES, ROOT, RUNS, T, interval, train, values
+from task_curves import DATA, FIELDS, MEASURES, ROOT, RUNS, T, interval, run_name, train, values
 
 
 def main():
@@ -34,7 +34,8 @@ def main():
         predicted, right = label(args, seed)
         student = values(learn(args, seed, predicted)["predictions"][args.split])
         rows.append({"seed": seed, "teacher": teacher, "student": student, "predicted": len(predicted), "right": right})
-    print(f"{args.labels} labels, {args.split} split; labels predicted with a probability of {args.confidence} or more\n")
+    print(f"{args.field}, {args.labels} labels, {args.split} split; "
+          f"labels predicted with a probability of {args.confidence} or more\n")
     print("| draw | predicted labels | right | teacher | student |\n|---|---|---|---|---|")
     for row in rows:
         scores = [f"{row[who]['accuracy']:.4f}" for who in ("teacher", "student")]
@@ -48,6 +49,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--field", choices=FIELDS, default="domain", help="what is learned; see task_curves.py")
     parser.add_argument("--labels", type=int, default=200, metavar="N", help="number of labels (default: 200)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="draws of labels, from 1 (default: 3)")
     parser.add_argument("--confidence", type=float, default=0.9, metavar="P",
@@ -70,8 +72,9 @@ def label(args, seed):
     given = {json.loads(line)["id"] for line in lines(DATA / f"labels-{args.labels}-{seed}.jsonl")}
     raw = {document["id"]: document for document in map(json.loads, lines(DATA / "raw.jsonl"))
            if document["id"] not in given}
-    out = RUNS / f"predicted-{args.labels}-{seed}.jsonl"
-    command = [args.program, "predict", str(RUNS / f"tuned-{args.labels}-{seed}"), "--data", str(DATA / "raw.jsonl")]
+    teacher = RUNS / run_name(args, "tuned", args.labels, seed)
+    out = RUNS / f"{teacher.name}.predicted.jsonl"
+    command = [args.program, "predict", str(teacher), "--data", str(DATA / "raw.jsonl")]
     with open(out, "w") as file:
         ended = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     if ended.returncode != 0:
@@ -80,15 +83,15 @@ def label(args, seed):
     for answer in map(json.loads, lines(out)):
         if answer["id"] in raw and answer["probabilities"][answer["label"]] >= args.confidence:
             by_label.setdefault(answer["label"], []).append(answer)
-    if len(by_label) < 2:
-        sys.exit(f"self_training: the teacher of draw {seed} is sure of one label only; lower --confidence")
+    truth = {document["id"]: document[args.field] for document in map(json.loads, lines(DATA / "train.jsonl"))}
+    if len(by_label) < len(set(truth.values())):
+        sys.exit(f"self_training: the teacher of draw {seed} is sure of {len(by_label)} labels; lower --confidence")
     # As many of each label: a teacher that prefers one would otherwise teach that.
     most = min(args.most // len(by_label), *map(len, by_label.values()))
-    kept = [{**raw[answer["id"]], "label": name}
+    kept = [{**raw[answer["id"]], args.field: name}
             for name, answers in sorted(by_label.items())
             for answer in sorted(answers, key=lambda answer: -answer["probabilities"][name])[:most]]
-    truth = {document["id"]: document["label"] for document in map(json.loads, lines(DATA / "train.jsonl"))}
-    return kept, mean(truth[document["id"]] == document["label"] for document in kept)
+    return kept, mean(truth[document["id"]] == document[args.field] for document in kept)
 
 
 def lines(path):
@@ -97,14 +100,14 @@ def lines(path):
 
 def learn(args, seed, predicted):
     """Trains the student and returns what it says of itself at the end."""
-    file = RUNS / f"kept-{args.labels}-{seed}.jsonl"
+    name = run_name(args, "student", args.labels, seed)
+    file = RUNS / f"{name}.jsonl"
     file.write_text("".join(json.dumps(document, ensure_ascii=False) + "\n" for document in predicted), "utf-8")
     given = DATA / f"labels-{args.labels}-{seed}.jsonl"
     sources = [(given, "given", 1 - args.share), (file, "predicted", args.share)]
     tables = ", ".join(f'{{path = "{path}", name = "{name}", weight = {weight:.4f}}}' for path, name, weight in sources)
-    name = f"student-{args.labels}-{seed}"
-    sets = [f"run.name={name}", f"run.dir={RUNS}", f"run.seed={seed}", f"data.source=[{tables}]",
-            f"train.steps={args.steps}", *args.set]
+    sets = [f"run.name={name}", f"run.dir={RUNS}", f"run.seed={seed}", f"data.fields.label={args.field}",
+            f"data.source=[{tables}]", f"train.steps={args.steps}", *args.set]
     command = [args.program, "train", str(ROOT / "configs/tasks/reviews-tuned.toml"), "--overwrite"]
     command += [part for setting in sets for part in ("--set", setting)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

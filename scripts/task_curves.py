@@ -5,10 +5,11 @@
     trainyard train configs/tasks/reviews-masked.toml
     python3 scripts/task_curves.py                      50, 200 and 1,000 labels, 5 draws of each, on the test split
     python3 scripts/task_curves.py --seeds 3 --labels 50 200 --split validation
+    python3 scripts/task_curves.py --field label        positive or negative, in place of what is reviewed
 
 Compares a BERT with random weights (reviews-scratch.toml), the same from the weights of reviews-masked.toml
-(reviews-tuned.toml) and, where there is reviews-tfidf.toml, a linear model on TF-IDF. Each draw of labels trains each of
-them once, with the draw's number as seed, so differences are taken draw by draw. A run that is there already, in
+(reviews-tuned.toml) and, where there is reviews-tfidf.toml, a linear model on TF-IDF. Each draw of labels trains each
+of them once, with the draw's number as seed, so differences are taken draw by draw. A run that is there already, in
 runs/curves/, is not trained again; one that was interrupted is resumed.
 
 Needs Python 3.9 and nothing else. The last line of each run's metrics says what it found; `--out FILE` (default
@@ -33,6 +34,7 @@ DATA = ROOT / "data" / "tasks" / "reviews"
 
 METHODS = {"scratch": "reviews-scratch.toml", "tuned": "reviews-tuned.toml", "tfidf": "reviews-tfidf.toml"}
 MEASURES = ("accuracy", "macro f1")
+FIELDS = ("domain", "label")
 
 # Quantiles 0.975 of Student's t for 1, 2, … degrees of freedom.
 T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
@@ -41,13 +43,15 @@ T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.20
 def main():
     args = arguments()
     methods = [method for method, config in METHODS.items() if (CONFIGS / config).exists()]
-    cells = [(method, labels, seed) for labels in args.labels for seed in range(1, args.seeds + 1) for method in methods]
+    seeds = range(1, args.seeds + 1)
+    cells = [(method, labels, seed) for labels in args.labels for seed in seeds for method in methods]
     started = time.time()
     with ThreadPoolExecutor(args.jobs) as pool:
         finals = dict(zip(cells, pool.map(lambda cell: train(args, *cell), cells)))
     found = {cell: values(final["predictions"][args.split]) for cell, final in finals.items()}
-    print(f"{args.split} split, {next(iter(finals.values()))['predictions'][args.split]['documents']} documents, "
-          f"{args.seeds} draws of labels; {len(cells)} runs, {(time.time() - started) / 60:.0f} minutes\n")
+    documents = next(iter(finals.values()))["predictions"][args.split]["documents"]
+    print(f"{args.field}: {args.split} split, {documents} documents, {args.seeds} draws of labels; "
+          f"{len(cells)} runs, {(time.time() - started) / 60:.0f} minutes\n")
     report = summary(args, methods, found)
     print(table(report))
     print(chart(report))
@@ -59,6 +63,9 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=int, nargs="+", default=[50, 200, 1000], metavar="N", help="numbers of labels")
+    parser.add_argument("--field", choices=FIELDS, default="domain",
+                        help="what is learned: whether a book, a hotel or a laptop is reviewed (domain, the "
+                             "default), or whether the review is positive or negative (label)")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="draws of labels, from 1 (default: 5)")
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="what is measured")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: 1)")
@@ -76,10 +83,14 @@ def arguments():
     return args
 
 
+def run_name(args, method, labels, seed):
+    return f"{args.field}-{method}-{labels}-{seed}"
+
+
 def train(args, method, labels, seed):
     """Trains one classifier, or finds it trained, and returns what it says of itself at the end."""
-    name = f"{method}-{labels}-{seed}"
-    sets = [f"run.name={name}", f"run.dir={RUNS}", f"run.seed={seed}",
+    name = run_name(args, method, labels, seed)
+    sets = [f"run.name={name}", f"run.dir={RUNS}", f"run.seed={seed}", f"data.fields.label={args.field}",
             f"data.source.0.path={DATA}/labels-{labels}-{seed}.jsonl", *args.set]
     command = [args.program, "train", str(CONFIGS / METHODS[method]), "--resume-or-start"]
     command += [part for setting in sets for part in ("--set", setting)]
@@ -118,11 +129,12 @@ def summary(args, methods, found):
             if other != "tuned":
                 row["differences"][f"tuned - {other}"] = {
                     measure: dict(zip(("mean", "half_width"), interval(
-                        [found["tuned", labels, seed][measure] - found[other, labels, seed][measure] for seed in seeds])))
+                        [found["tuned", labels, seed][measure] - found[other, labels, seed][measure]
+                         for seed in seeds])))
                     for measure in MEASURES
                 }
         rows.append(row)
-    return {"split": args.split, "seeds": args.seeds, "set": args.set, "rows": rows}
+    return {"field": args.field, "split": args.split, "seeds": args.seeds, "set": args.set, "rows": rows}
 
 
 def table(report):
@@ -141,12 +153,12 @@ def table(report):
 
 
 def chart(report, width=60):
-    """The curves as bars of text: accuracy from 0.5, which guessing reaches, to 1."""
-    lines = [f"accuracy, {report['split']} split{'0.5':>{24}}{'1.0':>{width - 3}}"]
+    """The curves as bars of text: accuracy from 0 to 1."""
+    lines = [f"{'accuracy':<24}0{'1':>{width - 1}}"]
     for row in report["rows"]:
         for method, measures in row["methods"].items():
-            share = max(0.0, measures["accuracy"]["mean"] - 0.5) * 2
-            lines.append(f"{row['labels']:>6} labels  {method:<10}{'█' * round(share * width)}")
+            bar = "█" * round(measures["accuracy"]["mean"] * width)
+            lines.append(f"{row['labels']:>6} labels  {method:<9} {bar}")
     return "\n".join(lines) + "\n"
 
 
