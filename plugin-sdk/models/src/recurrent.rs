@@ -83,7 +83,10 @@ impl Settings {
             x = directions[0];
             if self.bidirectional {
                 directions[1] = read("_reverse", true);
-                x = g.concat(&directions);
+                // a head for sequences reads the two ends of the last layer, and not its rows
+                if layer + 1 < self.layers || self.head != "sequence" {
+                    x = g.concat(&directions);
+                }
             }
         }
         let head = Linear::BIAS.init(UNIFORM);
@@ -95,8 +98,10 @@ impl Settings {
             "tokens" => g.linear("head", x.dropout(self.dropout), ranges::labels(self.labels, sizes.labels)?, head),
             _ => {
                 // each direction's state after the whole text
-                let ends = [directions[0].pool(Pool::Last), directions[1].pool(Pool::First)];
-                let end = if self.bidirectional { g.concat(&ends) } else { x.pool(Pool::Last) };
+                let end = match self.bidirectional {
+                    true => g.concat(&[directions[0].pool(Pool::Last), directions[1].pool(Pool::First)]),
+                    false => x.pool(Pool::Last),
+                };
                 g.linear("head", end.dropout(self.dropout), ranges::labels(self.labels, sizes.labels)?, head)
             }
         };

@@ -80,7 +80,8 @@ impl<'g> Random<'g> {
         self.add(x);
         if self.draw.once_in(4) {
             let (index, n) = self.draw.choose(&[(net.ids(), Batch::VOCAB), (net.positions(), Batch::CONTEXT as u32)]);
-            self.add(net.bag(index, n + self.draw.between(0, 1)));
+            let columns = n + self.draw.between(0, 1);
+            self.add(net.bag(index, columns));
         }
         if self.draw.once_in(3) {
             let name = if self.draw.once_in(2) { "embed" } else { "source" };
