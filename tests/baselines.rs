@@ -93,7 +93,7 @@ fn a_linear_classifier_of_tf_idf_is_logistic_regression() {
     }
 }
 
-/// Of every kind of features, with the order of documents, masks of dropout and frequencies of words as before.
+/// Runs of every kind of features, with the order of documents, masks of dropout and frequencies of words as before.
 #[test]
 fn a_resumed_run_ends_with_the_same_bytes() {
     let case = &golden()[1];
@@ -114,7 +114,9 @@ fn a_resumed_run_ends_with_the_same_bytes() {
         let last = || fs::read(checkpoint(12).join("model.safetensors")).unwrap();
         run(&[]);
         let whole = last();
-        [10, 12].map(|step| fs::remove_dir_all(checkpoint(step)).unwrap());
+        for step in [10, 12] {
+            fs::remove_dir_all(checkpoint(step)).unwrap();
+        }
         run(&["--resume"]);
         assert!(last() == whole, "{kind:?}");
     }

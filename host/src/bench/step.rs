@@ -64,6 +64,14 @@ fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
     }
 }
 
+/// The config's model, optimizer and objective on its device, and the memory that they are predicted to need.
+fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result<(Trainer, Memory, Device)> {
+    let (device, _) = Device::open(config.train.device)?;
+    let predicted = checked_memory(config, sizes, &device)?;
+    let described = config.model.described(sizes)?.of_task(&config.task)?;
+    Ok((Trainer::new(config, described, objective, device.clone())?, predicted, device))
+}
+
 fn time(
     config: &RunConfig,
     options: &StepOptions,
@@ -71,10 +79,7 @@ fn time(
     objective: Objective,
     mut batches: impl Iterator<Item = Rows>,
 ) -> Result<StepBench> {
-    let (device, _) = Device::open(config.train.device)?;
-    let predicted = checked_memory(config, sizes, &device)?;
-    let mut trainer =
-        Trainer::new(config, config.model.described(sizes)?.of_task(&config.task)?, objective, device.clone())?;
+    let (mut trainer, predicted, device) = trainer(config, sizes, objective)?;
     let total = options.warmup + options.steps;
     let mut progress = Progress::new(total, 0, 0.0, options.quiet);
     let mut peak = Peak::measure(trainer.model.engine())?;

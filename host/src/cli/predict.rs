@@ -4,13 +4,13 @@ use super::open::OpenArgs;
 use super::output::{Outcome, write};
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 use trainyard::Error;
 use trainyard::base::interrupt;
 use trainyard::corpus::DataConfig;
 use trainyard::eval::{Asked, OpenRun, TextOptions};
+use trainyard::report::Counter;
 
 /// Predict labels, numbers or tags of documents, or write texts from them
 ///
@@ -97,16 +97,16 @@ pub fn run(args: &PredictArgs) -> Outcome {
     let run = OpenRun::open(&args.run, &args.open.options())?;
     let data = DataConfig::new(vec![run.config().data.like(&input)]);
     let mut asked = Asked::new(run, &data, args.options()).map_err(unfinished)?;
-    let progress = progress();
+    let progress = Counter::default();
     while let Some(predictions) = asked.next().map_err(unfinished)? {
         for prediction in predictions {
             let mut line = serde_json::to_vec(&prediction).map_err(|error| Error::run(format!("as JSON: {error}")))?;
             line.push(b'\n');
             write(&line)?;
-            progress.inc(1);
+            progress.count();
         }
     }
-    progress.finish_and_clear();
+    progress.finish();
     match asked.cut() {
         0 => {}
         n => tracing::warn!("of {n} documents only the beginning was read: they are longer than the model's context"),
@@ -116,15 +116,4 @@ pub fn run(args: &PredictArgs) -> Outcome {
 
 fn unfinished(error: Error) -> Error {
     interrupted(error, "what was written is complete")
-}
-
-/// The number of documents so far, where people see it and nothing else is written to the terminal.
-fn progress() -> ProgressBar {
-    let target = match std::io::stdout().is_terminal() {
-        true => ProgressDrawTarget::hidden(),
-        false => ProgressDrawTarget::stderr(),
-    };
-    let style = ProgressStyle::with_template("{spinner} {human_pos} documents, {per_sec}");
-    let bar = ProgressBar::with_draw_target(None, target);
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }

@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The split of every document of a corpus.
 ///
 /// Without `stratify` a document's split is a function of its id alone (or its group). With it, the documents of a
-/// class are put in the order of the same hash, and the first are test, then validation, then train: so it is a function of
-/// the ids and classes of all documents, whatever the order of files.
+/// class are put in the order of the same hash, and the first are test, then validation, then train: so it is a
+/// function of the ids and classes of all documents, whatever the order of files.
 #[derive(Debug)]
 pub(crate) struct Splitter<'a> {
     config: &'a DataConfig,

@@ -27,8 +27,8 @@ struct Texts {
     expected: TokenBatch,
 }
 
-/// The values of the run's text metrics, each or why there is none, on `sample.documents` of `shard`; nothing is written
-/// when there are none.
+/// The values of the run's text metrics, each or why there is none, on `sample.documents` of `shard`; nothing is
+/// written when there are none.
 ///
 /// # Errors
 /// A tokenizer that fails, a signal that asks the program to end; what a metric fails at is in its place in the list.

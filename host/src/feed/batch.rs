@@ -67,7 +67,7 @@ pub(super) fn push(rows: &mut Rows, shard: &Shard, parts: impl Iterator<Item = R
 #[derive(Debug, Clone, Default)]
 pub(super) struct Text {
     pub ids: Vec<u32>,
-    /// Of each token in its document, from 0.
+    /// Position of each token in its document, from 0.
     pub positions: Vec<u32>,
     /// The part of a pair that each token belongs to; empty where there are no pairs.
     pub types: Vec<u32>,

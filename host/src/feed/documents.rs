@@ -1,4 +1,4 @@
-//! Whole documents in a random order in which those of similar length are neighbours: a batch of them has little padding.
+//! Whole documents in a random order in which those of similar length are neighbours: a batch has little padding.
 
 use super::permutation::Permutation;
 use super::shard::Shard;
@@ -29,7 +29,7 @@ struct Block {
 }
 
 impl Documents {
-    /// These documents of the shard.
+    /// Counts the tokens of these documents of the shard.
     pub fn new(shard: &Shard, documents: Range<u64>) -> Self {
         let (first, n) = (documents.start, documents.end - documents.start);
         let n_tokens = documents.map(|document| length(shard, document)).sum();

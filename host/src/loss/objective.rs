@@ -72,7 +72,7 @@ impl Objective {
         }
     }
 
-    /// Whether it waits for a GPU, so that its launches cannot be repeated.
+    /// Says whether computing it waits for a GPU, so that its launches cannot be repeated.
     pub fn waits(&self) -> bool {
         matches!(self, Self::Crf(_))
     }

@@ -18,7 +18,7 @@ pub fn select(engine: &Engine, hidden: &Tensor, at: Option<&Column<'_, u32>>) ->
     Ok(selected)
 }
 
-/// Sets `dhidden` `[tokens, C]` to the gradient `dselected` `[rows, C]` at the tokens `at` `[rows]`, and to 0 elsewhere.
+/// Sets `dhidden` `[tokens, C]` to the gradient `dselected` `[rows, C]` at the tokens `at` `[rows]`, to 0 elsewhere.
 ///
 /// # Errors
 /// A GPU that fails.

@@ -133,7 +133,7 @@ impl Model {
         self.context
     }
 
-    /// Whether it has an encoder, which reads a source text.
+    /// Says whether there is an encoder, which reads a source text.
     pub fn reads_source(&self) -> bool {
         self.graph.reads(Index::SourceIds)
     }
@@ -226,7 +226,7 @@ impl Model {
         body(&Pass { engine, plan, weights, buffers, tokens, dropout, ranges: &ranges, sources: None })
     }
 
-    /// Whether it computes something of whole sequences.
+    /// Says whether something of whole sequences is computed.
     pub fn pools(&self) -> bool {
         self.graph.nodes.iter().any(|node| matches!(node.op, Op::Pool(_) | Op::Bag | Op::Expand))
     }

@@ -4,6 +4,7 @@
 //! Nothing here knows how the numbers came about; who has them fills the plain structs of this module.
 
 mod compare;
+mod counter;
 mod program;
 mod record;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod usage;
 mod work;
 
 pub use compare::{Comparable, TextReport, Treatment, distinct};
+pub use counter::Counter;
 pub use program::{COMMIT, VERSION, host_name, now};
 pub use record::{
     BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,

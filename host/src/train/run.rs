@@ -106,8 +106,7 @@ impl<'c> Run<'c> {
         // plugins
         let plugins = RunPlugins::open(config)?;
         // A run that is too large for any vocabulary ends before its data are read.
-        let least = DataSizes { vocab: 1, labels: usize::from(config.task.has_labels()) };
-        Memory::of(config, least, &device)?.check(config, least, &device)?;
+        check_least(config, &device)?;
         let (program, evaluator) = programs(config, &plugins)?;
         // where the run is
         let folder = RunFolder::of(config);
@@ -308,6 +307,12 @@ impl<'c> Run<'c> {
     fn tokens_per_step(&self) -> u64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
     }
+}
+
+/// Refuses a run that is too large whatever its data are.
+fn check_least(config: &RunConfig, device: &Device) -> Result<()> {
+    let least = DataSizes { vocab: 1, labels: usize::from(config.task.has_labels()) };
+    Memory::of(config, least, device)?.check(config, least, device)
 }
 
 /// Reads the weights that a new run starts from, if it starts from any.

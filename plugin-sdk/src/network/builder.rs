@@ -185,8 +185,8 @@ impl Net {
         self.push("embedding", name, &[index], &[table], offset.into_iter().collect())
     }
 
-    /// `[sequence, columns]`: how often each number below `columns` is the index of a token, each token counted with the
-    /// weight that the data gives it, or else with 1. Of [`Net::ids`] it is a bag of words.
+    /// `[sequence, columns]`: how often each number below `columns` is the index of a token, each token counted with
+    /// the weight that the data gives it, or else with 1. Of [`Net::ids`] it is a bag of words.
     #[track_caller]
     pub fn bag<'g>(&'g self, index: Value<'g>, columns: u32) -> Value<'g> {
         self.push("bag", "", &[index], &[], vec![integer("columns", columns)])

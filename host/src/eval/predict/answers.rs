@@ -26,14 +26,14 @@ pub enum Answer {
     Label {
         /// The likeliest.
         label: String,
-        /// Of every label, 0 to 1.
+        /// Probability of every label, 0 to 1.
         probabilities: BTreeMap<String, f64>,
     },
     /// Any number of labels.
     Labels {
-        /// Those with a probability above one half.
+        /// Labels with a probability above one half.
         labels: Vec<String>,
-        /// Of every label by itself, 0 to 1.
+        /// Probability of every label by itself, 0 to 1.
         probabilities: BTreeMap<String, f64>,
     },
     /// A number.

@@ -111,7 +111,7 @@ impl TaskConfig {
         }
     }
 
-    /// Whether it is the default.
+    /// Says whether it is the default.
     pub fn is_causal(&self) -> bool {
         *self == Self::Causal
     }
@@ -288,7 +288,7 @@ impl TaskConfig {
         }
     }
 
-    /// Whether it hides tokens behind one mask.
+    /// Says whether tokens are hidden behind one mask.
     pub fn has_mask(&self) -> bool {
         matches!(self, Self::Masked(_) | Self::Denoise(DenoiseConfig { form: Form::Bart, .. }))
     }

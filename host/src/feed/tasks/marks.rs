@@ -30,8 +30,8 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The tokens of `vocabulary`, in which `end_of_text` ends a document. A target is written after `start`, by default
-    /// the end of text, and begins with `begin` if there is one.
+    /// The tokens of `vocabulary`, in which `end_of_text` ends a document. A target is written after `start`, by
+    /// default the end of text, and begins with `begin` if there is one.
     ///
     /// # Errors
     /// An id of `start` or `begin` outside the vocabulary.

@@ -62,7 +62,7 @@ pub struct DataSizes {
 }
 
 impl From<usize> for DataSizes {
-    /// Those of a language model.
+    /// Sizes of a language model.
     fn from(vocab: usize) -> Self {
         Self { vocab, labels: 0 }
     }
