@@ -63,6 +63,7 @@ mod settings; // on the command line, and the reference of all
 mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram
 mod tasks; // labels, tags, hidden tokens, pairs of texts
+mod tasks_files; // what other programs are told of them, and theirs taken over
 mod tasks_text; // models that write one text from another
 mod terminal; // what files say of themselves
 mod tidy;

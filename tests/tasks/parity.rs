@@ -103,7 +103,7 @@ impl Case {
         let described = plugins.described(config, DataSizes { vocab: VOCAB, labels }).unwrap();
         let trainer = Trainer::new(config, described, loss, device::device()).unwrap();
         let (described, start) = (trainer.described(), config.start.as_ref().unwrap());
-        start.load(config.model.named_plugin(), described, trainer.model.params()).unwrap();
+        start.load(config.model.named_plugin(), (described, &[]), trainer.model.params()).unwrap();
         trainer
     }
 

@@ -5,11 +5,12 @@ use super::output::{Outcome, write};
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use std::io::{IsTerminal, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use trainyard::Error;
 use trainyard::base::interrupt;
 use trainyard::corpus::DataConfig;
-use trainyard::eval::{Asked, OpenRun, TextOptions};
+use trainyard::eval::{Asked, OpenRun, PredictingModel, TextOptions};
+use trainyard::formats::hf::CONFIG;
 use trainyard::report::Counter;
 
 /// Predict labels, numbers or tags of documents, or write texts from them
@@ -27,6 +28,7 @@ Examples:
   trainyard predict runs/sentiment < reviews.jsonl > predicted.jsonl
   echo '{\"text\": \"a fine film\"}' | trainyard predict runs/sentiment
   trainyard predict runs/entities --data letters.jsonl --checkpoint step-400
+  trainyard predict bert-sentiment < reviews.jsonl         # a folder of a Hugging Face model
   trainyard predict runs/translation --beams 4 --data chinese.jsonl > english.jsonl
 
 Output, by the run's task:
@@ -35,7 +37,7 @@ Output, by the run's task:
   seq2seq  {\"id\": \"1\", \"text\": \"a fine film\", \"score\": -0.3}, with --all and
            \"hypotheses\": [{\"text\": \"a fine film\", \"score\": -0.3}, …]")]
 pub struct PredictArgs {
-    /// The run's folder
+    /// The run's folder, or that of a Hugging Face model with a tokenizer.json
     pub run: PathBuf,
     #[command(flatten)]
     pub open: OpenArgs,
@@ -94,9 +96,9 @@ pub fn run(args: &PredictArgs) -> Outcome {
             path
         }
     };
-    let run = OpenRun::open(&args.run, &args.open.options())?;
-    let data = DataConfig::new(vec![run.config().data.like(&input)]);
-    let mut asked = Asked::new(run, &data, args.options()).map_err(unfinished)?;
+    let model = model(args)?;
+    let data = DataConfig::new(vec![model.config.data.like(&input)]);
+    let mut asked = Asked::new(model, &data, args.options()).map_err(unfinished)?;
     let progress = Counter::default();
     while let Some(predictions) = asked.next().map_err(unfinished)? {
         for prediction in predictions {
@@ -112,6 +114,25 @@ pub fn run(args: &PredictArgs) -> Outcome {
         n => tracing::warn!("of {n} documents only the beginning was read: they are longer than the model's context"),
     }
     Ok(())
+}
+
+/// The model of a run, or of a folder of another program.
+fn model(args: &PredictArgs) -> trainyard::Result<PredictingModel> {
+    let (run, open) = (&args.run, args.open.options());
+    if !run.join(CONFIG).is_file() || run.join("config.toml").is_file() {
+        return Ok(PredictingModel::of_run(OpenRun::open(run, &open)?));
+    }
+    let of_run = run.parent().filter(|parent| parent.ends_with("checkpoints")).and_then(Path::parent);
+    if let (Some(of_run), Some(name)) = (of_run.filter(|of_run| of_run.join("config.toml").is_file()), run.file_name())
+    {
+        let (run, of_run, name) = (run.display(), of_run.display(), name.display());
+        let message = format!("{run}: is a checkpoint of a run; name the run: predict {of_run} --checkpoint {name}");
+        return Err(Error::usage(message));
+    }
+    if open.checkpoint.is_some() {
+        return Err(Error::usage(format!("--checkpoint: {} is no run, it has none", run.display())));
+    }
+    PredictingModel::of_folder(run, &open.set)
 }
 
 fn unfinished(error: Error) -> Error {

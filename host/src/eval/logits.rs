@@ -78,7 +78,7 @@ pub fn logits(from: &Path, named: Option<&PluginConfig>, request: &LogitsRequest
     let network = imported.network(imported.vocab, imported.context)?;
     let has_source = network.layers.iter().any(|layer| layer.op == "input.source_ids");
     let texts = Texts::new(&imported, request, kept.clone(), has_source)?;
-    let mut weights = StartWeights::new(&imported, (&network, &[]), imported.vocab, false)?;
+    let mut weights = StartWeights::new(&imported, &network, imported.vocab)?;
     let engine = Engine::on(Device::Cpu, request.precision);
     let mut model = Model::new(&Spec::new(&network, imported.context, Purpose::Inference), engine, 0)?;
     weights.load(NewRows::default(), model.params())?;

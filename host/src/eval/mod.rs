@@ -17,7 +17,9 @@ pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};
-pub use predict::{Answer, Asked, Marked, Prediction, Predictions, Predictor, TextOptions, WrittenText};
+pub use predict::{
+    Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText,
+};
 pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};

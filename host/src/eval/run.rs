@@ -99,7 +99,7 @@ impl OpenRun {
 }
 
 /// The run's network, as its plugin describes it, without a backward: nothing is kept for one.
-fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model> {
+pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model> {
     let train = &config.train;
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {

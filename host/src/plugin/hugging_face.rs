@@ -34,6 +34,21 @@ pub fn hugging_face_tokenizer(name: &str, config: &PluginConfig, model: &[u8]) -
         .map_err(|error| Error::run(format!("tokenizer.json: {error}")))
 }
 
+/// The file with one more special token, behind all others.
+pub fn with_added_token(mut file: Value, name: &str, id: u32) -> Value {
+    let token = added_token(name, id);
+    match file["added_tokens"].as_array_mut() {
+        Some(added) => added.push(token),
+        None => file["added_tokens"] = json!([token]),
+    }
+    as_used(file)
+}
+
+fn added_token(name: &str, id: u32) -> Value {
+    json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        "special": true})
+}
+
 /// A file as the host uses it: nothing is cut off, padded or left to chance, and added tokens keep their ids. Libraries
 /// renumber added tokens that are not in the model's vocabulary.
 fn as_used(mut file: Value) -> Value {
@@ -79,8 +94,7 @@ fn bytes() -> Value {
         "version": "1.0",
         "truncation": null,
         "padding": null,
-        "added_tokens": [{"id": 256, "content": END_OF_TEXT, "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true}],
+        "added_tokens": [added_token(END_OF_TEXT, 256)],
         "normalizer": null,
         "pre_tokenizer": byte_level,
         "post_processor": null,

@@ -38,7 +38,7 @@ pub(crate) use call::{Call, Function};
 pub use config::{Isolation, OnError, PluginConfig, RESERVED_NAMES, Trust};
 pub use grant::Grant;
 pub use guard::Usage;
-pub(crate) use hugging_face::hugging_face_tokenizer;
+pub(crate) use hugging_face::{hugging_face_tokenizer, with_added_token};
 pub use inspect::{Inspection, inspect};
 pub(crate) use kinds::{Instance, METRICS, PLUGIN_ERROR, Specials};
 pub use language::Language;

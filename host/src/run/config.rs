@@ -109,8 +109,8 @@ impl RunConfig {
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
-        let model = root.section("model", |section| ModelConfig::read(section, start.as_ref()));
         let task = root.section("task", TaskConfig::read);
+        let model = root.section("model", |section| ModelConfig::read(section, start.as_ref(), &task));
         let loss = root.section("loss", |section| PluginConfig::read(section, Some(task.loss())));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
         let metric = metric.unwrap_or_else(|| task.metrics().iter().copied().map(PluginConfig::new).collect());

@@ -59,6 +59,30 @@ impl RunTask {
         Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
+    /// The task of `config` for the model of another program with these `classes`, on texts of tokens of `vocabulary`, in
+    /// which `end_of_text` ends a document.
+    ///
+    /// # Errors
+    /// A token that the task needs and the vocabulary does not have.
+    pub fn with_classes(
+        config: &RunConfig,
+        vocabulary: &Vocabulary,
+        end_of_text: Option<u32>,
+        classes: Classes,
+    ) -> Result<Self> {
+        let classes = Some(classes).filter(|_| config.task.has_classes());
+        let marks = Marks::new(vocabulary, end_of_text, start(config, vocabulary)?)?;
+        let (vocab, labels) = (config.vocab(vocabulary.tokens.len()), config.task.labels(classes.as_ref()));
+        let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), vocabulary)?;
+        let sizes = DataSizes { vocab, labels };
+        Ok(Self { config: config.task.clone(), rows, classes, features: None, marks, sizes })
+    }
+
+    /// As the config has it.
+    pub fn config(&self) -> &TaskConfig {
+        &self.config
+    }
+
     /// How rows are made of other data with the names of `reports`.
     ///
     /// # Errors

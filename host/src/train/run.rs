@@ -126,7 +126,7 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, task.sizes, &device)?;
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
-        reader.is_none().then(|| load_start(config, &trainer)).transpose()?;
+        let started_from = if reader.is_none() { load_start(config, &trainer, &task)? } else { Vec::new() };
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
@@ -141,7 +141,7 @@ impl<'c> Run<'c> {
         state.numerics = numerics::NUMERICS;
         let log = open_log(config, &folder, reader.is_some().then_some(&state))?;
         let progress = Progress::new(config.train.steps, state.step, log.seconds(), options.quiet);
-        changes.line().iter().for_each(|line| progress.message(line));
+        changes.line().iter().chain(&started_from).for_each(|line| progress.message(line));
         let run = Self {
             config,
             folder,
@@ -311,15 +311,16 @@ impl<'c> Run<'c> {
 
 /// Refuses a run that is too large whatever its data are.
 fn check_least(config: &RunConfig, device: &Device) -> Result<()> {
-    let least = DataSizes { vocab: 1, labels: usize::from(config.task.has_labels()) };
+    let labels = config.model.size("labels").filter(|&labels| labels > 0).unwrap_or(1);
+    let least = DataSizes { vocab: 1, labels: if config.task.has_labels() { labels } else { 0 } };
     Memory::of(config, least, device)?.check(config, least, device)
 }
 
-/// Reads the weights that a new run starts from, if it starts from any.
-fn load_start(config: &RunConfig, trainer: &Trainer) -> Result<()> {
-    let Some(start) = &config.start else { return Ok(()) };
-    let (described, model) = (trainer.described(), &trainer.model);
-    start.load(config.model.named_plugin(), described, model.params())
+/// Reads the weights that a new run starts from, if it starts from any. Returns what of the model is new.
+fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask) -> Result<Vec<String>> {
+    let Some(start) = &config.start else { return Ok(Vec::new()) };
+    let classes = task.classes.as_ref().map_or(&[][..], |classes| &classes.names);
+    start.load(config.model.named_plugin(), (trainer.described(), classes), trainer.model.params())
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

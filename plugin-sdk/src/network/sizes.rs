@@ -14,7 +14,7 @@ pub fn check_for(network: &Network, sizes: &Sizes) -> Result<Vec<Type>> {
     let types = check(network)?;
     let (expected, what) = match sizes.labels {
         0 => (sizes.vocab, "one for each token of the vocabulary"),
-        labels => (labels, "one for each label"),
+        labels => (labels, "one for each label: take the model's head for classes, or a model that has one"),
     };
     for head in network.heads.iter().filter(|head| head.name == "logits") {
         let columns = types[head.value as usize].columns();

@@ -272,7 +272,8 @@ fn sizes_are_compared() {
     let expected =
         "wpe (embedding): wpe.weight has 18 rows, the first 2 unused, too few for 17 positions of the context";
     assert_eq!(error(Sizes::new(50, 17)).as_deref(), Some(expected));
-    let expected = "wte (linear): the head \"logits\" has 50 columns, expected 3, one for each label";
+    let expected = "wte (linear): the head \"logits\" has 50 columns, expected 3, one for each label: take the model's \
+                    head for classes, or a model that has one";
     assert_eq!(error(Sizes::new(50, 16).labels(3)).as_deref(), Some(expected));
 }
 

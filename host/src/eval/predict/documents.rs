@@ -1,22 +1,20 @@
 //! Predictions for documents that a user gives.
 
 use super::answers::{Answer, Prediction, answer};
-use super::{Predictor, TextOptions, texts};
+use super::{PredictingModel, Predictor, TextOptions, texts};
 use crate::base::interrupt;
 use crate::corpus::{DataConfig, Document, every_document};
-use crate::eval::run::OpenRun;
 use crate::feed::tasks::TaskConfig;
 use crate::feed::{Given, packed_eval_batches};
-use crate::run::trained_tokenizer;
 use crate::{Error, Result};
 use tempfile::TempDir;
 
 /// Documents that are read before any is judged.
 const AT_ONCE: usize = 1024;
 
-/// A run that is asked about documents.
+/// A model that is asked about documents.
 pub struct Asked<'d> {
-    run: OpenRun,
+    model: PredictingModel,
     options: TextOptions,
     given: Given,
     documents: Box<dyn Iterator<Item = Result<Document>> + 'd>,
@@ -26,18 +24,17 @@ pub struct Asked<'d> {
 }
 
 impl<'d> Asked<'d> {
-    /// Asks `run` about the documents of `data`; `options` say how texts are written.
+    /// Asks `model` about the documents of `data`; `options` say how texts are written.
     ///
     /// # Errors
-    /// A run that says nothing of documents, or writes no texts though `options` are given; files that cannot be read,
+    /// A model that says nothing of documents, or writes no texts though `options` are given; files that cannot be read,
     /// whatever the tokenizer reports.
-    pub fn new(run: OpenRun, data: &'d DataConfig, options: TextOptions) -> Result<Self> {
-        let config = run.config();
-        check(&config.task, &options)?;
-        let given = Given::new(&trained_tokenizer(config, &run.tokenizer), &run.data.tokenizer.model)?;
+    pub fn new(model: PredictingModel, data: &'d DataConfig, options: TextOptions) -> Result<Self> {
+        check(&model.config.task, &options)?;
+        let given = model.given()?;
         let scratch =
             tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
-        Ok(Self { given, options, documents: Box::new(every_document(data)?), scratch, run, cut: 0 })
+        Ok(Self { given, options, documents: Box::new(every_document(data)?), scratch, model, cut: 0 })
     }
 
     /// The predictions for the next documents, in order; none at the end.
@@ -46,14 +43,14 @@ impl<'d> Asked<'d> {
     /// A document that cannot be read, whatever the tokenizer reports, a signal that asks the program to end.
     pub fn next(&mut self) -> Result<Option<Vec<Prediction>>> {
         interrupt::check()?;
-        let writes_texts = self.run.config().task.has_source();
-        let n = if writes_texts { texts::at_once(&self.run, &self.options) } else { AT_ONCE };
+        let writes_texts = self.model.config.task.has_source();
+        let n = if writes_texts { texts::at_once(&self.model, &self.options) } else { AT_ONCE };
         let some: Vec<Document> = self.documents.by_ref().take(n).collect::<Result<_>>()?;
         if some.is_empty() {
             return Ok(None);
         }
         let answers = match writes_texts {
-            true => texts::answers(&self.run, &self.options, &some, &mut self.given, &mut self.cut)?,
+            true => texts::answers(&self.model, &self.options, &some, &mut self.given, &mut self.cut)?,
             false => self.labels(&some)?,
         };
         let predictions = some.into_iter().zip(answers);
@@ -68,14 +65,13 @@ impl<'d> Asked<'d> {
     /// What a model of labels, numbers or tags says of documents.
     fn labels(&mut self, some: &[Document]) -> Result<Vec<Option<Answer>>> {
         let mut answers: Vec<Option<Answer>> = vec![None; some.len()];
-        let OpenRun { run, data, task, model, .. } = &mut self.run;
-        let config = &run.config;
+        let PredictingModel { config, task, model, token_bytes, .. } = &mut self.model;
         let Some(mut predictor) = Predictor::new(model, &config.task, task)? else { return Ok(answers) };
         let encoding = config.task.encoding_unlabelled(predictor.names().first());
         let all: Vec<&Document> = some.iter().collect();
         let made = self.given.shard(&all, encoding.as_ref(), &self.scratch.path().join("given.shard"))?;
         let rows = task.of_unlabelled(&made.names)?;
-        let (context, batch, token_bytes) = (config.model.context(), config.train.batch, &data.tokenizer.token_bytes);
+        let (context, batch) = (config.model.context(), config.train.batch);
         let batches =
             packed_eval_batches(&made.shard, rows.as_ref(), config.data.packing, context, batch, token_bytes, 0)?;
         let mut places = made.documents.iter();

@@ -3,11 +3,13 @@
 mod answers;
 mod documents;
 mod measure;
+mod model;
 mod texts;
 
 pub use answers::{Answer, Marked, Prediction, WrittenText};
 pub use documents::Asked;
 pub use measure::measured;
+pub use model::PredictingModel;
 pub use texts::TextOptions;
 
 use crate::Result;

@@ -1,9 +1,9 @@
 //! Texts that a model writes from documents.
 
+use super::PredictingModel;
 use super::answers::{Answer, WrittenText};
 use crate::Result;
 use crate::corpus::Document;
-use crate::eval::run::OpenRun;
 use crate::eval::text::decode;
 use crate::eval::{Writer, WriterConfig};
 use crate::feed::Given;
@@ -40,39 +40,39 @@ impl TextOptions {
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
-    fn writer<'a>(&self, run: &'a OpenRun) -> Writer<'a> {
-        let usual = WriterConfig::beams(self.beams.unwrap_or(run.config().sample.beams));
+    fn writer<'a>(&self, of: &'a PredictingModel) -> Writer<'a> {
+        let usual = WriterConfig::beams(self.beams.unwrap_or(of.config.sample.beams));
         let config = WriterConfig {
             max_tokens: self.max_tokens,
             length_penalty: self.length_penalty.unwrap_or(usual.length_penalty),
             no_repeat_ngram: self.no_repeat_ngram.unwrap_or(usual.no_repeat_ngram),
             ..usual
         };
-        Writer::new(&run.model, &run.task, run.data.tokenizer.n_tokens, &config)
+        Writer::new(&of.model, &of.task, of.token_bytes.len(), &config)
     }
 }
 
 /// How many documents are read at once.
-pub(super) fn at_once(run: &OpenRun, options: &TextOptions) -> usize {
-    BATCHES * options.writer(run).at_once()
+pub(super) fn at_once(of: &PredictingModel, options: &TextOptions) -> usize {
+    BATCHES * options.writer(of).at_once()
 }
 
-/// What the run's model writes from each document; none where the tokenizer makes nothing of it. `cut` counts those of
+/// What the model writes from each document; none where the tokenizer makes nothing of it. `cut` counts those of
 /// which it reads the beginning only.
 ///
 /// # Errors
 /// Options that cannot be, whatever the tokenizer reports, a signal that asks the program to end.
 pub(super) fn answers(
-    run: &OpenRun,
+    of: &PredictingModel,
     options: &TextOptions,
     documents: &[Document],
     given: &mut Given,
     cut: &mut u64,
 ) -> Result<Vec<Option<Answer>>> {
-    let writer = options.writer(run);
+    let writer = options.writer(of);
     let texts: Vec<_> = documents.iter().map(|document| document.text()).collect();
     let encoded = given.tokenizer().encode(&texts)?;
-    encoded.check(documents.len(), run.data.tokenizer.n_tokens)?;
+    encoded.check(documents.len(), of.token_bytes.len())?;
     let sources: Vec<&[u32]> = encoded.sequences().filter(|ids| !ids.is_empty()).collect();
     *cut += sources.iter().filter(|source| !writer.reads_all(source)).count() as u64;
     let hypotheses = writer.write(&sources)?;

@@ -44,6 +44,16 @@ impl Given {
         self.tokenizer.as_mut()
     }
 
+    /// Its tokens.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The token that ends a document.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.info.end_of_text
+    }
+
     /// Writes the tokens and planes of `documents` to the shard `path`.
     ///
     /// # Errors

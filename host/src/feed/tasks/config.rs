@@ -299,6 +299,11 @@ impl TaskConfig {
         marks.n_ids().max(with_mask)
     }
 
+    /// Whether what it predicts has names: labels or tags.
+    pub fn has_classes(&self) -> bool {
+        matches!(self, Self::Tags(_)) || matches!(self, Self::Labels(config) if config.values != Values::Number)
+    }
+
     /// Row inputs that its batches carry.
     pub fn supplied(&self) -> InputSet {
         match self {

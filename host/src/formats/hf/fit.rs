@@ -42,6 +42,8 @@ pub struct Fit {
     places: BTreeMap<String, Place>,
     /// Parameters of a new head.
     fresh: Vec<String>,
+    /// Tensors that the network with a new head does not have.
+    unused: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -109,8 +111,9 @@ impl Fit {
         }
         if request.new_head {
             let fresh = missing.iter().map(|name| (*name).to_owned()).chain(reshaped).collect();
+            let unused = extra.into_iter().map(str::to_owned).collect();
             return match misshapen.is_empty() {
-                true => Ok(Self { places, fresh }),
+                true => Ok(Self { places, fresh, unused }),
                 false => Err(wrong(format!("has {} of another shape: {}", tensors(misshapen.len()), some(&misshapen)))),
             };
         }
@@ -126,7 +129,7 @@ impl Fit {
             problems.push(format!("has {n} that are nothing in this {family}: {}", some(&extra)));
         }
         match problems.is_empty() {
-            true => Ok(Self { places, fresh: Vec::new() }),
+            true => Ok(Self { places, fresh: Vec::new(), unused: Vec::new() }),
             false => Err(wrong(format!("{}; fix config.json, or get the folder again", problems.join("; ")))),
         }
     }
@@ -161,6 +164,11 @@ impl Fit {
     /// The parameters of a new head, which keep their first values.
     pub fn fresh(&self) -> &[String] {
         &self.fresh
+    }
+
+    /// The tensors of the folder that a network with a new head does not have.
+    pub fn unused(&self) -> &[String] {
+        &self.unused
     }
 
     /// The parameters whose tables get new rows.

@@ -2,7 +2,7 @@
 
 use super::config::{CONFIG, Config};
 use super::files::GENERATION;
-use super::sizes::Sizes;
+use super::sizes::{Sizes, label_names};
 use crate::formats::safetensors::Weights;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,11 @@ impl Folder {
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Names of its labels, in the order of the logits.
+    pub fn label_names(&self) -> Vec<String> {
+        label_names(&self.config, self.sizes.labels)
     }
 
     /// Its tensors, opened.

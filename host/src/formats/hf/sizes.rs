@@ -18,6 +18,9 @@ pub struct Sizes {
 /// The context where a family has none: its positions are relative.
 const CONTEXT: usize = 512;
 
+/// The beginning of the names of classes that only trainyard has.
+const OWN: &str = "Trainyard";
+
 /// More than any model has.
 const SIZE_MAX: u64 = 1 << 24;
 
@@ -45,17 +48,29 @@ fn number(config: &Config, key: &str) -> Result<Option<usize>> {
     }
 }
 
-/// Labels: as many as `id2label` names, or `num_labels`, or 2 as in transformers; 0 of a model without such a head.
+/// Labels: as many as `id2label` names, or `num_labels`, or 2 as in transformers; 0 of a model without such a head. A
+/// model that transformers does not have has one if it names labels.
 fn labels(config: &Config) -> Result<usize> {
     let heads = ["ForSequenceClassification", "ForTokenClassification", "ForMultipleChoice"];
-    // the classes of this project's own models do not say what their head is
-    let own_head = config.get("head").and_then(Json::as_str).is_some_and(|head| head != "lm");
-    let is_labelling = |class: &str| own_head || heads.iter().any(|head| class.ends_with(head));
-    if !config.architectures().into_iter().any(is_labelling) {
+    let is_labelling = |class: &str| heads.iter().any(|head| class.ends_with(head));
+    let names = config.get("id2label").and_then(Json::as_object).map(serde_json::Map::len);
+    let classes = config.architectures();
+    if classes.iter().all(|class| class.starts_with(OWN)) {
+        return Ok(names.unwrap_or(0));
+    }
+    if !classes.into_iter().any(is_labelling) {
         return Ok(0);
     }
-    match config.get("id2label").and_then(Json::as_object) {
-        Some(names) => Ok(names.len()),
+    match names {
+        Some(names) => Ok(names),
         None => Ok(number(config, "num_labels")?.unwrap_or(2)),
     }
+}
+
+/// Names of the labels, in the order of the logits: `LABEL_0`, … as in transformers where `id2label` does not name
+/// them.
+pub(super) fn label_names(config: &Config, labels: usize) -> Vec<String> {
+    let names = config.get("id2label").and_then(Json::as_object);
+    let name = |id: usize| names.and_then(|names| names.get(&id.to_string())?.as_str().map(str::to_owned));
+    (0..labels).map(|id| name(id).unwrap_or_else(|| format!("LABEL_{id}"))).collect()
 }

@@ -3,12 +3,14 @@
 mod described;
 mod head;
 mod kind;
+mod of_task;
 
 pub use described::Described;
 pub use head::check_head;
 pub use kind::{Architecture, KindConfig};
 
 use crate::Result;
+use crate::feed::tasks::TaskConfig;
 use crate::plugin::{Plugin, PluginConfig};
 use crate::run::start::{Imported, StartConfig, merge};
 use crate::settings::Section;
@@ -47,6 +49,9 @@ const OF_KIND: [&str; 11] =
 const OF_PLUGIN: [&str; 9] =
     ["config", "trust", "draft", "sha256", "isolation", "on_error", "max_errors", "allow", "limits"];
 
+/// Settings of a model's plugin that say which classes it has.
+const OF_CLASSES: [&str; 2] = ["labels", "label_names"];
+
 /// The default of the longest sequence, and of a model that starts from another one: many read far longer texts than a
 /// run has the memory for.
 const CONTEXT: usize = 256;
@@ -78,7 +83,7 @@ impl PluginModelConfig {
     }
 
     /// The model that a run starts from, changed as far as its weights allow.
-    fn started(section: &mut Section<'_>, start: &StartConfig) -> Self {
+    fn started(section: &mut Section<'_>, start: &StartConfig, task: &TaskConfig) -> Self {
         let is_named = section.holds("plugin");
         let mut plugin = match is_named {
             true => PluginConfig::read(section, None),
@@ -94,25 +99,31 @@ impl PluginModelConfig {
                 return Self::read(section, plugin, CONTEXT);
             }
         };
-        match merge(&imported.config.config, &plugin.config, imported.folder.root()) {
+        let is_head_given = plugin.config.contains_key("head");
+        // classes are those of the run's data
+        let mut own = imported.config.config;
+        OF_CLASSES.iter().for_each(|key| drop(own.remove(*key)));
+        match merge(&own, &plugin.config, imported.folder.root()) {
             Ok(merged) => plugin.config = merged,
             Err(error) => section.problem("config", error),
         }
         plugin.plugin = imported.config.plugin;
+        of_task::choose_head(section, &mut plugin, is_head_given, task);
         Self::read(section, plugin, imported.context.min(STARTED_CONTEXT))
     }
 }
 
 impl ModelConfig {
-    /// What `[model]` may contain: without a word it is as `start` says, if the run starts from another model.
-    pub(crate) fn read(section: &mut Section<'_>, start: Option<&StartConfig>) -> Self {
+    /// What `[model]` may contain: without a word it is as `start` says, if the run starts from another model, with the
+    /// head that `task` needs.
+    pub(crate) fn read(section: &mut Section<'_>, start: Option<&StartConfig>, task: &TaskConfig) -> Self {
         if section.is_dry() {
             // the reference shows both ways
             PluginConfig::read(section, Some(DEFAULT));
             return Self::Kind(KindConfig::read(section));
         }
         if let Some(start) = start.filter(|_| !section.holds("kind")) {
-            return Self::Plugin(PluginModelConfig::started(section, start));
+            return Self::Plugin(PluginModelConfig::started(section, start, task));
         }
         if !section.holds("plugin") {
             for key in OF_PLUGIN {
@@ -120,7 +131,9 @@ impl ModelConfig {
             }
             return Self::Kind(KindConfig::read(section));
         }
-        let plugin = PluginConfig::read(section, Some(DEFAULT));
+        let mut plugin = PluginConfig::read(section, Some(DEFAULT));
+        let is_head_given = plugin.config.contains_key("head");
+        of_task::choose_head(section, &mut plugin, is_head_given, task);
         Self::Plugin(PluginModelConfig::read(section, plugin, CONTEXT))
     }
 

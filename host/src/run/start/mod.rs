@@ -7,6 +7,7 @@ mod imported;
 mod load;
 mod overrides;
 mod report;
+mod rows;
 
 pub use family::model_types;
 pub use folder::weights_folder;
@@ -22,6 +23,7 @@ use crate::model::Params;
 use crate::plugin::PluginConfig;
 use crate::run::Described;
 use crate::settings::Section;
+use rows::ClassRows;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -54,18 +56,28 @@ const IDS: i64 = u32::MAX as i64;
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
 impl StartConfig {
-    /// Reads the weights into the parameters `params` of the network that `described` has. Where it has another head
-    /// than the folder's, what that lacks keeps its first values.
+    /// Reads the weights into the parameters `params` of the network that `described` has, with the settings of `plugin`
+    /// and these `classes`, which are none where it has others than labels and tags. Where the folder has another head,
+    /// what it lacks keeps its first values; classes are those of the same name. Returns what of it is new, for people.
     ///
     /// # Errors
     /// A folder that is no longer there, weights that are damaged or do not fit.
-    pub fn load(&self, plugin: Option<&PluginConfig>, described: &Described, params: &Params) -> Result<()> {
+    pub fn load(
+        &self,
+        plugin: Option<&PluginConfig>,
+        (described, classes): (&Described, &[String]),
+        params: &Params,
+    ) -> Result<Vec<String>> {
         let Described { network, sizes, field, .. } = described;
         let imported = Imported::open(&self.from, plugin)?;
+        let rows = ClassRows::new(network, classes, sizes.labels as usize, &imported.folder);
         let head = |config: &PluginConfig| config.config.get("head").cloned();
-        let new_head = plugin.is_some_and(|plugin| head(plugin) != head(&imported.config))
+        let other_head = plugin.is_some_and(|plugin| head(plugin) != head(&imported.config))
             || sizes.labels as usize != imported.folder.sizes.labels;
-        StartWeights::new(&imported, (network, field), sizes.vocab as usize, new_head)?.load(self.new_rows, params)
+        let (vocab, head) = (sizes.vocab as usize, (other_head, rows));
+        let mut weights = StartWeights::with_head(&imported, (network, field), vocab, head)?;
+        weights.load(self.new_rows, params)?;
+        Ok(weights.lines())
     }
 
     /// The files that decide what the model is: `config.json` and those of the weights; none if they are not there.

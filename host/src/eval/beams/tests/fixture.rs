@@ -17,7 +17,7 @@ fn folder(name: &str) -> PathBuf {
 fn model(folder: &Path) -> Model {
     let imported = Imported::open(folder, None).unwrap();
     let network = imported.network(imported.vocab, imported.context).unwrap();
-    let mut weights = StartWeights::new(&imported, (&network, &[]), imported.vocab, false).unwrap();
+    let mut weights = StartWeights::new(&imported, &network, imported.vocab).unwrap();
     let spec = Spec::new(&network, imported.context, Purpose::Inference);
     let model = Model::new(&spec, Engine::new(Precision::F64), 0).unwrap();
     weights.load(NewRows::default(), model.params()).unwrap();

@@ -1,16 +1,23 @@
 //! Files in a checkpoint for other programs, besides `config.json` and the weights: the tokenizer, and how to generate.
 
+mod task;
+mod tokens;
+
 use super::folder::checkpoint::Writer;
-use crate::Result;
 use crate::feed::Dataset;
 use crate::formats::hf::{Config, GENERATION, read_around};
 use crate::plugin::hugging_face_tokenizer;
 use crate::run::{RunConfig, RunTask};
+use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use tokens::Tokens;
 
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// The class of transformers that takes a tokenizer as its file says, and names no special tokens by itself.
+const ANY: &str = "PreTrainedTokenizerFast";
 
 /// The files of a run's tokenizer, the same in each of its checkpoints.
 pub struct TokenizerFolder {
@@ -19,6 +26,7 @@ pub struct TokenizerFolder {
     generation: Value,
     /// Ids of tokens that the run's task says.
     ids: Vec<(&'static str, u32)>,
+    task: RunTask,
     /// The model, if `tokenizer.json` does not hold it.
     model: Vec<u8>,
     kept: Kept,
@@ -46,6 +54,23 @@ impl Kept {
         let ids = json.into_iter().filter(|(key, id)| key.ends_with("_token_id") && !id.is_null()).collect();
         Ok(Self { files, ids })
     }
+
+    /// Names the special tokens of the task in a `tokenizer_config.json` that does not know them, as that of a run with
+    /// another task.
+    fn complete(&mut self, task: &RunTask, file: Option<&Value>) -> Result<()> {
+        let config = self.files.iter_mut().find(|(name, _)| *name == TOKENIZER_CONFIG);
+        let (Some(file), Some((_, bytes))) = (file, config) else { return Ok(()) };
+        let Ok(Value::Object(mut config)) = serde_json::from_slice(bytes) else { return Ok(()) };
+        if config.get("tokenizer_class").is_none_or(|class| class != ANY) {
+            return Ok(());
+        }
+        for (key, name) in task::special_tokens(task, &Tokens(file)) {
+            config.entry(key).or_insert_with(|| name.into());
+        }
+        *bytes =
+            serde_json::to_vec_pretty(&config).map_err(|error| Error::run(format!("{TOKENIZER_CONFIG}: {error}")))?;
+        Ok(())
+    }
 }
 
 impl TokenizerFolder {
@@ -65,14 +90,17 @@ impl TokenizerFolder {
             );
         }
         let files = file.map(|file| {
-            let settings = tokenizer_config(&file, end_of_text, config.model.context());
+            let file = task::describe_tokenizer(file, task);
+            let settings = tokenizer_config(&Tokens(&file), end_of_text, task, config.model.context());
             (file, settings)
         });
         let ids: Vec<_> = task.token_ids().collect();
         let mut generation =
             json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
         ids.iter().for_each(|&(key, id)| generation[key] = id.into());
-        Ok(Self { files, generation, ids, model: tokenizer.model.clone(), kept: Kept::new(config, resumed)? })
+        let (model, mut kept) = (tokenizer.model.clone(), Kept::new(config, resumed)?);
+        kept.complete(task, files.as_ref().map(|(file, _)| file))?;
+        Ok(Self { files, generation, ids, task: task.clone(), model, kept })
     }
 
     /// Writes the files into a checkpoint.
@@ -94,8 +122,12 @@ impl TokenizerFolder {
         if is_kept(TOKENIZER_CONFIG) { Ok(()) } else { writer.json(TOKENIZER_CONFIG, settings) }
     }
 
-    /// `config.json` with the special tokens of the model that the run starts from, and those of the run's task.
+    /// `config.json` with the names of the task's classes, the special tokens of the model that the run starts from, and
+    /// those of the task.
     pub fn config(&self, mut config: Value) -> Value {
+        let none = Value::Null;
+        let file = self.files.as_ref().map_or(&none, |(file, _)| file);
+        task::describe_classes(&mut config, &self.task, &Tokens(file));
         for (key, id) in &self.kept.ids {
             config[key] = id.clone();
         }
@@ -107,27 +139,27 @@ impl TokenizerFolder {
 }
 
 /// Tells transformers to use the tokenizer exactly as in the file, whatever the model's architecture.
-fn tokenizer_config(file: &Value, end_of_text: Option<u32>, context: usize) -> Value {
-    let tokens = file["added_tokens"].as_array();
-    let name = |id: u64| {
-        let token = tokens.into_iter().flatten().find(|token| token["id"].as_u64() == Some(id));
-        token.and_then(|token| token["content"].as_str())
-    };
+fn tokenizer_config(tokens: &Tokens<'_>, end_of_text: Option<u32>, task: &RunTask, context: usize) -> Value {
     let mut config = Map::new();
-    config.insert("tokenizer_class".into(), "PreTrainedTokenizerFast".into());
+    config.insert("tokenizer_class".into(), ANY.into());
     config.insert("model_max_length".into(), context.into());
     config.insert("clean_up_tokenization_spaces".into(), false.into());
-    if let Some(end) = end_of_text.and_then(|id| name(id.into())) {
+    if let Some(end) = end_of_text.and_then(|id| tokens.name(id)) {
         for key in ["bos_token", "eos_token", "pad_token"] {
-            config.insert(key.into(), end.into());
+            config.insert(key.into(), end.clone().into());
         }
     }
-    let unknown = &file["model"]["unk_token"];
-    let unknown = unknown
+    let model = &tokens.0["model"];
+    let unknown = model["unk_token"]
         .as_str()
-        .or_else(|| file["model"]["vocab"][usize::try_from(file["model"]["unk_id"].as_u64()?).ok()?][0].as_str());
+        .or_else(|| model["vocab"][usize::try_from(model["unk_id"].as_u64()?).ok()?][0].as_str());
     if let Some(unknown) = unknown {
         config.insert("unk_token".into(), unknown.into());
+    }
+    config.extend(task::special_tokens(task, tokens).into_iter().map(|(key, name)| (key.to_owned(), name.into())));
+    if task.config().has_source() {
+        // transformers' models of this task refuse types of tokens
+        config.insert("model_input_names".into(), json!(["input_ids", "attention_mask"]));
     }
     Value::Object(config)
 }
