@@ -33,8 +33,9 @@ fn config(task: &str, more: &str) -> String {
     let fields = "text = 'text'\nlabel = 'label'\ntags = 'tags'\ntarget = 'target'";
     format!(
         "[data]\npacking = 'pad'\nvalidation = 0.0\ntest = 0.0\n[data.fields]\n{fields}\n\
-         [[data.source]]\npath = 'documents.jsonl'\n[task]\n{task}\n[tokenizer]\nplugin = 'byte'\n[optimizer]\nlr = 1e-9\n\
-         [train]\nsteps = 2\nbatch = 4\nvalidate_every = 0\nthreads = 1\ncheckpoint_every = 1\nkeep_checkpoints = 0\n\
+         [[data.source]]\npath = 'documents.jsonl'\n[task]\n{task}\n[tokenizer]\nplugin = 'byte'\n\
+         [optimizer]\nlr = 1e-9\n[train]\nsteps = 2\nbatch = 4\nvalidate_every = 0\nthreads = 1\n\
+         checkpoint_every = 1\nkeep_checkpoints = 0\n\
          [sample]\ntokens = 0\n{more}"
     )
 }

@@ -22,6 +22,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from networks_bags import Features
+
 HERE = Path(__file__).resolve().parent.parent / "golden" / "networks"
 VOCAB, WIDTH, HIDDEN, LENGTH = 40, 16, 24, 10
 IGNORED = -100
@@ -330,37 +332,11 @@ def make_recurrent(name):
         write(folder, name, "torch.nn", inputs, measure(model, inputs))
 
 
-class Features(torch.nn.Module):
-    """A linear classifier of weighted counts, or a network over the mean of word vectors."""
-
-    def __init__(self, reads, width, layers):
-        super().__init__()
-        self.reads = reads
-        if reads == "mean":
-            self.embedding = torch.nn.Embedding(VOCAB, width)
-        sizes = [width if reads == "mean" else VOCAB] + [width] * layers
-        self.hidden = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
-        self.classifier = torch.nn.Linear(sizes[-1], VOCAB)
-
-    def forward(self, input_ids, attention_mask, token_weights, labels):
-        bag = torch.nn.functional.embedding_bag
-        mask = attention_mask.to(torch.float64)
-        if self.reads == "mean":
-            x = bag(input_ids, self.embedding.weight, per_sample_weights=mask / mask.sum(1, keepdim=True), mode="sum")
-        else:
-            x = bag(input_ids, torch.eye(VOCAB), per_sample_weights=mask * token_weights, mode="sum")
-        for layer in self.hidden:
-            x = torch.relu(layer(x))
-        logits = self.classifier(x)
-        loss = torch.nn.functional.cross_entropy(logits, labels)
-        return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=logits)
-
-
 def make_features(name):
     settings = FEATURES[name]
     folder = HERE / name
     folder.mkdir(parents=True, exist_ok=True)
-    model = Features(**settings)
+    model = Features(VOCAB, **settings)
     fill(model, name)
     tensors = {key: p.detach().clone() for key, p in model.named_parameters()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})

@@ -1,6 +1,6 @@
-"""Trains a few steps of every task, loads the checkpoints with Hugging Face transformers, and compares classes, names of
-labels, special tokens and logits with trainyard's; then gives a classifier of transformers to trainyard, whose data have
-the same labels in another order.
+"""Trains a few steps of every task, loads the checkpoints with Hugging Face transformers, and compares classes, names
+of labels, special tokens and logits with trainyard's; then gives a classifier of transformers to trainyard, whose
+data have the same labels in another order.
 
 Usage: python task_checkpoints.py PATH/TO/trainyard FOLDER
        (needs torch and transformers 5; a folder for the runs, which are made anew)

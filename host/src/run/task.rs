@@ -59,8 +59,8 @@ impl RunTask {
         Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
-    /// The task of `config` for the model of another program with these `classes`, on texts of tokens of `vocabulary`, in
-    /// which `end_of_text` ends a document.
+    /// The task of `config` for the model of another program with these `classes`, on texts of tokens of `vocabulary`,
+    /// in which `end_of_text` ends a document.
     ///
     /// # Errors
     /// A token that the task needs and the vocabulary does not have.

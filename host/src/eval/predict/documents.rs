@@ -27,8 +27,8 @@ impl<'d> Asked<'d> {
     /// Asks `model` about the documents of `data`; `options` say how texts are written.
     ///
     /// # Errors
-    /// A model that says nothing of documents, or writes no texts though `options` are given; files that cannot be read,
-    /// whatever the tokenizer reports.
+    /// A model that says nothing of documents, or writes no texts though `options` are given; files that cannot be
+    /// read, whatever the tokenizer reports.
     pub fn new(model: PredictingModel, data: &'d DataConfig, options: TextOptions) -> Result<Self> {
         check(&model.config.task, &options)?;
         let given = model.given()?;

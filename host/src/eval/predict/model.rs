@@ -28,15 +28,15 @@ pub struct PredictingModel {
 }
 
 impl PredictingModel {
-    /// That of an opened run.
+    /// Takes the model of an opened run.
     pub fn of_run(run: OpenRun) -> Self {
         let OpenRun { run, tokenizer, data, task, model, .. } = run;
         let (token_bytes, file) = (data.tokenizer.token_bytes, data.tokenizer.model);
         Self { config: run.config, task, model, token_bytes, tokenizer, file }
     }
 
-    /// That of another program in the folder `from`, whose `config.json` says what it does, with the tokenizer next to
-    /// it. `set` are settings as of a run that starts from it.
+    /// Opens the model of another program in the folder `from`, whose `config.json` says what it does, with the
+    /// tokenizer next to it. `set` are settings as of a run that starts from it.
     ///
     /// # Errors
     /// A folder that cannot be imported or has no tokenizer, a model that predicts nothing of documents.

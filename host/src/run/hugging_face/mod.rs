@@ -122,8 +122,8 @@ impl TokenizerFolder {
         if is_kept(TOKENIZER_CONFIG) { Ok(()) } else { writer.json(TOKENIZER_CONFIG, settings) }
     }
 
-    /// `config.json` with the names of the task's classes, the special tokens of the model that the run starts from, and
-    /// those of the task.
+    /// `config.json` with the names of the task's classes, the special tokens of the model that the run starts from,
+    /// and those of the task.
     pub fn config(&self, mut config: Value) -> Value {
         let none = Value::Null;
         let file = self.files.as_ref().map_or(&none, |(file, _)| file);

@@ -49,8 +49,8 @@ impl StartWeights {
         Self::with_head(imported, (network, &[]), vocab, (false, ClassRows::default()))
     }
 
-    /// The same for a network whose head may be another one than the folder's: what the folder lacks is then new, and so
-    /// are the parameters of a `field` over it that the folder does not have. Classes begin as `rows` says.
+    /// The same for a network whose head may be another one than the folder's: what the folder lacks is then new, and
+    /// so are the parameters of a `field` over it that the folder does not have. Classes begin as `rows` says.
     ///
     /// # Errors
     /// As [`StartWeights::new`].

@@ -56,9 +56,10 @@ const IDS: i64 = u32::MAX as i64;
 const NEW_ROWS: [(&str, NewRows); 2] = [("mean", NewRows::Mean), ("zeros", NewRows::Zeros)];
 
 impl StartConfig {
-    /// Reads the weights into the parameters `params` of the network that `described` has, with the settings of `plugin`
-    /// and these `classes`, which are none where it has others than labels and tags. Where the folder has another head,
-    /// what it lacks keeps its first values; classes are those of the same name. Returns what of it is new, for people.
+    /// Reads the weights into the parameters `params` of the network that `described` has, with the settings of
+    /// `plugin` and these `classes`, which are none where it has others than labels and tags. Where the folder has
+    /// another head, what it lacks keeps its first values; classes are those of the same name. Returns what of it is
+    /// new, for people.
     ///
     /// # Errors
     /// A folder that is no longer there, weights that are damaged or do not fit.

@@ -15,7 +15,7 @@ const NAMELESS: &str = "LABEL_";
 pub struct ClassRows {
     /// Parameters with a row for each class.
     parameters: BTreeSet<String>,
-    /// Of each class of the run the class of the folder; none of one that is new.
+    /// The folder's class for each class of the run; none for one that is new.
     of_class: Vec<Option<usize>>,
     /// Names of the run's classes; none of a number.
     names: Vec<String>,
