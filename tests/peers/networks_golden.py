@@ -21,7 +21,6 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-
 from networks_bags import Features
 
 HERE = Path(__file__).resolve().parent.parent / "golden" / "networks"
