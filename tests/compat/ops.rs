@@ -167,7 +167,7 @@ mod tests {
             let at = [0, 1, n - 2, n - 1][at];
             computed[at] = json!(computed[at].as_f64().unwrap() + 1e-6);
             let broken = check(&frozen.to_string(), &text);
-            assert!(broken.len() == 1 && broken[0].contains("op \"exp\" of set 1: value or derivative"), "{broken:?}");
+            assert!(broken.len() == 1 && broken[0].contains("op \"exp\" of set 2: value or derivative"), "{broken:?}");
         }
         let without =
             |op: &Value| op["cases"].as_array().unwrap().iter().all(|case| numbers(&case["computed"]).is_empty());

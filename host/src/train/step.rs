@@ -192,7 +192,11 @@ impl Trainer {
     /// A parameter without a gradient would silently never learn: stop before the first update instead.
     fn check_gradients(&self) -> Result<()> {
         let norms = self.optimizer.gradient_norms(self.model.engine())?;
-        match norms.iter().find(|(_, norm)| *norm == 0.0) {
+        // a bias of balanced classes may have one of exactly 0
+        let is_bias =
+            |name: &str| self.model.params().iter().any(|(other, param)| other == name && param.value.rank() == 1);
+        let may_be_zero = |name: &str| self.described.sizes.labels > 0 && is_bias(name);
+        match norms.iter().find(|(name, norm)| *norm == 0.0 && !may_be_zero(name)) {
             Some((name, _)) => Err(Error::plugin(format!(
                 "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on the \
                  logits of every row?"
