@@ -53,7 +53,7 @@ impl Masked {
             let (mask, random) = (self.config.mask, self.config.random);
             Fate::Predicted(match unit(how) {
                 share if share < mask => self.mask,
-                share if share < mask + random => (u64::from(other) * u64::from(self.n_tokens) >> 32) as u32,
+                share if share < mask + random => ((u64::from(other) * u64::from(self.n_tokens)) >> 32) as u32,
                 _ => id,
             })
         };
