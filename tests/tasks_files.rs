@@ -16,7 +16,9 @@ fn document(i: usize, labels: &[&str]) -> Value {
     let text = format!("a {} thing, number {}", COLOURS[i % 3], i * 7919 % 97);
     let target: String = text.chars().rev().collect();
     let tags = ["O", "B-HUE", "O", "O", "O"];
-    json!({"text": text, "label": labels[i % labels.len()], "several": [labels[i % 2], labels[i % labels.len()]],
+    let mut several = vec![labels[i % 2], labels[i % labels.len()]];
+    several.dedup();
+    json!({"text": text, "label": labels[i % labels.len()], "several": several,
         "number": i % 3, "tags": tags, "target": target})
 }
 
@@ -160,7 +162,8 @@ fn classes_are_taken_over_by_name() {
     let folder = project(&["x", "y", "z"]);
     let (checkpoint, _) = train(&folder, "first", &config("kind = 'labels'", BERT));
     let copy = theirs(&folder, &checkpoint, &["z", "x", "y"]);
-    let start = "[start]\nfrom = 'theirs'\n";
+    // another seed: what is new does not begin as it did before
+    let start = "[start]\nfrom = 'theirs'\n[run]\nseed = 2\n";
     let (next, said) = train(&folder, "next", &config("kind = 'labels'", start));
     assert!(said.contains("classes taken over by their names: x, y, z\n"), "{said}");
     assert!(!said.contains("learnt from the beginning"), "{said}");
@@ -224,7 +227,7 @@ fn a_task_has_its_head_whatever_the_run_began_from() {
     assert!(said.contains("learnt from the beginning: classifier.weight, classifier.bias, crf.start"), "{said}");
     assert!(tensors(&tags).contains_key("crf.transitions"));
     let (again, said) = train(&folder, "again", &next("kind = 'tags'", "runs/tags"));
-    assert!(said.contains("left out: crf.end_transitions, crf.start_transitions, crf.transitions\n"), "{said}");
+    assert!(said.contains("left out: crf.start_transitions, crf.end_transitions, crf.transitions\n"), "{said}");
     assert!(!said.contains("learnt from the beginning"), "{said}");
     assert_eq!(json_of(&again.join("config.json"))["architectures"], json!(["BertForTokenClassification"]));
     let (words, _) = train(&folder, "words", &next("kind = 'masked'", "runs/again"));
@@ -241,7 +244,7 @@ fn a_head_that_does_not_fit_the_task_is_refused() {
     assert!(outcome.code == 2 && outcome.stderr.contains(expected), "{}", outcome.stderr);
     let none = config("kind = 'labels'", "[model]\nplugin = 'gpt2'\ncontext = 40\n");
     let outcome = try_train(&folder, "none", &none);
-    let expected = "expected 1, one for each label: take the model's head for classes, or a model that has one";
+    let expected = "expected 2, one for each label: take the model's head for classes, or a model that has one";
     assert!(outcome.code != 0 && outcome.stderr.contains(expected), "{}", outcome.stderr);
 }
 
@@ -280,6 +283,17 @@ fn predicted(folder: &TempDir, of: &str) -> Vec<Value> {
     outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The same but for the last digits of numbers.
+fn is_alike(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-6,
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|((key, a), (other, b))| key == other && is_alike(a, b))
+        }
+        _ => a == b,
+    }
+}
+
 #[test]
 fn a_model_of_no_run_predicts() {
     let folder = project(&["x", "y", "z"]);
@@ -287,7 +301,9 @@ fn a_model_of_no_run_predicts() {
         let (checkpoint, _) = train(&folder, "run", &(config(task, BERT) + "[run]\nname = 'run'"));
         theirs(&folder, &checkpoint, names);
         let [of_run, of_folder] = ["runs/run", "theirs"].map(|name| predicted(&folder, name));
-        assert!(of_run == of_folder && of_run.len() == 90, "{:?} {:?}", of_run[0], of_folder[0]);
+        // batches of another size add in another order
+        let are_alike = of_run.iter().zip(&of_folder).all(|(a, b)| is_alike(a, b));
+        assert!(are_alike && of_run.len() == 90 && of_folder.len() == 90, "{:?} {:?}", of_run[0], of_folder[0]);
         fs::remove_dir_all(folder.path().join("theirs")).unwrap();
         fs::remove_dir_all(folder.path().join("runs/run")).unwrap();
     }
@@ -298,5 +314,5 @@ fn a_model_of_no_run_predicts() {
     };
     refused("runs/run/checkpoints/step-2", "name the run: predict runs/run --checkpoint step-2");
     theirs(&folder, &checkpoint, &[]);
-    refused("theirs", "expected a model for sequence or token classification, got BertForMaskedLM");
+    refused("theirs", "or for conditional generation, got BertForMaskedLM");
 }
