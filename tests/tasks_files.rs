@@ -13,7 +13,7 @@ const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// The document `i`: what is said of it is a function of its text.
 fn document(i: usize, labels: &[&str]) -> Value {
-    let text = format!("a {} thing, number {}", COLOURS[i % 3], i * 7919 % 97);
+    let text = format!("a {} thing number {}", COLOURS[i % 3], i * 7919 % 97);
     let target: String = text.chars().rev().collect();
     let tags = ["O", "B-HUE", "O", "O", "O"];
     let mut several = vec![labels[i % 2], labels[i % labels.len()]];
