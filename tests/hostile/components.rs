@@ -138,7 +138,7 @@ const CASES: [Case; 19] = [
     (
         "empty graph",
         ["", FINE, ANSWER],
-        "describe: the graph uses op set 0, this host has sets 1 to 1; use a newer trainyard, or the ops of set 1",
+        "describe: the graph uses op set 0, this host has sets 1 to 2; use a newer trainyard, or the ops of set 2",
     ),
 ];
 

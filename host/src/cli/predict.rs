@@ -100,7 +100,7 @@ pub fn run(args: &PredictArgs) -> Outcome {
     let data = DataConfig::new(vec![model.config.data.like(&input)]);
     let mut asked = Asked::new(model, &data, args.options()).map_err(unfinished)?;
     let progress = Counter::default();
-    while let Some(predictions) = asked.next().map_err(unfinished)? {
+    while let Some(predictions) = asked.next_predictions().map_err(unfinished)? {
         for prediction in predictions {
             let mut line = serde_json::to_vec(&prediction).map_err(|error| Error::run(format!("as JSON: {error}")))?;
             line.push(b'\n');

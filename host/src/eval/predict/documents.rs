@@ -41,7 +41,7 @@ impl<'d> Asked<'d> {
     ///
     /// # Errors
     /// A document that cannot be read, whatever the tokenizer reports, a signal that asks the program to end.
-    pub fn next(&mut self) -> Result<Option<Vec<Prediction>>> {
+    pub fn next_predictions(&mut self) -> Result<Option<Vec<Prediction>>> {
         interrupt::check()?;
         let writes_texts = self.model.config.task.has_source();
         let n = if writes_texts { texts::at_once(&self.model, &self.options) } else { AT_ONCE };

@@ -37,7 +37,7 @@ impl Classes {
             return Err(Error::run(format!("{what}: expected two different ones in the training data, got {got}")));
         }
         for report in reports {
-            for name in report.names.iter().filter(|name| !known.contains(name)) {
+            if let Some(name) = report.names.iter().find(|name| !known.contains(name)) {
                 let split = report.counts.keys().next().map_or("", |split| split.name());
                 let cure = "raise the share of training, set data.stratify = \"label\", or remove these documents";
                 return Err(Error::run(format!(

@@ -43,7 +43,6 @@ fn summary() -> TrainSummary {
             ]),
             predictions: BTreeMap::new(),
             baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
-            predictions: BTreeMap::new(),
             sample: "It is a truth".into(),
             faults: Vec::new(),
         },
