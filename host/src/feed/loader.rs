@@ -285,7 +285,8 @@ pub fn packed_eval_batches<'a>(
         }
         None => {
             let start = number * context as u64;
-            Sequence { number, document: None, parts: Vec::from([start..n_rows.min(start + context as u64)]) }
+            let window = start..n_rows.min(start + context as u64);
+            Sequence { number, document: None, parts: std::iter::once(window).collect() }
         }
         Some(packed) => Sequence { number, document: None, parts: packed.sequence(order.get(number)).collect() },
     };

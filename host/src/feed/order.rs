@@ -109,7 +109,7 @@ impl Order {
         let parts = match &self.cut {
             Cut::Windows { first, offset_max, .. } => {
                 let start = first + self.offset(epoch) % (offset_max + 1) + permuted() * self.context;
-                Vec::from([start..start + self.context])
+                std::iter::once(start..start + self.context).collect()
             }
             Cut::Packed(packed) => packed.sequence(permuted()).collect(),
             Cut::Documents(documents) => {

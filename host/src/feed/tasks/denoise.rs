@@ -225,7 +225,8 @@ mod tests {
             assert_eq!(count(&permuted), count(&ids));
             let mut a = permuted.clone();
             let mut b = ids.clone();
-            (a.sort_unstable(), b.sort_unstable());
+            a.sort_unstable();
+            b.sort_unstable();
             assert_eq!(a, b);
         }
         assert!(moved >= 19, "{moved}");

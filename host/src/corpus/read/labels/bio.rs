@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn entities_are_those_of_seqeval() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/tag_schemes.json");
-        let cases: Vec<(String, Vec<(String, usize, usize)>)> =
-            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        type Case = (String, Vec<(String, usize, usize)>);
+        let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         assert!(cases.len() >= 300);
         for (tags, expected) in cases {
             let tags: Vec<_> = tags.split(' ').map(str::to_owned).collect();
