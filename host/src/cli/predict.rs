@@ -92,7 +92,9 @@ pub fn run(args: &PredictArgs) -> Outcome {
             let path = scratch.path().join("stdin.jsonl");
             let copied =
                 std::fs::File::create(&path).and_then(|mut file| std::io::copy(&mut stdin().lock(), &mut file));
-            copied.map_err(|error| Error::run(format!("stdin: cannot read: {error}")))?;
+            if copied.map_err(|error| Error::run(format!("stdin: cannot read: {error}")))? == 0 {
+                return Ok(());
+            }
             path
         }
     };
