@@ -96,6 +96,18 @@ fn tags_with_their_places_in_characters() {
     assert!(tags.len() == 30 && tags[29] == "O", "{tags:?}");
 }
 
+#[test]
+fn texts_are_written() {
+    let toy = Toy::pairs();
+    toy.trains(&[]);
+    let texts = ["aeoae", "", "xyzx", &"oea".repeat(30), "zzz"];
+    let documents: Vec<_> = texts.iter().map(|text| json!({ "text": text })).collect();
+    let predictions = predicted(&toy, &documents);
+    for (text, prediction) in texts.iter().zip(&predictions).filter(|(text, _)| !text.is_empty()) {
+        assert_eq!(prediction["text"], if text.contains('z') { "nono" } else { "yes" }, "{text}");
+    }
+}
+
 /// How many texts have tags that continue what did not begin.
 fn n_broken(crf: bool) -> usize {
     let toy = Toy::tags(crf);

@@ -144,6 +144,7 @@ fn predictions_of_what_predicts_tokens() {
     toy.trains(&["--set", "train.steps=1", "--set", "train.validate_every=0"]);
     let outcome = toy.command(&["predict", "runs/run", "--data", "data.jsonl"]);
     assert_eq!(outcome.code, 2);
-    let expected = "error: task: \"masked\" has no labels to predict; `trainyard generate` writes text\n";
+    let expected = "error: task: \"masked\" has nothing to predict of documents; train one of labels or tags that \
+                    starts from it ([start] from)\n";
     assert_eq!(outcome.stderr, expected);
 }
