@@ -4,36 +4,51 @@ use super::toys::Toy;
 use serde_json::json;
 use std::fs;
 
-/// Replaces the data; everything is for training but `held`, which is for validation.
+/// The error of a run on these documents: `train` is for training, `held` for the test.
 fn with_data(toy: &Toy, train: &[serde_json::Value], held: &[serde_json::Value]) -> String {
     let text = |lines: &[serde_json::Value]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     fs::write(toy.folder.path().join("data.jsonl"), text(train)).unwrap();
     fs::write(toy.folder.path().join("held.jsonl"), text(held)).unwrap();
-    let given = "data.held_out={ path = 'held.jsonl', as = 'validation' }";
-    toy.refused(&["data.validation=0.0", "data.test=0.0", given])
+    let given = "data.held_out={ path = 'held.jsonl' }";
+    let error = toy.refused(&["data.validation=0.0", "data.test=0.0", given]);
+    error.replace(&toy.folder.path().canonicalize().unwrap().display().to_string(), "FOLDER")
 }
 
 fn labelled(label: impl Into<serde_json::Value>) -> serde_json::Value {
-    json!({ "id": "d", "text": "some text", "label": label.into() })
+    json!({ "text": "some text", "label": label.into() })
 }
 
 #[test]
 fn labels_that_cannot_be_learnt() {
     let toy = Toy::labels();
-    let both = [labelled("a"), labelled("b")];
-    let error = with_data(&toy, &both, &[labelled("c")]);
-    assert_eq!(
-        error,
-        "label \"c\" is in the validation data but not in the training data; raise the share of training, set data.stratify = \"label\", or remove these documents"
+    let held = [labelled("a")];
+    let refused = |train: &[serde_json::Value], held: &[serde_json::Value], expected: &str| {
+        assert_eq!(with_data(&toy, train, held), expected);
+    };
+    refused(
+        &[labelled("a"), labelled("b")],
+        &[labelled("c")],
+        "label \"c\" is in the test data but not in the training data; raise the share of training, set \
+         data.stratify = \"label\", or remove these documents",
     );
-    let error = with_data(&toy, &[labelled("a"), labelled("a")], &[labelled("a")]);
-    assert_eq!(error, "label: expected two different ones in the training data, got only \"a\"");
-    let error = with_data(&toy, &[json!({ "text": "a" }), json!({ "text": "b" })], &[]);
-    assert_eq!(error, "label: no document of the training data has one; name its field in [data.fields] label");
-    let error = with_data(&toy, &[labelled(0.5), labelled(1.5)], &[labelled(0.5)]);
-    assert_eq!(error, "x");
-    let error = with_data(&toy, &[labelled(json!(["a", "b"])), labelled("a")], &[labelled("a")]);
-    assert_eq!(error, "x");
+    let one = "label: expected two different ones in the training data, got only \"a\"";
+    refused(&[labelled("a"), labelled("a")], &held, one);
+    refused(
+        &[labelled(0.5), labelled(1.5)],
+        &held,
+        "document \"data.jsonl:1\": label: expected a label, got the number 0.5; set task.values = \"number\" to learn numbers",
+    );
+    refused(
+        &[labelled(json!(["a", "b"])), labelled("a")],
+        &held,
+        "document \"data.jsonl:1\": label: expected one label, got 2; set task.values = \"several\" for several labels of a document",
+    );
+    // documents that nobody said where their labels are
+    let none = |cure: &str| {
+        format!("label: no document of the training data has {cure}; name its field in [data.fields] label")
+    };
+    assert_eq!(toy.refused(&["!data.fields"]), none("one"));
+    assert_eq!(toy.refused(&["!data.fields", "task.values=number"]), none("a number"));
 }
 
 #[test]
@@ -41,14 +56,23 @@ fn settings_of_labels() {
     let toy = Toy::labels();
     for (settings, expected) in [
         (&["task.class_weights={ poor = 1.0 }"][..], "task.class_weights: \"poor\" is no label; there are bad, good"),
-        (&["task.class_weights={ good = -1 }"], "x"),
-        (&["task.balanced=true", "task.class_weights={ good = 2 }"], "x"),
+        (
+            &["task.class_weights={ good = -1 }"],
+            "--set task.class_weights={ good = -1 }: task.class_weights: good: expected a number of 0 or more, got -1",
+        ),
+        (
+            &["task.balanced=true", "task.class_weights={ good = 2 }"],
+            "--set task.balanced=true: task.balanced: expected one of the two, got both",
+        ),
         (
             &["task.labels=['good', 'fine']"],
             "label \"bad\" is none of good, fine; list it in task.labels, or remove these documents",
         ),
         (&["task.labels=['good']"], "label: expected two different ones in the training data, got only \"good\""),
-        (&["task.values=number"], "x"),
+        (
+            &["task.values=number"],
+            "document \"data.jsonl:1\": label: expected a number, got \"bad\"; set task.values = \"one\" to learn labels",
+        ),
         (
             &["model.config.head=mlm"],
             "model.config.head: expected \"sequence\", as task.kind is \"labels\", got \"mlm\"",
@@ -61,8 +85,14 @@ fn settings_of_labels() {
             &["task.kind=masked"],
             "model.config.head: expected one over the vocabulary, as task.kind is \"masked\", got \"sequence\"",
         ),
-        (&["task.kind=tags", "model.config.head=tokens"], "x"),
-        (&["task.pair=true"], "x"),
+        (
+            &["task.kind=tags", "model.config.head=tokens"],
+            "document \"data.jsonl:1\": tags: expected tags or spans, got none; name their field in [data.fields] tags",
+        ),
+        (
+            &["task.pair=true"],
+            "document \"data.jsonl:1\": target: expected a second text, got none; name its field in [data.fields] target",
+        ),
     ] {
         assert_eq!(toy.refused(settings), expected, "{settings:?}");
     }
@@ -80,7 +110,7 @@ fn keys_of_another_task() {
         assert_eq!(toy.refused(&[setting]), format!("--set {setting}: {key}: {expected}"));
     }
     let error = toy.refused(&["task.wrong=1"]);
-    assert!(error.contains("task.wrong"), "{error}");
+    assert!(error.contains("task: unknown key \"wrong\", expected one of kind, values, labels, "), "{error}");
     let error = toy.refused(&["task.kind=label"]);
     assert!(error.contains("labels"), "{error}");
 }
@@ -88,14 +118,24 @@ fn keys_of_another_task() {
 #[test]
 fn tags_that_do_not_fit() {
     let toy = Toy::tags(true);
-    let tagged = |tags| json!({ "id": "d", "text": "two words", "tags": tags });
+    let tagged = |tags| json!({ "text": "two words", "tags": tags });
     let good = tagged(json!(["O", "B-X"]));
-    let error = with_data(&toy, &[good.clone(), tagged(json!(["O"]))], &[good.clone()]);
-    assert_eq!(error, "x");
-    let error = with_data(&toy, &[good.clone(), json!({ "id": "d", "text": "two words" })], &[good.clone()]);
-    assert_eq!(error, "x");
-    let error = toy.refused(&["task.class_weights={ O = 0.1 }"]);
-    assert_eq!(error, "x");
+    let held = [good.clone()];
+    let error = with_data(&toy, &[good.clone(), tagged(json!(["O"]))], &held);
+    let expected = "FOLDER/data.jsonl:2: field \"tags\": expected one tag for each of 2 words, got 1, which is too few; \
+                    correct it, or set data.source.invalid_lines to \"skip\"";
+    assert_eq!(error, expected);
+    let error = with_data(&toy, &[good.clone(), json!({ "text": "two words" })], &held);
+    let expected =
+        "FOLDER/data.jsonl:2: no tags (field \"tags\"); add it, or set data.unlabelled to \"skip\" or \"keep\"";
+    assert_eq!(error, expected);
+    for (setting, expected) in [
+        ("task.class_weights={ O = 0.1 }", "task.crf: a conditional random field has no weights: remove one"),
+        ("model.config.head=lm", "model.config.head: expected \"tokens\", as task.kind is \"tags\", got \"lm\""),
+    ] {
+        let error = toy.refused(&[setting]);
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]
@@ -104,6 +144,7 @@ fn predictions_of_what_predicts_tokens() {
     toy.trains(&["--set", "train.steps=1", "--set", "train.validate_every=0"]);
     let outcome = toy.command(&["predict", "runs/run", "--data", "data.jsonl"]);
     assert_eq!(outcome.code, 2);
-    let expected = "error: task: \"masked\" has no labels to predict; `trainyard generate` writes text\n";
+    let expected = "error: task: \"masked\" has nothing to predict of documents; train one of labels or tags that \
+                    starts from it ([start] from)\n";
     assert_eq!(outcome.stderr, expected);
 }

@@ -81,6 +81,7 @@ fn finite(text: &str) -> Result<f64, String> {
 /// Predicts, and writes each prediction as it is made.
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
+    let model = model(args)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let input = match &args.data {
@@ -92,11 +93,12 @@ pub fn run(args: &PredictArgs) -> Outcome {
             let path = scratch.path().join("stdin.jsonl");
             let copied =
                 std::fs::File::create(&path).and_then(|mut file| std::io::copy(&mut stdin().lock(), &mut file));
-            copied.map_err(|error| Error::run(format!("stdin: cannot read: {error}")))?;
+            if copied.map_err(|error| Error::run(format!("stdin: cannot read: {error}")))? == 0 {
+                return Ok(());
+            }
             path
         }
     };
-    let model = model(args)?;
     let data = DataConfig::new(vec![model.config.data.like(&input)]);
     let mut asked = Asked::new(model, &data, args.options()).map_err(unfinished)?;
     let progress = Counter::default();
