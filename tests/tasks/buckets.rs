@@ -74,7 +74,7 @@ fn every_document_comes_once_an_epoch_beside_others_of_its_length() {
     for (index, expected) in batches.iter().enumerate().step_by(29) {
         assert!(loader(1, (index * BATCH) as u64).next_batch() == *expected, "batch {index}");
     }
-    assert!(batches[0] == batches.iter().next().unwrap().clone() && loader(2, 0).next_batch() != batches[0]);
+    assert!(loader(2, 0).next_batch() != batches[0]);
     check_padding(&batches);
 }
 
