@@ -7,6 +7,7 @@ Prints the accuracy on validation and test for each C. Of a run with `optimizer.
 to the gradient, the C with the same minimum is 1 / (documents · weight_decay), or 2 / (…) with two classes: the run has
 a weight for each, scikit-learn one for both. Then it also prints how far the run's weights are from scikit-learn's.
 """
+import json
 import struct
 import sys
 import tomllib
@@ -39,6 +40,15 @@ def shard(path):
     return documents, labels, vocabulary
 
 
+def tensor(path, name):
+    """A matrix of float32 of a safetensors file."""
+    data = path.read_bytes()
+    n, = struct.unpack_from("<Q", data)
+    entry = json.loads(data[8:8 + n])[name]
+    first, end = entry["data_offsets"]
+    return np.frombuffer(data[8 + n + first:8 + n + end], "<f4").reshape(entry["shape"])
+
+
 def main():
     run = Path(sys.argv[1])
     config = tomllib.loads((run / "config.toml").read_text())
@@ -62,7 +72,9 @@ def main():
         vectorizer = CountVectorizer(binary=task["weights"] == "binary", **common)
     vectorizer.fit(splits["train"][0])
     x = {name: vectorizer.transform(documents) for name, (documents, _, _) in splits.items()}
-    y = {name: labels for name, (_, labels, _) in splits.items()}
+    report = json.loads((data / "manifest.json").read_text())["report"]
+    names = [named["names"][0] for named in report["names"]]
+    y = {name: [names[label - 1] for label in labels] for name, (_, labels, _) in splits.items()}
     n, classes = len(y["train"]), len(set(y["train"]))
     decay = config["optimizer"].get("weight_decay", 0)
     same = (2 if classes == 2 else 1) / (n * decay) if decay else 1.0
@@ -72,12 +84,10 @@ def main():
         print(f"C = {c:g}, {n} documents, {classes} classes: {scores}")
         weights = sorted(run.glob("checkpoints/*/model.safetensors"))
         if config["optimizer"]["kind"] == "sgd" and weights:
-            from safetensors.numpy import load_file
-            ours = load_file(weights[-1])["classifier.weight"]
+            ours = tensor(weights[-1], "classifier.weight")
             ours = ours[1] - ours[0] if classes == 2 else ours
             ours = ours.reshape(model.coef_.shape)
-            print("  largest weight", abs(model.coef_).max(), "largest difference", abs(ours - model.coef_).max(),
-                  "(numbers of labels must be in the order of classes)")
+            print("  largest weight", abs(model.coef_).max(), "largest difference", abs(ours - model.coef_).max())
 
 
 if __name__ == "__main__":
