@@ -4,7 +4,7 @@
 //! (Iyyer et al. 2015, deep averaging network).
 //!
 //! A linear classifier of a bag has the weights `classifier.weight` `[classes, features]` and nothing else than its
-//! bias: those of logistic regression.
+//! bias: those of logistic regression. It begins at 0.
 
 use trainyard_models::{Export, Import, ranges};
 use trainyard_plugin::network::{Init, Linear, Net, Network, Pool};
@@ -74,8 +74,7 @@ impl Model for Features {
             let init = if is_bag && layer == 0 { Init::Normal(0.1) } else { uniform(width) };
             x = g.linear(&format!("hidden.{layer}"), x.dropout(dropout), width, Linear::BIAS.init(init)).relu();
         }
-        // not at 0, where as many documents of each class give the bias no gradient, as if nothing depended on it
-        let init = if is_bag && layers == 0 { Init::Normal(0.01) } else { uniform(width) };
+        let init = if is_bag && layers == 0 { Init::Zeros } else { uniform(width) };
         g.head("logits", g.linear("classifier", x.dropout(dropout), columns, Linear::BIAS.init(init)));
         g.network()
     }
