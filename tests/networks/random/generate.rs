@@ -79,7 +79,11 @@ impl<'g> Random<'g> {
         }
         self.add(x);
         if self.draw.once_in(4) {
-            let (index, n) = self.draw.choose(&[(net.ids(), Batch::VOCAB), (net.positions(), Batch::CONTEXT as u32)]);
+            // an input that is asked for is in the network
+            let (index, n) = match self.draw.once_in(2) {
+                true => (net.ids(), Batch::VOCAB),
+                false => (net.positions(), Batch::CONTEXT as u32),
+            };
             let columns = n + self.draw.between(0, 1);
             self.add(net.bag(index, columns));
         }
