@@ -15,10 +15,38 @@ const WITH_TOKENS: &str = include_str!("identity/tokens.toml");
 /// Values that some key takes.
 const WORDS: &str = "none document paragraph line nfc lowercase group replace text parquet html zh whitespace unicode \
                      pad linear bf16 f64 cpu sgd adamw llama gpt erf skip restart native megatron z-loss byte \
-                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16";
+                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart \
+                     [\"a\"]";
 
-/// A source that the curriculum names cannot have another name; the other source can.
-const TIED: &str = "data.source.0.name";
+/// A task each, with the keys that it has, and those of them that have one value beside the others.
+const TASKS: [(&str, &[&str]); 6] = [
+    (
+        "[model]\nplugin = 'bert'\n[task]\nkind = 'masked'\nrate = 0.2\nmask = 0.7\nrandom = 0.1\nwhole_words = true",
+        &[],
+    ),
+    (
+        "[model]\nplugin = 'bert'\n[data.fields]\nlabel = 'book'\ntarget = 'id'\n[task]\nkind = 'labels'\nlabels = ['a', 'b']\npair = true",
+        &["task.weights"],
+    ),
+    (
+        "[model]\nplugin = 'features'\n[data.fields]\nlabel = 'book'\n[task]\nkind = 'labels'\nweights = 'tf-idf'\n\
+     sublinear = true\nngrams = 2\nbuckets = 1000\nclass_weights = { a = 2.0 }",
+        &["task.pair", "task.weights"],
+    ),
+    (
+        "[model]\nplugin = 'lstm'\n[data.fields]\ntags = 'book'\n[task]\nkind = 'tags'\ncrf = true\nall_pieces = true",
+        &[],
+    ),
+    ("[model]\nplugin = 't5'\n[task]\nkind = 'denoise'\nform = 't5'\nrate = 0.2\nspan = 2.0\nstart = 'x'", &[]),
+    (
+        "[model]\nplugin = 't5'\n[data.fields]\nsource = 'text'\ntarget = 'book'\n[task]\nkind = 'seq2seq'\nstart = 'x'",
+        &["data.fields.text"],
+    ),
+];
+
+/// A source that the curriculum names cannot have another name; the other source can. Only tasks that write texts have
+/// a source to write one from. Keys of a task belong to its kind.
+const TIED: [&str; 3] = ["data.source.0.name", "sample.source", "task.kind"];
 
 /// Whether a key does not count; the list is written down a second time.
 fn is_free(key: &str) -> bool {
@@ -106,8 +134,8 @@ fn others(value: &str) -> Vec<String> {
     all
 }
 
-/// Changes each key of the resolved config in turn: resume refuses it by name, or it is declared free.
-fn every_key_counts(text: &str) {
+/// Changes each of these keys of the resolved config in turn: resume refuses it by name, or it is declared free.
+fn every_key_counts(text: &str, which: impl Fn(&str) -> bool) {
     let folder = folder(text);
     let path = folder.path().join("run.toml");
     let run = Run::new(&path, &[]).unwrap();
@@ -116,7 +144,7 @@ fn every_key_counts(text: &str) {
     let resolved = folder.path().join("resolved.toml");
     fs::write(&resolved, run.config.to_toml().unwrap()).unwrap();
     assert_eq!(RunConfig::load(&resolved, &[]).unwrap(), run.config);
-    for (key, value) in before.iter().filter(|(key, _)| *key != TIED) {
+    for (key, value) in before.iter().filter(|(key, _)| which(key) && !TIED.contains(&key.as_str())) {
         // a relative path in an override starts at the current folder
         let place = |other: String| other.replace("two.jsonl", &folder.path().join("two.jsonl").display().to_string());
         let mut why = String::new();
@@ -153,12 +181,32 @@ fn every_key_counts(text: &str) {
 
 #[test]
 fn every_key_of_a_run_over_text_counts() {
-    every_key_counts(WITH_SOURCES);
+    every_key_counts(WITH_SOURCES, |_| true);
 }
 
 #[test]
 fn every_key_of_a_run_over_tokens_counts() {
-    every_key_counts(WITH_TOKENS);
+    every_key_counts(WITH_TOKENS, |_| true);
+}
+
+#[test]
+fn every_key_of_a_task_counts() {
+    let base = "[data]\nsource = [{ name = 'one', path = 'one.jsonl' }]\n[tokenizer]\nplugin = 'byte'\n";
+    for (task, tied) in TASKS {
+        let is_of_task =
+            |key: &str| (key.starts_with("task.") || key.starts_with("data.fields.")) && !tied.contains(&key);
+        every_key_counts(&format!("{base}{task}\n"), is_of_task);
+    }
+}
+
+#[test]
+fn another_task_is_another_run() {
+    let folder =
+        folder("[data]\nsource = [{ path = 'one.jsonl' }]\n[tokenizer]\nplugin = 'byte'\n[model]\nplugin = 't5'\n");
+    let path = folder.path().join("run.toml");
+    let of = |kind: &str| Run::new(&path, &[format!("task.kind={kind}")]).unwrap();
+    let error = of("seq2seq").resume(&of("denoise").identity, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("cannot resume: task"), "{error}");
 }
 
 #[test]

@@ -78,6 +78,8 @@ fn difference(folder: &Path, precision: Precision) -> f64 {
 fn every_family_computes_what_the_reference_computes() {
     let mut folders: Vec<_> = fs::read_dir(networks()).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
+    // what tokens count for is made by a task: tests/networks/computed.rs gives it
+    folders.retain(|folder| json(&folder.join("reference.json"))["inputs"]["token_weights"].is_null());
     assert!(folders.len() > 20);
     for folder in folders {
         let (double, single) = (difference(&folder, Precision::F64), difference(&folder, Precision::F32));

@@ -66,6 +66,7 @@ impl Case {
                 reference_logp: (0..rows).map(|i| -6.0 * uniform("reference", i) as f32).collect(),
                 old_logp: (0..rows).map(|i| -6.0 * uniform("old", i) as f32).collect(),
                 advantage: (0..rows).map(|i| 4.0 * uniform("advantage", i) as f32 - 2.0).collect(),
+                targets: (0..rows * vocab).map(|i| uniform("targets", i).round() as f32).collect(),
                 ..Columns::default()
             },
         }
@@ -224,8 +225,9 @@ impl Case {
             "reference_logp" => column(self.others.reference_logp.iter().map(|&x| x.into()).collect()),
             "old_logp" => column(self.others.old_logp.iter().map(|&x| x.into()).collect()),
             "advantage" => column(self.others.advantage.iter().map(|&x| x.into()).collect()),
-            "teacher_logits" => {
-                let values: Vec<f64> = self.others.teacher_logits.iter().map(|&x| x.into()).collect();
+            "teacher_logits" | "targets" => {
+                let values = if name == "targets" { &self.others.targets } else { &self.others.teacher_logits };
+                let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
                 Tensor::from_vec(values, (self.rows, self.vocab), &Device::Cpu)
             }
             "step" => constant(STEP as f64),

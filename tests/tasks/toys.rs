@@ -76,7 +76,7 @@ impl Toy {
             json!({ "text": text, "topics": topics })
         };
         let lines: Vec<_> = (0..300).map(line).collect();
-        let head = ENCODER.replace("layers", "head = 'sequence'\nlayers");
+        let head = ENCODER.replace("layers", "head = 'sequence'\npool = 'mean'\nlayers");
         let task = "[data.fields]\nlabel = 'topics'\n[task]\nkind = 'labels'\nvalues = 'several'\n";
         Self::new(&lines, &format!("{task}{head}"))
     }

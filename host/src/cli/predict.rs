@@ -82,6 +82,7 @@ fn finite(text: &str) -> Result<f64, String> {
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
     let model = model(args)?;
+    args.options().check(&model.config.task)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let input = match &args.data {

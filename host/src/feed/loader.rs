@@ -81,8 +81,9 @@ impl<'a> Loader<'a> {
         let Recipe { context, sequences_per_batch, seed, packing, .. } = *recipe;
         let task = recipe.task.clone();
         check(shard, task.as_ref(), context, sequences_per_batch, token_bytes)?;
+        let size = (context, task.marks());
         let (sources, mixture) = if recipe.sources.is_empty() {
-            let order = Order::new(shard, 0..shard.n_documents(), (task.unit(), packing), context, seed)?;
+            let order = Order::new(shard, 0..shard.n_documents(), (task.unit(), packing), size, seed)?;
             (vec![Source { name: String::new(), order: Some(order) }], Mixture::single())
         } else {
             mix(shard, recipe)?
@@ -216,7 +217,8 @@ fn mix(shard: &Shard, recipe: &Recipe) -> Result<(Vec<Source>, Mixture)> {
         // By name, so that another source before it does not change a source's order.
         let seed = xxh3_64_with_seed(name.as_bytes(), recipe.seed);
         let cut = (recipe.task.unit(), recipe.packing);
-        let order = || Order::new(shard, *first_document..end, cut, recipe.context, seed);
+        let size = (recipe.context, recipe.task.marks());
+        let order = || Order::new(shard, *first_document..end, cut, size, seed);
         let order = is_drawn.then(order).transpose().map_err(|error| error.context(format!("source {name:?}")))?;
         sources.push(Source { name: name.clone(), order });
     }
@@ -263,14 +265,15 @@ pub fn packed_eval_batches<'a>(
     check(shard, task, context, sequences_per_batch, token_bytes)?;
     let n_rows = shard.n_tokens().saturating_sub(1);
     let is_document = task.unit() == Unit::Document;
+    let window = (context - task.marks()) as u64;
     let packed = match packing {
         _ if is_document => None,
         Packing::Concatenate => None,
-        _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, context)?),
+        _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, (context, task.marks()))?),
     };
     let n_sequences = match &packed {
         _ if is_document => shard.n_documents(),
-        None => n_rows.div_ceil(context as u64),
+        None => n_rows.div_ceil(window),
         Some(packed) => packed.n_sequences(),
     };
     let order = Permutation::new(n_sequences, 0, 0);
@@ -284,9 +287,9 @@ pub fn packed_eval_batches<'a>(
             Sequence { number, document: Some(document), parts: vec![shard.place(document)] }
         }
         None => {
-            let start = number * context as u64;
-            let window = start..n_rows.min(start + context as u64);
-            Sequence { number, document: None, parts: std::iter::once(window).collect() }
+            let start = number * window;
+            let part = start..n_rows.min(start + window);
+            Sequence { number, document: None, parts: std::iter::once(part).collect() }
         }
         Some(packed) => Sequence { number, document: None, parts: packed.sequence(order.get(number)).collect() },
     };
@@ -309,6 +312,13 @@ fn check(
     if context == 0 || sequences_per_batch == 0 {
         return Err(Error::usage(format!(
             "expected model.context and train.batch of at least 1, got {context} and {sequences_per_batch}"
+        )));
+    }
+    let marks = task.marks();
+    if context <= marks {
+        let name = task.name();
+        return Err(Error::usage(format!(
+            "model.context: expected more than the {marks} marks of {name}, got {context}"
         )));
     }
     let n_vocabulary = shard.info().n_vocabulary as usize;

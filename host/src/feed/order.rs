@@ -15,7 +15,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 #[derive(Debug)]
 pub(super) struct Order {
     cut: Cut,
-    context: u64,
+    /// Rows of a window of the stream.
+    window: u64,
     seed: u64,
 }
 
@@ -37,7 +38,7 @@ enum Cut {
 }
 
 impl Order {
-    /// The sequences of `documents` of the shard.
+    /// The sequences of `documents` of the shard, of `context` rows with the `marks` of each part.
     ///
     /// # Errors
     /// Documents that do not make one sequence.
@@ -45,10 +46,10 @@ impl Order {
         shard: &Shard,
         documents: Range<u64>,
         (unit, packing): (Unit, Packing),
-        context: usize,
+        (context, marks): (usize, usize),
         seed: u64,
     ) -> Result<Self> {
-        let context_rows = context as u64;
+        let window = (context - marks) as u64;
         let cut = match packing {
             _ if unit == Unit::Document => {
                 if documents.is_empty() {
@@ -60,20 +61,21 @@ impl Order {
                 let rows = shard.rows_of(documents);
                 let n_rows = rows.end - rows.start;
                 let n_tokens = if n_rows == 0 { shard.n_tokens().min(1) } else { n_rows + 1 };
-                if n_rows < context_rows {
+                if n_rows < window {
+                    let (path, needed) = (shard.path().display(), window + 1);
+                    let sequence = if marks == 0 { "model.context + 1" } else { "model.context + 1 without marks" };
                     return Err(Error::run(format!(
-                        "{}: {n_tokens} tokens are less than one sequence of model.context + 1 = {}; lower model.context or add text",
-                        shard.path().display(),
-                        context_rows + 1
+                        "{path}: {n_tokens} tokens are less than one sequence of {sequence} = {needed}; lower \
+                         model.context or add text"
                     )));
                 }
                 // Every offset leaves the same number of windows, so the epoch of a sequence is a division.
-                let offset_max = (context_rows - 1).min(n_rows - context_rows);
-                let n_sequences = (n_rows - offset_max) / context_rows;
+                let offset_max = (window - 1).min(n_rows - window);
+                let n_sequences = (n_rows - offset_max) / window;
                 Cut::Windows { first: rows.start, n_sequences, offset_max }
             }
             Packing::BestFit | Packing::Pad => {
-                let packed = Packed::new(shard, documents, packing, context)?;
+                let packed = Packed::new(shard, documents, packing, (context, marks))?;
                 if packed.n_sequences() == 0 {
                     let path = shard.path().display();
                     return Err(Error::run(format!("{path}: no document has a token to predict; add text")));
@@ -81,7 +83,7 @@ impl Order {
                 Cut::Packed(packed)
             }
         };
-        Ok(Self { cut, context: context_rows, seed })
+        Ok(Self { cut, window, seed })
     }
 
     /// Sequences per epoch.
@@ -96,7 +98,7 @@ impl Order {
     /// Rows of an epoch that hold a token to predict; the others are padding.
     pub fn n_rows(&self) -> u64 {
         match &self.cut {
-            Cut::Windows { n_sequences, .. } => n_sequences * self.context,
+            Cut::Windows { n_sequences, .. } => n_sequences * self.window,
             Cut::Packed(packed) => packed.n_rows(),
             Cut::Documents(documents) => documents.n_tokens(),
         }
@@ -108,8 +110,8 @@ impl Order {
         let permuted = || Permutation::new(self.n_sequences(), self.seed, epoch).get(index);
         let parts = match &self.cut {
             Cut::Windows { first, offset_max, .. } => {
-                let start = first + self.offset(epoch) % (offset_max + 1) + permuted() * self.context;
-                std::iter::once(start..start + self.context).collect()
+                let start = first + self.offset(epoch) % (offset_max + 1) + permuted() * self.window;
+                std::iter::once(start..start + self.window).collect()
             }
             Cut::Packed(packed) => packed.sequence(permuted()).collect(),
             Cut::Documents(documents) => {

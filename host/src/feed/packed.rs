@@ -22,15 +22,22 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Sequences of `context` rows out of `documents` of the shard.
+    /// Sequences of `context` rows out of `documents` of the shard. Each part takes the room of `marks` rows more.
     ///
     /// # Errors
     /// More than 2³² parts.
-    pub fn new(shard: &Shard, documents: Range<u64>, packing: Packing, context: usize) -> Result<Self> {
-        let parts = || documents.clone().flat_map(|document| parts(shard.rows(document), context as u64));
-        // The parts by length, the longest first; equal ones in the order of the shard.
+    pub fn new(
+        shard: &Shard,
+        documents: Range<u64>,
+        packing: Packing,
+        (context, marks): (usize, usize),
+    ) -> Result<Self> {
+        let longest = (context - marks) as u64;
+        let parts = || documents.clone().flat_map(|document| parts(shard.rows(document), longest));
+        let room = |part: &Range<u64>| (part.end - part.start) as usize + marks;
+        // The parts by the room they take, the longest first; equal ones in the order of the shard.
         let mut n_of_length = vec![0usize; context + 1];
-        parts().for_each(|part| n_of_length[(part.end - part.start) as usize] += 1);
+        parts().for_each(|part| n_of_length[room(&part)] += 1);
         let mut next = n_of_length.clone();
         let mut n_longer = 0;
         for (next, n) in next.iter_mut().zip(&n_of_length).rev() {
@@ -38,7 +45,7 @@ impl Packed {
         }
         let mut starts = vec![0; n_longer];
         for part in parts() {
-            let next = &mut next[(part.end - part.start) as usize];
+            let next = &mut next[room(&part)];
             starts[*next] = part.start;
             *next += 1;
         }
@@ -50,11 +57,11 @@ impl Packed {
             Packing::BestFit => best_fit(&n_of_length),
             Packing::Concatenate | Packing::Pad => (0..starts.len() as u32).collect(),
         };
-        Ok(Self::gather(&starts, &n_of_length, &sequences))
+        Ok(Self::gather(&starts, (&n_of_length, marks), &sequences))
     }
 
-    /// Puts the parts of a sequence side by side; `sequences[i]` is that of part i.
-    fn gather(starts: &[u64], n_of_length: &[usize], sequences: &[u32]) -> Self {
+    /// Puts the parts of a sequence side by side; `sequences[i]` is that of part i. Lengths are those with marks.
+    fn gather(starts: &[u64], (n_of_length, marks): (&[usize], usize), sequences: &[u32]) -> Self {
         let n_sequences = sequences.iter().max().map_or(0, |&last| last as usize + 1);
         let mut first_parts = vec![0u64; n_sequences + 1];
         sequences.iter().for_each(|&sequence| first_parts[sequence as usize + 1] += 1);
@@ -66,7 +73,7 @@ impl Packed {
             first_parts,
         };
         let lengths = n_of_length.iter().enumerate().rev();
-        let lengths = lengths.flat_map(|(length, &n)| std::iter::repeat_n(length as u32, n));
+        let lengths = lengths.flat_map(|(length, &n)| std::iter::repeat_n(length.saturating_sub(marks) as u32, n));
         for ((&start, length), &sequence) in starts.iter().zip(lengths).zip(sequences) {
             // Counts up from the first part of the sequence to the first of the next, and is set back below.
             let place = &mut packed.first_parts[sequence as usize];
@@ -86,7 +93,7 @@ impl Packed {
         self.first_parts.len() as u64 - 1
     }
 
-    /// Rows of all parts: what is not padding.
+    /// Rows of all parts and their marks: what is not padding.
     pub fn n_rows(&self) -> u64 {
         self.n_rows
     }

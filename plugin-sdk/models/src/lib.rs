@@ -7,6 +7,7 @@ mod import;
 pub mod kinds;
 pub mod layers;
 pub mod names;
+pub mod pooling;
 pub mod ranges;
 pub mod recurrent;
 mod rope;

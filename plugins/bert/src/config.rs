@@ -1,16 +1,17 @@
 //! `config.json` as transformers' `BertConfig` writes and reads it.
 
 use crate::Settings;
-use trainyard_models::{Export, Import, activation, ranges};
+use trainyard_models::{Export, Import, activation, pooling, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-/// Classes of transformers and the heads that they have.
-const HEADS: [(&str, &str); 5] = [
+/// Classes of transformers and the heads that they have; the last is our own.
+const HEADS: [(&str, &str); 6] = [
     ("BertForMaskedLM", "mlm"),
     ("BertForPreTraining", "mlm"),
     ("BertForSequenceClassification", "sequence"),
     ("BertForTokenClassification", "tokens"),
     ("BertModel", "none"),
+    ("TrainyardBert", "sequence"),
 ];
 
 pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
@@ -37,6 +38,7 @@ pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     if matches!(head, "sequence" | "tokens") {
         import.labels();
     }
+    import.text("pool", "pool", "first", pooling::NAMES)?;
     import.only(&[
         ("position_embedding_type", Value::Text("absolute".into())),
         ("is_decoder", Value::Boolean(false)),
@@ -49,7 +51,12 @@ pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
 pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>> {
     let Settings { layers, heads, width, types, context, dropout, norm_epsilon, .. } = *settings;
     let class = HEADS.iter().find(|(_, head)| *head == settings.head).map_or("BertModel", |(class, _)| *class);
-    let export = Export::new("bert", class)
+    // transformers' class reads the first state: a model that reads another must not pass for it
+    let export = match settings.head == "sequence" && settings.pool != "first" {
+        true => Export::new("trainyard_bert", "TrainyardBert").text("pool", &settings.pool),
+        false => Export::new("bert", class),
+    };
+    let export = export
         .integers(&[
             ("vocab_size", sizes.vocab),
             ("max_position_embeddings", ranges::positions(context, sizes.context)?),

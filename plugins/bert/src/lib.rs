@@ -4,8 +4,8 @@
 
 mod config;
 
-use trainyard_models::{activation, layers as parts, names, ranges};
-use trainyard_plugin::network::{Attention, Linear, Net, Network, Pool, Value};
+use trainyard_models::{activation, layers as parts, names, pooling, ranges};
+use trainyard_plugin::network::{Attention, Linear, Net, Network, Value};
 use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
@@ -35,6 +35,8 @@ config! {
         activation: String = "gelu",
         /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (products with token embeddings)
         head: String = "mlm",
+        /// which state the class of a sequence is told from: first, mean, last or attention (a learned mean)
+        pool: String = "first",
         /// whether the output layer of mlm is the token embedding
         tied: bool = true,
         /// number of classes; 0 is that of the data
@@ -62,6 +64,7 @@ impl Create for Bert {
         ranges::positive(&[("norm_epsilon", norm_epsilon)])?;
         ranges::one_of("activation", &settings.activation, activation::NAMES)?;
         ranges::one_of("head", &settings.head, &["mlm", "sequence", "tokens", "none"])?;
+        ranges::one_of("pool", &settings.pool, pooling::NAMES)?;
         Ok(Self(settings))
     }
 }
@@ -75,7 +78,7 @@ impl Settings {
 impl Bert {
     /// Logits of the last hidden states `x` `[row, width]`: `[row, vocab]`, `[sequence, labels]` or `[row, labels]`.
     fn head<'g>(&self, g: &'g Net, x: Value<'g>, sizes: &Sizes) -> Result<Value<'g>> {
-        let Settings { width, labels, tied, dropout, .. } = self.0;
+        let Settings { width, heads, types, labels, tied, dropout, .. } = self.0;
         let dropout = ranges::rate_or(self.0.classifier_dropout, dropout);
         let classify = |x: Value<'g>| {
             let labels = ranges::labels(labels, sizes.labels)?;
@@ -89,7 +92,10 @@ impl Bert {
                 let tables = ["cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"];
                 Ok(parts::tied_head(g, tables[usize::from(tied)], "cls.predictions.bias", h, sizes.vocab))
             }
-            "sequence" => classify(g.linear("bert.pooler.dense", x.pool(Pool::First), width, Linear::BIAS).tanh()),
+            "sequence" => {
+                let x = pooling::pool(g, "bert.pooler", &self.0.pool, x, (heads, types));
+                classify(g.linear("bert.pooler.dense", x, width, Linear::BIAS).tanh())
+            }
             "tokens" => classify(x),
             _ => Ok(g.tied("bert.embeddings.word_embeddings", x)),
         }
@@ -153,4 +159,4 @@ impl Model for Bert {
     }
 }
 
-export!(model "bert" = Bert, abilities = ["hf:bert"]);
+export!(model "bert" = Bert, abilities = ["hf:bert", "hf:trainyard_bert"]);

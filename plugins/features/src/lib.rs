@@ -84,7 +84,10 @@ impl Model for Features {
         import.integers(&[("hidden_size", "width", 64), ("num_hidden_layers", "layers", 0)])?;
         import.numbers(&[("dropout", "dropout", 0.0)])?;
         import.text("reads", "reads", "bag", &READS)?;
-        import.labels();
+        // it is no architecture of transformers: without names there are no classes, where transformers would have two
+        if config.iter().any(|setting| setting.key.starts_with("id2label.")) {
+            import.labels();
+        }
         import.architecture(&["TrainyardFeatures"])?;
         import.finish(&[])
     }

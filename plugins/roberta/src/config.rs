@@ -1,11 +1,11 @@
 //! `config.json` as transformers' `RobertaConfig` writes and reads it.
 
 use crate::Settings;
-use trainyard_models::{Export, Import, activation, ranges};
+use trainyard_models::{Export, Import, activation, pooling, ranges};
 use trainyard_plugin::{Result, Setting, Sizes, Value};
 
-/// Classes of transformers and the heads that they have.
-const HEADS: [(&str, &str); 12] = [
+/// Classes of transformers and the heads that they have; the last is our own.
+const HEADS: [(&str, &str); 13] = [
     ("RobertaForMaskedLM", "mlm"),
     ("RobertaForSequenceClassification", "sequence"),
     ("RobertaForTokenClassification", "tokens"),
@@ -18,6 +18,7 @@ const HEADS: [(&str, &str); 12] = [
     ("CamembertForSequenceClassification", "sequence"),
     ("CamembertForTokenClassification", "tokens"),
     ("CamembertModel", "none"),
+    ("TrainyardRoberta", "sequence"),
 ];
 
 pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
@@ -48,6 +49,7 @@ pub(crate) fn import(config: &[Setting]) -> Result<Vec<Setting>> {
     if matches!(head, "sequence" | "tokens") {
         import.labels();
     }
+    import.text("pool", "pool", "first", pooling::NAMES)?;
     import.only(&[
         ("position_embedding_type", Value::Text("absolute".into())),
         ("is_decoder", Value::Boolean(false)),
@@ -62,7 +64,12 @@ pub(crate) fn export(settings: &Settings, sizes: &Sizes) -> Result<Vec<Setting>>
     let rows = settings.context > 0 && sizes.context == settings.context + first_position;
     let positions = ranges::positions(settings.context, if rows { settings.context } else { sizes.context })?;
     let class = HEADS.iter().find(|(_, head)| *head == settings.head).map_or("RobertaModel", |(class, _)| *class);
-    let export = Export::new("roberta", class)
+    // transformers' class reads the first state: a model that reads another must not pass for it
+    let export = match settings.head == "sequence" && settings.pool != "first" {
+        true => Export::new("trainyard_roberta", "TrainyardRoberta").text("pool", &settings.pool),
+        false => Export::new("roberta", class),
+    };
+    let export = export
         .integers(&[
             ("vocab_size", sizes.vocab),
             ("max_position_embeddings", positions + first_position),

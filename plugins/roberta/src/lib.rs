@@ -4,8 +4,8 @@
 
 mod config;
 
-use trainyard_models::{activation, layers as parts, names, ranges};
-use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Pool, Value};
+use trainyard_models::{activation, layers as parts, names, pooling, ranges};
+use trainyard_plugin::network::{Attention, Init, Linear, Net, Network, Value};
 use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
@@ -37,6 +37,8 @@ config! {
         activation: String = "gelu",
         /// what logits are of: mlm (masked tokens), sequence or tokens (classes), none (products with token embeddings)
         head: String = "mlm",
+        /// which state the class of a sequence is told from: first, mean, last or attention (a learned mean)
+        pool: String = "first",
         /// whether the output layer of mlm is the token embedding
         tied: bool = true,
         /// number of classes; 0 is that of the data
@@ -65,6 +67,7 @@ impl Create for Roberta {
         ranges::positive(&[("norm_epsilon", norm_epsilon)])?;
         ranges::one_of("activation", &settings.activation, activation::NAMES)?;
         ranges::one_of("head", &settings.head, &["mlm", "sequence", "tokens", "none"])?;
+        ranges::one_of("pool", &settings.pool, pooling::NAMES)?;
         Ok(Self(settings))
     }
 }
@@ -78,7 +81,7 @@ impl Settings {
 impl Roberta {
     /// Logits of the last hidden states `x` `[row, width]`: `[row, vocab]`, `[sequence, labels]` or `[row, labels]`.
     fn head<'g>(&self, g: &'g Net, x: Value<'g>, sizes: &Sizes) -> Result<Value<'g>> {
-        let Settings { width, labels, tied, dropout, .. } = self.0;
+        let Settings { width, heads, types, labels, tied, dropout, .. } = self.0;
         let dropout = ranges::rate_or(self.0.classifier_dropout, dropout);
         let classify = |name: &str, x: Value<'g>| {
             let labels = ranges::labels(labels, sizes.labels)?;
@@ -92,8 +95,8 @@ impl Roberta {
                 Ok(parts::tied_head(g, tables[usize::from(tied)], "lm_head.bias", h, sizes.vocab))
             }
             "sequence" => {
-                let first = x.pool(Pool::First).dropout(dropout);
-                classify("classifier.out_proj", g.linear("classifier.dense", first, width, Linear::BIAS).tanh())
+                let x = pooling::pool(g, "classifier", &self.0.pool, x, (heads, types)).dropout(dropout);
+                classify("classifier.out_proj", g.linear("classifier.dense", x, width, Linear::BIAS).tanh())
             }
             "tokens" => classify("classifier", x),
             _ => Ok(g.tied("roberta.embeddings.word_embeddings", x)),
@@ -158,4 +161,4 @@ impl Model for Roberta {
     }
 }
 
-export!(model "roberta" = Roberta, abilities = ["hf:roberta", "hf:xlm-roberta", "hf:camembert"]);
+export!(model "roberta" = Roberta, abilities = ["hf:roberta", "hf:trainyard_roberta", "hf:xlm-roberta", "hf:camembert"]);

@@ -30,7 +30,7 @@ impl<'d> Asked<'d> {
     /// A model that says nothing of documents, or writes no texts though `options` are given; files that cannot be
     /// read, whatever the tokenizer reports.
     pub fn new(model: PredictingModel, data: &'d DataConfig, options: TextOptions) -> Result<Self> {
-        check(&model.config.task, &options)?;
+        options.check(&model.config.task)?;
         let given = model.given()?;
         let scratch =
             tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
@@ -87,22 +87,27 @@ impl<'d> Asked<'d> {
     }
 }
 
-/// Refuses tasks that say nothing of documents, and options that do nothing.
-fn check(task: &TaskConfig, options: &TextOptions) -> Result<()> {
-    let name = task.name();
-    match task {
-        TaskConfig::Seq2Seq(_) => Ok(()),
-        _ if task.has_labels() => match options.first_given() {
-            Some(flag) => Err(Error::usage(format!("{flag}: task {name:?} writes no text; leave it out"))),
-            None => Ok(()),
-        },
-        _ => {
-            let cure = match task {
-                TaskConfig::Causal => "`trainyard generate` writes text",
-                TaskConfig::Denoise(_) => "`trainyard generate --source TEXT` writes what it makes of a text",
-                _ => "train one of labels or tags that starts from it ([start] from)",
-            };
-            Err(Error::usage(format!("task: {name:?} has nothing to predict of documents; {cure}")))
+impl TextOptions {
+    /// Refuses tasks that say nothing of documents, and options that do nothing.
+    ///
+    /// # Errors
+    /// A usage error that says what to do.
+    pub fn check(&self, task: &TaskConfig) -> Result<()> {
+        let name = task.name();
+        match task {
+            TaskConfig::Seq2Seq(_) => Ok(()),
+            _ if task.has_labels() => match self.first_given() {
+                Some(flag) => Err(Error::usage(format!("{flag}: task {name:?} writes no text; leave it out"))),
+                None => Ok(()),
+            },
+            _ => {
+                let cure = match task {
+                    TaskConfig::Causal => "`trainyard generate` writes text",
+                    TaskConfig::Denoise(_) => "`trainyard generate --source TEXT` writes what it makes of a text",
+                    _ => "train one of labels or tags that starts from it ([start] from)",
+                };
+                Err(Error::usage(format!("task: {name:?} has nothing to predict of documents; {cure}")))
+            }
         }
     }
 }

@@ -13,6 +13,8 @@ use std::ops::Range;
 pub struct Masked {
     config: MaskedConfig,
     mask: u32,
+    /// Stands before each part of a window, as before a text whose class is to be told.
+    first: Option<u32>,
     n_tokens: u32,
     /// Where words begin and end.
     borders: Borders,
@@ -29,7 +31,7 @@ enum Fate {
 impl Masked {
     /// The task with these marks; `borders` are needed where whole words are hidden.
     pub fn new(config: MaskedConfig, marks: &Marks, borders: Borders) -> Self {
-        Self { mask: marks.mask, n_tokens: marks.n_tokens, borders, config }
+        Self { mask: marks.mask, first: marks.first, n_tokens: marks.n_tokens, borders, config }
     }
 
     /// Whether a token shares the fate of the one before it.
@@ -70,19 +72,26 @@ impl Task for Masked {
         &[]
     }
 
+    fn marks(&self) -> usize {
+        usize::from(self.first.is_some())
+    }
+
     fn supplied(&self) -> InputSet {
         batch::SUPPLIED
     }
 
-    /// Only hidden tokens have a row in the loss.
+    /// The tokens that windows of next tokens would predict, of which a document's are all and its end. Only hidden
+    /// ones have a row in the loss.
     fn rows(&self, batch: &Batch<'_>) -> Rows {
         let (mut texts, mut predicted) = (Vec::with_capacity(batch.sequences.len()), Predicted::default());
         for sequence in &batch.sequences {
             let mut text = batch::Text::default();
             for Range { start, end } in sequence.parts.iter().cloned() {
-                let ids: Vec<u32> = batch.shard.tokens(start..end).collect();
-                let fates = self.fates(batch, sequence.number, text.ids.len(), &ids);
+                let ids: Vec<u32> = batch.shard.tokens(start + 1..end + 1).collect();
+                let begin = text.ids.len();
+                text.ids.extend(self.first);
                 let at = text.ids.len();
+                let fates = self.fates(batch, sequence.number, at, &ids);
                 predicted.begin_group();
                 for (index, (&id, fate)) in ids.iter().zip(&fates).enumerate() {
                     if let Fate::Predicted(read) = *fate {
@@ -92,7 +101,7 @@ impl Task for Masked {
                         text.ids.push(id);
                     }
                 }
-                text.positions.extend(0..ids.len() as u32);
+                text.positions.extend(0..(text.ids.len() - begin) as u32);
             }
             texts.push(text);
         }

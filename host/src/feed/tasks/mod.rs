@@ -74,6 +74,11 @@ pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
         Unit::Window
     }
 
+    /// Tokens that it puts around each part of a window; parts are shorter by as many.
+    fn marks(&self) -> usize {
+        0
+    }
+
     /// Row inputs that its batches carry.
     fn supplied(&self) -> InputSet;
 

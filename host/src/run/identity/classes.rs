@@ -49,6 +49,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("data.group", Data, "data.group"),
     ("data.source.**", Data, "data.source"),
     ("data.tokens.**", Data, "data.tokens"),
+    ("data.fields.**", Data, "data.fields"),
     ("data.**", Data, ""),
     ("tokenizer.model", Data, "tokenizer"),
     ("tokenizer.end_of_text", Data, "tokenizer"),
