@@ -1,5 +1,7 @@
 //! The identity of a run: every key of its config is part of it or declared not to be, and `--resume` enforces this.
 
+mod tasks;
+
 use crate::program::{Outcome, trainyard};
 use serde_json::Value;
 use std::fs;
@@ -17,32 +19,6 @@ const WORDS: &str = "none document paragraph line nfc lowercase group replace te
                      pad linear bf16 f64 cpu sgd adamw llama gpt erf skip restart native megatron z-loss byte \
                      token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart \
                      [\"a\"]";
-
-/// A task each, with the keys that it has, and those of them that have one value beside the others.
-const TASKS: [(&str, &[&str]); 6] = [
-    (
-        "[model]\nplugin = 'bert'\n[task]\nkind = 'masked'\nrate = 0.2\nmask = 0.7\nrandom = 0.1\nwhole_words = true",
-        &[],
-    ),
-    (
-        "[model]\nplugin = 'bert'\n[data.fields]\nlabel = 'book'\ntarget = 'id'\n[task]\nkind = 'labels'\nlabels = ['a', 'b']\npair = true",
-        &["task.weights"],
-    ),
-    (
-        "[model]\nplugin = 'features'\n[data.fields]\nlabel = 'book'\n[task]\nkind = 'labels'\nweights = 'tf-idf'\n\
-     sublinear = true\nngrams = 2\nbuckets = 1000\nclass_weights = { a = 2.0 }",
-        &["task.pair", "task.weights"],
-    ),
-    (
-        "[model]\nplugin = 'lstm'\n[data.fields]\ntags = 'book'\n[task]\nkind = 'tags'\ncrf = true\nall_pieces = true",
-        &[],
-    ),
-    ("[model]\nplugin = 't5'\n[task]\nkind = 'denoise'\nform = 't5'\nrate = 0.2\nspan = 2.0\nstart = 'x'", &[]),
-    (
-        "[model]\nplugin = 't5'\n[data.fields]\nsource = 'text'\ntarget = 'book'\n[task]\nkind = 'seq2seq'\nstart = 'x'",
-        &["data.fields.text"],
-    ),
-];
 
 /// A source that the curriculum names cannot have another name; the other source can. Only tasks that write texts have
 /// a source to write one from. Keys of a task belong to its kind.
@@ -187,26 +163,6 @@ fn every_key_of_a_run_over_text_counts() {
 #[test]
 fn every_key_of_a_run_over_tokens_counts() {
     every_key_counts(WITH_TOKENS, |_| true);
-}
-
-#[test]
-fn every_key_of_a_task_counts() {
-    let base = "[data]\nsource = [{ name = 'one', path = 'one.jsonl' }]\n[tokenizer]\nplugin = 'byte'\n";
-    for (task, tied) in TASKS {
-        let is_of_task =
-            |key: &str| (key.starts_with("task.") || key.starts_with("data.fields.")) && !tied.contains(&key);
-        every_key_counts(&format!("{base}{task}\n"), is_of_task);
-    }
-}
-
-#[test]
-fn another_task_is_another_run() {
-    let folder =
-        folder("[data]\nsource = [{ path = 'one.jsonl' }]\n[tokenizer]\nplugin = 'byte'\n[model]\nplugin = 't5'\n");
-    let path = folder.path().join("run.toml");
-    let of = |kind: &str| Run::new(&path, &[format!("task.kind={kind}")]).unwrap();
-    let error = of("seq2seq").resume(&of("denoise").identity, &[]).unwrap_err().to_string();
-    assert!(error.starts_with("cannot resume: task"), "{error}");
 }
 
 #[test]

@@ -132,12 +132,8 @@ fn tags_that_do_not_fit() {
     let expected =
         "FOLDER/data.jsonl:2: no tags (field \"tags\"); add it, or set data.unlabelled to \"skip\" or \"keep\"";
     assert_eq!(error, expected);
-    for (setting, expected) in
-        [("task.class_weights={ O = 0.1 }", "task.crf: a conditional random field has no weights: remove one")]
-    {
-        let error = toy.refused(&[setting]);
-        assert!(error.ends_with(expected), "{error}");
-    }
+    let error = toy.refused(&["task.class_weights={ O = 0.1 }"]);
+    assert!(error.ends_with("task.crf: a conditional random field has no weights: remove one"), "{error}");
 }
 
 #[test]
