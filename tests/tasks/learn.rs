@@ -93,6 +93,12 @@ fn tags_with_a_field() {
 }
 
 #[test]
+fn tags_of_features() {
+    let result = learns(&Toy::word_tags(), 0.05);
+    assert!(result["predictions"]["test"]["micro"]["f1"].as_f64().unwrap() > 0.99, "{result}");
+}
+
+#[test]
 fn hidden_tokens() {
     // four letters by chance are 1.4 nats, the bytes 5.5
     let result = learns(&Toy::masked(), 1.2);

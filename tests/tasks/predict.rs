@@ -67,7 +67,12 @@ fn labels_of_any_text() {
 
 #[test]
 fn tags_with_their_places_in_characters() {
-    let toy = Toy::tags(true);
+    for toy in [Toy::tags(true), Toy::word_tags()] {
+        check_places(&toy);
+    }
+}
+
+fn check_places(toy: &Toy) {
     toy.trains(&[]);
     let texts = ["Anna went Oslo", "\u{53bb} New York \u{53bb} Anna", "", &"went ".repeat(30), "New York, Oslo."];
     let documents: Vec<_> = texts.iter().map(|text| json!({ "text": text })).collect();

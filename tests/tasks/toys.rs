@@ -35,6 +35,7 @@ impl Dice {
 const ENCODER: &str = "[model]\nplugin = 'bert'\ncontext = 24\n[model.config]\nlayers = 1\nwidth = 32\nheads = 2\n";
 const TAGGER: &str = "[model]\nplugin = 'lstm'\ncontext = 48\n[model.config]\nhead = 'tokens'\nlayers = 1\nwidth = 32\n\
                       bidirectional = true\n";
+const FEATURES: &str = "[model]\nplugin = 'features'\ncontext = 48\n[model.config]\nreads = 'mean'\nwidth = 8\n";
 const TRANSLATOR: &str = "[model]\nplugin = 't5'\ncontext = 24\n[model.config]\nlayers = 1\nwidth = 32\nheads = 2\n";
 
 impl Toy {
@@ -129,6 +130,17 @@ impl Toy {
         let lines: Vec<_> = (0..240).map(line).collect();
         let task = format!("[data.fields]\ntags = 'tags'\n[task]\nkind = 'tags'\ncrf = {crf}\n");
         Self::new(&lines, &format!("{task}{TAGGER}"))
+    }
+
+    /// The same by features of words, without a network.
+    pub fn word_tags() -> Self {
+        let toy = Self::tags(true);
+        let path = toy.folder.path().join("run.toml");
+        let config = fs::read_to_string(&path).unwrap();
+        let config =
+            config.replace(TAGGER, FEATURES).replace("crf = true", "crf = true\nword_features = true\nbuckets = 4096");
+        fs::write(path, config.replace("lr = 1e-2", "lr = 1e-1")).unwrap();
+        toy
     }
 
     /// Runs of one letter.

@@ -132,8 +132,30 @@ fn tags_that_do_not_fit() {
     let expected =
         "FOLDER/data.jsonl:2: no tags (field \"tags\"); add it, or set data.unlabelled to \"skip\" or \"keep\"";
     assert_eq!(error, expected);
-    let error = toy.refused(&["task.class_weights={ O = 0.1 }"]);
-    assert!(error.ends_with("task.crf: a conditional random field has no weights: remove one"), "{error}");
+    let toy = Toy::tags(true);
+    for (settings, expected) in [
+        (&["task.class_weights={ O = 0.1 }"][..], "task.crf: a conditional random field has no weights: remove one"),
+        (&["task.buckets=8"], "task.buckets: is about features of words: expected task.word_features as well"),
+        (
+            &["task.word_features=true"],
+            "task.word_features: the model has a row for each feature; set model.plugin = \"features\"",
+        ),
+    ] {
+        let error = toy.refused(settings);
+        assert!(error.ends_with(expected), "{error}");
+    }
+    let toy = Toy::word_tags();
+    for (settings, expected) in [
+        (&["task.all_pieces=true"][..], "task.word_features: a word is one bag of features: remove one"),
+        (
+            &["task.word_features=false", "!task.buckets"],
+            "task.kind = \"tags\": the model has one row for a text; use one with a row for each token, or set \
+             task.word_features",
+        ),
+    ] {
+        let error = toy.refused(settings);
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]

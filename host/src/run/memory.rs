@@ -55,6 +55,7 @@ impl Memory {
         let (context, layers) = (model.context(), model.size("layers"));
         let described = descriptions(model, sizes)?;
         let width = described[0].width;
+        let windows = train.batch.saturating_mul(config.task.windows(context)) as f64;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let element = train.precision.dtype().size_in_bytes() as f64;
         let bytes_of = |described: &Described, sequences| {
@@ -89,17 +90,17 @@ impl Memory {
         let dhidden = activation * rows as f64 * width as f64;
         let logits = if sizes.labels > 0 { sizes.labels } else { vocab };
         if device.gpu().is_some() {
-            let rows = train.batch.saturating_mul(rows);
+            let rows = (windows as usize).saturating_mul(rows);
             return Ok(Self {
                 parameters,
                 optimizer: states_per_value * element * trained / per_value,
-                activations: train.batch as f64 * (two - one + dhidden),
+                activations: windows * (two - one + dhidden),
                 loss: crate::loss::bytes_on_gpu(train.precision, rows, logits) as f64,
                 program: ON_GPU,
                 recompute: train.recompute,
             });
         }
-        let (vocab, rows) = (logits as f64, train.batch as f64 * rows as f64);
+        let (vocab, rows) = (logits as f64, windows * rows as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
         let packed = match train.precision {
@@ -110,7 +111,7 @@ impl Memory {
         Ok(Self {
             parameters,
             optimizer: states_per_value * element * trained / per_value,
-            activations: train.batch as f64 * (two - one + dhidden),
+            activations: windows * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
             program: PROGRAM,
             recompute: train.recompute,

@@ -5,7 +5,7 @@ use super::network::DataSizes;
 use crate::base::clean;
 use crate::corpus::{NameReport, Split};
 use crate::feed::Dataset;
-use crate::feed::tasks::{Borders, Causal, Classes, Features, Marks, Task, TaskConfig, Unit, pair};
+use crate::feed::tasks::{Bags, Borders, Causal, Classes, Features, Marks, Task, TaskConfig, Unit, n_words, pair};
 use crate::plugin::Plugin;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct RunTask {
     /// What the model tells apart; none where that is tokens, or a number.
     pub classes: Option<Classes>,
     /// What documents are bags of, where they are.
-    features: Option<Arc<Features>>,
+    bags: Option<Bags>,
     /// Tokens that stand for no text.
     pub marks: Marks,
     /// Sizes of the model that the data decide.
@@ -38,7 +38,7 @@ impl RunTask {
         if config.task.is_causal() {
             let (rows, sizes) = (Arc::new(Causal), vocab.into());
             let (config, marks) = (TaskConfig::Causal, Marks::default());
-            return Ok(Self { config, rows, classes: None, features: None, marks, sizes });
+            return Ok(Self { config, rows, classes: None, bags: None, marks, sizes });
         }
         let mut instance = tokenizer.tokenizer()?;
         instance.load(&data.tokenizer.model)?;
@@ -47,16 +47,18 @@ impl RunTask {
         let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
         config.task.check(&data.train)?;
         let classes = config.task.classes(&data.manifest.report.names)?;
-        let features = config.task.features().map(|features| {
+        let bags = config.task.features().map(|features| {
             let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
-            Arc::new(Features::new(features, marks.n_tokens, training, config.model.context()))
+            Bags::Documents(Arc::new(Features::new(features, marks.n_tokens, training, config.model.context())))
         });
+        let words = || config.task.word_features(&vocabulary).map(|features| Bags::Words(Arc::new(features)));
+        let bags = bags.or_else(words);
         let vocab = vocab.max(config.task.n_ids(&marks));
-        let vocab = features.as_ref().map_or(vocab, |features| vocab.max(features.n()));
+        let vocab = bags.as_ref().map_or(vocab, |bags| vocab.max(bags.n()));
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
         let borders = config.task.borders(instance.as_mut(), &vocabulary)?;
-        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), borders, &vocabulary)?;
-        Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
+        let rows = config.task.task(marks.clone(), classes.clone(), bags.clone(), borders, &vocabulary)?;
+        Ok(Self { config: config.task.clone(), rows, classes, bags, marks, sizes })
     }
 
     /// The task of `config` for the model of another program with these `classes`, on texts of tokens of `vocabulary`,
@@ -75,7 +77,7 @@ impl RunTask {
         let (vocab, labels) = (config.vocab(vocabulary.tokens.len()), config.task.labels(classes.as_ref()));
         let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), vocabulary)?;
         let sizes = DataSizes { vocab, labels };
-        Ok(Self { config: config.task.clone(), rows, classes, features: None, marks, sizes })
+        Ok(Self { config: config.task.clone(), rows, classes, bags: None, marks, sizes })
     }
 
     /// As the config has it.
@@ -110,13 +112,7 @@ impl RunTask {
     }
 
     fn rows_of(&self, classes: Classes) -> Result<Arc<dyn Task>> {
-        self.config.task(
-            self.marks.clone(),
-            Some(classes),
-            self.features.clone(),
-            Borders::default(),
-            &Default::default(),
-        )
+        self.config.task(self.marks.clone(), Some(classes), self.bags.clone(), Borders::default(), &Default::default())
     }
 }
 
@@ -148,12 +144,17 @@ impl RunTask {
         if self.rows.unit() == Unit::Document {
             let context = config.model.context();
             let text = context.saturating_sub(self.marks.around());
-            let room = self.features.as_ref().map_or(text, |features| features.room(context)) as u64;
+            let room = match &self.bags {
+                Some(Bags::Documents(features)) => features.room(context) as u64,
+                Some(Bags::Words(_)) => context as u64,
+                None => text as u64,
+            };
             let is_cut = |document: &u64| match self.config.has_source() {
                 true => {
                     let (source, target) = pair(&data.train, *document);
                     self.marks.source(&source, usize::MAX).len() > context || self.marks.n_written(&target) > context
                 }
+                false if matches!(self.bags, Some(Bags::Words(_))) => n_words(&data.train, *document) > room,
                 false => data.train.place(*document).end - data.train.place(*document).start > room,
             };
             let cut = (0..data.train.n_documents()).filter(is_cut).count();

@@ -66,7 +66,9 @@ impl Model for Features {
             true => g.bag(g.ids(), sizes.vocab),
             false => {
                 let shape = [sizes.vocab, width];
-                g.embedding_with("embedding", g.ids(), shape, 0, uniform(width)).pool(Pool::Mean)
+                // nearly 0 where scores are linear in them: a token that training never saw says nothing
+                let init = if layers == 0 { Init::Normal(1e-3) } else { uniform(width) };
+                g.embedding_with("embedding", g.ids(), shape, 0, init).pool(Pool::Mean)
             }
         };
         for layer in 0..layers {

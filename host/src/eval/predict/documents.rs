@@ -1,7 +1,7 @@
 //! Predictions for documents that a user gives.
 
 use super::answers::{Answer, Prediction, answer};
-use super::{PredictingModel, Predictor, TextOptions, texts};
+use super::{PredictingModel, Predictions, Predictor, TextOptions, texts};
 use crate::base::interrupt;
 use crate::corpus::{DataConfig, Document, every_document};
 use crate::feed::tasks::TaskConfig;
@@ -78,7 +78,9 @@ impl<'d> Asked<'d> {
         for rows in batches {
             interrupt::check()?;
             let predictions = predictor.predict(&rows)?;
-            for (index, &place) in places.by_ref().take(rows.sequences).enumerate() {
+            // where words are windows of their own, a document has several
+            let n = if let Predictions::Tags(texts) = &predictions { texts.len() } else { rows.sequences };
+            for (index, &place) in places.by_ref().take(n).enumerate() {
                 let answer = answer(&predictions, index, predictor.names(), &some[place], &mut self.given)?;
                 answers[place] = Some(answer);
             }

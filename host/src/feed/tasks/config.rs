@@ -2,13 +2,14 @@
 
 mod kinds;
 
+use kinds::BUCKETS;
 pub use kinds::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
 
 use super::denoise::{self, Denoise};
-use super::features::{Features, FeaturesConfig};
+use super::features::{Bags, FeaturesConfig};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
-use super::{Borders, Causal, Classes, Encode, Marks, Task, labels, seq2seq, tags};
+use super::{Borders, Causal, Classes, Encode, Marks, Task, WordFeatures, labels, seq2seq, tags};
 use crate::corpus::NameReport;
 use crate::feed::batch::SUPPLIED;
 use crate::feed::shard::Shard;
@@ -59,7 +60,7 @@ const KINDS: [(&str, Kind); 6] = [
 ];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 19] = [
+const KEYS: [(&str, &[Kind]); 20] = [
     ("form", &[Kind::Denoise]),
     ("rate", &[Kind::Masked, Kind::Denoise]),
     ("span", &[Kind::Denoise]),
@@ -75,7 +76,8 @@ const KEYS: [(&str, &[Kind]); 19] = [
     ("weights", &[Kind::Labels]),
     ("sublinear", &[Kind::Labels]),
     ("ngrams", &[Kind::Labels]),
-    ("buckets", &[Kind::Labels]),
+    ("buckets", &[Kind::Labels, Kind::Tags]),
+    ("word_features", &[Kind::Tags]),
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
     ("start", &[Kind::Seq2Seq, Kind::Denoise]),
@@ -92,6 +94,7 @@ impl TaskConfig {
             LabelsConfig::read(section);
             section.boolean("all_pieces", false);
             section.boolean("crf", false);
+            section.boolean("word_features", false);
             Seq2SeqConfig::read(section);
             return Self::Causal;
         }
@@ -194,6 +197,24 @@ impl TaskConfig {
         }
     }
 
+    /// The features that words are bags of, of tokens of `vocabulary`; none where they are tokens.
+    pub fn word_features(&self, vocabulary: &Vocabulary) -> Option<WordFeatures> {
+        match self {
+            Self::Tags(TagsConfig { word_features: true, buckets, .. }) => {
+                Some(WordFeatures::new(vocabulary, buckets.unwrap_or(BUCKETS)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Windows that a document has at most: its words, where these are bags of features.
+    pub fn windows(&self, context: usize) -> usize {
+        match self {
+            Self::Tags(TagsConfig { word_features: true, .. }) => context,
+            _ => 1,
+        }
+    }
+
     /// Refuses training data without anything to learn from.
     ///
     /// # Errors
@@ -227,7 +248,7 @@ impl TaskConfig {
         &self,
         marks: Marks,
         classes: Option<Classes>,
-        features: Option<Arc<Features>>,
+        bags: Option<Bags>,
         borders: Borders,
         vocabulary: &Vocabulary,
     ) -> Result<Arc<dyn Task>> {
@@ -236,9 +257,16 @@ impl TaskConfig {
             Self::Causal => Arc::new(Causal),
             Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, borders)),
             Self::Labels(config) => {
+                let features = match bags {
+                    Some(Bags::Documents(features)) => Some(features),
+                    _ => None,
+                };
                 Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes, features })
             }
-            Self::Tags(_) => Arc::new(tags::Tags { marks, classes }),
+            Self::Tags(_) => match bags {
+                Some(Bags::Words(features)) => Arc::new(tags::Words { features, classes }),
+                _ => Arc::new(tags::Tags { marks, classes }),
+            },
             Self::Seq2Seq(_) | Self::Denoise(_) if marks.last.is_none() || marks.start.is_none() => {
                 let (name, cure) =
                     (self.name(), "use one that has an end of text, or name it in tokenizer.end_of_text");

@@ -3,10 +3,12 @@
 //! The weights are scikit-learn's: those of `CountVectorizer`, or of `TfidfVectorizer` with `smooth_idf` and the norm
 //! `l2` (Salton & Buckley 1988).
 
+use super::WordFeatures;
 use crate::feed::batch::Text;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// `[task]` of labels with `weights`: documents as bags of features.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -21,6 +23,25 @@ pub struct FeaturesConfig {
     /// Number of features that runs of two tokens and more share: a hash of the run says which it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buckets: Option<u32>,
+}
+
+/// What a model reads in place of tokens.
+#[derive(Debug, Clone)]
+pub enum Bags {
+    /// The features of a document.
+    Documents(Arc<Features>),
+    /// The features of each word of a document.
+    Words(Arc<WordFeatures>),
+}
+
+impl Bags {
+    /// How many features there are.
+    pub fn n(&self) -> usize {
+        match self {
+            Self::Documents(features) => features.n(),
+            Self::Words(features) => features.n(),
+        }
+    }
 }
 
 /// What a feature counts for.

@@ -19,18 +19,21 @@ mod pairs;
 mod seq2seq;
 mod tags;
 mod weights;
+mod word_features;
 mod words;
 
 pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
 pub use config::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
-pub use features::{Features, FeaturesConfig, Weights};
+pub use features::{Bags, Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
 pub use names::{Named, Names};
 pub use seq2seq::pair;
+pub use tags::n_words;
 pub use weights::ClassWeights;
+pub use word_features::WordFeatures;
 pub use words::{OUTSIDE, Span, Word, document_words, spans, words};
 
 use super::shard::{Plane, Shard};

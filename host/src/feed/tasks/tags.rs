@@ -2,12 +2,13 @@
 
 use super::labels::CLASS;
 use super::words::{Word, document_words, tagged};
-use super::{Batch, Classes, Encode, Marks, Named, Samples, Task, Unit};
+use super::{Batch, Classes, Encode, Marks, Named, Samples, Task, Unit, WordFeatures};
 use crate::Result;
 use crate::corpus::Document;
 use crate::feed::batch::{self, Predicted, Text};
-use crate::feed::shard::{Number, Per, Plane};
-use crate::rows::{InputSet, Rows};
+use crate::feed::shard::{Number, Per, Plane, Shard};
+use crate::rows::{Columns, InputSet, Rows};
+use std::sync::Arc;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
 /// Number of a token's tag; 0 where it has none, because it continues a word or ends a document.
@@ -86,6 +87,64 @@ fn encode(texts: &[String], tokenizer: &mut dyn Tokenizer) -> Result<TokenBatch>
 /// The tag of what continues a word with this tag.
 fn inside(tag: &str) -> String {
     tag.strip_prefix("B-").map_or_else(|| tag.to_owned(), |name| format!("I-{name}"))
+}
+
+/// Number of words of a document with tags.
+pub fn n_words(shard: &Shard, document: u64) -> u64 {
+    let numbers = shard.plane(&TAG, shard.place(document)).into_iter().flatten();
+    numbers.filter(|&number| number > 0.0).count() as u64
+}
+
+/// Prediction of the tag of each word, of which a model reads features in place of tokens.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub features: Arc<WordFeatures>,
+    pub classes: Classes,
+}
+
+impl Task for Words {
+    fn name(&self) -> &'static str {
+        "tags"
+    }
+
+    fn planes(&self) -> &'static [Plane] {
+        &[TAG]
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Document
+    }
+
+    fn supplied(&self) -> InputSet {
+        CLASS
+    }
+
+    /// A window is a word, and so is a row of the loss; a group is a text, of which at most as many words are read as
+    /// the context has tokens.
+    fn rows(&self, batch: &Batch<'_>) -> Rows {
+        let (mut texts, mut columns, mut group) = (Vec::new(), Columns::default(), Vec::new());
+        let documents = batch.sequences.iter().filter_map(|sequence| sequence.document);
+        for (index, document) in (0..).zip(documents) {
+            let place = batch.shard.place(document);
+            let ids: Vec<u32> = batch.shard.tokens(place.clone()).collect();
+            let numbers: Vec<f64> = batch.shard.plane(&TAG, place).into_iter().flatten().collect();
+            // a word is a token with a tag and those without one behind it
+            let starts: Vec<usize> = (0..ids.len()).filter(|&at| numbers.get(at).is_some_and(|&n| n > 0.0)).collect();
+            let ends = starts.iter().skip(1).copied().chain([ids.len()]);
+            let words: Vec<_> =
+                starts.iter().zip(ends).map(|(&start, end)| self.features.word(&ids[start..end])).collect();
+            let n = words.len().min(batch.context);
+            texts.extend(self.features.texts(&words, batch.context).into_iter().take(n));
+            for (position, &start) in (0..).zip(&starts[..n]) {
+                let class = self.classes.at(numbers[start]).first().copied().unwrap_or(0);
+                columns.target.push(class);
+                columns.weight.push(self.classes.weights.get(class as usize).copied().unwrap_or(1.0));
+                columns.position.push(position);
+                group.push(index);
+            }
+        }
+        Rows { group, columns, ..batch::windows(texts, 0, batch.context) }
+    }
 }
 
 /// Prediction of the tag of each token that has one.

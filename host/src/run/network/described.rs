@@ -45,12 +45,23 @@ impl Described {
     /// begin as pytorch-crf's do.
     ///
     /// # Errors
-    /// Weights of features that the network does not read.
+    /// Weights of features that the network does not read, rows that are not those of the task.
     pub fn of_task(mut self, task: &TaskConfig) -> Result<Self> {
         let is_weighted = task.features().is_some_and(FeaturesConfig::are_weighted);
         if is_weighted && !self.network.layers.iter().any(|layer| layer.op == "bag") {
             let cure = "set model.plugin = \"features\" with model.config.reads = \"bag\", or task.weights = \"count\"";
             return Err(Error::usage(format!("task.weights: the model does not read what words count for; {cure}")));
+        }
+        match task {
+            TaskConfig::Tags(tags) if tags.word_features && !self.is_pooled => {
+                let cure = "set model.plugin = \"features\"";
+                return Err(Error::usage(format!("task.word_features: the model has a row for each feature; {cure}")));
+            }
+            TaskConfig::Tags(tags) if !tags.word_features && self.is_pooled => {
+                let cure = "use one with a row for each token, or set task.word_features";
+                return Err(Error::usage(format!("task.kind = \"tags\": the model has one row for a text; {cure}")));
+            }
+            _ => {}
         }
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {

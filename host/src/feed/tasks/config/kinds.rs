@@ -48,6 +48,12 @@ pub struct TagsConfig {
     pub all_pieces: bool,
     /// Whether tags are chosen together, by a conditional random field over them (Lafferty et al. 2001).
     pub crf: bool,
+    /// Whether words are read as bags of features, hashed into `buckets` columns: what they are, their first and last
+    /// letters, how they are written, and their neighbours. For the model `features`.
+    pub word_features: bool,
+    /// Number of columns that features share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<u32>,
     /// How much words of each tag count.
     #[serde(flatten)]
     pub weights: ClassWeights,
@@ -112,6 +118,9 @@ impl MaskedConfig {
     }
 }
 
+/// Columns that features of words share unless the config says.
+pub(super) const BUCKETS: u32 = 1 << 19;
+
 const NAMES: &str = "a list of names";
 
 impl LabelsConfig {
@@ -132,12 +141,21 @@ impl LabelsConfig {
 
 impl TagsConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let config = Self {
+        let mut config = Self {
             labels: section.texts("labels", NAMES, |name| !name.is_empty()),
             all_pieces: section.boolean("all_pieces", false),
             crf: section.boolean("crf", false),
+            word_features: section.boolean("word_features", false),
+            buckets: None,
             weights: ClassWeights::read(section),
         };
+        match config.word_features {
+            true => config.buckets = Some(section.integer("buckets", 1..=1 << 24, BUCKETS)),
+            false => section.misplaced("buckets", "is about features of words: expected task.word_features as well"),
+        }
+        if config.word_features && config.all_pieces {
+            section.conflict(&["word_features", "all_pieces"], "a word is one bag of features: remove one");
+        }
         if config.crf && config.weights != ClassWeights::default() {
             section.conflict(&["crf", "class_weights"], "a conditional random field has no weights: remove one");
         }
