@@ -59,7 +59,7 @@ pub fn find(code: &str, phrase: &str) -> Vec<usize> {
     code.match_indices(phrase).filter(whole).map(|(start, _)| start).collect()
 }
 
-/// All text files of the repository, except those made by a build or a run.
+/// All text files of the repository, except those made by a build, a run or a download.
 pub fn walk(root: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -68,7 +68,9 @@ pub fn walk(root: &Path) -> Vec<Source> {
             let path = entry.expect("a readable entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
             let is_made = (name.starts_with('.') && name != ".ci" && name != ".github")
-                || ["target", "runs", "__pycache__"].contains(&name.as_str());
+                || ["target", "runs", "__pycache__"].contains(&name.as_str())
+                // what scripts/task_data.py fetches
+                || path == root.join("data");
             if is_made || path.is_symlink() {
                 continue;
             }

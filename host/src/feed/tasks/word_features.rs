@@ -1,8 +1,9 @@
-//! Words as bags of features: what they are, how they are written, and their neighbours. What a conditional random field
-//! without a network before it reads (Lafferty et al. 2001).
+//! Words as bags of features: what they are, how they are written, and their neighbours. What a conditional random
+//! field without a network before it reads (Lafferty et al. 2001).
 //!
-//! The features are those of CRFsuite's example for named entities (python-crfsuite, `word2features`), the first letters
-//! of a word and its pairs with neighbours. Each becomes one of a fixed number of columns by its hash (Weinberger et al., arXiv 0902.2206).
+//! The features are those of CRFsuite's example for named entities (python-crfsuite, `word2features`), the first
+//! letters of a word, and its pairs with neighbours. Each becomes one of a fixed number of columns by its hash
+//! (Weinberger et al., arXiv 0902.2206).
 
 use crate::feed::batch::Text;
 use trainyard_plugin::Vocabulary;
