@@ -45,7 +45,7 @@ impl RunTask {
         let vocabulary = instance.vocabulary()?;
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
         let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
-        config.task.check(&data.train)?;
+        config.task.check(&data.train, config.model.context())?;
         let classes = config.task.classes(&data.manifest.report.names)?;
         let features = config.task.features().map(|features| {
             let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
@@ -55,7 +55,8 @@ impl RunTask {
         let vocab = features.as_ref().map_or(vocab, |features| vocab.max(features.n()));
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
         let borders = config.task.borders(instance.as_mut(), &vocabulary)?;
-        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), borders, &vocabulary)?;
+        let counts = config.task.counts(&data.train, &data.tokenizer.token_bytes);
+        let rows = config.task.task(marks.clone(), classes.clone(), features.clone(), borders, &counts, &vocabulary)?;
         Ok(Self { config: config.task.clone(), rows, classes, features, marks, sizes })
     }
 
@@ -73,7 +74,7 @@ impl RunTask {
         let classes = Some(classes).filter(|_| config.task.has_classes());
         let marks = Marks::new(vocabulary, end_of_text, start(config, vocabulary)?)?;
         let (vocab, labels) = (config.vocab(vocabulary.tokens.len()), config.task.labels(classes.as_ref()));
-        let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), vocabulary)?;
+        let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), &[], vocabulary)?;
         let sizes = DataSizes { vocab, labels };
         Ok(Self { config: config.task.clone(), rows, classes, features: None, marks, sizes })
     }
@@ -115,6 +116,7 @@ impl RunTask {
             Some(classes),
             self.features.clone(),
             Borders::default(),
+            &[],
             &Default::default(),
         )
     }

@@ -2,9 +2,12 @@
 
 mod kinds;
 
-pub use kinds::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
+pub use kinds::{
+    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
+};
 
 use super::denoise::{self, Denoise};
+use super::embeddings::{self, Embeddings};
 use super::features::{Features, FeaturesConfig};
 use super::labels::{CLASS, NUMBERS, Values};
 use super::masked::Masked;
@@ -37,6 +40,8 @@ pub enum TaskConfig {
     Tags(TagsConfig),
     /// A text from another.
     Seq2Seq(Seq2SeqConfig),
+    /// Vectors of tokens, from those near them.
+    Embeddings(EmbeddingsConfig),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -47,20 +52,22 @@ enum Kind {
     Labels,
     Tags,
     Seq2Seq,
+    Embeddings,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("causal", Kind::Causal),
     ("masked", Kind::Masked),
     ("denoise", Kind::Denoise),
     ("labels", Kind::Labels),
     ("tags", Kind::Tags),
     ("seq2seq", Kind::Seq2Seq),
+    ("embeddings", Kind::Embeddings),
 ];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 19] = [
-    ("form", &[Kind::Denoise]),
+const KEYS: [(&str, &[Kind]); 22] = [
+    ("form", &[Kind::Denoise, Kind::Embeddings]),
     ("rate", &[Kind::Masked, Kind::Denoise]),
     ("span", &[Kind::Denoise]),
     ("permute_sentences", &[Kind::Denoise]),
@@ -79,6 +86,9 @@ const KEYS: [(&str, &[Kind]); 19] = [
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
     ("start", &[Kind::Seq2Seq, Kind::Denoise]),
+    ("window", &[Kind::Embeddings]),
+    ("negatives", &[Kind::Embeddings]),
+    ("subsample", &[Kind::Embeddings]),
 ];
 
 impl TaskConfig {
@@ -93,6 +103,7 @@ impl TaskConfig {
             section.boolean("all_pieces", false);
             section.boolean("crf", false);
             Seq2SeqConfig::read(section);
+            EmbeddingsConfig::read(section);
             return Self::Causal;
         }
         let name_of = |kind: Kind| KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name);
@@ -108,6 +119,7 @@ impl TaskConfig {
             Kind::Labels => Self::Labels(LabelsConfig::read(section)),
             Kind::Tags => Self::Tags(TagsConfig::read(section)),
             Kind::Seq2Seq => Self::Seq2Seq(Seq2SeqConfig::read(section)),
+            Kind::Embeddings => Self::Embeddings(EmbeddingsConfig::read(section)),
         }
     }
 
@@ -125,6 +137,7 @@ impl TaskConfig {
             Self::Labels(_) => "labels",
             Self::Tags(_) => "tags",
             Self::Seq2Seq(_) => "seq2seq",
+            Self::Embeddings(_) => "embeddings",
         }
     }
 
@@ -138,6 +151,7 @@ impl TaskConfig {
         match self {
             Self::Labels(_) => "document",
             Self::Tags(_) => "tag",
+            Self::Embeddings(_) => "candidate",
             _ => "token",
         }
     }
@@ -153,7 +167,7 @@ impl TaskConfig {
     /// How it makes tokens and planes of documents.
     pub fn encoding(&self) -> Box<dyn Encode> {
         match self {
-            Self::Causal | Self::Masked(_) | Self::Denoise(_) => Box::new(Causal),
+            Self::Causal | Self::Masked(_) | Self::Denoise(_) | Self::Embeddings(_) => Box::new(Causal),
             Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
             Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces, untagged: None }),
             Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
@@ -194,12 +208,18 @@ impl TaskConfig {
         }
     }
 
-    /// Refuses training data without anything to learn from.
+    /// Refuses training data without anything to learn from, and windows of `context` tokens without room for it.
     ///
     /// # Errors
-    /// Numbers are to be learnt, and no document has one.
-    pub fn check(&self, train: &Shard) -> Result<()> {
+    /// Numbers are to be learnt, and no document has one; more negatives than a window has room for.
+    pub fn check(&self, train: &Shard, context: usize) -> Result<()> {
         match self {
+            Self::Embeddings(config) if config.places() > context => {
+                let (places, cure) = (config.places(), "raise it, or lower task.window or task.negatives");
+                Err(Error::usage(format!(
+                    "model.context: expected at least {places}, the places of an example, got {context}; {cure}"
+                )))
+            }
             Self::Labels(config) if config.values == Values::Number && !labels::has_numbers(train) => {
                 let cure = "name its field in [data.fields] label";
                 Err(Error::run(format!("label: no document of the training data has a number; {cure}")))
@@ -219,7 +239,16 @@ impl TaskConfig {
         }
     }
 
-    /// How it makes rows of tokens and planes; where documents are bags of features, of these.
+    /// How often the training data has each token of the vocabulary; empty where nobody asks.
+    pub fn counts(&self, train: &Shard, token_bytes: &[u32]) -> Vec<u64> {
+        match self {
+            Self::Embeddings(_) => embeddings::counts(train, token_bytes),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How it makes rows of tokens and planes; where documents are bags of features, of these. `counts` are those of
+    /// [`TaskConfig::counts`].
     ///
     /// # Errors
     /// Tokens that it needs and the tokenizer does not have.
@@ -229,6 +258,7 @@ impl TaskConfig {
         classes: Option<Classes>,
         features: Option<Arc<Features>>,
         borders: Borders,
+        counts: &[u64],
         vocabulary: &Vocabulary,
     ) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
@@ -248,6 +278,7 @@ impl TaskConfig {
             }
             Self::Denoise(config) => Arc::new(Denoise::new(config.clone(), marks, vocabulary)),
             Self::Seq2Seq(_) => Arc::new(seq2seq::Seq2Seq { marks }),
+            Self::Embeddings(config) => Arc::new(Embeddings::new(config.clone(), counts)),
         })
     }
 
@@ -308,7 +339,7 @@ impl TaskConfig {
     pub fn supplied(&self) -> InputSet {
         match self {
             Self::Labels(LabelsConfig { values: Values::One, .. }) | Self::Tags(_) => CLASS,
-            Self::Labels(_) => NUMBERS,
+            Self::Labels(_) | Self::Embeddings(_) => NUMBERS,
             _ => SUPPLIED,
         }
     }
@@ -317,6 +348,7 @@ impl TaskConfig {
     pub fn listed_labels(&self) -> usize {
         match self {
             Self::Labels(config) if config.values == Values::Number => 1,
+            Self::Embeddings(_) => 1,
             Self::Labels(LabelsConfig { labels, .. }) | Self::Tags(TagsConfig { labels, .. }) => labels.len().max(2),
             _ => 0,
         }
@@ -326,7 +358,16 @@ impl TaskConfig {
     pub fn labels(&self, classes: Option<&Classes>) -> usize {
         match self {
             Self::Labels(config) if config.values == Values::Number => 1,
+            Self::Embeddings(_) => 1,
             _ => classes.map_or(0, Classes::n),
+        }
+    }
+
+    /// Parameters that training does not change where the config names none.
+    pub fn freeze(&self) -> &'static [&'static str] {
+        match self {
+            Self::Embeddings(_) => &["sum"],
+            _ => &[],
         }
     }
 
@@ -336,7 +377,7 @@ impl TaskConfig {
             Self::Causal | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
             Self::Masked(_) | Self::Denoise(_) => &["token-accuracy"],
             Self::Labels(LabelsConfig { values: Values::One, .. }) => &["token-accuracy"],
-            Self::Labels(_) => &[],
+            Self::Labels(_) | Self::Embeddings(_) => &[],
             Self::Tags(config) if config.crf => &[],
             Self::Tags(_) => &["token-accuracy"],
         }
@@ -345,7 +386,7 @@ impl TaskConfig {
     /// Loss where the config names none.
     pub fn loss(&self) -> &'static str {
         match self {
-            Self::Labels(LabelsConfig { values: Values::Several, .. }) => "binary-cross-entropy",
+            Self::Labels(LabelsConfig { values: Values::Several, .. }) | Self::Embeddings(_) => "binary-cross-entropy",
             Self::Labels(LabelsConfig { values: Values::Number, .. }) => "squared-error",
             _ => "cross-entropy",
         }

@@ -8,6 +8,7 @@ mod causal;
 mod classes;
 mod config;
 mod denoise;
+mod embeddings;
 mod features;
 mod fields;
 mod labels;
@@ -24,7 +25,11 @@ mod words;
 pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
-pub use config::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use config::{
+    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
+    TaskConfig,
+};
+pub use embeddings::Embeddings;
 pub use features::{Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
