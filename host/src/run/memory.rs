@@ -88,18 +88,19 @@ impl Memory {
         let rows = if described[0].is_pooled { 1 } else { context };
         let dhidden = activation * rows as f64 * width as f64;
         let logits = if sizes.labels > 0 { sizes.labels } else { vocab };
+        let batch = train.batch.saturating_mul(config.task.tokens_per_token());
         if device.gpu().is_some() {
-            let rows = train.batch.saturating_mul(rows);
+            let rows = batch.saturating_mul(rows);
             return Ok(Self {
                 parameters,
                 optimizer: states_per_value * element * trained / per_value,
-                activations: train.batch as f64 * (two - one + dhidden),
+                activations: batch as f64 * (two - one + dhidden),
                 loss: crate::loss::bytes_on_gpu(train.precision, rows, logits) as f64,
                 program: ON_GPU,
                 recompute: train.recompute,
             });
         }
-        let (vocab, rows) = (logits as f64, train.batch as f64 * rows as f64);
+        let (vocab, rows) = (logits as f64, batch as f64 * rows as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
         let packed = match train.precision {
@@ -110,7 +111,7 @@ impl Memory {
         Ok(Self {
             parameters,
             optimizer: states_per_value * element * trained / per_value,
-            activations: train.batch as f64 * (two - one + dhidden),
+            activations: batch as f64 * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
             program: PROGRAM,
             recompute: train.recompute,

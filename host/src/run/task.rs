@@ -140,6 +140,7 @@ impl RunTask {
             let listed: Vec<_> = listed.take(LISTED).collect();
             lines.push(format!("{}s in training: {}{more}", self.config.class_word(), listed.join(", ")));
         }
+        lines.extend(self.rows.note(config.train.batch * config.train.accumulate * config.model.context()));
         if self.config.has_mask() && self.marks.has_own_mask() {
             lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());
         }

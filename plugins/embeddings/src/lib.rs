@@ -5,9 +5,9 @@
 //!
 //! `sum.weight` `[1, width]` is all 1: it sums the columns of the product, and is not to be trained.
 
-use trainyard_models::ranges;
+use trainyard_models::{Export, ranges};
 use trainyard_plugin::network::{Init, Linear, Net, Network, Pool};
-use trainyard_plugin::{Create, Model, Result, Sizes, config, export};
+use trainyard_plugin::{Create, Model, Result, Setting, Sizes, config, export};
 
 config! {
     /// Settings of `embeddings`.
@@ -41,6 +41,12 @@ impl Model for Embeddings {
         let asked = g.embedding_with("output", g.token_types(), shape, 0, Init::Uniform(NEARLY_ZERO));
         g.head("logits", g.linear("sum", read * asked, 1, Linear::PLAIN.init(Init::Ones)));
         g.network()
+    }
+
+    fn export(&self, sizes: &Sizes) -> Result<Vec<Setting>> {
+        Ok(Export::new("embeddings", "TrainyardEmbeddings")
+            .integers(&[("vocab_size", sizes.vocab), ("hidden_size", self.0.width)])
+            .finish())
     }
 }
 

@@ -151,17 +151,13 @@ impl TaskConfig {
         match self {
             Self::Labels(_) => "document",
             Self::Tags(_) => "tag",
-            Self::Embeddings(_) => "candidate",
             _ => "token",
         }
     }
 
     /// What a class is called.
     pub fn class_word(&self) -> &'static str {
-        match self {
-            Self::Tags(_) => "tag",
-            _ => "label",
-        }
+        if matches!(self, Self::Tags(_)) { "tag" } else { "label" }
     }
 
     /// How it makes tokens and planes of documents.
@@ -360,6 +356,14 @@ impl TaskConfig {
             Self::Labels(config) if config.values == Values::Number => 1,
             Self::Embeddings(_) => 1,
             _ => classes.map_or(0, Classes::n),
+        }
+    }
+
+    /// Tokens of a batch for each token of the text, at most.
+    pub fn tokens_per_token(&self) -> usize {
+        match self {
+            Self::Embeddings(config) => config.examples() * config.places(),
+            _ => 1,
         }
     }
 

@@ -16,6 +16,9 @@ use std::ops::Range;
 /// The power of counts by which negatives are drawn.
 const POWER: f64 = 0.75;
 
+/// The learning rate of word2vec, for each candidate.
+const RATE: f64 = 0.025;
+
 /// Numbers of examples of a batch are multiples of this, so that few sizes occur.
 const ROUND: usize = 64;
 
@@ -68,17 +71,6 @@ impl Embeddings {
         };
         let sums = counts.iter().scan(0.0, add).collect();
         Self { config, kept, sums, share: if n > 0.0 { read / n } else { 0.0 } }
-    }
-
-    /// Rows of the loss for each token of the text, on average.
-    pub fn rows_per_token(&self) -> f64 {
-        let Self { config: EmbeddingsConfig { form, window, .. }, share, .. } = self;
-        let examples = match form {
-            // 1 to window tokens on either side
-            EmbeddingsForm::SkipGram => (window + 1) as f64,
-            EmbeddingsForm::Cbow => 1.0,
-        };
-        share * examples * self.config.candidates() as f64
     }
 
     /// A token by its share of the weights of negatives; `draw` is uniform.
@@ -154,6 +146,16 @@ impl Task for Embeddings {
 
     fn supplied(&self) -> InputSet {
         NUMBERS
+    }
+
+    /// How many candidates a step has, and which rate is word2vec's: its rate is for each of them, that of a run for their
+    /// mean.
+    fn note(&self, tokens: usize) -> Option<String> {
+        let candidates = tokens as f64 * self.share * (self.config.examples() * self.config.candidates()) as f64;
+        let rate = RATE * candidates;
+        Some(format!(
+            "embeddings: about {candidates:.0} candidates a step; word2vec's rate of {RATE} is lr = {rate:.0}"
+        ))
     }
 
     /// A row of the loss is a candidate.

@@ -87,6 +87,11 @@ pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
     /// Row inputs that its batches carry.
     fn supplied(&self) -> InputSet;
 
+    /// Line before the first step of a run with `tokens` tokens a step, where there is something to say.
+    fn note(&self, _tokens: usize) -> Option<String> {
+        None
+    }
+
     /// The rows of a batch.
     fn rows(&self, batch: &Batch<'_>) -> Rows;
 }

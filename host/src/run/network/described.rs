@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json};
 use trainyard_plugin::network::{Network, Parameter, Space, Type, check_for};
 use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
 
+/// The parameter whose rows are the vectors of tokens, in the task of embeddings.
+pub const VECTORS: &str = "input.weight";
+
 /// A network, and the `config.json` by which other programs know it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
@@ -45,12 +48,19 @@ impl Described {
     /// begin as pytorch-crf's do.
     ///
     /// # Errors
-    /// Weights of features that the network does not read.
+    /// Weights of features that the network does not read, vectors that it does not have.
     pub fn of_task(mut self, task: &TaskConfig) -> Result<Self> {
         let is_weighted = task.features().is_some_and(FeaturesConfig::are_weighted);
         if is_weighted && !self.network.layers.iter().any(|layer| layer.op == "bag") {
             let cure = "set model.plugin = \"features\" with model.config.reads = \"bag\", or task.weights = \"count\"";
             return Err(Error::usage(format!("task.weights: the model does not read what words count for; {cure}")));
+        }
+        let has_vectors = self.network.parameters.iter().any(|parameter| parameter.name == VECTORS);
+        if matches!(task, TaskConfig::Embeddings(_)) && !has_vectors {
+            return Err(Error::usage(format!(
+                "task: expected a model with the parameter {VECTORS} for embeddings, got one without; set model.plugin = \
+                 \"embeddings\""
+            )));
         }
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {

@@ -140,6 +140,14 @@ impl EmbeddingsConfig {
         }
     }
 
+    /// Examples of a token that is read, on average: 1 to `window` tokens are near it on either side.
+    pub fn examples(&self) -> usize {
+        match self.form {
+            EmbeddingsForm::SkipGram => self.window + 1,
+            EmbeddingsForm::Cbow => 1,
+        }
+    }
+
     /// Tokens that are asked about in an example: the right one and the negatives.
     pub fn candidates(&self) -> usize {
         1 + self.negatives
