@@ -6,9 +6,14 @@ FILE.vec` wrote; SEEDS is 2 if not said)
 gensim trains on the tokens of the run's training shard, without those that stand for no text, with the run's settings
 and its number of epochs, once for each seed. For the 200 most frequent tokens the ten nearest by cosine are compared:
 prints the share of them that two sets of vectors have in common, for each pair of seeds and for the run with each seed.
+
+What is read last, at a low rate, shapes the vectors, so the order of the text counts. A run reads windows of
+`model.context` tokens in a random order. gensim trains on such windows in an order that each seed draws, and then on
+the documents as they follow one another in the shard.
 """
 import itertools
 import json
+import random
 import struct
 import sys
 import time
@@ -47,42 +52,49 @@ def overlap(a, b):
     return sum(len(x & y) for x, y in zip(a, b)) / sum(len(x) for x in a)
 
 
+def sentences(ids, length):
+    return [[str(id) for id in document[at:at + length]] for document in ids for at in range(0, len(document), length)]
+
+
+def compare(ours, name, texts, seeds, known, settings):
+    """Trains gensim with each seed on these texts, in an order of its own, and compares."""
+    frequent, sets = range(200), {}
+    for seed, text in zip(seeds, texts):
+        begun = time.time()
+        model = Word2Vec(text, seed=seed, min_count=1, alpha=0.025, min_alpha=0.0001, workers=1, **settings)
+        seconds = time.time() - begun
+        sets[seed] = nearest(np.stack([model.wv[str(id)] for id in known]), frequent)
+        rate = sum(map(len, text)) * settings["epochs"] / seconds
+        print(f"{name}, seed {seed}: {seconds:.1f} s in one thread, {rate:.0f} tokens a second; "
+              f"with ours {overlap(ours, sets[seed]):.4f}", flush=True)
+    of_gensim = [overlap(a, b) for a, b in itertools.combinations(sets.values(), 2)]
+    of_run = [overlap(ours, other) for other in sets.values()]
+    print(f"{name}: gensim with gensim {np.mean(of_gensim):.4f} ({min(of_gensim):.4f} to {max(of_gensim):.4f}), "
+          f"ours with gensim {np.mean(of_run):.4f} ({min(of_run):.4f} to {max(of_run):.4f})")
+
+
 def main():
     run, file = Path(sys.argv[1]), sys.argv[2]
     seeds = range(1, 1 + int((sys.argv[3:] or ["2"])[0]))
     config = tomllib.loads((run / "config.toml").read_text())
-    task, width = config["task"], config["model"]["config"].get("width", 100)
+    task, model = config["task"], config["model"]
+    width = model["config"].get("width", 100)
     steps = [json.loads(line) for line in (run / "metrics.jsonl").open() if line.strip()]
-    epochs = max(1, round(max(step.get("epochs", 0) for step in steps if step["kind"] == "step")))
+    epochs = max(1, round(max(step["epochs"] for step in steps if step["kind"] == "step")))
     ids = list(documents(run / "data"))
     counts = np.bincount(np.concatenate(ids))
     # the order of the file
     known = [id for id in np.argsort(-counts, kind="stable").tolist() if counts[id] > 0]
-    frequent = range(200)
-    sentences = [[str(id) for id in document[at:at + SENTENCE]]
-                 for document in ids for at in range(0, len(document), SENTENCE)]
-    total = int(counts.sum())
-    print(f"{len(ids)} documents, {total} tokens, {len(known)} different ones, {epochs} epochs, {task}")
-
-    ours = KeyedVectors.load_word2vec_format(file)
-    assert ours.vectors.shape == (len(known), width), ours.vectors.shape
-    sets = {"ours": nearest(ours.vectors, frequent)}
-    for seed in seeds:
-        begun = time.time()
-        model = Word2Vec(sentences, vector_size=width, window=task["window"], negative=task["negatives"],
-                         sample=task["subsample"], sg=int(task["form"] == "skip-gram"), epochs=epochs, min_count=1,
-                         alpha=0.025, min_alpha=0.0001, workers=1, seed=seed)
-        seconds = time.time() - begun
-        vectors = np.stack([model.wv[str(id)] for id in known])
-        sets[f"gensim {seed}"] = nearest(vectors, frequent)
-        print(f"gensim {seed}: {seconds:.1f} s in one thread, {total * epochs / seconds:.0f} tokens a second")
-        for name in list(sets)[:-1]:
-            print(f"  with {name}: {overlap(sets[name], sets[f'gensim {seed}']):.4f}")
-    names = [name for name in sets if name != "ours"]
-    of_gensim = [overlap(sets[a], sets[b]) for a, b in itertools.combinations(names, 2)]
-    of_run = [overlap(sets["ours"], sets[name]) for name in names]
-    print(f"gensim with gensim {np.mean(of_gensim):.4f}, ours with gensim {np.mean(of_run):.4f}, "
-          f"less {np.mean(of_gensim) - np.mean(of_run):.4f}")
+    print(f"{len(ids)} documents, {counts.sum()} tokens, {len(known)} different ones, {epochs} epochs, {task}")
+    vectors = KeyedVectors.load_word2vec_format(file).vectors
+    assert vectors.shape == (len(known), width), vectors.shape
+    ours = nearest(vectors, range(200))
+    settings = dict(vector_size=width, window=task["window"], negative=task["negatives"], sample=task["subsample"],
+                    sg=int(task["form"] == "skip-gram"), epochs=epochs)
+    windows = sentences(ids, model["context"])
+    shuffled = (random.Random(seed).sample(windows, len(windows)) for seed in seeds)
+    compare(ours, "windows in a random order", shuffled, seeds, known, settings)
+    compare(ours, "documents in order", itertools.repeat(sentences(ids, SENTENCE)), seeds, known, settings)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ pub struct TrainConfig {
     pub recompute: bool,
     /// Patterns of the names of parameters, or of modules that hold them, that training does not change, such as
     /// `model.layers.[0-3].*`: `*` stands for any text, `[0-3]` for one character of these. Each must have a parameter.
+    /// `sum` if the task is `embeddings` and nothing is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
 }

@@ -97,6 +97,7 @@ impl TaskConfig {
         let kind = section.choice("kind", &KINDS, Kind::Causal);
         if section.is_dry() {
             // the reference shows all keys
+            section.choice("form", &kinds::ALL_FORMS, 0);
             MaskedConfig::read(section);
             DenoiseConfig::read(section);
             LabelsConfig::read(section);

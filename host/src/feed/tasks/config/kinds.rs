@@ -119,6 +119,9 @@ const RATES: std::ops::RangeInclusive<f64> = 0.01..=0.9;
 
 const FORMS: [(&str, Form); 2] = [("t5", Form::T5), ("bart", Form::Bart)];
 
+/// The forms of all kinds, for the reference.
+pub(super) const ALL_FORMS: [(&str, usize); 4] = [("t5", 0), ("bart", 1), ("skip-gram", 2), ("cbow", 3)];
+
 /// Most tokens on either side, and most negatives.
 const NEAR: std::ops::RangeInclusive<i64> = 1..=100;
 
@@ -220,12 +223,12 @@ impl Seq2SeqConfig {
 
 impl DenoiseConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let form = section.choice("form", &FORMS, Form::T5);
+        // the reference shows keys of several kinds once
+        let form = if section.is_dry() { Form::T5 } else { section.choice("form", &FORMS, Form::T5) };
         let rate = match form {
             Form::T5 => 0.15,
             Form::Bart => 0.3,
         };
-        // the reference shows keys of several kinds once
         let (rate, start) = match section.is_dry() {
             true => (rate, None),
             false => (section.number("rate", RATES, rate), read_start(section)),
