@@ -239,7 +239,7 @@ fn letters_of_the_same_texts_become_neighbours() {
 fn settings_that_are_wrong() {
     let toy = toy("skip-gram");
     for (settings, expected) in [
-        (&["task.form=t5"][..], "--set task.form=t5: task.form: expected one of \"skip-gram\", \"cbow\", got \"t5\""),
+        (&["task.form=t5"][..], "--set task.form=t5: task.form: expected \"skip-gram\" or \"cbow\", got \"t5\""),
         (&["task.window=0"], "--set task.window=0: task.window: expected a whole number from 1 to 100, got 0"),
         (
             &["task.rate=0.2"],

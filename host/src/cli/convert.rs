@@ -24,8 +24,8 @@ positions stay f32 in a GGUF file.")]
 pub struct ConvertArgs {
     /// The model: a folder with config.json and safetensors, a GGUF file, or for vectors a run
     pub from: PathBuf,
-    /// What to write: a file that ends in .gguf, one that ends in .vec (vectors in the text format of word2vec, of a run
-    /// of task.kind = "embeddings"), or a new folder
+    /// What to write: a file that ends in .gguf, one that ends in .vec (vectors in the text format of word2vec, of a
+    /// run of task.kind = "embeddings"), or a new folder
     pub to: PathBuf,
     /// Numbers to write: f64, f32, f16 or bf16 in a folder, f32, f16 or q8_0 in a GGUF file
     #[arg(long, value_enum, default_value_t = Dtype::F32)]

@@ -15,9 +15,9 @@ const INSIDE: &str = "##";
 /// Writes the vectors of the run in `root` to the file `to`, a line each, the most frequent tokens of the training data
 /// first: the token's text and the numbers of its vector. Returns how many there are, and how many numbers each has.
 ///
-/// White space in a token is written as `_`, bytes that are no UTF-8 as U+FFFD, `##` stands before a token inside a word
-/// where the tokenizer writes a space before all others, and behind a text that an earlier line has stands `#` and the
-/// token's id. Tokens that stand for no text, or that are not in the training data, have no line.
+/// White space in a token is written as `_`, bytes that are no UTF-8 as U+FFFD. `##` stands before a token inside a
+/// word where the tokenizer writes a space before all others, and behind a text that an earlier line has stands `#` and
+/// the token's id. Tokens that stand for no text, or that are not in the training data, have no line.
 ///
 /// # Errors
 /// A run of another task, a damaged one, a file that is there already or cannot be written.

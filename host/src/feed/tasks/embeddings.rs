@@ -1,9 +1,9 @@
-//! The task of embeddings: vectors of tokens that tell what stands near a token from what does not (word2vec, Mikolov et
-//! al., arXiv 1301.3781), with negative sampling and less of frequent tokens (Mikolov et al., arXiv 1310.4546).
+//! The task of embeddings: vectors of tokens that tell what stands near a token from what does not (word2vec, Mikolov
+//! et al., arXiv 1301.3781), with negative sampling and less of frequent tokens (Mikolov et al., arXiv 1310.4546).
 //!
-//! An example is a token of the text and what is read to tell it: one token near it, or all of them. It is a sequence of
-//! the batch: `input.ids` are what is read, again and again, and `input.token_types` the candidates, one at each place:
-//! the token itself, then the negatives. Each place is a row of the loss, with the target 1 or 0.
+//! An example is a token of the text and what is read to tell it: one token near it, or all of them. It is a sequence
+//! of the batch: `input.ids` are what is read, again and again, and `input.token_types` the candidates, one at each
+//! place: the token itself, then the negatives. Each place is a row of the loss, with the target 1 or 0.
 
 use super::config::{EmbeddingsConfig, EmbeddingsForm};
 use super::labels::NUMBERS;
@@ -148,8 +148,8 @@ impl Task for Embeddings {
         NUMBERS
     }
 
-    /// How many candidates a step has, and which rate is word2vec's: its rate is for each of them, that of a run for their
-    /// mean.
+    /// How many candidates a step has, and which rate is word2vec's: its rate is for each of them, that of a run for
+    /// their mean.
     fn note(&self, tokens: usize) -> Option<String> {
         let candidates = tokens as f64 * self.share * (self.config.examples() * self.config.candidates()) as f64;
         let rate = RATE * candidates;
