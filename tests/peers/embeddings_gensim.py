@@ -52,6 +52,12 @@ def overlap(a, b):
     return sum(len(x & y) for x, y in zip(a, b)) / sum(len(x) for x in a)
 
 
+def epochs_of(run):
+    """How often a run has gone through its text, rounded."""
+    steps = [json.loads(line) for line in (run / "metrics.jsonl").open() if line.strip()]
+    return max(1, round(max(step["epochs"] for step in steps if step["kind"] == "step")))
+
+
 def sentences(ids, length):
     return [[str(id) for id in document[at:at + length]] for document in ids for at in range(0, len(document), length)]
 
@@ -79,8 +85,7 @@ def main():
     config = tomllib.loads((run / "config.toml").read_text())
     task, model = config["task"], config["model"]
     width = model["config"].get("width", 100)
-    steps = [json.loads(line) for line in (run / "metrics.jsonl").open() if line.strip()]
-    epochs = max(1, round(max(step["epochs"] for step in steps if step["kind"] == "step")))
+    epochs = epochs_of(run)
     ids = list(documents(run / "data"))
     counts = np.bincount(np.concatenate(ids))
     # the order of the file
