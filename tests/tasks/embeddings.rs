@@ -240,7 +240,7 @@ fn settings_that_are_wrong() {
     let toy = toy("skip-gram");
     for (settings, expected) in [
         (&["task.form=t5"][..], "--set task.form=t5: task.form: expected \"skip-gram\" or \"cbow\", got \"t5\""),
-        (&["task.window=0"], "--set task.window=0: task.window: expected a whole number from 1 to 100, got 0"),
+        (&["task.window=0"], "--set task.window=0: task.window: expected a whole number, 1 to 100, got 0"),
         (
             &["task.rate=0.2"],
             "--set task.rate=0.2: task.rate: belongs to kind = \"masked\" or \"denoise\", this task is \"embeddings\"",
@@ -252,8 +252,8 @@ fn settings_that_are_wrong() {
         ),
         (
             &["model.plugin=lstm"],
-            "task: expected a model with the parameter input.weight for embeddings, got one without; set model.plugin = \
-             \"embeddings\"",
+            "model: expected the parameter input.weight, the vectors of task.kind = \"embeddings\", got a model without; \
+             set model.plugin = \"embeddings\"",
         ),
     ] {
         assert_eq!(toy.refused(settings), expected, "{settings:?}");

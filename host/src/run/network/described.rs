@@ -55,13 +55,7 @@ impl Described {
             let cure = "set model.plugin = \"features\" with model.config.reads = \"bag\", or task.weights = \"count\"";
             return Err(Error::usage(format!("task.weights: the model does not read what words count for; {cure}")));
         }
-        let has_vectors = self.network.parameters.iter().any(|parameter| parameter.name == VECTORS);
-        if matches!(task, TaskConfig::Embeddings(_)) && !has_vectors {
-            return Err(Error::usage(format!(
-                "task: expected a model with the parameter {VECTORS} for embeddings, got one without; set model.plugin = \
-                 \"embeddings\""
-            )));
-        }
+        self.check_vectors(task)?;
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {
             // as of other parameters, the matrix decays
@@ -69,6 +63,21 @@ impl Described {
             self.field.push(Parameter { name, shape, init, scale: 0.1, decay, aliases: Vec::new() });
         }
         Ok(self)
+    }
+
+    /// Refuses a model without vectors of tokens for a task that learns them.
+    ///
+    /// # Errors
+    /// Such a model, with the one that has them.
+    pub fn check_vectors(&self, task: &TaskConfig) -> Result<()> {
+        let has_vectors = self.network.parameters.iter().any(|parameter| parameter.name == VECTORS);
+        match task {
+            TaskConfig::Embeddings(_) if !has_vectors => Err(Error::usage(format!(
+                "model: expected the parameter {VECTORS}, the vectors of task.kind = \"embeddings\", got a model without; \
+                 set model.plugin = \"embeddings\""
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.
