@@ -3,7 +3,7 @@
 use super::{Run, every_key_counts, folder};
 
 /// A task each, with the keys that it has, and those of them that have one value beside the others.
-const TASKS: [(&str, &[&str]); 6] = [
+const TASKS: [(&str, &[&str]); 7] = [
     (
         "[model]\nplugin = 'bert'\n[task]\nkind = 'masked'\nrate = 0.2\nmask = 0.7\nrandom = 0.1\nwhole_words = true",
         &[],
@@ -25,6 +25,11 @@ const TASKS: [(&str, &[&str]); 6] = [
     (
         "[model]\nplugin = 't5'\n[data.fields]\nsource = 'text'\ntarget = 'book'\n[task]\nkind = 'seq2seq'\nstart = 'x'",
         &["data.fields.text"],
+    ),
+    (
+        "[model]\nplugin = 'embeddings'\n[task]\nkind = 'embeddings'\nform = 'cbow'\nwindow = 4\nnegatives = 3\n\
+     subsample = 0.01",
+        &[],
     ),
 ];
 

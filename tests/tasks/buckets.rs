@@ -36,7 +36,9 @@ fn task() -> Arc<dyn Task> {
     let report = |name: &str| NameReport { names: vec![name.into()], counts: [(Split::Train, 1)].into() };
     let config = TaskConfig::Labels(config);
     let classes = config.classes(&["a", "b"].map(report)).unwrap();
-    config.task(Marks::default(), classes, None, Borders::default(), &trainyard_plugin::Vocabulary::default()).unwrap()
+    config
+        .task(Marks::default(), classes, None, Borders::default(), &[], &trainyard_plugin::Vocabulary::default())
+        .unwrap()
 }
 
 /// The documents of a batch, each found in its window.

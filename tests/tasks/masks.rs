@@ -38,7 +38,7 @@ fn bytes_of(vocabulary: &Vocabulary) -> Vec<u32> {
 
 fn task(config: MaskedConfig, (vocabulary, end): (&Vocabulary, u32), borders: Borders) -> Arc<dyn Task> {
     let marks = Marks::new(vocabulary, Some(end), (None, None)).unwrap();
-    TaskConfig::Masked(config).task(marks, None, None, borders, vocabulary).unwrap()
+    TaskConfig::Masked(config).task(marks, None, None, borders, &[], vocabulary).unwrap()
 }
 
 fn recipe(task: &Arc<dyn Task>, batch: usize, seed: u64, packing: Packing) -> Recipe {

@@ -193,8 +193,9 @@ impl Case {
             }
             None => Marks::default(),
         };
-        let task =
-            config.task(marks, classes, None, Borders::default(), &trainyard_plugin::Vocabulary::default()).unwrap();
+        let task = config
+            .task(marks, classes, None, Borders::default(), &[], &trainyard_plugin::Vocabulary::default())
+            .unwrap();
         let bytes = [1; VOCAB];
         let batches = packed_eval_batches(&shard, task.as_ref(), Packing::Pad, CONTEXT, BATCH, &bytes, 0).unwrap();
         (batches.collect(), labels)

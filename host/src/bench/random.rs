@@ -48,6 +48,10 @@ pub(super) fn random_batch(config: &RunConfig, sizes: DataSizes, index: u64) -> 
             rows.source = Some(SourceText { ids, positions, valid, length: context });
             rows.columns = columns(n, sizes.vocab, rows.columns.position);
         }
+        TaskConfig::Embeddings(_) => {
+            rows.columns = columns(n, 1, rows.columns.position);
+            rows.columns.targets = below(third, n, 2).into_iter().map(|target| target as f32).collect();
+        }
         TaskConfig::Causal => rows.columns = columns(n, sizes.vocab, rows.columns.position),
     }
     if !config.task.is_causal() {

@@ -3,25 +3,29 @@
 use super::output::Outcome;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
+use trainyard::eval::write_vectors;
 use trainyard::formats::gguf::{self, Precision};
 use trainyard::formats::hf;
 use trainyard::formats::safetensors::{Format, SHARD_BYTES};
 use trainyard::{Error, Result};
 
-/// Convert a model: to numbers of another type, or between folders of Hugging Face and GGUF files of llama.cpp
+/// Convert a model: to numbers of another type, between folders of Hugging Face and GGUF files of llama.cpp, or to
+/// vectors of word2vec
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard convert runs/austen/checkpoints/step-1000 austen.gguf --dtype q8_0
   trainyard convert SmolLM2-135M-Instruct.Q4_1.gguf smollm2
   trainyard convert smollm2 smollm2-bf16 --dtype bf16
+  trainyard convert runs/embeddings austen.vec
 
 Quantised numbers of a GGUF file are written to a folder as plain ones. Norms, biases and tables of
 positions stay f32 in a GGUF file.")]
 pub struct ConvertArgs {
-    /// The model: a folder with config.json and safetensors, or a GGUF file
+    /// The model: a folder with config.json and safetensors, a GGUF file, or for vectors a run
     pub from: PathBuf,
-    /// What to write: a file that ends in .gguf, or a new folder
+    /// What to write: a file that ends in .gguf, one that ends in .vec (vectors in the text format of word2vec, of a
+    /// run of task.kind = "embeddings"), or a new folder
     pub to: PathBuf,
     /// Numbers to write: f64, f32, f16 or bf16 in a folder, f32, f16 or q8_0 in a GGUF file
     #[arg(long, value_enum, default_value_t = Dtype::F32)]
@@ -40,6 +44,14 @@ pub enum Dtype {
 }
 
 pub fn run(args: &ConvertArgs) -> Outcome {
+    if has_ending(&args.to, "vec") {
+        if args.dtype != Dtype::F32 {
+            return Err(Error::usage("--dtype: a .vec file has no other numbers than f32; leave it out").into());
+        }
+        let (n, width) = write_vectors(&args.from, &args.to)?;
+        eprintln!("{}: {n} vectors of {width} numbers", args.to.display());
+        return Ok(());
+    }
     match (is_gguf(&args.from), is_gguf(&args.to)) {
         (false, true) => gguf::write(&args.from, &args.to, precision(args.dtype)?)?,
         (true, true) => {
@@ -61,7 +73,11 @@ pub fn run(args: &ConvertArgs) -> Outcome {
 }
 
 fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+    has_ending(path, "gguf")
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
 }
 
 fn precision(dtype: Dtype) -> Result<Precision> {

@@ -11,6 +11,7 @@ mod run;
 mod sample;
 mod text;
 mod text_metrics;
+mod vectors;
 mod writer;
 
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
@@ -25,4 +26,5 @@ pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use text::continue_text;
 pub use text_metrics::text_metrics;
+pub use vectors::write_vectors;
 pub use writer::{Writer, WriterConfig};

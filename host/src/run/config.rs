@@ -114,7 +114,7 @@ impl RunConfig {
         let loss = root.section("loss", |section| PluginConfig::read(section, Some(task.loss())));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
         let metric = metric.unwrap_or_else(|| task.metrics().iter().copied().map(PluginConfig::new).collect());
-        let train = root.section("train", TrainConfig::read);
+        let train = root.section("train", |section| TrainConfig::read(section, &task));
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));

@@ -54,6 +54,7 @@ impl Memory {
         let sizes = DataSizes { vocab, ..sizes };
         let (context, layers) = (model.context(), model.size("layers"));
         let described = descriptions(model, sizes)?;
+        described[0].check_vectors(&config.task)?;
         let width = described[0].width;
         let windows = train.batch.saturating_mul(config.task.windows(context)) as f64;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };

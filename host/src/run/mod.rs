@@ -32,7 +32,7 @@ pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
 pub use memory::{Memory, check_reading};
 pub use model::{RunModel, Which};
-pub use network::{Architecture, DataSizes, Described, KindConfig, ModelConfig, PluginModelConfig};
+pub use network::{Architecture, DataSizes, Described, KindConfig, ModelConfig, PluginModelConfig, VECTORS};
 pub use numerics::NUMERICS;
 pub use opened::{OpenedRun, config_of, load};
 pub use options::TrainOptions;

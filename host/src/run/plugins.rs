@@ -182,7 +182,9 @@ impl RunPlugins {
             let place = place.into();
             PluginReport { place, name, backend, calls, items, bytes, seconds, errors, skipped, restarts }
         };
-        self.all().map(report).collect()
+        // a conditional random field asks no loss
+        let did = |report: &PluginReport| report.place != "loss" || report.calls > 0;
+        self.all().map(report).filter(did).collect()
     }
 }
 

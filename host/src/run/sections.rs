@@ -45,6 +45,7 @@ pub struct TrainConfig {
     pub recompute: bool,
     /// Patterns of the names of parameters, or of modules that hold them, that training does not change, such as
     /// `model.layers.[0-3].*`: `*` stands for any text, `[0-3]` for one character of these. Each must have a parameter.
+    /// `sum` if the task is `embeddings` and nothing is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
 }
@@ -83,9 +84,9 @@ const PRECISIONS: [(&str, Precision); 3] =
     [("f32", Precision::F32), ("bf16", Precision::Bf16), ("f64", Precision::F64)];
 
 impl TrainConfig {
-    /// What `[train]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        let config = Self {
+    /// What `[train]` may contain, with what `task` does not train.
+    pub(crate) fn read(section: &mut Section<'_>, task: &TaskConfig) -> Self {
+        let mut config = Self {
             steps: section.integer("steps", 1.., 1000),
             batch: section.integer("batch", 1.., 16),
             accumulate: section.integer("accumulate", 1.., 1),
@@ -103,6 +104,9 @@ impl TrainConfig {
             recompute: section.boolean("recompute", false),
             freeze: section.texts("freeze", FREEZE, |text| Pattern::new(text).is_ok()),
         };
+        if config.freeze.is_empty() {
+            config.freeze = task.freeze().iter().map(|&name| name.to_owned()).collect();
+        }
         if config.patience > 0 && config.validate_every == 0 {
             let message = "needs validations: set validate_every to 1 or more, or patience to 0";
             section.conflict(&["patience", "validate_every"], message);

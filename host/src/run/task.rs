@@ -45,7 +45,7 @@ impl RunTask {
         let vocabulary = instance.vocabulary()?;
         let marks = Marks::new(&vocabulary, data.tokenizer.end_of_text, start(config, &vocabulary)?)?;
         let marks = config.task.marks(marks, &vocabulary, config.model.context())?;
-        config.task.check(&data.train)?;
+        config.task.check(&data.train, config.model.context())?;
         let classes = config.task.classes(&data.manifest.report.names)?;
         let bags = config.task.features().map(|features| {
             let training = (0..data.train.n_documents()).map(|document| data.train.document(document));
@@ -57,7 +57,8 @@ impl RunTask {
         let vocab = bags.as_ref().map_or(vocab, |bags| vocab.max(bags.n()));
         let sizes = DataSizes { vocab, labels: config.task.labels(classes.as_ref()) };
         let borders = config.task.borders(instance.as_mut(), &vocabulary)?;
-        let rows = config.task.task(marks.clone(), classes.clone(), bags.clone(), borders, &vocabulary)?;
+        let counts = config.task.counts(&data.train, &data.tokenizer.token_bytes);
+        let rows = config.task.task(marks.clone(), classes.clone(), bags.clone(), borders, &counts, &vocabulary)?;
         Ok(Self { config: config.task.clone(), rows, classes, bags, marks, sizes })
     }
 
@@ -75,7 +76,7 @@ impl RunTask {
         let classes = Some(classes).filter(|_| config.task.has_classes());
         let marks = Marks::new(vocabulary, end_of_text, start(config, vocabulary)?)?;
         let (vocab, labels) = (config.vocab(vocabulary.tokens.len()), config.task.labels(classes.as_ref()));
-        let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), vocabulary)?;
+        let rows = config.task.task(marks.clone(), classes.clone(), None, Borders::default(), &[], vocabulary)?;
         let sizes = DataSizes { vocab, labels };
         Ok(Self { config: config.task.clone(), rows, classes, bags: None, marks, sizes })
     }
@@ -112,7 +113,14 @@ impl RunTask {
     }
 
     fn rows_of(&self, classes: Classes) -> Result<Arc<dyn Task>> {
-        self.config.task(self.marks.clone(), Some(classes), self.bags.clone(), Borders::default(), &Default::default())
+        self.config.task(
+            self.marks.clone(),
+            Some(classes),
+            self.bags.clone(),
+            Borders::default(),
+            &[],
+            &Default::default(),
+        )
     }
 }
 
@@ -134,6 +142,7 @@ impl RunTask {
             let listed: Vec<_> = listed.take(LISTED).collect();
             lines.push(format!("{}s in training: {}{more}", self.config.class_word(), listed.join(", ")));
         }
+        lines.extend(self.rows.note(config.train.batch * config.train.accumulate * config.model.context()));
         if self.config.has_mask() && self.marks.has_own_mask() {
             lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());
         }

@@ -106,6 +106,7 @@ impl TextOptions {
                 let cure = match task {
                     TaskConfig::Causal => "`trainyard generate` writes text",
                     TaskConfig::Denoise(_) => "`trainyard generate --source TEXT` writes what it makes of a text",
+                    TaskConfig::Embeddings(_) => "`trainyard convert RUN FILE.vec` writes its vectors",
                     _ => "train one of labels or tags that starts from it ([start] from)",
                 };
                 Err(Error::usage(format!("task: {name:?} has nothing to predict of documents; {cure}")))

@@ -9,6 +9,8 @@ use trainyard_plugin::{TokenBatch, Tokenizer, Vocabulary};
 pub struct Borders {
     begins: Vec<bool>,
     ends: Vec<bool>,
+    /// Whether the tokenizer writes spaces that are in no token.
+    adds_spaces: bool,
 }
 
 impl Borders {
@@ -24,16 +26,26 @@ impl Borders {
         let ends = tokens.iter().map(|token| token.last().is_none_or(u8::is_ascii_whitespace)).collect();
         let mut begins: Vec<_> = tokens.iter().map(|token| !may_continue(token)).collect();
         let is_plain = |token: &Vec<u8>| !token.is_empty() && token.iter().all(u8::is_ascii_alphanumeric);
-        let Some(before) = tokens.iter().position(is_plain) else { return Ok(Self { begins, ends }) };
+        let Some(before) = tokens.iter().position(is_plain) else {
+            return Ok(Self { begins, ends, adds_spaces: false });
+        };
+        let mut adds_spaces = false;
         let mut pairs = TokenBatch::default();
         for id in 0..tokens.len() as u32 {
             pairs.ids.extend([before as u32, id]);
             pairs.end_sequence()?;
         }
         for (begins, pair) in begins.iter_mut().zip(tokenizer.decode(&pairs)?) {
-            *begins |= pair.get(tokens[before].len()) == Some(&b' ');
+            let is_apart = pair.get(tokens[before].len()) == Some(&b' ');
+            adds_spaces |= is_apart && !*begins;
+            *begins |= is_apart;
         }
-        Ok(Self { begins, ends })
+        Ok(Self { begins, ends, adds_spaces })
+    }
+
+    /// Whether the tokenizer writes a space before other tokens, but joins this one to the token before it.
+    pub fn is_joined(&self, id: u32) -> bool {
+        self.adds_spaces && self.begins.get(id as usize) == Some(&false)
     }
 
     /// Whether the token `id` continues the word that `before` is of.

@@ -1,19 +1,21 @@
 //! `[task]` of a run's config: what is learnt of the documents.
 
 mod kinds;
+mod properties;
 
 use kinds::BUCKETS;
-pub use kinds::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig};
+pub use kinds::{
+    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
+};
 
-use super::denoise::{self, Denoise};
+use super::denoise::Denoise;
+use super::embeddings::{self, Embeddings};
 use super::features::{Bags, FeaturesConfig};
-use super::labels::{CLASS, NUMBERS, Values};
+use super::labels::Values;
 use super::masked::Masked;
 use super::{Borders, Causal, Classes, Encode, Marks, Task, WordFeatures, labels, seq2seq, tags};
 use crate::corpus::NameReport;
-use crate::feed::batch::SUPPLIED;
 use crate::feed::shard::Shard;
-use crate::rows::InputSet;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
@@ -38,6 +40,8 @@ pub enum TaskConfig {
     Tags(TagsConfig),
     /// A text from another.
     Seq2Seq(Seq2SeqConfig),
+    /// Vectors of tokens, from those near them.
+    Embeddings(EmbeddingsConfig),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,20 +52,22 @@ enum Kind {
     Labels,
     Tags,
     Seq2Seq,
+    Embeddings,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("causal", Kind::Causal),
     ("masked", Kind::Masked),
     ("denoise", Kind::Denoise),
     ("labels", Kind::Labels),
     ("tags", Kind::Tags),
     ("seq2seq", Kind::Seq2Seq),
+    ("embeddings", Kind::Embeddings),
 ];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 20] = [
-    ("form", &[Kind::Denoise]),
+const KEYS: [(&str, &[Kind]); 23] = [
+    ("form", &[Kind::Denoise, Kind::Embeddings]),
     ("rate", &[Kind::Masked, Kind::Denoise]),
     ("span", &[Kind::Denoise]),
     ("permute_sentences", &[Kind::Denoise]),
@@ -81,6 +87,9 @@ const KEYS: [(&str, &[Kind]); 20] = [
     ("all_pieces", &[Kind::Tags]),
     ("crf", &[Kind::Tags]),
     ("start", &[Kind::Seq2Seq, Kind::Denoise]),
+    ("window", &[Kind::Embeddings]),
+    ("negatives", &[Kind::Embeddings]),
+    ("subsample", &[Kind::Embeddings]),
 ];
 
 impl TaskConfig {
@@ -89,6 +98,7 @@ impl TaskConfig {
         let kind = section.choice("kind", &KINDS, Kind::Causal);
         if section.is_dry() {
             // the reference shows all keys
+            section.choice("form", &kinds::ALL_FORMS, 0);
             MaskedConfig::read(section);
             DenoiseConfig::read(section);
             LabelsConfig::read(section);
@@ -96,6 +106,7 @@ impl TaskConfig {
             section.boolean("crf", false);
             section.boolean("word_features", false);
             Seq2SeqConfig::read(section);
+            EmbeddingsConfig::read(section);
             return Self::Causal;
         }
         let name_of = |kind: Kind| KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name);
@@ -111,6 +122,7 @@ impl TaskConfig {
             Kind::Labels => Self::Labels(LabelsConfig::read(section)),
             Kind::Tags => Self::Tags(TagsConfig::read(section)),
             Kind::Seq2Seq => Self::Seq2Seq(Seq2SeqConfig::read(section)),
+            Kind::Embeddings => Self::Embeddings(EmbeddingsConfig::read(section)),
         }
     }
 
@@ -128,6 +140,7 @@ impl TaskConfig {
             Self::Labels(_) => "labels",
             Self::Tags(_) => "tags",
             Self::Seq2Seq(_) => "seq2seq",
+            Self::Embeddings(_) => "embeddings",
         }
     }
 
@@ -147,16 +160,13 @@ impl TaskConfig {
 
     /// What a class is called.
     pub fn class_word(&self) -> &'static str {
-        match self {
-            Self::Tags(_) => "tag",
-            _ => "label",
-        }
+        if matches!(self, Self::Tags(_)) { "tag" } else { "label" }
     }
 
     /// How it makes tokens and planes of documents.
     pub fn encoding(&self) -> Box<dyn Encode> {
         match self {
-            Self::Causal | Self::Masked(_) | Self::Denoise(_) => Box::new(Causal),
+            Self::Causal | Self::Masked(_) | Self::Denoise(_) | Self::Embeddings(_) => Box::new(Causal),
             Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
             Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces, untagged: None }),
             Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
@@ -207,20 +217,27 @@ impl TaskConfig {
         }
     }
 
-    /// Windows that a document has at most: its words, where these are bags of features.
+    /// Windows of `context` tokens that a text of as many becomes, at most.
     pub fn windows(&self, context: usize) -> usize {
         match self {
             Self::Tags(TagsConfig { word_features: true, .. }) => context,
+            Self::Embeddings(config) => config.examples() * config.places(),
             _ => 1,
         }
     }
 
-    /// Refuses training data without anything to learn from.
+    /// Refuses training data without anything to learn from, and windows of `context` tokens without room for it.
     ///
     /// # Errors
-    /// Numbers are to be learnt, and no document has one.
-    pub fn check(&self, train: &Shard) -> Result<()> {
+    /// Numbers are to be learnt, and no document has one; more negatives than a window has room for.
+    pub fn check(&self, train: &Shard, context: usize) -> Result<()> {
         match self {
+            Self::Embeddings(config) if config.places() > context => {
+                let (places, cure) = (config.places(), "raise it, or lower task.window or task.negatives");
+                Err(Error::usage(format!(
+                    "model.context: expected at least {places}, the places of an example, got {context}; {cure}"
+                )))
+            }
             Self::Labels(config) if config.values == Values::Number && !labels::has_numbers(train) => {
                 let cure = "name its field in [data.fields] label";
                 Err(Error::run(format!("label: no document of the training data has a number; {cure}")))
@@ -240,7 +257,16 @@ impl TaskConfig {
         }
     }
 
-    /// How it makes rows of tokens and planes; where documents are bags of features, of these.
+    /// How often the training data has each token of the vocabulary; empty where nobody asks.
+    pub fn counts(&self, train: &Shard, token_bytes: &[u32]) -> Vec<u64> {
+        match self {
+            Self::Embeddings(_) => embeddings::counts(train, token_bytes),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How it makes rows of tokens and planes; where documents are bags of features, of these. `counts` are those of
+    /// [`TaskConfig::counts`].
     ///
     /// # Errors
     /// Tokens that it needs and the tokenizer does not have.
@@ -250,6 +276,7 @@ impl TaskConfig {
         classes: Option<Classes>,
         bags: Option<Bags>,
         borders: Borders,
+        counts: &[u64],
         vocabulary: &Vocabulary,
     ) -> Result<Arc<dyn Task>> {
         let classes = classes.unwrap_or_default();
@@ -276,106 +303,7 @@ impl TaskConfig {
             }
             Self::Denoise(config) => Arc::new(Denoise::new(config.clone(), marks, vocabulary)),
             Self::Seq2Seq(_) => Arc::new(seq2seq::Seq2Seq { marks }),
+            Self::Embeddings(config) => Arc::new(Embeddings::new(config.clone(), counts)),
         })
-    }
-
-    /// Whether the logits of a row are not those of tokens.
-    pub fn has_labels(&self) -> bool {
-        matches!(self, Self::Labels(_) | Self::Tags(_))
-    }
-
-    /// Whether its model writes a text from another.
-    pub fn has_source(&self) -> bool {
-        matches!(self, Self::Seq2Seq(_) | Self::Denoise(_))
-    }
-
-    /// Whether its model writes texts that can be compared with those of documents.
-    pub fn writes_text(&self) -> bool {
-        matches!(self, Self::Causal | Self::Seq2Seq(_))
-    }
-
-    /// The name of the special token that a target is written after, where the config says it.
-    pub fn start(&self) -> Option<&str> {
-        match self {
-            Self::Seq2Seq(config) => config.start.as_deref(),
-            Self::Denoise(config) => config.start.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// The tokens that it needs in windows of `context` tokens, besides `marks`.
-    ///
-    /// # Errors
-    /// A tokenizer that has too few.
-    pub fn marks(&self, marks: Marks, vocabulary: &Vocabulary, context: usize) -> Result<Marks> {
-        match self {
-            Self::Denoise(config) if config.form == Form::T5 => {
-                marks.with_sentinels(vocabulary, denoise::spans_max(config, context))
-            }
-            _ => Ok(marks),
-        }
-    }
-
-    /// Says whether tokens are hidden behind one mask.
-    pub fn has_mask(&self) -> bool {
-        matches!(self, Self::Masked(_) | Self::Denoise(DenoiseConfig { form: Form::Bart, .. }))
-    }
-
-    /// Ids that the model has at least: more than the tokenizer has, where the task needs tokens of its own.
-    pub fn n_ids(&self, marks: &Marks) -> usize {
-        let with_mask = if self.has_mask() { marks.mask as usize + 1 } else { 0 };
-        marks.n_ids().max(with_mask)
-    }
-
-    /// Whether what it predicts has names: labels or tags.
-    pub fn has_classes(&self) -> bool {
-        matches!(self, Self::Tags(_)) || matches!(self, Self::Labels(config) if config.values != Values::Number)
-    }
-
-    /// Row inputs that its batches carry.
-    pub fn supplied(&self) -> InputSet {
-        match self {
-            Self::Labels(LabelsConfig { values: Values::One, .. }) | Self::Tags(_) => CLASS,
-            Self::Labels(_) => NUMBERS,
-            _ => SUPPLIED,
-        }
-    }
-
-    /// Labels that the config lists, or two where it lists none and needs some; 0 where logits are those of tokens.
-    pub fn listed_labels(&self) -> usize {
-        match self {
-            Self::Labels(config) if config.values == Values::Number => 1,
-            Self::Labels(LabelsConfig { labels, .. }) | Self::Tags(TagsConfig { labels, .. }) => labels.len().max(2),
-            _ => 0,
-        }
-    }
-
-    /// Number of logits of a row, where they are not tokens.
-    pub fn labels(&self, classes: Option<&Classes>) -> usize {
-        match self {
-            Self::Labels(config) if config.values == Values::Number => 1,
-            _ => classes.map_or(0, Classes::n),
-        }
-    }
-
-    /// Metrics where the config names none.
-    pub fn metrics(&self) -> &'static [&'static str] {
-        match self {
-            Self::Causal | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
-            Self::Masked(_) | Self::Denoise(_) => &["token-accuracy"],
-            Self::Labels(LabelsConfig { values: Values::One, .. }) => &["token-accuracy"],
-            Self::Labels(_) => &[],
-            Self::Tags(config) if config.crf => &[],
-            Self::Tags(_) => &["token-accuracy"],
-        }
-    }
-
-    /// Loss where the config names none.
-    pub fn loss(&self) -> &'static str {
-        match self {
-            Self::Labels(LabelsConfig { values: Values::Several, .. }) => "binary-cross-entropy",
-            Self::Labels(LabelsConfig { values: Values::Number, .. }) => "squared-error",
-            _ => "cross-entropy",
-        }
     }
 }

@@ -8,6 +8,7 @@ mod causal;
 mod classes;
 mod config;
 mod denoise;
+mod embeddings;
 mod features;
 mod fields;
 mod labels;
@@ -25,7 +26,11 @@ mod words;
 pub use borders::Borders;
 pub use causal::Causal;
 pub use classes::Classes;
-pub use config::{DenoiseConfig, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig, TaskConfig};
+pub use config::{
+    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
+    TaskConfig,
+};
+pub use embeddings::Embeddings;
 pub use features::{Bags, Features, FeaturesConfig, Weights};
 pub use labels::Values;
 pub use marks::Marks;
@@ -84,6 +89,11 @@ pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
 
     /// Row inputs that its batches carry.
     fn supplied(&self) -> InputSet;
+
+    /// Line before the first step of a run with `tokens` tokens a step, where there is something to say.
+    fn note(&self, _tokens: usize) -> Option<String> {
+        None
+    }
 
     /// The rows of a batch.
     fn rows(&self, batch: &Batch<'_>) -> Rows;

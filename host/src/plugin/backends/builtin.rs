@@ -61,6 +61,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_gru::PLUGIN,
     trainyard_lstm::PLUGIN,
     trainyard_autoencoder::PLUGIN,
+    trainyard_embeddings::PLUGIN,
     trainyard_features::PLUGIN,
 ];
 

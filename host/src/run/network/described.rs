@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json};
 use trainyard_plugin::network::{Network, Parameter, Space, Type, check_for};
 use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
 
+/// The parameter whose rows are the vectors of tokens, in the task of embeddings.
+pub const VECTORS: &str = "input.weight";
+
 /// A network, and the `config.json` by which other programs know it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
@@ -45,7 +48,7 @@ impl Described {
     /// begin as pytorch-crf's do.
     ///
     /// # Errors
-    /// Weights of features that the network does not read, rows that are not those of the task.
+    /// Weights of features or vectors that the network does not have, rows that are not those of the task.
     pub fn of_task(mut self, task: &TaskConfig) -> Result<Self> {
         let is_weighted = task.features().is_some_and(FeaturesConfig::are_weighted);
         if is_weighted && !self.network.layers.iter().any(|layer| layer.op == "bag") {
@@ -63,6 +66,7 @@ impl Described {
             }
             _ => {}
         }
+        self.check_vectors(task)?;
         let n = self.sizes.labels;
         for (name, shape) in CRF.into_iter().zip([vec![n], vec![n], vec![n, n]]).filter(|_| task.has_crf()) {
             // as of other parameters, the matrix decays
@@ -70,6 +74,21 @@ impl Described {
             self.field.push(Parameter { name, shape, init, scale: 0.1, decay, aliases: Vec::new() });
         }
         Ok(self)
+    }
+
+    /// Refuses a model without vectors of tokens for a task that learns them.
+    ///
+    /// # Errors
+    /// Such a model, with the one that has them.
+    pub fn check_vectors(&self, task: &TaskConfig) -> Result<()> {
+        let has_vectors = self.network.parameters.iter().any(|parameter| parameter.name == VECTORS);
+        match task {
+            TaskConfig::Embeddings(_) if !has_vectors => Err(Error::usage(format!(
+                "model: expected the parameter {VECTORS}, the vectors of task.kind = \"embeddings\", got a model without; \
+                 set model.plugin = \"embeddings\""
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// `config.json` for Hugging Face transformers; `end_of_text` is the id of that token.

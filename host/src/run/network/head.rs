@@ -37,6 +37,6 @@ fn wanted(task: &TaskConfig) -> Option<&'static str> {
     match task {
         TaskConfig::Labels(_) => Some(SEQUENCE),
         TaskConfig::Tags(_) => Some(TOKENS),
-        TaskConfig::Causal | TaskConfig::Masked(_) | TaskConfig::Denoise(_) | TaskConfig::Seq2Seq(_) => None,
+        _ => None,
     }
 }

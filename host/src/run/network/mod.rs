@@ -5,7 +5,7 @@ mod head;
 mod kind;
 mod of_task;
 
-pub use described::Described;
+pub use described::{Described, VECTORS};
 pub use head::check_head;
 pub use kind::{Architecture, KindConfig};
 

@@ -15,7 +15,7 @@ fn names(task: &TaskConfig) -> &'static [&'static str] {
         TaskConfig::Masked(_) => &["mlm", "lm"],
         TaskConfig::Labels(_) => &["sequence"],
         TaskConfig::Tags(_) => &["tokens"],
-        TaskConfig::Seq2Seq(_) | TaskConfig::Denoise(_) => &[],
+        TaskConfig::Seq2Seq(_) | TaskConfig::Denoise(_) | TaskConfig::Embeddings(_) => &[],
     }
 }
 

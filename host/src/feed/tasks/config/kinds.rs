@@ -95,12 +95,82 @@ pub enum Form {
     Bart,
 }
 
+/// `[task]` with `kind = "embeddings"`: vectors of tokens (word2vec, Mikolov et al., arXiv 1301.3781 and 1310.4546).
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct EmbeddingsConfig {
+    /// What is read to tell a token.
+    pub form: EmbeddingsForm,
+    /// Most tokens on either side that are near; each token has 1 to this many.
+    pub window: usize,
+    /// Tokens that are told from the right one, drawn by their counts to the power 0.75.
+    pub negatives: usize,
+    /// Tokens whose share of the text is larger are read less often; 0 reads all.
+    pub subsample: f64,
+}
+
+/// What is read to tell a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingsForm {
+    /// One token near it at a time.
+    SkipGram,
+    /// The mean of all tokens near it.
+    Cbow,
+}
+
 const VALUES: [(&str, Values); 3] = [("one", Values::One), ("several", Values::Several), ("number", Values::Number)];
 
 /// Shares of tokens that may be hidden.
 const RATES: std::ops::RangeInclusive<f64> = 0.01..=0.9;
 
 const FORMS: [(&str, Form); 2] = [("t5", Form::T5), ("bart", Form::Bart)];
+
+/// The forms of all kinds, for the reference.
+pub(super) const ALL_FORMS: [(&str, usize); 4] = [("t5", 0), ("bart", 1), ("skip-gram", 2), ("cbow", 3)];
+
+/// Most tokens on either side, and most negatives.
+const NEAR: std::ops::RangeInclusive<i64> = 1..=100;
+
+const EMBEDDINGS_FORMS: [(&str, EmbeddingsForm); 2] =
+    [("skip-gram", EmbeddingsForm::SkipGram), ("cbow", EmbeddingsForm::Cbow)];
+
+impl EmbeddingsConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        // the reference shows keys of several kinds once
+        let form = match section.is_dry() {
+            true => EmbeddingsForm::SkipGram,
+            false => section.choice("form", &EMBEDDINGS_FORMS, EmbeddingsForm::SkipGram),
+        };
+        Self {
+            form,
+            window: section.integer("window", NEAR, 5),
+            negatives: section.integer("negatives", NEAR, 5),
+            subsample: section.number("subsample", 0.0..=1.0, 1e-3),
+        }
+    }
+
+    /// Examples of a token that is read, on average: 1 to `window` tokens are near it on either side.
+    pub fn examples(&self) -> usize {
+        match self.form {
+            EmbeddingsForm::SkipGram => self.window + 1,
+            EmbeddingsForm::Cbow => 1,
+        }
+    }
+
+    /// Tokens that are asked about in an example: the right one and the negatives.
+    pub fn candidates(&self) -> usize {
+        1 + self.negatives
+    }
+
+    /// Places of an example: what is read, as often as there is a place for each candidate.
+    pub fn places(&self) -> usize {
+        let n_read = match self.form {
+            EmbeddingsForm::SkipGram => 1..=1,
+            EmbeddingsForm::Cbow => 1..=2 * self.window,
+        };
+        n_read.map(|n| self.candidates().next_multiple_of(n)).max().unwrap_or(1)
+    }
+}
 
 impl MaskedConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
@@ -171,12 +241,12 @@ impl Seq2SeqConfig {
 
 impl DenoiseConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let form = section.choice("form", &FORMS, Form::T5);
+        // the reference shows keys of several kinds once
+        let form = if section.is_dry() { Form::T5 } else { section.choice("form", &FORMS, Form::T5) };
         let rate = match form {
             Form::T5 => 0.15,
             Form::Bart => 0.3,
         };
-        // the reference shows keys of several kinds once
         let (rate, start) = match section.is_dry() {
             true => (rate, None),
             false => (section.number("rate", RATES, rate), read_start(section)),
