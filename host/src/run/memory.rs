@@ -2,6 +2,7 @@
 
 use super::heaviest::too_large;
 use super::network::{DataSizes, Described, ModelConfig};
+use crate::feed::tasks::TaskConfig;
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
@@ -53,8 +54,7 @@ impl Memory {
         let vocab = sizes.vocab.min(ELEMENTS_MAX / model.size("width").unwrap_or(1).max(1));
         let sizes = DataSizes { vocab, ..sizes };
         let (context, layers) = (model.context(), model.size("layers"));
-        let described = descriptions(model, sizes)?;
-        described[0].check_vectors(&config.task)?;
+        let described = descriptions(model, sizes, &config.task)?;
         let width = described[0].width;
         let windows = train.batch.saturating_mul(config.task.windows(context)) as f64;
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
@@ -180,11 +180,16 @@ fn trained(config: &RunConfig, sizes: DataSizes) -> Result<f64> {
 /// for it.
 ///
 /// # Errors
-/// A model that cannot be made from the config.
-fn descriptions(model: &ModelConfig, sizes: DataSizes) -> Result<Vec<Described>> {
+/// A model that cannot be made from the config, or without what `task` learns.
+fn descriptions(model: &ModelConfig, sizes: DataSizes, task: &TaskConfig) -> Result<Vec<Described>> {
+    let described = |model: &ModelConfig| {
+        let described = model.described(sizes)?;
+        described.check_vectors(task)?;
+        Ok(described)
+    };
     match model {
-        ModelConfig::Kind(_) => [1, 2].into_iter().map(|layers| shallow(model, layers).described(sizes)).collect(),
-        ModelConfig::Plugin(_) => Ok(vec![model.described(sizes)?]),
+        ModelConfig::Kind(_) => [1, 2].into_iter().map(|layers| described(&shallow(model, layers))).collect(),
+        ModelConfig::Plugin(_) => Ok(vec![described(model)?]),
     }
 }
 
