@@ -76,7 +76,7 @@ fn check_places(toy: &Toy) {
     toy.trains(&[]);
     let texts = ["Anna went Oslo", "\u{53bb} New York \u{53bb} Anna", "", &"went ".repeat(30), "New York, Oslo."];
     let documents: Vec<_> = texts.iter().map(|text| json!({ "text": text })).collect();
-    let predictions = predicted(&toy, &documents);
+    let predictions = predicted(toy, &documents);
     assert_eq!(predictions[0]["tags"], json!(["B-PER", "O", "B-LOC"]));
     let spans = |prediction: &Json| -> Vec<(u64, u64, String, String)> {
         let number = |value: &Json| value.as_u64().unwrap();
