@@ -19,7 +19,7 @@ const TASKS: [(&str, &[&str]); 7] = [
     ),
     (
         "[model]\nplugin = 'lstm'\n[data.fields]\ntags = 'book'\n[task]\nkind = 'tags'\ncrf = true\nall_pieces = true",
-        &[],
+        &["task.word_features"],
     ),
     ("[model]\nplugin = 't5'\n[task]\nkind = 'denoise'\nform = 't5'\nrate = 0.2\nspan = 2.0\nstart = 'x'", &[]),
     (

@@ -39,7 +39,9 @@ impl Model for Embeddings {
         let init = Init::Uniform(0.5 / f64::from(self.0.width));
         let read = g.embedding_with("input", g.ids(), shape, 0, init).pool(Pool::Mean).expand();
         let asked = g.embedding_with("output", g.token_types(), shape, 0, Init::Uniform(NEARLY_ZERO));
-        g.head("logits", g.linear("sum", read * asked, 1, Linear::PLAIN.init(Init::Ones)));
+        // a task without candidates tells tokens apart
+        let columns = if sizes.labels == 0 { sizes.vocab } else { sizes.labels };
+        g.head("logits", g.linear("sum", read * asked, columns, Linear::PLAIN.init(Init::Ones)));
         g.network()
     }
 
