@@ -117,11 +117,11 @@ fn tokens_around_a_text_are_in_tokenizer_json() {
     assert_eq!(ids(&checkpoint, "a"), [256, 97, 256]);
     let settings = json_of(&checkpoint.join("tokenizer_config.json"));
     assert_eq!((&settings["cls_token"], &settings["sep_token"]), (&settings["eos_token"], &settings["eos_token"]));
-    // windows of a stream have nothing around them, and a mask that the tokenizer does not have
+    // a window that is a whole document, and a mask that the tokenizer does not have
     let (checkpoint, _) = train(&folder, "masked", &config("kind = 'masked'", BERT));
-    assert_eq!(ids(&checkpoint, "a[MASK]"), [97, 257]);
+    assert_eq!(ids(&checkpoint, "a[MASK]"), [256, 97, 257, 256]);
     let settings = json_of(&checkpoint.join("tokenizer_config.json"));
-    assert_eq!((&settings["mask_token"], &settings["cls_token"]), (&json!("[MASK]"), &Value::Null));
+    assert_eq!((&settings["mask_token"], &settings["cls_token"]), (&json!("[MASK]"), &settings["eos_token"]));
     assert_eq!(json_of(&checkpoint.join("config.json"))["architectures"], json!(["BertForMaskedLM"]));
     for (plugin, class) in [("t5", "T5ForConditionalGeneration"), ("bart", "BartForConditionalGeneration")] {
         let (checkpoint, _) = train(&folder, plugin, &config("kind = 'seq2seq'", &BERT.replace("bert", plugin)));

@@ -33,6 +33,10 @@ pub(super) fn random_batch(config: &RunConfig, sizes: DataSizes, index: u64) -> 
                     below(third, sequences * sizes.labels, 2).into_iter().map(|target| target as f32).collect();
             }
         }
+        TaskConfig::Tags(task) if task.word_features => {
+            rows.group = vec![0; sequences];
+            rows.columns = columns(sequences, sizes.labels, (0..sequences as u32).collect());
+        }
         TaskConfig::Tags(_) => rows.columns = columns(n, sizes.labels, rows.columns.position),
         TaskConfig::Masked(_) => {
             let at: Vec<u32> = (0..n as u32).step_by(7).collect();

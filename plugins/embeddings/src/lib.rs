@@ -3,7 +3,8 @@
 //! (`output.weight` `[vocab, width]`). The logit of a token that is asked about, at any place of a sequence, is the
 //! product of its output vector with the mean of the input vectors of the sequence.
 //!
-//! `sum.weight` `[1, width]` is all 1: it sums the columns of the product, and is not to be trained.
+//! `sum.weight` `[1, width]` is all 1: it sums the columns of the product, and is not to be trained. Without a task its
+//! rows are as many as tokens, as the head of any model has.
 
 use trainyard_models::{Export, ranges};
 use trainyard_plugin::network::{Init, Linear, Net, Network, Pool};

@@ -32,10 +32,6 @@ impl Task for Causal {
         "causal"
     }
 
-    fn planes(&self) -> &'static [Plane] {
-        &[]
-    }
-
     fn supplied(&self) -> InputSet {
         batch::SUPPLIED
     }

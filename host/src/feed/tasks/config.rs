@@ -3,7 +3,6 @@
 mod kinds;
 mod properties;
 
-use kinds::BUCKETS;
 pub use kinds::{
     DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
 };
@@ -210,9 +209,7 @@ impl TaskConfig {
     /// The features that words are bags of, of tokens of `vocabulary`; none where they are tokens.
     pub fn word_features(&self, vocabulary: &Vocabulary) -> Option<WordFeatures> {
         match self {
-            Self::Tags(TagsConfig { word_features: true, buckets, .. }) => {
-                Some(WordFeatures::new(vocabulary, buckets.unwrap_or(BUCKETS)))
-            }
+            Self::Tags(TagsConfig { buckets: Some(buckets), .. }) => Some(WordFeatures::new(vocabulary, *buckets)),
             _ => None,
         }
     }
@@ -290,10 +287,13 @@ impl TaskConfig {
                 };
                 Arc::new(labels::Labels { values: config.values, pair: config.pair, marks, classes, features })
             }
-            Self::Tags(_) => match bags {
-                Some(Bags::Words(features)) => Arc::new(tags::Words { features, classes }),
-                _ => Arc::new(tags::Tags { marks, classes }),
-            },
+            Self::Tags(_) => {
+                let features = match bags {
+                    Some(Bags::Words(features)) => Some(features),
+                    _ => None,
+                };
+                Arc::new(tags::Tags { marks, classes, features })
+            }
             Self::Seq2Seq(_) | Self::Denoise(_) if marks.last.is_none() || marks.start.is_none() => {
                 let (name, cure) =
                     (self.name(), "use one that has an end of text, or name it in tokenizer.end_of_text");

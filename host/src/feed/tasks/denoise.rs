@@ -6,7 +6,6 @@ use super::noise::{self, Draws, Use};
 use super::pairs::Pairs;
 use super::{Batch, Marks, Sequence, Task};
 use crate::feed::batch;
-use crate::feed::shard::Plane;
 use crate::rows::{InputSet, Rows};
 use std::ops::Range;
 use trainyard_plugin::Vocabulary;
@@ -115,10 +114,6 @@ fn replaced(ids: &[u32], spans: &[Range<usize>], by: impl Fn(usize) -> u32) -> V
 impl Task for Denoise {
     fn name(&self) -> &'static str {
         "denoise"
-    }
-
-    fn planes(&self) -> &'static [Plane] {
-        &[]
     }
 
     fn supplied(&self) -> InputSet {

@@ -9,7 +9,7 @@ use super::config::{EmbeddingsConfig, EmbeddingsForm};
 use super::labels::NUMBERS;
 use super::{Batch, Task};
 use crate::feed::batch::{self, Text};
-use crate::feed::shard::{Plane, Shard};
+use crate::feed::shard::Shard;
 use crate::rows::{InputSet, Rows};
 use std::ops::Range;
 
@@ -138,10 +138,6 @@ impl Examples {
 impl Task for Embeddings {
     fn name(&self) -> &'static str {
         "embeddings"
-    }
-
-    fn planes(&self) -> &'static [Plane] {
-        &[]
     }
 
     fn supplied(&self) -> InputSet {

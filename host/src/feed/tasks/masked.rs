@@ -4,7 +4,6 @@
 use super::config::MaskedConfig;
 use super::{Batch, Borders, Marks, Task};
 use crate::feed::batch::{self, Predicted};
-use crate::feed::shard::Plane;
 use crate::rows::{InputSet, Rows};
 use std::ops::Range;
 
@@ -66,10 +65,6 @@ impl Masked {
 impl Task for Masked {
     fn name(&self) -> &'static str {
         "masked"
-    }
-
-    fn planes(&self) -> &'static [Plane] {
-        &[]
     }
 
     fn marks(&self) -> usize {

@@ -75,7 +75,9 @@ pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
     fn name(&self) -> &'static str;
 
     /// Planes that it reads.
-    fn planes(&self) -> &'static [Plane];
+    fn planes(&self) -> &'static [Plane] {
+        &[]
+    }
 
     /// What one sequence of a batch is made of.
     fn unit(&self) -> Unit {

@@ -95,63 +95,13 @@ pub fn n_words(shard: &Shard, document: u64) -> u64 {
     numbers.filter(|&number| number > 0.0).count() as u64
 }
 
-/// Prediction of the tag of each word, of which a model reads features in place of tokens.
-#[derive(Debug)]
-pub(super) struct Words {
-    pub features: Arc<WordFeatures>,
-    pub classes: Classes,
-}
-
-impl Task for Words {
-    fn name(&self) -> &'static str {
-        "tags"
-    }
-
-    fn planes(&self) -> &'static [Plane] {
-        &[TAG]
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Document
-    }
-
-    fn supplied(&self) -> InputSet {
-        CLASS
-    }
-
-    /// A window is a word, and so is a row of the loss; a group is a text, of which at most as many words are read as
-    /// the context has tokens.
-    fn rows(&self, batch: &Batch<'_>) -> Rows {
-        let (mut texts, mut columns, mut group) = (Vec::new(), Columns::default(), Vec::new());
-        let documents = batch.sequences.iter().filter_map(|sequence| sequence.document);
-        for (index, document) in (0..).zip(documents) {
-            let place = batch.shard.place(document);
-            let ids: Vec<u32> = batch.shard.tokens(place.clone()).collect();
-            let numbers: Vec<f64> = batch.shard.plane(&TAG, place).into_iter().flatten().collect();
-            // a word is a token with a tag and those without one behind it
-            let starts: Vec<usize> = (0..ids.len()).filter(|&at| numbers.get(at).is_some_and(|&n| n > 0.0)).collect();
-            let ends = starts.iter().skip(1).copied().chain([ids.len()]);
-            let words: Vec<_> =
-                starts.iter().zip(ends).map(|(&start, end)| self.features.word(&ids[start..end])).collect();
-            let n = words.len().min(batch.context);
-            texts.extend(self.features.texts(&words, batch.context).into_iter().take(n));
-            for (position, &start) in (0..).zip(&starts[..n]) {
-                let class = self.classes.at(numbers[start]).first().copied().unwrap_or(0);
-                columns.target.push(class);
-                columns.weight.push(self.classes.weights.get(class as usize).copied().unwrap_or(1.0));
-                columns.position.push(position);
-                group.push(index);
-            }
-        }
-        Rows { group, columns, ..batch::windows(texts, 0, batch.context) }
-    }
-}
-
 /// Prediction of the tag of each token that has one.
 #[derive(Debug)]
 pub(super) struct Tags {
     pub marks: Marks,
     pub classes: Classes,
+    /// What is read of words in place of their tokens.
+    pub features: Option<Arc<WordFeatures>>,
 }
 
 impl Task for Tags {
@@ -171,8 +121,18 @@ impl Task for Tags {
         CLASS
     }
 
-    /// A row of the loss is a token with a tag, a group is a text.
+    /// A group of rows is a text.
     fn rows(&self, batch: &Batch<'_>) -> Rows {
+        match &self.features {
+            Some(features) => self.rows_of_words(features, batch),
+            None => self.rows_of_tokens(batch),
+        }
+    }
+}
+
+impl Tags {
+    /// A row of the loss is a token with a tag.
+    fn rows_of_tokens(&self, batch: &Batch<'_>) -> Rows {
         let (mut texts, mut predicted) = (Vec::new(), Predicted::default());
         for document in batch.sequences.iter().filter_map(|sequence| sequence.document) {
             let place = batch.shard.place(document);
@@ -189,5 +149,31 @@ impl Task for Tags {
             texts.push(text);
         }
         batch::windows(texts, 0, batch.context).predicting(predicted, None)
+    }
+
+    /// A window is a word, and so is a row of the loss; at most as many words of a text are read as the context has
+    /// tokens.
+    fn rows_of_words(&self, features: &WordFeatures, batch: &Batch<'_>) -> Rows {
+        let (mut texts, mut columns, mut group) = (Vec::new(), Columns::default(), Vec::new());
+        let documents = batch.sequences.iter().filter_map(|sequence| sequence.document);
+        for (index, document) in (0..).zip(documents) {
+            let place = batch.shard.place(document);
+            let ids: Vec<u32> = batch.shard.tokens(place.clone()).collect();
+            let numbers: Vec<f64> = batch.shard.plane(&TAG, place).into_iter().flatten().collect();
+            // a word is a token with a tag and those without one behind it
+            let starts: Vec<usize> = (0..ids.len()).filter(|&at| numbers.get(at).is_some_and(|&n| n > 0.0)).collect();
+            let ends = starts.iter().skip(1).copied().chain([ids.len()]);
+            let words: Vec<_> = starts.iter().zip(ends).map(|(&start, end)| features.word(&ids[start..end])).collect();
+            let n = words.len().min(batch.context);
+            texts.extend(features.texts(&words, batch.context).take(n));
+            for (position, &start) in (0..).zip(&starts[..n]) {
+                let class = self.classes.at(numbers[start]).first().copied().unwrap_or(0);
+                columns.target.push(class);
+                columns.weight.push(self.classes.weights.get(class as usize).copied().unwrap_or(1.0));
+                columns.position.push(position);
+                group.push(index);
+            }
+        }
+        Rows { group, columns, ..batch::windows(texts, 0, batch.context) }
     }
 }

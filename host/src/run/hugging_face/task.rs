@@ -55,10 +55,10 @@ pub fn describe_tokenizer(mut file: Value, task: &RunTask) -> Value {
         file = with_added_token(file, &format!("<extra_id_{index}>"), id);
     }
     let first = match task.config() {
-        TaskConfig::Labels(_) | TaskConfig::Tags(_) => marks.first,
+        TaskConfig::Labels(_) | TaskConfig::Tags(_) | TaskConfig::Masked(_) => marks.first,
         TaskConfig::Seq2Seq(_) | TaskConfig::Denoise(_) => marks.first.filter(|first| Some(*first) != marks.last),
-        // windows of a stream have no marks
-        TaskConfig::Causal | TaskConfig::Masked(_) | TaskConfig::Embeddings(_) => return file,
+        // a stream is tokenized without marks
+        TaskConfig::Causal | TaskConfig::Embeddings(_) => return file,
     };
     if let Some(template) = template(&Tokens(&file), first, marks.last) {
         file["post_processor"] = with_bytes(&file["post_processor"], template);
@@ -71,7 +71,6 @@ pub fn special_tokens(task: &RunTask, tokens: &Tokens<'_>) -> Vec<(&'static str,
     let marks = &task.marks;
     let (first, mask) = match task.config() {
         TaskConfig::Causal | TaskConfig::Embeddings(_) => return Vec::new(),
-        TaskConfig::Masked(_) => (None, Some(marks.mask)),
         task if task.has_mask() => (marks.first, Some(marks.mask)),
         _ => (marks.first, Some(marks.mask).filter(|_| !marks.has_own_mask())),
     };

@@ -51,7 +51,7 @@ pub struct TagsConfig {
     /// Whether words are read as bags of features, hashed into `buckets` columns: what they are, their first and last
     /// letters, how they are written, and their neighbours. For the model `features`.
     pub word_features: bool,
-    /// Number of columns that features share.
+    /// Number of columns that features share; none without `word_features`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buckets: Option<u32>,
     /// How much words of each tag count.
@@ -189,7 +189,7 @@ impl MaskedConfig {
 }
 
 /// Columns that features of words share unless the config says.
-pub(super) const BUCKETS: u32 = 1 << 19;
+const BUCKETS: u32 = 1 << 19;
 
 const NAMES: &str = "a list of names";
 
