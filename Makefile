@@ -24,7 +24,7 @@ test: ## all tests, with every plugin in all its forms
 	cargo fmt --all --check
 	scripts/build.sh --wasm --tests
 	$(TRAINYARD) plugin build plugins/* > /dev/null
-	CARGO_INCREMENTAL=1 cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	CARGO_INCREMENTAL=$${CARGO_INCREMENTAL:-1} cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	scripts/test.sh
 
 test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, fuzzing (ten minutes a target)
@@ -33,7 +33,7 @@ test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all l
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
-	CARGO_INCREMENTAL=1 cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	CARGO_INCREMENTAL=$${CARGO_INCREMENTAL:-1} cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
 build: ## the program, target/release/trainyard
 	scripts/build.sh
