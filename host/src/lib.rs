@@ -19,4 +19,5 @@ pub mod settings;
 pub mod train;
 
 pub use trainyard_base::{self as base, Error, Result};
+pub use trainyard_chat as chat;
 pub use trainyard_ops as ops;

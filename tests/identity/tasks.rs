@@ -1,9 +1,10 @@
 //! Keys of tasks and of fields of documents, and the kind of a task.
 
 use super::{Run, every_key_counts, folder};
+use crate::device;
 
 /// A task each, with the keys that it has, and those of them that have one value beside the others.
-const TASKS: [(&str, &[&str]); 7] = [
+const TASKS: [(&str, &[&str]); 9] = [
     (
         "[model]\nplugin = 'bert'\n[task]\nkind = 'masked'\nrate = 0.2\nmask = 0.7\nrandom = 0.1\nwhole_words = true",
         &[],
@@ -31,6 +32,16 @@ const TASKS: [(&str, &[&str]); 7] = [
      subsample = 0.01",
         &[],
     ),
+    (
+        "[model]\nplugin = 'llama'\n[data.fields]\nmessages = 'book'\ntools = 'id'\nsystem = 'text'\n[task]\nkind = 'chat'\n\
+     learn = 'answers'",
+        &[],
+    ),
+    (
+        "[model]\nplugin = 'llama'\n[data.fields]\ntext = 'text'\ninput = 'book'\ntarget = 'id'\n[task]\nkind = 'chat'\n\
+     learn = 'all'",
+        &["data.fields.text"],
+    ),
 ];
 
 #[test]
@@ -41,6 +52,18 @@ fn every_key_of_a_task_counts() {
             |key: &str| (key.starts_with("task.") || key.starts_with("data.fields.")) && !tied.contains(&key);
         every_key_counts(&format!("{base}{task}\n"), is_of_task);
     }
+}
+
+#[test]
+fn every_key_of_an_adapter_counts() {
+    let base = std::path::Path::new(&device::manifest_dir()).join("golden/networks/llama");
+    let text = format!(
+        "[data]\nsource = [{{ name = 'one', path = 'one.jsonl' }}]\n[tokenizer]\nplugin = 'byte'\n[start]\nfrom = '{}'\n\
+         [adapter]\nrank = 4\nalpha = 8.0\ndropout = 0.1\ntargets = ['q_proj']\nrslora = true\nalso_train = ['norm']\n\
+         ranks = {{ q_proj = 2 }}\nalphas = {{ q_proj = 2.0 }}\n",
+        base.display()
+    );
+    every_key_counts(&text, |key| key.starts_with("adapter."));
 }
 
 #[test]

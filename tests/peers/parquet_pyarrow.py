@@ -129,6 +129,10 @@ def main(folder):
     (folder / "expected.json").write_text("{\n" + lines + "\n}\n")
     lists = pa.table([pa.array([["a", "b"], [], None], pa.list_(pa.string()))], ["texts"])
     pq.write_table(lists, folder / "texts_in_lists.parquet")
+    message = pa.struct([("content", pa.string()), ("role", pa.string())])
+    turns = [[{"role": "user", "content": "Rot?"}, {"role": "assistant", "content": "Red."}],
+             [{"role": "user", "content": "Blau?"}, {"role": "assistant", "content": "Blue."}]]
+    pq.write_table(pa.table([pa.array(turns, pa.list_(message))], ["turns"]), folder / "messages.parquet")
 
 
 main(Path(sys.argv[1]))

@@ -3,21 +3,22 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 20] = [
+const MODULES: [(&str, &[&str]); 21] = [
     ("base", &[]),
+    ("chat", &["base"]),
     ("settings", &["base"]),
     ("report", &["base"]),
     ("formats", &["base"]),
     ("ops", &["base"]),
     ("rows", &["base", "ops"]),
     ("plugin", &["base", "settings"]),
-    ("corpus", &["base", "settings", "report", "plugin"]),
-    ("feed", &["base", "settings", "report", "rows", "plugin", "corpus"]),
+    ("corpus", &["base", "chat", "settings", "report", "plugin"]),
+    ("feed", &["base", "chat", "settings", "report", "rows", "plugin", "corpus"]),
     ("model", &["base", "settings", "ops", "rows"]),
     ("loss", &["base", "ops", "rows", "model"]),
     ("optim", &["base", "settings", "ops", "model"]),
     ("run", &["base", "settings", "formats", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
-    ("eval", &["base", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
+    ("eval", &["base", "chat", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
     ("train", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
     ("check", &["base", "ops", "rows", "plugin", "feed", "model", "loss"]),
     ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),

@@ -56,9 +56,9 @@ pub(super) fn random_batch(config: &RunConfig, sizes: DataSizes, index: u64) -> 
             rows.columns = columns(n, 1, rows.columns.position);
             rows.columns.targets = below(third, n, 2).into_iter().map(|target| target as f32).collect();
         }
-        TaskConfig::Causal => rows.columns = columns(n, sizes.vocab, rows.columns.position),
+        TaskConfig::Causal | TaskConfig::Chat(_) => rows.columns = columns(n, sizes.vocab, rows.columns.position),
     }
-    if !config.task.is_causal() {
+    if !config.task.continues_text() {
         rows.types = vec![0; n];
     }
     rows

@@ -68,7 +68,7 @@ fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
 fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result<(Trainer, Memory, Device)> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, sizes, &device)?;
-    let described = config.model.described(sizes)?.of_task(&config.task)?;
+    let described = config.model.described(sizes)?.of_run(config)?;
     Ok((Trainer::new(config, described, objective, device.clone())?, predicted, device))
 }
 

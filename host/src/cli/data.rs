@@ -3,6 +3,8 @@
 use super::explain::{self, DropsArgs, RethresholdArgs, WhyArgs};
 use super::output::{Outcome, print};
 use super::overrides::Overrides;
+use super::render::{self, RenderArgs};
+use super::show::{self, ShowArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use trainyard::corpus::survey::features::{self, FeatureKind, FeatureOptions, Frequency, Tokens};
@@ -19,12 +21,16 @@ Examples:
   trainyard data stats configs/austen.toml
   trainyard data stats crawl/ more.jsonl.zst --words zh --json
   trainyard data features reviews.jsonl --out features --neighbours 10
+  trainyard data show configs/assistant.toml
+  trainyard data render --model SmolLM2-135M-Instruct < messages.jsonl
   trainyard data drops runs/austen
   trainyard data why runs/austen austen.txt#17
   trainyard data rethreshold configs/austen.toml --set data.filter.0.config.min_words=60")]
 pub enum DataCommand {
     Stats(StatsArgs),
     Features(FeaturesArgs),
+    Show(ShowArgs),
+    Render(RenderArgs),
     Why(WhyArgs),
     Drops(DropsArgs),
     Rethreshold(RethresholdArgs),
@@ -145,6 +151,8 @@ pub fn run(command: &DataCommand) -> Outcome {
     match command {
         DataCommand::Stats(args) => count(args),
         DataCommand::Features(args) => extract(args),
+        DataCommand::Show(args) => show::run(args),
+        DataCommand::Render(args) => render::run(args),
         DataCommand::Why(args) => explain::why(args),
         DataCommand::Drops(args) => explain::drops(args),
         DataCommand::Rethreshold(args) => explain::rethreshold(args),

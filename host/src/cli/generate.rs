@@ -1,7 +1,9 @@
 //! `trainyard generate`.
 
-use super::open::OpenArgs;
+use super::chat;
+use super::open::{self, OpenArgs};
 use super::output::{self, Outcome};
+use super::sampling::SamplingArgs;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use trainyard::Error;
@@ -14,19 +16,28 @@ use trainyard::run::{PluginChange, SampleConfig};
 ///
 /// A model with an encoder (T5, BART) writes from a source text: --source or --source-file gives it, and --prompt is
 /// what the written text begins with. Writing ends at the model's context.
+///
+/// With --chat the prompt is a question, in the form of the model's chat template, and only its answer is written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard generate runs/austen --prompt 'Dear Sir,' --tokens 400 --temperature 0.7 --seed 7
   trainyard generate runs/austen --prompt Emma --temperature 0          greedy: always the likeliest token
+  trainyard generate runs/assistant --chat --prompt 'What is a prime?'
   trainyard generate runs/translation --source 'Good morning' --temperature 0")]
 pub struct GenerateArgs {
-    /// The run's folder
+    /// The run's folder; with --chat also that of a Hugging Face model with a tokenizer.json
     pub run: PathBuf,
     /// Text to continue
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
+    /// Take the prompt as a question of a conversation
+    #[arg(long, requires = "prompt", conflicts_with_all = ["source", "source_file"])]
+    pub chat: bool,
+    /// With --chat: what the system says before the question
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub system: Option<String>,
     /// Text that the model writes from
     #[arg(long, value_name = "TEXT", conflicts_with = "source_file")]
     pub source: Option<String>,
@@ -36,18 +47,8 @@ pub struct GenerateArgs {
     /// Most tokens to write
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,
-    /// Sampling temperature: 0 = greedy, higher = more random
-    #[arg(long, value_name = "T", value_parser = temperature)]
-    pub temperature: Option<f64>,
-    /// Sample from the K likeliest tokens; 0 = all
-    #[arg(long, value_name = "K")]
-    pub top_k: Option<usize>,
-    /// Sample from the smallest set of tokens with this total probability; 1 = all
-    #[arg(long, value_name = "P", value_parser = probability)]
-    pub top_p: Option<f64>,
-    /// Random seed: the same seed writes the same text
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub open: OpenArgs,
 }
@@ -63,20 +64,22 @@ impl GenerateArgs {
             None => self.source.clone(),
         };
         Ok(SampleConfig {
-            source: source.unwrap_or(config.source),
-            prompt: self.prompt.clone().unwrap_or(config.prompt),
+            source: source.unwrap_or_else(|| config.source.clone()),
+            prompt: self.prompt.clone().unwrap_or_else(|| config.prompt.clone()),
             tokens: self.tokens.unwrap_or(config.tokens),
-            temperature: self.temperature.unwrap_or(config.temperature),
-            top_k: self.top_k.unwrap_or(config.top_k),
-            top_p: self.top_p.unwrap_or(config.top_p),
-            seed: self.seed.unwrap_or(config.seed),
-            ..config
+            ..self.sampling.apply(config)
         })
     }
 }
 
 /// Writes the prompt and its continuation.
 pub fn run(args: &GenerateArgs) -> Outcome {
+    if args.chat {
+        let model = open::model(&args.run, &args.open, "generate --chat")?;
+        let sample = args.apply(model.config.sample.clone())?;
+        let question = sample.prompt.clone();
+        return chat::ask(&model, args.system.as_deref(), sample, &question);
+    }
     let run = eval::OpenRun::open(&args.run, &args.open.options())?;
     for PluginChange { place, then, now } in &run.changed {
         tracing::warn!("not the run's {place}: trained with {then}, now it is {now}");
@@ -91,14 +94,4 @@ fn read_source(file: &Path) -> trainyard::Result<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::usage(format!("--source-file {}: cannot read text: {error}", file.display())))?;
     Ok(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text)).to_owned())
-}
-
-fn temperature(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "expected a number, 0 or more")?;
-    if value.is_finite() && value >= 0.0 { Ok(value) } else { Err("expected a number, 0 or more".into()) }
-}
-
-fn probability(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "expected a number, above 0 to 1")?;
-    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("expected a number, above 0 to 1".into()) }
 }

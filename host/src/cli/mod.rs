@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod chat;
 mod config;
 mod convert;
 mod data;
@@ -21,7 +22,10 @@ mod overrides;
 mod plugin;
 mod predict;
 mod prepare;
+mod render;
+mod sampling;
 mod settings;
+mod show;
 mod tokenizer;
 mod train;
 mod vocabulary;
@@ -74,6 +78,7 @@ pub enum Command {
     Eval(eval::EvalArgs),
     Predict(predict::PredictArgs),
     Generate(generate::GenerateArgs),
+    Chat(chat::ChatArgs),
     Logits(logits::LogitsArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
@@ -173,6 +178,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Model(command) => model::run(&command),
         Command::Filter(args) => filter::run(&args),

@@ -1,10 +1,14 @@
-//! How `eval` and `generate` open a run.
+//! How a run, or the model in a folder of another program, is opened.
 
 use super::overrides::Overrides;
 use clap::Args;
-use trainyard::eval::OpenOptions;
+use std::path::Path;
+use trainyard::eval::{OpenOptions, OpenRun, PredictingModel};
+use trainyard::formats::hf::CONFIG;
+use trainyard::formats::peft::ADAPTER_CONFIG;
+use trainyard::{Error, Result};
 
-/// Options of `eval` and `generate`.
+/// Options of commands that open a run.
 #[derive(Debug, Args)]
 pub struct OpenArgs {
     /// A checkpoint of the run: step-N, best or last (default: the one that the run's summary reports: the best with
@@ -25,4 +29,27 @@ impl OpenArgs {
         let Self { checkpoint, overrides, allow_changed } = self;
         OpenOptions { checkpoint: checkpoint.clone(), set: overrides.list(), allow_changed: allow_changed.clone() }
     }
+}
+
+/// The model of a run, or of a folder of another program, for `command`.
+///
+/// # Errors
+/// A folder that is neither, or a run's checkpoint; whatever keeps the model from being opened.
+pub fn model(run: &Path, args: &OpenArgs, command: &str) -> Result<PredictingModel> {
+    let open = args.options();
+    let is_model = [CONFIG, ADAPTER_CONFIG].iter().any(|name| run.join(name).is_file());
+    if !is_model || run.join("config.toml").is_file() {
+        return Ok(PredictingModel::of_run(OpenRun::open(run, &open)?));
+    }
+    let of_run = run.parent().filter(|parent| parent.ends_with("checkpoints")).and_then(Path::parent);
+    if let (Some(of_run), Some(name)) = (of_run.filter(|of_run| of_run.join("config.toml").is_file()), run.file_name())
+    {
+        let (run, of_run, name) = (run.display(), of_run.display(), name.display());
+        let message = format!("{run}: is a checkpoint of a run; name the run: {command} {of_run} --checkpoint {name}");
+        return Err(Error::usage(message));
+    }
+    if open.checkpoint.is_some() {
+        return Err(Error::usage(format!("--checkpoint: {} is no run, it has none", run.display())));
+    }
+    PredictingModel::of_folder(run, &open.set)
 }

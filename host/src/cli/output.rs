@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 use trainyard::Error;
 use trainyard::base::clean;
@@ -39,6 +39,11 @@ impl Stop {
 
 /// The stdout that the program was started with, once [`reserve`] has taken it.
 static RESERVED: OnceLock<File> = OnceLock::new();
+
+/// Says whether results are seen by a person as they are written.
+pub fn is_terminal() -> bool {
+    RESERVED.get().map_or_else(|| io::stdout().is_terminal(), File::is_terminal)
+}
 
 /// Takes stdout for the program's own results: anything else in this process that writes to it, such as a native plugin
 /// that prints, writes to stderr from here on.

@@ -1,16 +1,15 @@
 //! `trainyard predict`.
 
-use super::open::OpenArgs;
+use super::open::{self, OpenArgs};
 use super::output::{Outcome, write};
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use std::io::{IsTerminal, stdin};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use trainyard::Error;
 use trainyard::base::interrupt;
 use trainyard::corpus::DataConfig;
-use trainyard::eval::{Asked, OpenRun, PredictingModel, TextOptions};
-use trainyard::formats::hf::CONFIG;
+use trainyard::eval::{Asked, TextOptions};
 use trainyard::report::Counter;
 
 /// Predict labels, numbers or tags of documents, or write texts from them
@@ -81,7 +80,7 @@ fn finite(text: &str) -> Result<f64, String> {
 /// Predicts, and writes each prediction as it is made.
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
-    let model = model(args)?;
+    let model = open::model(&args.run, &args.open, "predict")?;
     args.options().check(&model.config.task)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
@@ -117,25 +116,6 @@ pub fn run(args: &PredictArgs) -> Outcome {
         n => tracing::warn!("of {n} documents only the beginning was read: they are longer than the model's context"),
     }
     Ok(())
-}
-
-/// The model of a run, or of a folder of another program.
-fn model(args: &PredictArgs) -> trainyard::Result<PredictingModel> {
-    let (run, open) = (&args.run, args.open.options());
-    if !run.join(CONFIG).is_file() || run.join("config.toml").is_file() {
-        return Ok(PredictingModel::of_run(OpenRun::open(run, &open)?));
-    }
-    let of_run = run.parent().filter(|parent| parent.ends_with("checkpoints")).and_then(Path::parent);
-    if let (Some(of_run), Some(name)) = (of_run.filter(|of_run| of_run.join("config.toml").is_file()), run.file_name())
-    {
-        let (run, of_run, name) = (run.display(), of_run.display(), name.display());
-        let message = format!("{run}: is a checkpoint of a run; name the run: predict {of_run} --checkpoint {name}");
-        return Err(Error::usage(message));
-    }
-    if open.checkpoint.is_some() {
-        return Err(Error::usage(format!("--checkpoint: {} is no run, it has none", run.display())));
-    }
-    PredictingModel::of_folder(run, &open.set)
 }
 
 fn unfinished(error: Error) -> Error {

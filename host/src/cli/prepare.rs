@@ -43,7 +43,7 @@ pub fn run(args: &PrepareArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
-    let encoding = config.task.encoding();
+    let encoding = config.task.encoding(config.tokenizer_folder())?;
     let (filters, tokenizer, task) = (&filters, &tokenizer, encoding.as_ref());
     let preparation =
         Preparation { config: &config.data, filters, tokenizer, task, store: &store, detail: Detail::All };

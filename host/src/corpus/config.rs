@@ -6,7 +6,10 @@ mod loading;
 mod source;
 mod tokens;
 
-pub use fields::{Bio, ColumnsConfig, FieldsConfig, LABEL, LabelFrom, LabelsConfig, TAGS, TARGET, Unlabelled};
+pub use fields::{
+    Bio, ColumnsConfig, FieldsConfig, INPUT, LABEL, LabelFrom, LabelsConfig, MESSAGES, SYSTEM, TAGS, TARGET, TOOLS,
+    Unlabelled,
+};
 pub use held_out::HeldOutConfig;
 pub use loading::{CurriculumConfig, Packing};
 pub use source::{Format, InvalidLines, InvalidUtf8, SourceConfig};

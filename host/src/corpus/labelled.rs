@@ -1,7 +1,7 @@
 //! What a document's metadata hold to learn from: its label, the tags of its words, its target.
 
 use super::read::Document;
-use super::{LABEL, TAGS, TARGET};
+use super::{INPUT, LABEL, MESSAGES, SYSTEM, TAGS, TARGET, TOOLS};
 use serde_json::Value;
 use std::ops::Range;
 
@@ -130,9 +130,27 @@ impl Document {
         self.value(TARGET)?.as_str().map(str::to_owned)
     }
 
-    /// Whether another text may take the place of its own: what its tags say of the text is true of the other.
+    /// Its conversation as JSON, in one of the forms that data sets have: its messages, or its text as an instruction
+    /// and its target as the answer.
+    pub fn conversation(&self) -> String {
+        let metadata = self.metadata.as_deref().unwrap_or_default();
+        let json = |key: &str| super::read::json_field(metadata, key);
+        let own = Value::from(self.text()).to_string();
+        let messages = json(MESSAGES);
+        let pair = [("instruction", Some(own)), ("input", json(INPUT)), ("output", json(TARGET))];
+        let fields = match messages {
+            Some(messages) => vec![("messages", Some(messages))],
+            None => pair.into(),
+        };
+        let fields = fields.into_iter().chain([("system", json(SYSTEM)), ("tools", json(TOOLS))]);
+        let fields: Vec<_> = fields.filter_map(|(key, json)| Some(format!("\"{key}\":{}", json?))).collect();
+        format!("{{{}}}", fields.join(","))
+    }
+
+    /// Whether another text may take the place of its own: what its tags say of the text is true of the other, and no
+    /// messages say it.
     pub(crate) fn may_become(&self, text: &str) -> bool {
-        self.tags().is_none_or(|tags| tags.fit(self.text(), text))
+        self.tags().is_none_or(|tags| tags.fit(self.text(), text)) && self.value(MESSAGES).is_none()
     }
 
     fn value(&self, key: &str) -> Option<Value> {

@@ -22,8 +22,9 @@ pub mod survey;
 
 pub use compress::{Baseline, compression_baseline};
 pub use config::{
-    Bio, ColumnsConfig, CurriculumConfig, DataConfig, FieldsConfig, Format, HeldOutConfig, InvalidLines, InvalidUtf8,
-    LABEL, LabelFrom, LabelsConfig, Packing, SourceConfig, TAGS, TARGET, TokenFormat, TokensConfig, Unlabelled,
+    Bio, ColumnsConfig, CurriculumConfig, DataConfig, FieldsConfig, Format, HeldOutConfig, INPUT, InvalidLines,
+    InvalidUtf8, LABEL, LabelFrom, LabelsConfig, MESSAGES, Packing, SYSTEM, SourceConfig, TAGS, TARGET, TOOLS,
+    TokenFormat, TokensConfig, Unlabelled,
 };
 pub use labelled::{Label, LabelledSpan, Tags, word_ranges};
 pub use manifest::{

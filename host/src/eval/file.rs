@@ -36,20 +36,17 @@ pub fn evaluate_files(
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let model = run.data.tokenizer.model.clone();
-    let text = raw_text(
-        sources,
-        run.config.task.encoding().as_ref(),
-        &run.plugins.data.trained_tokenizer(&run.config),
-        &model,
-        scratch.path(),
-    )
-    .map_err(
-        // the reader names the keys of a config
-        |error| {
-            let policy = ", or set data.source.invalid_lines to \"skip\"";
-            error.reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
-        },
-    )?;
+    let encoding = run.config.task.saved().encoding(Some(&run.checkpoint.folder))?;
+    let text =
+        raw_text(sources, encoding.as_ref(), &run.plugins.data.trained_tokenizer(&run.config), &model, scratch.path())
+            .map_err(
+                // the reader names the keys of a config
+                |error| {
+                    let policy = ", or set data.source.invalid_lines to \"skip\"";
+                    error
+                        .reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
+                },
+            )?;
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();

@@ -1,6 +1,7 @@
 //! How good a model is, and what it writes.
 
 mod beams;
+mod chat;
 mod evaluate;
 mod file;
 mod logits;
@@ -15,6 +16,7 @@ mod vectors;
 mod writer;
 
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
+pub use chat::{Answering, Chat, Ended};
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};

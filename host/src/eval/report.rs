@@ -4,7 +4,7 @@ use super::predict::{Predictor, measured};
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
-use crate::feed::tasks::Task;
+use crate::feed::tasks::{Task, TaskConfig};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Model;
 use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TaskReport, TextReport, Treatment};
@@ -62,7 +62,8 @@ fn sample(
     faults: &mut Vec<String>,
 ) -> Result<String> {
     let sample = &config.sample;
-    if sample.tokens == 0 || model.reads_source() && sample.source.is_empty() {
+    let is_unasked = matches!(config.task, TaskConfig::Chat(_)) && sample.prompt.is_empty();
+    if sample.tokens == 0 || is_unasked || model.reads_source() && sample.source.is_empty() {
         return Ok(String::new());
     }
     let written = continue_text(&plugins.data.tokenizer, data, (model, task), sample);

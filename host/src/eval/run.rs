@@ -79,8 +79,11 @@ impl OpenRun {
             changed.push(PluginChange { place: "tokenizer".to_owned(), then: recorded.clone(), now: stamp });
         }
         let task = RunTask::open(config, &tokenizer, &data)?;
-        let model = network(config, &plugin, &task)?;
-        restore_model(&reader, &model)?;
+        let (model, described) = network(config, &plugin, &task)?;
+        if let Some(start) = config.start.as_ref().filter(|_| described.adapter.is_some()) {
+            start.load(config.model.named_plugin(), (&described, task.class_names()), model.params())?;
+        }
+        restore_model(&reader, &described, model.params())?;
         Ok(Self { run, tokenizer, data, task, model, checkpoint, changed })
     }
 
@@ -99,7 +102,7 @@ impl OpenRun {
 }
 
 /// The run's network, as its plugin describes it, without a backward: nothing is kept for one.
-pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<Model> {
+pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Result<(Model, Described)> {
     let train = &config.train;
     // A run is read wherever it was trained: where its GPU is not, on the CPU.
     let (device, _) = Device::open(train.device).or_else(|error| {
@@ -108,10 +111,10 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
     })?;
     check_reading(config, task.sizes, &device)?;
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
-    let described = Described::new(plugin, &config.model.sizes(task.sizes))?.of_task(&config.task)?;
+    let described = Described::new(plugin, &config.model.sizes(task.sizes))?.of_run(config)?;
     let field = &described.field;
-    let spec = Spec { field, ..Spec::new(&described.network, config.model.context(), Purpose::Inference) };
-    Model::new(&spec, engine, config.run.seed)
+    let spec = Spec { field, ..Spec::new(described.whole(), config.model.context(), Purpose::Inference) };
+    Ok((Model::new(&spec, engine, config.run.seed)?, described))
 }
 
 /// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was

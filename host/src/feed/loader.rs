@@ -81,9 +81,8 @@ impl<'a> Loader<'a> {
         let Recipe { context, sequences_per_batch, seed, packing, .. } = *recipe;
         let task = recipe.task.clone();
         check(shard, task.as_ref(), context, sequences_per_batch, token_bytes)?;
-        let size = (context, task.marks());
         let (sources, mixture) = if recipe.sources.is_empty() {
-            let order = Order::new(shard, 0..shard.n_documents(), (task.unit(), packing), size, seed)?;
+            let order = Order::new(shard, 0..shard.n_documents(), packing, (context, task.as_ref()), seed)?;
             (vec![Source { name: String::new(), order: Some(order) }], Mixture::single())
         } else {
             mix(shard, recipe)?
@@ -216,9 +215,8 @@ fn mix(shard: &Shard, recipe: &Recipe) -> Result<(Vec<Source>, Mixture)> {
         let is_drawn = *documents > 0 && recipe.phases.iter().any(|(_, weights)| weights[index] > 0.0);
         // By name, so that another source before it does not change a source's order.
         let seed = xxh3_64_with_seed(name.as_bytes(), recipe.seed);
-        let cut = (recipe.task.unit(), recipe.packing);
-        let size = (recipe.context, recipe.task.marks());
-        let order = || Order::new(shard, *first_document..end, cut, size, seed);
+        let learner = (recipe.context, recipe.task.as_ref());
+        let order = || Order::new(shard, *first_document..end, recipe.packing, learner, seed);
         let order = is_drawn.then(order).transpose().map_err(|error| error.context(format!("source {name:?}")))?;
         sources.push(Source { name: name.clone(), order });
     }
@@ -269,7 +267,7 @@ pub fn packed_eval_batches<'a>(
     let packed = match packing {
         _ if is_document => None,
         Packing::Concatenate => None,
-        _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, (context, task.marks()))?),
+        _ => Some(Packed::new(shard, 0..shard.n_documents(), packing, context, task)?),
     };
     let n_sequences = match &packed {
         _ if is_document => shard.n_documents(),

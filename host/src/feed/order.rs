@@ -4,7 +4,7 @@ use super::documents::Documents;
 use super::packed::Packed;
 use super::permutation::Permutation;
 use super::shard::Shard;
-use super::tasks::{Sequence, Unit};
+use super::tasks::{Sequence, Task, Unit};
 use crate::corpus::Packing;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -38,20 +38,21 @@ enum Cut {
 }
 
 impl Order {
-    /// The sequences of `documents` of the shard, of `context` rows with the `marks` of each part.
+    /// The sequences of `documents` of the shard for `task`, of `context` rows with the marks of each part.
     ///
     /// # Errors
     /// Documents that do not make one sequence.
     pub fn new(
         shard: &Shard,
         documents: Range<u64>,
-        (unit, packing): (Unit, Packing),
-        (context, marks): (usize, usize),
+        packing: Packing,
+        (context, task): (usize, &dyn Task),
         seed: u64,
     ) -> Result<Self> {
+        let marks = task.marks();
         let window = (context - marks) as u64;
         let cut = match packing {
-            _ if unit == Unit::Document => {
+            _ if task.unit() == Unit::Document => {
                 if documents.is_empty() {
                     return Err(Error::run(format!("{}: no document; add text", shard.path().display())));
                 }
@@ -75,7 +76,7 @@ impl Order {
                 Cut::Windows { first: rows.start, n_sequences, offset_max }
             }
             Packing::BestFit | Packing::Pad => {
-                let packed = Packed::new(shard, documents, packing, (context, marks))?;
+                let packed = Packed::new(shard, documents, packing, context, task)?;
                 if packed.n_sequences() == 0 {
                     let path = shard.path().display();
                     return Err(Error::run(format!("{path}: no document has a token to predict; add text")));

@@ -1,6 +1,7 @@
 //! Documents put together into sequences.
 
 use super::shard::Shard;
+use super::tasks::Task;
 use crate::corpus::Packing;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -22,7 +23,8 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Sequences of `context` rows out of `documents` of the shard. Each part takes the room of `marks` rows more.
+    /// Sequences of `context` rows out of `documents` of the shard, of parts that `task` learns from. Each takes the
+    /// room of the task's marks more.
     ///
     /// # Errors
     /// More than 2³² parts.
@@ -30,10 +32,16 @@ impl Packed {
         shard: &Shard,
         documents: Range<u64>,
         packing: Packing,
-        (context, marks): (usize, usize),
+        context: usize,
+        task: &dyn Task,
     ) -> Result<Self> {
+        let marks = task.marks();
         let longest = (context - marks) as u64;
-        let parts = || documents.clone().flat_map(|document| parts(shard.rows(document), longest));
+        let parts = |document: u64| {
+            let parts = parts(task.inputs(shard, document), longest).enumerate();
+            parts.filter(|(index, part)| task.learns(shard, part, *index == 0)).map(|(_, part)| part)
+        };
+        let parts = || documents.clone().flat_map(parts);
         let room = |part: &Range<u64>| (part.end - part.start) as usize + marks;
         // The parts by the room they take, the longest first; equal ones in the order of the shard.
         let mut n_of_length = vec![0usize; context + 1];

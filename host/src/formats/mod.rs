@@ -1,5 +1,6 @@
-//! Files of other programs that hold models: folders of Hugging Face and their tensors, and llama.cpp's GGUF.
+//! Files of other programs that hold models: folders of Hugging Face, their tensors and adapters, and llama.cpp's GGUF.
 
 pub mod gguf;
 pub mod hf;
+pub mod peft;
 pub mod safetensors;

@@ -20,6 +20,7 @@ pub use counter::Counter;
 pub use program::{COMMIT, VERSION, host_name, now};
 pub use record::{
     BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,
+    Watch,
 };
 pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{

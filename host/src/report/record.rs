@@ -24,6 +24,8 @@ pub enum Record {
     Step(Step),
     /// The validation text was measured.
     Validation(Validation),
+    /// Another text was measured.
+    Watch(Watch),
     /// The run's model was measured on held-out text.
     Final(Box<Final>),
     /// What the plugins of this process did.
@@ -206,6 +208,16 @@ impl Validation {
     }
 }
 
+/// Another text that is measured with each validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Its name.
+    pub text: String,
+    /// What was measured.
+    #[serde(flatten)]
+    pub measured: Validation,
+}
+
 /// The run's model on held-out text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Final {
@@ -292,6 +304,7 @@ impl Record {
             Self::Warning(warning) => warning.step,
             Self::Step(step) => step.step,
             Self::Validation(validation) => validation.step,
+            Self::Watch(watch) => watch.measured.step,
             Self::Final(report) => report.step,
             Self::Plugins(plugins) => plugins.step,
             Self::End(end) => end.step,

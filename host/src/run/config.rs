@@ -1,9 +1,10 @@
 //! The config of a run, resolved: every value is present and within its range.
 
+use super::adapter::AdapterConfig;
 use super::network::ModelConfig;
 use super::sections::{SampleConfig, TrainConfig};
 use super::start::StartConfig;
-use crate::corpus::DataConfig;
+use crate::corpus::{DataConfig, Packing};
 use crate::feed::TokenizerConfig;
 use crate::feed::tasks::TaskConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
@@ -26,6 +27,9 @@ pub struct RunConfig {
     /// `[start]`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<StartConfig>,
+    /// `[adapter]`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterConfig>,
     /// `[task]`
     #[serde(default, skip_serializing_if = "TaskConfig::is_causal")]
     pub task: TaskConfig,
@@ -95,6 +99,11 @@ impl RunConfig {
         self.start.as_ref().and_then(|start| start.vocab).map_or(n_tokens, |vocab| vocab.max(n_tokens))
     }
 
+    /// The folder that the tokenizer's files are in, which say how conversations are written.
+    pub fn tokenizer_folder(&self) -> Option<&Path> {
+        self.tokenizer.model.as_deref()?.parent()
+    }
+
     /// The folder of finished work on data: `data.store`, or `store` next to the runs.
     pub fn store(&self) -> PathBuf {
         self.data.store.clone().unwrap_or_else(|| self.run.dir.join("store"))
@@ -103,13 +112,18 @@ impl RunConfig {
     fn read(root: &mut Section<'_>, default_name: &str) -> Self {
         let mut metric_names = Vec::new();
         let run = root.section("run", |section| RunSection::read(section, default_name));
-        let data = root.section("data", DataConfig::read);
+        let is_packing_given = root.holds_inside("data", "packing");
+        let mut data = root.section("data", DataConfig::read);
         let has_model = ["plugin", "kind"].iter().any(|key| root.holds_inside("model", key));
         let is_resolved = has_model && root.holds_inside("tokenizer", "plugin");
         let start = root.optional("start", |section| StartConfig::read(section, is_resolved));
+        let adapter = root.optional("adapter", AdapterConfig::read);
         let tokenizer = start.as_ref().and_then(StartConfig::tokenizer);
         let tokenizer = root.section("tokenizer", |section| TokenizerConfig::read(section, tokenizer));
         let task = root.section("task", TaskConfig::read);
+        if !is_packing_given {
+            data.packing = task.packing();
+        }
         let model = root.section("model", |section| ModelConfig::read(section, start.as_ref(), &task));
         let loss = root.section("loss", |section| PluginConfig::read(section, Some(task.loss())));
         let metric = root.sections("metric", |section| PluginConfig::read_metric(section, &mut metric_names));
@@ -118,8 +132,21 @@ impl RunConfig {
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
-        let mut config =
-            Self { run, data, tokenizer, start, task, model, loss, metric, optimizer, schedule, train, sample };
+        let mut config = Self {
+            run,
+            data,
+            tokenizer,
+            start,
+            adapter,
+            task,
+            model,
+            loss,
+            metric,
+            optimizer,
+            schedule,
+            train,
+            sample,
+        };
         config.check(root);
         config
     }
@@ -140,6 +167,16 @@ impl RunConfig {
         } else if warmup > steps {
             let message = format!("expected at most train.steps, which is {steps}, got {warmup}");
             root.conflict(&["schedule.warmup", "train.steps"], message);
+        }
+        if self.adapter.is_some() && self.start.is_none() {
+            root.conflict(&["adapter", "start"], "needs a model that it is beside: name its folder in [start] from");
+        }
+        if self.data.packing != self.task.packing() && self.data.packing == Packing::Concatenate {
+            let message = format!(
+                "expected \"best-fit\" or \"pad\", got \"concatenate\", which cuts what task.kind = {:?} keeps together",
+                self.task.name()
+            );
+            root.conflict(&["data.packing", "task.kind"], message);
         }
         if self.train.patience > 0 && !self.data.has_validation() {
             let message = "needs held-out text: set data.validation above 0, or patience to 0";

@@ -6,7 +6,7 @@ use crate::feed::tasks::TaskConfig;
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
-use crate::run::{RunConfig, frozen};
+use crate::run::RunConfig;
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
@@ -161,14 +161,14 @@ impl Memory {
 /// # Errors
 /// A pattern of `train.freeze` without a parameter.
 fn trained(config: &RunConfig, sizes: DataSizes) -> Result<f64> {
-    if config.train.freeze.is_empty() {
+    if config.train.freeze.is_empty() && config.adapter.is_none() {
         return Ok(1.0);
     }
-    let network = config.model.described(sizes)?.network;
+    let described = config.model.described(sizes)?.of_run(config)?;
     let numbers = |shape: &[u32]| shape.iter().map(|&size| f64::from(size)).product::<f64>();
-    let frozen = frozen(&config.train.freeze, network.parameters.iter().map(|parameter| parameter.name.as_str()))?;
+    let frozen = described.frozen(&config.train.freeze)?;
     let (mut all, mut free) = (0.0, 0.0);
-    for parameter in &network.parameters {
+    for parameter in &described.whole().parameters {
         all += numbers(&parameter.shape);
         free += if frozen.contains(&parameter.name) { 0.0 } else { numbers(&parameter.shape) };
     }

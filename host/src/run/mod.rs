@@ -1,5 +1,6 @@
 //! A run: its config and identity, its folder, its plugins, and how a run's folder is opened again.
 
+pub(crate) mod adapter;
 mod best;
 mod config;
 mod folder;
@@ -22,6 +23,7 @@ mod start;
 mod state;
 mod task;
 
+pub use adapter::AdapterConfig;
 pub(crate) use best::{BEST, mark_best};
 pub use config::{RunConfig, RunSection};
 pub(crate) use folder::{Claim, pruning};

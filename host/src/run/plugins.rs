@@ -117,7 +117,7 @@ impl RunPlugins {
     /// # Errors
     /// Whatever the plugin reports.
     pub fn described(&self, config: &RunConfig, sizes: DataSizes) -> Result<Described> {
-        Described::new(&self.model, &config.model.sizes(sizes))?.of_task(&config.task)
+        Described::new(&self.model, &config.model.sizes(sizes))?.of_run(config)
     }
 
     /// Returns the name of every metric: they differ, so that none hides another in a record.
@@ -207,7 +207,7 @@ impl DataPlugins {
             return feed::import(tokens, &tokenizer, folder);
         }
         let store = config.store();
-        let encoding = config.task.encoding();
+        let encoding = config.task.encoding(config.tokenizer_folder())?;
         let (config, task, store) = (&config.data, encoding.as_ref(), store.as_path());
         Preparation { config, filters: &filters, tokenizer: &tokenizer, task, store, detail: Detail::Long }
             .prepare(folder)

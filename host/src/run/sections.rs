@@ -7,6 +7,7 @@ use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::Bound;
+use std::path::{Path, PathBuf};
 
 /// `[train]`: the loop.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -27,6 +28,10 @@ pub struct TrainConfig {
     pub checkpoint_every: u64,
     /// Checkpoints kept; 0 keeps all.
     pub keep_checkpoints: usize,
+    /// Files or folders of other text that each validation measures as well, and once before the first step: what a run
+    /// that continues another may forget. They are read as the first source is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<PathBuf>,
     /// Validations without improvement before the run stops; 0 never stops early.
     pub patience: u64,
     /// Threads; 0 takes all cores.
@@ -95,6 +100,10 @@ impl TrainConfig {
             validate_batches: section.integer("validate_batches", 0.., 20),
             checkpoint_every: section.integer("checkpoint_every", 0.., 200),
             keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
+            watch: {
+                let paths = section.texts("watch", "a list of files or folders", |path| !path.is_empty());
+                paths.iter().map(|path| section.absolute("watch", Path::new(path))).collect()
+            },
             patience: section.integer("patience", 0.., 0),
             threads: section.integer("threads", 0..=1024, 0),
             workers: section.integer("workers", 0..=64, 1),
@@ -124,7 +133,7 @@ fn read_device(section: &mut Section<'_>) -> DeviceChoice {
 impl SampleConfig {
     /// What `[sample]` may contain, with the defaults of `task`.
     pub(crate) fn read(section: &mut Section<'_>, task: &TaskConfig) -> Self {
-        let tokens = if task.is_causal() || task.has_source() { 200 } else { 0 };
+        let tokens = if task.continues_text() || task.has_source() { 200 } else { 0 };
         let source = section.text_or("source", "text", "", |_| true);
         if !source.is_empty() && !task.has_source() {
             let why = format!("the task is {:?}, which writes no text from another: remove it", task.name());

@@ -2,8 +2,10 @@
 
 use super::folder::checkpoint::{Reader, folder_name, replay_name};
 use super::identity::RunIdentity;
-use super::numerics;
+use super::network::Described;
+use super::{adapter, numerics};
 use crate::feed::Position;
+use crate::model::Params;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -86,10 +88,14 @@ pub fn read_state(reader: &Reader) -> Result<RunState> {
     Ok(state)
 }
 
-/// Takes back parameters only.
+/// Takes back parameters only. Of a run with an adapter, the model that it starts from was read before.
 ///
 /// # Errors
 /// Tensors that cannot be read, or that do not fit the model.
-pub fn restore_model(reader: &Reader, model: &crate::model::Model) -> Result<()> {
-    model.params().load(reader.tensors(MODEL)?).map_err(|error| error.context(reader.folder().display()))
+pub fn restore_model(reader: &Reader, described: &Described, params: &Params) -> Result<()> {
+    let restored = match &described.adapter {
+        Some(adapted) => adapter::restore(reader, adapted, params),
+        None => reader.tensors(MODEL).and_then(|tensors| params.load(tensors)),
+    };
+    restored.map_err(|error| error.context(reader.folder().display()))
 }

@@ -81,6 +81,11 @@ impl RunTask {
         Ok(Self { config: config.task.clone(), rows, classes, bags: None, marks, sizes })
     }
 
+    /// Names of its classes, where it has some.
+    pub fn class_names(&self) -> &[String] {
+        self.classes.as_ref().map_or(&[], |classes| &classes.names)
+    }
+
     /// As the config has it.
     pub fn config(&self) -> &TaskConfig {
         &self.config
@@ -142,6 +147,7 @@ impl RunTask {
             let listed: Vec<_> = listed.take(LISTED).collect();
             lines.push(format!("{}s in training: {}{more}", self.config.class_word(), listed.join(", ")));
         }
+        lines.extend(self.rows.lines(&data.train, config.model.context()));
         lines.extend(self.rows.note(config.train.batch * config.train.accumulate * config.model.context()));
         if self.config.has_mask() && self.marks.has_own_mask() {
             lines.push("mask: the tokenizer has no [MASK] or <mask>, the model gets a token of its own for it".into());

@@ -3,9 +3,12 @@
 mod batches;
 mod run;
 mod saved_data;
+mod show;
 mod state;
 mod step;
+mod watch;
 
 pub use batches::loader;
 pub use run::{run, run_open};
+pub use show::{ShownPart, ShownSequence, first_sequences};
 pub use step::{StepReport, Trainer};

@@ -6,6 +6,7 @@ mod record;
 
 use super::batches::{loader, source_reports, validation_extent};
 use super::step::Trainer;
+use super::watch::Watched;
 use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
@@ -17,7 +18,7 @@ use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainS
 use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Changes, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins,
-    RunState, RunTask, TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state, restore_model,
+    RunState, RunTask, TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state,
 };
 use crate::{Error, Result};
 use record::Pace;
@@ -79,6 +80,8 @@ struct Run<'c> {
     evaluator: Evaluator,
     /// What validations read.
     validation: Option<Extent>,
+    /// Other texts that they measure.
+    watched: Vec<Watched>,
     state: RunState,
     /// What is wrong with the loss or a metric and does not stop the run.
     warnings: Vec<String>,
@@ -103,9 +106,8 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
         let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
-        // plugins
         let plugins = RunPlugins::open(config)?;
-        // A run that is too large for any vocabulary ends before its data are read.
+        // a run that is too large for any vocabulary ends before its data are read.
         check_least(config, &device)?;
         let (program, evaluator) = programs(config, &plugins)?;
         // where the run is
@@ -116,8 +118,7 @@ impl<'c> Run<'c> {
         let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
-        let run = (config, &plugins, &identity);
-        let changes = changes(saved.as_ref(), run, &folder, &options.allow_changed)?;
+        let changes = changes(saved.as_ref(), (config, &plugins, &identity), &folder, &options.allow_changed)?;
         saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
@@ -126,12 +127,13 @@ impl<'c> Run<'c> {
         let memory = Memory::of(config, task.sizes, &device)?;
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
-        let started_from = if reader.is_none() { load_start(config, &trainer, &task)? } else { Vec::new() };
+        let started_from = load_start(config, &trainer, &task, reader.is_none())?;
         let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
         let validation = validation_extent(config, &task, &data)?;
+        let watched = Watched::open(config, &plugins.data, &data, &task)?;
         let tokenizer = TokenizerFolder::new(config, (&data, &task), reader.as_ref().map(checkpoint::Reader::folder))?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
@@ -156,6 +158,7 @@ impl<'c> Run<'c> {
             warnings: evaluator.warnings().to_vec(),
             evaluator,
             validation,
+            watched,
             state,
             log,
             progress,
@@ -183,6 +186,9 @@ impl<'c> Run<'c> {
         let loader = loader(self.config, &self.task, data, self.state.position)?;
         self.sequences_per_epoch = loader.sequences_per_epoch();
         loader.packing_line().iter().for_each(|line| self.progress.message(line));
+        if first_step == 0 {
+            self.record_watched(data)?;
+        }
         let trained = std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, self.config.train.workers);
             self.steps(data, &mut batches)
@@ -195,7 +201,7 @@ impl<'c> Run<'c> {
         let seconds = started.elapsed().as_secs_f64();
         let model = RunModel::of_run(&self.folder, self.config.train.patience)?;
         if model.step != self.state.step {
-            restore_model(&checkpoint::Reader::open(&model.folder)?, &self.trainer.model)?;
+            state::restore_parameters(&checkpoint::Reader::open(&model.folder)?, &self.trainer)?;
         }
         let report = final_report(
             self.config,
@@ -281,6 +287,7 @@ impl<'c> Run<'c> {
 
     /// Measures the validation split; says whether it is the best so far.
     fn validate(&mut self, data: &Dataset) -> Result<bool> {
+        self.record_watched(data)?;
         let (Some(shard), Some(extent)) = (&data.validation, self.validation) else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
         let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
@@ -316,11 +323,21 @@ fn check_least(config: &RunConfig, device: &Device) -> Result<()> {
     Memory::of(config, least, device)?.check(config, least, device)
 }
 
-/// Reads the weights that a new run starts from, if it starts from any. Returns what of the model is new.
-fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask) -> Result<Vec<String>> {
-    let Some(start) = &config.start else { return Ok(Vec::new()) };
-    let classes = task.classes.as_ref().map_or(&[][..], |classes| &classes.names);
-    start.load(config.model.named_plugin(), (trainer.described(), classes), trainer.model.params())
+/// Reads the weights that a new run starts from, if it starts from any, and those that an adapter is beside. Returns
+/// what of a new run's model is new.
+fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: bool) -> Result<Vec<String>> {
+    let (described, params) = (trainer.described(), trainer.model.params());
+    let Some(start) = config.start.as_ref().filter(|_| is_new || described.adapter.is_some()) else {
+        return Ok(Vec::new());
+    };
+    let lines = start.load(config.model.named_plugin(), (described, task.class_names()), params)?;
+    if !is_new {
+        return Ok(Vec::new());
+    }
+    if let (Some(adapter), Some(adapted)) = (&config.adapter, &described.adapter) {
+        adapter.load(adapted, params)?;
+    }
+    Ok(lines)
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

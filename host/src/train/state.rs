@@ -4,7 +4,7 @@ use super::step::Trainer;
 use crate::Result;
 use crate::feed::TokenizerFiles;
 use crate::run::checkpoint::{Reader, Writer};
-use crate::run::{MODEL, RunState, STATE, TokenizerFolder};
+use crate::run::{MODEL, RunState, STATE, TokenizerFolder, adapter, restore_model};
 use std::path::{Path, PathBuf};
 
 const OPTIMIZER: &str = "trainyard/optimizer.safetensors";
@@ -23,7 +23,12 @@ pub fn save(
 ) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &folder.config(trainer.described().hugging_face(tokenizer.end_of_text)))?;
-    writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?;
+    match (&trainer.config().adapter, &trainer.described().adapter, &trainer.config().start) {
+        (Some(config), Some(adapted), Some(start)) => {
+            adapter::write(&mut writer, (config, adapted), &start.from, trainer.model.params())?;
+        }
+        _ => writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?,
+    }
     folder.write(&mut writer)?;
     let optimizer = trainer.optimizer.state();
     writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
@@ -31,12 +36,19 @@ pub fn save(
     writer.finish()
 }
 
-/// Takes back parameters and optimizer.
+/// Takes back parameters and optimizer. Of a run with an adapter, the model that it starts from was read before.
 ///
 /// # Errors
 /// Tensors that cannot be read, or that do not fit the trainer.
 pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
-    let context = |error: crate::Error| error.context(reader.folder().display());
-    trainer.model.params().load(reader.tensors(MODEL)?).map_err(context)?;
-    trainer.optimizer.load(reader.tensors(OPTIMIZER)?).map_err(context)
+    restore_parameters(reader, trainer)?;
+    trainer.optimizer.load(reader.tensors(OPTIMIZER)?).map_err(|error| error.context(reader.folder().display()))
+}
+
+/// Takes back the parameters only.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_parameters(reader: &Reader, trainer: &Trainer) -> Result<()> {
+    restore_model(reader, trainer.described(), trainer.model.params())
 }

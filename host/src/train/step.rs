@@ -7,7 +7,7 @@ use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
 use crate::rows::{PlacedRows, Rows};
-use crate::run::{Described, RunConfig, frozen};
+use crate::run::{Described, RunConfig};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -54,11 +54,9 @@ impl Trainer {
         let train = &config.train;
         let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
-        let parameters = described.network.parameters.iter().chain(&described.field);
-        let names = parameters.map(|parameter| parameter.name.as_str());
-        let frozen = frozen(&train.freeze, names)?;
+        let frozen = described.frozen(&train.freeze)?;
         let field = &described.field;
-        let spec = Spec { frozen, field, ..Spec::new(&described.network, config.model.context(), purpose) };
+        let spec = Spec { frozen, field, ..Spec::new(described.whole(), config.model.context(), purpose) };
         let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
@@ -77,6 +75,11 @@ impl Trainer {
     /// Names of the loss's outputs.
     pub fn output_names(&self) -> &[String] {
         self.loss.outputs()
+    }
+
+    /// The run's config.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
     }
 
     /// What the model's plugin said.
@@ -195,7 +198,9 @@ impl Trainer {
         // a bias of balanced classes may have one of exactly 0
         let is_bias =
             |name: &str| self.model.params().iter().any(|(other, param)| other == name && param.value.rank() == 1);
-        let may_be_zero = |name: &str| self.described.sizes.labels > 0 && is_bias(name);
+        let adapter = self.described.adapter.as_ref();
+        let is_behind_zeros = |name: &str| adapter.is_some_and(|adapted| adapted.is_behind_zeros(name));
+        let may_be_zero = |name: &str| self.described.sizes.labels > 0 && is_bias(name) || is_behind_zeros(name);
         match norms.iter().find(|(name, norm)| *norm == 0.0 && !may_be_zero(name)) {
             Some((name, _)) => Err(Error::plugin(format!(
                 "parameter {name} has no gradient after step 1, expected every parameter to learn; does the loss depend on the \

@@ -11,6 +11,17 @@ pub const LABEL: &str = "label";
 pub const TAGS: &str = "tags";
 /// The key of a document's metadata that holds the text that is to be made of its own.
 pub const TARGET: &str = "target";
+/// The key of a document's metadata that holds the messages of a conversation.
+pub const MESSAGES: &str = "messages";
+/// The key of a document's metadata that holds the tools that a conversation may use.
+pub const TOOLS: &str = "tools";
+/// The key of a document's metadata that holds what a conversation begins with, from its system.
+pub const SYSTEM: &str = "system";
+/// The key of a document's metadata that holds what its text is asked about.
+pub const INPUT: &str = "input";
+
+/// Keys of the metadata that a document may lack.
+const OPTIONAL: [&str; 3] = [TOOLS, SYSTEM, INPUT];
 
 /// `[data.fields]`, and `[data.source.fields]`, which goes before it: the fields or columns that hold a document's text
 /// and what is learnt from besides it.
@@ -28,6 +39,19 @@ pub struct FieldsConfig {
     /// The text that is to be made of the document's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The messages of a conversation, in place of a text: a list of objects with `role` and `content`, or with `from`
+    /// and `value`. The text is what they say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<String>,
+    /// The tools that a conversation may use. A document may lack them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<String>,
+    /// What a conversation begins with, from its system. A document may lack it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What the text of a pair is asked about, which a conversation has behind it. A document may lack it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 impl FieldsConfig {
@@ -35,12 +59,27 @@ impl FieldsConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let mut named = |key| section.text_that(key, "the name of a field", |text| !text.is_empty());
         let (text, source) = (named("text"), named("source"));
-        let fields = Self { label: named(LABEL), tags: named(TAGS), target: named(TARGET), text: None };
+        let fields = Self {
+            text: None,
+            label: named(LABEL),
+            tags: named(TAGS),
+            target: named(TARGET),
+            messages: named(MESSAGES),
+            tools: named(TOOLS),
+            system: named(SYSTEM),
+            input: named(INPUT),
+        };
         if text.is_some() && source.is_some() {
             section.conflict(&["text", "source"], "expected text or source, two names for one field, got both");
         }
         let fields = Self { text: text.or(source), ..fields };
-        let all = [("text", &fields.text), (LABEL, &fields.label), (TAGS, &fields.tags), (TARGET, &fields.target)];
+        for (key, field) in [("text", &fields.text), (TARGET, &fields.target), (INPUT, &fields.input)] {
+            if fields.messages.is_some() && field.is_some() {
+                let message = format!("expected messages, or a text and its target, got messages and {key}");
+                section.conflict(&[MESSAGES, key], message);
+            }
+        }
+        let all: Vec<_> = [("text", &fields.text)].into_iter().chain(fields.all()).collect();
         for (index, (key, field)) in all.iter().enumerate() {
             if let Some((other, _)) = all[..index].iter().find(|(_, other)| field.is_some() && other == field) {
                 let field = field.as_deref().unwrap_or_default();
@@ -64,13 +103,35 @@ impl FieldsConfig {
             label: or(self.label, &general.label),
             tags: or(self.tags, &general.tags),
             target: or(self.target, &general.target),
+            messages: or(self.messages, &general.messages),
+            tools: or(self.tools, &general.tools),
+            system: or(self.system, &general.system),
+            input: or(self.input, &general.input),
         }
+    }
+
+    /// The fields besides the text by their keys of the metadata.
+    fn all(&self) -> [(&'static str, &Option<String>); 7] {
+        let Self { text: _, label, tags, target, messages, tools, system, input } = self;
+        [
+            (LABEL, label),
+            (TAGS, tags),
+            (TARGET, target),
+            (MESSAGES, messages),
+            (TOOLS, tools),
+            (SYSTEM, system),
+            (INPUT, input),
+        ]
     }
 
     /// The fields besides the text, each with the key of the metadata that it is kept under.
     pub fn kept(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [(LABEL, &self.label), (TAGS, &self.tags), (TARGET, &self.target)];
-        all.into_iter().filter_map(|(key, field)| Some((key, field.as_deref()?)))
+        self.all().into_iter().filter_map(|(key, field)| Some((key, field.as_deref()?)))
+    }
+
+    /// The fields that every document has, of those that are kept.
+    pub(crate) fn required(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.kept().filter(|(key, _)| !OPTIONAL.contains(key))
     }
 }
 

@@ -204,7 +204,7 @@ impl SourceConfig {
             section.problem("fields", "expected text_field or fields.text, two names for one field, got both");
         }
         let mut fields = own.clone().or(&shared.fields);
-        let text_field = fields.text.take().unwrap_or(default.text_field);
+        let text_field = fields.text.take().or(fields.messages.clone()).unwrap_or(default.text_field);
         let mut source = Self {
             name: section.text_that("name", "a name", is_named).unwrap_or_default(),
             format: section.option("format", &Format::CHOICES),
@@ -226,6 +226,9 @@ impl SourceConfig {
             labels: shared.labels.clone(),
             path: default.path,
         };
+        if source.fields.messages.as_ref().is_some_and(|messages| *messages != source.text_field) {
+            section.problem("text_field", "the text is what fields.messages says: remove one of the two");
+        }
         source.check_labels(section, &own, shared);
         source
     }

@@ -4,7 +4,7 @@ use super::counts::ReadCounts;
 use super::fault::{Fault, Parsing, Place, Settings};
 use super::json::{Fields, Odd, Raw};
 use super::labels::{Kept, Labeller, object};
-use super::words::{join, words_of};
+use super::messages;
 use crate::corpus::{InvalidUtf8, SourceConfig};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -79,9 +79,9 @@ impl<'a> LineParser<'a> {
         let text = found.text.ok_or_else(|| self.no_text(bytes))?;
         let mut parsed = Parsed::default();
         if text.is_text() {
-            parsed.text = self.decode(text, line, offset, counts)?;
+            parsed.text = messages::from_text(self.source, self.decode(text, line, offset, counts)?)?;
         } else if text.is_list() {
-            parsed.text = self.words(text, line, offset, counts)?;
+            parsed.text = self.list(text, line, offset, counts)?;
         } else if !text.is_missing() {
             let message = format!("field {field:?}: expected text, got {}; fix the line", text.kind());
             return Err(Fault::invalid(format!("the field {field:?} is no text"), message));
@@ -168,13 +168,13 @@ impl<'a> LineParser<'a> {
         }
     }
 
-    /// The text of a list of words.
-    fn words(&self, raw: Raw<'_>, line: &Line<'_>, offset: u64, counts: &mut ReadCounts) -> Parsing<String> {
+    /// The text of a list of words, or of messages.
+    fn list(&self, raw: Raw<'_>, line: &Line<'_>, offset: u64, counts: &mut ReadCounts) -> Parsing<String> {
         if let Some(at) = raw.invalid_utf8_at() {
             self.replaces(&|| invalid_text(self.encoding, offset + at as u64), line, counts)?;
         }
         let json = raw.json().map_err(|odd| self.explain(&odd))?;
-        join(&self.source.text_field, &words_of(&self.source.text_field, &json)?)
+        messages::from_list(self.source, &json)
     }
 
     fn no_text(&self, line: &[u8]) -> Fault {

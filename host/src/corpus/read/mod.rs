@@ -15,6 +15,7 @@ mod kinds;
 mod labels;
 mod line;
 mod lines;
+mod messages;
 mod packed;
 mod page;
 mod parquet;

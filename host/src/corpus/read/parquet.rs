@@ -37,6 +37,8 @@ pub(super) struct ParquetRows {
     /// Their values; none when the file has none of them.
     others: Option<RowIter<'static>>,
     progress: Arc<AtomicU64>,
+    /// Says that a list is kept besides as what it says.
+    is_kept: bool,
     /// Rows read so far.
     pub n_rows: u64,
 }
@@ -46,15 +48,15 @@ enum TextColumn {
     /// In a column of texts: its number among the leaves of the schema, and the definition level of a row that has a
     /// text. A lower one says which of the columns around it is null.
     Texts { leaf: usize, level: i16 },
-    /// In a column of lists of words: its name.
-    Words(String),
+    /// In a column of lists, of words or of messages: its name.
+    List(String),
 }
 
 /// The text of a row.
 pub(super) enum RowText {
     Bytes(Vec<u8>),
-    /// A list of words, as JSON.
-    Words(String),
+    /// A list, as JSON.
+    List(String),
 }
 
 /// One row.
@@ -89,10 +91,12 @@ impl ParquetRows {
         }
         let reader = open()?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
-        let text = text_column(&schema, &source.text_field)?;
+        let text = text_column(&schema, &source.text_field, source.fields.messages.is_some())?;
         let kept = source.kept().into_iter().map(|(field, _)| field).filter(|field| *field != source.id_field);
         let mut names: Vec<_> = std::iter::once(source.id_field.as_str()).chain(kept).map(str::to_owned).collect();
-        if let TextColumn::Words(name) = &text {
+        if let TextColumn::List(name) = &text
+            && !names.contains(name)
+        {
             names.push(name.clone());
         }
         let others = others(&file.path, &schema, &names)?;
@@ -105,6 +109,7 @@ impl ParquetRows {
             names,
             others,
             progress: progress.clone(),
+            is_kept: source.fields.messages.is_some(),
             n_rows: 0,
         })
     }
@@ -139,9 +144,10 @@ impl ParquetRows {
         let bytes = || RowText::Bytes(text.map(|text| text.data().to_vec()).unwrap_or_default());
         let text = match &self.text {
             TextColumn::Texts { .. } => bytes(),
-            TextColumn::Words(name) => {
-                others.remove(name).map_or_else(bytes, |words| RowText::Words(words.to_string()))
+            TextColumn::List(name) if self.is_kept => {
+                others.get(name).map_or_else(bytes, |list| RowText::List(list.to_string()))
             }
+            TextColumn::List(name) => others.remove(name).map_or_else(bytes, |list| RowText::List(list.to_string())),
         };
         Ok(Some(Row { text, others }))
     }
@@ -183,7 +189,7 @@ impl ParquetRows {
                 self.texts = Some(texts);
             }
             // the record reader has them
-            TextColumn::Words(_) => {
+            TextColumn::List(_) => {
                 let n_rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
                 self.decoded.extend(std::iter::repeat_n(None, n_rows));
             }
@@ -200,15 +206,18 @@ impl ParquetRows {
 }
 
 /// The column of that name, or path into structs.
-fn text_column(schema: &SchemaDescriptor, name: &str) -> Result<TextColumn> {
+fn text_column(schema: &SchemaDescriptor, name: &str, has_messages: bool) -> Result<TextColumn> {
     let columns = schema.columns();
     let Some(leaf) = columns.iter().position(|column| column.path().string() == name) else {
         let inside = format!("{name}.");
         let words: Vec<_> = columns.iter().filter(|column| column.path().string().starts_with(&inside)).collect();
-        if let [words] = words.as_slice()
-            && words.max_rep_level() == 1
-        {
-            return Ok(TextColumn::Words(name.to_owned()));
+        let is_list = match words.as_slice() {
+            [] => false,
+            [words] => words.max_rep_level() == 1,
+            [first, ..] => has_messages && first.max_rep_level() > 0,
+        };
+        if is_list {
+            return Ok(TextColumn::List(name.to_owned()));
         }
         let names: Vec<_> = columns.iter().map(|column| column.path().string()).collect();
         return Err(format!("no column {name:?}, set data.source.text_field to one of: {}", names.join(", ")));

@@ -6,10 +6,11 @@ use super::document::Document;
 use super::documents::{FileDocuments, cannot_read, document_id, too_long};
 use super::fault::{Fault, Parsing, Place, Settings};
 use super::labels::Kept;
+use super::messages;
 use super::parquet::{self, RowText};
 use super::source::SourceFile;
 use super::table::{NoRow, Table};
-use super::words::{join, words_of};
+use super::words::join;
 use crate::corpus::{SourceConfig, TAGS, Unlabelled};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
@@ -46,7 +47,7 @@ pub(super) fn open_table(
         return wrong(format!("no column {:?}, set data.source.text_field to one of: {all}", source.text_field));
     }
     if source.labels.unlabelled == Unlabelled::Error
-        && let Some((key, field)) = source.fields.kept().find(|(_, field)| lacks(field))
+        && let Some((key, field)) = source.fields.required().find(|(_, field)| lacks(field))
     {
         return wrong(format!("no column {field:?}, set data.fields.{key} to one of: {all}"));
     }
@@ -95,18 +96,16 @@ impl FileDocuments<'_> {
         let row = || format!("row {number}");
         let n_bytes = match &text {
             RowText::Bytes(bytes) => bytes.len(),
-            RowText::Words(json) => json.len(),
+            RowText::List(json) => json.len(),
         };
         if n_bytes > self.source.max_document_bytes() {
             return Err(too_long(&self.file, self.source, &row()));
         }
         let what = |at: u64| format!("invalid utf-8 at byte {at} of {}", row());
         let text = match text {
-            RowText::Words(json) => {
-                words_of(&self.source.text_field, &json).and_then(|words| join(&self.source.text_field, &words))
-            }
+            RowText::List(json) => messages::from_list(self.source, &json),
             RowText::Bytes(bytes) => match self.decode(bytes, &what, counts)? {
-                Some(text) => Ok(text),
+                Some(text) => messages::from_text(self.source, text),
                 None => return Ok(None),
             },
         };
@@ -148,7 +147,8 @@ impl FileDocuments<'_> {
         for (_, value) in fields.iter_mut().filter(|(name, _)| asked.contains(&name.as_str())) {
             *value = cell(value);
         }
-        let document = self.labelled(text, self.kept(fields), place, counts);
+        let text = messages::from_text(source, text);
+        let document = text.and_then(|text| self.labelled(text, self.kept(fields), place, counts));
         self.settle(id, document, place, counts)
     }
 

@@ -67,7 +67,7 @@ impl<'d> Asked<'d> {
         let mut answers: Vec<Option<Answer>> = vec![None; some.len()];
         let PredictingModel { config, task, model, token_bytes, .. } = &mut self.model;
         let Some(mut predictor) = Predictor::new(model, &config.task, task)? else { return Ok(answers) };
-        let encoding = config.task.encoding_unlabelled(predictor.names().first());
+        let encoding = config.task.encoding_unlabelled(predictor.names().first())?;
         let all: Vec<&Document> = some.iter().collect();
         let made = self.given.shard(&all, encoding.as_ref(), &self.scratch.path().join("given.shard"))?;
         let rows = task.of_unlabelled(&made.names)?;
@@ -105,6 +105,7 @@ impl TextOptions {
             _ => {
                 let cure = match task {
                     TaskConfig::Causal => "`trainyard generate` writes text",
+                    TaskConfig::Chat(_) => "`trainyard chat` answers",
                     TaskConfig::Denoise(_) => "`trainyard generate --source TEXT` writes what it makes of a text",
                     TaskConfig::Embeddings(_) => "`trainyard convert RUN FILE.vec` writes its vectors",
                     _ => "train one of labels or tags that starts from it ([start] from)",

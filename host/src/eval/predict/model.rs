@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::plugin::Plugin;
 use crate::run::{Imported, RunConfig, RunTask, StartWeights, open_tokenizer, trained_tokenizer};
 use crate::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard_plugin::Kind;
 
 /// A model with what its task says of documents.
@@ -22,6 +22,8 @@ pub struct PredictingModel {
     pub model: Model,
     /// Bytes of text per token, shape [vocabulary].
     pub token_bytes: Vec<u32>,
+    /// The folder of its files.
+    pub folder: PathBuf,
     tokenizer: Plugin,
     /// What the tokenizer loads.
     file: Vec<u8>,
@@ -30,9 +32,9 @@ pub struct PredictingModel {
 impl PredictingModel {
     /// Takes the model of an opened run.
     pub fn of_run(run: OpenRun) -> Self {
-        let OpenRun { run, tokenizer, data, task, model, .. } = run;
+        let OpenRun { run, tokenizer, data, task, model, checkpoint, .. } = run;
         let (token_bytes, file) = (data.tokenizer.token_bytes, data.tokenizer.model);
-        Self { config: run.config, task, model, token_bytes, tokenizer, file }
+        Self { config: run.config, task, model, token_bytes, folder: checkpoint.folder, tokenizer, file }
     }
 
     /// Opens the model of another program in the folder `from`, whose `config.json` says what it does, with the
@@ -53,11 +55,10 @@ impl PredictingModel {
         let (vocabulary, classes) = (given.vocabulary(), Classes::listed(imported.folder.label_names()));
         let task = RunTask::with_classes(&config, vocabulary, given.end_of_text(), classes)?;
         let plugin = Plugin::open(&config.model.plugin(), Kind::Model)?;
-        let described = config.model.described(task.sizes)?;
-        let model = network(&config, &plugin, &task)?;
+        let (model, described) = network(&config, &plugin, &task)?;
         StartWeights::new(&imported, &described.network, task.sizes.vocab)?.load(NewRows::default(), model.params())?;
         let token_bytes = vocabulary.tokens.iter().map(|token| token.len() as u32).collect();
-        Ok(Self { config, task, model, token_bytes, tokenizer, file })
+        Ok(Self { config, task, model, token_bytes, folder: from.to_owned(), tokenizer, file })
     }
 
     /// Its tokenizer, loaded.
@@ -87,9 +88,10 @@ fn task(config: &Config, labels: usize) -> Result<&'static str> {
     let is_for = |what: &str| classes.iter().any(|class| class.ends_with(what));
     Ok(match (labels, text("problem_type")) {
         _ if is_for("ForConditionalGeneration") => "kind = \"seq2seq\"",
+        _ if is_for("ForCausalLM") || is_for("LMHeadModel") => "kind = \"causal\"",
         (0, _) => {
             let got = if classes.is_empty() { "no class".to_owned() } else { classes.join(", ") };
-            let expected = "a model for sequence or token classification, or for conditional generation";
+            let expected = "a model for sequence or token classification, for conditional generation, or a causal one";
             return Err(config.wrong(&format!("architectures: expected {expected}, got {got}")));
         }
         _ if is_for("ForTokenClassification") || text("head") == Some("tokens") => "kind = \"tags\"",

@@ -100,7 +100,9 @@ impl<'a> Encoder<'a> {
         encoded.check(batch.len(), self.vocabulary.tokens.len())?;
         let bytes = |&id: &u32| self.vocabulary.tokens[id as usize].len() as u64;
         self.decoded_bytes += samples.texts().flatten().map(bytes).sum::<u64>();
-        self.special_tokens += encoded.ids.iter().filter(|&&id| self.is_special[id as usize]).count() as u64;
+        if samples.written.is_none() {
+            self.special_tokens += encoded.ids.iter().filter(|&&id| self.is_special[id as usize]).count() as u64;
+        }
         let documents = batch.iter().zip(encoded.sequences()).zip(fidelity);
         for (index, (((split, document), tokens), fidelity)) in documents.enumerate() {
             if tokens.is_empty() {
@@ -108,17 +110,17 @@ impl<'a> Encoder<'a> {
                 self.not_encoded += 1;
                 continue;
             }
-            let split = *split;
+            let (split, text) = (*split, samples.text(index, document));
             if Some(split) == self.held_out && self.held_out_text.len() < BASELINE_BYTES {
                 let room = BASELINE_BYTES - self.held_out_text.len();
-                self.held_out_text.extend_from_slice(&document.text().as_bytes()[..room.min(document.text().len())]);
+                self.held_out_text.extend_from_slice(&text.as_bytes()[..room.min(text.len())]);
             }
             let given = config.held_out.as_ref().filter(|held_out| held_out.gives(split)).map(|text| &text.source);
             let source = given.or(config.source.get(usize::from(document.source))).map_or("", |source| &source.name);
             if split != Split::Train {
-                let text = self.texts.entry(split).or_default();
-                text.add(document.text(), *fidelity);
-                text.source = given.map(|source| source.name.clone());
+                let measured = self.texts.entry(split).or_default();
+                measured.add(text, *fidelity);
+                measured.source = given.map(|source| source.name.clone());
             }
             let planes = samples.planes_of(index, &mut self.names);
             if let Some(numbers) = planes.last().filter(|_| samples.names.is_some()) {
@@ -128,7 +130,7 @@ impl<'a> Encoder<'a> {
             for (_, shard, spans) in self.shards.iter_mut().filter(|(of, ..)| *of == split) {
                 let first_token = shard.n_tokens();
                 shard.push_with(tokens, &planes)?;
-                let (bytes, tokens) = (document.text().len() as u64, shard.n_tokens() - first_token);
+                let (bytes, tokens) = (text.len() as u64, shard.n_tokens() - first_token);
                 SourceSpan::count(spans, source, first_token, tokens, bytes);
             }
         }

@@ -58,7 +58,7 @@ pub(crate) fn fidelity(
     match tokenizer.decode(&tokens) {
         Ok(texts) => {
             for (index, decoded) in asked.into_iter().zip(texts) {
-                all[index] = Some(Fidelity::of(batch[index].1.text(), &decoded));
+                all[index] = Some(Fidelity::of(samples.text(index, &batch[index].1), &decoded));
             }
         }
         Err(error) => tracing::warn!("held-out text: what the tokenizer loses is not known: {error}"),

@@ -4,7 +4,8 @@ mod kinds;
 mod properties;
 
 pub use kinds::{
-    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
+    ChatConfig, DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, Learn, MaskedConfig,
+    Seq2SeqConfig, TagsConfig,
 };
 
 use super::denoise::Denoise;
@@ -12,13 +13,14 @@ use super::embeddings::{self, Embeddings};
 use super::features::{Bags, FeaturesConfig};
 use super::labels::Values;
 use super::masked::Masked;
-use super::{Borders, Causal, Classes, Encode, Marks, Task, WordFeatures, labels, seq2seq, tags};
+use super::{Borders, Causal, Classes, Encode, Marks, Task, WordFeatures, chat, labels, seq2seq, tags};
 use crate::corpus::NameReport;
 use crate::feed::shard::Shard;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::path::Path;
 use std::sync::Arc;
 use trainyard_plugin::{Tokenizer, Vocabulary};
 
@@ -29,6 +31,8 @@ pub enum TaskConfig {
     /// Every token from those before it.
     #[default]
     Causal,
+    /// The answers of conversations.
+    Chat(ChatConfig),
     /// Hidden tokens from those around them.
     Masked(MaskedConfig),
     /// A text from a damaged one.
@@ -46,6 +50,7 @@ pub enum TaskConfig {
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Causal,
+    Chat,
     Masked,
     Denoise,
     Labels,
@@ -54,8 +59,9 @@ enum Kind {
     Embeddings,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 8] = [
     ("causal", Kind::Causal),
+    ("chat", Kind::Chat),
     ("masked", Kind::Masked),
     ("denoise", Kind::Denoise),
     ("labels", Kind::Labels),
@@ -65,7 +71,10 @@ const KINDS: [(&str, Kind); 7] = [
 ];
 
 /// Keys of `[task]` with the kinds that have them.
-const KEYS: [(&str, &[Kind]); 23] = [
+const KEYS: [(&str, &[Kind]); 26] = [
+    ("date", &[Kind::Chat]),
+    ("template", &[Kind::Chat]),
+    ("learn", &[Kind::Chat]),
     ("form", &[Kind::Denoise, Kind::Embeddings]),
     ("rate", &[Kind::Masked, Kind::Denoise]),
     ("span", &[Kind::Denoise]),
@@ -97,6 +106,7 @@ impl TaskConfig {
         let kind = section.choice("kind", &KINDS, Kind::Causal);
         if section.is_dry() {
             // the reference shows all keys
+            ChatConfig::read(section);
             section.choice("form", &kinds::ALL_FORMS, 0);
             MaskedConfig::read(section);
             DenoiseConfig::read(section);
@@ -116,6 +126,7 @@ impl TaskConfig {
         }
         match kind {
             Kind::Causal => Self::Causal,
+            Kind::Chat => Self::Chat(ChatConfig::read(section)),
             Kind::Masked => Self::Masked(MaskedConfig::read(section)),
             Kind::Denoise => Self::Denoise(DenoiseConfig::read(section)),
             Kind::Labels => Self::Labels(LabelsConfig::read(section)),
@@ -134,6 +145,7 @@ impl TaskConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Causal => "causal",
+            Self::Chat(_) => "chat",
             Self::Masked(_) => "masked",
             Self::Denoise(_) => "denoise",
             Self::Labels(_) => "labels",
@@ -162,21 +174,37 @@ impl TaskConfig {
         if matches!(self, Self::Tags(_)) { "tag" } else { "label" }
     }
 
-    /// How it makes tokens and planes of documents.
-    pub fn encoding(&self) -> Box<dyn Encode> {
-        match self {
+    /// How it makes tokens and planes of documents. `tokenizer` is the folder of the tokenizer's files, which say how
+    /// conversations are written.
+    ///
+    /// # Errors
+    /// A template that cannot be read or is none.
+    pub fn encoding(&self, tokenizer: Option<&Path>) -> Result<Box<dyn Encode>> {
+        Ok(match self {
             Self::Causal | Self::Masked(_) | Self::Denoise(_) | Self::Embeddings(_) => Box::new(Causal),
+            Self::Chat(config) => Box::new(chat::Encoding::new(config, tokenizer)?),
             Self::Labels(config) => Box::new(labels::Encoding { values: config.values, pair: config.pair }),
             Self::Tags(config) => Box::new(tags::Encoding { all_pieces: config.all_pieces, untagged: None }),
             Self::Seq2Seq(_) => Box::new(seq2seq::Encoding),
+        })
+    }
+
+    /// The same task, whose files are beside a model that was trained.
+    pub fn saved(&self) -> Self {
+        match self {
+            Self::Chat(config) => Self::Chat(ChatConfig { template: None, ..config.clone() }),
+            _ => self.clone(),
         }
     }
 
     /// The same of documents of which nothing is known: every word gets the tag `any`.
-    pub fn encoding_unlabelled(&self, any: Option<&String>) -> Box<dyn Encode> {
+    ///
+    /// # Errors
+    /// As [`TaskConfig::encoding`].
+    pub fn encoding_unlabelled(&self, any: Option<&String>) -> Result<Box<dyn Encode>> {
         match self {
-            Self::Tags(_) => Box::new(tags::Encoding { all_pieces: false, untagged: any.cloned() }),
-            _ => self.encoding(),
+            Self::Tags(_) => Ok(Box::new(tags::Encoding { all_pieces: false, untagged: any.cloned() })),
+            _ => self.encoding(None),
         }
     }
 
@@ -279,6 +307,7 @@ impl TaskConfig {
         let classes = classes.unwrap_or_default();
         Ok(match self {
             Self::Causal => Arc::new(Causal),
+            Self::Chat(_) => Arc::new(chat::Chat),
             Self::Masked(config) => Arc::new(Masked::new(config.clone(), &marks, borders)),
             Self::Labels(config) => {
                 let features = match bags {

@@ -5,6 +5,7 @@
 
 mod borders;
 mod causal;
+mod chat;
 mod classes;
 mod config;
 mod denoise;
@@ -25,10 +26,11 @@ mod words;
 
 pub use borders::Borders;
 pub use causal::Causal;
+pub use chat::{ChatTemplate, RenderedTokens, Renderer};
 pub use classes::Classes;
 pub use config::{
-    DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig, TagsConfig,
-    TaskConfig,
+    ChatConfig, DenoiseConfig, EmbeddingsConfig, EmbeddingsForm, Form, LabelsConfig, MaskedConfig, Seq2SeqConfig,
+    TagsConfig, TaskConfig,
 };
 pub use embeddings::Embeddings;
 pub use features::{Bags, Features, FeaturesConfig, Weights};
@@ -92,6 +94,21 @@ pub trait Task: Debug + Send + Sync + RefUnwindSafe + UnwindSafe {
     /// Row inputs that its batches carry.
     fn supplied(&self) -> InputSet;
 
+    /// The inputs of a document: the places of the stream whose next token may be learnt.
+    fn inputs(&self, shard: &Shard, document: u64) -> Range<u64> {
+        shard.rows(document)
+    }
+
+    /// Says whether it learns from a part of a document's inputs, which is the first one or not.
+    fn learns(&self, _shard: &Shard, _part: &Range<u64>, _is_first: bool) -> bool {
+        true
+    }
+
+    /// Lines before the first step about what windows of `context` tokens leave out of training data.
+    fn lines(&self, _shard: &Shard, _context: usize) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Line before the first step of a run with `tokens` tokens a step, where there is something to say.
     fn note(&self, _tokens: usize) -> Option<String> {
         None
@@ -154,9 +171,17 @@ pub struct Samples {
     pub names: Option<Vec<Vec<Named>>>,
     /// How many tokens of each document are its text's; none if all are.
     pub of_text: Option<Vec<usize>>,
+    /// The text that each document was written as before it was encoded; none where that is its own. Special tokens
+    /// that the task has put in are not in it.
+    pub written: Option<Vec<String>>,
 }
 
 impl Samples {
+    /// The text that the tokens of `document` stand for, which is number `index` of those that were encoded.
+    pub(super) fn text<'a>(&'a self, index: usize, document: &'a Document) -> &'a str {
+        self.written.as_ref().and_then(|written| written.get(index)).map_or(document.text(), String::as_str)
+    }
+
     /// The tokens of each document's text.
     pub(super) fn texts(&self) -> impl Iterator<Item = &[u32]> {
         let lengths = self.of_text.as_ref();

@@ -3,6 +3,7 @@
 use super::config::{CONFIG, Config};
 use super::files::GENERATION;
 use super::sizes::{Sizes, label_names};
+use crate::formats::peft::{ADAPTER_CONFIG, PeftConfig};
 use crate::formats::safetensors::Weights;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -30,7 +31,10 @@ impl Folder {
                 root.display()
             )));
         }
-        let config = Config::read(root)?;
+        let config = match base(root)? {
+            Some(base) if !root.join(CONFIG).is_file() => Config::read(&base)?,
+            _ => Config::read(root)?,
+        };
         let sizes = Sizes::of(&config)?;
         Ok(Self { root: root.to_owned(), config, sizes })
     }
@@ -64,5 +68,16 @@ impl Folder {
     /// Its `tokenizer.json`, if there is one.
     pub fn tokenizer(&self) -> Option<PathBuf> {
         Some(self.root.join("tokenizer.json")).filter(|path| path.is_file())
+    }
+}
+
+/// The folder of the model that the adapter in `folder` is for; none where there is no adapter.
+///
+/// # Errors
+/// An adapter whose model is not there.
+pub fn base(folder: &Path) -> Result<Option<PathBuf>> {
+    match folder.join(ADAPTER_CONFIG).is_file() {
+        true => PeftConfig::read(folder)?.base(folder).map(Some),
+        false => Ok(None),
     }
 }

@@ -14,7 +14,7 @@ pub use config::{CONFIG, Config, flatten, unflatten};
 pub use convert::convert;
 pub use files::{AROUND, GENERATION, read_around};
 pub use fit::{Fit, Request, Wanted};
-pub use folder::Folder;
+pub use folder::{Folder, base};
 pub use growth::NewRows;
 pub use output::NewFolder;
 pub use sizes::Sizes;

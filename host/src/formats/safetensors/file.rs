@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 1 << 22;
 
 /// A file whose header was read and checked.
 #[derive(Debug)]
-pub(super) struct TensorFile {
+pub(in crate::formats) struct TensorFile {
     path: PathBuf,
     file: File,
     /// Where the numbers begin.

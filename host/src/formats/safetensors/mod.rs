@@ -11,6 +11,7 @@ mod numbers;
 mod weights;
 mod writer;
 
+pub(in crate::formats) use file::TensorFile;
 pub use header::Entry;
 pub use numbers::Format;
 pub use weights::Weights;

@@ -2,6 +2,7 @@
 
 use super::file::TensorFile;
 use super::{Entry, INDEX, MODEL, index};
+use crate::formats::peft::{ADAPTER_CONFIG, Adapter, check_base};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ pub struct Weights {
     files: Vec<TensorFile>,
     /// The file's place by tensor.
     places: BTreeMap<String, usize>,
+    /// What is added to them.
+    adapter: Option<Adapter>,
 }
 
 /// Files with weights that are not read, because loading them can run code.
@@ -22,7 +25,8 @@ const PICKLES: [&str; 3] = ["pytorch_model.bin", "pytorch_model.bin.index.json",
 const SHARDS_MAX: usize = 1000;
 
 impl Weights {
-    /// Opens `model.safetensors` of a folder, or the shards of its index. All headers are read.
+    /// Opens `model.safetensors` of a folder, or the shards of its index. All headers are read. The weights of an
+    /// adapter are those of its model with it.
     ///
     /// # Errors
     /// No such file, or one that is damaged, cut off, or leads out of the folder.
@@ -34,6 +38,9 @@ impl Weights {
         if index.exists() {
             return Self::sharded(folder, &index);
         }
+        if folder.join(ADAPTER_CONFIG).exists() {
+            return Self::adapted(folder);
+        }
         let what = match PICKLES.iter().find(|name| folder.join(name).exists()) {
             Some(pickle) => format!(
                 "has its weights in {pickle}, a Python pickle, which can run code when it is read; expected {MODEL}: save \
@@ -42,6 +49,21 @@ impl Weights {
             None => format!("expected {MODEL} or {INDEX} in it"),
         };
         Err(Error::run(format!("{}: {what}", folder.display())))
+    }
+
+    /// Opens the weights of the model that the adapter in `folder` is for, with it.
+    fn adapted(folder: &Path) -> Result<Self> {
+        let adapter = Adapter::open(folder)?;
+        let base = adapter.config.base(folder)?;
+        if base.join(ADAPTER_CONFIG).exists() && !base.join(MODEL).exists() && !base.join(INDEX).exists() {
+            let (folder, base) = (folder.display(), base.display());
+            let cure = format!("make a model of it with: trainyard convert {base} FOLDER");
+            return Err(Error::usage(format!("{folder}: is an adapter for {base}, which is an adapter too; {cure}")));
+        }
+        check_base(folder)?;
+        let weights = Self::open(&base)?;
+        adapter.check(|name| weights.entry(name).map(|entry| &entry.shape[..]))?;
+        Ok(Self { adapter: Some(adapter), ..weights })
     }
 
     fn sharded(folder: &Path, index: &Path) -> Result<Self> {
@@ -84,7 +106,7 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { folder: folder.to_owned(), files, places })
+        Ok(Self { folder: folder.to_owned(), files, places, adapter: None })
     }
 
     /// The folder.
@@ -94,7 +116,7 @@ impl Weights {
 
     /// The files.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
-        self.files.iter().map(|file| file.path().to_owned())
+        self.files.iter().map(|file| file.path().to_owned()).chain(self.adapter.iter().map(Adapter::path))
     }
 
     /// Names, types and shapes, in the order of the names.
@@ -114,7 +136,10 @@ impl Weights {
     /// cannot be read.
     pub fn read(&mut self, name: &str) -> Result<candle_core::Tensor> {
         match self.places.get(name) {
-            Some(&place) => self.files[place].read(name),
+            Some(&place) => {
+                let weight = self.files[place].read(name)?;
+                self.adapter.as_mut().map_or(Ok(weight.clone()), |adapter| adapter.merged(name, weight))
+            }
             None => Err(Error::run(format!("{}: tensor {name} is missing", self.folder.display()))),
         }
     }

@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// The values in the order of the header, which names the plugins.
-    fn validation(&self, validation: &Validation) {
+    fn validation(&self, name: &str, validation: &Validation) {
         let Validation { step, values, batches, comparable, .. } = validation;
         let metrics = self.metrics.iter().filter(|metric| !metric.is_repeated());
         let shown = |metric: &Metric| {
@@ -79,7 +79,7 @@ impl Progress {
         };
         let values: Vec<_> = metrics.filter_map(shown).collect();
         let extent = batches.map_or(String::new(), |[batches, of]| format!(" ({})", Extent { batches, of }));
-        self.message(&format!("validation{extent} after step {step}: {}", values.join(", ")));
+        self.message(&format!("{name}{extent} after step {step}: {}", values.join(", ")));
     }
 
     /// A line of its own, above the bar.
@@ -146,7 +146,8 @@ impl Sink for Progress {
                 self.metrics.clone_from(metrics);
             }
             Record::Step(step) => self.step(step),
-            Record::Validation(validation) => self.validation(validation),
+            Record::Validation(validation) => self.validation("validation", validation),
+            Record::Watch(watch) => self.validation(&watch.text, &watch.measured),
             Record::Warning(warning) => self.message(&format!("warning: {}", warning.warning)),
             // the summary tells these
             Record::Rewind(_) | Record::Final(_) | Record::Plugins(_) | Record::End(_) => {}

@@ -5,6 +5,7 @@ mod tokens;
 
 use super::folder::checkpoint::Writer;
 use crate::feed::Dataset;
+use crate::feed::tasks::{ChatTemplate, TaskConfig};
 use crate::formats::hf::{Config, GENERATION, read_around};
 use crate::plugin::hugging_face_tokenizer;
 use crate::run::{RunConfig, RunTask};
@@ -15,6 +16,7 @@ use tokens::Tokens;
 
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const TEMPLATE: &str = "chat_template.jinja";
 
 /// The class of transformers that takes a tokenizer as its file says, and names no special tokens by itself.
 const ANY: &str = "PreTrainedTokenizerFast";
@@ -29,6 +31,8 @@ pub struct TokenizerFolder {
     task: RunTask,
     /// The model, if `tokenizer.json` does not hold it.
     model: Vec<u8>,
+    /// How conversations are written, where other files do not say it.
+    template: Option<ChatTemplate>,
     kept: Kept,
 }
 
@@ -46,7 +50,7 @@ impl Kept {
     fn new(config: &RunConfig, resumed: Option<&Path>) -> Result<Self> {
         let start = config.start.as_ref().filter(|start| config.tokenizer.model == start.tokenizer_path());
         let Some(start) = start else { return Ok(Self::default()) };
-        let folder = resumed.unwrap_or(&start.from);
+        let folder = resumed.or(config.tokenizer_folder()).unwrap_or(&start.from);
         let mut files = read_around(folder)?;
         // The run's own, which is written with what the run does to it.
         files.retain(|(name, _)| *name != TOKENIZER);
@@ -99,8 +103,15 @@ impl TokenizerFolder {
             json!({"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text});
         ids.iter().for_each(|&(key, id)| generation[key] = id.into());
         let (model, mut kept) = (tokenizer.model.clone(), Kept::new(config, resumed)?);
+        let template = template(config, &kept, resumed)?;
+        if let (Some(template), Some((file, _))) = (&template, &files)
+            && let Some(end) = end_of_turn(template, &Tokens(file))
+        {
+            let ends: Vec<u32> = end_of_text.into_iter().chain([end]).collect();
+            generation["eos_token_id"] = ends.into();
+        }
         kept.complete(task, files.as_ref().map(|(file, _)| file))?;
-        Ok(Self { files, generation, ids, task: task.clone(), model, kept })
+        Ok(Self { files, generation, ids, task: task.clone(), model, template, kept })
     }
 
     /// Writes the files into a checkpoint.
@@ -108,8 +119,11 @@ impl TokenizerFolder {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, writer: &mut Writer) -> Result<()> {
-        for (name, bytes) in &self.kept.files {
+        for (name, bytes) in self.kept.files.iter().filter(|(name, _)| *name != TEMPLATE || self.template.is_none()) {
             writer.bytes(name, bytes)?;
+        }
+        if let Some(template) = &self.template {
+            writer.bytes(TEMPLATE, template.template.source().as_bytes())?;
         }
         let is_kept = |name: &str| self.kept.files.iter().any(|(kept, _)| *kept == name);
         if !is_kept(GENERATION) {
@@ -136,6 +150,36 @@ impl TokenizerFolder {
         }
         config
     }
+}
+
+/// The template of a run on conversations; none where what is `kept` of another model has it.
+///
+/// # Errors
+/// A template that cannot be read.
+fn template(config: &RunConfig, kept: &Kept, resumed: Option<&Path>) -> Result<Option<ChatTemplate>> {
+    let TaskConfig::Chat(chat) = &config.task else { return Ok(None) };
+    let says = |(name, bytes): &(&str, Vec<u8>)| match *name {
+        TEMPLATE => true,
+        TOKENIZER_CONFIG => {
+            serde_json::from_slice::<Value>(bytes).is_ok_and(|config| config.get("chat_template").is_some())
+        }
+        _ => false,
+    };
+    if chat.template.is_none() && kept.files.iter().any(says) {
+        return Ok(None);
+    }
+    let template = match resumed {
+        Some(folder) => ChatTemplate::open(None, Some(folder))?,
+        None => ChatTemplate::open(chat.template.as_deref(), config.tokenizer_folder())?,
+    };
+    Ok(Some(template))
+}
+
+/// The token that a template writes behind an answer, if that is one.
+fn end_of_turn(template: &ChatTemplate, tokens: &Tokens<'_>) -> Option<u32> {
+    let (text, place) = template.behind_answer()?;
+    let names = tokens.added_names().filter(|name| text[place..].starts_with(name));
+    tokens.id(names.max_by_key(|name| name.len())?)
 }
 
 /// Tells transformers to use the tokenizer exactly as in the file, whatever the model's architecture.

@@ -36,7 +36,7 @@ pub fn describe_classes(config: &mut Value, task: &RunTask, tokens: &Tokens<'_>)
     }
     // RoBERTa counts positions from its own
     let is_free = config.get("pad_token_id").is_none() || task.config().has_source();
-    if let Some(pad) = pad(tokens).or(task.marks.last).filter(|_| is_free && !task.config().is_causal()) {
+    if let Some(pad) = pad(tokens).or(task.marks.last).filter(|_| is_free && !task.config().continues_text()) {
         config["pad_token_id"] = pad.into();
     }
 }
@@ -58,7 +58,7 @@ pub fn describe_tokenizer(mut file: Value, task: &RunTask) -> Value {
         TaskConfig::Labels(_) | TaskConfig::Tags(_) | TaskConfig::Masked(_) => marks.first,
         TaskConfig::Seq2Seq(_) | TaskConfig::Denoise(_) => marks.first.filter(|first| Some(*first) != marks.last),
         // a stream is tokenized without marks
-        TaskConfig::Causal | TaskConfig::Embeddings(_) => return file,
+        TaskConfig::Causal | TaskConfig::Chat(_) | TaskConfig::Embeddings(_) => return file,
     };
     if let Some(template) = template(&Tokens(&file), first, marks.last) {
         file["post_processor"] = with_bytes(&file["post_processor"], template);
@@ -70,7 +70,7 @@ pub fn describe_tokenizer(mut file: Value, task: &RunTask) -> Value {
 pub fn special_tokens(task: &RunTask, tokens: &Tokens<'_>) -> Vec<(&'static str, String)> {
     let marks = &task.marks;
     let (first, mask) = match task.config() {
-        TaskConfig::Causal | TaskConfig::Embeddings(_) => return Vec::new(),
+        TaskConfig::Causal | TaskConfig::Chat(_) | TaskConfig::Embeddings(_) => return Vec::new(),
         task if task.has_mask() => (marks.first, Some(marks.mask)),
         _ => (marks.first, Some(marks.mask).filter(|_| !marks.has_own_mask())),
     };

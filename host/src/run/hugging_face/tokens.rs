@@ -24,6 +24,11 @@ impl Tokens<'_> {
         added.or_else(in_table).or_else(in_list).and_then(|id| u32::try_from(id).ok())
     }
 
+    /// Names of the tokens that were added.
+    pub fn added_names(&self) -> impl Iterator<Item = &str> {
+        self.added().filter_map(|token| token["content"].as_str()).filter(|name| !name.is_empty())
+    }
+
     fn added(&self) -> impl Iterator<Item = &Value> {
         self.0["added_tokens"].as_array().into_iter().flatten()
     }

@@ -53,6 +53,8 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("data.**", Data, ""),
     ("tokenizer.model", Data, "tokenizer"),
     ("tokenizer.end_of_text", Data, "tokenizer"),
+    // what it holds was read before the first step
+    ("adapter.from", Free, ""),
     // the shape of the tensors
     ("model.**", Fixed, "model"),
     ("train.precision", Fixed, "train.precision"),
@@ -71,6 +73,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("train.patience", May, "train.patience"),
     // how the work is done; a run may be resumed on another device, whose numbers differ in their last bits
     ("train.checkpoint_every", Free, ""),
+    ("train.watch", Free, ""),
     ("train.keep_checkpoints", Free, ""),
     ("train.threads", Free, ""),
     ("train.workers", Free, ""),

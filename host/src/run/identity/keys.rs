@@ -27,6 +27,8 @@ const HELD_OUT: &str = "data.held_out";
 
 /// The key of the weights that training began from.
 pub const START: &str = "start.from";
+/// A template of conversations.
+const TEMPLATE: &str = "task.template";
 /// The value of [`START`] where they are no longer there: a run that has begun does not need them again.
 pub const GONE: &str = "(no longer there)";
 
@@ -75,7 +77,7 @@ pub fn identifying(config: &RunConfig) -> Result<Keys> {
 
 /// Whether the content of a file is compared instead of the key's value.
 pub fn is_content(key: &str) -> bool {
-    [SOURCES, MODEL, REFERENCES, HELD_OUT, START].contains(&key) || names_plugin(key)
+    [SOURCES, MODEL, REFERENCES, HELD_OUT, START, TEMPLATE].contains(&key) || names_plugin(key)
 }
 
 /// Returns the keys that are compared. Keys that are not in `known` have their defaults, which a version that did not
@@ -141,6 +143,9 @@ pub fn contents(config: &RunConfig) -> Result<Keys> {
         && !decontaminate.files.is_empty()
     {
         keys.insert(REFERENCES.to_owned(), digest(decontaminate.files.iter().map(AsRef::as_ref))?);
+    }
+    if let Some(template) = config.task.template() {
+        keys.insert(TEMPLATE.to_owned(), digest([template])?);
     }
     if let Some(start) = &config.start {
         let files = start.files();

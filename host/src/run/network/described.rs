@@ -3,8 +3,11 @@
 use crate::feed::tasks::{FeaturesConfig, TaskConfig};
 use crate::model::CRF;
 use crate::plugin::Plugin;
+use crate::run::adapter::{Adapted, adapted};
+use crate::run::{RunConfig, frozen};
 use crate::{Error, Result};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
 use trainyard_plugin::network::{Network, Parameter, Space, Type, check_for};
 use trainyard_plugin::{ErrorKind, Setting, Sizes, Value};
 
@@ -22,6 +25,8 @@ pub struct Described {
     pub width: usize,
     /// Parameters of a conditional random field over the labels, where there is one: no layer reads them.
     pub field: Vec<Parameter>,
+    /// What is trained beside the weights, where they stay.
+    pub adapter: Option<Adapted>,
     /// Whether there is one row of them for each sequence, and not for each token.
     pub is_pooled: bool,
     config: Map<String, Json>,
@@ -41,7 +46,8 @@ impl Described {
             Err(error) => return Err(error.into()),
         };
         let (width, is_pooled) = hidden(&network, sizes)?;
-        Ok(Self { network, sizes: *sizes, width, is_pooled, field: Vec::new(), config: nested(config) })
+        let field = Vec::new();
+        Ok(Self { network, sizes: *sizes, width, is_pooled, field, adapter: None, config: nested(config) })
     }
 
     /// The same for `task`: with the parameters of a conditional random field over the labels where it has one, which
@@ -74,6 +80,35 @@ impl Described {
             self.field.push(Parameter { name, shape, init, scale: 0.1, decay, aliases: Vec::new() });
         }
         Ok(self)
+    }
+
+    /// The same for a run of `config`: for its task, and with its adapter.
+    ///
+    /// # Errors
+    /// As [`Described::of_task`], and patterns of the adapter that match nothing.
+    pub fn of_run(self, config: &RunConfig) -> Result<Self> {
+        let described = self.of_task(&config.task)?;
+        let adapter = config.adapter.as_ref().map(|adapter| adapted(&described.network, adapter)).transpose()?;
+        Ok(Self { adapter, ..described })
+    }
+
+    /// The network that is run: with the adapter, where there is one.
+    pub fn whole(&self) -> &Network {
+        self.adapter.as_ref().map_or(&self.network, |adapted| &adapted.network)
+    }
+
+    /// Names of parameters that stay as they are: those that `patterns`, those of `train.freeze`, cover, and with an
+    /// adapter all but what it trains.
+    ///
+    /// # Errors
+    /// As [`frozen`].
+    pub fn frozen(&self, patterns: &[String]) -> Result<BTreeSet<String>> {
+        let names = self.whole().parameters.iter().chain(&self.field).map(|parameter| parameter.name.as_str());
+        let mut all = frozen(patterns, names.clone())?;
+        if let Some(adapted) = &self.adapter {
+            all.extend(names.filter(|name| !adapted.trained.contains(*name)).map(str::to_owned));
+        }
+        Ok(all)
     }
 
     /// Refuses a model without vectors of tokens for a task that learns them.

@@ -11,7 +11,7 @@ const HEAD: &str = "head";
 /// Names of the head that a task needs, the first that a model has.
 fn names(task: &TaskConfig) -> &'static [&'static str] {
     match task {
-        TaskConfig::Causal => &["lm"],
+        TaskConfig::Causal | TaskConfig::Chat(_) => &["lm"],
         TaskConfig::Masked(_) => &["mlm", "lm"],
         TaskConfig::Labels(_) => &["sequence"],
         TaskConfig::Tags(_) => &["tokens"],
@@ -23,7 +23,7 @@ fn names(task: &TaskConfig) -> &'static [&'static str] {
 /// task is left as it is.
 pub fn choose_head(section: &Section<'_>, plugin: &mut PluginConfig, is_given: bool, task: &TaskConfig) {
     let own = plugin.config.get(HEAD).and_then(toml::Value::as_str).map(str::to_owned);
-    if task.is_causal() && own.is_none() {
+    if task.continues_text() && own.is_none() {
         return;
     }
     // a plugin that cannot be read is reported where it is opened

@@ -1,6 +1,7 @@
 //! The folder that weights are in.
 
 use crate::formats::hf::CONFIG;
+use crate::formats::peft::ADAPTER_CONFIG;
 use crate::run::checkpoint::{MANIFEST, Reader};
 use crate::run::{RunFolder, RunModel, config_of};
 use crate::{Error, Result};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Neither, or a run without checkpoints.
 pub fn weights_folder(from: &Path) -> Result<PathBuf> {
-    if from.join(CONFIG).is_file() {
+    if from.join(CONFIG).is_file() || from.join(ADAPTER_CONFIG).is_file() {
         return Ok(from.to_owned());
     }
     if from.join("config.toml").is_file() {

@@ -17,7 +17,7 @@ pub use overrides::merge;
 pub use report::{ModelReport, TensorReport};
 
 use crate::Result;
-use crate::formats::hf::{CONFIG, Folder, NewRows};
+use crate::formats::hf::{CONFIG, Folder, NewRows, base};
 use crate::formats::safetensors::Weights;
 use crate::model::Params;
 use crate::plugin::PluginConfig;
@@ -90,7 +90,10 @@ impl StartConfig {
 
     /// Where the tokenizer of the folder is, if it has one.
     pub(super) fn tokenizer_path(&self) -> Option<PathBuf> {
-        Some(self.from.join(TOKENIZER))
+        let own = self.from.join(TOKENIZER);
+        // that of the model that an adapter is for
+        let base = || base(&self.from).ok().flatten().map(|base| base.join(TOKENIZER));
+        if own.is_file() { Some(own) } else { base().or(Some(own)) }
     }
 
     /// The tokenizer of the folder, if it has one.

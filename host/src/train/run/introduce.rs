@@ -24,6 +24,10 @@ impl Run<'_> {
             self.tokens_per_step(),
             config.train.steps,
         ));
+        let params = self.trainer.model.params();
+        if params.n_trained() < params.n_values() {
+            self.progress.message(&format!("{} of the parameters are trained, the others stay", params.n_trained()));
+        }
         self.task.lines(config, data).iter().for_each(|line| self.progress.message(line));
         let vocabulary = self.plugins.data.vocabulary(config, data.tokenizer.n_tokens);
         vocabulary.line().iter().for_each(|line| self.progress.message(line));

@@ -5,11 +5,12 @@ use crate::base::interrupt::Signal;
 use crate::feed::Dataset;
 use crate::ops::Device;
 use crate::report::{
-    BestReport, COMMIT, Digests, End, EndState, Header, Record, Sink, Step, VERSION, Validation, Warning, host_name,
-    now,
+    BestReport, COMMIT, Digests, End, EndState, Header, Record, Sink, Step, VERSION, Validation, Warning, Watch,
+    host_name, now,
 };
 use crate::run::checkpoint::{folder_name, sha256};
 use crate::train::step::StepReport;
+use crate::train::watch::Watched;
 use crate::{Error, Result};
 use std::time::Duration;
 
@@ -86,6 +87,18 @@ impl Run<'_> {
     pub(super) fn record_validation(&mut self, validation: Validation) -> Result<()> {
         let tokens = Some(self.tokens());
         self.record(&Record::Validation(Validation { seconds: Some(milli(self.seconds())), tokens, ..validation }))
+    }
+
+    /// Measures the texts that are watched.
+    pub(super) fn record_watched(&mut self, data: &Dataset) -> Result<()> {
+        let (seconds, tokens, step) = (Some(milli(self.seconds())), Some(self.tokens()), self.state.step);
+        let model = &mut self.trainer.model;
+        let measure = |text: &Watched| {
+            let measured = text.measure(self.config, data, model, &self.evaluator, step)?;
+            Ok(Watch { text: text.name.clone(), measured: Validation { seconds, tokens, ..measured } })
+        };
+        let measured: Vec<Watch> = self.watched.iter().map(measure).collect::<Result<_>>()?;
+        measured.into_iter().try_for_each(|watch| self.record(&Record::Watch(watch)))
     }
 
     /// The end of a run that has all its results.

@@ -9,7 +9,8 @@ mod tests;
 use super::counts::{ReadCounts, count};
 use super::fault::{Fault, Parsing, Place, Settings};
 use crate::Error;
-use crate::corpus::{LABEL, LabelFrom, SourceConfig, TAGS, Unlabelled};
+use crate::corpus::read::messages;
+use crate::corpus::{LABEL, LabelFrom, MESSAGES, SourceConfig, TAGS, TOOLS, Unlabelled};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,11 +67,14 @@ impl<'a> Labeller<'a> {
         if let Some(label) = &self.label {
             kept.insert(LABEL, label.clone());
         }
-        for (key, field) in self.source.fields.kept() {
+        for (key, _) in self.source.fields.kept() {
             if kept.get(key).is_none_or(|value| value == "null") {
                 kept.remove(key);
-                self.missing(key, field, place, counts)?;
             }
+        }
+        let missing = |(key, _): &(&str, &str)| !kept.contains_key(key);
+        if let Some((key, field)) = self.source.fields.required().find(missing) {
+            self.missing(key, field, place, counts)?;
         }
         // other keys may have these names too, of fields that are only kept
         self.source.keys().try_for_each(|key| self.check(key, text, kept, place, counts))
@@ -88,7 +92,7 @@ impl<'a> Labeller<'a> {
         place: Place<'_>,
         counts: &mut ReadCounts,
     ) -> Parsing<()> {
-        let Some(json) = kept.get(key) else { return Ok(()) };
+        let Some(json_in_data) = kept.get(key) else { return Ok(()) };
         let name = self.source.fields.kept().find(|(of, _)| *of == key).map_or(key, |(_, field)| field);
         let odd = |odd: Odd| {
             let Odd { what, message } = odd;
@@ -96,7 +100,7 @@ impl<'a> Labeller<'a> {
         };
         let range =
             |_| Odd::new("is out of range", "expected finite numbers, got one beyond 64 bits; correct it".into());
-        let value: Value = serde_json::from_str(json).map_err(range).map_err(odd)?;
+        let value: Value = serde_json::from_str(json_in_data).map_err(range).map_err(odd)?;
         let rules = &self.source.labels;
         let changed = match key {
             LABEL => label::check(&value, &rules.label_names).map_err(odd)?,
@@ -107,6 +111,17 @@ impl<'a> Labeller<'a> {
                 }
                 checked.json
             }
+            MESSAGES => {
+                let json = match &value {
+                    Value::String(text) => Some(messages::json_of(name, text)?),
+                    _ => None,
+                };
+                let checked = messages::check(json.as_ref().unwrap_or(json_in_data));
+                checked.map_err(|(what, message)| odd(Odd { what, message }))?;
+                json
+            }
+            // a template says what is wrong with them
+            TOOLS => None,
             _ => label::check_target(&value).map(|()| None).map_err(odd)?,
         };
         if let Some(changed) = changed {

@@ -6,6 +6,7 @@ use crate::feed::tasks::weights::ClassWeights;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// `[task]` with `kind = "masked"`: BERT's masked language model (Devlin et al., arXiv 1810.04805).
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -18,6 +19,54 @@ pub struct MaskedConfig {
     pub random: f64,
     /// Whether the tokens of a word are hidden together.
     pub whole_words: bool,
+}
+
+/// `[task]` with `kind = "chat"`: supervised fine-tuning on conversations (Ouyang et al., arXiv 2203.02155).
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ChatConfig {
+    /// A file with the chat template, in Jinja; if not said that of the tokenizer, or ChatML where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<PathBuf>,
+    /// What of a conversation is learnt; all else is only read.
+    pub learn: Learn,
+    /// The day that templates take for today, so that data do not depend on when they are prepared.
+    pub date: String,
+}
+
+/// What of a conversation is learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Learn {
+    /// What the assistant says.
+    Answers,
+    /// What the assistant says last.
+    Last,
+    /// Everything.
+    All,
+}
+
+/// The day that the template of Llama 3.2 names where it cannot ask for another.
+const DATE: &str = "2024-07-26";
+
+const LEARN: [(&str, Learn); 3] = [("answers", Learn::Answers), ("last", Learn::Last), ("all", Learn::All)];
+
+impl ChatConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            template: section.path("template"),
+            learn: section.choice("learn", &LEARN, Learn::Answers),
+            date: section.text_or("date", "a day such as \"2024-07-26\"", DATE, |date| {
+                date.parse::<chrono::NaiveDate>().is_ok()
+            }),
+        }
+    }
+}
+
+impl Learn {
+    /// Its name in configs.
+    pub fn name(self) -> &'static str {
+        LEARN.iter().find(|(_, learn)| *learn == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// `[task]` with `kind = "labels"`.

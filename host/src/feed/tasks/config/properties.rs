@@ -2,10 +2,12 @@
 
 use super::{DenoiseConfig, Form, LabelsConfig, TagsConfig, TaskConfig};
 use crate::Result;
+use crate::corpus::Packing;
 use crate::feed::batch::SUPPLIED;
 use crate::feed::tasks::labels::{CLASS, NUMBERS, Values};
 use crate::feed::tasks::{Classes, Marks, denoise};
 use crate::rows::InputSet;
+use std::path::Path;
 use trainyard_plugin::Vocabulary;
 
 impl TaskConfig {
@@ -17,6 +19,24 @@ impl TaskConfig {
     /// Whether its model writes a text from another.
     pub fn has_source(&self) -> bool {
         matches!(self, Self::Seq2Seq(_) | Self::Denoise(_))
+    }
+
+    /// Whether its model continues a text.
+    pub fn continues_text(&self) -> bool {
+        matches!(self, Self::Causal | Self::Chat(_))
+    }
+
+    /// The file that says how conversations are written, where the config names one.
+    pub fn template(&self) -> Option<&Path> {
+        match self {
+            Self::Chat(config) => config.template.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How documents become sequences where the config does not say.
+    pub fn packing(&self) -> Packing {
+        if matches!(self, Self::Chat(_)) { Packing::BestFit } else { Packing::Concatenate }
     }
 
     /// Whether its model writes texts that can be compared with those of documents.
@@ -101,7 +121,7 @@ impl TaskConfig {
     /// Metrics where the config names none.
     pub fn metrics(&self) -> &'static [&'static str] {
         match self {
-            Self::Causal | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
+            Self::Causal | Self::Chat(_) | Self::Seq2Seq(_) => &["bits-per-byte", "token-accuracy"],
             Self::Masked(_) | Self::Denoise(_) => &["token-accuracy"],
             Self::Labels(LabelsConfig { values: Values::One, .. }) => &["token-accuracy"],
             Self::Labels(_) | Self::Embeddings(_) => &[],
