@@ -1,7 +1,7 @@
 //! Adapters train as PEFT's do, and are read and written as PEFT's are: `golden/adapters` is made by
 //! `peers/lora_peft.py`, which says what is in it.
 
-use crate::device::{self, values};
+use crate::device::{self, probe, values};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use trainyard::formats::peft::Adapter;
@@ -72,12 +72,6 @@ fn rows(batch: &Json) -> Rows {
 fn assert_near(what: &str, got: f64, expected: f64, tolerance: f64) {
     let error = (got - expected).abs() / expected.abs().max(1.0);
     assert!(error < tolerance, "{what}: got {got}, expected {expected} (error {error:.1e})");
-}
-
-/// Norm and probe of a tensor.
-fn probe(values: &[f64]) -> [f64; 2] {
-    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    [norm, values.iter().enumerate().map(|(index, value)| value * (index as f64 + 1.0).sin()).sum()]
 }
 
 #[test]

@@ -62,6 +62,15 @@ impl Call {
         }
     }
 
+    /// Runs it to an end without an error.
+    #[track_caller]
+    pub fn succeeds(self) -> Outcome {
+        let call = format!("{:?}", self.command);
+        let ran = self.run();
+        assert_eq!(ran.code, 0, "{call}: {}", ran.stderr);
+        ran
+    }
+
     /// SIGKILL after `time`; the exit code if the program was done before.
     pub fn kill_after(mut self, time: Duration) -> Option<i32> {
         let mut child = self.spawn();

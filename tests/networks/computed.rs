@@ -154,12 +154,6 @@ fn gradients(model: &Model, documents: &[Document]) -> BTreeMap<String, Vec<f64>
     model.params().iter().map(|(name, param)| (name.to_owned(), mean(param))).collect()
 }
 
-/// Norm, and a sum that tells transposed, permuted or negated gradients from right ones.
-fn probe(gradient: &[f64]) -> [f64; 2] {
-    let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-    [norm, gradient.iter().enumerate().map(|(i, g)| g * (i as f64 + 1.0).sin()).sum()]
-}
-
 fn check_logits(what: &str, model: &mut Model, documents: &[Document], limit: f64) {
     let largest = documents.iter().flat_map(|document| &document.logits).fold(0.0, |a: f64, b| a.max(b.abs()));
     for document in documents {
@@ -205,7 +199,7 @@ fn check_training(what: &str, network: &Network, mut weights: Weights, documents
         let gradients = gradients(&model, documents);
         for name in trained.keys() {
             if step == 0 {
-                let (got, expected) = (probe(&gradients[name]), numbers(&trained[name]));
+                let (got, expected) = (device::probe(&gradients[name]), numbers(&trained[name]));
                 let near = |i: usize| (got[i] - expected[i]).abs() < 1e-9 * expected[0].max(1.0);
                 assert!(near(0) && near(1), "{what}: gradient of {name} is {got:?}, not {expected:?}");
             }

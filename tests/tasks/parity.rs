@@ -1,7 +1,7 @@
 //! Steps of training that equal those of transformers, torch.nn and pytorch-crf: `data/tasks` is made by
 //! `peers/task_steps.py`, which says what is in it.
 
-use crate::device::{self, values};
+use crate::device::{self, probe, values};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -231,12 +231,6 @@ fn assert_near(what: &str, got: f64, expected: &Json) {
     let expected = expected.as_f64().unwrap();
     let error = (got - expected).abs() / expected.abs().max(1.0);
     assert!(error < TOLERANCE, "{what}: got {got}, expected {expected} (error {error:.1e})");
-}
-
-/// Norm and probe of a tensor.
-fn probe(values: &[f64]) -> [f64; 2] {
-    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    [norm, values.iter().enumerate().map(|(index, value)| value * (index as f64 + 1.0).sin()).sum()]
 }
 
 /// All steps of a case, and the weights after them.

@@ -1,28 +1,23 @@
 //! Which bytes of a text the assistant wrote, message by message.
 
-use crate::{Conversation, Template};
+use crate::{Conversation, Rendered, Template};
 use std::ops::Range;
-use trainyard_base::Result;
 
 impl Template {
-    /// Finds the assistant's messages in the text that `render` makes without a generation prompt: one range of bytes
+    /// Finds the assistant's messages in `whole`, what `render` makes without a generation prompt: one range of bytes
     /// for each. They are the marked blocks where the template has marks, those that touch as one. Elsewhere a range is
     /// from the end of the text of all messages before it with a generation prompt to the end of the text with it, and
     /// both must begin the whole text. Returns none for a conversation of which neither holds, such as where a template
     /// changes earlier messages, or has other blocks than one for each of the assistant's messages.
-    ///
-    /// # Errors
-    /// The conversation cannot be rendered.
-    pub fn answers(&self, conversation: &Conversation) -> Result<Option<Vec<Range<usize>>>> {
+    pub fn answers(&self, conversation: &Conversation, whole: &Rendered) -> Option<Vec<Range<usize>>> {
         let now = self.now();
         let messages = conversation.messages();
-        let whole = self.render_at(conversation, messages, false, now)?;
         let assistants: Vec<usize> = conversation.assistants().collect();
-        if let Some(generated) = whole.generated {
-            let merged = merged(&generated);
-            let found = [generated, merged].into_iter().find(|ranges| ranges.len() == assistants.len());
+        if let Some(generated) = &whole.generated {
+            let merged = merged(generated);
+            let found = [generated.clone(), merged].into_iter().find(|ranges| ranges.len() == assistants.len());
             if found.is_some() {
-                return Ok(found);
+                return found;
             }
         }
         let prefix = |n: usize, generation_prompt: bool| {
@@ -34,7 +29,7 @@ impl Template {
             let (start, end) = (prefix(index, true)?, prefix(index + 1, false)?);
             (start <= end).then_some(start..end)
         };
-        Ok(assistants.into_iter().map(range).collect())
+        assistants.into_iter().map(range).collect()
     }
 }
 
@@ -62,8 +57,8 @@ mod tests {
     fn check(source: &str, expected: Option<&[&str]>) {
         let template = Template::new(source, &Tokens::new()).expect("a template");
         let conversation = Conversation::from_json(MESSAGES).expect("a conversation");
-        let text = template.render(&conversation, false).expect("a text").text;
-        let answers = template.answers(&conversation).expect("a text");
+        let rendered = template.render(&conversation, false).expect("a text");
+        let (text, answers) = (&rendered.text, template.answers(&conversation, &rendered));
         let texts: Option<Vec<&str>> = answers.map(|ranges| ranges.into_iter().map(|range| &text[range]).collect());
         assert_eq!(texts.as_deref(), expected, "{text}");
     }

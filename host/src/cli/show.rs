@@ -6,9 +6,8 @@ use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use clap::builder::styling::{AnsiColor, Style};
 use std::path::PathBuf;
+use trainyard::Error;
 use trainyard::base::{clean, interrupt};
-use trainyard::feed::Preparation;
-use trainyard::report::Detail;
 use trainyard::run::{self, DataPlugins};
 use trainyard::train::{ShownPart, first_sequences};
 
@@ -40,12 +39,10 @@ pub fn run(args: &ShowArgs) -> Outcome {
     let config = run::load(&args.config, &args.overrides.list())?;
     interrupt::listen(INTERRUPTED)?;
     let plugins = DataPlugins::open(&config)?;
-    let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
-    let encoding = config.task.encoding(config.tokenizer_folder())?;
-    let (filters, tokenizer, task) = (&filters, &tokenizer, encoding.as_ref());
-    let preparation =
-        Preparation { config: &config.data, filters, tokenizer, task, store: &store, detail: Detail::Long };
-    let (_, data) = preparation.prepare_in_store().map_err(|error| interrupted(error, "what is finished is kept"))?;
+    let scratch =
+        tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
+    let prepared = plugins.prepare(&config, scratch.path());
+    let data = prepared.map_err(|error| interrupted(error, "what is finished is kept"))?;
     let is_coloured = output::is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     for (number, documents) in (1..).zip(first_sequences(&config, &plugins, &data, args.sequences.into())?) {
         let n = |is_predicted: bool| -> usize {

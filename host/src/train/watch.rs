@@ -1,12 +1,13 @@
 //! Text that is measured at every validation besides the held-out text: what a run that continues another may forget.
 
+use super::batches::validation_batches;
 use crate::Result;
 use crate::corpus::SourceConfig;
 use crate::eval::{Evaluator, mark_lossy};
 use crate::feed::tasks::Task;
-use crate::feed::{Dataset, RawText, packed_eval_batches, raw_source, raw_text};
+use crate::feed::{Dataset, RawText, raw_source, raw_text};
 use crate::model::Model;
-use crate::report::{Extent, Validation};
+use crate::report::Validation;
 use crate::run::{DataPlugins, RunConfig, RunTask};
 use std::path::Path;
 use std::sync::Arc;
@@ -62,15 +63,8 @@ impl Watched {
         evaluator: &Evaluator,
         step: u64,
     ) -> Result<Validation> {
-        let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
-        let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
-        let batches = |limit| {
-            let (shard, task) = (&self.text.shard, self.task.as_ref());
-            packed_eval_batches(shard, task, packing, context, batch, token_bytes, limit)
-        };
-        let of = batches(0)?.size_hint().0 as u64;
-        let extent = Extent { batches: if limit == 0 { of } else { of.min(limit as u64) }, of };
-        let mut values = evaluator.evaluate(model, batches(limit)?, step)?;
+        let (batches, extent) = validation_batches(config, (&self.text.shard, self.task.as_ref()), data)?;
+        let mut values = evaluator.evaluate(model, batches, step)?;
         let lossy = self.text.report.held_out.as_ref().is_some_and(|text| text.lossy_documents > 0);
         mark_lossy(&mut values, lossy);
         Ok(Validation::new(step, extent, &values, lossy))

@@ -118,8 +118,8 @@ impl<'m> Chat<'m> {
         messages.push(message("user", text));
         let conversation = Conversation::from_json(&json!({"messages": messages}).to_string())?;
         let rendered = self.template.template.render(&conversation, true)?;
-        let vocabulary = self.given.vocabulary().clone();
-        let tokenized = self.template.tokenized(&rendered.text, &[], self.given.tokenizer(), &vocabulary)?;
+        let (tokenizer, vocabulary) = self.given.parts();
+        let tokenized = self.template.tokenized(&rendered.text, &[], tokenizer, vocabulary)?;
         Ok(tokenized.ids)
     }
 }

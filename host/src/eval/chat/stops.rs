@@ -34,8 +34,8 @@ pub(super) fn stops(model: &PredictingModel, template: &ChatTemplate, given: &mu
     }
     let mut text = None;
     if let Some((written, place)) = template.behind_answer() {
-        let vocabulary = given.vocabulary().clone();
-        let tokenized = template.tokenized(&written, &[], given.tokenizer(), &vocabulary)?;
+        let (tokenizer, vocabulary) = given.parts();
+        let tokenized = template.tokenized(&written, &[], tokenizer, vocabulary)?;
         let next = tokenized.ends.iter().position(|&end| end > place).map(|next| tokenized.ids[next]);
         let is_special = |id: &u32| vocabulary.specials.iter().any(|special| special.id == *id);
         match next.filter(is_special) {

@@ -44,6 +44,11 @@ impl Given {
         self.tokenizer.as_mut()
     }
 
+    /// The tokenizer, with its tokens.
+    pub fn parts(&mut self) -> (&mut dyn Tokenizer, &Vocabulary) {
+        (self.tokenizer.as_mut(), &self.vocabulary)
+    }
+
     /// Its tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

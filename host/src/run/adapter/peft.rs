@@ -1,7 +1,7 @@
 //! An adapter in a checkpoint, in the form of PEFT.
 
 use super::{Adapted, AdapterConfig};
-use crate::formats::peft::{ADAPTER, ADAPTER_CONFIG, BASE, Base, PREFIX, PeftConfig, check_base};
+use crate::formats::peft::{ADAPTER, ADAPTER_CONFIG, PREFIX, PeftConfig, check_base};
 use crate::model::Params;
 use crate::ops::Tensor;
 use crate::run::checkpoint::{Reader, Writer};
@@ -25,14 +25,12 @@ pub fn write(
         .map(|(name, param)| (format!("{PREFIX}{name}"), &param.value))
         .collect();
     writer.tensors(ADAPTER, named.iter().map(|(name, tensor)| (name.as_str(), *tensor)))?;
-    writer.json(BASE, &Base::of(base)?)?;
     writer.json(ADAPTER_CONFIG, &describe(config, adapted, base))
 }
 
 /// `adapter_config.json` of an adapter. Layers are named in full: a pattern may be understood in several ways.
 fn describe(config: &AdapterConfig, adapted: &Adapted, base: &Path) -> PeftConfig {
-    let of = |layer: &(String, u32, f64)| layer.clone();
-    let layers: Vec<_> = adapted.layers.iter().map(of).collect();
+    let layers = &adapted.layers;
     // a name is read as a regular expression
     let key = |name: &str| name.replace('.', "\\.");
     let module = |name: &String| name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module).to_owned();

@@ -109,9 +109,9 @@ pub fn adapted(network: &Network, config: &AdapterConfig) -> Result<Adapted> {
 
 /// Whether nothing reads a layer but one sum, as the residual stream does.
 fn is_only_added(network: &Network, layer: usize) -> bool {
-    let mut readers = network.layers.iter().flat_map(|other| other.inputs.iter().map(move |&input| (other, input)));
-    let mut readers = readers.by_ref().filter(|(_, input)| *input as usize == layer);
-    let is_sum = readers.next().is_some_and(|(other, _)| other.op == "add");
+    let inputs = network.layers.iter().flat_map(|other| other.inputs.iter().map(move |&input| (other, input as usize)));
+    let mut readers = inputs.filter(|(_, input)| *input == layer).map(|(reader, _)| reader);
+    let is_sum = readers.next().is_some_and(|reader| reader.op == "add");
     is_sum && readers.next().is_none() && network.heads.iter().all(|head| head.value as usize != layer)
 }
 

@@ -7,6 +7,7 @@ use super::folder::checkpoint::Writer;
 use crate::feed::Dataset;
 use crate::feed::tasks::{ChatTemplate, TaskConfig};
 use crate::formats::hf::{Config, GENERATION, read_around};
+use crate::formats::peft::{BASE, Base};
 use crate::plugin::hugging_face_tokenizer;
 use crate::run::{RunConfig, RunTask};
 use crate::{Error, Result};
@@ -33,6 +34,8 @@ pub struct TokenizerFolder {
     model: Vec<u8>,
     /// How conversations are written, where other files do not say it.
     template: Option<ChatTemplate>,
+    /// The model that an adapter is for.
+    base: Option<Base>,
     kept: Kept,
 }
 
@@ -111,7 +114,9 @@ impl TokenizerFolder {
             generation["eos_token_id"] = ends.into();
         }
         kept.complete(task, files.as_ref().map(|(file, _)| file))?;
-        Ok(Self { files, generation, ids, task: task.clone(), model, template, kept })
+        let base = config.start.as_ref().filter(|_| config.adapter.is_some());
+        let base = base.map(|start| Base::of(&start.from)).transpose()?;
+        Ok(Self { files, generation, ids, task: task.clone(), model, template, base, kept })
     }
 
     /// Writes the files into a checkpoint.
@@ -124,6 +129,9 @@ impl TokenizerFolder {
         }
         if let Some(template) = &self.template {
             writer.bytes(TEMPLATE, template.template.source().as_bytes())?;
+        }
+        if let Some(base) = &self.base {
+            writer.json(BASE, base)?;
         }
         let is_kept = |name: &str| self.kept.files.iter().any(|(kept, _)| *kept == name);
         if !is_kept(GENERATION) {

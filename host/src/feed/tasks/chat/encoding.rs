@@ -13,6 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 use trainyard_plugin::{TokenBatch, Tokenizer, Vocabulary};
 
 /// The template that conversations are written in, with the tokens that are not made of text.
@@ -22,8 +23,9 @@ pub struct ChatTemplate {
     pub template: Template,
     /// Says that there was none, so that it is ChatML.
     is_missing: bool,
-    /// Tokens that stand in the text by their names; those of the tokenizer's vocabulary where its file says nothing.
-    added: Option<AddedTokens>,
+    /// Tokens that stand in the text by their names; where the tokenizer's file says nothing, those of its vocabulary
+    /// when a text was first tokenized.
+    added: OnceLock<AddedTokens>,
 }
 
 /// A text as tokens.
@@ -77,6 +79,7 @@ impl ChatTemplate {
         let is_missing = found.is_none();
         let template = found.map_or_else(|| Template::new(CHATML, &all), Ok)?;
         let added = tokenizer.map(AddedTokens::from_file).transpose()?;
+        let added = added.map_or_else(OnceLock::new, OnceLock::from);
         Ok(Self { template, is_missing, added })
     }
 
@@ -102,6 +105,16 @@ impl ChatTemplate {
         hex(&Sha256::digest(self.template.identity()))
     }
 
+    /// The tokens that stand in the text by their names.
+    fn added_tokens(&self, vocabulary: &Vocabulary) -> Result<&AddedTokens> {
+        if let Some(added) = self.added.get() {
+            return Ok(added);
+        }
+        let specials = vocabulary.specials.iter().map(|token| (&*token.name, token.id));
+        let added = AddedTokens::named(specials)?;
+        Ok(self.added.get_or_init(|| added))
+    }
+
     /// The tokens of a text that the template wrote. Tokens that were added to the vocabulary are found by their names;
     /// what is between them is encoded.
     ///
@@ -116,10 +129,7 @@ impl ChatTemplate {
         tokenizer: &mut dyn Tokenizer,
         vocabulary: &Vocabulary,
     ) -> Result<Tokenized> {
-        let pieces = match &self.added {
-            Some(added) => added.split(text),
-            None => AddedTokens::named(vocabulary.specials.iter().map(|token| (&*token.name, token.id)))?.split(text),
-        };
+        let pieces = self.added_tokens(vocabulary)?.split(text);
         let of_text = |piece: &&Piece| piece.id.is_none();
         let texts: Vec<&str> = pieces.iter().filter(of_text).map(|piece| &text[piece.range.clone()]).collect();
         let encoded = tokenizer.encode(&texts)?;
@@ -176,9 +186,9 @@ impl Encoding {
             let all = 0..rendered.text.len();
             return Ok((rendered.text, std::iter::once(all).collect()));
         }
-        let answers = match rendered.generated.filter(|_| self.learn == Learn::Answers) {
-            Some(generated) => Some(generated),
-            None => self.template.template.answers(&conversation).map_err(culprit)?,
+        let answers = match &rendered.generated {
+            Some(generated) if self.learn == Learn::Answers => Some(generated.clone()),
+            _ => self.template.template.answers(&conversation, &rendered),
         };
         let Some(mut answers) = answers else {
             let what = "the template does not say where an answer is, and what it writes of the first messages is not \
