@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use trainyard::formats::peft::Adapter;
 use trainyard::formats::safetensors::Weights;
 use trainyard::loss::Program;
+use trainyard::ops::BlockFormat;
 use trainyard::rows::{Columns, Rows};
 use trainyard::run::{DataSizes, RunConfig, RunPlugins};
 use trainyard::train::Trainer;
@@ -103,6 +104,38 @@ fn adapters_are_trained_as_by_peft() {
             for (got, saved) in values(&param.value).into_iter().zip(saved) {
                 assert_near(&format!("{name}: {key}"), got, saved.into(), 1e-7);
             }
+        }
+    }
+}
+
+/// The weights beside an adapter are held in blocks, and computed with as if they were the numbers that these hold.
+#[test]
+fn blocks_train_as_the_numbers_that_they_hold() {
+    let scratch = tempfile::tempdir().unwrap();
+    let text = scratch.path().join("text.txt");
+    std::fs::write(&text, "text").unwrap();
+    for (name, format) in CASES.into_iter().flat_map(|name| BlockFormat::ALL.map(|format| (name, format))) {
+        let expected = reference(name);
+        let dense = config(&base(&expected), &folder(name).join("initial"), &expected["adamw"], &text);
+        let mut quantized = dense.clone();
+        quantized.adapter.as_mut().unwrap().quantize = Some(format);
+        let (mut dense, mut quantized) = (trainer(&dense), trainer(&quantized));
+        let held = quantized.model.params().quantized().unwrap().tensors.clone();
+        assert!(held.iter().any(|name| name.ends_with("up_proj.weight") || name.ends_with("c_fc.weight")), "{held:?}");
+        for (key, param) in dense.model.params().iter().filter(|(key, _)| held.contains(*key)) {
+            assert!(param.grad.is_none(), "{key}");
+            let rounded = format.rounded(&param.value.to_cpu().unwrap()).unwrap();
+            dense.model.params().set(key, &rounded).unwrap();
+        }
+        let batches: Vec<Rows> = expected["batches"].as_array().unwrap().iter().map(rows).collect();
+        let plain = expected["losses"][0].as_f64().unwrap();
+        for step in 0..4 {
+            let batch = &batches[step as usize % batches.len()];
+            let [got, of_dense] = [&mut quantized, &mut dense]
+                .map(|trainer| trainer.step(step, std::slice::from_ref(batch)).unwrap().outputs[0]);
+            assert_near(&format!("{name}, {format:?}: step {step}"), got, of_dense, 1e-12);
+            // it is another model than the one that is not rounded
+            assert!(step > 0 || (got - plain).abs() > 1e-9, "{name}, {format:?}: {got}");
         }
     }
 }

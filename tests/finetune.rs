@@ -161,6 +161,75 @@ fn killed_runs_with_an_adapter_resume_to_the_same_bytes() {
     assert!(said.contains("passed: ") && said.contains(", 0 differences"), "{said}");
 }
 
+/// `eval`, the merged folder and the run itself speak of one model: that of the rounded weights.
+#[test]
+fn a_model_in_blocks_is_trained_resumed_and_merged() {
+    let folder = project();
+    let folder = folder.path();
+    let losses = |printed: &str| -> f64 {
+        let report: Value = serde_json::from_str(printed).unwrap();
+        report["validation"][0]["value"].as_f64().unwrap()
+    };
+    let mut found = Vec::new();
+    for format in ["none", "int8", "nf4"] {
+        let (name, quantize) = (format!("run.name={format}"), format!("adapter.quantize={format}"));
+        let set = ["--set", &name, "--set", &quantize, "--set", "data.validation=0.2"];
+        let trained = losses(&train(folder, &[&set[..], &["--json"]].concat()).stdout);
+        let run = format!("runs/{format}");
+        assert_eq!(losses(&succeeds(folder, &["eval", &run, "--json"]).stdout), trained, "{format}");
+        let (checkpoint, merged) = (format!("{run}/checkpoints/step-20"), format!("merged-{format}"));
+        succeeds(folder, &["convert", &checkpoint, &merged]);
+        let logits = |model: &str| -> Vec<f64> {
+            let printed = succeeds(folder, &["logits", model, "--ids", "70,114,97,110", "--json"]).stdout;
+            serde_json::from_value(serde_json::from_str::<Value>(&printed).unwrap()["logits"][0].clone()).unwrap()
+        };
+        let [own, merged] = [logits(&checkpoint), logits(&merged)];
+        assert!(own.iter().zip(&merged).all(|(a, b)| (a - b).abs() < 1e-5), "{format}");
+        let named = folder.join(&checkpoint).join("trainyard/quantized.json");
+        assert_eq!(named.exists(), format != "none");
+        found.push(trained);
+    }
+    assert!(found[0] != found[1] && found[1] != found[2], "{found:?}");
+    let drill = ["drill", "tune.toml", "--kills", "2", "--full-disks", "0", "--no-damage", "--set", "train.threads=1"];
+    let said = succeeds(folder, &[&drill[..], &["--set", "adapter.quantize=nf4"]].concat()).stdout;
+    assert!(said.contains("passed: ") && said.contains(", 0 differences"), "{said}");
+    let expected = "adapter.quantize: expected \"none\" or \"int8\" or \"nf4\", got \"int3\"";
+    fails(folder, &["train", "tune.toml", "--set", "adapter.quantize=int3"], expected);
+}
+
+/// A run that begins with the optimizer of another ends as one run of both lengths does.
+#[test]
+fn the_optimizer_is_kept() {
+    let folder = project();
+    let folder = folder.path();
+    let flat = ["--set", "schedule.kind=constant", "--set", "schedule.warmup=0", "--set", "data.validation=0.0"];
+    let base = |more: &[&str]| {
+        succeeds(folder, &[&["train", "base.toml"], &flat[..], more].concat()).stderr;
+    };
+    fs::write(folder.join("base.toml"), BASE).unwrap();
+    // every batch is the same one document, so that where a run begins in its data does not matter
+    let same = fs::read_to_string(folder.join("train.jsonl")).unwrap().lines().next().unwrap().to_owned() + "\n";
+    fs::write(folder.join("train.jsonl"), same.repeat(4)).unwrap();
+    base(&["--set", "run.name=long", "--set", "train.steps=8"]);
+    base(&["--set", "run.name=first", "--set", "train.steps=3"]);
+    let from = ["--set", "start.from=\"runs/first\"", "--set", "train.steps=5"];
+    base(&[&from[..], &["--set", "run.name=kept", "--set", "start.keep_optimizer=true"]].concat());
+    base(&[&from[..], &["--set", "run.name=fresh"]].concat());
+    let file = |run: &str, step: u64, file: &str| {
+        fs::read(folder.join(format!("runs/{run}/checkpoints/step-{step}")).join(file)).unwrap()
+    };
+    for name in ["model.safetensors", "trainyard/optimizer.safetensors"] {
+        assert_eq!(file("kept", 5, name), file("long", 8, name), "{name}");
+        assert_ne!(file("fresh", 5, name), file("long", 8, name), "{name}");
+    }
+    let keep = ["train", "base.toml", "--set", "start.keep_optimizer=true", "--overwrite"];
+    let of = |from: &str, more: &[&str], expected: &str| {
+        fails(folder, &[&keep[..], &["--set", &format!("start.from=\"{from}\"")], more].concat(), expected);
+    };
+    of("runs/first", &["--set", "optimizer.kind=sgd"], "is of another optimizer");
+    of("base", &[], "expected a run or its checkpoint, which has a state of it");
+}
+
 #[test]
 fn only_what_is_trained_is_held() {
     let folder = project();

@@ -37,6 +37,24 @@ fn sources(shard: &Shard, recipe: &Recipe, n: usize) -> Vec<usize> {
     (0..n).map(|_| source(loader.next_batch().inputs)).collect()
 }
 
+/// A share is one of the sequences, whatever the source's size and weight; the others have the rest.
+#[test]
+fn a_share_does_not_depend_on_sizes() {
+    let folder = TempDir::new().unwrap();
+    let (shard, spans) = shard(&folder);
+    for (own, expected) in [
+        ([Some(0.1), None, None], [0.1, 0.9 * 60.0 / 80.0, 0.9 * 20.0 / 80.0]),
+        ([None, Some(0.0), Some(0.25)], [0.75, 0.0, 0.25]),
+        ([Some(0.2), Some(0.5), Some(0.3)], [0.2, 0.5, 0.3]),
+    ] {
+        let recipe = Recipe { shares: own.into(), ..recipe(&spans, Packing::BestFit, &[(0, [1.0, 1.0, 1.0])]) };
+        let mut counts = [0.0_f64; 3];
+        sources(&shard, &recipe, 1000).into_iter().for_each(|source| counts[source] += 1.0 / 1000.0);
+        let is_near = counts.iter().zip(expected).all(|(count, share)| (count - share).abs() < 0.003);
+        assert!(is_near, "{own:?}: got {counts:?}, expected {expected:?}");
+    }
+}
+
 /// A source has had its share at any time, to within the number of sources.
 #[test]
 fn sources_are_drawn_by_weight_evenly() {

@@ -149,12 +149,14 @@ impl Case {
         let weight = Param {
             value: place(&self.head, self.vocab, dtype),
             grad: Some(place(&vec![BEFORE; self.head.len()], self.vocab, dtype)),
+            blocks: None,
             shadow: (activations != dtype).then(|| place(&self.head, self.vocab, activations)),
         };
         let vector = |x: &[f64]| device::on(&Tensor::new(x, &Device::Cpu).unwrap().to_dtype(dtype).unwrap());
         let bias = (!self.bias.is_empty()).then(|| Param {
             value: vector(&self.bias),
             grad: Some(vector(&vec![BEFORE; self.bias.len()])),
+            blocks: None,
             shadow: None,
         });
         let Transform { scale, soft_cap } = self.transform;

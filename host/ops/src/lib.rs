@@ -10,6 +10,7 @@ pub mod add;
 mod assign;
 pub mod attention;
 pub mod bag;
+mod blocks;
 mod column;
 pub mod columns;
 pub mod conv;
@@ -51,6 +52,7 @@ mod view;
 pub use trainyard_base::{Error, Result};
 
 pub use assign::Assign;
+pub use blocks::{BlockFormat, Blocks, Opened, Quantized, Weight, times, times_transposed};
 pub use column::Column;
 pub use cpu::{vectorised, with_slice_lists};
 pub use cuda::{Gpu, GpuMemory, Inbox, Replay};

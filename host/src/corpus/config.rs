@@ -118,6 +118,7 @@ impl DataConfig {
         if let Some(twice) = name_apart(&mut source) {
             section.problem("source", format!("expected sources of different names, got {twice:?} twice"));
         }
+        check_shares(section, &source);
         let held_out = section.optional("held_out", |section| HeldOutConfig::read(section, &shared));
         let share = |split| if held_out.as_ref().is_some_and(|text| text.gives(split)) { 0.0 } else { 0.05 };
         let (validation, test) = (share(Split::Validation), share(Split::Test));
@@ -150,6 +151,16 @@ impl DataConfig {
             section.conflict(&["validation", "test"], message);
         }
         config
+    }
+}
+
+/// Refuses shares that leave nothing for the other sources.
+fn check_shares(section: &Section<'_>, sources: &[SourceConfig]) {
+    let shares: f64 = sources.iter().filter_map(|source| source.share).sum();
+    let are_all = sources.iter().all(|source| source.share.is_some());
+    if shares > 1.0 + 1e-9 || (shares >= 1.0 && !are_all) {
+        let message = format!("expected shares that leave something for the other sources, got {shares} together");
+        section.problem("source", message);
     }
 }
 
@@ -211,6 +222,7 @@ impl DataConfig {
     /// Whether some source is met more often than another, at some time.
     pub fn is_mixed(&self) -> bool {
         let first = self.source.first().map_or(1.0, |source| source.weight);
-        !self.curriculum.is_empty() || self.source.iter().any(|source| source.weight != first)
+        let is_own = |source: &SourceConfig| source.weight != first || source.share.is_some();
+        !self.curriculum.is_empty() || self.source.iter().any(is_own)
     }
 }

@@ -113,7 +113,8 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
     let engine = Engine::on(device, train.precision).deterministic(train.deterministic);
     let described = Described::new(plugin, &config.model.sizes(task.sizes))?.of_run(config)?;
     let field = &described.field;
-    let spec = Spec { field, ..Spec::new(described.whole(), config.model.context(), Purpose::Inference) };
+    let quantized = described.quantized(config);
+    let spec = Spec { field, quantized, ..Spec::new(described.whole(), config.model.context(), Purpose::Inference) };
     Ok((Model::new(&spec, engine, config.run.seed)?, described))
 }
 

@@ -222,10 +222,24 @@ fn mix(shard: &Shard, recipe: &Recipe) -> Result<(Vec<Source>, Mixture)> {
     }
     let sequences = |source: &Source| source.order.as_ref().map_or(0, Order::n_sequences) as f64;
     let shares = |(start, weights): &(u64, Vec<f64>)| {
-        (*start, sources.iter().zip(weights).map(|(source, weight)| weight * sequences(source)).collect())
+        let by_size = sources.iter().zip(weights).map(|(source, weight)| weight * sequences(source)).collect();
+        (*start, apportion(by_size, &recipe.shares))
     };
     let mixture = Mixture::new(&recipe.phases.iter().map(shares).collect::<Vec<_>>())?;
     Ok((sources, mixture))
+}
+
+/// The shares of sources, in any unit: those that have one of their own in `shares` have it, the others the rest, in
+/// the proportions of `by_size`.
+fn apportion(by_size: Vec<f64>, shares: &[Option<f64>]) -> Vec<f64> {
+    let own = |(index, size): (usize, f64)| shares.get(index).copied().flatten().filter(|_| size > 0.0);
+    let sizes = || by_size.iter().copied().enumerate();
+    let fixed: f64 = sizes().filter_map(own).sum();
+    let others: f64 = sizes().filter(|&source| own(source).is_none()).map(|(_, size)| size).sum();
+    match shares.iter().any(Option::is_some) {
+        true => sizes().map(|source| own(source).unwrap_or(source.1 / others.max(1.0) * (1.0 - fixed))).collect(),
+        false => by_size,
+    }
 }
 
 /// Batches that go through a shard's concatenated documents once, in order, with every target exactly once.

@@ -23,6 +23,8 @@ pub struct Recipe {
     /// Weights of `sources`, and the first sequence that they hold for; the first phase begins at 0. In one pass over
     /// a source of weight 1, training passes twice over a source of weight 2.
     pub phases: Vec<(u64, Vec<f64>)>,
+    /// Shares of `sources`, where they have one that does not follow from weight and size.
+    pub shares: Vec<Option<f64>>,
 }
 
 impl Recipe {
@@ -37,6 +39,7 @@ impl Recipe {
             task: Arc::new(Causal),
             sources,
             phases,
+            shares: Vec::new(),
         }
     }
 
@@ -61,7 +64,9 @@ impl Recipe {
             return Err(Error::run(format!("data.source.weight: {message}; delete the folder and run again")));
         }
         self.sources = spans.to_vec();
-        let of_source = |name: &str| data.source.iter().find(|source| source.name == name).map_or(1.0, |s| s.weight);
+        let find = |name: &str| data.source.iter().find(|source| source.name == name);
+        let of_source = |name: &str| find(name).map_or(1.0, |source| source.weight);
+        self.shares = spans.iter().map(|span| find(&span.name).and_then(|source| source.share)).collect();
         self.phases = vec![(0, spans.iter().map(|span| of_source(&span.name)).collect())];
         for phase in &data.curriculum {
             let first_step = (phase.from * steps as f64).ceil() as u64;

@@ -63,7 +63,7 @@ pub(super) fn run(
             let gradients = ParameterGradients { start, end, transitions };
             let (likelihoods, demissions) = (&likelihoods, &demissions);
             tensors::backward(engine, &emissions, &tags, &sequences, of, &scales, likelihoods, demissions, gradients)?;
-            let weight = (head.weight.as_type(hidden.dtype()), Layout::OutIn);
+            let weight = (head.weight.weight(hidden.dtype()), Layout::OutIn);
             let dbias = head.bias.and_then(|bias| bias.grad.as_ref());
             let to = Some((View::from(dhidden), Assign::Set));
             linear::backward(engine, demissions, hidden, weight, to, head.weight.grad.as_ref(), dbias)?;

@@ -3,8 +3,7 @@
 use super::cuda::Arguments;
 use super::run::Given;
 use super::{HeadGradient, OutputLayer, Program, Totals};
-use crate::model::{Head, Param};
-use crate::ops::linear::Transform;
+use crate::model::Head;
 use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slice_lists, with_type};
 use crate::rows::{Extent, PlacedRows, Rows};
 use crate::{Error, Result};
@@ -29,7 +28,7 @@ impl Program {
             return self.run_on_gpu(engine, gpu, totals, Arguments { hidden, head, rows: placed, step, dhidden: None });
         }
         with_type!(hidden, T => with_slice_lists::<T>(&reads(hidden, head), &[], |reads, _| {
-            let layer = layer(&reads, head.transform(), given.rows);
+            let layer = layer(&reads, head, given.rows);
             totals.add(self.run_given::<T>(engine, &layer, &given, None)?);
             Ok(())
         }))
@@ -68,7 +67,7 @@ impl Program {
                 bias: next(dbias),
                 scale: <T as Float>::ONE,
             };
-            let layer = layer(&reads, head.transform(), given.rows);
+            let layer = layer(&reads, head, given.rows);
             totals.add(self.run_given::<T>(engine, &layer, &given, Some(gradient))?);
             Ok(())
         }))
@@ -99,18 +98,19 @@ impl Program {
     }
 }
 
-/// What a layer reads: hidden states, weight, and bias if there is one.
+/// What a layer reads: hidden states, weight, and bias if there is one. In place of blocks, which are opened by
+/// themselves, something that is not read.
 fn reads<'a>(hidden: &'a Tensor, head: Head<'a>) -> Vec<&'a Tensor> {
-    let value = |param: &'a Param| &param.value;
-    [hidden, value(head.weight)].into_iter().chain(head.bias.map(value)).collect()
+    let weight = if head.weight.blocks.is_some() { hidden } else { &head.weight.value };
+    [hidden, weight].into_iter().chain(head.bias.map(|bias| &bias.value)).collect()
 }
 
 /// The layer that [`reads`] lists.
-fn layer<'a, T>(reads: &[&'a [T]], transform: Transform, rows: &Rows) -> OutputLayer<'a, T> {
+fn layer<'a, T>(reads: &[&'a [T]], head: Head<'a>, rows: &Rows) -> OutputLayer<'a, T> {
     let at = |i: usize| reads.get(i).copied();
     let (hidden, weight) = (at(0).unwrap_or_default(), at(1).unwrap_or_default());
-    let rows = rows.len();
-    let width = hidden.len() / rows.max(1);
-    let vocab = weight.len() / width.max(1);
-    OutputLayer { bias: at(2), transform, ..OutputLayer::new(hidden, weight, [rows, width, vocab]) }
+    let width = hidden.len() / rows.len().max(1);
+    let (blocks, transform) = (head.weight.blocks.as_ref(), head.transform());
+    let vocab = blocks.map_or(weight.len() / width.max(1), |blocks| blocks.dims2().0);
+    OutputLayer { blocks, bias: at(2), transform, ..OutputLayer::new(hidden, weight, [rows.len(), width, vocab]) }
 }

@@ -49,7 +49,7 @@ pub(crate) use probe::Probe;
 pub use run::{HeadGradient, OutputLayer};
 pub use totals::Totals;
 
-use crate::ops::{Engine, Float, OpGroup};
+use crate::ops::{Blocks, Engine, Float, OpGroup};
 use crate::rows::{InputSet, Rows};
 use crate::{Error, Result};
 use gradient::{Gradient, differentiate};
@@ -223,9 +223,11 @@ fn check_shapes<T>(head: &OutputLayer<'_, T>, given: &Given<'_>, gradient: Optio
     if !(1..VOCAB_MAX).contains(&vocab) {
         return Err(Error::run(format!("loss: vocabulary of {vocab} tokens, expected 1 to {}", VOCAB_MAX - 1)));
     }
+    let dims = head.blocks.map(Blocks::dims2);
+    let weight = dims.map_or(head.weight.len(), |(rows, columns)| rows * columns);
     let mut lengths = vec![
         ("hidden", head.hidden.len(), rows * width),
-        ("weight of the output layer", head.weight.len(), vocab * width),
+        ("weight of the output layer", weight, vocab * width),
         ("batch", given.rows.len(), rows),
     ];
     let length = |name, values: Option<&[T]>, expected| values.map(|values| (name, values.len(), expected));

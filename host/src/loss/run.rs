@@ -11,7 +11,7 @@ use super::small::{Small, evaluate};
 use super::split::Plan;
 use super::transform;
 use crate::ops::linear::Transform;
-use crate::ops::{Engine, Factor, Float, Matrix, Threads, Write, matmul, vectorised};
+use crate::ops::{Blocks, Engine, Factor, Float, Matrix, Threads, Write, matmul, times, times_transposed, vectorised};
 use crate::rows::{Groups, Rows};
 
 /// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
@@ -27,8 +27,10 @@ const TASK_ROWS: (usize, usize) = (28, 112);
 pub struct OutputLayer<'a, T> {
     /// `[rows, width]`
     pub hidden: &'a [T],
-    /// `[vocab, width]`
+    /// `[vocab, width]`; not read where it is in `blocks`.
     pub weight: &'a [T],
+    /// The weight in blocks of few bits, where it is held so.
+    pub blocks: Option<&'a Blocks>,
     /// `[vocab]`
     pub bias: Option<&'a [T]>,
     /// What happens to the logits after the product.
@@ -44,7 +46,7 @@ pub struct OutputLayer<'a, T> {
 impl<'a, T> OutputLayer<'a, T> {
     /// Logits that are the product alone.
     pub fn new(hidden: &'a [T], weight: &'a [T], [rows, width, vocab]: [usize; 3]) -> Self {
-        Self { hidden, weight, bias: None, transform: Transform::NONE, rows, width, vocab }
+        Self { hidden, weight, blocks: None, bias: None, transform: Transform::NONE, rows, width, vocab }
     }
 }
 
@@ -167,9 +169,7 @@ fn run_pass<T: Float>(
     let mut exports = vec![T::ZERO; head.rows * n_exports];
     let chunk = (CHUNK_BYTES / (vocab * size_of::<T>())).clamp(1, ROWS_MAX).min(head.rows.max(1));
     let mut logits = engine.scratch::<T>(if program.needs_logits { chunk * vocab } else { 0 });
-    let weight = Matrix::new(head.weight, vocab, width);
-    let for_logits = program.needs_logits.then(|| Factor::new(engine, weight.t(), Threads::All));
-    let for_hidden = program.has_gradient.then(|| Factor::new(engine, weight, Threads::All));
+    let [for_logits, for_hidden] = factors(engine, program, head);
     let write = match head.bias {
         None => Write::Overwrite,
         bias => Write::Sum { residual: None, bias },
@@ -180,12 +180,18 @@ fn run_pass<T: Float>(
     for start in (0..head.rows).step_by(chunk) {
         let n = chunk.min(head.rows - start);
         let hidden = Matrix::new(&head.hidden[start * width..], n, width);
+        if let Some(blocks) = head.blocks.filter(|_| program.needs_logits) {
+            let logits = (&mut logits[..n * vocab], vocab);
+            blocks.open(|blocks| times_transposed(engine, logits, hidden, blocks, write, Threads::All));
+        }
         let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
         let rows = SomeRows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
         engine.for_each_with(rows.split(vocab, n_exports, width), worker, |(worker, kept), mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
                 weight.multiply(rows.logits, vocab, hidden, vocab, write, Threads::One);
+            }
+            if program.needs_logits {
                 transform::forward(transform, &mut rows.logits[..rows.n * vocab]);
             }
             for (i, row) in (rows.start..rows.start + rows.n).enumerate() {
@@ -205,6 +211,10 @@ fn run_pass<T: Float>(
         });
         if let (Some(gradient), true) = (&mut gradient, program.has_gradient) {
             let dlogits = Matrix::new(&logits, n, vocab);
+            if let Some(blocks) = head.blocks {
+                let out = (&mut gradient.hidden[start * width..][..n * width], width);
+                blocks.open(|blocks| times(engine, out, dlogits, blocks, Write::Overwrite, Threads::All));
+            }
             if let Some(dweight) = &mut gradient.weight {
                 matmul(engine, dweight, width, dlogits.t(), hidden, Write::Add, Threads::All);
             }
@@ -214,6 +224,21 @@ fn run_pass<T: Float>(
         }
     }
     exports
+}
+
+/// The weight of the output layer as the factor of logits, and as that of the gradient of hidden states, where they are
+/// wanted; none in blocks, which are multiplied a chunk at a time.
+fn factors<'a, T: Float>(
+    engine: &'a Engine,
+    program: &RowProgram,
+    head: &OutputLayer<'a, T>,
+) -> [Option<Factor<'a, T>>; 2] {
+    if head.blocks.is_some() {
+        return [None, None];
+    }
+    let weight = Matrix::new(head.weight, head.vocab, head.width);
+    let factor = |needed: bool, weight| needed.then(|| Factor::new(engine, weight, Threads::All));
+    [factor(program.needs_logits, weight.t()), factor(program.has_gradient, weight)]
 }
 
 /// `sums[j]` += Σ over rows of `x[i, j]`, in the order of rows.

@@ -53,6 +53,6 @@ impl Head<'_> {
     /// A tensor of another device, type or size, or a GPU that fails.
     pub fn logits(&self, engine: &Engine, hidden: &Tensor, out: &Tensor) -> Result<()> {
         let bias = self.bias.map(|bias| bias.as_type(out.dtype()));
-        linear::logits(engine, hidden, self.weight.as_type(hidden.dtype()), bias, self.transform(), out)
+        linear::logits(engine, hidden, self.weight.weight(hidden.dtype()), bias, self.transform(), out)
     }
 }

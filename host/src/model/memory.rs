@@ -2,7 +2,7 @@
 //! without taking them.
 
 use crate::Result;
-use crate::ops::{Device, Engine, Precision, Tensor};
+use crate::ops::{BlockFormat, Blocks, Device, Engine, Precision, Tensor};
 use candle_core::{DType, Shape};
 use std::cell::Cell;
 
@@ -79,9 +79,20 @@ impl Allocator {
         // a wrong config may ask for more than there are numbers for
         let bytes = (shape.elem_count() as u64).saturating_mul(dtype.size_in_bytes() as u64);
         self.bytes.set(self.bytes.get().saturating_add(bytes));
-        match self.only_shapes {
-            true => Ok(candle_core::Tensor::zeros((), dtype, &candle_core::Device::Cpu)?.broadcast_as(shape)?.into()),
-            false => fill(&shape),
-        }
+        if self.only_shapes { self.only_shape(shape) } else { fill(&shape) }
+    }
+
+    /// A tensor that has a shape, but holds one number.
+    ///
+    /// # Errors
+    /// A shape that no tensor can have.
+    pub fn only_shape(&self, shape: Shape) -> Result<Tensor> {
+        Ok(candle_core::Tensor::zeros((), self.dtype(), &candle_core::Device::Cpu)?.broadcast_as(shape)?.into())
+    }
+
+    /// A matrix `[rows, columns]` in blocks, on the CPU.
+    pub fn blocks(&self, format: BlockFormat, dims: [usize; 2]) -> Blocks {
+        self.bytes.set(self.bytes.get().saturating_add(format.bytes(dims) as u64));
+        if self.only_shapes { Blocks::only_shape(format, dims) } else { Blocks::zeros(format, dims) }
     }
 }

@@ -8,7 +8,7 @@ use super::memory::Allocator;
 use super::params::Params;
 use super::plan::{Plan, Purpose};
 use super::run::{Buffers, Pass, Ranges, Size, Weights};
-use crate::ops::{Column, Device, Engine, Precision, Tensor};
+use crate::ops::{Column, Device, Engine, Precision, Quantized, Tensor};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -25,6 +25,8 @@ pub struct Spec<'a> {
     pub purpose: Purpose,
     /// Names of parameters that do not change.
     pub frozen: BTreeSet<String>,
+    /// Parameters that do not change and are held in blocks: those that only embeddings and linear layers read.
+    pub quantized: Option<Quantized>,
     /// Parameters that no layer reads: those of a conditional random field over the logits.
     pub field: &'a [Parameter],
 }
@@ -32,7 +34,7 @@ pub struct Spec<'a> {
 impl<'a> Spec<'a> {
     /// For a purpose, with all parameters trained.
     pub fn new(network: &'a Network, context: usize, purpose: Purpose) -> Self {
-        Self { network, context, purpose, frozen: BTreeSet::new(), field: &[] }
+        Self { network, context, purpose, frozen: BTreeSet::new(), quantized: None, field: &[] }
     }
 
     /// Names of parameters without a gradient.
@@ -43,6 +45,23 @@ impl<'a> Spec<'a> {
             }
             _ => self.frozen.clone(),
         }
+    }
+
+    /// The matrices that are held in blocks.
+    fn quantized(&self, graph: &Graph) -> Option<Quantized> {
+        let Quantized { format, tensors } = self.quantized.as_ref()?;
+        let others = graph.nodes.iter().flat_map(|node| match node.op {
+            Op::Embedding { .. } => Vec::new(),
+            Op::Linear { bias, .. } => bias.into_iter().collect(),
+            _ => node.op.parameters(),
+        });
+        let others: BTreeSet<usize> = others.collect();
+        let fits = |(index, parameter): &(usize, &Parameter)| {
+            parameter.shape.len() == 2 && !others.contains(index) && tensors.contains(&parameter.name)
+        };
+        let fitting = graph.parameters.iter().enumerate().filter(fits);
+        let tensors = fitting.map(|(_, parameter)| parameter.name.clone()).collect();
+        Some(Quantized { format: *format, tensors })
     }
 
     /// The network as a graph, with all parameters.
@@ -82,7 +101,8 @@ impl Model {
     pub fn new(spec: &Spec<'_>, engine: Engine, seed: u64) -> Result<Self> {
         let graph = spec.graph()?;
         let plan = plan(spec, &graph, (engine.precision(), engine.device()))?;
-        let mut params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
+        let params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
+        let mut params = params.in_blocks(spec.quantized(&graph));
         let mut weights = Weights::new(&graph, &plan, &mut params)?;
         weights.make_tables(&plan, spec.context, &engine)?;
         Ok(Self { graph, plan, weights, engine, context: spec.context, params, buffers: None, generation: 0 })
@@ -103,7 +123,8 @@ impl Model {
     ) -> Result<u64> {
         let graph = spec.graph()?;
         let plan = plan(spec, &graph, (precision, device))?;
-        let mut params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
+        let params = Params::new(Allocator::only_shapes(precision, device), 0).frozen(spec.frozen());
+        let mut params = params.in_blocks(spec.quantized(&graph));
         Weights::new(&graph, &plan, &mut params)?;
         let allocator = Allocator::only_shapes(precision, device);
         let buffers = Buffers::new(&plan, Size { sequences, length, source: 0, reach: 0 }, &allocator)?;

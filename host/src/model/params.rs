@@ -2,7 +2,7 @@
 
 use super::memory::Allocator;
 use crate::base::random::Stream;
-use crate::ops::{Tensor, add};
+use crate::ops::{BlockFormat, Blocks, Quantized, Tensor, Weight, add};
 use crate::{Error, Result};
 use candle_core::{DType, Shape};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One parameter and its gradient. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Param {
-    /// Its values.
+    /// Its values; only their shape where they are in `blocks`.
     pub value: Tensor,
+    /// Its values in blocks of few bits, where a frozen one is held so.
+    pub blocks: Option<Blocks>,
     /// What the backward passes of this step have added up; none of a frozen parameter, which never changes.
     pub grad: Option<Tensor>,
     /// Its values in bfloat16, where products on a GPU read that.
@@ -27,11 +29,26 @@ impl Param {
         }
     }
 
+    /// The same as a factor of products.
+    pub fn weight(&self, dtype: DType) -> Weight<'_> {
+        self.blocks.as_ref().map_or_else(|| self.as_type(dtype).into(), Weight::from)
+    }
+
+    /// Replaces the values.
+    fn write(&self, tensor: &candle_core::Tensor) -> Result<()> {
+        match &self.blocks {
+            Some(blocks) => blocks.write(tensor),
+            None => self.value.write(tensor),
+        }?;
+        self.refresh_shadow()
+    }
+
     /// Views of `n` rows from `first` on.
     fn narrow(&self, first: usize, n: usize) -> Result<Self> {
         let view = |tensor: &Tensor| tensor.narrow(first, n);
         let [grad, shadow] = [&self.grad, &self.shadow].map(|tensor| tensor.as_ref().map(view).transpose());
-        Ok(Self { value: view(&self.value)?, grad: grad?, shadow: shadow? })
+        let blocks = self.blocks.as_ref().map(|blocks| blocks.narrow(first, n)).transpose()?;
+        Ok(Self { value: view(&self.value)?, blocks, grad: grad?, shadow: shadow? })
     }
 
     /// After values were written.
@@ -59,6 +76,8 @@ pub struct Params {
     by_name: BTreeMap<String, Param>,
     /// Names of parameters that have no gradient.
     frozen: BTreeSet<String>,
+    /// The parameters that are held in blocks.
+    quantized: Option<Quantized>,
     allocator: Allocator,
     seed: u64,
 }
@@ -66,12 +85,27 @@ pub struct Params {
 impl Params {
     /// No parameters yet; those to come are made by `allocator` and begin from `seed`.
     pub fn new(allocator: Allocator, seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), allocator, seed }
+        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), quantized: None, allocator, seed }
     }
 
     /// Gives parameters of these names, which are to come, no gradient.
     pub fn frozen(self, names: BTreeSet<String>) -> Self {
         Self { frozen: names, ..self }
+    }
+
+    /// Holds some matrices, which are to come and frozen, in blocks. A GPU holds the rounded numbers as they are.
+    pub fn in_blocks(self, quantized: Option<Quantized>) -> Self {
+        Self { quantized, ..self }
+    }
+
+    /// The parameters that are held in blocks.
+    pub fn quantized(&self) -> Option<&Quantized> {
+        self.quantized.as_ref()
+    }
+
+    /// How the parameter `name` is quantized.
+    fn format(&self, name: &str) -> Option<BlockFormat> {
+        self.quantized.as_ref().filter(|quantized| quantized.tensors.contains(name)).map(|quantized| quantized.format)
     }
 
     /// Adds a parameter. Its beginning depends on the seed and its name, not on the order of calls.
@@ -80,7 +114,8 @@ impl Params {
     /// A GPU without room for it.
     pub fn add(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         let fill = |shape: &Shape| self.tensor(self.values(name, shape.elem_count(), init), shape);
-        let param = self.param(shape.into(), self.frozen.contains(name), fill)?;
+        let (is_frozen, format) = (self.frozen.contains(name), self.format(name));
+        let param = self.param(shape.into(), (is_frozen, format), fill)?;
         self.register(name, param.clone())?;
         Ok(param)
     }
@@ -99,7 +134,8 @@ impl Params {
         let rows = parts.iter().map(|(_, rows, _)| rows).sum::<usize>();
         let shape: Vec<usize> = [rows].into_iter().chain(columns).collect();
         let is_frozen = parts.iter().all(|(name, ..)| self.frozen.contains(name));
-        let stack = self.param(shape.into(), is_frozen, |shape| {
+        let format = parts.first().and_then(|(name, ..)| self.format(name));
+        let stack = self.param(shape.into(), (is_frozen, format), |shape| {
             let n = |rows: usize| rows * columns.unwrap_or(1);
             let values = parts.iter().flat_map(|(name, rows, init)| self.values(name, n(*rows), *init));
             self.tensor(values.collect(), shape)
@@ -115,15 +151,25 @@ impl Params {
         Ok((stack, views))
     }
 
-    fn param(&self, shape: Shape, is_frozen: bool, fill: impl FnOnce(&Shape) -> Result<Tensor>) -> Result<Param> {
+    fn param(
+        &self,
+        shape: Shape,
+        (is_frozen, format): (bool, Option<BlockFormat>),
+        fill: impl FnOnce(&Shape) -> Result<Tensor>,
+    ) -> Result<Param> {
         let allocator = &self.allocator;
+        if let (Some(format), [rows, columns], None) = (format, shape.dims(), allocator.device().gpu()) {
+            let blocks = Some(allocator.blocks(format, [*rows, *columns]));
+            return Ok(Param { value: allocator.only_shape(shape)?, blocks, grad: None, shadow: None });
+        }
         let shadow = |dtype| {
             let shadow = allocator.zeros_as(shape.clone(), dtype);
             shadow.map(Some)
         };
         let shadow = allocator.shadow().map_or(Ok(None), shadow)?;
         let grad = if is_frozen { None } else { Some(allocator.zeros(shape.clone())?) };
-        let param = Param { value: allocator.make(shape, allocator.dtype(), fill)?, grad, shadow };
+        let value = allocator.make(shape, allocator.dtype(), fill)?;
+        let param = Param { value, blocks: None, grad, shadow };
         // Of shapes alone there is nothing to copy.
         if param.value.gpu().is_some() {
             param.refresh_shadow()?;
@@ -179,8 +225,10 @@ impl Params {
     pub fn set(&self, name: &str, tensor: &candle_core::Tensor) -> Result<()> {
         let param = self.by_name.get(name);
         let param = param.ok_or_else(|| Error::run(format!("the model has no parameter {name}")))?;
-        param.value.write(tensor)?;
-        param.refresh_shadow()
+        match self.format(name).filter(|_| param.blocks.is_none()) {
+            Some(format) => param.write(&format.rounded(tensor)?),
+            None => param.write(tensor),
+        }
     }
 
     /// Number of values in those that have a gradient.
@@ -202,8 +250,7 @@ impl Params {
                     param.value.dims()
                 )));
             }
-            param.value.write(&tensor)?;
-            param.refresh_shadow()?;
+            param.write(&tensor)?;
         }
         match tensors.keys().next() {
             Some(name) => Err(Error::run(format!("tensor {name} does not belong to this model"))),

@@ -13,6 +13,8 @@ pub struct Optimizer {
     config: OptimizerConfig,
     names: Vec<String>,
     slots: Slots,
+    /// Steps that its state has seen before the first one.
+    earlier_steps: u64,
 }
 
 impl Optimizer {
@@ -42,7 +44,7 @@ impl Optimizer {
             names.push(name.to_owned());
             slots.push(slot(name, param, grad)?);
         }
-        Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())? })
+        Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())?, earlier_steps: 0 })
     }
 
     /// The peak learning rate.
@@ -83,6 +85,17 @@ impl Optimizer {
     /// A GPU that fails.
     pub fn update(&mut self, engine: &Engine, step: &Step) -> Result<()> {
         self.slots.update(engine, step, &self.rule())
+    }
+
+    /// Counts the steps that its state has seen before the first one: they decide how far its means are corrected for
+    /// having begun at 0.
+    pub fn count_from(&mut self, earlier_steps: u64) {
+        self.earlier_steps = earlier_steps;
+    }
+
+    /// The number of `step`, which is counted from 0, among those that its state has seen.
+    pub fn number(&self, step: u64) -> u64 {
+        self.earlier_steps + step + 1
     }
 
     /// What [`Optimizer::judge`] found.
@@ -130,7 +143,12 @@ impl Optimizer {
             }
             tensor.write(&saved)?;
         }
-        Ok(())
+        match state.keys().next() {
+            None => Ok(()),
+            Some(name) => {
+                Err(Error::run(format!("optimizer state {name} is of another optimizer, or of what is frozen")))
+            }
+        }
     }
 }
 

@@ -83,9 +83,11 @@ impl Memory {
         let activation = train.precision.activations(device).size_in_bytes() as f64;
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
-        let trained = parameters * trained(config, sizes)?;
-        // What is frozen has no gradient.
-        let parameters = parameters - (parameters - trained) * element / per_value;
+        // What is frozen has no gradient, and may be held in blocks.
+        let shares = Shares::of(config, sizes)?;
+        let [trained, in_blocks] = [shares.trained, shares.in_blocks].map(|share| parameters * share);
+        let frozen = (parameters - trained - in_blocks) * element + in_blocks * shares.bytes_in_blocks;
+        let parameters = trained + frozen / per_value;
         // The gradient of the last hidden states is the trainer's.
         let rows = if described[0].is_pooled { 1 } else { context };
         let dhidden = activation * rows as f64 * width as f64;
@@ -105,6 +107,7 @@ impl Memory {
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
         // The output layer is laid out twice, for logits and for the gradient of hidden states.
         let packed = match train.precision {
+            _ if shares.in_blocks > 0.0 => 0.0,
             Precision::F32 => 2.0 * element,
             Precision::Bf16 => element,
             Precision::F64 => 0.0,
@@ -156,23 +159,39 @@ impl Memory {
     }
 }
 
-/// The share of the bytes of parameters and gradients, as if all had gradients, whose parameters are not frozen.
-///
-/// # Errors
-/// A pattern of `train.freeze` without a parameter.
-fn trained(config: &RunConfig, sizes: DataSizes) -> Result<f64> {
-    if config.train.freeze.is_empty() && config.adapter.is_none() {
-        return Ok(1.0);
+/// Shares of the numbers of all parameters.
+struct Shares {
+    /// Numbers with a gradient.
+    trained: f64,
+    /// Numbers that are held in blocks.
+    in_blocks: f64,
+    /// Bytes of one in a block.
+    bytes_in_blocks: f64,
+}
+
+impl Shares {
+    /// # Errors
+    /// A pattern of `train.freeze` without a parameter.
+    fn of(config: &RunConfig, sizes: DataSizes) -> Result<Self> {
+        if config.train.freeze.is_empty() && config.adapter.is_none() {
+            return Ok(Self { trained: 1.0, in_blocks: 0.0, bytes_in_blocks: 0.0 });
+        }
+        let described = config.model.described(sizes)?.of_run(config)?;
+        let numbers = |shape: &[u32]| shape.iter().map(|&size| f64::from(size)).product::<f64>();
+        let frozen = described.frozen(&config.train.freeze)?;
+        let quantized = described.quantized(config);
+        let is_in_blocks = |name: &str| quantized.as_ref().is_some_and(|quantized| quantized.tensors.contains(name));
+        let (mut all, mut trained, mut in_blocks) = (0.0, 0.0, 0.0);
+        for parameter in &described.whole().parameters {
+            let n = numbers(&parameter.shape);
+            all += n;
+            trained += if frozen.contains(&parameter.name) { 0.0 } else { n };
+            in_blocks += if parameter.shape.len() == 2 && is_in_blocks(&parameter.name) { n } else { 0.0 };
+        }
+        const MANY: usize = 1 << 10;
+        let bytes = quantized.map_or(0.0, |quantized| quantized.format.bytes([1, MANY]) as f64 / MANY as f64);
+        Ok(Self { trained: trained / all, in_blocks: in_blocks / all, bytes_in_blocks: bytes })
     }
-    let described = config.model.described(sizes)?.of_run(config)?;
-    let numbers = |shape: &[u32]| shape.iter().map(|&size| f64::from(size)).product::<f64>();
-    let frozen = described.frozen(&config.train.freeze)?;
-    let (mut all, mut free) = (0.0, 0.0);
-    for parameter in &described.whole().parameters {
-        all += numbers(&parameter.shape);
-        free += if frozen.contains(&parameter.name) { 0.0 } else { numbers(&parameter.shape) };
-    }
-    Ok(free / all)
 }
 
 /// Descriptions of the model with one and with two layers, where it is written with `kind`: blocks are alike, and two

@@ -30,6 +30,7 @@ pub struct TrainConfig {
     pub keep_checkpoints: usize,
     /// Files or folders of other text that each validation measures as well, and once before the first step: what a run
     /// that continues another may forget. They are read as the first source is.
+    /// Of a run, its validation text is measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watch: Vec<PathBuf>,
     /// Validations without improvement before the run stops; 0 never stops early.
@@ -101,7 +102,7 @@ impl TrainConfig {
             checkpoint_every: section.integer("checkpoint_every", 0.., 200),
             keep_checkpoints: section.integer("keep_checkpoints", 0.., 2),
             watch: {
-                let paths = section.texts("watch", "a list of files or folders", |path| !path.is_empty());
+                let paths = section.texts("watch", "a list of files, folders or runs", |path| !path.is_empty());
                 paths.iter().map(|path| section.absolute("watch", Path::new(path))).collect()
             },
             patience: section.integer("patience", 0.., 0),

@@ -17,6 +17,9 @@ pub(crate) const MODEL: &str = "model.safetensors";
 pub struct RunState {
     /// Steps done.
     pub step: u64,
+    /// Steps that the optimizer's state had seen before the first one, where it was kept from another run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_steps: u64,
     /// Next sequence of the data.
     pub position: Position,
     /// The best validation so far.
@@ -34,6 +37,10 @@ pub struct RunState {
     pub data: Option<String>,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What changed when the run was resumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changed {
@@ -48,6 +55,7 @@ impl RunState {
     pub fn new(identity: RunIdentity) -> Self {
         Self {
             step: 0,
+            earlier_steps: 0,
             position: Position::default(),
             best: None,
             numerics: numerics::NUMERICS,

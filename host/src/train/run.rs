@@ -128,7 +128,12 @@ impl<'c> Run<'c> {
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
         let started_from = load_start(config, &trainer, &task, reader.is_none())?;
-        let mut state = saved.unwrap_or_else(|| RunState::new(identity.clone()));
+        let new = RunState {
+            earlier_steps: kept_steps(config, &mut trainer, reader.is_none())?,
+            ..RunState::new(identity.clone())
+        };
+        let mut state = saved.unwrap_or(new);
+        trainer.optimizer.count_from(state.earlier_steps);
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
@@ -338,6 +343,14 @@ fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: boo
         adapter.load(adapted, params)?;
     }
     Ok(lines)
+}
+
+/// Gives a new run the state of the optimizer that it starts from, if it keeps one; returns the steps that it has seen.
+fn kept_steps(config: &RunConfig, trainer: &mut Trainer, is_new: bool) -> Result<u64> {
+    match config.start.as_ref().filter(|start| is_new && start.keep_optimizer) {
+        Some(start) => state::keep_optimizer(&start.from, trainer),
+        None => Ok(0),
+    }
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

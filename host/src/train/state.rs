@@ -1,10 +1,10 @@
 //! How a trainer is saved into a checkpoint and taken back from one.
 
 use super::step::Trainer;
-use crate::Result;
 use crate::feed::TokenizerFiles;
-use crate::run::checkpoint::{Reader, Writer};
-use crate::run::{MODEL, RunState, STATE, TokenizerFolder, adapter, restore_model};
+use crate::run::checkpoint::{MANIFEST, Reader, Writer};
+use crate::run::{MODEL, RunState, STATE, TokenizerFolder, adapter, read_state, restore_model};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 const OPTIMIZER: &str = "trainyard/optimizer.safetensors";
@@ -43,6 +43,23 @@ pub fn save(
 pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
     restore_parameters(reader, trainer)?;
     trainer.optimizer.load(reader.tensors(OPTIMIZER)?).map_err(|error| error.context(reader.folder().display()))
+}
+
+/// Gives the optimizer the state that it has in `folder`, a checkpoint of another run; returns the steps that it has
+/// seen.
+///
+/// # Errors
+/// No checkpoint of a run, or one of other parameters or of another optimizer.
+pub fn keep_optimizer(folder: &Path, trainer: &mut Trainer) -> Result<u64> {
+    let place = || format!("start.keep_optimizer: {}", folder.display());
+    if !folder.join(MANIFEST).is_file() {
+        return Err(Error::usage(format!("{}: expected a run or its checkpoint, which has a state of it", place())));
+    }
+    let reader = Reader::open(folder)?;
+    let state = read_state(&reader)?;
+    let kept = trainer.optimizer.load(reader.tensors(OPTIMIZER)?);
+    kept.map_err(|error| Error::usage(format!("{}: {error}; begin with a fresh one (leave the key out)", place())))?;
+    Ok(state.earlier_steps + state.step)
 }
 
 /// Takes back the parameters only.

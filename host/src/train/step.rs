@@ -56,7 +56,8 @@ impl Trainer {
         let purpose = if train.recompute { Purpose::Recomputing } else { Purpose::Training };
         let frozen = described.frozen(&train.freeze)?;
         let field = &described.field;
-        let spec = Spec { frozen, field, ..Spec::new(described.whole(), config.model.context(), purpose) };
+        let quantized = described.quantized(config);
+        let spec = Spec { frozen, quantized, field, ..Spec::new(described.whole(), config.model.context(), purpose) };
         let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,
@@ -102,7 +103,7 @@ impl Trainer {
         }
         let share = self.config.schedule.share(step, self.config.train.steps);
         let lr = share * self.optimizer.peak_lr();
-        let constants = Step { number: step + 1, lr, clip: self.config.train.clip };
+        let constants = Step { number: self.optimizer.number(step), lr, clip: self.config.train.clip };
         self.optimizer.judge(self.model.engine(), &self.totals.loss(), &constants)?;
         if step == 0 {
             check_finite(step, &self.optimizer.outcome()?)?;

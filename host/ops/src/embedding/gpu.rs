@@ -19,7 +19,7 @@ pub(super) fn forward(gpu: &Gpu, lookups: &[Lookup<'_>], out: &Tensor) -> Result
 
 /// Addresses of the indices and of the row that index 0 means.
 fn opened(lookup: &Lookup<'_>, x: &Tensor) -> Result<[u64; 2]> {
-    let &Lookup { index, table, offset } = lookup;
+    let (&Lookup { index, offset, .. }, table) = (lookup, lookup.table.dense()?);
     check_gpu("embedding", &[(table, x.dtype(), table.elem_count())])?;
     let first = table.pointer() + (offset * x.row_width() * x.dtype().size_in_bytes()) as u64;
     Ok([index.pointer(), first])

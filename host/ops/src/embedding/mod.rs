@@ -5,7 +5,7 @@ mod cpu;
 mod gpu;
 
 use super::on_device::on_device;
-use super::{Column, Engine, OpGroup, Tensor};
+use super::{Column, Engine, OpGroup, Tensor, Weight};
 use crate::{Error, Result};
 
 /// Most tables whose rows are summed in one pass.
@@ -18,15 +18,15 @@ pub struct Lookup<'a> {
     pub index: &'a Column<'a, u32>,
     /// `[entries, width]`: the table, or its gradient. Every index + offset must be below its number of entries: who
     /// makes the batch checks.
-    pub table: &'a Tensor,
+    pub table: Weight<'a>,
     /// Added to every index: positions begin at 2 in OPT, BART and RoBERTa.
     pub offset: usize,
 }
 
 impl<'a> Lookup<'a> {
     /// Rows of `table` at `index`.
-    pub fn new(index: &'a Column<'a, u32>, table: &'a Tensor) -> Self {
-        Self { index, table, offset: 0 }
+    pub fn new(index: &'a Column<'a, u32>, table: impl Into<Weight<'a>>) -> Self {
+        Self { index, table: table.into(), offset: 0 }
     }
 }
 
@@ -64,7 +64,7 @@ fn check(lookups: &[Lookup<'_>], x: &Tensor) -> Result<()> {
             return Err(Error::run(format!(
                 "embedding: {} indices into a table {:?} for a tensor {:?}",
                 index.host().len(),
-                table.dims(),
+                table.dims2()?,
                 x.dims()
             )));
         }

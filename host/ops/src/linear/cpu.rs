@@ -5,45 +5,74 @@ use crate::Result;
 use crate::cpu::{rows_per_task, vectorised, with_slices, with_type};
 use crate::reduce::cpu::sum_in_order;
 use crate::view::Place;
-use crate::{Assign, Engine, Float, Matrix, Tensor, Threads, View, Write, matmul};
+use crate::{Assign, Engine, Float, Matrix, Tensor, Threads, View, Weight, Write, matmul, times, times_transposed};
 
 pub(super) fn forward(
     engine: &Engine,
     x: View<'_>,
-    (weight, layout): (&Tensor, Layout),
+    weight: (Weight<'_>, Layout),
     bias: Option<&Tensor>,
     residual: Option<View<'_>>,
     out: View<'_>,
 ) -> Result<()> {
-    let (n_in, n_out) = layout.sizes(weight)?;
     let (rows, of_x, of_out) = (out.rows(), x.place(), out.place());
     let first = residual.map_or(0, |residual| residual.first);
     // An absent summand: something to open that is not read.
-    let reads = [x.tensor, weight, bias.unwrap_or(weight), residual.map_or(weight, |residual| residual.tensor)];
-    with_type!(x, T => with_slices::<T, 4, 1>(reads, [out.tensor], |[x, weight, bias_values, residual_values], [out]| {
+    let reads = [x.tensor, opened(weight, x), bias.unwrap_or(x.tensor), residual.map_or(x.tensor, |one| one.tensor)];
+    with_type!(x, T => with_slices::<T, 4, 1>(reads, [out.tensor], |[x, numbers, bias_values, residual_values], [out]| {
         let residual = residual.map(|_| from(residual_values, first));
         let write = Write::Sum { residual, bias: bias.map(|_| bias_values) };
-        let (x, weight) = (columns(x, rows, of_x), matrix(weight, layout, n_in, n_out));
-        matmul(engine, from_mut(out, of_out.first), of_out.stride, x, weight, write, Threads::All);
-        Ok(())
+        let out = (from_mut(out, of_out.first), of_out.stride);
+        multiply(engine, out, columns(x, rows, of_x), (weight, numbers), false, write)
     }))
 }
 
 pub(super) fn input_gradient(
     engine: &Engine,
     dy: View<'_>,
-    (weight, layout): (&Tensor, Layout),
+    weight: (Weight<'_>, Layout),
     dx: View<'_>,
     assign: Assign,
 ) -> Result<()> {
-    let (n_in, n_out) = layout.sizes(weight)?;
     let (rows, of_dy, of_dx) = (dy.rows(), dy.place(), dx.place());
-    with_type!(dy, T => with_slices::<T, 2, 1>([dy.tensor, weight], [dx.tensor], |[dy, weight], [dx]| {
-        let (dy, weight) = (columns(dy, rows, of_dy), matrix(weight, layout, n_in, n_out));
+    with_type!(dy, T => with_slices::<T, 2, 1>([dy.tensor, opened(weight, dy)], [dx.tensor], |[dy, numbers], [dx]| {
         let write = if assign == Assign::Add { Write::Add } else { Write::Overwrite };
-        matmul(engine, from_mut(dx, of_dx.first), of_dx.stride, dy, weight.t(), write, Threads::All);
-        Ok(())
+        let dx = (from_mut(dx, of_dx.first), of_dx.stride);
+        multiply(engine, dx, columns(dy, rows, of_dy), (weight, numbers), true, write)
     }))
+}
+
+/// The tensor of a weight; in place of blocks, which are opened by themselves, something that is not read.
+fn opened<'a>((weight, _): (Weight<'a>, Layout), x: View<'a>) -> &'a Tensor {
+    match weight {
+        Weight::Dense(tensor) => tensor,
+        Weight::Blocks(_) => x.tensor,
+    }
+}
+
+/// `out` = a W, or a Wᵀ if `transposed`, begun from `write`. `numbers` are those of a weight that is not in blocks.
+fn multiply<T: Float>(
+    engine: &Engine,
+    out: (&mut [T], usize),
+    a: Matrix<'_, T>,
+    ((weight, layout), numbers): ((Weight<'_>, Layout), &[T]),
+    transposed: bool,
+    write: Write<'_, T>,
+) -> Result<()> {
+    let (rows, columns) = weight.dims2()?;
+    let as_stored = (layout == Layout::InOut) != transposed;
+    match weight {
+        Weight::Dense(_) => {
+            let stored = Matrix::new(numbers, rows, columns);
+            let w = if as_stored { stored } else { stored.t() };
+            matmul(engine, out.0, out.1, a, w, write, Threads::All);
+        }
+        Weight::Blocks(blocks) => blocks.open(|blocks| match as_stored {
+            true => times(engine, out, a, blocks, write, Threads::All),
+            false => times_transposed(engine, out, a, blocks, write, Threads::All),
+        }),
+    }
+    Ok(())
 }
 
 /// `dweight` += xᵀ `dy` in its layout.
@@ -72,14 +101,6 @@ pub(super) fn bias_gradient(engine: &Engine, dy: View<'_>, dbias: &Tensor) -> Re
         add_column_sums(engine, dy, place, dbias);
         Ok(())
     }))
-}
-
-/// W as an `[in, out]` matrix.
-fn matrix<T>(weight: &[T], layout: Layout, n_in: usize, n_out: usize) -> Matrix<'_, T> {
-    match layout {
-        Layout::InOut => Matrix::new(weight, n_in, n_out),
-        Layout::OutIn => Matrix::new(weight, n_out, n_in).t(),
-    }
 }
 
 /// Columns of a matrix of `rows` rows.

@@ -5,17 +5,17 @@ use crate::Result;
 use crate::cuda::{Argument, Gpu, Operand, Product};
 use crate::reduce::gpu::add_column_sums;
 use crate::view::check_gpu_views;
-use crate::{Assign, Tensor, View, check_gpu};
+use crate::{Assign, Tensor, View, Weight, check_gpu};
 
 pub(super) fn forward(
     gpu: &Gpu,
     x: View<'_>,
-    (weight, layout): (&Tensor, Layout),
+    (weight, layout): (Weight<'_>, Layout),
     bias: Option<&Tensor>,
     residual: Option<View<'_>>,
     out: View<'_>,
 ) -> Result<()> {
-    let (n_in, n_out) = layout.sizes(weight)?;
+    let ((n_in, n_out), weight) = (layout.sizes(weight)?, weight.dense()?);
     let dtype = out.dtype();
     check_gpu_views("linear", &[(x, x.dtype()), (weight.into(), x.dtype()), (out, dtype)])?;
     bias.map_or(Ok(()), |bias| check_gpu("linear", &[(bias, dtype, n_out)]))?;
@@ -28,11 +28,11 @@ pub(super) fn forward(
 pub(super) fn input_gradient(
     gpu: &Gpu,
     dy: View<'_>,
-    (weight, layout): (&Tensor, Layout),
+    (weight, layout): (Weight<'_>, Layout),
     dx: View<'_>,
     assign: Assign,
 ) -> Result<()> {
-    let (n_in, n_out) = layout.sizes(weight)?;
+    let ((n_in, n_out), weight) = (layout.sizes(weight)?, weight.dense()?);
     check_gpu_views("linear", &[(dy, dy.dtype()), (weight.into(), dy.dtype()), (dx, dx.dtype())])?;
     let product = product((dy.rows(), n_in, n_out), operand(dy), factor(weight, layout).t(), dx);
     gpu.matmul(&Product { add: assign == Assign::Add, ..product })

@@ -5,7 +5,7 @@ mod gpu;
 
 use super::on_device::on_device;
 use super::view::check_views;
-use super::{Assign, Engine, OpGroup, Tensor, View, scale, soft_cap};
+use super::{Assign, Engine, OpGroup, Tensor, View, Weight, scale, soft_cap};
 use crate::{Error, Result};
 
 /// How a weight lies in memory.
@@ -19,7 +19,7 @@ pub enum Layout {
 
 impl Layout {
     /// (in, out) of a weight.
-    fn sizes(self, weight: &Tensor) -> Result<(usize, usize)> {
+    fn sizes(self, weight: Weight<'_>) -> Result<(usize, usize)> {
         let (rows, columns) = weight.dims2()?;
         Ok(match self {
             Self::InOut => (rows, columns),
@@ -36,13 +36,13 @@ impl Layout {
 pub fn forward<'a>(
     engine: &Engine,
     x: impl Into<View<'a>>,
-    weight: (&Tensor, Layout),
+    (weight, layout): (impl Into<Weight<'a>>, Layout),
     bias: Option<&Tensor>,
     residual: Option<View<'_>>,
     out: impl Into<View<'a>>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Linear);
-    let (x, out) = (x.into(), out.into());
+    let (x, out, weight) = (x.into(), out.into(), (weight.into(), layout));
     check(x, weight, out)?;
     if let Some(residual) = residual {
         check_views("linear", out.rows(), out.width, &[residual])?;
@@ -79,16 +79,16 @@ impl Transform {
 ///
 /// # Errors
 /// As [`forward`].
-pub fn logits(
+pub fn logits<'a>(
     engine: &Engine,
     hidden: &Tensor,
-    weight: &Tensor,
+    weight: impl Into<Weight<'a>>,
     bias: Option<&Tensor>,
     transform: Transform,
     out: &Tensor,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Loss);
-    let weight = (weight, Layout::OutIn);
+    let weight = (weight.into(), Layout::OutIn);
     check(hidden.into(), weight, out.into())?;
     on_device!(engine, forward(hidden.into(), weight, bias, None, out.into()))?;
     if transform.scale != 1.0 {
@@ -106,26 +106,26 @@ pub fn backward<'a>(
     engine: &Engine,
     dy: impl Into<View<'a>>,
     x: impl Into<View<'a>>,
-    weight: (&Tensor, Layout),
+    (weight, layout): (impl Into<Weight<'a>>, Layout),
     dx: Option<(View<'_>, Assign)>,
     dweight: Option<&Tensor>,
     dbias: Option<&Tensor>,
 ) -> Result<()> {
     let _timer = engine.time(OpGroup::Linear);
-    let (dy, x) = (dy.into(), x.into());
+    let (dy, x, weight) = (dy.into(), x.into(), (weight.into(), layout));
     check(x, weight, dy)?;
     if let Some((dx, assign)) = dx {
         check(dx, weight, dy)?;
         on_device!(engine, input_gradient(dy, weight, dx, assign))?;
     }
     if let Some(dweight) = dweight {
-        on_device!(engine, weight_gradient(dy, x, weight.1, dweight))?;
+        on_device!(engine, weight_gradient(dy, x, layout, dweight))?;
     }
     dbias.map_or(Ok(()), |dbias| on_device!(engine, bias_gradient(dy, dbias)))
 }
 
 /// Checks the sizes of x `[rows, in]` and y `[rows, out]`.
-fn check(x: View<'_>, (weight, layout): (&Tensor, Layout), y: View<'_>) -> Result<()> {
+fn check(x: View<'_>, (weight, layout): (Weight<'_>, Layout), y: View<'_>) -> Result<()> {
     let (n_in, n_out) = layout.sizes(weight)?;
     check_views("linear", x.rows(), n_in, &[x])?;
     check_views("linear", x.rows(), n_out, &[y])

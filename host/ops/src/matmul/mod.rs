@@ -41,6 +41,12 @@ impl<'a, T> Matrix<'a, T> {
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
+    /// `n` columns from `first` on.
+    pub fn narrow(self, first: usize, n: usize) -> Self {
+        assert!(first + n <= self.columns, "columns outside their matrix");
+        Self { data: self.data.get(first * self.column_stride..).unwrap_or_default(), columns: n, ..self }
+    }
+
     /// The transposed matrix.
     pub fn t(self) -> Self {
         Self {

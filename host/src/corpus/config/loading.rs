@@ -56,6 +56,9 @@ impl CurriculumConfig {
                 let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
                 section.problem("weights", format!("no source is named {name:?}; there are {}", names.join(", ")));
             }
+            if sources.iter().any(|source| source.name == name && source.share.is_some()) {
+                section.problem("weights", format!("{name} has a share, which it keeps; give it a weight instead"));
+            }
             let number = value.as_float().or(value.as_integer().map(|integer| integer as f64));
             match number.filter(|number| number.is_finite() && *number >= 0.0) {
                 Some(number) => drop(weights.insert(name, number)),

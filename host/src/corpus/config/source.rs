@@ -24,6 +24,10 @@ pub struct SourceConfig {
     pub format: Option<Format>,
     /// How often training meets a document of this source, in proportion to those of the other sources.
     pub weight: f64,
+    /// Share of the sequences that training meets which are of this source, whatever its size. The sources without one
+    /// have the rest, by their weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
     /// For text files: a regular expression; each match at the start of a line begins a new document.
     /// Without it a file is one document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +172,7 @@ impl SourceConfig {
             path,
             format: None,
             weight: 1.0,
+            share: None,
             document: None,
             document_bytes: None,
             text_field: "text".into(),
@@ -203,12 +208,16 @@ impl SourceConfig {
         if own.text.is_some() && section.holds("text_field") {
             section.problem("fields", "expected text_field or fields.text, two names for one field, got both");
         }
+        if section.holds("share") && section.holds("weight") {
+            section.problem("share", "expected share or weight, two ways to say how much of it is read, got both");
+        }
         let mut fields = own.clone().or(&shared.fields);
         let text_field = fields.text.take().or(fields.messages.clone()).unwrap_or(default.text_field);
         let mut source = Self {
             name: section.text_that("name", "a name", is_named).unwrap_or_default(),
             format: section.option("format", &Format::CHOICES),
             weight: section.number("weight", 0.0.., default.weight),
+            share: section.optional_number("share", 0.0..=1.0),
             document: section.text_that("document", "a regular expression", is_regex),
             document_bytes: section.optional_integer("document_bytes", 16..=1 << 30),
             text_field: section.text_or("text_field", "text", &text_field, |_| true),

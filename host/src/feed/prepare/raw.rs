@@ -87,6 +87,7 @@ pub fn raw_source(path: &Path, like: &SourceConfig) -> Result<SourceConfig> {
         name: default.name,
         format: None,
         weight: 1.0,
+        share: None,
         metadata: Vec::new(),
         label: None,
         label_from: None,

@@ -1,7 +1,9 @@
 //! An adapter's matrices, and weights with them.
 
-use super::{A, ADAPTER, B, PREFIX, PeftConfig};
+use super::{A, ADAPTER, B, PREFIX, PeftConfig, QUANTIZED};
+use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::formats::safetensors::TensorFile;
+use crate::ops::Quantized;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ pub struct Adapter {
     /// What it is.
     pub config: PeftConfig,
     file: TensorFile,
+    /// Weights of the model that it was trained beside in blocks.
+    quantized: Option<Quantized>,
 }
 
 impl Adapter {
@@ -28,7 +32,7 @@ impl Adapter {
         if !path.is_file() {
             return Err(Error::usage(format!("{}: expected {ADAPTER} in it, the adapter's weights", folder.display())));
         }
-        Ok(Self { config, file: TensorFile::open(&path)? })
+        Ok(Self { config, file: TensorFile::open(&path)?, quantized: quantized(folder)? })
     }
 
     /// The file of its weights.
@@ -93,7 +97,7 @@ impl Adapter {
     }
 
     /// The parameter `name` of the model, whose own values are `weight`, with the adapter: W + scale · B A, and with
-    /// DoRA each of its rows made as long as the adapter says.
+    /// DoRA each of its rows made as long as the adapter says. W is rounded as it was while the adapter was trained.
     ///
     /// # Errors
     /// Matrices that cannot be read.
@@ -101,6 +105,10 @@ impl Adapter {
         if self.has(name) {
             return self.read(name);
         }
+        let weight = match self.quantized.as_ref().filter(|quantized| quantized.tensors.contains(name)) {
+            Some(quantized) => quantized.format.rounded(&weight)?,
+            None => weight,
+        };
         let Some(layer) = name.strip_suffix(".weight").filter(|layer| self.has(&format!("{layer}{A}"))) else {
             return Ok(weight);
         };
@@ -118,4 +126,15 @@ impl Adapter {
         let lengths = lengths.flatten_all()?.unsqueeze(along)?;
         Ok(merged.broadcast_mul(&lengths.broadcast_div(&own)?)?)
     }
+}
+
+/// The weights of the model that the adapter in `folder` was trained beside in blocks, if there were any.
+fn quantized(folder: &Path) -> Result<Option<Quantized>> {
+    let path = folder.join(QUANTIZED);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = read_file(&path, MAX_BINARY_BYTES).map_err(|error| Error::io(&path, "read", &error))?;
+    let quantized = serde_json::from_slice(&bytes);
+    quantized.map(Some).map_err(|error| Error::run(format!("{}: expected names of weights: {error}", path.display())))
 }

@@ -11,6 +11,9 @@ pub use merge::Adapter;
 
 /// The file that says what an adapter is.
 pub const ADAPTER_CONFIG: &str = "adapter_config.json";
+/// The file that says which weights of the model were held in blocks while it was trained, if any were. PEFT does not
+/// know it.
+pub const QUANTIZED: &str = "trainyard/quantized.json";
 /// The file with its matrices.
 pub const ADAPTER: &str = "adapter_model.safetensors";
 /// What PEFT writes before the names of a model's parameters.

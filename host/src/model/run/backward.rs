@@ -53,7 +53,7 @@ impl<'a> Pass<'a> {
             Work::Linear { stack, .. } => {
                 let (weight, layout, bias) = self.weights.stack(self.plan, *stack);
                 let (dweight, dbias) = (weight.grad.as_ref(), bias.and_then(|bias| bias.grad.as_ref()));
-                let weight = (weight.as_type(reads[0].tensor.dtype()), layout);
+                let weight = (weight.weight(reads[0].tensor.dtype()), layout);
                 linear::backward(engine, dout, reads[0], weight, first, dweight, dbias)
             }
             Work::Norm { .. } => self.norm_backward(step, dout, reads[0], first),
@@ -127,7 +127,11 @@ impl<'a> Pass<'a> {
         let mut lookups = Vec::with_capacity(tables.len());
         for &(index, table, offset) in tables {
             if let Some(table) = &self.weights.parameters[table].grad {
-                lookups.push(embedding::Lookup { index: self.index(index)?, table, offset: offset as usize });
+                lookups.push(embedding::Lookup {
+                    index: self.index(index)?,
+                    table: table.into(),
+                    offset: offset as usize,
+                });
             }
         }
         embedding::backward(self.engine, dout.tensor, &lookups)

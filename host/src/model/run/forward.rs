@@ -35,7 +35,7 @@ impl<'a> Pass<'a> {
         match &step.work {
             Work::Embedding(tables) => {
                 let lookup = |&(index, table, offset): &(_, usize, u32)| {
-                    let table = &self.weights.parameters[table].value;
+                    let table = self.weights.parameters[table].weight(out.tensor.dtype());
                     Ok(Lookup { index: self.index(index)?, table, offset: offset as usize })
                 };
                 let lookups = tables.iter().map(lookup).collect::<Result<Vec<_>>>()?;
@@ -112,7 +112,7 @@ impl<'a> Pass<'a> {
     fn linear(&self, step: &Step, reads: &[View<'_>], out: View<'_>) -> Result<()> {
         let Work::Linear { stack, dropout, .. } = step.work else { return Ok(()) };
         let (weight, layout, bias) = self.weights.stack(self.plan, stack);
-        let weight = (weight.as_type(reads[0].tensor.dtype()), layout);
+        let weight = (weight.weight(reads[0].tensor.dtype()), layout);
         let residual = reads.get(1).copied();
         let product = |residual: Option<View<'_>>, out: View<'_>| {
             let bias = bias.map(|bias| bias.as_type(out.tensor.dtype()));

@@ -4,6 +4,7 @@ use super::Adapted;
 use crate::base::patterns::Pattern;
 use crate::formats::peft::{A, Adapter, PeftConfig};
 use crate::model::Params;
+use crate::ops::BlockFormat;
 use crate::settings::Section;
 use crate::{Error, Result};
 use schemars::JsonSchema;
@@ -36,12 +37,20 @@ pub struct AdapterConfig {
     /// Other values of `alpha`, by patterns of the layers' names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub alphas: BTreeMap<String, f64>,
+    /// Whether the weights that stay as they are, are held in blocks of 8 bits (`int8`) or 4 (`nf4`, as in `QLoRA`,
+    /// arXiv 2305.14314), or as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantize: Option<BlockFormat>,
     /// Patterns of the names of parameters, or of modules that hold them, that are trained as a whole besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_train: Vec<String>,
 }
 
 const PATTERNS: &str = "a list of patterns of names, such as [\"q_proj\", \"v_proj\"]";
+
+/// What `quantize` may be.
+const QUANTIZE: [(&str, Option<BlockFormat>); 3] =
+    [("none", None), ("int8", Some(BlockFormat::Int8)), ("nf4", Some(BlockFormat::Nf4))];
 
 /// The largest rank.
 const RANK_MAX: i64 = 1 << 16;
@@ -92,6 +101,7 @@ impl AdapterConfig {
                 let number = value.as_float().or(value.as_integer().map(|whole| whole as f64));
                 number.filter(|number| number.is_finite() && *number >= 0.0)
             }),
+            quantize: section.choice("quantize", &QUANTIZE, None),
             also_train: section.texts("also_train", PATTERNS, is_pattern),
         };
         let Some(saved) = saved else { return own };
@@ -125,6 +135,7 @@ impl AdapterConfig {
             dropout,
             targets: adapter.layers().map(str::to_owned).collect(),
             rslora,
+            quantize: None,
             ranks: BTreeMap::new(),
             alphas: BTreeMap::new(),
             also_train: adapter

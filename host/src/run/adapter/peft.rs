@@ -1,7 +1,7 @@
 //! An adapter in a checkpoint, in the form of PEFT.
 
 use super::{Adapted, AdapterConfig};
-use crate::formats::peft::{ADAPTER, ADAPTER_CONFIG, PREFIX, PeftConfig, check_base};
+use crate::formats::peft::{ADAPTER, ADAPTER_CONFIG, PREFIX, PeftConfig, QUANTIZED, check_base};
 use crate::model::Params;
 use crate::ops::Tensor;
 use crate::run::checkpoint::{Reader, Writer};
@@ -25,6 +25,9 @@ pub fn write(
         .map(|(name, param)| (format!("{PREFIX}{name}"), &param.value))
         .collect();
     writer.tensors(ADAPTER, named.iter().map(|(name, tensor)| (name.as_str(), *tensor)))?;
+    if let Some(quantized) = params.quantized() {
+        writer.json(QUANTIZED, quantized)?;
+    }
     writer.json(ADAPTER_CONFIG, &describe(config, adapted, base))
 }
 

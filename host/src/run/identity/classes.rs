@@ -37,6 +37,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("data.packing", May, "data.packing"),
     ("data.curriculum.**", May, "data.curriculum"),
     ("data.source.*.weight", May, "data.curriculum"),
+    ("data.source.*.share", May, "data.curriculum"),
     // which tokens there are: what is new in [data] is so until it has another line
     ("data.validation", Data, "data.split"),
     ("data.test", Data, "data.split"),

@@ -2,6 +2,7 @@
 
 use crate::feed::tasks::{FeaturesConfig, TaskConfig};
 use crate::model::CRF;
+use crate::ops::Quantized;
 use crate::plugin::Plugin;
 use crate::run::adapter::{Adapted, adapted};
 use crate::run::{RunConfig, frozen};
@@ -109,6 +110,13 @@ impl Described {
             all.extend(names.filter(|name| !adapted.trained.contains(*name)).map(str::to_owned));
         }
         Ok(all)
+    }
+
+    /// The parameters that are held in blocks: those that the adapter leaves as they are, if it says so.
+    pub fn quantized(&self, config: &RunConfig) -> Option<Quantized> {
+        let (adapted, format) = (self.adapter.as_ref()?, config.adapter.as_ref()?.quantize?);
+        let names = self.network.parameters.iter().map(|parameter| &parameter.name);
+        Some(Quantized { format, tensors: names.filter(|name| !adapted.trained.contains(*name)).cloned().collect() })
     }
 
     /// Refuses a model without vectors of tokens for a task that learns them.

@@ -36,6 +36,9 @@ pub struct StartConfig {
     pub from: PathBuf,
     /// The vectors of tokens that the folder's vocabulary does not have.
     pub new_rows: NewRows,
+    /// Whether the optimizer begins with its state in `from`, a run or one of its checkpoints, instead of zeros.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_optimizer: bool,
     /// Tokens that the folder's model has, as it says itself; the model that is trained has no fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocab: Option<usize>,
@@ -116,10 +119,11 @@ impl StartConfig {
             }
         };
         let new_rows = section.choice("new_rows", &NEW_ROWS, NewRows::Mean);
+        let keep_optimizer = section.boolean("keep_optimizer", false);
         let vocab = section.optional_integer("vocab", 1..=IDS);
         let start_token = section.optional_integer("start_token", 0..=IDS);
         let begin_token = section.optional_integer("begin_token", 0..=IDS);
-        let said = Self { from, new_rows, vocab, start_token, begin_token };
+        let said = Self { from, new_rows, keep_optimizer, vocab, start_token, begin_token };
         match Folder::open(&said.from) {
             Ok(folder) => Self {
                 vocab: Some(folder.sizes.vocab),
