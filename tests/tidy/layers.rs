@@ -8,7 +8,7 @@ const ONLY_IN: [(&str, &[&str], &str); 5] = [
     ("libloading", &["host/src/plugin/", "host/ops/src/cuda/libraries.rs", "tests/"], "use `crate::plugin::Plugin`"),
     ("cudarc", &["host/ops/src/cuda/"], "use `crate::ops::Gpu`"),
     ("clap", &["host/src/cli/", "tests/"], "take plain arguments and let `cli` read the command line"),
-    ("indicatif", &["host/src/report/", "tests/"], "use `crate::report::Progress`"),
+    ("indicatif", &["host/report/", "tests/"], "use `crate::report::Progress`"),
 ];
 
 /// What a folder never names.

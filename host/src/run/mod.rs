@@ -17,6 +17,7 @@ mod opened;
 mod options;
 mod plugins;
 mod plugins_lock;
+mod program;
 mod reference;
 mod sections;
 mod start;
@@ -44,6 +45,7 @@ pub use plugins::{
     tokenizer_digest, trained_tokenizer,
 };
 pub use plugins_lock::PluginChange;
+pub use program::{COMMIT, VERSION};
 pub use reference::{json_schema, reference_page};
 pub use sections::{SampleConfig, TrainConfig};
 pub use start::{Imported, ModelReport, StartConfig, StartWeights, TensorReport, model_types};

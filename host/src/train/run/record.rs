@@ -5,10 +5,10 @@ use crate::base::interrupt::Signal;
 use crate::feed::Dataset;
 use crate::ops::Device;
 use crate::report::{
-    BestReport, COMMIT, Digests, End, EndState, Header, Record, Sink, Step, VERSION, Validation, Warning, Watch,
-    host_name, now,
+    BestReport, Digests, End, EndState, Header, Record, Sink, Step, Validation, Warning, Watch, host_name, now,
 };
 use crate::run::checkpoint::{folder_name, sha256};
+use crate::run::{COMMIT, VERSION};
 use crate::train::step::StepReport;
 use crate::train::watch::Watched;
 use crate::{Error, Result};

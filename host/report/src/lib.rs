@@ -17,7 +17,7 @@ mod work;
 
 pub use compare::{Comparable, TextReport, Treatment, distinct};
 pub use counter::Counter;
-pub use program::{COMMIT, VERSION, host_name, now};
+pub use program::{host_name, now};
 pub use record::{
     BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,
     Watch,
@@ -28,5 +28,6 @@ pub use summary::{
     VocabularyReport,
 };
 pub use text::{bytes, count};
+pub use trainyard_base::{Error, Result};
 pub use usage::PluginReport;
 pub use work::{Detail, StageProgress, WorkProgress};

@@ -2,7 +2,7 @@
 //! it belongs to.
 
 use super::Sink;
-use crate::report::Record;
+use crate::Record;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! What people read at the end of a run.
 
 use super::*;
-use crate::report::Treatment;
+use crate::Treatment;
 
 fn metric(name: &str, value: f64, unit: &str, higher_is_better: bool) -> MetricValue {
     let comparable = if name == "loss" { Comparable::Loss } else { Comparable::Text };

@@ -2,12 +2,12 @@
 
 use super::Sink;
 use crate::Result;
-use crate::base::clean;
-use crate::report::text::{count, duration};
-use crate::report::{Comparable, Extent, Header, Metric, Record, Step, Validation};
+use crate::text::{count, duration};
+use crate::{Comparable, Extent, Header, Metric, Record, Step, Validation};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr};
+use trainyard_base::clean;
 
 /// Seconds between two lines where there is no terminal.
 const SECONDS_BETWEEN_LINES: f64 = 5.0;

@@ -146,7 +146,7 @@ fn print(line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::screen::Screen;
+    use crate::screen::Screen;
 
     /// The widest that a stage becomes, on terminals of any width.
     #[test]

@@ -1,7 +1,7 @@
 //! A log through resumes, whatever is in it.
 
 use super::*;
-use crate::report::{End, EndState, Final, FinalReport, Header, PluginReport, Plugins, Step, Warning};
+use crate::{End, EndState, Final, FinalReport, Header, PluginReport, Plugins, Step, Warning};
 
 /// A record that is written after a resume, and its line.
 fn next() -> Record {

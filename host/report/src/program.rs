@@ -1,13 +1,6 @@
-//! Which program writes a record, where and when.
+//! Where and when a record is written.
 
 use chrono::{SecondsFormat, Utc};
-
-/// Version of the program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Commit that the program was built from, with a `+` if the sources had other changes; `unknown` when it was built
-/// from an archive.
-pub const COMMIT: &str = env!("TRAINYARD_COMMIT");
 
 /// Name of this machine; empty where the system does not say.
 pub fn host_name() -> String {

@@ -1,10 +1,10 @@
 //! What plugins did and cost, a line for each.
 
 use super::text::{NAME_CHARS, bytes, count, duration};
-use crate::base::clean;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
+use trainyard_base::clean;
 
 /// One plugin of a run: counts of this process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What a terminal of a given width shows.
 
 use super::*;
-use crate::report::screen::Screen;
+use crate::screen::Screen;
 
 fn progress(target: Target) -> Progress {
     Progress { steps: 1000, first_step: 200, first_seconds: 50.0, data_wait: 0.0, metrics: Vec::new(), target }

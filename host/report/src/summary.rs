@@ -4,11 +4,11 @@ use super::compare::{Comparable, TextReport};
 use super::record::{BestReport, Metric, number, numbers};
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
-use crate::base::clean;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
+use trainyard_base::clean;
 
 /// Columns of the sampled text.
 const TEXT_COLUMNS: usize = 80;
