@@ -1,5 +1,5 @@
-//! What the results of runs show: whether a change helped, how sure that is, and how many seeds would tell. Numbers in,
-//! numbers and words out.
+//! What the results of runs show: whether a change helped, how sure that is, how many seeds would tell, and the loss
+//! that larger runs would reach. Numbers in, numbers and words out.
 
 #![warn(missing_docs)]
 
@@ -8,6 +8,7 @@ mod holm;
 mod paired;
 mod power;
 mod random;
+mod scaling;
 mod student;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use bootstrap::{Bootstrap, Document, mean_interval, paired_documents};
 pub use holm::holm;
 pub use paired::{Paired, Summary, paired, summary};
 pub use power::{detectable, seeds_needed};
+pub use scaling::{Fit, Law, Point, fit};
 pub use verdict::Verdict;
 
 use serde::Serialize;

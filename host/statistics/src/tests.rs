@@ -1,6 +1,7 @@
 //! What SciPy and statsmodels say, from tests/peers/statistics_scipy.py.
 
 mod errors;
+mod scaling;
 mod simulations;
 
 use crate::{Document, Interval, Paired, detectable, holm, mean_interval, paired, paired_documents};
