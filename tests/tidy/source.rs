@@ -68,7 +68,7 @@ pub fn walk(root: &Path) -> Vec<Source> {
             let path = entry.expect("a readable entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
             let is_made = (name.starts_with('.') && name != ".ci" && name != ".github")
-                || ["target", "runs", "__pycache__"].contains(&name.as_str())
+                || ["target", "runs", "__pycache__", "node_modules"].contains(&name.as_str())
                 // what scripts/task_data.py fetches
                 || path == root.join("data");
             if is_made || path.is_symlink() {
