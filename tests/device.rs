@@ -45,8 +45,8 @@ pub fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_vec().unwrap()
 }
 
-/// Norm of a tensor, and a sum that tells one that is transposed, permuted or negated from the right one: what the scripts
-/// in `peers` write of tensors.
+/// Norm of a tensor, and a sum that tells one that is transposed, permuted or negated from the right one: what the
+/// scripts in `peers` write of tensors.
 pub fn probe(values: &[f64]) -> [f64; 2] {
     let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     [norm, values.iter().enumerate().map(|(index, value)| value * (index as f64 + 1.0).sin()).sum()]

@@ -62,6 +62,7 @@ mod reference;
 mod release; // what people without a checkout install
 mod results; // numbers that can be compared
 mod resume;
+mod score;
 mod settings; // on the command line, and the reference of all
 mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram

@@ -293,3 +293,45 @@ fn a_config_that_is_shown_can_be_read() {
     let second = trainyard(&["config", "show", "y.toml"]).in_folder(folder.path()).run();
     assert_eq!((second.code, second.stdout), (0, first.stdout));
 }
+
+/// A config that says what is different from another, in another folder.
+#[test]
+fn a_config_extends_another() {
+    let folder = folder();
+    let root = folder.path();
+    fs::create_dir(root.join("more")).unwrap();
+    let write = |name: &str, text: &str| fs::write(root.join(name), text).unwrap();
+    write(
+        "more/y.toml",
+        "extends = '../x.toml'\n[train]\nsteps = 5\n[schedule]\nwarmup = 1\n[loss]\nplugin = 'z-loss'\n",
+    );
+    write("more/z.toml", "extends = 'y.toml'\n[[data.source]]\npath = 'b.txt'\n[tokenizer]\nconfig.vocab_size = 400\n");
+    let shown = |name: &str| {
+        let ran = trainyard(&["config", "show", name, "--set", "train.batch=2"]).in_folder(root).succeeds();
+        ran.stdout.parse::<toml::Table>().unwrap()
+    };
+    let [y, z] = ["more/y.toml", "more/z.toml"].map(shown);
+    let source = |config: &toml::Table| config["data"]["source"][0]["path"].as_str().unwrap().to_owned();
+    // a path starts at the file that it is written in
+    assert!(source(&y).ends_with("a.txt") && !source(&y).contains("more"), "{}", source(&y));
+    assert!(source(&z).ends_with("more/b.txt"), "{}", source(&z));
+    assert_eq!((y["run"]["name"].as_str(), z["run"]["name"].as_str()), (Some("y"), Some("z")));
+    assert_eq!(y["train"]["steps"].as_integer(), Some(5));
+    assert_eq!(z["train"]["batch"].as_integer(), Some(2));
+    // another plugin has none of the old one's settings, the same one has those that are not said again
+    assert!(y["loss"].get("config").is_none_or(|config| config.get("gamma").is_none()), "{}", y["loss"]);
+    assert_eq!(z["tokenizer"]["config"]["vocab_size"].as_integer(), Some(400));
+    assert_eq!(z["tokenizer"]["config"]["split"].as_str(), Some("gpt4"));
+    assert!(z.get("extends").is_none());
+    let fails = |text: &str, expected: &str| {
+        write("w.toml", text);
+        let ran = trainyard(&["config", "show", "w.toml"]).in_folder(root).run();
+        assert!(ran.code == 2 && ran.stderr.contains(expected), "{text:?}: {}", ran.stderr);
+    };
+    fails("extends = 'w.toml'", "extends: expected at most 8 configs in a chain; is it a circle?");
+    fails("extends = 'nothing.toml'", "w.toml:1:11: extends: cannot read ");
+    fails("extends = 3", "w.toml:1:11: extends: expected a path, got 3");
+    // a mistake is named where it is written
+    write("more/y.toml", "extends = '../x.toml'\n[train]\nsteps = 0\n");
+    fails("extends = 'more/y.toml'", "more/y.toml:3:9: train.steps: expected a whole number, 1 or more, got 0");
+}

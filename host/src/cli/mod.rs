@@ -24,6 +24,7 @@ mod predict;
 mod prepare;
 mod render;
 mod sampling;
+mod score;
 mod settings;
 mod show;
 mod tokenizer;
@@ -80,6 +81,7 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     Chat(chat::ChatArgs),
     Logits(logits::LogitsArgs),
+    Score(score::ScoreArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
@@ -181,6 +183,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Model(command) => model::run(&command),
+        Command::Score(args) => score::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
         Command::Data(command) => data::run(&command),

@@ -10,6 +10,7 @@ mod predict;
 mod report;
 mod run;
 mod sample;
+mod score;
 mod text;
 mod text_metrics;
 mod vectors;
@@ -26,6 +27,7 @@ pub use predict::{
 pub use report::{final_report, loses_text, mark_lossy};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
+pub use score::{Score, score};
 pub use text::continue_text;
 pub use text_metrics::text_metrics;
 pub use vectors::write_vectors;

@@ -18,6 +18,11 @@ use std::path::{Path, PathBuf};
 /// Everything that a run depends on, checked: a value of this type cannot hold a setting that is out of range.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunConfig {
+    /// A config that this one extends: everything that is not said here is as it is there. A list that is said here
+    /// takes the place of the whole list there, and `run.name` is that of this file. Relative paths start at the file
+    /// that they are written in. None of a config that was read: it says everything itself.
+    #[serde(skip_serializing)]
+    pub extends: Option<PathBuf>,
     /// `[run]`
     pub run: RunSection,
     /// `[data]`
@@ -58,6 +63,12 @@ pub struct RunSection {
     pub dir: PathBuf,
     /// Seeds initialisation, shuffling and dropout, each through a stream of its own.
     pub seed: u64,
+    /// Words to find the run by: `trainyard runs --where tag=baseline`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What it is for, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl RunConfig {
@@ -133,6 +144,8 @@ impl RunConfig {
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
         let mut config = Self {
+            // what it says is in the other sections already
+            extends: root.path("extends"),
             run,
             data,
             tokenizer,
@@ -193,6 +206,13 @@ impl RunSection {
         let default_name = default_name.trim_start_matches('.').replace(|char| !letter(char), "-");
         let name = section.text_that("name", expected, is_name).unwrap_or(default_name);
         let dir = section.text_or("dir", "a path", "runs", |text| !text.is_empty());
-        Self { name, dir: section.current_dir().join(dir), seed: section.integer("seed", 0.., 1) }
+        let is_tag = |tag: &str| !tag.trim().is_empty();
+        Self {
+            name,
+            dir: section.current_dir().join(dir),
+            seed: section.integer("seed", 0.., 1),
+            tags: section.texts("tags", "a list of words", is_tag),
+            note: section.text_that("note", "text", |_| true),
+        }
     }
 }

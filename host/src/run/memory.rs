@@ -105,13 +105,7 @@ impl Memory {
         }
         let (vocab, rows) = (logits as f64, windows * rows as f64);
         let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
-        // The output layer is laid out twice, for logits and for the gradient of hidden states.
-        let packed = match train.precision {
-            _ if shares.in_blocks > 0.0 => 0.0,
-            Precision::F32 => 2.0 * element,
-            Precision::Bf16 => element,
-            Precision::F64 => 0.0,
-        };
+        let packed = if shares.in_blocks > 0.0 { 0.0 } else { packed(train.precision) };
         Ok(Self {
             parameters,
             optimizer: states_per_value * element * trained / per_value,
@@ -156,6 +150,16 @@ impl Memory {
             gib(self.loss),
             gib(available)
         )
+    }
+}
+
+/// Bytes of a number of the output layer that is laid out for products: twice, for logits and for the gradient of
+/// hidden states.
+fn packed(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 8.0,
+        Precision::Bf16 => 4.0,
+        Precision::F64 => 0.0,
     }
 }
 

@@ -38,35 +38,51 @@ pub struct Entry {
     pub item: Item,
 }
 
-/// Reads a whole file. Every syntax error is a problem.
-pub fn parse(text: &str, problems: &Problems) -> Table {
+/// Reads a whole file, which has this number. Every syntax error is a problem.
+pub fn parse(text: &str, file: usize, problems: &Problems) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        let at = error.span().map_or(At::Nowhere, |span| At::File(span.start));
+        let at = error.span().map_or(At::Nowhere, |span| At::File { file, offset: span.start });
         problems.add(at, error.message().replace('\n', ", "));
     }
-    table(document.get_ref(), None)
+    table(document.get_ref(), Origin::File(file))
+}
+
+/// What values are written in.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    /// The file with this number.
+    File(usize),
+    /// All at one place.
+    At(At),
+}
+
+impl Origin {
+    fn at(self, offset: usize) -> At {
+        match self {
+            Self::File(file) => At::File { file, offset },
+            Self::At(at) => at,
+        }
+    }
 }
 
 /// Reads the value of a `--set`: TOML, or text when it is not TOML, so that words need no quotes.
 pub fn parse_value(text: &str, at: At) -> Item {
     match DeValue::parse(text.trim()) {
-        Ok(parsed) => Item { at, value: value(parsed.get_ref(), Some(at)) },
+        Ok(parsed) => Item { at, value: value(parsed.get_ref(), Origin::At(at)) },
         Err(_) => Item { at, value: Value::Text(text.to_owned()) },
     }
 }
 
-/// `at` is where everything is when it is not in a file.
-fn table(table: &DeTable<'_>, at: Option<At>) -> Table {
+fn table(table: &DeTable<'_>, origin: Origin) -> Table {
     let entry = |(key, item): (&Spanned<_>, &Spanned<_>)| {
-        let place = |start| at.unwrap_or(At::File(start));
-        let item = Item { at: place(item.span().start), value: value(item.get_ref(), at) };
-        Entry { key_at: place(key.span().start), item }
+        let item = Item { at: origin.at(item.span().start), value: value(item.get_ref(), origin) };
+        Entry { key_at: origin.at(key.span().start), item }
     };
     table.iter().map(|pair| (pair.0.get_ref().to_string(), entry(pair))).collect()
 }
 
-fn value(parsed: &DeValue<'_>, at: Option<At>) -> Value {
+fn value(parsed: &DeValue<'_>, origin: Origin) -> Value {
     match parsed {
         DeValue::Boolean(value) => Value::Boolean(*value),
         DeValue::Integer(value) => match i64::from_str_radix(value.as_str(), value.radix()) {
@@ -79,10 +95,10 @@ fn value(parsed: &DeValue<'_>, at: Option<At>) -> Value {
         DeValue::Array(items) => Value::List(
             items
                 .iter()
-                .map(|item| Item { at: at.unwrap_or(At::File(item.span().start)), value: value(item.get_ref(), at) })
+                .map(|item| Item { at: origin.at(item.span().start), value: value(item.get_ref(), origin) })
                 .collect(),
         ),
-        DeValue::Table(entries) => Value::Table(table(entries, at)),
+        DeValue::Table(entries) => Value::Table(table(entries, origin)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! contain. This module knows none of them.
 
 mod document;
+mod extends;
 mod overrides;
 mod plugin;
 mod problems;
@@ -54,9 +55,10 @@ pub fn parse<T>(path: &Path, text: &str, overrides: &[String], read: impl FnOnce
     };
     let problems = Problems::new(path, text, overrides);
     let (places, requests, misplaced) = (RefCell::default(), None, RefCell::default());
+    let mut document = document::parse(text, 0, &problems);
+    extends::apply(&mut document, &file_base, &problems);
+    problems.check()?;
     let scope = Scope { problems, file_base, set_base: current_dir, places, requests, misplaced };
-    let mut document = document::parse(text, &scope.problems);
-    scope.problems.check()?;
     overrides::apply(&mut document, overrides, &scope.problems);
     let value = Section::root(document, &scope, read);
     scope.problems.check()?;

@@ -4,7 +4,7 @@ use crate::base::error::one_line;
 use crate::{Error, Result};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Problems that are shown; more of a file that is wrong throughout would not help.
 const SHOWN: usize = 20;
@@ -14,8 +14,8 @@ const SHOWN: usize = 20;
 pub enum At {
     /// Nowhere: a default, or the file as a whole.
     Nowhere,
-    /// In the file, at this byte.
-    File(usize),
+    /// In a file, at this byte: 0 is the config, others are those that it extends.
+    File { file: usize, offset: usize },
     /// In the `--set` with this number.
     Set(usize),
 }
@@ -23,10 +23,19 @@ pub enum At {
 /// Characters of a `--set` that a message shows.
 const SET_CHARS: usize = 300;
 
+/// A config that another one extends.
+struct Extended {
+    path: PathBuf,
+    text: String,
+    folder: PathBuf,
+}
+
 /// The problems found so far, and what is needed to say where they are.
 pub struct Problems<'a> {
     path: &'a Path,
     text: &'a str,
+    /// Configs that this one extends, from number 1 on.
+    files: RefCell<Vec<Extended>>,
     overrides: &'a [String],
     found: RefCell<BTreeMap<At, Vec<String>>>,
     notes: RefCell<Vec<String>>,
@@ -35,12 +44,23 @@ pub struct Problems<'a> {
 impl<'a> Problems<'a> {
     /// No problems so far.
     pub fn new(path: &'a Path, text: &'a str, overrides: &'a [String]) -> Self {
-        Self { path, text, overrides, found: RefCell::default(), notes: RefCell::default() }
+        Self { path, text, files: RefCell::default(), overrides, found: RefCell::default(), notes: RefCell::default() }
     }
 
     /// Adds a problem.
     pub fn add(&self, at: At, message: impl Into<String>) {
         self.found.borrow_mut().entry(at).or_default().push(message.into());
+    }
+
+    /// Adds a config that this one extends; returns its number.
+    pub fn add_file(&self, path: &Path, text: String, folder: PathBuf) -> usize {
+        self.files.borrow_mut().push(Extended { path: path.to_owned(), text, folder });
+        self.files.borrow().len()
+    }
+
+    /// The folder of a config that this one extends.
+    pub fn folder(&self, file: usize) -> Option<PathBuf> {
+        self.files.borrow().get(file.checked_sub(1)?).map(|extended| extended.folder.clone())
     }
 
     /// Adds something that is no problem, but that the user should know.
@@ -81,11 +101,14 @@ impl<'a> Problems<'a> {
     fn place(&self, at: At) -> String {
         match at {
             At::Nowhere => self.path.display().to_string(),
-            At::File(offset) => {
-                let before = self.text.get(..offset).unwrap_or(self.text);
+            At::File { file, offset } => {
+                let files = self.files.borrow();
+                let extended = file.checked_sub(1).and_then(|index| files.get(index));
+                let (path, text) = extended.map_or((self.path, self.text), |file| (&file.path, &file.text));
+                let before = text.get(..offset).unwrap_or(text);
                 let line = before.matches('\n').count() + 1;
                 let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-                format!("{}:{line}:{column}", self.path.display())
+                format!("{}:{line}:{column}", path.display())
             }
             At::Set(index) => {
                 let text = self.overrides.get(index).map_or("", String::as_str);

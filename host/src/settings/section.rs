@@ -4,6 +4,7 @@
 //! The same requests, of no file, are the reference of all settings: see [`super::reference`].
 
 use super::document::{Item, Table, Value};
+use super::extends::folder_of;
 use super::problems::{At, Problems};
 use super::reference::{Asked, choices_schema, range_schema};
 use super::suggest::did_you_mean;
@@ -253,7 +254,8 @@ impl<'a> Section<'a> {
     pub fn absolute(&self, key: &'static str, path: &Path) -> PathBuf {
         match self.place(key) {
             Some(At::Set(_)) => join(&self.scope.set_base, path),
-            _ => join(&self.scope.file_base, path),
+            Some(at) => join(&folder_of(at, &self.scope.problems).unwrap_or(self.scope.file_base.clone()), path),
+            None => join(&self.scope.file_base, path),
         }
     }
 

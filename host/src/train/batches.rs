@@ -23,8 +23,8 @@ pub fn loader<'a>(config: &RunConfig, task: &RunTask, data: &'a Dataset, positio
     Loader::with(&data.train, &recipe, &data.tokenizer.token_bytes, position)
 }
 
-/// The batches of `shard` that a validation while training reads, of the `task` that its rows are made for, and how many
-/// of how many they are.
+/// The batches of `shard` that a validation while training reads, of the `task` that its rows are made for, and how
+/// many of how many they are.
 ///
 /// # Errors
 /// More documents than can be packed.

@@ -128,15 +128,9 @@ impl<'c> Run<'c> {
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
         let started_from = load_start(config, &trainer, &task, reader.is_none())?;
-        let new = RunState {
-            earlier_steps: kept_steps(config, &mut trainer, reader.is_none())?,
-            ..RunState::new(identity.clone())
-        };
-        let mut state = saved.unwrap_or(new);
-        trainer.optimizer.count_from(state.earlier_steps);
+        let mut state = take_up(config, saved.zip(reader.as_ref()), &mut trainer, &identity)?;
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
-        reader.as_ref().map_or(Ok(()), |reader| state::restore(reader, &mut trainer))?;
         let validation = validation_extent(config, &task, &data)?;
         let watched = Watched::open(config, &plugins.data, &data, &task)?;
         let tokenizer = TokenizerFolder::new(config, (&data, &task), reader.as_ref().map(checkpoint::Reader::folder))?;
@@ -345,12 +339,27 @@ fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: boo
     Ok(lines)
 }
 
-/// Gives a new run the state of the optimizer that it starts from, if it keeps one; returns the steps that it has seen.
-fn kept_steps(config: &RunConfig, trainer: &mut Trainer, is_new: bool) -> Result<u64> {
-    match config.start.as_ref().filter(|start| is_new && start.keep_optimizer) {
-        Some(start) => state::keep_optimizer(&start.from, trainer),
-        None => Ok(0),
-    }
+/// Gives the trainer what it begins with: a resumed run its checkpoint `saved`, a new one the state of the optimizer
+/// that it keeps from another. Returns the state of the run.
+fn take_up(
+    config: &RunConfig,
+    saved: Option<(RunState, &checkpoint::Reader)>,
+    trainer: &mut Trainer,
+    identity: &RunIdentity,
+) -> Result<RunState> {
+    let state = match saved {
+        Some((saved, reader)) => {
+            state::restore(reader, trainer)?;
+            saved
+        }
+        None => {
+            let start = config.start.as_ref().filter(|start| start.keep_optimizer);
+            let kept = start.map(|start| state::keep_optimizer(&start.from, trainer)).transpose()?;
+            RunState { earlier_steps: kept.unwrap_or(0), ..RunState::new(identity.clone()) }
+        }
+    };
+    trainer.optimizer.count_from(state.earlier_steps);
+    Ok(state)
 }
 
 /// The loss compiled for steps, and with all metrics for validations.

@@ -26,8 +26,8 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Opens the texts of `train.watch`: files and folders of text, which are tokenized, read as the first source is and
-    /// filtered by nothing, and the held-out text of runs.
+    /// Opens the texts of `train.watch`: files and folders of text, which are tokenized, read as the first source is
+    /// and filtered by nothing, and the held-out text of runs.
     ///
     /// # Errors
     /// A file that cannot be read or holds no text, a run with other tokens, whatever the tokenizer reports.
@@ -48,7 +48,9 @@ impl Watched {
             let cure = "name a file of text";
             Error::usage(format!("{}: expected a run {what}; {cure}", path.display()))
         };
-        if old.manifest.tokenizer.digest != data.manifest.tokenizer.digest {
+        // or the one that a checkpoint of it has for other programs
+        let is_its_own = config.tokenizer_folder().is_some_and(|from| from.starts_with(folder.root()));
+        if old.manifest.tokenizer.digest != data.manifest.tokenizer.digest && !is_its_own {
             return Err(wrong("with the same tokenizer, so that its tokens are those of this one"));
         }
         if own.task != config.task {

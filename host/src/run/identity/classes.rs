@@ -22,6 +22,8 @@ const KEYS: &[(&str, Class, &str)] = &[
     // where the run lies
     ("run.name", Free, ""),
     ("run.dir", Free, ""),
+    ("run.tags", Free, ""),
+    ("run.note", Free, ""),
     ("run.seed", May, "seed"),
     // the contents of the sources, not their paths
     ("data", Data, "data"),
