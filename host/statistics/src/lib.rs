@@ -3,7 +3,7 @@
 
 #![warn(missing_docs)]
 
-mod bootstrap;
+mod documents;
 mod holm;
 mod paired;
 mod power;
@@ -15,7 +15,7 @@ mod tests;
 mod verdict;
 pub mod words;
 
-pub use bootstrap::{Bootstrap, Document, mean_interval, paired_documents};
+pub use documents::{Document, Documents, mean_interval, paired_documents};
 pub use holm::holm;
 pub use paired::{Paired, Summary, paired, summary};
 pub use power::{detectable, seeds_needed};

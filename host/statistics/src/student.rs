@@ -8,11 +8,6 @@ pub fn normal(z: f64) -> f64 {
     0.5 * erf::erfc(-z / SQRT_2)
 }
 
-/// The number that a normal variable is below with probability `p`.
-pub fn normal_quantile(p: f64) -> f64 {
-    -SQRT_2 * erf::erfc_inv(2.0 * p)
-}
-
 /// The probability that |T| is at least `t`, for T of Student's distribution with `freedom` degrees of freedom.
 pub fn two_sided(t: f64, freedom: f64) -> f64 {
     beta::beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t))
