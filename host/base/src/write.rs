@@ -71,8 +71,9 @@ pub fn is_abandoned(path: &Path) -> bool {
     owner.is_some_and(|owner: i32| owner != std::process::id() as i32 && !is_alive(owner))
 }
 
+/// Says whether there is a process of this id.
 #[cfg(unix)]
-fn is_alive(process: i32) -> bool {
+pub fn is_alive(process: i32) -> bool {
     use rustix::process::{Pid, test_kill_process};
     // one that belongs to another user cannot be asked, but is there
     Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
@@ -80,7 +81,7 @@ fn is_alive(process: i32) -> bool {
 
 /// Returns yes on systems where this is unknown, so that such files are left.
 #[cfg(not(unix))]
-fn is_alive(_process: i32) -> bool {
+pub fn is_alive(_process: i32) -> bool {
     true
 }
 

@@ -27,7 +27,7 @@ pub use summary::{
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,
     VocabularyReport,
 };
-pub use text::{bytes, count};
+pub use text::{bytes, count, duration};
 pub use trainyard_base::{Error, Result};
 pub use usage::PluginReport;
 pub use work::{Detail, StageProgress, WorkProgress};

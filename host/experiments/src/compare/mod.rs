@@ -1,0 +1,192 @@
+//! Runs compared: what differs, what came of it, and whether that is more than the seeds' noise.
+
+mod metric;
+mod print;
+mod rank;
+mod run;
+mod traits;
+mod variants;
+
+pub use metric::{Difference, Method, MetricComparison, Row};
+pub use run::Split;
+pub use variants::{Cost, Variant, VariantRun};
+
+use crate::runs::run_folders;
+use crate::suggest::did_you_mean;
+use metric::Context;
+use rank::check_texts;
+use run::{Run, names};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use trainyard_base::{Error, Result};
+use traits::{differing, n_equal, traits};
+use variants::variants;
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct CompareOptions {
+    /// The run or variant that others are compared with: a path or a name; the first if none is given.
+    pub baseline: Option<String>,
+    /// The share of intervals that cover the true difference.
+    pub confidence: f64,
+    /// The metrics that are compared; all if there is none.
+    pub metrics: Vec<String>,
+    /// Shows runs that were measured on different held-out text side by side, not ranked.
+    pub allow_other_text: bool,
+    /// Compares last validations while training where a run has not finished.
+    pub allow_unfinished: bool,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        Self { baseline: None, confidence: 0.95, metrics: Vec::new(), allow_other_text: false, allow_unfinished: false }
+    }
+}
+
+/// What a run's model costs on a held-out document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentLoss {
+    /// The document's id, the same in all runs.
+    pub id: String,
+    /// Its length in UTF-8.
+    pub bytes: u64,
+    /// The sum of the losses of its tokens, in bits.
+    pub bits: f64,
+}
+
+/// The losses of test documents, by the folder of their run as [`run_folders`] names it.
+pub type Documents = BTreeMap<PathBuf, Vec<DocumentLoss>>;
+
+/// A comparison of runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The name of the variant that others are compared with.
+    pub baseline: String,
+    /// The share of intervals that cover the true difference.
+    pub confidence: f64,
+    /// The text whose numbers are shown first: the test text, if all runs have one.
+    pub split: Split,
+    /// Runs that differ only in their seeds.
+    pub variants: Vec<Variant>,
+    /// The settings that differ, also plugins, data, program and device.
+    pub differing: Vec<String>,
+    /// The number of settings that all runs share.
+    pub n_equal: usize,
+    /// What was measured, by text and metric.
+    pub metrics: Vec<MetricComparison>,
+    /// How differences were judged.
+    pub method: String,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares runs. A path is a run's folder or a folder that holds runs, such as a sweep's.
+    ///
+    /// # Errors
+    /// Fewer than two runs, a folder without a run, a run that has not finished, runs that were measured on different
+    /// text, a baseline or a metric that is none, or a confidence that is not between 0 and 1.
+    pub fn of(paths: &[PathBuf], options: &CompareOptions) -> Result<Self> {
+        Self::with_documents(paths, options, &Documents::new())
+    }
+
+    /// Compares runs, as [`Self::of`] does. Where a variant has one seed in common with the base, the losses of test
+    /// documents say how sure the difference in bits per byte is.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn with_documents(paths: &[PathBuf], options: &CompareOptions, documents: &Documents) -> Result<Self> {
+        let confidence = options.confidence;
+        if !(confidence > 0.0 && confidence < 1.0) {
+            return Err(Error::usage(format!(
+                "--confidence {confidence}: expected a number between 0 and 1, such as 0.95 for 95 %"
+            )));
+        }
+        let folders = run_folders(paths)?;
+        if let [] | [_] = folders.as_slice() {
+            let got = folders.first().map_or("none".to_owned(), |folder| format!("only {}", folder.display()));
+            return Err(Error::usage(format!("expected at least 2 runs to compare, got {got}; name another one")));
+        }
+        let read = names(&folders).into_iter().zip(&folders).map(|(name, folder)| Run::read(name, folder));
+        let runs = read.collect::<Result<Vec<_>>>()?;
+        runs.iter().try_for_each(|run| run.check_finished(options.allow_unfinished))?;
+        let traits = traits(&runs);
+        let variants = variants(&runs, &traits);
+        let base = base(&variants, &runs, options.baseline.as_deref())?;
+        let from_training = runs.iter().any(|run| !run.is_finished());
+        let has_test = !from_training && runs.iter().all(|run| !run.measures(Split::Test, false).is_empty());
+        let split = if has_test { Split::Test } else { Split::Validation };
+        if !options.allow_other_text {
+            check_texts(&runs[variants[base].indices[0]], &runs, split)?;
+        }
+        let context = Context { runs: &runs, variants: &variants, base, options, documents, from_training };
+        let mut metrics = context.compare(split)?;
+        for other in Split::ALL.into_iter().filter(|other| *other != split) {
+            metrics.extend(context.compare(other)?);
+        }
+        check_metrics(&options.metrics, &metrics, &runs)?;
+        let differing = differing(&traits);
+        Ok(Self {
+            baseline: variants[base].name.clone(),
+            confidence,
+            split,
+            n_equal: n_equal(&traits, &differing),
+            differing,
+            method: print::method(&metrics, split, confidence),
+            notes: notes(&runs, from_training),
+            metrics,
+            variants,
+        })
+    }
+}
+
+/// Finds the place of the variant that others are compared with.
+fn base(variants: &[Variant], runs: &[Run], wanted: Option<&str>) -> Result<usize> {
+    let Some(wanted) = wanted else { return Ok(0) };
+    let path = Path::new(wanted).canonicalize().ok();
+    let is_run = |run: &Run| run.name == wanted || path.is_some() && run.path.canonicalize().ok() == path;
+    let is_meant =
+        |variant: &Variant| variant.name == wanted || variant.indices.iter().any(|&index| is_run(&runs[index]));
+    if let Some(place) = variants.iter().position(is_meant) {
+        return Ok(place);
+    }
+    let known = variants.iter().map(|variant| &variant.name).chain(runs.iter().map(|run| &run.name));
+    let known: BTreeSet<&str> = known.map(String::as_str).collect();
+    let cure = did_you_mean(wanted, known);
+    Err(Error::usage(format!("--baseline {wanted}: expected one of the runs that are compared; {cure}")))
+}
+
+/// Checks that the metrics that were asked for were measured.
+fn check_metrics(wanted: &[String], found: &[MetricComparison], runs: &[Run]) -> Result<()> {
+    let is_missing = |name: &&String| !found.iter().any(|metric| metric.name == **name);
+    let Some(name) = wanted.iter().find(is_missing) else { return Ok(()) };
+    let reports = runs.iter().filter_map(|run| run.log.report.as_ref()).map(|last| &last.report);
+    let measured = reports.flat_map(|report| report.test.iter().chain(&report.validation));
+    let known: BTreeSet<&str> = measured.map(|metric| metric.name.as_str()).collect();
+    let cure = did_you_mean(name, known);
+    Err(Error::usage(format!("--metric {name}: expected a metric of these runs; {cure}")))
+}
+
+/// Says what is peculiar about runs.
+fn notes(runs: &[Run], from_training: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    for run in runs {
+        let broken = run.log.n_broken;
+        if !run.is_finished() {
+            notes.push(format!("{} is {}", run.name, run.progress()));
+        }
+        if broken > 0 {
+            notes.push(format!("{}: {} of its log broken", run.name, if broken == 1 { "a line" } else { "lines" }));
+        }
+    }
+    if from_training {
+        let extents: BTreeSet<_> = runs.iter().filter_map(|run| run.log.last.as_ref()?.batches).collect();
+        let steps: BTreeSet<_> = runs.iter().filter_map(|run| Some(run.log.last.as_ref()?.step)).collect();
+        let of = |[read, of]: &[u64; 2]| format!("{read} of {of} batches");
+        let extents = extents.iter().map(of).collect::<Vec<_>>().join("; ");
+        let steps = steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        notes.push(format!("a run has not finished: of all, the last validation while training is compared, after step {steps} ({extents})"));
+    }
+    notes
+}

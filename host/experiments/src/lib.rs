@@ -1,0 +1,23 @@
+//! Experiments: a list of runs, and a comparison of runs that says whether a change helped.
+//!
+//! Everything here reads run folders and changes nothing in them, except [`Clean::apply`], which removes what its plan
+//! names. A folder that is read is never locked for long, so that no reader stops a run.
+
+#![warn(missing_docs)]
+
+mod compare;
+mod folder;
+mod log;
+mod plugins;
+mod runs;
+mod settings;
+mod suggest;
+mod table;
+mod text;
+
+pub use compare::{
+    CompareOptions, Comparison, Cost, Difference, DocumentLoss, Documents, Method, MetricComparison, Row, Split,
+    Variant, VariantRun,
+};
+pub use runs::{Listing, Measured, RunSummary, Runs, State, run_folders};
+pub use trainyard_base::{Error, Result};
