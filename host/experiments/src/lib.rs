@@ -13,6 +13,8 @@ mod runs;
 mod settings;
 mod suggest;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use compare::{

@@ -16,6 +16,12 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// `0.0025`, `0.00050`: four digits behind the point, or as many as show two significant ones.
+pub fn deviation(value: f64) -> String {
+    let decimals = if value > 0.0 { (1.0 - value.log10().floor()).clamp(4.0, 12.0) } else { 4.0 };
+    format!("{value:.0$}", if value >= 100.0 { 2 } else { decimals as usize })
+}
+
 /// Returns a text, or what stands for none.
 pub fn or_none(text: Option<String>) -> String {
     text.unwrap_or_else(|| NONE.to_owned())

@@ -6,7 +6,7 @@ use super::variants::columns;
 use super::{Comparison, Variant};
 use crate::runs::BITS_PER_BYTE;
 use crate::table::Table;
-use crate::text::{NONE, footnote_mark, number, or_none, plural};
+use crate::text::{NONE, deviation, footnote_mark, number, or_none, plural};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use trainyard_base::clean;
@@ -182,7 +182,7 @@ impl Comparison {
         for row in &metric.rows {
             let mut cells = vec![row.variant.clone()];
             cells.push(or_none(row.summary.map(|summary| number(summary.mean))));
-            cells.push(or_none(row.summary.and_then(|summary| summary.deviation).map(number)));
+            cells.push(or_none(row.summary.and_then(|summary| summary.deviation).map(deviation)));
             cells.extend(match (&row.difference, &row.obstacle) {
                 (Some(difference), _) => judged_cells(difference),
                 (None, Some(obstacle)) => {

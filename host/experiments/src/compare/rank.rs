@@ -10,17 +10,16 @@ const DIGEST_SHOWN: usize = 12;
 /// Says why a metric of two runs cannot be compared; none if it can be.
 pub fn obstacle(base: (&Run, &MetricValue), other: (&Run, &MetricValue)) -> Option<String> {
     let ((base, a), (other, b)) = (base, other);
-    let name = &a.name;
     if (&a.unit, a.higher_is_better) != (&b.unit, b.higher_is_better) || !is_same_metric(base, a, other, b) {
-        return Some(format!("{name} is not computed by the same plugin with the same settings"));
+        return Some("not computed by the same plugin with the same settings".to_owned());
     }
     match narrower(a.comparable, b.comparable) {
-        Comparable::Nothing => Some(format!("{name} is comparable with no other run: a tokenizer loses text")),
+        Comparable::Nothing => Some("comparable with no other run: a tokenizer loses text".to_owned()),
         Comparable::Loss if !is_same_plugin(base, other, "loss") => {
             Some("the losses are not the same function".to_owned())
         }
         Comparable::Tokenizer | Comparable::Loss if !is_same_tokenizer(base, other) => {
-            Some(format!("{name} is a mean over tokens, and the tokenizers are not the same"))
+            Some("a mean over tokens, and the tokenizers are not the same".to_owned())
         }
         _ => None,
     }
