@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod clean;
 mod compare;
 mod folder;
 mod log;
@@ -17,6 +18,7 @@ mod table;
 mod tests;
 mod text;
 
+pub use clean::{Clean, CleanOptions, Cleaned, Group, Item, Kind};
 pub use compare::{
     CompareOptions, Comparison, Cost, Difference, DocumentLoss, Documents, Method, MetricComparison, Row, Split,
     Variant, VariantRun,

@@ -1,5 +1,6 @@
 //! Runs that the tests write, by the types of the record, so that its form cannot differ from the program's.
 
+mod clean;
 mod compare;
 mod runs;
 

@@ -1,4 +1,4 @@
-//! Runs compared: what differs, what came of it, and whether that is more than the seeds' noise.
+//! Runs compared: what differs, the results, and whether their differences are more than the seeds' noise.
 
 mod metric;
 mod print;
@@ -117,7 +117,8 @@ impl Comparison {
         let from_training = runs.iter().any(|run| !run.is_finished());
         let has_test = !from_training && runs.iter().all(|run| !run.measures(Split::Test, false).is_empty());
         let split = if has_test { Split::Test } else { Split::Validation };
-        if !options.allow_other_text {
+        let is_measured = runs.iter().any(|run| !run.measures(split, from_training).is_empty());
+        if is_measured && !options.allow_other_text {
             check_texts(&runs[variants[base].indices[0]], &runs, split)?;
         }
         let context = Context { runs: &runs, variants: &variants, base, options, documents, from_training };
@@ -134,7 +135,7 @@ impl Comparison {
             n_equal: n_equal(&traits, &differing),
             differing,
             method: print::method(&metrics, split, confidence),
-            notes: notes(&runs, from_training),
+            notes: notes(&runs, from_training, is_measured),
             metrics,
             variants,
         })
@@ -169,7 +170,7 @@ fn check_metrics(wanted: &[String], found: &[MetricComparison], runs: &[Run]) ->
 }
 
 /// Says what is peculiar about runs.
-fn notes(runs: &[Run], from_training: bool) -> Vec<String> {
+fn notes(runs: &[Run], from_training: bool, is_measured: bool) -> Vec<String> {
     let mut notes = Vec::new();
     for run in runs {
         let broken = run.log.n_broken;
@@ -179,6 +180,9 @@ fn notes(runs: &[Run], from_training: bool) -> Vec<String> {
         if broken > 0 {
             notes.push(format!("{}: {} of its log broken", run.name, if broken == 1 { "a line" } else { "lines" }));
         }
+    }
+    if !is_measured {
+        notes.push("nothing was measured: these runs held no text out".to_owned());
     }
     if from_training {
         let extents: BTreeSet<_> = runs.iter().filter_map(|run| run.log.last.as_ref()?.batches).collect();
