@@ -5,8 +5,18 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
-const SOURCES: [&str; 10] =
-    ["src", "base", "chat", "experiments", "ops", "report", "../plugin-sdk", "../plugins", "../Cargo.toml", "../Cargo.lock"];
+const SOURCES: [&str; 10] = [
+    "src",
+    "base",
+    "chat",
+    "experiments",
+    "ops",
+    "report",
+    "../plugin-sdk",
+    "../plugins",
+    "../Cargo.toml",
+    "../Cargo.lock",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod chat;
+mod compare;
 mod config;
 mod convert;
 mod data;
@@ -23,6 +24,7 @@ mod plugin;
 mod predict;
 mod prepare;
 mod render;
+mod runs;
 mod sampling;
 mod score;
 mod settings;
@@ -81,6 +83,8 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     Chat(chat::ChatArgs),
     Logits(logits::LogitsArgs),
+    Runs(runs::RunsArgs),
+    Compare(compare::CompareArgs),
     Score(score::ScoreArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
@@ -183,6 +187,8 @@ fn dispatch(command: Command) -> Outcome {
         Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Model(command) => model::run(&command),
+        Command::Runs(args) => runs::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
