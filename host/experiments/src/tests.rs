@@ -75,7 +75,10 @@ impl Sample {
     }
 
     fn plugins(&self) -> String {
-        let plugin = |place: &str, name: &str, sha256: &str| json!({ "place": place, "name": name, "version": "0.1.0", "sha256": sha256, "settings": "" });
+        let plugin = |place: &str, name: &str, sha256: &str| {
+            let (version, settings) = ("0.1.0", "");
+            json!({ "place": place, "name": name, "version": version, "sha256": sha256, "settings": settings })
+        };
         let all = [
             plugin("tokenizer", self.tokenizer, ""),
             plugin("loss", self.loss, self.sha256),

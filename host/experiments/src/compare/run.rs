@@ -63,7 +63,14 @@ impl Run {
     /// # Errors
     /// A file that cannot be read or is not what it is to be.
     pub fn read(name: String, path: &Path) -> Result<Self> {
-        let settings = settings::read(&path.join(CONFIG))?;
+        let config = path.join(CONFIG);
+        if !config.exists() {
+            let path = path.display();
+            return Err(Error::usage(format!(
+                "{path}: expected a finished run, got one that is being prepared; leave it out"
+            )));
+        }
+        let settings = settings::read(&config)?;
         let log = Log::read(&path.join(METRICS))?;
         let host = log.header.as_ref().map_or("", |header| &header.host);
         let state = State::of(&log, is_running(path, host));

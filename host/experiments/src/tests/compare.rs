@@ -246,6 +246,9 @@ fn what_is_no_pair_of_runs_is_refused() {
     fs::write(root.join("b/config.toml"), "run = [").unwrap();
     let error = compare(&root, &["a", "b"], &options()).unwrap_err().to_string();
     assert!(error.contains("runs/b/config.toml: expected the config of a run, got "), "{error}");
+    fs::remove_file(root.join("b/config.toml")).unwrap();
+    let expected = "DIR/runs/b: expected a finished run, got one that is being prepared; leave it out";
+    assert_says(compare(&root, &["a", "b"], &options()), dir.path(), expected);
 }
 
 /// Two runs of the same seed are two variants: how far a repetition differs.
