@@ -99,8 +99,8 @@ pub struct Cleaned {
 }
 
 impl Clean {
-    /// Finds what can go of the runs at and below `folder`: checkpoints besides the last, the best and the run's model,
-    /// and what killed processes left. With `unused_data`, also prepared data in the stores of these runs that none of
+    /// Finds what can go of the runs at and below `folder`: checkpoints besides the last, the best and the run's model
+    /// that none of these runs starts from, and what killed processes left. With `unused_data`, also prepared data in the stores of these runs that none of
     /// them and no other folder on the same disk has; documents after filters and tokenizers stay in the store, since
     /// runs elsewhere may have use for them.
     ///
@@ -112,10 +112,14 @@ impl Clean {
         for (path, error) in unreadable {
             plan.left_alone.push((name_of(folder, &path), error.to_string()));
         }
+        let begun_from = starts(&runs);
         for path in &runs {
             let name = name_of(folder, path);
             match of_idle_run(path) {
-                Ok(items) => plan.add(name, path, items),
+                Ok(mut items) => {
+                    items.retain(|item| !item.path.canonicalize().is_ok_and(|path| begun_from.contains(&path)));
+                    plan.add(name, path, items);
+                }
                 Err(error) => plan.left_alone.push((name, error.to_string())),
             }
         }
@@ -211,6 +215,16 @@ fn lock(folder: &Path) -> Result<File> {
     // who is refused meanwhile is told by whom
     drop(file.set_len(0).and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes())));
     Ok(file)
+}
+
+/// The checkpoints that runs start from.
+fn starts(runs: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let named = |run: &PathBuf| {
+        let settings = settings::read(&run.join(CONFIG)).unwrap_or_default();
+        let from = ["start.from", "adapter.from"].into_iter().filter_map(|key| settings.get(key).map(settings::plain));
+        from.filter_map(|from| run.join(from).canonicalize().ok()).collect::<Vec<_>>()
+    };
+    runs.iter().flat_map(named).collect()
 }
 
 /// The stores of runs: next to the runs, and where their configs say.

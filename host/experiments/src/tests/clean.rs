@@ -79,6 +79,14 @@ a   left over   metrics.jsonl.999999999.tmp                4 B
 }
 
 #[test]
+fn a_checkpoint_that_a_run_starts_from_stays() {
+    let (_dir, root) = trained();
+    Sample { more: "[start]\nfrom = \"../../a/checkpoints/step-5\"", ..Sample::default() }
+        .write(&root.join("deeper/b"));
+    assert_eq!(paths(&plan(&root), &root), ["a/checkpoints/step-10"]);
+}
+
+#[test]
 fn some_runs_are_left_alone() {
     let (_dir, root) = trained();
     let failed = Sample { end: Some(EndState::Failed), step: 12, ..Sample::default() };
