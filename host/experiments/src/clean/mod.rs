@@ -100,9 +100,9 @@ pub struct Cleaned {
 
 impl Clean {
     /// Finds what can go of the runs at and below `folder`: checkpoints besides the last, the best and the run's model
-    /// that none of these runs starts from, and what killed processes left. With `unused_data`, also prepared data in the stores of these runs that none of
-    /// them and no other folder on the same disk has; documents after filters and tokenizers stay in the store, since
-    /// runs elsewhere may have use for them.
+    /// that none of these runs starts from, and what killed processes left. With `unused_data`, also prepared data in
+    /// the stores of these runs that none of them and no other folder on the same disk has; documents after filters and
+    /// tokenizers stay in the store, since runs elsewhere may have use for them.
     ///
     /// # Errors
     /// The folder itself cannot be read.
