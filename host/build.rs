@@ -5,25 +5,18 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
-<<<<<<< HEAD
-const SOURCES: [&str; 10] = [
-=======
 const SOURCES: [&str; 11] = [
->>>>>>> 686817dd (The program's sources include what reads experiments)
     "src",
     "base",
     "chat",
     "experiments",
     "ops",
+    "page",
     "report",
-<<<<<<< HEAD
-=======
     "statistics",
->>>>>>> 686817dd (The program's sources include what reads experiments)
     "../plugin-sdk",
     "../plugins",
     "../Cargo.toml",
-    "../Cargo.lock",
 ];
 
 fn main() {
