@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "src",
     "base",
     "chat",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 11] = [
     "../plugin-sdk",
     "../plugins",
     "../Cargo.toml",
+    "../Cargo.lock",
 ];
 
 fn main() {

@@ -1,6 +1,7 @@
 //! What training and plugins cost on this machine: time, memory, and where they go.
 
 mod loss;
+mod plan;
 mod plugin;
 mod process;
 mod random;
@@ -8,6 +9,7 @@ mod report;
 mod step;
 
 pub use loss::{LossOptions, loss};
+pub use plan::{Plan, PlanOptions, Proposal, plan};
 pub use plugin::{PluginOptions, plugin};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};

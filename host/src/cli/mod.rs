@@ -15,11 +15,13 @@ mod eval;
 mod explain;
 mod filter;
 mod generate;
+mod init;
 mod logits;
 mod model;
 mod open;
 mod output;
 mod overrides;
+mod plan;
 mod plugin;
 mod predict;
 mod prepare;
@@ -83,6 +85,8 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     Chat(chat::ChatArgs),
     Logits(logits::LogitsArgs),
+    Init(init::InitArgs),
+    Plan(plan::PlanArgs),
     Runs(runs::RunsArgs),
     Compare(compare::CompareArgs),
     Score(score::ScoreArgs),
@@ -187,6 +191,8 @@ fn dispatch(command: Command) -> Outcome {
         Command::Chat(args) => chat::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Model(command) => model::run(&command),
+        Command::Init(args) => init::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Score(args) => score::run(&args),

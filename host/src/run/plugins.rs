@@ -236,13 +236,36 @@ impl DataPlugins {
         trained_tokenizer(config, &self.tokenizer)
     }
 
-    /// Returns the size of a vocabulary of `n_tokens` tokens, and the size that a trained tokenizer was asked for.
-    pub fn vocabulary(&self, config: &RunConfig, n_tokens: usize) -> VocabularyReport {
+    /// Returns the size of a vocabulary that a tokenizer which is trained is asked for.
+    fn asked_vocabulary(&self) -> Option<u64> {
         let given = self.tokenizer.settings().find(|(key, _)| key == VOCAB_SIZE).map(|(_, value)| value);
         let default = || self.tokenizer.identity().settings.iter().find(|setting| setting.name == VOCAB_SIZE);
         let asked = given.or_else(|| default().map(|setting| setting.default.clone()));
         let digits = asked.map(|text| text.chars().take_while(|c| c.is_ascii_digit() || *c == '_').collect::<String>());
-        let asked = digits.and_then(|digits| digits.replace('_', "").parse().ok());
+        digits.and_then(|digits| digits.replace('_', "").parse().ok())
+    }
+
+    /// Returns the size of the vocabulary that the config's tokenizer has, or will have once it is trained.
+    ///
+    /// # Errors
+    /// A tokenizer that says it only once it is trained.
+    pub fn expected_vocabulary(&self, config: &RunConfig) -> Result<usize> {
+        let named = self.named_tokenizer(config)?;
+        if let (None, Some(asked)) = (&named.model, self.asked_vocabulary()) {
+            return Ok(asked as usize);
+        }
+        let mut tokenizer = self.tokenizer.tokenizer()?;
+        if let Some(model) = &named.model {
+            tokenizer.load(model)?;
+        }
+        let unknown =
+            |_| Error::usage("the size of the vocabulary is known once the tokenizer is trained; pass --vocab N");
+        Ok(tokenizer.vocabulary().map_err(unknown)?.tokens.len())
+    }
+
+    /// Returns the size of a vocabulary of `n_tokens` tokens, and the size that a trained tokenizer was asked for.
+    pub fn vocabulary(&self, config: &RunConfig, n_tokens: usize) -> VocabularyReport {
+        let asked = self.asked_vocabulary();
         let tokens = n_tokens as u64;
         let is_trained = config.tokenizer.model.is_none() && config.data.tokens.is_none();
         VocabularyReport { tokens, asked: asked.filter(|&asked| is_trained && asked > tokens) }
