@@ -5,6 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
+<<<<<<< HEAD
 const SOURCES: [&str; 12] = [
     "src",
     "base",
@@ -19,6 +20,10 @@ const SOURCES: [&str; 12] = [
     "../Cargo.toml",
     "../Cargo.lock",
 ];
+=======
+const SOURCES: [&str; 10] =
+    ["src", "base", "chat", "ops", "report", "sweep", "../plugin-sdk", "../plugins", "../Cargo.toml", "../Cargo.lock"];
+>>>>>>> 73fadf70 (Sweeps: which runs there are)
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
