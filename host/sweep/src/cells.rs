@@ -52,7 +52,7 @@ impl Cell {
 }
 
 /// What of the sets decides results.
-fn results_of(sets: &[String]) -> Vec<&str> {
+pub(super) fn results_of(sets: &[String]) -> Vec<&str> {
     let is_place = |set: &&str| set.split_once('=').is_some_and(|(key, _)| PLACES.contains(&key.trim()));
     sets.iter().map(String::as_str).filter(|set| !is_place(set)).collect()
 }

@@ -45,7 +45,7 @@ fn read(text: &str, path: &Path) -> Result<Sweep> {
     let seeds = table.remove("seeds").map_or(Ok(Seeds::Count(1)), |value| seeds(&value))?;
     let design = table.remove("design").map_or(Ok(Design::default()), |value| design(&value))?;
     let set = table.remove("set").map_or(Ok(Vec::new()), |value| strings("set", &value))?;
-    let axes = table.remove("axes").map_or(Ok(Vec::new()), |value| axes(value))?;
+    let axes = table.remove("axes").map_or(Ok(Vec::new()), axes)?;
     let random = table.remove("random").map(|value| random(&value)).transpose()?;
     let halving = table.remove("halving").map(|value| halving(&value)).transpose()?;
     Ok(Sweep { base, name, seeds, design, set, axes, random, halving })

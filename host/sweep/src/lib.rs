@@ -7,17 +7,31 @@
 mod base;
 mod cells;
 mod check;
+mod claim;
 mod design;
 mod file;
 mod flags;
+mod halving;
 mod names;
+mod outcome;
 mod part;
+mod plan;
+mod process;
+mod runner;
+mod state;
 mod sweep;
 mod value;
 
 pub use base::Base;
 pub use cells::{Cell, RUNS_MAX, Variant};
+pub use claim::set_aside;
+pub use halving::{Ranked, Rung};
+pub use outcome::{Broken, Event, Outcome};
 pub use part::{Part, part_of};
+pub use plan::{Cost, Plan, Planned, Totals};
+pub use process::{Failure, end_with_parent};
+pub use runner::{Options, Runner};
+pub use state::{RunRecord, State};
 pub use sweep::{Axis, Design, Halving, Random, Range, Scale, Seeds, Sweep, Values};
 pub use trainyard_base::{Error, Result};
 
