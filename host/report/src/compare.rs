@@ -1,6 +1,7 @@
 //! What a number may be compared with, and the text that it was measured on.
 
 use super::text::{bytes, count};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -9,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 const DIGEST_SHOWN: usize = 12;
 
 /// Which runs have a number that means the same. All of them were measured on the same text: see [`TextReport`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Comparable {
     /// Comparable with all runs on this text.
@@ -35,7 +36,7 @@ impl Comparable {
 }
 
 /// What became of a text before it was measured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Treatment {
     /// Nothing: it is as it was read.
@@ -58,7 +59,7 @@ impl Display for Treatment {
 }
 
 /// A held-out text.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TextReport {
     /// The file or source it is from; none when it is a share of the training sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,7 @@ pub struct TextReport {
     pub text: Treatment,
     /// Number of documents.
     pub documents: u64,
-    /// Length in UTF-8.
+    /// Length in bytes of UTF-8.
     pub bytes: u64,
     /// SHA-256 of its documents: equal in two runs that were measured on the same text. None where it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ mod compare;
 mod counter;
 mod program;
 mod record;
+mod schema;
 #[cfg(test)]
 mod screen;
 mod sinks;
@@ -22,6 +23,7 @@ pub use record::{
     BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,
     Watch,
 };
+pub use schema::schema;
 pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,

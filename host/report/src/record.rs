@@ -4,12 +4,13 @@
 //! chooses are keys of objects of their own, so that none of them can take the place of a number of the host's.
 
 use super::{Comparable, Extent, FinalReport, MetricValue, PluginReport, distinct};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Record {
     /// A process begins the run: the header, first of all records.
@@ -35,7 +36,7 @@ pub enum Record {
 }
 
 /// What a process trains, with what, where and since when.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Header {
     /// Steps done before.
@@ -71,7 +72,7 @@ pub struct Header {
 }
 
 /// Digests of what a run is a function of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Digests {
     /// SHA-256 of the run's `config.toml`.
@@ -83,7 +84,7 @@ pub struct Digests {
 }
 
 /// A number that validations measure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metric {
     /// Its name, unlike all others.
     pub name: String,
@@ -99,7 +100,7 @@ pub struct Metric {
 }
 
 /// The run goes back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rewind {
     /// Steps done at that checkpoint.
     pub step: u64,
@@ -110,7 +111,7 @@ pub struct Rewind {
 }
 
 /// What is wrong and does not stop the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// Steps done.
     pub step: u64,
@@ -119,19 +120,22 @@ pub struct Warning {
 }
 
 /// One optimizer step. What is missing was not recorded by earlier versions.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Step {
     /// Steps done, with this one.
     pub step: u64,
-    /// Loss of the step.
+    /// Loss of the step, in the loss's own unit: nats per token for cross-entropy.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub loss: f64,
-    /// Learning rate.
+    /// Learning rate of the step, after the schedule.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub lr: f64,
-    /// Norm of the gradient before clipping.
+    /// Euclidean norm of the gradient before clipping.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub grad_norm: f64,
     /// Seconds of training since the run began, without what was lost in a kill and without pauses.
     pub seconds: Option<f64>,
@@ -139,20 +143,23 @@ pub struct Step {
     pub tokens: Option<u64>,
     /// Sequences since the run began, by those of an epoch of all sources.
     pub epochs: Option<f64>,
-    /// Speed of the step.
+    /// Speed of the step, in tokens per second.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub tokens_per_second: f64,
     /// Speed by the fastest that the machine can multiply, 0 to 1; none while that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share_of_peak: Option<f64>,
     /// Milliseconds that the step waited for its batches.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub data_wait_ms: f64,
-    /// Weight of the step, where it is below 0.
+    /// Weight of the step, the sum over its tokens, where it is below 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub negative_weight: Option<f64>,
     /// Further outputs of the loss, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers")]
+    #[schemars(with = "BTreeMap<String, Option<f64>>")]
     pub outputs: BTreeMap<String, f64>,
 }
 
@@ -165,17 +172,18 @@ impl Step {
 }
 
 /// A validation while training.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Validation {
     /// Steps done.
     pub step: u64,
-    /// As in [`Step`].
+    /// Seconds of training since the run began, as in a step's record.
     pub seconds: Option<f64>,
-    /// As in [`Step`].
+    /// Tokens since the run began.
     pub tokens: Option<u64>,
-    /// The values by name.
+    /// The values by name, each in the unit that the header gives.
     #[serde(rename = "validation", deserialize_with = "numbers")]
+    #[schemars(with = "BTreeMap<String, Option<f64>>")]
     pub values: BTreeMap<String, f64>,
     /// Batches that were read, and batches of the whole text.
     #[serde(rename = "validation_batches")]
@@ -188,6 +196,7 @@ pub struct Validation {
     pub lossy: bool,
     /// Further outputs of each plugin, by the name of its number.
     #[serde(rename = "validation_outputs", skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "by_name")]
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, Option<f64>>>")]
     pub outputs: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
@@ -209,7 +218,7 @@ impl Validation {
 }
 
 /// Another text that is measured with each validation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Watch {
     /// Its name.
     pub text: String,
@@ -219,7 +228,7 @@ pub struct Watch {
 }
 
 /// The run's model on held-out text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Final {
     /// Steps done.
     pub step: u64,
@@ -232,7 +241,7 @@ pub struct Final {
 }
 
 /// What the plugins of this process did and cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plugins {
     /// Steps done.
     pub step: u64,
@@ -241,13 +250,13 @@ pub struct Plugins {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Steps done.
     pub step: u64,
     /// Which end it is.
     pub state: EndState,
-    /// As in [`Step`].
+    /// Seconds of training since the run began, as in a step's record.
     pub seconds: f64,
     /// Time of day, as RFC 3339 in UTC.
     pub ended: String,
@@ -263,7 +272,7 @@ pub struct End {
 }
 
 /// Ends of a process. One that was killed has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndState {
     /// All steps were done.
@@ -284,12 +293,13 @@ impl EndState {
 }
 
 /// The best validation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BestReport {
     /// Steps done at that time.
     pub step: u64,
-    /// Its loss.
+    /// Its loss, in the loss's own unit.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub loss: f64,
     /// Says whether its checkpoint is there.
     pub kept: bool,

@@ -4,6 +4,7 @@ use super::compare::{Comparable, TextReport};
 use super::record::{BestReport, Metric, number, numbers};
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -14,15 +15,16 @@ use trainyard_base::clean;
 const TEXT_COLUMNS: usize = 80;
 
 /// One measured number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricValue {
     /// `cross-entropy`, `loss`, or the metric's name: each of its own.
     pub name: String,
     /// The plugin that computes it; empty for what the host computes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plugin: String,
-    /// The number.
+    /// The number, in `unit`.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub value: f64,
     /// For example `bits/byte`; empty when it has none.
     pub unit: String,
@@ -32,6 +34,7 @@ pub struct MetricValue {
     pub comparable: Comparable,
     /// Further outputs of the plugin, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers")]
+    #[schemars(with = "BTreeMap<String, Option<f64>>")]
     pub outputs: BTreeMap<String, f64>,
 }
 
@@ -71,18 +74,18 @@ fn label(name: &str, plugin: &str) -> String {
 }
 
 /// The size of the test text, plain and compressed: what its bits per byte are compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
-    /// Length in UTF-8.
+    /// Length in bytes of UTF-8.
     pub bytes: u64,
-    /// Length after `gzip -9`.
+    /// Length in bytes after `gzip -9`.
     pub gzip_bytes: u64,
-    /// Length after `xz -9`.
+    /// Length in bytes after `xz -9`.
     pub xz_bytes: u64,
 }
 
 /// A model on held-out text.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FinalReport {
     /// Plain cross-entropy, loss and metrics on the validation text; empty when there is none.
@@ -104,7 +107,7 @@ pub struct FinalReport {
 }
 
 /// How right a model's predictions are.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskReport {
     /// For programs.
     #[serde(flatten)]

@@ -1,13 +1,14 @@
 //! What plugins did and cost, a line for each.
 
 use super::text::{NAME_CHARS, bytes, count, duration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use trainyard_base::clean;
 
 /// One plugin of a run: counts of this process.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PluginReport {
     /// Where the config names it: `tokenizer`, `filter`, `loss` or `metric`.
