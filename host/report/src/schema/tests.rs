@@ -112,7 +112,8 @@ fn records() -> Vec<Record> {
     };
     let best = Some(BestReport { step: 1, loss: f64::NAN, kept: true });
     let ended = "2026-11-29T05:03:17Z".to_owned();
-    let end = End { step: 1, state: EndState::Failed, seconds: 1.0, ended, best, error: Some("x".into()), signal: None };
+    let end =
+        End { step: 1, state: EndState::Failed, seconds: 1.0, ended, best, error: Some("x".into()), signal: None };
     let last = Final { step: 1, model_step: 1, report };
     vec![
         Record::Run(Box::new(header)),
@@ -152,7 +153,8 @@ fn what_is_no_record_does_not_fit() {
     let schema = schema();
     let line = |record: &Record| serde_json::to_value(record).expect("JSON");
     let good = records().iter().map(line).find(|line| line["kind"] == "step").expect("a step");
-    for (key, wrong) in [("kind", json!("picture")), ("step", json!(-1)), ("loss", json!("1.5")), ("outputs", json!(1))] {
+    for (key, wrong) in [("kind", json!("picture")), ("step", json!(-1)), ("loss", json!("1.5")), ("outputs", json!(1))]
+    {
         let mut line = good.clone();
         line[key] = wrong;
         check(&schema, &schema, &line).expect_err(key);
