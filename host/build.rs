@@ -5,30 +5,22 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
-<<<<<<< HEAD
-<<<<<<< HEAD
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "src",
     "base",
     "chat",
     "experiments",
+    "export",
     "ops",
     "page",
     "report",
     "statistics",
+    "sweep",
     "../plugin-sdk",
     "../plugins",
     "../Cargo.toml",
     "../Cargo.lock",
 ];
-=======
-const SOURCES: [&str; 10] =
-    ["src", "base", "chat", "ops", "report", "sweep", "../plugin-sdk", "../plugins", "../Cargo.toml", "../Cargo.lock"];
->>>>>>> 73fadf70 (Sweeps: which runs there are)
-=======
-const SOURCES: [&str; 10] =
-    ["src", "base", "chat", "export", "ops", "report", "../plugin-sdk", "../plugins", "../Cargo.toml", "../Cargo.lock"];
->>>>>>> b64269f3 (Runs as TensorBoard's event files and as CSV: a crate that exports records)
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -20,5 +20,7 @@ pub mod train;
 pub use trainyard_base::{self as base, Error, Result};
 pub use trainyard_chat as chat;
 pub use trainyard_experiments as experiments;
+pub use trainyard_export as export;
 pub use trainyard_ops as ops;
 pub use trainyard_report as report;
+pub use trainyard_sweep as sweep;

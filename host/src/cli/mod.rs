@@ -13,6 +13,7 @@ mod dev;
 mod drill;
 mod eval;
 mod explain;
+mod export;
 mod filter;
 mod generate;
 mod init;
@@ -28,9 +29,11 @@ mod prepare;
 mod render;
 mod runs;
 mod sampling;
+mod schema;
 mod score;
 mod settings;
 mod show;
+mod sweep;
 mod tokenizer;
 mod train;
 mod vocabulary;
@@ -87,8 +90,10 @@ pub enum Command {
     Logits(logits::LogitsArgs),
     Init(init::InitArgs),
     Plan(plan::PlanArgs),
+    Sweep(sweep::SweepArgs),
     Runs(runs::RunsArgs),
     Compare(compare::CompareArgs),
+    Export(export::ExportArgs),
     Score(score::ScoreArgs),
     Filter(filter::FilterArgs),
     #[command(subcommand)]
@@ -97,6 +102,7 @@ pub enum Command {
     Data(data::DataCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Schema(schema::SchemaArgs),
     Convert(convert::ConvertArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -184,7 +190,10 @@ fn caught(command: Command) -> Outcome {
 fn dispatch(command: Command) -> Outcome {
     match command {
         Command::Prepare(args) => prepare::run(&args),
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => {
+            trainyard::sweep::end_with_parent();
+            train::run(&args)
+        }
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
@@ -193,7 +202,10 @@ fn dispatch(command: Command) -> Outcome {
         Command::Model(command) => model::run(&command),
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Filter(args) => filter::run(&args),

@@ -129,7 +129,7 @@ impl Memory {
     pub fn check(&self, config: &RunConfig, sizes: impl Into<DataSizes>, device: &Device) -> Result<()> {
         let available = match device.gpu() {
             Some(gpu) => Some(gpu.memory()?.free as f64),
-            None => available(),
+            None => available_memory(),
         };
         match available.filter(|available| self.total() > *available) {
             Some(available) => Err(too_large(self, config, sizes.into(), device, available)?),
@@ -237,7 +237,7 @@ pub fn check_reading(config: &RunConfig, sizes: DataSizes, device: &Device) -> R
     let needed = Model::bytes(&spec, formats, size)? as f64;
     let available = match device.gpu() {
         Some(gpu) => Some(gpu.memory()?.free as f64),
-        None => available(),
+        None => available_memory(),
     };
     match available.filter(|available| needed > *available) {
         None => Ok(()),
@@ -251,7 +251,7 @@ pub fn check_reading(config: &RunConfig, sizes: DataSizes, device: &Device) -> R
 
 /// Returns the bytes that are available without swapping, within the limit of this process's control group; none if
 /// unknown.
-fn available() -> Option<f64> {
+pub fn available_memory() -> Option<f64> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let free = Some(system.available_memory()).filter(|&bytes| bytes > 0)? as f64;
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn linux_says_what_is_available() {
-        let available = available().expect("/proc/meminfo");
+        let available = available_memory().expect("/proc/meminfo");
         assert!(available > 1e6 && available < 1e15, "{available}");
     }
 }

@@ -33,7 +33,7 @@ pub use freeze::frozen;
 pub use from_text::{TextConfig, config_for_text, is_text};
 pub use hugging_face::TokenizerFolder;
 pub use identity::{Changes, Class, RunIdentity, class, compare, keys};
-pub use memory::{Memory, check_reading};
+pub use memory::{Memory, available_memory, check_reading};
 pub use model::{RunModel, Which};
 pub use network::{Architecture, DataSizes, Described, KindConfig, ModelConfig, PluginModelConfig, VECTORS};
 pub use numerics::NUMERICS;
