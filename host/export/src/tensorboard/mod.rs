@@ -8,6 +8,7 @@
 //! scalars, where other programs do not look. The log has all digits.
 
 mod event;
+mod fields;
 mod file;
 mod hparams;
 mod sink;
