@@ -2,10 +2,10 @@
 
 use crate::{Error, Result};
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
-use trainyard_report::Record;
+use trainyard_report::{Header, Record};
 
 /// Bytes of a damaged line that an error shows.
 const SHOWN_BYTES: usize = 40;
@@ -62,10 +62,30 @@ impl Log {
         Ok(None)
     }
 
+    /// The text of the run's `config.toml`, which lies beside its log; empty where it does not.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn config(&self) -> Result<String> {
+        let path = self.path.with_file_name("config.toml");
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            read => read.map_err(|error| Error::io(&path, "read", &error)),
+        }
+    }
+
     /// The error about the line that was read last.
     pub fn damaged(&self) -> Error {
         let line = String::from_utf8_lossy(&self.line[..self.line.len().min(SHOWN_BYTES)]);
         let at = format!("{}: line {}", self.path.display(), self.number);
         Error::run(format!("{at}: expected a JSON object, got {line:?}; fix or delete the line"))
+    }
+}
+
+/// The header that a log's first record is; an empty one of versions that wrote none.
+pub fn header(first: Option<&Record>) -> Header {
+    match first {
+        Some(Record::Run(header) | Record::Resume(header)) => (**header).clone(),
+        _ => Header::default(),
     }
 }

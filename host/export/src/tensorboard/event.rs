@@ -1,8 +1,8 @@
 //! TensorBoard's messages: one function for each kind of event.
 
 use super::fields::{event, hparams, metadata, session_log, summary, tensor, value};
-use super::hparams::Hparam;
 use super::wire::Message;
+use crate::hparams::Hparam;
 
 /// The version of the format: readers look for restarts by their session logs from version 2.
 const FILE_VERSION: &[u8] = b"brain.Event:2";
@@ -19,11 +19,12 @@ pub fn session_start(wall_time: f64, step: u64) -> Message {
 }
 
 /// Scalars of one step, by tag.
-pub fn scalars(wall_time: f64, step: u64, values: &[(&str, f64)]) -> Message {
-    let value = |&(tag, value): &(&str, f64)| summary_value(tag).float(summary::SIMPLE_VALUE, value as f32);
-    let all = values.iter().map(value);
-    let summary = all.fold(Message::default(), |summary, value| summary.message(summary::VALUE, &value));
-    event(wall_time, step).message(event::SUMMARY, &summary)
+pub fn scalars(wall_time: f64, step: u64, values: &[(impl AsRef<str>, f64)]) -> Message {
+    let mut all = Message::default();
+    for (tag, value) in values {
+        all = all.message(summary::VALUE, &summary_value(tag.as_ref()).float(summary::SIMPLE_VALUE, *value as f32));
+    }
+    event(wall_time, step).message(event::SUMMARY, &all)
 }
 
 /// A text, as the plugin `text` has it: a tensor of one string.

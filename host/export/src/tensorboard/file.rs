@@ -1,8 +1,8 @@
 //! An event file: events, each framed with its length and checksums.
 
 use super::event;
-use super::hparams::Hparam;
 use super::wire::Message;
+use crate::hparams::Hparam;
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -78,7 +78,7 @@ impl EventFile {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn scalars(&mut self, values: &[(&str, f64)], step: u64, wall_time: f64) -> Result<()> {
+    pub fn scalars(&mut self, values: &[(impl AsRef<str>, f64)], step: u64, wall_time: f64) -> Result<()> {
         self.add(&event::scalars(wall_time, step, values))
     }
 

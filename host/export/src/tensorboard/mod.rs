@@ -10,19 +10,16 @@
 mod event;
 mod fields;
 mod file;
-mod hparams;
 mod sink;
 mod wire;
 
 pub use file::EventFile;
-pub use hparams::{Hparam, flatten};
 pub use sink::TensorBoard;
 
-use crate::log::Log;
+use crate::log::{Log, header};
 use crate::{Error, Result};
-use std::fs;
 use std::path::{Path, PathBuf};
-use trainyard_report::{Header, Record, Sink};
+use trainyard_report::Sink;
 
 /// Writes an event file in the folder `dir`, which is made if it is missing, with the records of the log `metrics`.
 /// `config.toml` beside the log gives the hyperparameters, where it is there. Returns the event file.
@@ -31,11 +28,7 @@ use trainyard_report::{Header, Record, Sink};
 /// A file that cannot be read or written, a line that is no object, event files in the folder already.
 pub fn export(metrics: &Path, dir: &Path) -> Result<PathBuf> {
     let mut log = Log::open(metrics)?;
-    let config = metrics.with_file_name("config.toml");
-    let config = match fs::read_to_string(&config) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read.map_err(|error| Error::io(&config, "read", &error))?,
-    };
+    let config = log.config()?;
     if let Some(there) = file::newest(dir)? {
         let (dir, there) = (dir.display(), there.display());
         return Err(Error::usage(format!(
@@ -43,10 +36,7 @@ pub fn export(metrics: &Path, dir: &Path) -> Result<PathBuf> {
         )));
     }
     let first = log.record()?;
-    let header = match &first {
-        Some(Record::Run(header) | Record::Resume(header)) => (**header).clone(),
-        _ => Header::default(),
-    };
+    let header = header(first.as_ref());
     let mut board = TensorBoard::create(dir, &header, 0.0, &config)?;
     let mut next = first;
     while let Some(record) = next {

@@ -1,13 +1,13 @@
 //! Events byte by byte as TensorFlow's own messages, and files as TensorBoard read them: the answers are of
 //! `tests/peers/tensorboard_events.py`.
 
-use super::hparams::Hparam;
 use super::*;
+use crate::Hparam;
 use serde_json::{Value, json};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use tempfile::{TempDir, tempdir};
-use trainyard_report::{End, EndState, Step, Validation, Warning};
+use trainyard_report::{End, EndState, Header, Record, Step, Validation, Warning};
 
 const LOG: &str = include_str!("../../tests/fixtures/metrics.jsonl");
 const CONFIG: &str = include_str!("../../tests/fixtures/config.toml");
@@ -138,7 +138,8 @@ fn steps_are_written_every_two_seconds_and_the_rest_at_once() {
         assert_eq!(bytes(&folder) > size, n % 2 == 0, "step {n}");
         size = bytes(&folder);
     }
-    let validation = Validation { step: 6, seconds: Some(6.1), ..Validation::default() };
+    let values = [("loss".to_owned(), 1.5)].into();
+    let validation = Validation { step: 6, seconds: Some(6.1), values, ..Validation::default() };
     let warning = Warning { step: 6, warning: "x".into() };
     for record in [Record::Validation(validation), Record::Warning(warning)] {
         board.write(&record).unwrap();

@@ -1,5 +1,6 @@
 //! A config as hyperparameters: one value per key.
 
+use crate::{Error, Result};
 use toml::{Table, Value};
 
 /// The value of a hyperparameter.
@@ -13,12 +14,18 @@ pub enum Hparam {
     Bool(bool),
 }
 
-/// The settings of a config by their paths: `model.config.layers`, and by index where there are several,
-/// `data.source.0.path`.
-pub fn flatten(config: &Table) -> Vec<(String, Hparam)> {
+/// The settings of a config, the text of a `config.toml`, by their paths: `model.config.layers`, and by index where
+/// there are several, `data.source.0.path`.
+///
+/// # Errors
+/// A text that is no TOML.
+pub fn flatten(config: &str) -> Result<Vec<(String, Hparam)>> {
+    let table: Table = config.parse().map_err(|error: toml::de::Error| {
+        Error::usage(format!("config.toml: expected TOML, got {}; restore the run's config", error.message()))
+    })?;
     let mut values = Vec::new();
-    config.iter().for_each(|(key, value)| add(&mut values, key.clone(), value));
-    values
+    table.iter().for_each(|(key, value)| add(&mut values, key.clone(), value));
+    Ok(values)
 }
 
 fn add(values: &mut Vec<(String, Hparam)>, path: String, value: &Value) {
@@ -56,7 +63,7 @@ mod tests {
             ("b.f.1.g", text("y")),
             ("list", text("[1, 2]")),
         ];
-        let mut values = flatten(&config.parse().expect("TOML"));
+        let mut values = flatten(config).unwrap();
         values.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(values, expected.map(|(path, value)| (path.to_owned(), value)));
     }
