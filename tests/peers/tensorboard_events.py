@@ -240,8 +240,8 @@ def serve(board, root, fast):
         while not found:
             assert server.poll() is None, port_file.read_text()
             time.sleep(0.2)
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", port_file.read_text())
-        get = lambda path: json.loads(urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/data/{path}").read())
+            found = re.search(r"http://([\d.]+:\d+)", port_file.read_text())
+        get = lambda path: json.loads(urllib.request.urlopen(f"http://{found[1]}/data/{path}").read())
         deadline = time.monotonic() + 30
         while not {"small", "live", "exported"} <= set(get("plugin/scalars/tags")):
             assert time.monotonic() < deadline, get("plugin/scalars/tags")
@@ -257,7 +257,7 @@ def serve(board, root, fast):
         assert "<code>It is *a* truth\n\n# universally &lt;b&gt;\n</code>" in text, text
         request = json.dumps({"colParams": [], "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"],
                               "startIndex": 0, "sliceSize": 10}).encode()
-        url = f"http://127.0.0.1:{found[1]}/data/plugin/hparams/session_groups"
+        url = f"http://{found[1]}/data/plugin/hparams/session_groups"
         request = urllib.request.Request(url, request, {"Content-Type": "application/json"})
         groups = json.loads(urllib.request.urlopen(request).read())["sessionGroups"]
         assert [group["hparams"] for group in groups] == [HPARAMS], groups

@@ -1,4 +1,4 @@
-//! Exports a log from the command line: `export tensorboard|csv|live LOG FOLDER`.
+//! Exports a log from the command line: `export tensorboard|csv|live LOG FOLDER`, or `export mlflow LOG URL`.
 //!
 //! `live` gives the records to [`TensorBoard`] as a run does while it trains, with a new event file for each process.
 
@@ -6,20 +6,21 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
-use trainyard_export::{csv, tensorboard};
+use trainyard_export::{csv, mlflow, tensorboard};
 use trainyard_report::{Error, Record, Result, Sink};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [what, log, to] = &arguments[..] else {
-        eprintln!("usage: export tensorboard|csv|live LOG FOLDER");
+        eprintln!("usage: export tensorboard|csv|live LOG FOLDER, or export mlflow LOG URL");
         return ExitCode::from(2);
     };
     let done = match what.as_str() {
         "tensorboard" => tensorboard::export(Path::new(log), Path::new(to)).map(|path| vec![path]),
         "csv" => csv::export(Path::new(log), Path::new(to)),
+        "mlflow" => mlflow::export(Path::new(log), to, "trainyard").map(|run| vec![run.into()]),
         "live" => live(Path::new(log), Path::new(to)).map(|()| Vec::new()),
-        other => Err(Error::usage(format!("{other}: expected tensorboard, csv or live"))),
+        other => Err(Error::usage(format!("{other}: expected tensorboard, csv, mlflow or live"))),
     };
     match done {
         Ok(paths) => {

@@ -1,4 +1,4 @@
-//! Records of a run for other tools: TensorBoard's event files, tables of CSV.
+//! Records of a run for other tools: TensorBoard's event files, tables of CSV, MLflow.
 //!
 //! The source is always `metrics.jsonl` or the records that become its lines. Nothing here changes a run's folder.
 
@@ -6,6 +6,7 @@ mod clock;
 pub mod csv;
 mod hparams;
 mod log;
+pub mod mlflow;
 mod scalars;
 pub mod tensorboard;
 

@@ -3,15 +3,7 @@
 use super::*;
 use tempfile::tempdir;
 
-const LOG: &str = r#"{"kind":"run","step":0,"name":"a"}
-{"kind":"step","step":1,"loss":7.671576183987781,"lr":0.00006451612903225807,"seconds":null,"outputs":{"z":1e-30}}
-{"kind":"watch","step":1,"text":"a, \"b\"","validation":{"loss":2.50},"lossy":true}
-{"kind":"step","step":2,"loss":null,"lr":1E5,"seconds":0.5,"outputs":{"z":1.0,"new, one":-0.0}}
-{"kind":"validation","step":2,"validation":{"bits-per-byte":123456789012345678901234567890},"validation_batches":[2,9],"comparable":{"x":"text"}}
-{"step":3,"lr":1.5}
-{"kind":"picture","step":3}
-{"kind":"final","step":3,"model_step":2,"final":{"validation":[],"test":[{"name":"loss","value":1.5,"unit":"","outputs":{"x":2}},{"name":"größe\n","plugin":"p","value":null}],"texts":{},"predictions":{"test":{"f1":0.50,"names":["1"],"table":[[1,2]]}}}}
-{"kind":"step","step":4,"#;
+const LOG: &str = include_str!("../../tests/fixtures/tables.jsonl");
 
 #[test]
 fn a_log_becomes_a_table_per_kind() {

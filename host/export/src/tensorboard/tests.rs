@@ -4,8 +4,7 @@
 use super::*;
 use crate::Hparam;
 use serde_json::{Value, json};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use tempfile::{TempDir, tempdir};
 use trainyard_report::{End, EndState, Header, Record, Step, Validation, Warning};
 
@@ -200,25 +199,4 @@ fn only_the_last_failure_is_an_end() {
             events.iter().filter(|event| **event == failed.encoded() || **event == done.encoded()).collect();
         assert_eq!(ends, expected.iter().map(|end| end.encoded()).collect::<Vec<_>>(), "{records:?}");
     }
-}
-
-/// Says how long the export of a million records takes: `cargo test -p trainyard-export --release -- --ignored
-/// --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn a_million_records() {
-    let folder = tempdir().unwrap();
-    let log = folder.path().join("metrics.jsonl");
-    let mut file = std::io::BufWriter::new(File::create(&log).unwrap());
-    let line = LOG.lines().find(|line| line.contains("7.671576183987781")).unwrap();
-    for step in 1..=1_000_000 {
-        writeln!(file, "{}", line.replacen("\"step\": 1,", &format!("\"step\": {step},"), 1)).unwrap();
-    }
-    file.into_inner().unwrap();
-    let begun = std::time::Instant::now();
-    export(&log, &folder.path().join("board")).unwrap();
-    eprintln!("TensorBoard: {:.1?}", begun.elapsed());
-    let begun = std::time::Instant::now();
-    crate::csv::export(&log, &folder.path().join("csv")).unwrap();
-    eprintln!("CSV: {:.1?}", begun.elapsed());
 }
