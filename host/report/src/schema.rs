@@ -1,7 +1,9 @@
 //! `metrics.jsonl` as a JSON schema, from the types of its records.
 
 use crate::Record;
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 /// Says what no type says.
@@ -12,7 +14,10 @@ const ABOUT: &str = "A line of a run's metrics.jsonl: an object with its kind, a
 /// The JSON schema (draft 2020-12) of a line of `metrics.jsonl`, as this version writes it: one of several objects, by
 /// their `kind`. Descriptions are the doc comments of [`Record`] and of what it contains.
 pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    // what a reader puts in the place of a key that earlier versions did not write is no value of a run
+    let without_defaults = RecursiveTransform(|schema: &mut Schema| drop(schema.remove("default")));
+    let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(without_defaults);
+    let generator = settings.into_generator();
     let mut schema = generator.into_root_schema_for::<Record>();
     schema.insert("title".to_owned(), "metrics.jsonl".into());
     schema.insert("description".to_owned(), ABOUT.into());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 fn check(root: &Value, schema: &Value, value: &Value) -> std::result::Result<(), String> {
     for (keyword, of) in schema.as_object().expect("an object") {
         let fits = match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "format" | "default" => true,
+            "$schema" | "$defs" | "title" | "description" | "format" => true,
             "$ref" => {
                 let path = of.as_str().and_then(|path| path.strip_prefix('#')).expect("a path in the schema");
                 check(root, root.pointer(path).expect("a definition"), value)?;
