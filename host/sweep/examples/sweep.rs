@@ -1,6 +1,8 @@
-//! Runs a sweep: `sweep FILE JOBS [PART]` prints the plan, each event and the outcome. In place of trainyard, it starts
-//! itself as `sweep train CONFIG --resume-or-start --set …`, which writes the records of an invented run: the validation
-//! is `optimizer.lr`, a step takes `train.batch` milliseconds, and the loss `broken` is an error.
+//! Runs a sweep: `sweep FILE JOBS [PART]` prints the plan, each event and the outcome.
+//!
+//! Unless the variable TRAINYARD names the program to start, it starts itself as `sweep train CONFIG --resume-or-start
+//! --set …`, which writes the records of an invented run: the validation is `optimizer.lr`, a step takes `train.batch`
+//! milliseconds, and the loss `broken` is an error.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -40,7 +42,8 @@ fn sweep(file: &str, jobs: &str, part: Option<&str>) -> Result<u8> {
     let part = part.map(str::parse::<Part>).transpose()?;
     let plan = Plan::new(sweep, base, jobs.parse().unwrap_or(1), part)?;
     println!("{plan}");
-    let program = std::env::current_exe().map_err(failed)?;
+    let program = std::env::var_os("TRAINYARD").map_or_else(std::env::current_exe, |path| Ok(path.into()));
+    let program = program.map_err(failed)?;
     let mut runner = Runner::new(plan, Options { program, version: "0".into(), threads: Some(1) })?;
     while let Some(event) = runner.next_event()? {
         println!("{event}");

@@ -1,7 +1,7 @@
 //! Many runs of one config with some settings changed: which ones, in which order, and how far they are.
 //!
-//! A [`Sweep`] is read from a file or made of flags. With its [`Base`], the resolved config that all runs start from, it
-//! gives [`Cell`]s: one run each, as the `--set`s of `trainyard train`. A [`Plan`] says what there is to do, and a
+//! A [`Sweep`] is read from a file or made of flags. With its [`Base`], the resolved config that all runs start from,
+//! it gives [`Cell`]s: one run each, as the `--set`s of `trainyard train`. A [`Plan`] says what there is to do, and a
 //! [`Runner`] does it, in processes of their own. Nothing here prints, and nothing knows what a setting means.
 
 mod base;

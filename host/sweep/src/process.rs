@@ -60,7 +60,7 @@ impl Process {
     /// Starts `program train BASE --resume-or-start --set …`. What it prints is added to the log beside the run's
     /// folder, below a line with time and command.
     ///
-    /// A process group of its own keeps a terminal's Ctrl-C from it: it gets each signal once, from [`Process::signal`].
+    /// A process group of its own keeps a terminal's Ctrl-C from it: it gets each signal once, by [`Process::signal`].
     ///
     /// # Errors
     /// A folder or a log that cannot be written, a program that cannot be started.

@@ -69,11 +69,11 @@ impl Runner {
     }
 
     /// Waits for the next event; none when nothing more will happen. After SIGINT or SIGTERM, for which the caller
-    /// listens by [`interrupt::listen`], the processes get the same signal, no other is started, and the events end when
-    /// all have saved their runs.
+    /// listens by [`interrupt::listen`], the processes get the same signal, no other is started, and the events end
+    /// when all have saved their runs.
     ///
-    /// On Linux a run's process ends when the thread that started it does: call this from a thread that lives as long as
-    /// the process, such as the first one.
+    /// On Linux a run's process ends when the thread that started it does: call this from a thread that lives as long
+    /// as the process, such as the first one.
     ///
     /// # Errors
     /// A record that cannot be read; a rung that cannot be ranked, for want of runs or of a metric.

@@ -36,7 +36,7 @@ pub struct Sweep {
 pub enum Seeds {
     /// So many, counted up from the base's seed.
     Count(u64),
-    /// These.
+    /// The ones of a list.
     List(Vec<u64>),
 }
 
@@ -115,7 +115,7 @@ pub struct Random {
 /// be continued under a longer schedule.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Halving {
-    /// Of so many variants one reaches the next rung, whose budget is so many times as large.
+    /// How many times fewer variants the next rung has, and how many times as many steps.
     pub factor: u64,
     /// `train.steps` of the first rung and of the last.
     pub steps: [u64; 2],

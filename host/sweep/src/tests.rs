@@ -5,9 +5,9 @@ use std::path::Path;
 
 /// A base of which only what a sweep looks at is there.
 fn base() -> Base {
-    let resolved = "[run]\nname = \"x\"\ndir = \"/work/runs\"\nseed = 4\n[loss]\nplugin = \"cross-entropy\"\n\
+    let resolved = "[run]\nname = \"x\"\ndir = \"/project/runs\"\nseed = 4\n[loss]\nplugin = \"cross-entropy\"\n\
                     [tokenizer]\nplugin = \"bpe\"\nconfig.vocab_size = 1024\n[optimizer]\nlr = 0.001\n";
-    Base::new(Path::new("/work/x.toml"), resolved, Path::new("/work")).unwrap()
+    Base::new(Path::new("/project/x.toml"), resolved, Path::new("/project")).unwrap()
 }
 
 fn parse(text: &str) -> Sweep {

@@ -19,14 +19,14 @@ struct Place {
 
 impl Place {
     fn new(sweep: &str) -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
-        fs::write(place.path("base.toml"), BASE).unwrap();
+        let place = Self { dir: tempfile::tempdir().expect("a temporary folder") };
+        fs::write(place.path("base.toml"), BASE).expect("written");
         place.sweep(sweep);
         place
     }
 
     fn sweep(&self, sweep: &str) {
-        fs::write(self.path("ab.toml"), format!("base = \"base.toml\"\n{sweep}")).unwrap();
+        fs::write(self.path("ab.toml"), format!("base = \"base.toml\"\n{sweep}")).expect("written");
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -34,8 +34,8 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let test = std::env::current_exe().unwrap();
-        let example = test.parent().and_then(Path::parent).unwrap().join("examples/sweep");
+        let test = std::env::current_exe().expect("this program");
+        let example = test.parent().and_then(Path::parent).expect("in target/release/deps").join("examples/sweep");
         assert!(example.exists(), "{}: build it by cargo build --example sweep", example.display());
         let mut command = Command::new(example);
         command.arg("ab.toml").args(arguments).current_dir(self.dir.path());
@@ -44,22 +44,22 @@ impl Place {
 
     /// The lines of a whole sweep, and its exit code.
     fn run(&self, arguments: &[&str]) -> (Vec<String>, Option<i32>) {
-        lines(self.command(arguments).output().unwrap())
+        lines(self.command(arguments).output().expect("started"))
     }
 
     fn start(&self, jobs: &str) -> Child {
-        self.command(&[jobs]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(&[jobs]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started")
     }
 
     fn record(&self, run: &str) -> RunRecord {
-        RunRecord::read(&self.path("runs/ab").join(run)).unwrap()
+        RunRecord::read(&self.path("runs/ab").join(run)).expect("readable")
     }
 
     fn plan(&self) -> Plan {
-        let sweep = Sweep::open(&self.path("ab.toml")).unwrap();
+        let sweep = Sweep::open(&self.path("ab.toml")).expect("a sweep");
         let resolved = BASE.replace("[run]", &format!("[run]\ndir = {:?}", self.path("runs")));
-        let base = Base::new(&sweep.base, &resolved, Path::new("/elsewhere")).unwrap();
-        Plan::new(sweep, base, 2, None).unwrap()
+        let base = Base::new(&sweep.base, &resolved, Path::new("/elsewhere")).expect("a base");
+        Plan::new(sweep, base, 2, None).expect("a plan")
     }
 
     /// Waits until a run has done a step.
@@ -70,7 +70,7 @@ impl Place {
 
 fn lines(output: Output) -> (Vec<String>, Option<i32>) {
     let text = [output.stdout, output.stderr].concat();
-    (String::from_utf8(text).unwrap().lines().map(str::to_owned).collect(), output.status.code())
+    (String::from_utf8(text).expect("text").lines().map(str::to_owned).collect(), output.status.code())
 }
 
 fn wait(is_so: impl Fn() -> bool) {
@@ -82,11 +82,12 @@ fn wait(is_so: impl Fn() -> bool) {
 }
 
 fn send(signal: &str, process: u32) {
-    assert!(Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap().success());
+    let status = Command::new("kill").args(["-s", signal, &process.to_string()]).status().expect("kill");
+    assert!(status.success(), "{status}");
 }
 
 fn last(lines: &[String]) -> &str {
-    lines.last().unwrap()
+    lines.last().expect("a line")
 }
 
 const LOSSES: &str = "axes.loss.plugin = [\"plain\", \"broken\", \"other\"]\ndesign = \"one-at-a-time\"\n";
