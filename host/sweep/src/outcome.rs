@@ -145,3 +145,31 @@ fn name<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error
 fn name_of<S: Serializer>(signal: &Option<Signal>, serializer: S) -> Result<S::Ok, S::Error> {
     signal.map(Signal::name).serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn events_are_objects() {
+        let cell = Cell { variant: "loss=a".into(), seed: 1, sets: vec!["a=1".into()], folder: "runs/ab".into() };
+        let cell_json = json!({ "variant": "loss=a", "seed": 1, "sets": ["a=1"], "folder": "runs/ab" });
+        let failure = Failure { code: None, signal: Some(9), error: "killed by signal 9".into() };
+        let broken = Broken { cell, failure, log: "runs/ab.log".into() };
+        assert_eq!(
+            serde_json::to_value(Event::Broken(broken.clone())).unwrap(),
+            json!({ "event": "broken", "cell": cell_json, "signal": 9, "error": "killed by signal 9", "log": "runs/ab.log" })
+        );
+        let stopping = Event::Stopping { signal: Signal::Terminate, running: 2 };
+        let expected = json!({ "event": "stopping", "signal": "SIGTERM", "running": 2 });
+        assert_eq!(serde_json::to_value(stopping).unwrap(), expected);
+        let outcome =
+            Outcome { runs: 2, broken: vec![broken], interrupted: Some(Signal::Interrupt), ..Outcome::default() };
+        assert_eq!(serde_json::to_value(&outcome).unwrap()["interrupted"], "SIGINT");
+        assert_eq!(
+            (outcome.to_string().as_str(), outcome.exit_code()),
+            ("0 of 2 runs are done, 1 broke; interrupted (SIGINT); to resume: the same command", 130)
+        );
+    }
+}
