@@ -23,6 +23,7 @@ mod disk; // a full one, and tokens of other programs
 mod docs; // what the documentation shows
 mod draw; // choices from a seed
 mod drill; // runs that are killed, starved and damaged resume to the same bytes
+mod experiments; // many runs: swept, listed, compared
 mod explain; // why documents stay or go
 mod features; // values of scikit-learn
 mod filters; // verdicts of datatrove
@@ -62,7 +63,7 @@ mod reference;
 mod release; // what people without a checkout install
 mod results; // numbers that can be compared
 mod resume;
-mod score;
+mod score; // texts against references, as sacrebleu
 mod settings; // on the command line, and the reference of all
 mod start; // from the weights of another model
 mod subwords; // wordpiece and unigram
