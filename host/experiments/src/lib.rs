@@ -1,4 +1,4 @@
-//! Experiments: a list of runs, and a comparison of runs that says whether a change helped.
+//! Experiments: a list of runs, a comparison of runs that says whether a change helped, and reports as HTML.
 //!
 //! Everything here reads run folders and changes nothing in them, except [`Clean::apply`], which removes what its plan
 //! names. A folder that is read is never locked for long, so that no reader stops a run.
@@ -7,9 +7,11 @@
 
 mod clean;
 mod compare;
+mod feed;
 mod folder;
 mod log;
 mod plugins;
+mod report;
 mod runs;
 mod settings;
 mod suggest;
@@ -23,5 +25,7 @@ pub use compare::{
     CompareOptions, Comparison, Cost, Difference, DocumentLoss, Documents, Method, MetricComparison, Row, Split,
     Variant, VariantRun,
 };
+pub use feed::Feed;
+pub use report::{Report, ReportOptions};
 pub use runs::{Listing, Measured, RunSummary, Runs, State, run_folders};
 pub use trainyard_base::{Error, Result};

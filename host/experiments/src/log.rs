@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
 use trainyard_report::{End, EndState, Final, Header, Record, Validation};
 
@@ -63,6 +63,57 @@ impl Line<'_> {
     }
 }
 
+/// The lines of a log. One that does not exist has none, and a last line without an end was cut short and is ignored.
+#[derive(Debug)]
+pub struct Lines {
+    path: PathBuf,
+    reader: Option<BufReader<File>>,
+    line: Vec<u8>,
+    number: usize,
+}
+
+impl Lines {
+    /// Opens a log.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let reader = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            opened => {
+                let file = opened.map_err(|error| Error::io(path, "read", &error))?;
+                Some(BufReader::with_capacity(BUFFER, file))
+            }
+        };
+        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0 })
+    }
+
+    /// Returns the next line, without its end, and its number from 1; none after the last.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(&mut self) -> Result<Option<(usize, &[u8])>> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        self.line.clear();
+        reader.read_until(b'\n', &mut self.line).map_err(|error| Error::io(&self.path, "read", &error))?;
+        if self.line.pop() != Some(b'\n') {
+            return Ok(None);
+        }
+        self.number += 1;
+        Ok(Some((self.number, &self.line)))
+    }
+}
+
+/// Returns the record of a line; none where it is damaged, or of a kind that this version does not know.
+pub fn record(line: &[u8]) -> Option<Record> {
+    Record::from_json(serde_json::from_slice(line).ok()?)
+}
+
+/// Says whether this version knows a kind of records.
+pub fn is_known(kind: &str) -> bool {
+    KINDS.contains(&kind)
+}
+
 impl Log {
     /// Reads a log. One that does not exist is empty; a last line without an end was cut short and is ignored.
     ///
@@ -70,43 +121,44 @@ impl Log {
     /// A file that cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         let mut log = Self::default();
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(log),
-            opened => opened.map_err(|error| Error::io(path, "read", &error))?,
-        };
-        let mut reader = BufReader::with_capacity(BUFFER, file);
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            reader.read_until(b'\n', &mut line).map_err(|error| Error::io(path, "read", &error))?;
-            if line.pop() != Some(b'\n') {
-                break;
-            }
-            if !log.take_line(&line) {
-                log.n_broken += 1;
-                log.first_broken.get_or_insert(number);
+        let mut lines = Lines::open(path)?;
+        while let Some((number, line)) = lines.read()? {
+            if !log.take_line(line) {
+                log.take_broken(number);
             }
         }
         Ok(log)
+    }
+
+    /// Counts a line that is no record.
+    pub fn take_broken(&mut self, number: usize) {
+        self.n_broken += 1;
+        self.first_broken.get_or_insert(number);
     }
 
     /// Takes a line; returns whether it is a record, of whatever kind.
     fn take_line(&mut self, line: &[u8]) -> bool {
         let Ok(head) = serde_json::from_slice::<Line<'_>>(line) else { return false };
         if head.is_step() {
-            self.step = head.step;
-            self.seconds = head.seconds.or(self.seconds);
-            self.tokens = head.tokens.or(self.tokens);
+            self.take_step(head.step, head.seconds, head.tokens);
             return true;
         }
-        match serde_json::from_slice(line).ok().and_then(Record::from_json) {
+        match record(line) {
             Some(record) => self.take(record),
-            None => return head.kind.is_some_and(|kind| !KINDS.contains(&kind)),
+            None => return head.kind.is_some_and(|kind| !is_known(kind)),
         }
         true
     }
 
-    fn take(&mut self, record: Record) {
+    /// Takes what a step says of the run, with the seconds and tokens up to it.
+    pub fn take_step(&mut self, step: u64, seconds: Option<f64>, tokens: Option<u64>) {
+        self.step = step;
+        self.seconds = seconds.or(self.seconds);
+        self.tokens = tokens.or(self.tokens);
+    }
+
+    /// Takes a record that is no step.
+    pub fn take(&mut self, record: Record) {
         self.step = self.step.max(record.step());
         match record {
             Record::Run(header) | Record::Resume(header) => {

@@ -4,6 +4,8 @@ mod remove;
 mod run;
 mod store;
 
+pub(crate) use remove::{size, written};
+
 use crate::folder::{CONFIG, LOCK, METRICS, is_running};
 use crate::log::Log;
 use crate::runs::{Found, State, find, name_of};

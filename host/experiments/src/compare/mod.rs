@@ -9,19 +9,20 @@ mod variants;
 
 pub use metric::{Difference, Method, MetricComparison, Row};
 pub use run::Split;
+pub(crate) use run::{Run, names};
+pub(crate) use traits::traits;
+pub(crate) use variants::variants;
 pub use variants::{Cost, Variant, VariantRun};
 
 use crate::runs::run_folders;
 use crate::suggest::did_you_mean;
 use metric::Context;
 use rank::check_texts;
-use run::{Run, names};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
-use traits::{differing, n_equal, traits};
-use variants::variants;
+use traits::{differing, n_equal};
 
 /// What is compared, and how.
 #[derive(Debug, Clone)]
@@ -97,12 +98,7 @@ impl Comparison {
     /// # Errors
     /// As [`Self::of`].
     pub fn with_documents(paths: &[PathBuf], options: &CompareOptions, documents: &Documents) -> Result<Self> {
-        let confidence = options.confidence;
-        if !(confidence > 0.0 && confidence < 1.0) {
-            return Err(Error::usage(format!(
-                "--confidence {confidence}: expected a number between 0 and 1, such as 0.95 for 95 %"
-            )));
-        }
+        check_confidence(options)?;
         let folders = run_folders(paths)?;
         if let [] | [_] = folders.as_slice() {
             let got = folders.first().map_or("none".to_owned(), |folder| format!("only {}", folder.display()));
@@ -110,23 +106,33 @@ impl Comparison {
         }
         let read = names(&folders).into_iter().zip(&folders).map(|(name, folder)| Run::read(name, folder));
         let runs = read.collect::<Result<Vec<_>>>()?;
+        Self::of_runs(&runs, options, documents)
+    }
+
+    /// Compares runs that were read before, at least two.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn of_runs(runs: &[Run], options: &CompareOptions, documents: &Documents) -> Result<Self> {
+        check_confidence(options)?;
+        let confidence = options.confidence;
         runs.iter().try_for_each(|run| run.check_finished(options.allow_unfinished))?;
-        let traits = traits(&runs);
-        let variants = variants(&runs, &traits);
-        let base = base(&variants, &runs, options.baseline.as_deref())?;
+        let traits = traits(runs);
+        let variants = variants(runs, &traits);
+        let base = base(&variants, runs, options.baseline.as_deref())?;
         let from_training = runs.iter().any(|run| !run.is_finished());
         let has_test = !from_training && runs.iter().all(|run| !run.measures(Split::Test, false).is_empty());
         let split = if has_test { Split::Test } else { Split::Validation };
         let is_measured = runs.iter().any(|run| !run.measures(split, from_training).is_empty());
         if is_measured && !options.allow_other_text {
-            check_texts(&runs[variants[base].indices[0]], &runs, split)?;
+            check_texts(&runs[variants[base].indices[0]], runs, split)?;
         }
-        let context = Context { runs: &runs, variants: &variants, base, options, documents, from_training };
+        let context = Context { runs, variants: &variants, base, options, documents, from_training };
         let mut metrics = context.compare(split)?;
         for other in Split::ALL.into_iter().filter(|other| *other != split) {
             metrics.extend(context.compare(other)?);
         }
-        check_metrics(&options.metrics, &metrics, &runs)?;
+        check_metrics(&options.metrics, &metrics, runs)?;
         let differing = differing(&traits);
         Ok(Self {
             baseline: variants[base].name.clone(),
@@ -135,11 +141,19 @@ impl Comparison {
             n_equal: n_equal(&traits, &differing),
             differing,
             method: print::method(&metrics, split, confidence),
-            notes: notes(&runs, from_training, is_measured),
+            notes: notes(runs, from_training, is_measured),
             metrics,
             variants,
         })
     }
+}
+
+fn check_confidence(options: &CompareOptions) -> Result<()> {
+    let confidence = options.confidence;
+    if confidence > 0.0 && confidence < 1.0 {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--confidence {confidence}: expected a number between 0 and 1, such as 0.95 for 95 %")))
 }
 
 /// Finds the place of the variant that others are compared with.

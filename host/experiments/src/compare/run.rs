@@ -72,6 +72,15 @@ impl Run {
         }
         let settings = settings::read(&config)?;
         let log = Log::read(&path.join(METRICS))?;
+        Self::with_log(name, path, log)
+    }
+
+    /// Reads a run whose log was read before.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not what it is to be.
+    pub fn with_log(name: String, path: &Path, log: Log) -> Result<Self> {
+        let settings = settings::read(&path.join(CONFIG))?;
         let host = log.header.as_ref().map_or("", |header| &header.host);
         let state = State::of(&log, is_running(path, host));
         let tokenizer = fs::read(path.join("data/tokenizer.model")).ok();

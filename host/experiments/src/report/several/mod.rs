@@ -1,0 +1,126 @@
+//! The report of several runs.
+
+mod curves;
+mod tables;
+
+use super::ReportOptions;
+use super::cells::{counted, facts, grouped};
+use super::source::Source;
+use crate::compare::{Comparison, Run, Split, Variant, names, traits, variants};
+use crate::runs::name_of;
+use std::path::{Path, PathBuf};
+use trainyard_base::{Error, Result};
+use trainyard_page::{Block, Page, Section};
+
+/// Runs next to each other.
+pub struct Several {
+    /// The runs.
+    pub runs: Vec<Named>,
+    /// The runs that can be compared, grouped.
+    pub variants: Vec<Variant>,
+    /// The comparison, or why there is none.
+    pub comparison: Result<Comparison>,
+}
+
+/// A run among others.
+pub struct Named {
+    /// The end of its path, by which it differs from the others.
+    pub name: String,
+    /// The run.
+    pub source: Source,
+    /// Its seed and the place of its variant; none where its config or its plugins cannot be read.
+    pub place: Option<(i64, usize)>,
+}
+
+impl Several {
+    fn new(sources: Vec<Source>, options: &ReportOptions) -> Self {
+        let folders: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+        let mut runs: Vec<Named> = Vec::new();
+        let mut compared = Vec::new();
+        for (name, mut source) in names(&folders).into_iter().zip(sources) {
+            match Run::with_log(name.clone(), &source.path, source.log.clone()) {
+                Ok(run) => compared.push(run),
+                Err(error) if source.problems.is_empty() => source.problems.push(error.to_string()),
+                Err(_) => {}
+            }
+            runs.push(Named { name, source, place: None });
+        }
+        let variants = variants(&compared, &traits(&compared));
+        for (place, variant) in variants.iter().enumerate() {
+            for own in &variant.runs {
+                let run = runs.iter_mut().find(|run| run.source.path == own.path);
+                run.into_iter().for_each(|run| run.place = Some((own.seed, place)));
+            }
+        }
+        let comparison = match compared.len() {
+            0 | 1 => Err(Error::usage("fewer than two runs can be read: there is nothing to compare")),
+            _ => Comparison::of_runs(&compared, &options.compare, &options.documents),
+        };
+        Self { runs, variants, comparison }
+    }
+}
+
+/// Makes the page. `paths` are what the user named.
+pub fn page(sources: Vec<Source>, paths: &[PathBuf], options: &ReportOptions) -> Page {
+    let several = Several::new(sources, options);
+    let title = match paths {
+        [folder] => name_of(Path::new(folder), folder),
+        _ => counted(several.runs.len() as u64, "run"),
+    };
+    let sections = [
+        Some(summary(&several)),
+        tables::results(&several),
+        curves::section(&several),
+        tables::differences(&several),
+        Some(tables::runs(&several)),
+        tables::cost(&several),
+    ];
+    Page {
+        title,
+        subtitle: subtitle(&several, paths),
+        generator: options.generator(),
+        sections: sections.into_iter().flatten().collect(),
+    }
+}
+
+fn subtitle(several: &Several, paths: &[PathBuf]) -> String {
+    let n_variants = several.variants.len() as u64;
+    let mut text = if paths.len() == 1 { counted(several.runs.len() as u64, "run") + ", " } else { String::new() };
+    text += &counted(n_variants, "variant");
+    if let Ok(comparison) = &several.comparison {
+        text += &format!(", compared with {}", comparison.baseline);
+    }
+    text
+}
+
+/// The first section: what is wrong, and how the runs are compared.
+fn summary(several: &Several) -> Section {
+    let mut lines: Vec<String> = Vec::new();
+    for Named { name, source, .. } in &several.runs {
+        lines.extend(source.problems.iter().cloned());
+        let warned = source.history.warnings.len();
+        if warned > 0 {
+            lines.push(format!("{name}: {}, see its own report", counted(warned as u64, "warning")));
+        }
+    }
+    let mut blocks = Vec::new();
+    match &several.comparison {
+        Err(error) => lines.insert(0, format!("not compared: {error}")),
+        Ok(comparison) => {
+            lines.extend(comparison.notes.iter().cloned());
+            let text = match comparison.split {
+                Split::Test => "the test text, at the end",
+                Split::Validation => "the validation text",
+            };
+            blocks.push(facts(vec![
+                ("baseline", Some(comparison.baseline.clone())),
+                ("measured on", Some(text.to_owned())),
+                ("judged by", Some(comparison.method.clone())),
+                ("settings that are equal", Some(grouped(comparison.n_equal as u64))),
+            ]));
+        }
+    }
+    let mut all: Vec<Block> = lines.into_iter().map(Block::Notice).collect();
+    all.extend(blocks);
+    Section { heading: "Summary".to_owned(), blocks: all, ..Section::default() }
+}

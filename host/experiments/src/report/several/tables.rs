@@ -1,0 +1,180 @@
+//! Tables of several runs.
+
+use super::{Named, Several};
+use crate::compare::{Comparison, Difference, MetricComparison, Row, Variant};
+use crate::log::LOSS;
+use crate::report::cells::{Maker, cell, grouped, judged, measured, time};
+use crate::report::results::{comparable, direction};
+use crate::runs::BITS_PER_BYTE;
+use crate::settings;
+use crate::text::{NONE, deviation, or_none};
+use trainyard_page::{Block, Cell, Section};
+use trainyard_report::{count, duration};
+use trainyard_statistics::words;
+
+/// The most variants that are columns of a table of settings.
+const MAX_COLUMNS: usize = 6;
+
+/// The section of results; none where nothing was compared.
+pub fn results(several: &Several) -> Option<Section> {
+    let comparison = several.comparison.as_ref().ok()?;
+    let shown = comparison.metrics.iter().filter(|metric| metric.split == comparison.split);
+    let (main, rest): (Vec<_>, Vec<_>) = shown.partition(|metric| metric.name == BITS_PER_BYTE);
+    let blocks: Vec<Block> = main.into_iter().chain(rest).map(|metric| of_metric(comparison, metric)).collect();
+    (!blocks.is_empty()).then(|| Section { heading: "Results".to_owned(), blocks, ..Section::default() })
+}
+
+/// A table of a metric, with a row for each variant.
+fn of_metric(comparison: &Comparison, metric: &MetricComparison) -> Block {
+    let unit = if metric.unit.is_empty() { String::new() } else { format!("{}, ", metric.unit) };
+    let better = direction(metric.higher_is_better);
+    let caption = format!("{} {} ({unit}{better} is better)", metric.split.name(), metric.label);
+    let interval = format!("{} % interval", words::percent(comparison.confidence));
+    let mut table =
+        Maker::new(caption).texts(&["variant"]).numbers(&["seeds", "mean", "sd", "difference", &interval, "p"]);
+    table = table.texts(&["what it shows"]);
+    for row in &metric.rows {
+        let summary = row.summary;
+        let mut cells = vec![cell(&*row.variant), cell(row.values.len().to_string())];
+        cells.push(cell(measured(summary.map(|summary| summary.mean))));
+        cells.push(cell(or_none(summary.and_then(|summary| summary.deviation).map(deviation))));
+        cells.extend(difference(row));
+        table.cells(cells);
+    }
+    table.note(format!("Comparable with {}, on the same text.", comparable(metric.comparable)));
+    table.drop_empty(&[NONE, ""]);
+    table.block()
+}
+
+/// The difference to the baseline, its interval, its p-value, and what they show.
+fn difference(row: &Row) -> [Cell; 4] {
+    let none = || cell(NONE);
+    match (&row.difference, &row.obstacle) {
+        (Some(difference), _) => {
+            let Difference { interval, verdict, mean, p_holm, .. } = difference;
+            let p = p_holm.map(|p| if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") });
+            let shown = words(difference);
+            match interval {
+                Some(interval) => {
+                    let [mean, low, high] = words::numbers(interval);
+                    [judged(mean, *verdict), cell(format!("{low} to {high}")), cell(or_none(p)), cell(shown)]
+                }
+                None => [cell(words::difference(*mean)), none(), none(), cell(shown)],
+            }
+        }
+        (None, Some(obstacle)) => [none(), none(), none(), cell(format!("not comparable: {obstacle}"))],
+        (None, None) => [none(), none(), none(), cell("baseline")],
+    }
+}
+
+/// What a difference shows in words, without its figures, which have columns of their own.
+fn words(difference: &Difference) -> String {
+    match difference.verdict {
+        Some(trainyard_statistics::Verdict::NoDifference) => {
+            difference.words.rsplit_once(": ").map_or(&*difference.words, |(_, shown)| shown).to_owned()
+        }
+        Some(verdict) => verdict.to_string(),
+        None => "one seed: no interval".to_owned(),
+    }
+}
+
+/// The section of settings that differ; none where all are equal.
+pub fn differences(several: &Several) -> Option<Section> {
+    let variants = &several.variants;
+    let mut keys: Vec<&String> = variants.iter().flat_map(|variant| variant.settings.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.is_empty() {
+        return None;
+    }
+    let value = |variant: &Variant, key: &String| or_none(variant.settings.get(key).cloned());
+    let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
+    let table = if variants.len() <= MAX_COLUMNS {
+        let columns = names(&mut variants.iter().map(|variant| &variant.name));
+        let mut table = Maker::new("").texts(&["setting"]).texts(&strs(&columns));
+        for key in keys {
+            table.row([key.clone()].into_iter().chain(variants.iter().map(|variant| value(variant, key))));
+        }
+        table
+    } else {
+        let columns = names(&mut keys.iter().copied());
+        let mut table = Maker::new("").texts(&["variant"]).texts(&strs(&columns));
+        for variant in variants {
+            table.row([variant.name.clone()].into_iter().chain(keys.iter().map(|key| value(variant, key))));
+        }
+        table
+    };
+    let text = several.comparison.as_ref().ok();
+    let text = text.map(|comparison| format!("{} other settings are equal.", grouped(comparison.n_equal as u64)));
+    let (heading, text) = ("What differs".to_owned(), text.unwrap_or_default());
+    Some(Section { heading, text, blocks: vec![table.block()] })
+}
+
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+/// The section that lists the runs.
+pub fn runs(several: &Several) -> Section {
+    let mut table = Maker::new("").texts(&["run", "variant"]).numbers(&["seed"]).texts(&["state"]);
+    table = table.numbers(&["step", "best validation loss", "at step", "last bits per byte", "test bits per byte"]);
+    table = table.numbers(&["tokens/s", "time"]).texts(&["started", "machine", "program", "tags", "note"]);
+    for run in &several.runs {
+        table.row(run_row(several, run));
+    }
+    table.drop_empty(&[NONE, ""]);
+    Section { heading: "Runs".to_owned(), blocks: vec![table.block()], ..Section::default() }
+}
+
+fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<String> {
+    let log = &source.log;
+    let step = match source.steps() {
+        Some(steps) if steps != log.step => format!("{} of {}", grouped(log.step), grouped(steps)),
+        _ => grouped(log.step),
+    };
+    let best = log.best.as_ref();
+    let last = log.last.as_ref().and_then(|last| last.values.get(BITS_PER_BYTE).copied());
+    let test = log.report.as_ref().map(|last| last.report.test.as_slice()).unwrap_or_default();
+    let test = test.iter().find(|metric| metric.name == BITS_PER_BYTE).map(|metric| metric.value);
+    let header = source.history.headers.first();
+    let program = header.map(|header| format!("{} ({})", header.version, header.commit));
+    vec![
+        name.clone(),
+        place.map(|(_, variant)| several.variants[variant].name.clone()).unwrap_or_default(),
+        or_none(place.map(|(seed, _)| seed.to_string())),
+        source.state.to_string(),
+        step,
+        measured(best.and_then(|best| best.values.get(LOSS).copied())),
+        or_none(best.map(|best| grouped(best.step))),
+        measured(last),
+        measured(test),
+        or_none(log.tokens_per_second().map(count)),
+        or_none(log.seconds.map(duration)),
+        header.map(|header| time(&header.started)).unwrap_or_default(),
+        header.map(|header| header.host.clone()).unwrap_or_default(),
+        program.unwrap_or_default(),
+        source.settings.get("run.tags").map(|tags| settings::texts(tags).join(", ")).unwrap_or_default(),
+        source.setting("run.note").unwrap_or_default(),
+    ]
+}
+
+/// The section of cost; none where it is not known.
+pub fn cost(several: &Several) -> Option<Section> {
+    let mut table =
+        Maker::new("").texts(&["variant"]).numbers(&["runs", "tokens/s", "time", "in plugins", "parameters"]);
+    for variant in &several.variants {
+        let cost = variant.cost;
+        table.row([
+            variant.name.clone(),
+            variant.runs.len().to_string(),
+            or_none(cost.tokens_per_second.map(count)),
+            or_none(cost.seconds.map(duration)),
+            or_none(cost.plugin_seconds.map(|seconds| format!("{seconds:.2} s"))),
+            or_none(cost.parameters.map(|parameters| grouped(parameters.round() as u64))),
+        ]);
+    }
+    table.note("Means over the runs of a variant. Time is that of training, validations and checkpoints included.");
+    let is_known = !table.is_empty();
+    let heading = "Cost".to_owned();
+    is_known.then(|| Section { heading, blocks: vec![table.block()], ..Section::default() })
+}
