@@ -9,12 +9,9 @@ use trainyard_report::bytes;
 
 /// The section of data; none where nothing is known of it.
 pub fn section(source: &Source) -> Option<Section> {
-    let data = &source.data;
-    if !data.is_object() {
-        return None;
-    }
-    let mut blocks = vec![totals(data)];
-    blocks.extend(sources(source));
+    let data = source.data.get("report").filter(|report| report.is_object())?;
+    let mut blocks = vec![totals(data, source.data.get("tokenizer"))];
+    blocks.extend(sources(source, data));
     blocks.extend(drops(data));
     blocks.extend(oddities(data));
     blocks.extend(names(data));
@@ -47,13 +44,14 @@ fn share(part: u64, whole: u64) -> String {
     format!("{:.2} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
 
-fn totals(data: &Value) -> Block {
+fn totals(data: &Value, tokenizer: Option<&Value>) -> Block {
     let read = number(data, "read");
     let of_read = |n: u64| read.map_or_else(|| grouped(n), |read| format!("{} ({})", grouped(n), share(n, read)));
     let some = |key: &str| number(data, key).filter(|n| *n > 0).map(of_read);
     facts(vec![
         ("documents read", read.map(grouped)),
         ("kept", number(data, "kept").map(of_read)),
+        ("tokenizer", tokenizer.and_then(described)),
         ("empty", some("empty")),
         ("dropped for invalid UTF-8", some("invalid_utf8_dropped")),
         ("with invalid UTF-8 replaced", some("invalid_utf8_replaced")),
@@ -62,11 +60,21 @@ fn totals(data: &Value) -> Block {
     ])
 }
 
+/// `bpe, 2,048 tokens, trained on the training split`
+fn described(tokenizer: &Value) -> Option<String> {
+    let n_tokens = number(tokenizer, "n_tokens").map(|n| counted(n, "token"));
+    let trained = tokenizer.get("trained").and_then(Value::as_bool);
+    let trained =
+        trained.map(|is_trained| if is_trained { "trained on the training split" } else { "not trained here" });
+    let parts = [Some(text(tokenizer, "name")), n_tokens, trained.map(str::to_owned)];
+    Some(parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "))
+}
+
 /// What each source has in each split.
-fn sources(source: &Source) -> Option<Block> {
+fn sources(source: &Source, data: &Value) -> Option<Block> {
     let mut table = Maker::new("Sources and splits").texts(&["split", "source"]);
     table = table.numbers(&["documents", "text", "tokens", "bytes per token", "share of the split"]).texts(&["path"]);
-    for split in list(&source.data, "splits") {
+    for split in list(data, "splits") {
         let parts = list(split, "sources");
         let all = number(split, "tokens").unwrap_or(0);
         let row = |part: &Value, name: String, path: String| {

@@ -1,8 +1,9 @@
 //! What a run's folder holds: the config, the checkpoints, the processes that trained.
 
 use super::ReportOptions;
-use super::cells::{Maker, cell, grouped, time};
+use super::cells::{Maker, grouped, time};
 use super::source::Source;
+use serde_json::Value;
 use trainyard_page::{Block, Code, Section};
 use trainyard_report::bytes;
 
@@ -34,7 +35,7 @@ pub fn config(source: &Source, options: &ReportOptions) -> Option<Section> {
 pub fn checkpoints(source: &Source) -> Option<Section> {
     let best = source.log.end.as_ref().and_then(|end| end.best).map(|best| best.step);
     let last = source.checkpoints.iter().rfind(|own| own.name.starts_with("step-")).map(|own| own.step);
-    let mut table = Maker::new("").texts(&["checkpoint"]).numbers(&["step", "size"]).texts(&["which"]);
+    let mut table = Maker::new("Kept on disk").texts(&["checkpoint"]).numbers(&["step", "size"]).texts(&["which"]);
     for checkpoint in &source.checkpoints {
         let is_step = checkpoint.name.starts_with("step-");
         let is = |step: Option<u64>| is_step && step == Some(checkpoint.step);
@@ -56,7 +57,7 @@ pub fn checkpoints(source: &Source) -> Option<Section> {
 /// The section of what makes the run: processes, and digests in full.
 pub fn origin(source: &Source) -> Option<Section> {
     let headers = &source.history.headers;
-    let last = headers.last()?;
+    let is_changed = headers.last()?.commit.ends_with('+');
     let mut processes = Maker::new("Processes").texts(&["started"]).numbers(&["at step"]);
     processes = processes.texts(&["machine", "device"]).numbers(&["threads"]).texts(&["program", "commit"]);
     for header in headers {
@@ -65,19 +66,31 @@ pub fn origin(source: &Source) -> Option<Section> {
         let (version, commit) = (header.version.clone(), header.commit.clone());
         processes.row([time(&header.started), grouped(header.step), host, device, threads, version, commit]);
     }
-    if last.commit.ends_with('+') {
+    if is_changed {
         processes.note("A commit with + had other changes besides.");
     }
     let mut digests = Maker::new("Digests").texts(&["of", "digest"]);
-    let all = [
-        ("config.toml, sha256", &last.digests.config),
-        ("plugins.lock, sha256", &last.digests.plugins),
-        ("prepared data, XXH3-128", &last.digests.data),
-    ];
-    for (of, digest) in all.into_iter().filter(|(_, digest)| !digest.is_empty()) {
-        digests.cells(vec![cell(of), cell(digest.as_str())]);
+    for (of, digest) in all_digests(source) {
+        digests.row([of, digest]);
     }
     let mut blocks = vec![processes.block()];
     blocks.extend((!digests.is_empty()).then(|| digests.block()));
     Some(Section { heading: "Origin".to_owned(), blocks, ..Section::default() })
+}
+
+/// Digests in full, with what they are of.
+fn all_digests(source: &Source) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    if let Some(header) = &source.log.header {
+        all.push(("config.toml, sha256".to_owned(), header.digests.config.clone()));
+        all.push(("plugins.lock, sha256".to_owned(), header.digests.plugins.clone()));
+        all.push(("prepared data, XXH3-128".to_owned(), header.digests.data.clone()));
+    }
+    let tokenizer = source.data.get("tokenizer").and_then(|own| own.get("model_sha256")).and_then(Value::as_str);
+    all.push(("tokenizer's model, sha256".to_owned(), tokenizer.unwrap_or_default().to_owned()));
+    for (split, text) in source.log.report.iter().flat_map(|last| last.report.texts.iter().rev()) {
+        all.push((format!("{split} text, sha256"), text.digest.clone().unwrap_or_default()));
+    }
+    all.retain(|(_, digest)| !digest.is_empty());
+    all
 }

@@ -2,6 +2,7 @@
 
 use super::cells::{Maker, grouped};
 use super::source::{Locked, Source};
+use crate::text::NONE;
 use trainyard_page::{Block, Section};
 use trainyard_report::{PluginReport, bytes, duration};
 
@@ -17,22 +18,32 @@ fn did(source: &Source) -> Option<Block> {
     table = table.numbers(&["calls", "items", "data", "time", "errors", "skipped", "restarts"]);
     for plugin in &source.history.plugins {
         let PluginReport { name, place, backend, calls, items, seconds, errors, skipped, restarts, .. } = plugin;
-        let mut row = vec![name.clone(), place.to_string(), backend.clone(), grouped(*calls), grouped(*items)];
-        row.extend([bytes(plugin.bytes as f64), time(*seconds)]);
-        row.extend([errors, skipped, restarts].map(|n| grouped(*n)));
+        let mut row = vec![name.clone(), place.to_string(), backend.clone(), grouped(*calls), some(*items, grouped)];
+        row.extend([some(plugin.bytes, |n| bytes(n as f64)), time(*seconds)]);
+        row.extend([errors, skipped, restarts].map(|n| some(*n, grouped)));
         table.row(row);
     }
-    if source.history.headers.len() > 1 {
-        table.note("Added up over all processes of the run that came to their end.");
+    if source.history.plugins.iter().all(|plugin| plugin.errors + plugin.skipped + plugin.restarts == 0) {
+        table.note("No errors, nothing skipped, no restarts.");
     }
-    table.note("Time in calls, over all threads. What was prepared before is not in it.");
+    let all = if source.history.headers.len() > 1 { "of all processes that came to their end, " } else { "" };
+    table.note(format!(
+        "Calls {all}in training and evaluation, their time over all threads. Preparing the data is not in it."
+    ));
+    table.drop_empty(&[NONE]);
     (!table.is_empty()).then(|| table.block())
 }
 
-/// `12.1 ms`, `3m 05s`
+/// A count, or what stands for none.
+fn some(n: u64, written: impl Fn(u64) -> String) -> String {
+    if n == 0 { NONE.to_owned() } else { written(n) }
+}
+
+/// `15.9 µs`, `12.1 ms`, `4.2 s`, `3m 05s`
 fn time(seconds: f64) -> String {
     match seconds {
-        seconds if seconds < 1.0 => format!("{:.2} ms", 1e3 * seconds),
+        seconds if seconds < 1e-3 => format!("{:.1} µs", 1e6 * seconds),
+        seconds if seconds < 1.0 => format!("{:.1} ms", 1e3 * seconds),
         seconds if seconds < 60.0 => format!("{seconds:.1} s"),
         seconds => duration(seconds),
     }

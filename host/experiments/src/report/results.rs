@@ -1,6 +1,6 @@
 //! What was measured on held-out text.
 
-use super::cells::{Maker, grouped, measured};
+use super::cells::{Maker, grouped, measured, shortened};
 use super::source::Source;
 use crate::text::NONE;
 use std::collections::BTreeMap;
@@ -96,11 +96,11 @@ fn texts(report: &FinalReport) -> Option<Block> {
             }
         };
         let source = text.source.clone().unwrap_or_else(|| "share of the sources".to_owned());
-        let digest = text.digest.clone().unwrap_or_default();
+        let digest = text.digest.as_deref().and_then(shortened).unwrap_or_default();
         let size = bytes(text.bytes as f64);
         table.row([split.clone(), source, grouped(text.documents), size, text.text.to_string(), lost, digest]);
     }
-    table.note("Numbers of two runs may be compared only where the sha256 is the same.");
+    table.note("Numbers of two runs may be compared only where the sha256 is the same; in full it is under “Origin”.");
     (!table.is_empty()).then(|| table.block())
 }
 

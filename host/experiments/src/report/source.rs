@@ -33,7 +33,7 @@ pub struct Source {
     pub config: String,
     /// Its plugins.
     pub plugins: Vec<Locked>,
-    /// What became of the documents, as the manifest of the prepared data has it; null if there is none.
+    /// The manifest of the prepared data; null if there is none.
     pub data: Value,
     /// Its checkpoints, in the order of their steps.
     pub checkpoints: Vec<Checkpoint>,
@@ -89,11 +89,11 @@ impl Source {
         let config = read_text(&file, MAX_TEXT_BYTES).unwrap_or_default();
         let named = settings.get("run.name").and_then(toml::Value::as_str).map(str::to_owned);
         let header = log.header.as_ref().map(|header| header.name.clone()).filter(|name| !name.is_empty());
-        let mut manifest: Value = json(&path.join("data/manifest.json"), &mut problems);
+        let data: Value = json(&path.join("data/manifest.json"), &mut problems);
         Ok(Self {
             name: header.or(named).unwrap_or_else(|| crate::runs::name_of(path, path)),
             plugins: json(&path.join(PLUGINS), &mut problems),
-            data: manifest.as_object_mut().and_then(|manifest| manifest.remove("report")).unwrap_or_default(),
+            data,
             checkpoints: checkpoints(&path.join("checkpoints")),
             path: path.to_owned(),
             state,

@@ -4,7 +4,7 @@ mod curves;
 mod tables;
 
 use super::ReportOptions;
-use super::cells::{counted, facts, grouped};
+use super::cells::counted;
 use super::source::Source;
 use crate::compare::{Comparison, Run, Split, Variant, names, traits, variants};
 use crate::runs::name_of;
@@ -69,8 +69,8 @@ pub fn page(sources: Vec<Source>, paths: &[PathBuf], options: &ReportOptions) ->
     };
     let sections = [
         Some(summary(&several)),
-        tables::results(&several),
         curves::section(&several),
+        tables::others(&several),
         tables::differences(&several),
         Some(tables::runs(&several)),
         tables::cost(&several),
@@ -93,7 +93,7 @@ fn subtitle(several: &Several, paths: &[PathBuf]) -> String {
     text
 }
 
-/// The first section: what is wrong, and how the runs are compared.
+/// The first section: what is wrong, how the runs are compared, and what counts.
 fn summary(several: &Several) -> Section {
     let mut lines: Vec<String> = Vec::new();
     for Named { name, source, .. } in &several.runs {
@@ -103,24 +103,19 @@ fn summary(several: &Several) -> Section {
             lines.push(format!("{name}: {}, see its own report", counted(warned as u64, "warning")));
         }
     }
-    let mut blocks = Vec::new();
+    let mut text = String::new();
     match &several.comparison {
         Err(error) => lines.insert(0, format!("not compared: {error}")),
         Ok(comparison) => {
             lines.extend(comparison.notes.iter().cloned());
-            let text = match comparison.split {
-                Split::Test => "the test text, at the end",
+            let split = match comparison.split {
+                Split::Test => "the test text, measured at the end",
                 Split::Validation => "the validation text",
             };
-            blocks.push(facts(vec![
-                ("baseline", Some(comparison.baseline.clone())),
-                ("measured on", Some(text.to_owned())),
-                ("judged by", Some(comparison.method.clone())),
-                ("settings that are equal", Some(grouped(comparison.n_equal as u64))),
-            ]));
+            text = format!("Compared with {} on {split} ({}).", comparison.baseline, comparison.method);
         }
     }
-    let mut all: Vec<Block> = lines.into_iter().map(Block::Notice).collect();
-    all.extend(blocks);
-    Section { heading: "Summary".to_owned(), blocks: all, ..Section::default() }
+    let mut blocks: Vec<Block> = lines.into_iter().map(Block::Notice).collect();
+    blocks.extend(tables::main(several));
+    Section { heading: "Summary".to_owned(), text, blocks }
 }

@@ -5,6 +5,7 @@ use crate::compare::{Comparison, Difference, MetricComparison, Row, Variant};
 use crate::log::LOSS;
 use crate::report::cells::{Maker, cell, grouped, judged, measured, time};
 use crate::report::results::{comparable, direction};
+use crate::report::source::Source;
 use crate::runs::BITS_PER_BYTE;
 use crate::settings;
 use crate::text::{NONE, deviation, or_none};
@@ -15,13 +16,26 @@ use trainyard_statistics::words;
 /// The most variants that are columns of a table of settings.
 const MAX_COLUMNS: usize = 6;
 
-/// The section of results; none where nothing was compared.
-pub fn results(several: &Several) -> Option<Section> {
-    let comparison = several.comparison.as_ref().ok()?;
+/// The metrics of the text that counts, what stands for all of them first: bits per byte, or else the first.
+fn shown(comparison: &Comparison) -> Vec<&MetricComparison> {
     let shown = comparison.metrics.iter().filter(|metric| metric.split == comparison.split);
-    let (main, rest): (Vec<_>, Vec<_>) = shown.partition(|metric| metric.name == BITS_PER_BYTE);
-    let blocks: Vec<Block> = main.into_iter().chain(rest).map(|metric| of_metric(comparison, metric)).collect();
-    (!blocks.is_empty()).then(|| Section { heading: "Results".to_owned(), blocks, ..Section::default() })
+    let (mut all, rest): (Vec<_>, Vec<_>) = shown.partition(|metric| metric.name == BITS_PER_BYTE);
+    all.extend(rest);
+    all
+}
+
+/// The table of what counts; none where nothing was compared.
+pub fn main(several: &Several) -> Option<Block> {
+    let comparison = several.comparison.as_ref().ok()?;
+    Some(of_metric(comparison, shown(comparison).first()?))
+}
+
+/// The section of the other metrics; none where there are none.
+pub fn others(several: &Several) -> Option<Section> {
+    let comparison = several.comparison.as_ref().ok()?;
+    let others = shown(comparison).into_iter().skip(1);
+    let blocks: Vec<Block> = others.map(|metric| of_metric(comparison, metric)).collect();
+    (!blocks.is_empty()).then(|| Section { heading: "Other metrics".to_owned(), blocks, ..Section::default() })
 }
 
 /// A table of a metric, with a row for each variant.
@@ -78,6 +92,9 @@ fn words(difference: &Difference) -> String {
     }
 }
 
+/// What the table of settings shows.
+const CAPTION: &str = "Settings, by variant";
+
 /// The section of settings that differ; none where all are equal.
 pub fn differences(several: &Several) -> Option<Section> {
     let variants = &several.variants;
@@ -91,14 +108,14 @@ pub fn differences(several: &Several) -> Option<Section> {
     let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
     let table = if variants.len() <= MAX_COLUMNS {
         let columns = names(&mut variants.iter().map(|variant| &variant.name));
-        let mut table = Maker::new("").texts(&["setting"]).texts(&strs(&columns));
+        let mut table = Maker::new(CAPTION).texts(&["setting"]).texts(&strs(&columns));
         for key in keys {
             table.row([key.clone()].into_iter().chain(variants.iter().map(|variant| value(variant, key))));
         }
         table
     } else {
         let columns = names(&mut keys.iter().copied());
-        let mut table = Maker::new("").texts(&["variant"]).texts(&strs(&columns));
+        let mut table = Maker::new(CAPTION).texts(&["variant"]).texts(&strs(&columns));
         for variant in variants {
             table.row([variant.name.clone()].into_iter().chain(keys.iter().map(|key| value(variant, key))));
         }
@@ -114,16 +131,36 @@ fn strs(texts: &[String]) -> Vec<&str> {
     texts.iter().map(String::as_str).collect()
 }
 
-/// The section that lists the runs.
+/// The section that lists the runs. What is the same for all is said once.
 pub fn runs(several: &Several) -> Section {
-    let mut table = Maker::new("").texts(&["run", "variant"]).numbers(&["seed"]).texts(&["state"]);
+    let all: Vec<_> = several.runs.iter().map(|run| made(&run.source)).collect();
+    let is_same = all.iter().all(|made| *made == all[0]);
+    let mut table = Maker::new("The runs").texts(&["run", "variant"]).numbers(&["seed"]).texts(&["state"]);
     table = table.numbers(&["step", "best validation loss", "at step", "last bits per byte", "test bits per byte"]);
     table = table.numbers(&["tokens/s", "time"]).texts(&["started", "machine", "program", "tags", "note"]);
-    for run in &several.runs {
-        table.row(run_row(several, run));
+    for (run, [machine, program]) in several.runs.iter().zip(&all) {
+        let mut row = run_row(several, run);
+        let shown = |text: &String| if is_same { String::new() } else { text.clone() };
+        row.splice(MADE..MADE, [shown(machine), shown(program)]);
+        table.row(row);
     }
     table.drop_empty(&[NONE, ""]);
-    Section { heading: "Runs".to_owned(), blocks: vec![table.block()], ..Section::default() }
+    let text = match &all[0] {
+        [machine, program] if is_same && !program.is_empty() => format!("All by trainyard {program}, on {machine}."),
+        _ => String::new(),
+    };
+    Section { heading: "Runs".to_owned(), text, blocks: vec![table.block()] }
+}
+
+/// The place of the machine in a row of a run.
+const MADE: usize = 12;
+
+/// The machine, and the program with its commit.
+fn made(source: &Source) -> [String; 2] {
+    let header = source.history.headers.first();
+    let program = header.filter(|header| !header.version.is_empty());
+    let program = program.map(|header| format!("{} ({})", header.version, header.commit));
+    [header.map(|header| header.host.clone()).unwrap_or_default(), program.unwrap_or_default()]
 }
 
 fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<String> {
@@ -137,10 +174,10 @@ fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<Stri
     let test = log.report.as_ref().map(|last| last.report.test.as_slice()).unwrap_or_default();
     let test = test.iter().find(|metric| metric.name == BITS_PER_BYTE).map(|metric| metric.value);
     let header = source.history.headers.first();
-    let program = header.map(|header| format!("{} ({})", header.version, header.commit));
+    let variant = place.map(|(_, place)| several.variants[place].name.clone());
     vec![
         name.clone(),
-        place.map(|(_, variant)| several.variants[variant].name.clone()).unwrap_or_default(),
+        variant.filter(|variant| variant != name).unwrap_or_default(),
         or_none(place.map(|(seed, _)| seed.to_string())),
         source.state.to_string(),
         step,
@@ -151,8 +188,6 @@ fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<Stri
         or_none(log.tokens_per_second().map(count)),
         or_none(log.seconds.map(duration)),
         header.map(|header| time(&header.started)).unwrap_or_default(),
-        header.map(|header| header.host.clone()).unwrap_or_default(),
-        program.unwrap_or_default(),
         source.settings.get("run.tags").map(|tags| settings::texts(tags).join(", ")).unwrap_or_default(),
         source.setting("run.note").unwrap_or_default(),
     ]
@@ -160,8 +195,13 @@ fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<Stri
 
 /// The section of cost; none where it is not known.
 pub fn cost(several: &Several) -> Option<Section> {
-    let mut table =
-        Maker::new("").texts(&["variant"]).numbers(&["runs", "tokens/s", "time", "in plugins", "parameters"]);
+    let mut table = Maker::new("Means over the runs of a variant").texts(&["variant"]).numbers(&[
+        "runs",
+        "tokens/s",
+        "time",
+        "in plugins",
+        "parameters",
+    ]);
     for variant in &several.variants {
         let cost = variant.cost;
         table.row([
@@ -173,7 +213,7 @@ pub fn cost(several: &Several) -> Option<Section> {
             or_none(cost.parameters.map(|parameters| grouped(parameters.round() as u64))),
         ]);
     }
-    table.note("Means over the runs of a variant. Time is that of training, validations and checkpoints included.");
+    table.note("Time is that of training, validations and checkpoints included.");
     let is_known = !table.is_empty();
     let heading = "Cost".to_owned();
     is_known.then(|| Section { heading, blocks: vec![table.block()], ..Section::default() })
