@@ -3,11 +3,14 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 21] = [
+const MODULES: [(&str, &[&str]); 24] = [
     ("base", &[]),
     ("chat", &["base"]),
     ("settings", &["base"]),
     ("report", &["base"]),
+    ("experiments", &["base", "report"]),
+    ("export", &["base", "report"]),
+    ("sweep", &["base", "report"]),
     ("ops", &["base"]),
     ("formats", &["base", "ops"]),
     ("rows", &["base", "ops"]),
@@ -19,7 +22,25 @@ const MODULES: [(&str, &[&str]); 21] = [
     ("optim", &["base", "settings", "ops", "model"]),
     ("run", &["base", "settings", "formats", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
     ("eval", &["base", "chat", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
-    ("train", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "optim", "run", "eval"]),
+    (
+        "train",
+        &[
+            "base",
+            "report",
+            "experiments",
+            "export",
+            "ops",
+            "rows",
+            "plugin",
+            "corpus",
+            "feed",
+            "model",
+            "loss",
+            "optim",
+            "run",
+            "eval",
+        ],
+    ),
     ("check", &["base", "ops", "rows", "plugin", "feed", "model", "loss"]),
     ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
     ("dev", &["base", "plugin", "corpus", "loss", "run"]),

@@ -27,6 +27,7 @@ mod plugin;
 mod predict;
 mod prepare;
 mod render;
+mod report;
 mod runs;
 mod sampling;
 mod schema;
@@ -93,6 +94,7 @@ pub enum Command {
     Sweep(sweep::SweepArgs),
     Runs(runs::RunsArgs),
     Compare(compare::CompareArgs),
+    Report(report::ReportArgs),
     Export(export::ExportArgs),
     Score(score::ScoreArgs),
     Filter(filter::FilterArgs),
@@ -135,7 +137,7 @@ pub fn run() -> ExitCode {
         // the reader of the output has seen enough, as in `trainyard filter … | head`.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
-            report(&error);
+            show_error(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -207,6 +209,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Tokenizer(command) => tokenizer::run(&command),
@@ -231,7 +234,7 @@ fn interrupted(error: Error, work: &str) -> Error {
     }
 }
 
-fn report(error: &Error) {
+fn show_error(error: &Error) {
     // an end that was asked for is no error
     let mark = if matches!(error, Error::Interrupted(..)) { "" } else { "error: " };
     for line in error.to_string().lines() {

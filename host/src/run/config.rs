@@ -2,7 +2,7 @@
 
 use super::adapter::AdapterConfig;
 use super::network::ModelConfig;
-use super::sections::{SampleConfig, TrainConfig};
+use super::sections::{ReportConfig, SampleConfig, TrainConfig};
 use super::start::StartConfig;
 use crate::corpus::{DataConfig, Packing};
 use crate::feed::TokenizerConfig;
@@ -52,6 +52,8 @@ pub struct RunConfig {
     pub train: TrainConfig,
     /// `[sample]`
     pub sample: SampleConfig,
+    /// `[report]`
+    pub report: ReportConfig,
 }
 
 /// `[run]`: name, place and seed.
@@ -143,6 +145,7 @@ impl RunConfig {
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
+        let report = root.section("report", ReportConfig::read);
         let mut config = Self {
             // what it says is in the other sections already
             extends: root.path("extends"),
@@ -159,6 +162,7 @@ impl RunConfig {
             schedule,
             train,
             sample,
+            report,
         };
         config.check(root);
         config

@@ -56,6 +56,23 @@ pub struct TrainConfig {
     pub freeze: Vec<String>,
 }
 
+/// `[report]`: what a run writes into its folder besides its record, for people and other tools. It changes nothing of
+/// the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportConfig {
+    /// Whether `report.html` is written at the end: results, curves, data, plugins and config on one page.
+    pub page: bool,
+    /// Whether event files for TensorBoard are written into the folder `tensorboard` while it trains.
+    pub tensorboard: bool,
+}
+
+impl ReportConfig {
+    /// What `[report]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self { page: section.boolean("page", true), tensorboard: section.boolean("tensorboard", false) }
+    }
+}
+
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SampleConfig {

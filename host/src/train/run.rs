@@ -3,6 +3,7 @@
 mod introduce;
 mod keep;
 mod record;
+mod show;
 
 use super::batches::{loader, source_reports, validation_extent};
 use super::step::Trainer;
@@ -11,6 +12,7 @@ use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
+use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::loss::{CrfLoss, Objective, Program};
 use crate::ops::{Device, Peak};
@@ -86,6 +88,8 @@ struct Run<'c> {
     /// What is wrong with the loss or a metric and does not stop the run.
     warnings: Vec<String>,
     log: MetricsLog,
+    /// Event files for TensorBoard, where they are wanted.
+    events: Option<TensorBoard>,
     progress: Progress,
     /// Time of day when this process began.
     started: String,
@@ -160,6 +164,7 @@ impl<'c> Run<'c> {
             watched,
             state,
             log,
+            events: None,
             progress,
             started,
             begun: None,
@@ -213,13 +218,14 @@ impl<'c> Run<'c> {
         .map_err(|error| self.unreported(error))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
-        self.log.write_once(&Record::Final(Box::new(last)))?;
+        self.record_once(&Record::Final(Box::new(last)))?;
         let plugins = self.plugins.report();
-        self.log.write_once(&Record::Plugins(Plugins { step, plugins: plugins.clone() }))?;
+        self.record_once(&Record::Plugins(Plugins { step, plugins: plugins.clone() }))?;
         self.claim.settle()?;
         self.prune()?;
         self.record_finish()?;
         self.log.sync()?;
+        self.show();
         let tokens = ((step - first_step) * self.tokens_per_step()) as f64;
         Ok(TrainSummary {
             run: self.folder.root().to_owned(),

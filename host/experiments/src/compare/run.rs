@@ -70,9 +70,7 @@ impl Run {
                 "{path}: expected a finished run, got one that is being prepared; leave it out"
             )));
         }
-        let settings = settings::read(&config)?;
-        let log = Log::read(&path.join(METRICS))?;
-        Self::with_log(name, path, log)
+        Self::with_log(name, path, Log::read(&path.join(METRICS))?)
     }
 
     /// Reads a run whose log was read before.

@@ -23,6 +23,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("run.name", Free, ""),
     ("run.dir", Free, ""),
     ("run.tags", Free, ""),
+    ("report.**", Free, ""),
     ("run.note", Free, ""),
     ("run.seed", May, "seed"),
     // the contents of the sources, not their paths

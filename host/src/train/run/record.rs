@@ -18,7 +18,16 @@ impl Run<'_> {
     /// Gives a record to every sink, the log first.
     pub(super) fn record(&mut self, record: &Record) -> Result<()> {
         let sinks: [&mut dyn Sink; 2] = [&mut self.log, &mut self.progress];
-        sinks.into_iter().try_for_each(|sink| sink.write(record))
+        sinks.into_iter().try_for_each(|sink| sink.write(record))?;
+        self.write_event(record);
+        Ok(())
+    }
+
+    /// Adds a record that a run has once, at its end.
+    pub(super) fn record_once(&mut self, record: &Record) -> Result<()> {
+        self.log.write_once(record)?;
+        self.write_event(record);
+        Ok(())
     }
 
     /// The header: of the run if it begins, of a resume otherwise. Nothing when the log is complete already.
@@ -50,6 +59,7 @@ impl Run<'_> {
             tokens_per_step: self.tokens_per_step(),
             metrics: self.evaluator.metrics(),
         });
+        self.open_events(&header);
         self.record(&if self.state.step == 0 { Record::Run(header) } else { Record::Resume(header) })
     }
 
@@ -108,7 +118,7 @@ impl Run<'_> {
         }
         let state = if self.stopped_early() { EndState::StoppedEarly } else { EndState::Done };
         let end = Record::End(self.end(state));
-        self.log.write_once(&end)
+        self.record_once(&end)
     }
 
     /// The end of a run by `error`. That it cannot be recorded is not worth more than the error.
