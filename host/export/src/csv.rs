@@ -2,8 +2,8 @@
 //!
 //! A table's header has all columns that a record has, in the order in which they were first seen. Names of objects
 //! within a record are joined by dots: `validation.bits-per-byte`. Numbers are copied from the log, digit by digit; a
-//! number that is not finite, which JSON has as `null`, is `NaN`, and what is not known is empty. Fields with a comma, a
-//! quote or a line break are quoted as in RFC 4180; lines end in a line feed.
+//! number that is not finite, which JSON has as `null`, is `NaN`, and what is not known is empty. Fields with a comma,
+//! a quote or a line break are quoted as in RFC 4180; lines end in a line feed.
 
 mod rows;
 

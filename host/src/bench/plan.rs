@@ -229,8 +229,8 @@ impl Display for Plan {
         let (time, memory) = (duration(*seconds), bytes(*memory));
         write!(
             f,
-            "\n\nfor this budget, limited by {limit}\nmodel      {layers} layers of width {width}, {heads} heads: {parameters} \
-             parameters in its blocks\ntraining   {tokens} tokens ({TOKENS_PER_PARAMETER} a parameter, arXiv 2203.15556): \
+            "\n\nfor this budget, limited by {limit}\nmodel      {layers} layers of width {width}, {heads} heads: \
+             {parameters} parameters in its blocks\ntraining   {tokens} tokens ({TOKENS_PER_PARAMETER} a parameter, arXiv 2203.15556): \
              {steps} steps of {}, optimizer.lr = {lr:.1e}\ntakes      about {time} and {memory}",
             self.tokens_per_step
         )

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use trainyard::base::clean;
 use trainyard::experiments::{CompareOptions, Comparison};
 
-/// Compare runs: what differs, what came of it, and whether seeds can explain it
+/// Compare runs: what differs, the results, and whether seeds can explain them
 ///
 /// Runs that differ only in their seed are one variant. Each variant is compared with the first one, seed by seed: the
 /// same seed has the same order of data. Numbers that mean different things (other tokenizers, other held-out text) are

@@ -14,7 +14,7 @@ use trainyard::run::RunFolder;
 Examples:
   trainyard export runs/austen --to tensorboard --out logs/austen && tensorboard --logdir logs
   trainyard export runs/austen --to csv --out tables
-  trainyard export runs/austen --to mlflow --url http://127.0.0.1:5000 --experiment novels")]
+  trainyard export runs/austen --to mlflow --url http://example.com:5000 --experiment novels")]
 pub struct ExportArgs {
     /// The run's folder
     #[arg(value_name = "RUN")]
@@ -25,7 +25,7 @@ pub struct ExportArgs {
     /// The folder to write into
     #[arg(long, value_name = "DIR", required_unless_present = "url")]
     pub out: Option<PathBuf>,
-    /// The MLflow server's address, http://HOST:PORT
+    /// The MLflow server's address, such as http://example.com:5000
     #[arg(long, value_name = "URL", required_if_eq("to", "mlflow"), conflicts_with = "out")]
     pub url: Option<String>,
     /// The MLflow experiment; made where there is none of this name

@@ -10,8 +10,8 @@ use trainyard::{Error, Result};
 
 /// Write one HTML page: results, curves, data, plugins and config of a run, or several runs compared
 ///
-/// The page needs nothing else: no network, no JavaScript to read it. Every run writes its own at its end, `report.html`
-/// in its folder.
+/// The page needs nothing else: no network, no JavaScript to read it. Every run writes its own at its end,
+/// `report.html` in its folder.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -48,8 +48,8 @@ pub enum RunsCommand {
 
 /// Show what can go of runs and how large it is; --apply removes it
 ///
-/// These are checkpoints that are neither the run's model nor its last or best one, and what killed processes left. Only
-/// files that trainyard wrote are removed, and runs that train are left alone.
+/// These are checkpoints that are neither the run's model nor its last or best one, and what killed processes left.
+/// Only files that trainyard wrote are removed, and runs that train are left alone.
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// The folder with the runs, also deeper in it

@@ -42,8 +42,8 @@ impl Display for Score {
 }
 
 /// Compares `hypotheses` with `references`: one list for each reference, as long as the hypotheses. The interval is
-/// that of `resamples` draws of as many pairs with repetition (Efron 1979; Koehn 2004, "Statistical Significance Tests for
-/// Machine Translation Evaluation"), always the same ones; 0 asks for none.
+/// that of `resamples` draws of as many pairs with repetition (Efron 1979; Koehn 2004, "Statistical Significance Tests
+/// for Machine Translation Evaluation"), always the same ones; 0 asks for none.
 ///
 /// # Errors
 /// No texts, whatever the plugin reports.

@@ -248,7 +248,7 @@ impl DataPlugins {
     /// Returns the size of the vocabulary that the config's tokenizer has, or will have once it is trained.
     ///
     /// # Errors
-    /// A tokenizer that says it only once it is trained.
+    /// A model that cannot be read, whatever the tokenizer reports.
     pub fn expected_vocabulary(&self, config: &RunConfig) -> Result<usize> {
         let named = self.named_tokenizer(config)?;
         if let (None, Some(asked)) = (&named.model, self.asked_vocabulary()) {

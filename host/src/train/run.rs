@@ -1,5 +1,6 @@
 //! A whole run: config → plugins → data → steps → summary.
 
+mod begin;
 mod introduce;
 mod keep;
 mod record;
@@ -14,15 +15,15 @@ use crate::corpus::{self, Split};
 use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
-use crate::loss::{CrfLoss, Objective, Program};
 use crate::ops::{Device, Peak};
 use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
 use crate::rows::Rows;
 use crate::run::{
-    Best, Changed, Changes, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins,
-    RunState, RunTask, TokenizerFolder, TrainOptions, checkpoint, compare, numerics, read_state,
+    Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
+    RunTask, TokenizerFolder, TrainOptions, checkpoint, numerics, read_state,
 };
 use crate::{Error, Result};
+use begin::{changes, load_start, open_log, programs, take_up};
 use record::Pace;
 use std::time::{Duration, Instant};
 
@@ -326,77 +327,6 @@ fn check_least(config: &RunConfig, device: &Device) -> Result<()> {
     let labels = config.model.size("labels").filter(|&labels| labels > 0).unwrap_or(1);
     let least = DataSizes { vocab: 1, labels: if config.task.has_labels() { labels } else { 0 } };
     Memory::of(config, least, device)?.check(config, least, device)
-}
-
-/// Reads the weights that a new run starts from, if it starts from any, and those that an adapter is beside. Returns
-/// what of a new run's model is new.
-fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: bool) -> Result<Vec<String>> {
-    let (described, params) = (trainer.described(), trainer.model.params());
-    let Some(start) = config.start.as_ref().filter(|_| is_new || described.adapter.is_some()) else {
-        return Ok(Vec::new());
-    };
-    let lines = start.load(config.model.named_plugin(), (described, task.class_names()), params)?;
-    if !is_new {
-        return Ok(Vec::new());
-    }
-    if let (Some(adapter), Some(adapted)) = (&config.adapter, &described.adapter) {
-        adapter.load(adapted, params)?;
-    }
-    Ok(lines)
-}
-
-/// Gives the trainer what it begins with: a resumed run its checkpoint `saved`, a new one the state of the optimizer
-/// that it keeps from another. Returns the state of the run.
-fn take_up(
-    config: &RunConfig,
-    saved: Option<(RunState, &checkpoint::Reader)>,
-    trainer: &mut Trainer,
-    identity: &RunIdentity,
-) -> Result<RunState> {
-    let state = match saved {
-        Some((saved, reader)) => {
-            state::restore(reader, trainer)?;
-            saved
-        }
-        None => {
-            let start = config.start.as_ref().filter(|start| start.keep_optimizer);
-            let kept = start.map(|start| state::keep_optimizer(&start.from, trainer)).transpose()?;
-            RunState { earlier_steps: kept.unwrap_or(0), ..RunState::new(identity.clone()) }
-        }
-    };
-    trainer.optimizer.count_from(state.earlier_steps);
-    Ok(state)
-}
-
-/// The loss compiled for steps, and with all metrics for validations.
-fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Objective, Evaluator)> {
-    if config.task.has_crf() {
-        return Ok((Objective::Crf(CrfLoss::default()), Evaluator::of_crf()));
-    }
-    let loss = plugins.loss.loss()?.describe()?;
-    let culprit = |error: Error| error.context(format!("loss: {}", plugins.loss.culprit()));
-    let program = Program::compile_for(&[&loss], config.task.supplied()).map_err(culprit)?;
-    Ok((program.into(), Evaluator::new(&loss, plugins, &config.task)?))
-}
-
-/// What changed since the checkpoint that a run resumes from.
-fn changes(
-    saved: Option<&RunState>,
-    run: (&RunConfig, &RunPlugins, &RunIdentity),
-    folder: &RunFolder,
-    allowed: &[String],
-) -> Result<Changes> {
-    let Some(saved) = saved else { return Ok(Changes::default()) };
-    numerics::check(saved.numerics, run.0, run.1, allowed)?;
-    compare(run, &saved.identity, &folder.config(), allowed)
-}
-
-/// The log of a run that begins, or resumes in this state.
-fn open_log(config: &RunConfig, folder: &RunFolder, resumed: Option<&RunState>) -> Result<MetricsLog> {
-    match resumed {
-        Some(state) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, state)),
-        None => MetricsLog::create(&folder.metrics()),
-    }
 }
 
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {

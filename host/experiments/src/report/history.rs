@@ -183,7 +183,7 @@ impl History {
         }
     }
 
-    /// Forgets what came after a step.
+    /// Forgets what is later than a step.
     fn go_back(&mut self, step: u64) {
         let last = step as f64;
         let curves = [&mut self.loss, &mut self.rate, &mut self.norm, &mut self.speed];

@@ -139,6 +139,9 @@ impl Drop for EventFile {
 }
 
 /// The event file of a folder whose name comes last; none where there is none, or no folder.
+///
+/// # Errors
+/// A folder that cannot be read.
 pub fn newest(dir: &Path) -> Result<Option<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
