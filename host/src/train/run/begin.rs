@@ -2,10 +2,13 @@
 
 use super::super::state;
 use super::super::step::Trainer;
+use super::is_finished;
 use crate::eval::Evaluator;
 use crate::loss::{CrfLoss, Objective, Program};
 use crate::report::MetricsLog;
-use crate::run::{Changes, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, checkpoint, compare};
+use crate::run::{
+    Changes, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, checkpoint, compare, numerics,
+};
 use crate::{Error, Result};
 
 /// Reads the weights that a new run starts from, if it starts from any, and those that an adapter is beside. Returns
