@@ -83,7 +83,7 @@ fn sources(source: &Source, data: &Value) -> Option<Block> {
             let ratio =
                 ratio.map_or_else(|| NONE.to_owned(), |(tokens, size)| format!("{:.2}", size as f64 / tokens as f64));
             let size = size.map_or_else(|| NONE.to_owned(), |size| bytes(size as f64));
-            let part_of = tokens.map_or_else(|| NONE.to_owned(), |tokens| share(tokens, all));
+            let part_of = tokens.filter(|_| parts.len() > 1).map(|tokens| share(tokens, all)).unwrap_or_default();
             [
                 text(split, "split"),
                 name,

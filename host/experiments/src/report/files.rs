@@ -15,7 +15,13 @@ pub fn config(source: &Source, options: &ReportOptions) -> Option<Section> {
         changed.iter().for_each(|(key, value)| table.row([key.clone(), value.clone()]));
         blocks.extend((!table.is_empty()).then(|| table.block()));
     }
-    let set: Vec<&String> = source.history.headers.iter().flat_map(|header| &header.set).collect();
+    let mut set: Vec<&String> = Vec::new();
+    for entry in source.history.headers.iter().flat_map(|header| &header.set) {
+        // a process that resumes is told the same
+        if !set.contains(&entry) {
+            set.push(entry);
+        }
+    }
     if !set.is_empty() {
         let mut table = Maker::new("Set on the command line").texts(&["setting", "value"]);
         for entry in set {

@@ -45,9 +45,7 @@ fn held_out(report: &FinalReport, model_step: u64) -> Option<Block> {
         table.row([name.to_owned(), NONE.into(), measured(Some(bits)), unit, "lower".into(), comparable_text()]);
     }
     if report.baseline.is_some() && report.predictions.is_empty() {
-        table.note(
-            "gzip and xz compress the test text alone; a model that is worse has learned less than they find in it.",
-        );
+        table.note("gzip and xz are baselines: what a compressor makes of the test text by itself.");
     }
     table.note(format!("Measured with the model after step {}, on the whole text.", grouped(model_step)));
     table.drop_empty(&[NONE, ""]);

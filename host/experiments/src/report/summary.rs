@@ -18,7 +18,7 @@ pub fn subtitle(source: &Source) -> String {
     let headers = &source.history.headers;
     let ended = source.log.end.as_ref().map(|end| time(&end.ended));
     match (headers.first().map(|header| time(&header.started)), ended) {
-        (Some(started), Some(ended)) => parts.push(format!("{started} to {}", same_day(&started, &ended))),
+        (Some(started), Some(ended)) => parts.push(span(&started, &ended)),
         (Some(started), None) => parts.push(format!("since {started}")),
         (None, _) => {}
     }
@@ -39,11 +39,12 @@ pub fn progress(source: &Source) -> String {
     format!("{}: {steps}{seconds}", source.state)
 }
 
-/// The second of two times, without its day if that is the day of the first.
-fn same_day<'a>(first: &str, second: &'a str) -> &'a str {
-    match (first.split_once(' '), second.split_once(' ')) {
-        (Some((a, _)), Some((b, time))) if a == b => time,
-        _ => second,
+/// `2026-11-30 03:14 to 03:16 UTC`
+fn span(first: &str, last: &str) -> String {
+    let start = first.strip_suffix(" UTC").filter(|_| last.ends_with(" UTC")).unwrap_or(first);
+    match (first.split_once(' '), last.split_once(' ')) {
+        (Some((a, _)), Some((b, time))) if a == b => format!("{start} to {time}"),
+        _ => format!("{start} to {last}"),
     }
 }
 

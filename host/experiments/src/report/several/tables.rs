@@ -9,12 +9,17 @@ use crate::report::source::Source;
 use crate::runs::BITS_PER_BYTE;
 use crate::settings;
 use crate::text::{NONE, deviation, or_none};
+use std::collections::BTreeSet;
+use trainyard_base::clean;
 use trainyard_page::{Block, Cell, Section};
 use trainyard_report::{count, duration};
-use trainyard_statistics::words;
+use trainyard_statistics::{Verdict, words};
 
-/// The most variants that are columns of a table of settings.
+/// So many variants are columns of a table of settings, even if the settings are fewer.
 const MAX_COLUMNS: usize = 6;
+
+/// Characters of a setting that are shown.
+const VALUE_CHARS: usize = 60;
 
 /// The metrics of the text that counts, what stands for all of them first: bits per byte, or else the first.
 fn shown(comparison: &Comparison) -> Vec<&MetricComparison> {
@@ -84,16 +89,14 @@ fn difference(row: &Row) -> [Cell; 4] {
 /// What a difference shows in words, without its figures, which have columns of their own.
 fn words(difference: &Difference) -> String {
     match difference.verdict {
-        Some(trainyard_statistics::Verdict::NoDifference) => {
+        Some(Verdict::NoDifference) => {
             difference.words.rsplit_once(": ").map_or(&*difference.words, |(_, shown)| shown).to_owned()
         }
-        Some(verdict) => verdict.to_string(),
+        // the difference says it
+        Some(Verdict::Better | Verdict::Worse) => String::new(),
         None => "one seed: no interval".to_owned(),
     }
 }
-
-/// What the table of settings shows.
-const CAPTION: &str = "Settings, by variant";
 
 /// The section of settings that differ; none where all are equal.
 pub fn differences(several: &Several) -> Option<Section> {
@@ -104,22 +107,15 @@ pub fn differences(several: &Several) -> Option<Section> {
     if keys.is_empty() {
         return None;
     }
-    let value = |variant: &Variant, key: &String| or_none(variant.settings.get(key).cloned());
-    let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
-    let table = if variants.len() <= MAX_COLUMNS {
-        let columns = names(&mut variants.iter().map(|variant| &variant.name));
-        let mut table = Maker::new(CAPTION).texts(&["setting"]).texts(&strs(&columns));
-        for key in keys {
-            table.row([key.clone()].into_iter().chain(variants.iter().map(|variant| value(variant, key))));
-        }
-        table
+    let rows: Vec<Vec<String>> = keys.iter().map(|key| values(variants, key)).collect();
+    let columns: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+    let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+    // a page is longer than it is wide
+    let table = if columns.len() <= MAX_COLUMNS.max(names.len()) {
+        of_rows("setting", &columns, &names, rows)
     } else {
-        let columns = names(&mut keys.iter().copied());
-        let mut table = Maker::new(CAPTION).texts(&["variant"]).texts(&strs(&columns));
-        for variant in variants {
-            table.row([variant.name.clone()].into_iter().chain(keys.iter().map(|key| value(variant, key))));
-        }
-        table
+        let turned = (0..columns.len()).map(|place| rows.iter().map(|row| row[place].clone()).collect()).collect();
+        of_rows("variant", &names, &columns, turned)
     };
     let text = several.comparison.as_ref().ok();
     let text = text.map(|comparison| format!("{} other settings are equal.", grouped(comparison.n_equal as u64)));
@@ -127,8 +123,24 @@ pub fn differences(several: &Several) -> Option<Section> {
     Some(Section { heading, text, blocks: vec![table.block()] })
 }
 
-fn strs(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
+/// What each variant has under a key, cut where it is long, unless values that differ would look the same.
+fn values(variants: &[Variant], key: &str) -> Vec<String> {
+    let value = |variant: &Variant| match variant.settings.get(key).map(String::as_str) {
+        Some("") => "\"\"".to_owned(),
+        value => or_none(value.map(str::to_owned)),
+    };
+    let whole: Vec<String> = variants.iter().map(value).collect();
+    let cut: Vec<String> = whole.iter().map(|value| clean::clip(value, VALUE_CHARS).into_owned()).collect();
+    let n_unlike = |values: &[String]| values.iter().collect::<BTreeSet<_>>().len();
+    if n_unlike(&cut) == n_unlike(&whole) { cut } else { whole }
+}
+
+fn of_rows(first: &str, columns: &[&str], names: &[&str], rows: Vec<Vec<String>>) -> Maker {
+    let mut table = Maker::new("Settings, by variant").texts(&[first]).texts(columns);
+    for (name, row) in names.iter().zip(rows) {
+        table.row([(*name).to_owned()].into_iter().chain(row));
+    }
+    table
 }
 
 /// The section that lists the runs. What is the same for all is said once.
@@ -136,7 +148,7 @@ pub fn runs(several: &Several) -> Section {
     let all: Vec<_> = several.runs.iter().map(|run| made(&run.source)).collect();
     let is_same = all.iter().all(|made| *made == all[0]);
     let mut table = Maker::new("The runs").texts(&["run", "variant"]).numbers(&["seed"]).texts(&["state"]);
-    table = table.numbers(&["step", "best validation loss", "at step", "last bits per byte", "test bits per byte"]);
+    table = table.numbers(&["step", "best loss", "at step", "last bits/byte", "test bits/byte"]);
     table = table.numbers(&["tokens/s", "time"]).texts(&["started", "machine", "program", "tags", "note"]);
     for (run, [machine, program]) in several.runs.iter().zip(&all) {
         let mut row = run_row(several, run);
@@ -145,6 +157,7 @@ pub fn runs(several: &Several) -> Section {
         table.row(row);
     }
     table.drop_empty(&[NONE, ""]);
+    table.note("Best and last: of the validations while training.");
     let text = match &all[0] {
         [machine, program] if is_same && !program.is_empty() => format!("All by trainyard {program}, on {machine}."),
         _ => String::new(),
