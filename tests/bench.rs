@@ -120,6 +120,31 @@ fn memory_is_predicted() {
     }
 }
 
+/// A base in blocks takes what its format says, and is drawn like any other where no model is read.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_base_in_blocks_takes_less_memory() {
+    let (_dir, config) = config();
+    std::fs::create_dir(config.with_file_name("base")).unwrap();
+    let base = ["train", config.to_str().unwrap(), "--set", "train.steps=1", "--set", "model.width=512"];
+    trainyard(&[&base[..], &["--set", "model.hidden=2048", "--set", "run.name=base"]].concat())
+        .in_folder(config.parent().unwrap())
+        .succeeds();
+    let tuned = format!(
+        "[start]\nfrom = 'runs/base'\n[adapter]\nrank = 2\n{}",
+        CONFIG.replace("layers = 2", "").replace("heads = 2", "").replace("width = 32", "")
+    );
+    let path = config.with_file_name("tune.toml");
+    std::fs::write(&path, tuned.replace("[tokenizer]\n    plugin = 'byte'\n", "")).unwrap();
+    let parameters = |quantize: &str| {
+        let set = format!("adapter.quantize={quantize}");
+        number(&json(&step(&path, &["--vocab", "257", "--json", "--set", &set]))["predicted_memory"])
+    };
+    let [f32, int8, nf4] = ["none", "int8", "nf4"].map(parameters);
+    // two layers of width 512: 6.3 million numbers
+    assert!(f32 - int8 > 0.7 * 4.0 * 6.3e6 && int8 - nf4 > 0.4 * 6.3e6, "{f32}, {int8}, {nf4}");
+}
+
 #[test]
 fn losses_are_timed_beside_their_products() {
     let small = ["bench", "loss", "--rows", "100", "--width", "16", "--vocab", "300", "--rounds", "2", "--json"];

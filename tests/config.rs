@@ -115,7 +115,7 @@ fn unknown_names_come_with_the_nearest_known() {
     );
     check("[trian]\nsteps = 5", "x.toml:5:2: unknown section \"trian\", did you mean \"train\"?");
     check("[loss.limits]\ncall = 5", "x.toml:6:1: loss.limits: unknown key \"call\", did you mean \"call_ms\"?");
-    check("[run]\nfoo = 5", "x.toml:6:1: run: unknown key \"foo\", expected one of name, dir, seed");
+    check("[run]\nfoo = 5", "x.toml:6:1: run: unknown key \"foo\", expected one of name, dir, seed, tags, note");
     // Only the settings of the chosen kind are known.
     check(
         "[optimizer]\nkind = 'sgd'\nbeta1 = 0.9",

@@ -27,6 +27,11 @@ impl Allocator {
         Self { precision, device: device.clone(), only_shapes: true, bytes: Cell::new(0) }
     }
 
+    /// Tells if its tensors have memory, and not only shapes.
+    pub fn has_memory(&self) -> bool {
+        !self.only_shapes
+    }
+
     /// The type of parameters, their gradients and the residual stream.
     pub fn dtype(&self) -> DType {
         self.precision.dtype()

@@ -159,8 +159,11 @@ impl Params {
     ) -> Result<Param> {
         let allocator = &self.allocator;
         if let (Some(format), [rows, columns], None) = (format, shape.dims(), allocator.device().gpu()) {
-            let blocks = Some(allocator.blocks(format, [*rows, *columns]));
-            return Ok(Param { value: allocator.only_shape(shape)?, blocks, grad: None, shadow: None });
+            let blocks = allocator.blocks(format, [*rows, *columns]);
+            if allocator.has_memory() {
+                blocks.write(&fill(&shape)?.to_cpu()?)?;
+            }
+            return Ok(Param { value: allocator.only_shape(shape)?, blocks: Some(blocks), grad: None, shadow: None });
         }
         let shadow = |dtype| {
             let shadow = allocator.zeros_as(shape.clone(), dtype);

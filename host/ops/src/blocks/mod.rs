@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
+/// Numbers that are written at a time.
+const NUMBERS: usize = 1 << 20;
+
 /// Matrices of a model that are held in blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quantized {
@@ -71,11 +74,16 @@ impl Blocks {
         if tensor.dims() != [self.rows.len(), self.columns] {
             return Err(Error::run(format!("cannot write a tensor {:?} into {:?}", tensor.dims(), self.dims2())));
         }
-        let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
         let row = self.format.row_bytes(self.columns);
         let mut bytes = self.bytes.write().unwrap_or_else(PoisonError::into_inner);
         let bytes = &mut bytes[self.rows.start * row..self.rows.end * row];
-        self.format.encode(&values, self.columns, bytes);
+        // some rows at a time: a copy of a large matrix would be most of what is held at the same time
+        let most = (NUMBERS / self.columns.max(1)).max(1);
+        for (part, bytes) in bytes.chunks_mut((most * row).max(1)).enumerate() {
+            let rows = tensor.narrow(0, part * most, most.min(self.rows.len() - part * most))?;
+            let values = rows.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
+            self.format.encode(&values, self.columns, bytes);
+        }
         Ok(())
     }
 
