@@ -1,17 +1,27 @@
-"""BLEU, chrF and ROUGE of sacrebleu and rouge-score: the numbers that the tests of plugins/bleu, chrf and rouge expect.
+"""Scores of texts by other libraries: the numbers that the tests of the text metrics in plugins/ expect.
 
-pip install sacrebleu==2.6.0 rouge-score==0.1.2
+BLEU, chrF and TER of sacrebleu, ROUGE of rouge-score, exact match and F1 of SQuAD in transformers, accuracy and F1 of
+scikit-learn, entities of seqeval, and the share of repeated n-grams by its formula.
+
+pip install sacrebleu==2.6.0 rouge-score==0.1.2 scikit-learn==1.9.1 seqeval==1.2.2 transformers==4.57.6
 usage: python tests/peers/text_metrics.py > tests/golden/text_metrics.json
 """
 
 import itertools
 import json
 import random
+import string
 import sys
+import warnings
 
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
+from seqeval import scheme as schemes
+from seqeval.metrics import f1_score as entity_f1
+from seqeval.metrics import precision_score, recall_score
+from sklearn.metrics import accuracy_score, f1_score
+from transformers.data.metrics.squad_metrics import compute_exact, compute_f1
 
 random = random.Random(11)
 
@@ -176,7 +186,129 @@ def stems():
     return " ".join(f"{word}={stemmer.stem(word)}" for word in sorted(words))
 
 
+ANSWERS = """The U.S. Army|us army|the US army of 1900|A.|a|an|The|the the|||Denver Broncos|Denver Broncos.|broncos
+    |Santa Clara, California|in Santa Clara, California|1066|1,066|in 1066 or 1067|东京|东京。|東京 塔|2023年，北京|2023年 北京
+    |Café|cafe|CAFÉ!|théa á Théa|an_a a-b a'b|There another anthem|👍 yes|yes 👍🏽|  two   words |two words|two\twords
+    |ἈΝΉΡ Σ|ἀνήρ σ|½ a ٣ the ⅷ|a١ the""".replace("\n    ", "").split("|")
+
+
+def answers():
+    """Pairs of answers, many of them equal but for what SQuAD does not compare."""
+    for answer in ANSWERS:
+        for count in (1, 2, 3):
+            near = [answer, answer.upper(), answer + ".", "the " + answer, "a " + answer.lower()]
+            yield {"hypothesis": answer, "references": random.sample(near + ANSWERS, count)}
+
+
+def exact_match(pairs):
+    def share(is_same):
+        return sum(any(is_same(a, pair["hypothesis"]) for a in pair["references"]) for pair in pairs) / len(pairs)
+
+    yield {"settings": {}, "score": share(compute_exact)}
+    flags = {"ignore_articles": False, "ignore_spaces": False}
+    for case in settings(("ignore_case", FLAG), ("ignore_punctuation", FLAG), ("ignore_numbers", FLAG)):
+
+        def left(text):
+            # as exact_match of Hugging Face's evaluate
+            text = text.lower() if case["ignore_case"] else text
+            without = string.punctuation * case["ignore_punctuation"] + string.digits * case["ignore_numbers"]
+            return text.translate(str.maketrans("", "", without))
+
+        yield {"settings": {**case, **flags}, "score": share(lambda a, b: left(a) == left(b))}
+
+
+def token_f1(pairs):
+    for pair in pairs:
+        yield max(compute_f1(reference, pair["hypothesis"]) for reference in pair["references"])
+
+
+def labels():
+    """Predicted and true labels, and the scores of them."""
+    names = ["sports", "news", "体育", "天气", "", "a b", "News", "👍", "never true"]
+    for known, count, share in ((2, 1, 1), (2, 9, 0.8), (3, 30, 0.6), (6, 60, 0.7), (8, 100, 0.3), (5, 12, 0)):
+        gold = random.choices(names[:known], k=count)
+        said = [label if random.random() < share else random.choice(names) for label in gold]
+        scores = {"accuracy": accuracy_score(gold, said)}
+        for average in ("macro", "micro", "weighted"):
+            scores[f"f1-{average}"] = f1_score(gold, said, average=average, zero_division=0)
+        yield {"gold": gold, "said": said, "scores": scores}
+
+
+def entities():
+    """Tags with and without errors, and the scores of seqeval: by default and in strict mode."""
+    prefixes = {"conll": "BIOES", "iob1": "IOB", "iob2": "IOB", "ioe1": "IOE", "ioe2": "IOE"}
+    prefixes.update({"iobes": "IOBES", "bilou": "BILOU"})
+    kinds = ["-PER", "-LOC", "-PER", "", "-B-x", "-人"]
+    for name, letters in prefixes.items():
+        for share, count, longest in ((1, 1, 0), (1, 3, 6), (0.8, 12, 14), (0.5, 6, 9), (0.95, 12, 20)):
+            tags = [letter + kind for letter in letters.replace("O", "") for kind in kinds[: random.randint(1, 6)]]
+            tags += ["O"] * len(tags)
+            gold = [random.choices(tags, k=random.randint(0, longest)) for _ in range(count)]
+            said = [[tag if random.random() < share else random.choice(tags) for tag in line] for line in gold]
+            mode = {} if name == "conll" else {"mode": "strict", "scheme": getattr(schemes, name.upper())}
+            scorers = {"f1": entity_f1, "precision": precision_score, "recall": recall_score}
+            scores = {score: float(scorer(gold, said, **mode)) for score, scorer in scorers.items()}
+            sides = [[" ".join(line) for line in side] for side in (gold, said)]
+            yield {"scheme": name, "gold": sides[0], "said": sides[1], "scores": scores}
+
+
+def repetition():
+    """Texts that repeat themselves, and 1 - distinct / all n-grams of each that has any."""
+    some = ["", "a", "a b a b a b a b", "重复 重复 重复 重复 重复 不", "👍 👍🏽 👍 👍🏽 👍 👍🏽", "A a A a A a", "x\ty\nx y\u3000x y"]
+    some += [" ".join(random.choices("abc", k=random.randint(1, 40))) for _ in range(12)]
+    scores = []
+    for n in range(1, 9):
+        grams = [[tuple(text.split()[i : i + n]) for i in range(len(text.split()) - n + 1)] for text in some]
+        shares = [1 - len(set(each)) / len(each) for each in grams if each]
+        corpus = 1 - sum(len(set(each)) for each in grams) / sum(map(len, grams))
+        scores.append({"n": n, "texts": sum(shares) / len(shares), "n-grams": corpus})
+    return {"texts": some, "scores": scores}
+
+
+TER_FLAGS = [(name, FLAG) for name in ("normalized", "no_punct", "asian_support", "case_sensitive")]
+
+
+def ter(pairs):
+    for case in settings(*TER_FLAGS):
+        yield {"settings": case, "scores": scores(TER(**case), pairs)}
+
+
+def moved():
+    """Texts of few or many different words in another order, where there is much to shift, and edits and length."""
+    lengths = [12] * 40 + [30] * 25 + [70] * 6 + [160] * 3
+    for longest, letters in zip(lengths, itertools.cycle(["ab", "abcdefgh", "abcdefghijklmnopqrstuvwxyz"])):
+        reference = random.choices(letters, k=random.randint(1, longest))
+        words = [word for word in reference if random.random() < 0.9]
+        for _ in range(random.randint(0, 4)):
+            start, length = random.randint(0, len(words)), random.randint(1, 12)
+            part, words = words[start : start + length], words[:start] + words[start + length :]
+            place = random.randint(0, len(words))
+            words = words[:place] + part + random.choices(letters, k=random.choice([0, 0, 1, 3])) + words[place:]
+        yield " ".join(words), " ".join(reference)
+    for words, reference in ((1, 130), (3, 170), (160, 2), (90, 60), (0, 5), (5, 0), (0, 0), (60, 61)):
+        yield " ".join(random.choices("abcdefgh", k=words)), " ".join(random.choices("abcdefgh", k=reference))
+    # a shift of more words than a shift may have, and one of more than 50 places
+    several = [f"w{i}" for i in range(75)]
+    yield " ".join(several[14:] + several[:14]), " ".join(several)
+    yield " ".join([*several[1:], several[0]]), " ".join(several)
+
+
+def edits():
+    metric = TER()
+    for hypothesis, reference in moved():
+        score = metric.corpus_score([hypothesis], [[reference]])
+        yield [hypothesis, reference, score.num_edits, score.ref_length]
+
+
+def tercom():
+    asian = [*"漢㐀㇀⺀㌀豈︰㈀㿿ひらカタ｡・、。〈〔．，？！（ß", "'s ", "'s", "\n-", "&gt;", "n't", "ひら", "1.5,"]
+    odd = ["".join(random.choices(ALPHABET + 2 * asian, k=random.randint(0, 20))) for _ in range(60)]
+    cases = list(settings(*TER_FLAGS))
+    return {"texts": odd, "cases": [[case, [TER(**case)._preprocess_segment(text) for text in odd]] for case in cases]}
+
+
 def main():
+    warnings.simplefilter("ignore")
     pairs = texts()
     golden = {
         "pairs": pairs,
@@ -188,6 +320,20 @@ def main():
         "tokenized": dict(tokenized()),
         "stems": stems(),
     }
+    answer_pairs = list(answers())
+    golden.update(
+        {
+            "answers": answer_pairs,
+            "exact-match": list(exact_match(answer_pairs)),
+            "token-f1": list(token_f1(answer_pairs)),
+            "labels": list(labels()),
+            "entities": list(entities()),
+            "repetition": repetition(),
+            "ter": list(ter(pairs)),
+            "edits": list(edits()),
+            "tercom": tercom(),
+        }
+    )
     json.dump(golden, sys.stdout, ensure_ascii=False)
     print()
 

@@ -1,5 +1,5 @@
-//! Shared code of text filters: word splitters, lines, sentences, n-grams, classes of characters. Plugin authors can
-//! use it too: it needs nothing from the system, and compiles to WASM.
+//! Shared code of text filters and text metrics: word splitters, lines, sentences, n-grams, classes of characters,
+//! normal forms of answers. Plugin authors can use it too: it needs nothing from the system, and compiles to WASM.
 //!
 //! ```
 //! use trainyard_text::Words;
@@ -12,6 +12,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod answers;
 pub mod chars;
 mod dictionary;
 mod lines;
@@ -22,6 +23,7 @@ mod sentences;
 mod table;
 mod words;
 
+pub use answers::Answers;
 pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
 pub use nfc::nfc;
 pub use phrases::{Phrases, count};
