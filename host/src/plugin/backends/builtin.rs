@@ -44,6 +44,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_bleu::PLUGIN,
     trainyard_chrf::PLUGIN,
     trainyard_rouge::PLUGIN,
+    trainyard_exact_match::PLUGIN,
     trainyard_gpt2::PLUGIN,
     trainyard_llama::PLUGIN,
     trainyard_mistral::PLUGIN,
