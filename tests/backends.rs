@@ -169,6 +169,7 @@ fn text_metrics() {
     text_metric("chrf", "word_order = 2\nbeta = 3");
     text_metric("rouge", "variant = \"rougeLsum\"\nwords = \"zh\"\nstemmer = true");
     text_metric("exact-match", "ignore_articles = false\nignore_numbers = true");
+    text_metric("token-f1", "words = \"zh\"");
 }
 
 #[test]

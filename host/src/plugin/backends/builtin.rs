@@ -45,6 +45,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_chrf::PLUGIN,
     trainyard_rouge::PLUGIN,
     trainyard_exact_match::PLUGIN,
+    trainyard_token_f1::PLUGIN,
     trainyard_gpt2::PLUGIN,
     trainyard_llama::PLUGIN,
     trainyard_mistral::PLUGIN,
