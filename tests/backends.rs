@@ -170,6 +170,7 @@ fn text_metrics() {
     text_metric("rouge", "variant = \"rougeLsum\"\nwords = \"zh\"\nstemmer = true");
     text_metric("exact-match", "ignore_articles = false\nignore_numbers = true");
     text_metric("token-f1", "words = \"zh\"");
+    text_metric("label-scores", "score = \"f1-macro\"");
 }
 
 #[test]

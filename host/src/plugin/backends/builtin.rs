@@ -46,6 +46,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_rouge::PLUGIN,
     trainyard_exact_match::PLUGIN,
     trainyard_token_f1::PLUGIN,
+    trainyard_label_scores::PLUGIN,
     trainyard_gpt2::PLUGIN,
     trainyard_llama::PLUGIN,
     trainyard_mistral::PLUGIN,
