@@ -171,6 +171,7 @@ fn text_metrics() {
     text_metric("exact-match", "ignore_articles = false\nignore_numbers = true");
     text_metric("token-f1", "words = \"zh\"");
     text_metric("label-scores", "score = \"f1-macro\"");
+    text_metric("entities", "scheme = \"iob2\"\nscore = \"recall\"");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_exact_match::PLUGIN,
     trainyard_token_f1::PLUGIN,
     trainyard_label_scores::PLUGIN,
+    trainyard_entities::PLUGIN,
     trainyard_gpt2::PLUGIN,
     trainyard_llama::PLUGIN,
     trainyard_mistral::PLUGIN,
