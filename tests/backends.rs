@@ -172,6 +172,7 @@ fn text_metrics() {
     text_metric("token-f1", "words = \"zh\"");
     text_metric("label-scores", "score = \"f1-macro\"");
     text_metric("entities", "scheme = \"iob2\"\nscore = \"recall\"");
+    text_metric("repetition", "n = 1\naverage = \"n-grams\"\nwords = \"unicode\"");
 }
 
 #[test]

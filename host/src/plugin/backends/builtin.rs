@@ -48,6 +48,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_token_f1::PLUGIN,
     trainyard_label_scores::PLUGIN,
     trainyard_entities::PLUGIN,
+    trainyard_repetition::PLUGIN,
     trainyard_gpt2::PLUGIN,
     trainyard_llama::PLUGIN,
     trainyard_mistral::PLUGIN,
