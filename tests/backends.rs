@@ -168,6 +168,7 @@ fn text_metrics() {
     text_metric("bleu", "tokenizer = \"zh\"\nsmoothing = \"floor\"\nlowercase = true");
     text_metric("chrf", "word_order = 2\nbeta = 3");
     text_metric("rouge", "variant = \"rougeLsum\"\nwords = \"zh\"\nstemmer = true");
+    text_metric("ter", "normalized = true\nasian_support = true");
     text_metric("exact-match", "ignore_articles = false\nignore_numbers = true");
     text_metric("token-f1", "words = \"zh\"");
     text_metric("label-scores", "score = \"f1-macro\"");

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Three pairs. What is expected of them is what sacrebleu 2.6 says: `corpus_bleu` and `corpus_chrf`.
+/// Three pairs. What is expected of them is what sacrebleu 2.6 says: `corpus_bleu`, `corpus_chrf` and
+/// `corpus_ter`.
 const HYPOTHESES: [&str; 3] =
     ["the cat sat on the mat", "there is a dog in the garden today", "it rains in the north of the country"];
 const REFERENCES: [&str; 3] =
@@ -37,6 +38,8 @@ fn scores_are_those_of_sacrebleu() {
         (&["--plugin", "bleu", "hyp.jsonl", "ref.jsonl", "other.txt"], 80.163_340_162),
         (&["--plugin", "chrf", "hyp.txt", "ref.txt"], 82.523_958_849),
         (&["--plugin", "chrf", "--config", "word_order = 2", "hyp.txt", "ref.txt"], 83.125_630_745),
+        (&["--plugin", "ter", "hyp.txt", "ref.txt"], 13.636_363_636),
+        (&["--plugin", "ter", "hyp.txt", "ref.txt", "other.txt"], 13.953_488_372),
     ] {
         let scored = score(folder.path(), arguments);
         let value = scored["value"].as_f64().unwrap();

@@ -44,6 +44,7 @@ pub const BUILTINS: &[Builtin] = &[
     trainyard_bleu::PLUGIN,
     trainyard_chrf::PLUGIN,
     trainyard_rouge::PLUGIN,
+    trainyard_ter::PLUGIN,
     trainyard_exact_match::PLUGIN,
     trainyard_token_f1::PLUGIN,
     trainyard_label_scores::PLUGIN,
