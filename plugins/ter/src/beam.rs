@@ -1,9 +1,11 @@
 //! Edit distance of words within a beam around the diagonal, with the edits.
 
+use std::ops::Range;
+
 /// How far from the diagonal distances are computed.
 const WIDTH: usize = 25;
 /// The distance of what is outside of the beam.
-const FAR: u32 = u32::MAX / 2;
+const FAR: u32 = u32::MAX / 4;
 
 /// What makes the first text the second one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,73 +19,87 @@ pub enum Edit {
     Delete,
 }
 
-/// The distances of the first words of a text to the beginnings of the reference.
-#[derive(Debug, Clone)]
-struct Row {
+/// The distances between one beginning of a text and those beginnings of the reference that are in the beam, or the
+/// same of ends.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
     /// Length of the shortest beginning in the beam.
     first: usize,
-    cells: Vec<(u32, Edit)>,
+    costs: Vec<u32>,
 }
 
 impl Row {
     fn cost(&self, column: usize) -> u32 {
-        column.checked_sub(self.first).and_then(|index| self.cells.get(index)).map_or(FAR, |(cost, _)| *cost)
-    }
-
-    fn edit(&self, column: usize) -> Option<Edit> {
-        let (cost, edit) = self.cells.get(column.checked_sub(self.first)?)?;
-        (*cost < FAR).then_some(*edit)
+        self.costs.get(column.wrapping_sub(self.first)).copied().unwrap_or(FAR)
     }
 }
 
 /// The distances between a text and a reference.
 pub struct Beam<'a> {
+    text: &'a [u32],
     reference: &'a [u32],
-    /// Row 0 is that of no words.
-    rows: Vec<Row>,
+    /// Those of the first words; row 0 is that of none.
+    begins: Vec<Row>,
+    /// Those of the words behind them.
+    ends: Vec<Row>,
 }
 
 impl<'a> Beam<'a> {
     /// Compares a text with a reference.
-    pub fn new(text: &[u32], reference: &'a [u32]) -> Self {
-        let first = Row { first: 0, cells: (0..=reference.len()).map(|i| (i as u32, Edit::Insert)).collect() };
-        let mut beam = Self { reference, rows: vec![first] };
-        for index in 1..=text.len() {
-            let mut row = Row { first: 0, cells: Vec::new() };
-            beam.fill(&mut row, &beam.rows[index - 1], text, index);
-            beam.rows.push(row);
+    pub fn new(text: &'a [u32], reference: &'a [u32]) -> Self {
+        let mut beam = Self { text, reference, begins: Vec::new(), ends: vec![Row::default(); text.len() + 1] };
+        beam.begins.push(Row { first: 0, costs: (0..=reference.len() as u32).collect() });
+        for (index, word) in text.iter().enumerate() {
+            let mut row = Row::default();
+            beam.fill(&mut row, &beam.begins[index], *word, index + 1);
+            beam.begins.push(row);
+        }
+        for index in (0..=text.len()).rev() {
+            beam.ends[index] = beam.end(index);
         }
         beam
     }
 
     /// Returns the number of edits.
     pub fn distance(&self) -> u32 {
-        self.rows[self.rows.len() - 1].cost(self.reference.len())
+        self.begins[self.text.len()].cost(self.reference.len())
     }
 
-    /// Returns the number of edits of a text of the same length, whose first `same` words are the same. `spare` is
+    /// Returns the number of edits of the text with other words from `start` on, as many as there are. `spare` is
     /// memory that several calls can share.
-    pub fn distance_of(&self, text: &[u32], same: usize, spare: &mut Spare) -> u32 {
-        let Spare(left, right) = spare;
-        if same == text.len() {
-            return self.distance();
-        }
-        self.fill(left, &self.rows[same], text, same + 1);
-        for index in same + 2..=text.len() {
-            self.fill(right, left, text, index);
+    pub fn distance_with(&self, words: &[u32], start: usize, spare: &mut [Row; 2]) -> u32 {
+        let [left, right] = spare;
+        left.clone_from(&self.begins[start]);
+        for (index, word) in words.iter().enumerate() {
+            self.fill(right, left, *word, start + index + 1);
             std::mem::swap(left, right);
         }
-        left.cost(self.reference.len())
+        let end = &self.ends[start + words.len()];
+        let both = left.costs.iter().enumerate().map(|(index, cost)| cost + end.cost(left.first + index));
+        both.min().unwrap_or(FAR)
     }
 
-    /// Returns the edits that make the text the reference, in order. The distance prefers to keep or replace, then to
-    /// delete.
+    /// Returns the edits that make the text the reference, in order. Of equally few it prefers to keep or replace at
+    /// the end, then to delete.
     pub fn edits(&self) -> Vec<Edit> {
-        let (mut row, mut column) = (self.rows.len() - 1, self.reference.len());
+        let (mut row, mut column) = (self.text.len(), self.reference.len());
         let mut edits = Vec::with_capacity(row.max(column));
         while row > 0 || column > 0 {
-            // a cell outside of the beam is on no way
-            let edit = self.rows[row].edit(column).unwrap_or(if row > 0 { Edit::Delete } else { Edit::Insert });
+            let cost = self.begins[row].cost(column);
+            let is_same = row > 0 && column > 0 && self.text[row - 1] == self.reference[column - 1];
+            let above = |column: usize| self.begins[row - 1].cost(column);
+            let edit = match (row, column) {
+                (0, _) => Edit::Insert,
+                (_, 1..) if above(column - 1) + u32::from(!is_same) == cost => {
+                    if is_same {
+                        Edit::Keep
+                    } else {
+                        Edit::Replace
+                    }
+                }
+                (_, 1..) if above(column) + 1 != cost => Edit::Insert,
+                _ => Edit::Delete,
+            };
             edits.push(edit);
             (row, column) = match edit {
                 Edit::Keep | Edit::Replace => (row - 1, column - 1),
@@ -95,47 +111,53 @@ impl<'a> Beam<'a> {
         edits
     }
 
-    /// Computes row `index` from the one above it.
-    fn fill(&self, row: &mut Row, above: &Row, text: &[u32], index: usize) {
+    /// The columns of a row that are in the beam.
+    fn columns(&self, index: usize) -> Range<usize> {
         let n = self.reference.len();
-        let ratio = n as f64 / text.len() as f64;
+        if index == 0 {
+            return 0..n + 1;
+        }
+        let ratio = n as f64 / self.text.len() as f64;
         // a text much shorter than the reference would have rows that do not touch
         let width = if (WIDTH as f64) < ratio / 2.0 { (ratio / 2.0 + WIDTH as f64).ceil() as usize } else { WIDTH };
         let diagonal = (index as f64 * ratio) as usize;
-        let first = diagonal.saturating_sub(width);
-        let end = if index == text.len() { n + 1 } else { (n + 1).min(diagonal + width) };
-        row.first = first;
-        row.cells.clear();
+        let end = if index == self.text.len() { n + 1 } else { (n + 1).min(diagonal + width) };
+        diagonal.saturating_sub(width)..end
+    }
+
+    /// Computes row `index` of beginnings, which ends with a word, from the one above it.
+    fn fill(&self, row: &mut Row, above: &Row, word: u32, index: usize) {
+        let columns = self.columns(index);
+        row.first = columns.start;
+        row.costs.clear();
         let mut before = FAR;
-        for column in first..end {
-            let mut best = (FAR, Edit::Delete);
-            let mut consider = |cost: u32, edit: Edit| {
-                if cost < best.0 {
-                    best = (cost, edit);
-                }
-            };
-            if column > 0 {
-                let same = text[index - 1] == self.reference[column - 1];
-                let edit = if same { Edit::Keep } else { Edit::Replace };
-                consider(above.cost(column - 1) + u32::from(!same), edit);
-            }
-            consider(above.cost(column) + 1, Edit::Delete);
-            if column > 0 {
-                consider(before + 1, Edit::Insert);
-            }
-            before = best.0;
-            row.cells.push(best);
+        let mut diagonal = columns.start.checked_sub(1).map_or(FAR, |column| above.cost(column));
+        for column in columns {
+            let up = above.cost(column);
+            let is_other = column == 0 || self.reference[column - 1] != word;
+            before = (diagonal + u32::from(is_other)).min(up + 1).min(before + 1).min(FAR);
+            diagonal = up;
+            row.costs.push(before);
         }
     }
-}
 
-/// Two rows of memory.
-#[derive(Debug)]
-pub struct Spare(Row, Row);
-
-impl Default for Spare {
-    fn default() -> Self {
-        let empty = Row { first: 0, cells: Vec::new() };
-        Self(empty.clone(), empty)
+    /// Computes row `index` of ends from the one below it.
+    fn end(&self, index: usize) -> Row {
+        let columns = self.columns(index);
+        let (first, n) = (columns.start, self.reference.len());
+        let mut costs = vec![FAR; columns.len()];
+        let mut after = FAR;
+        for column in columns.rev() {
+            let mut cost = if index == self.text.len() && column == n { 0 } else { after + 1 };
+            if let (Some(word), Some(below)) = (self.text.get(index), self.ends.get(index + 1)) {
+                cost = cost.min(below.cost(column) + 1);
+                if let Some(other) = self.reference.get(column) {
+                    cost = cost.min(below.cost(column + 1) + u32::from(word != other));
+                }
+            }
+            after = cost.min(FAR);
+            costs[column - first] = after;
+        }
+        Row { first, costs }
     }
 }

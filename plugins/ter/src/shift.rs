@@ -1,7 +1,7 @@
 //! Words that are moved, one run of them after another, as long as that leaves fewer edits. Which runs are tried, how
 //! many, and which of equally good ones is taken are Tercom's rules.
 
-use crate::beam::{Beam, Edit, Spare};
+use crate::beam::{Beam, Edit, Row};
 
 /// Most words in a run.
 const LENGTH_MAX: usize = 10;
@@ -41,7 +41,6 @@ struct Shift {
     length: usize,
     start: usize,
     target: usize,
-    text: Vec<u32>,
 }
 
 impl Shift {
@@ -62,8 +61,9 @@ pub fn edits(text: &[u32], reference: &[u32]) -> u64 {
         let best = best_shift(&text, reference, &beam, &mut tried);
         match best.filter(|best| best.gain > 0 && tried < TRIED_MAX) {
             Some(best) => {
+                let (words, place) = moved(&text, best.start, best.length, best.target);
                 shifts += 1;
-                text = best.text;
+                text[place..place + words.len()].copy_from_slice(&words);
             }
             None => return shifts + u64::from(beam.distance()),
         }
@@ -73,7 +73,7 @@ pub fn edits(text: &[u32], reference: &[u32]) -> u64 {
 /// Tries the moves of a text.
 fn best_shift(text: &[u32], reference: &[u32], beam: &Beam<'_>, tried: &mut usize) -> Option<Shift> {
     let alignment = Alignment::new(&beam.edits());
-    let (distance, mut spare) = (i64::from(beam.distance()), Spare::default());
+    let (distance, mut spare) = (i64::from(beam.distance()), [Row::default(), Row::default()]);
     let mut best: Option<Shift> = None;
     for start in 0..text.len() {
         let first = start.saturating_sub(DISTANCE_MAX);
@@ -84,10 +84,10 @@ fn best_shift(text: &[u32], reference: &[u32], beam: &Beam<'_>, tried: &mut usiz
                     continue;
                 }
                 for target in alignment.targets(place, length) {
-                    let (moved, same) = moved(text, start, length, target);
-                    let gain = distance - i64::from(beam.distance_of(&moved, same, &mut spare));
+                    let (words, from) = moved(text, start, length, target);
+                    let gain = distance - i64::from(beam.distance_with(&words, from, &mut spare));
                     *tried += 1;
-                    let shift = Shift { gain, length, start, target, text: moved };
+                    let shift = Shift { gain, length, start, target };
                     if best.as_ref().is_none_or(|best| shift.is_better(best)) {
                         best = Some(shift);
                     }
@@ -122,15 +122,13 @@ impl Alignment {
     }
 }
 
-/// Returns the text with a run of words moved to before a place, and how many words at its start are as they were.
+/// Returns the words that change when a run of words is moved to before a place, and the place of the first.
 fn moved(text: &[u32], start: usize, length: usize, target: usize) -> (Vec<u32>, usize) {
     let (run, end) = (&text[start..start + length], start + length);
-    let (parts, same) = if target < start {
-        ([&text[..target], run, &text[target..start], &text[end..]], target)
-    } else {
-        // a place within the run counts from its end
-        let target = if target > end { target } else { text.len().min(target + length) };
-        ([&text[..start], &text[end..target], run, &text[target..]], start)
-    };
-    (parts.concat(), same)
+    if target < start {
+        return ([run, &text[target..start]].concat(), target);
+    }
+    // a place within the run counts from its end
+    let target = if target > end { target } else { text.len().min(target + length) };
+    ([&text[end..target], run].concat(), start)
 }
