@@ -83,10 +83,10 @@ impl TextMetric for Ter {
     fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<()> {
         for pair in pairs.iter().filter(|pair| !pair.references.is_empty()) {
             let mut ids = HashMap::new();
-            let hypothesis = self.words(pair.hypothesis, &mut ids);
+            let hypothesis = words(&self.tokenizer.spaced(pair.hypothesis), &mut ids);
             let (mut edits, mut length) = (u64::MAX, 0_u128);
             for reference in &pair.references {
-                let reference = self.words(reference, &mut ids);
+                let reference = words(&self.tokenizer.of_reference(reference), &mut ids);
                 edits = edits.min(shift::edits(&hypothesis, &reference));
                 length += reference.len() as u128;
             }
@@ -130,19 +130,6 @@ impl Ter {
         [STATE_VERSION, flags.iter().rev().fold(0, |bits, &flag| 2 * bits + u8::from(flag))]
     }
 
-    /// The words of a text as numbers: equal words of a pair have equal ones.
-    fn words(&self, text: &str, ids: &mut HashMap<String, u32>) -> Vec<u32> {
-        let text = self.tokenizer.spaced(text);
-        let number = |word: &str| {
-            let next = ids.len() as u32;
-            match ids.get(word) {
-                Some(id) => *id,
-                None => *ids.entry(word.to_owned()).or_insert(next),
-            }
-        };
-        tokenize::words(&text).map(number).collect()
-    }
-
     /// Reads the counts of a state of the same settings. Everything is checked before anything is merged.
     fn read(&self, state: &[u8]) -> Result<Counts> {
         let (found, rest) = state.split_first_chunk::<2>().ok_or_else(|| corrupt("it is too short"))?;
@@ -161,6 +148,18 @@ impl Ter {
         }
         Ok(counts)
     }
+}
+
+/// The words of a text as numbers: equal words of a pair have equal ones.
+fn words(spaced: &str, ids: &mut HashMap<String, u32>) -> Vec<u32> {
+    let number = |word: &str| {
+        let next = ids.len() as u32;
+        match ids.get(word) {
+            Some(id) => *id,
+            None => *ids.entry(word.to_owned()).or_insert(next),
+        }
+    };
+    tokenize::words(spaced).map(number).collect()
 }
 
 fn corrupt(what: impl std::fmt::Display) -> PluginError {

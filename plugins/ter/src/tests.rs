@@ -53,11 +53,13 @@ fn scores_equal_sacrebleu() {
 #[test]
 fn edits_equal_sacrebleu() {
     let golden = golden();
-    let cases = golden["edits"].as_array().unwrap();
-    assert!(cases.len() > 80);
-    for case in cases {
+    let normalized = Settings { normalized: true, asian_support: true, ..Settings::default() };
+    let cases = |name: &str| golden[name].as_array().unwrap();
+    assert!(cases("edits").len() > 80 && cases("twice").len() == 5);
+    let plain = cases("edits").iter().map(|case| (case, Settings::default()));
+    for (case, settings) in plain.chain(cases("twice").iter().map(|case| (case, normalized.clone()))) {
         let (hypothesis, reference) = (case[0].as_str().unwrap(), case[1].as_str().unwrap());
-        let metric = counted(Settings::default(), &[TextPair { hypothesis, references: vec![reference] }]);
+        let metric = counted(settings, &[TextPair { hypothesis, references: vec![reference] }]);
         let words = (metric.counts.length >> POINT) as f64;
         assert_eq!((Some(metric.counts.edits), Some(words)), (case[2].as_u64(), case[3].as_f64()), "{case}");
     }

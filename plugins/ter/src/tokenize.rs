@@ -34,6 +34,17 @@ impl Tokenizer {
         }
         text
     }
+
+    /// Returns a reference with white space between words. sacrebleu's TER tokenizes references twice, which splits
+    /// some further: `dog's.` becomes `dog's .` and then `dog 's .`.
+    pub fn of_reference(self, text: &str) -> String {
+        let text = self.spaced(text);
+        match self.normalized {
+            true => self.spaced(&words(&text).collect::<Vec<_>>().join(" ")),
+            // nothing is left to do
+            false => text,
+        }
+    }
 }
 
 /// What is between white space.
