@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// What the program is built from, seen from this folder: when nothing of it changes, nothing is built again.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "src",
     "base",
     "chat",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 14] = [
     "report",
     "statistics",
     "sweep",
+    "watch",
     "../plugin-sdk",
     "../plugins",
     "../Cargo.toml",

@@ -26,6 +26,8 @@ pub use compare::{
     Variant, VariantRun,
 };
 pub use feed::Feed;
+pub use folder::{LOCK, METRICS, is_running};
+pub use log::Log;
 pub use report::{Report, ReportOptions};
-pub use runs::{Listing, Measured, RunSummary, Runs, State, run_folders};
+pub use runs::{Listing, Measured, RunSummary, Runs, State, named_folders, run_folders};
 pub use trainyard_base::{Error, Result};

@@ -19,3 +19,4 @@ mod values;
 pub use content::{
     Block, Cell, Chart, Code, Column, Facts, Kind, Mark, Page, Sample, Samples, Section, Series, Table, Verdict,
 };
+pub use page::{NUMBERS, STYLE};

@@ -14,8 +14,13 @@ use sha2::{Digest, Sha256};
 /// The name ends in `.html`: the template engine escapes all text.
 const NAME: &str = "page.html";
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// The style sheet.
+pub const STYLE: &str = include_str!("page.css");
+
+/// The part of the script that writes numbers and finds ticks and points.
+pub const NUMBERS: &str = include_str!("numbers.js");
+
+const SCRIPT: &str = concat!(include_str!("numbers.js"), include_str!("page.js"));
 
 /// A page as the template writes it.
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Where the runs are.
 
+use super::name_of;
 use crate::folder::is_run;
 use std::collections::HashSet;
 use std::fs;
@@ -93,4 +94,14 @@ pub fn run_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         all.extend(found.runs.into_iter().filter(|run| run.canonicalize().is_ok_and(|path| seen.insert(path))));
     }
     Ok(all)
+}
+
+/// Returns the folder of each run at and below `folder`, with its name, which is the path within `folder`. Folders that
+/// cannot be read are left out.
+///
+/// # Errors
+/// `folder` itself cannot be read.
+pub fn named_folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let found = find(folder)?.runs;
+    Ok(found.into_iter().map(|path| (name_of(folder, &path), path)).collect())
 }

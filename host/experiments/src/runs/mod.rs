@@ -5,7 +5,7 @@ mod find;
 mod keys;
 mod summary;
 
-pub use find::run_folders;
+pub use find::{named_folders, run_folders};
 pub(crate) use find::{Found, find};
 pub use summary::{BITS_PER_BYTE, Measured, RunSummary, State};
 

@@ -48,7 +48,7 @@ impl State {
     ];
 
     /// The state that a log and a lock tell.
-    pub(crate) fn of(log: &Log, is_running: bool) -> Self {
+    pub fn of(log: &Log, is_running: bool) -> Self {
         let ended = log.end.as_ref().map(|end| end.state);
         match ended {
             _ if is_running => Self::Running,
