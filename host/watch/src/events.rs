@@ -31,15 +31,15 @@ pub fn write(out: &mut impl Write, board: &Board, folder: &str) -> Result<()> {
     write!(out, "{}retry: 2000\n\n", answer::stream())?;
     board.wait_complete(FIRST_LOOK);
     let mut page = Page::default();
-    let (version, runs, _) = page.next(board);
-    let mut seen = version;
-    send(out, "snapshot", &json!({ "folder": folder, "now": now(), "runs": runs }))?;
+    // more than fit in one event follow as changes
+    let names: Vec<String> = board.runs().all.keys().cloned().collect();
+    let (_, runs, _) = page.next(board);
+    send(out, "snapshot", &json!({ "folder": folder, "now": now(), "names": names, "runs": runs }))?;
     while !board.is_closed() {
         let (version, runs, gone) = page.next(board);
         if runs.is_empty() && gone.is_empty() {
-            seen = seen.max(version);
-            board.wait(seen, SILENCE);
-            if board.runs().version == seen {
+            board.wait(version, SILENCE);
+            if board.runs().version == version {
                 // shows whether the page is still there
                 out.write_all(b": nothing new\n\n")?;
             }

@@ -1,6 +1,7 @@
 //! A series of any length in few points, which grows at its end.
 
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most points. When there are so many, every two become one.
 const MAX_POINTS: usize = 600;
@@ -31,7 +32,7 @@ pub struct Series {
     n_each: usize,
     /// The point that is not done: its values are added up where the mean is asked for.
     open: Option<(Point, usize)>,
-    /// A number that changes when points that were done change.
+    /// A number, unlike that of all other series, which changes when points that were done change.
     epoch: u64,
 }
 
@@ -46,7 +47,7 @@ pub struct Seen {
 impl Series {
     /// A series without values.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, points: Vec::new(), n_each: 1, open: None, epoch: 1 }
+        Self { kind, points: Vec::new(), n_each: 1, open: None, epoch: next() }
     }
 
     /// Adds a value.
@@ -73,7 +74,7 @@ impl Series {
         if self.points.last().is_some_and(is_after) {
             self.points.truncate(self.points.partition_point(|point| point.0 <= x));
         }
-        self.epoch += 1;
+        self.epoch = next();
     }
 
     /// The x of the last value.
@@ -94,7 +95,7 @@ impl Series {
         };
         self.points = self.points.chunks(2).map(join).collect();
         self.n_each *= 2;
-        self.epoch += 1;
+        self.epoch = next();
     }
 
     /// Returns how much there is.
@@ -114,6 +115,12 @@ impl Series {
         let y: Vec<Value> = new().map(|point| number(point.1)).collect();
         Some(json!({ "from": from, "x": x, "y": y }))
     }
+}
+
+/// A number that nothing had before.
+fn next() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A number of few digits; `null` where it is not finite.

@@ -41,21 +41,21 @@ struct Site {
     token: Token,
     page: Page,
     board: Board,
-    n_connections: AtomicUsize,
-    n_pages: AtomicUsize,
+    connections: Arc<AtomicUsize>,
+    pages: Arc<AtomicUsize>,
 }
 
 /// One of a bounded number of places, free again when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
+struct Place(Arc<AtomicUsize>);
 
-impl<'a> Place<'a> {
-    fn take(count: &'a AtomicUsize, max: usize) -> Option<Self> {
+impl Place {
+    fn take(count: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         let next = |n| (n < max).then_some(n + 1);
-        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(|_| Self(count))
+        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(|_| Self(count.clone()))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -80,9 +80,9 @@ impl Watch {
         let failed = |error: std::io::Error| Error::run(format!("cannot listen for browsers: {error}"));
         listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        let [n_connections, n_pages] = [const { AtomicUsize::new(0) }; 2];
+        let [connections, pages] = [(); 2].map(|()| Arc::default());
         let (token, page, board) = (Token::new()?, Page::new(), Board::default());
-        let site = Site { folder, port, token, page, board, n_connections, n_pages };
+        let site = Site { folder, port, token, page, board, connections, pages };
         Ok(Self { listener, site: Arc::new(site) })
     }
 
@@ -103,12 +103,12 @@ impl Watch {
         let follower = thread::Builder::new().name("runs".into()).spawn(follow);
         let follower = follower.map_err(|error| Error::run(format!("cannot start a thread: {error}")))?;
         while interrupt::requested().is_none() && !follower.is_finished() {
-            if self.site.n_connections.load(Ordering::Acquire) >= MAX_CONNECTIONS {
+            let Some(place) = Place::take(&self.site.connections, MAX_CONNECTIONS) else {
                 thread::sleep(LOOK);
                 continue;
-            }
+            };
             match self.listener.accept() {
-                Ok((stream, _)) => self.answer(stream),
+                Ok((stream, _)) => self.answer(stream, place),
                 // without a connection, or without a file for one: others end
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => thread::sleep(LOOK),
@@ -118,12 +118,11 @@ impl Watch {
         follower.join().map_err(|panic| Error::panicked("the thread that reads runs", panic.as_ref()))
     }
 
-    fn answer(&self, stream: TcpStream) {
+    fn answer(&self, stream: TcpStream, place: Place) {
         let site = self.site.clone();
         let answer = move || {
-            if let Some(_place) = Place::take(&site.n_connections, MAX_CONNECTIONS) {
-                site.answer(stream);
-            }
+            site.answer(stream);
+            drop(place);
         };
         // without a thread, the connection is closed
         drop(thread::Builder::new().name("page".into()).spawn(answer));
@@ -182,7 +181,7 @@ impl Site {
 
     /// Streams events; returns an answer where there are too many pages.
     fn events(&self, stream: &mut TcpStream) -> Option<Answer> {
-        let Some(_place) = Place::take(&self.n_pages, MAX_PAGES) else {
+        let Some(_place) = Place::take(&self.pages, MAX_PAGES) else {
             return Some(Answer::text(503, format!("{MAX_PAGES} pages are open; close one")));
         };
         let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
