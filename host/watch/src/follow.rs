@@ -58,7 +58,8 @@ impl Follower {
     pub fn poll(&mut self, with_state: bool) -> bool {
         let mark = mark(&self.path.join(METRICS));
         let is_new = !self.is_read || mark != self.mark;
-        if !is_new && !with_state {
+        // that a process has ended is seen at once, that one has begun a little later
+        if !is_new && !with_state && !self.run.is_running {
             return false;
         }
         let is_running = is_running(&self.path, self.run.host());
