@@ -24,3 +24,4 @@ pub use trainyard_export as export;
 pub use trainyard_ops as ops;
 pub use trainyard_report as report;
 pub use trainyard_sweep as sweep;
+pub use trainyard_watch as watch;

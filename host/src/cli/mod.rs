@@ -38,6 +38,7 @@ mod sweep;
 mod tokenizer;
 mod train;
 mod vocabulary;
+mod watch;
 mod worker;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -95,6 +96,7 @@ pub enum Command {
     Runs(runs::RunsArgs),
     Compare(compare::CompareArgs),
     Report(report::ReportArgs),
+    Watch(watch::WatchArgs),
     Export(export::ExportArgs),
     Score(score::ScoreArgs),
     Filter(filter::FilterArgs),
@@ -206,6 +208,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Plan(args) => plan::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Compare(args) => compare::run(&args),

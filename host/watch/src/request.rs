@@ -123,17 +123,16 @@ mod tests {
 
     #[test]
     fn requests_are_read() {
-        let text = b"POST /stop?run=a%2fb+%C3%A4&x=1 HTTP/1.1\r\nHost: localhost:1\r\nX-A:  1 \r\nb: 1\r\nB: 2\r\n\r\nbody";
+        let text =
+            b"POST /stop?run=a%2fb+%C3%A4&x=1 HTTP/1.1\r\nHost: localhost:1\r\nX-A:  1 \r\nb: 1\r\nB: 2\r\n\r\nbody";
         let request = Request::parse(text).unwrap().unwrap();
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/stop"));
         assert_eq!(request.value("run").as_deref(), Some("a/b ä"));
         assert_eq!(request.value("none"), None);
-        assert_eq!(["host", "x-a", "b", "c"].map(|name| request.header(name)), [
-            Some("localhost:1"),
-            Some("1"),
-            None,
-            None
-        ]);
+        assert_eq!(
+            ["host", "x-a", "b", "c"].map(|name| request.header(name)),
+            [Some("localhost:1"), Some("1"), None, None]
+        );
     }
 
     #[test]

@@ -138,7 +138,8 @@ fn other_hosts_and_sites_are_refused() {
     let (port, host) = (server.port, server.host());
     for path in ["/", "/events", "/stop?run=a"] {
         let line = format!("GET {path}");
-        for wrong in ["Host: example.com".to_owned(), format!("Host: example.com:{port}"), "Host: localhost".to_owned()] {
+        for wrong in ["Host: example.com".to_owned(), format!("Host: example.com:{port}"), "Host: localhost".to_owned()]
+        {
             assert_eq!(server.ask(&line, &[&wrong]).0, 403, "{path} {wrong}");
         }
         assert_eq!(server.ask(&line, &[]).0, 403, "{path} without a host");
@@ -159,12 +160,10 @@ fn a_snapshot_and_then_what_is_new() {
     let (kind, snapshot) = events.next();
     assert_eq!((kind.as_str(), snapshot["names"].as_array().unwrap().len()), ("snapshot", 2));
     let run = &snapshot["runs"][0];
-    assert_eq!((&run["name"], &run["state"], &run["step"], &run["steps"]), (
-        &"a".into(),
-        &"interrupted".into(),
-        &3.into(),
-        &100.into()
-    ));
+    assert_eq!(
+        (&run["name"], &run["state"], &run["step"], &run["steps"]),
+        (&"a".into(), &"interrupted".into(), &3.into(), &100.into())
+    );
     assert_eq!(run["last"]["loss"], 3.5);
     assert_eq!(run["series"]["loss"].to_string(), r#"{"from":0,"x":[1.0,2.0,3.0],"y":[4.0,null,3.0]}"#);
     assert_eq!((&snapshot["runs"][1]["name"], &snapshot["runs"][1]["state"]), (&"sweep/b".into(), &"prepared".into()));

@@ -5,8 +5,8 @@ mod find;
 mod keys;
 mod summary;
 
-pub use find::{named_folders, run_folders};
 pub(crate) use find::{Found, find};
+pub use find::{named_folders, run_folders};
 pub use summary::{BITS_PER_BYTE, Measured, RunSummary, State};
 
 use crate::table::Table;
