@@ -46,7 +46,7 @@ const names = ["base", "focal", "a name that is rather long/with a folder and mo
 names.forEach((name, n) => {
   mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, name, ".trainyard-run.json"), '{"format":1}\n');
-  const metrics = [{ name: "loss", plugin: "cross-entropy", unit: "nats/token", higher_is_better: false, comparable: "same-tokens" }];
+  const metrics = [{ name: "loss", plugin: "cross-entropy", unit: "nats/token", higher_is_better: false, comparable: "tokenizer" }];
   write(name, [{ kind: "run", step: 0, name, steps: 1000, host: hostname(), metrics }]);
   write(name, records(1, 400 + 100 * n, 1.5 + n / 10, n));
 });

@@ -134,3 +134,80 @@ fn label(loss: &Metric) -> String {
     let unit = if loss.unit.is_empty() { String::new() } else { format!(", {}", loss.unit) };
     format!("{}{unit}", if loss.plugin.is_empty() { &loss.name } else { &loss.plugin })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_report::{End, EndState, Header, Rewind};
+
+    fn header(step: u64) -> Box<Header> {
+        let metric = |name: &str, plugin: &str, unit: &str| {
+            let (name, plugin, unit) = (name.into(), plugin.into(), unit.into());
+            Metric { name, plugin, unit, higher_is_better: false, comparable: trainyard_report::Comparable::Tokenizer }
+        };
+        let metrics = vec![metric("loss", "focal", "nats/token"), metric("bits-per-byte", "", "bits/byte")];
+        Box::new(Header { step, steps: 9, metrics, ..Header::default() })
+    }
+
+    fn step(step: u64) -> Record {
+        let (seconds, tokens) = (Some(step as f64 / 2.0), Some(step * 100));
+        Record::Step(Step { step, loss: step as f64, seconds, tokens, tokens_per_second: 7.0, ..Step::default() })
+    }
+
+    fn validation(step: u64, loss: f64) -> Record {
+        let values = [("loss".to_owned(), loss), ("bits-per-byte".to_owned(), loss / 2.0)].into();
+        Record::Validation(Validation { step, values, ..Validation::default() })
+    }
+
+    fn json(run: &Run) -> Value {
+        run.json("a", &AllSeen::default())
+    }
+
+    #[test]
+    fn a_run_from_its_records() {
+        let mut run = Run::default();
+        assert_eq!(json(&run)["state"], "prepared");
+        run.take(Record::Run(header(0)));
+        (1..=4).for_each(|n| run.take(step(n)));
+        run.take(validation(2, 3.0));
+        run.take(validation(4, 3.5));
+        let found = json(&run);
+        assert_eq!(found["best"], json!({ "step": 2, "loss": 3.0, "bits_per_byte": 1.5 }));
+        assert_eq!(found["last"], json!({ "step": 4, "loss": 3.5, "bits_per_byte": 1.75 }));
+        assert_eq!([&found["loss"], &found["state"]], ["focal, nats/token", "interrupted"]);
+        assert_eq!((&found["speed"], &found["steps"]), (&json!(200.0), &json!(9)), "the mean of all steps");
+        run.is_running = true;
+        assert_eq!((&json(&run)["speed"], &json(&run)["state"]), (&json!(7.0), &json!("running")), "the last step");
+        let end = End {
+            step: 4,
+            state: EndState::Failed,
+            seconds: 2.0,
+            ended: String::new(),
+            best: None,
+            error: Some("no disk".into()),
+            signal: None,
+        };
+        run.is_running = false;
+        run.take(Record::End(end));
+        assert_eq!([&json(&run)["state"], &json(&run)["reason"]], ["failed", "no disk"]);
+    }
+
+    #[test]
+    fn a_run_that_goes_back() {
+        let mut run = Run::default();
+        (1..=4).for_each(|n| run.take(step(n)));
+        run.take(validation(4, 3.5));
+        run.take(Record::Rewind(Rewind { step: 3, from: "step-3".into(), later: vec![4] }));
+        let steps = |run: &Run| json(run)["series"]["loss"]["x"].clone();
+        assert_eq!((steps(&run), &json(&run)["step"]), (json!([1.0, 2.0, 3.0]), &json!(3)));
+        assert_eq!(json(&run)["series"]["validation"]["x"], json!([]));
+        run.take(Record::Resume(header(2)));
+        run.take(step(3));
+        assert_eq!(steps(&run), json!([1.0, 2.0, 3.0]));
+        // without a word of it
+        run.take(step(2));
+        assert_eq!(steps(&run), json!([1.0, 2.0]));
+        run.restart();
+        assert_eq!((steps(&run), &json(&run)["step"]), (json!([]), &json!(0)));
+    }
+}

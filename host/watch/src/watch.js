@@ -6,7 +6,7 @@
 
   const N_TICKED = 6;
   const N_UNFILTERED = 8;
-  const COLUMNS = ["state", "step", "loss", "best", "bits/byte", "tokens/s", "age"];
+  const COLUMNS = ["state", "step", "validation", "best", "bits/byte", "tokens/s", "age"];
   const get = (id) => document.getElementById(id);
   const runs = new Map();
   const charts = [

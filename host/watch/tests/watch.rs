@@ -146,7 +146,7 @@ fn other_hosts_and_sites_are_refused() {
         assert_eq!(server.ask(&line, &[&host, &host]).0, 403, "{path} with two hosts");
         assert_eq!(server.ask(&line, &[&host, "Origin: null"]).0, 403, "{path} of another site");
     }
-    let own = format!("Origin: http://localhost:{}", server.port);
+    let own = format!("Origin: http://{}", host.trim_start_matches("Host: "));
     assert_eq!(server.ask("GET /", &[&host, &own]).0, 200);
 }
 
