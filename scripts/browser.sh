@@ -21,4 +21,4 @@ if [ "$#" -gt 0 ]; then
     "$program" report "$@" --out "$page"
     node "$checks/report.mjs" "$page"
 fi
-node "$checks/watch.mjs" "$program watch"
+WATCH_ARGUMENTS=watch node "$checks/watch.mjs" "$program"

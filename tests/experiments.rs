@@ -130,6 +130,37 @@ fn records_are_exported() {
 }
 
 #[test]
+fn reports_are_pages_of_their_own() {
+    let run = swept().join("runs/lr/base/seed-1");
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"), "{}", &page[..100]);
+    for part in ["<svg", "bits-per-byte", "Content-Security-Policy", "byte", "seed-1"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("src=\"http") && !page.contains("href=\"http"));
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("all.html");
+    says(&["report", "runs/lr", "--out", file.to_str().unwrap()]);
+    assert!(fs::read_to_string(&file).unwrap().contains("lr=0.03"));
+    let config = ["train", "x.toml", "--set", "run.name=shown", "--set", "report.page=false"];
+    let shown = [&config[..], &["--set", "report.tensorboard=true"]].concat();
+    trainyard(&shown).in_folder(swept()).succeeds();
+    let shown = swept().join("runs/shown");
+    assert!(!shown.join("report.html").exists());
+    let events: Vec<_> = fs::read_dir(shown.join("tensorboard")).unwrap().map(Result::unwrap).collect();
+    assert!(events.len() == 1 && events[0].metadata().unwrap().len() > 1000);
+    // a file of the user's stays
+    fs::write(shown.join("report.html"), "mine").unwrap();
+    let again = ["train", "x.toml", "--set", "run.name=shown", "--resume"];
+    let said = trainyard(&again).in_folder(swept()).succeeds().stderr;
+    assert!(said.contains("report.html: was not written by trainyard, and stays"), "{said}");
+    assert_eq!(fs::read_to_string(shown.join("report.html")).unwrap(), "mine");
+    // neither changes anything of the run
+    let bytes = |run: &Path| fs::read(run.join("checkpoints/step-12/model.safetensors")).unwrap();
+    assert_eq!(bytes(&shown), bytes(&run));
+}
+
+#[test]
 fn a_run_is_planned() {
     let plan = json(&["plan", "x.toml", "--seconds", "0.2", "--json"]);
     assert_eq!((plan["vocab"].as_u64(), plan["steps"].as_u64()), (Some(257), Some(12)));

@@ -58,7 +58,7 @@ const trains = spawn("sh", ["-c", script], { cwd: join(folder, "focal") });
 const ended = new Promise((resolve) => trains.on("exit", (_, signal) => resolve(signal)));
 
 function serve(port) {
-  const server = spawn(program, [...(process.env.WATCH_ARGUMENTS?.split(" ") ?? []), folder, ...(port ? [port] : [])], { stdio: ["ignore", "pipe", "inherit"] });
+  const server = spawn(program, [...(process.env.WATCH_ARGUMENTS?.split(" ") ?? []), folder, ...(port ? (process.env.WATCH_ARGUMENTS ? ["--port", port] : [port]) : [])], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: server.stdout });
   return new Promise((resolve) => {
     lines.on("line", (line) => /(http:\S+)/.test(line) && resolve({ server, address: line.match(/(http:\S+)/)[1] }));
