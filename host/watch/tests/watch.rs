@@ -16,9 +16,6 @@ use trainyard_watch::Watch;
 /// The longest that a page waits for what is new in a log.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// The time until the server has looked for runs and whether they train.
-const SEARCH: Duration = Duration::from_secs(4);
-
 /// A server of a folder, which ends with the test.
 struct Server {
     folder: TempDir,
@@ -28,7 +25,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::of(|_| {})
+    }
+
+    /// A server that has runs from its start.
+    fn of(write: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        write(folder.path());
         let watch = Watch::new(folder.path().to_owned(), None).unwrap();
         let address = watch.address();
         let (place, token) = address.split_once("/#").unwrap();
@@ -152,10 +155,12 @@ fn other_hosts_and_sites_are_refused() {
 
 #[test]
 fn a_snapshot_and_then_what_is_new() {
-    let server = Server::start();
+    let server = Server::of(|folder| {
+        let records = [header(0, 100), step(1, 4.0), step(2, f64::NAN), validation(2, 3.5), step(3, 3.0)];
+        write(&folder.join("a"), &records);
+        write(&folder.join("sweep/b"), &[]);
+    });
     let (a, b) = (server.path("a"), server.path("sweep/b"));
-    write(&a, &[header(0, 100), step(1, 4.0), step(2, f64::NAN), validation(2, 3.5), step(3, 3.0)]);
-    write(&b, &[]);
     let mut events = server.events();
     let (kind, snapshot) = events.next();
     assert_eq!((kind.as_str(), snapshot["names"].as_array().unwrap().len()), ("snapshot", 2));
@@ -199,10 +204,10 @@ fn a_snapshot_and_then_what_is_new() {
 
 #[test]
 fn many_runs_come_in_several_events() {
-    let server = Server::start();
-    (0..120).for_each(|n| write(&server.path(&format!("r{n}")), &[header(0, 9), step(1, f64::from(n))]));
-    // those that the first look did not find are found by the second
-    std::thread::sleep(SEARCH);
+    let write_all = |folder: &Path| {
+        (0..120).for_each(|n| write(&folder.join(format!("r{n}")), &[header(0, 9), step(1, f64::from(n))]));
+    };
+    let server = Server::of(write_all);
     let mut events = server.events();
     let numbers: Vec<usize> = (0..3).map(|_| events.next().1["runs"].as_array().unwrap().len()).collect();
     assert_eq!(numbers, [50, 50, 20]);
@@ -210,8 +215,7 @@ fn many_runs_come_in_several_events() {
 
 #[test]
 fn many_connections_do_not_hang_it() {
-    let server = Server::start();
-    write(&server.path("a"), &[header(0, 100), step(1, 4.0)]);
+    let server = Server::of(|folder| write(&folder.join("a"), &[header(0, 100), step(1, 4.0)]));
     // more than there are places; they say nothing, or half a request
     let mut idle: Vec<TcpStream> = (0..40).map(|_| server.connect()).collect();
     idle.iter_mut().step_by(2).for_each(|stream| drop(stream.write_all(b"GET / HT")));
@@ -265,14 +269,19 @@ impl Drop for Trains {
 #[test]
 fn a_run_is_stopped_with_the_token() {
     use std::os::unix::process::ExitStatusExt;
-    let server = Server::start();
-    let run = server.path("a b");
-    write(&run, &[header(0, 100), step(1, 4.0)]);
-    // locks as the host does, and names itself
-    let script = "exec 9<>.trainyard-lock; flock 9; echo $$ > .trainyard-lock; exec sleep 60";
-    let child = Command::new("sh").args(["-c", script]).current_dir(&run).spawn().unwrap();
-    let mut child = Trains(child);
-    std::thread::sleep(SEARCH);
+    let mut children = Vec::new();
+    let server = Server::of(|folder| {
+        let run = folder.join("a b");
+        write(&run, &[header(0, 100), step(1, 4.0)]);
+        // locks as the host does, and names itself
+        let script = "exec 9<>.trainyard-lock; flock 9; echo $$ > .trainyard-lock; exec sleep 60";
+        children.push(Trains(Command::new("sh").args(["-c", script]).current_dir(&run).spawn().unwrap()));
+        let start = Instant::now();
+        while fs::read_to_string(run.join(".trainyard-lock")).unwrap_or_default().is_empty() {
+            assert!(start.elapsed() < WAIT, "no lock");
+        }
+    });
+    let (run, mut child) = (server.path("a b"), children.remove(0));
     let mut events = server.events();
     events.wait("a b", |run| run["is_running"] == true);
 
