@@ -44,7 +44,7 @@ mod tests {
     fn tokens_are_long_and_differ() {
         let [a, b] = [(); 2].map(|()| Token::new().unwrap());
         assert_eq!(a.text().len(), 32);
-        assert!(a.is(&a.text().to_owned()));
+        assert!(a.is(a.clone().text()));
         assert!(!a.is(b.text()) && !a.is("") && !a.is(&a.text()[1..]) && !a.is(&format!("{}0", a.text())));
     }
 }
