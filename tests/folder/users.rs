@@ -66,7 +66,8 @@ fn links_are_emptied_and_stay() {
             "config.toml",
             "data",
             "metrics.jsonl",
-            "plugins.lock"
+            "plugins.lock",
+            "report.html"
         ]
     );
 }
@@ -106,9 +107,9 @@ fn the_users_files_within_a_run_stay() {
     all_there("resumed");
 }
 
-/// A run without marker, lock and digest of the data.
+/// A run without marker, lock, digest of the data and page.
 fn earlier_version(folder: &Path) {
-    for name in [".trainyard-run.json", ".trainyard-lock"] {
+    for name in [".trainyard-run.json", ".trainyard-lock", "report.html"] {
         fs::remove_file(run(folder).join(name)).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 24] = [
+const MODULES: [(&str, &[&str]); 25] = [
     ("base", &[]),
     ("chat", &["base"]),
     ("settings", &["base"]),
@@ -11,6 +11,7 @@ const MODULES: [(&str, &[&str]); 24] = [
     ("experiments", &["base", "report"]),
     ("export", &["base", "report"]),
     ("sweep", &["base", "report"]),
+    ("watch", &["base", "report", "experiments"]),
     ("ops", &["base"]),
     ("formats", &["base", "ops"]),
     ("rows", &["base", "ops"]),

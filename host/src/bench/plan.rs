@@ -227,12 +227,11 @@ impl Display for Plan {
         };
         let (parameters, tokens) = (count(*parameters), count(*tokens));
         let (time, memory) = (duration(*seconds), bytes(*memory));
-        write!(
-            f,
-            "\n\nfor this budget, limited by {limit}\nmodel      {layers} layers of width {width}, {heads} heads: \
-             {parameters} parameters in its blocks\ntraining   {tokens} tokens ({TOKENS_PER_PARAMETER} a parameter, arXiv 2203.15556): \
-             {steps} steps of {}, optimizer.lr = {lr:.1e}\ntakes      about {time} and {memory}",
-            self.tokens_per_step
-        )
+        let blocks = format!("{layers} layers of width {width}, {heads} heads: {parameters} parameters in its blocks");
+        let per_step = self.tokens_per_step;
+        writeln!(f, "\n\nfor this budget, limited by {limit}\nmodel      {blocks}")?;
+        writeln!(f, "training   {tokens} tokens ({TOKENS_PER_PARAMETER} a parameter, arXiv 2203.15556)")?;
+        writeln!(f, "           {steps} steps of {per_step}, optimizer.lr = {lr:.1e}")?;
+        write!(f, "takes      about {time} and {memory}")
     }
 }

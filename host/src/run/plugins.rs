@@ -255,12 +255,13 @@ impl DataPlugins {
             return Ok(asked as usize);
         }
         let mut tokenizer = self.tokenizer.tokenizer()?;
-        if let Some(model) = &named.model {
-            tokenizer.load(model)?;
-        }
-        let unknown =
-            |_| Error::usage("the size of the vocabulary is known once the tokenizer is trained; pass --vocab N");
-        Ok(tokenizer.vocabulary().map_err(unknown)?.tokens.len())
+        let model = match named.model {
+            Some(model) => model,
+            // one that is not trained has the same vocabulary whatever the text
+            None => tokenizer.observe(&["text"]).and_then(|()| tokenizer.train())?,
+        };
+        tokenizer.load(&model)?;
+        Ok(tokenizer.vocabulary()?.tokens.len())
     }
 
     /// Returns the size of a vocabulary of `n_tokens` tokens, and the size that a trained tokenizer was asked for.
