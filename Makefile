@@ -27,7 +27,7 @@ test: ## all tests, with every plugin in all its forms
 	CARGO_INCREMENTAL=$${CARGO_INCREMENTAL:-1} cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	scripts/test.sh
 
-test-all: test ## also what is broad: hundreds of kills, the GPU emulator, all languages, a browser, fuzzing (ten minutes a target)
+test-all: test ## also what is broad: kills, the GPU emulator, all languages, a browser, fuzzing (minutes a target)
 	cargo test --release --workspace --test trainyard -- --include-ignored broad_
 	scripts/browser.sh
 	scripts/fuzz.sh

@@ -159,17 +159,21 @@ fn propose(config: &RunConfig, options: &PlanOptions, plan: &Plan, flops: f64) -
     let (device, _) = Device::open(config.train.device)?;
     let most = options.memory.unwrap_or(f64::INFINITY);
     // 12 · layers · width² with width = 64 · layers
-    let deepest = (wanted / (12.0 * WIDTH_PER_LAYER * WIDTH_PER_LAYER)).cbrt().round().clamp(1.0, 128.0) as usize;
+    let deepest = (wanted / (12.0 * WIDTH_PER_LAYER * WIDTH_PER_LAYER)).cbrt().ceil().clamp(1.0, 128.0) as usize;
     for layers in (1..=deepest).rev() {
         let (width, heads) = (layers * WIDTH_PER_LAYER as usize, layers);
+        let parameters = 12.0 * layers as f64 * (width * width) as f64;
+        let tokens = options.tokens.unwrap_or(TOKENS_PER_PARAMETER * parameters);
+        let head = (plan.vocab * width) as f64;
+        let seconds = 6.0 * (parameters + head) * tokens / flops;
+        if options.budget.is_some_and(|budget| seconds > budget) && layers > 1 {
+            continue;
+        }
         let memory = memory_of(config, plan.vocab, &device, [layers, heads, width])?;
         if memory > most && layers > 1 {
             limit = "memory";
             continue;
         }
-        let parameters = 12.0 * layers as f64 * (width * width) as f64;
-        let tokens = options.tokens.unwrap_or(TOKENS_PER_PARAMETER * parameters);
-        let head = (plan.vocab * width) as f64;
         return Ok(Proposal {
             layers,
             width,
@@ -178,7 +182,7 @@ fn propose(config: &RunConfig, options: &PlanOptions, plan: &Plan, flops: f64) -
             tokens,
             steps: (tokens / plan.tokens_per_step.max(1) as f64).ceil() as u64,
             lr: RATE_TIMES_WIDTH / width as f64,
-            seconds: 6.0 * (parameters + head) * tokens / flops,
+            seconds,
             memory,
             limit,
         });
