@@ -41,6 +41,9 @@ impl Answer {
     }
 
     /// Writes it; `without_body` is for who asks for the head alone.
+    ///
+    /// # Errors
+    /// A connection that is closed.
     pub fn write(&self, out: &mut impl Write, without_body: bool) -> Result<()> {
         let mut text = head(self.status, self.kind);
         for line in &self.head {

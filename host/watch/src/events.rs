@@ -27,6 +27,9 @@ struct Page {
 }
 
 /// Writes events until the page is gone or the board is closed.
+///
+/// # Errors
+/// A connection that is closed.
 pub fn write(out: &mut impl Write, board: &Board, folder: &str) -> Result<()> {
     write!(out, "{}retry: 2000\n\n", answer::stream())?;
     board.wait_complete(FIRST_LOOK);

@@ -38,6 +38,9 @@ pub enum Failed {
 
 impl Request {
     /// Reads one.
+    ///
+    /// # Errors
+    /// A connection that is closed or slow, a request that is wrong or too long.
     pub fn read(stream: &mut TcpStream) -> Result<Self, Failed> {
         let start = Instant::now();
         let mut bytes = Vec::new();

@@ -5,8 +5,10 @@ use std::path::Path;
 use trainyard_experiments::{LOCK, is_running};
 use trainyard_report::host_name;
 
-/// Asks the run in a folder to end, which trains on machine `host`, empty if unknown. Returns the process's id, or in a
-/// line why there is none to ask.
+/// Asks the run in a folder to end, which trains on machine `host`, empty if unknown. Returns the process's id.
+///
+/// # Errors
+/// A line that says why there is no process to ask.
 pub fn stop(folder: &Path, host: &str) -> Result<i32, String> {
     if !host.is_empty() && host != host_name() {
         return Err(format!("it trains on the machine {host}: stop it there"));

@@ -275,8 +275,9 @@ fn a_run_is_stopped_with_the_token() {
     let server = Server::of(|folder| {
         let run = folder.join("a b");
         write(&run, &[header(0, 100), step(1, 4.0)]);
-        // locks as the host does, and names itself
-        let script = "exec 9<>.trainyard-lock; flock 9; echo $$ > .trainyard-lock; exec sleep 60";
+        // locks as the host does, and names itself; SIGINT may be ignored where these tests were started
+        let script =
+            "exec 9<>.trainyard-lock; flock 9; echo $$ > .trainyard-lock; exec env --default-signal=INT sleep 60";
         children.push(Trains(Command::new("sh").args(["-c", script]).current_dir(&run).spawn().unwrap()));
         let start = Instant::now();
         while fs::read_to_string(run.join(".trainyard-lock")).unwrap_or_default().is_empty() {

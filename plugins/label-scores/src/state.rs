@@ -9,6 +9,9 @@ const VERSION: u8 = 1;
 
 /// Writes the version and `ignore_case` (1 byte each), then every label, rising: its length in bytes (u32), references,
 /// hypotheses and matches (u64, all little endian), and its text.
+///
+/// # Errors
+/// A label of 4 GiB.
 pub fn write(labels: &BTreeMap<String, Counts>, ignore_case: bool) -> Result<Vec<u8>> {
     let mut state = vec![VERSION, u8::from(ignore_case)];
     for (label, Counts { references, hypotheses, matches }) in labels {
@@ -22,6 +25,9 @@ pub fn write(labels: &BTreeMap<String, Counts>, ignore_case: bool) -> Result<Vec
 }
 
 /// Reads the labels of a state of the same settings. Everything is checked before anything is merged.
+///
+/// # Errors
+/// A state of other settings, or one that is damaged.
 pub fn read(state: &[u8], ignore_case: bool) -> Result<Vec<(&str, Counts)>> {
     let (found, mut rest) = state.split_first_chunk::<2>().ok_or_else(|| corrupt("it is too short"))?;
     for ((name, found), expected) in ["version", "ignore_case"].iter().zip(found).zip([VERSION, u8::from(ignore_case)])

@@ -38,9 +38,9 @@ impl Row {
 pub struct Beam<'a> {
     text: &'a [u32],
     reference: &'a [u32],
-    /// Those of the first words; row 0 is that of none.
+    /// Rows of the first words; row 0 is that of none.
     begins: Vec<Row>,
-    /// Those of the words behind them.
+    /// Rows of the words behind them.
     ends: Vec<Row>,
 }
 
