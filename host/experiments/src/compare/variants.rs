@@ -122,14 +122,15 @@ fn common_start(runs: &[Run], group: &[usize]) -> String {
     }
     let is_shared = |end: &usize| group.iter().all(|&index| runs[index].name.starts_with(&first[..*end]));
     let ends = first.char_indices().map(|(start, char)| start + char.len_utf8());
-    let mut name = &first[..ends.take_while(is_shared).last().unwrap_or(0)];
-    // the names are poems-seed=1, poems-seed=2
-    for end in ["=", "seed", "s"] {
+    let is_mark = |char: char| !char.is_alphanumeric();
+    let mut name = first[..ends.take_while(is_shared).last().unwrap_or(0)].trim_end_matches(is_mark);
+    // the names are poems-seed=1, poems-seed=2, or base/seed-1, base/seed-2
+    for end in ["seed", "s"] {
         let rest = name.strip_suffix(end).unwrap_or(name);
         let is_word = !rest.ends_with(char::is_alphanumeric);
         name = if is_word { rest } else { name };
     }
-    name.trim_end_matches(|char: char| !char.is_alphanumeric()).to_owned()
+    name.trim_end_matches(is_mark).to_owned()
 }
 
 /// `focal, lr=0.002`: the values of plugins, and other settings with the last part of their keys.
