@@ -2,6 +2,8 @@
 
 mod clean;
 mod compare;
+mod feed;
+mod report;
 mod runs;
 
 use serde_json::json;

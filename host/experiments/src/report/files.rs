@@ -39,7 +39,8 @@ pub fn config(source: &Source, options: &ReportOptions) -> Option<Section> {
 
 /// The section of checkpoints; none where there is none.
 pub fn checkpoints(source: &Source) -> Option<Section> {
-    let best = source.log.end.as_ref().and_then(|end| end.best).map(|best| best.step);
+    let ended = source.log.end.as_ref().and_then(|end| end.best).map(|best| best.step);
+    let best = ended.or(source.log.best.as_ref().map(|best| best.step));
     let last = source.checkpoints.iter().rfind(|own| own.name.starts_with("step-")).map(|own| own.step);
     let mut table = Maker::new("Kept on disk").texts(&["checkpoint"]).numbers(&["step", "size"]).texts(&["which"]);
     for checkpoint in &source.checkpoints {

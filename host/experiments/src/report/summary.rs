@@ -17,10 +17,12 @@ pub fn subtitle(source: &Source) -> String {
     let mut parts = vec![progress(source)];
     let headers = &source.history.headers;
     let ended = source.log.end.as_ref().map(|end| time(&end.ended));
-    match (headers.first().map(|header| time(&header.started)), ended) {
+    let started = headers.first().map(|header| time(&header.started)).filter(|time| !time.is_empty());
+    match (started, ended) {
         (Some(started), Some(ended)) => parts.push(span(&started, &ended)),
         (Some(started), None) => parts.push(format!("since {started}")),
-        (None, _) => {}
+        (None, Some(ended)) => parts.push(format!("ended {ended}")),
+        (None, None) => {}
     }
     if let Some(header) = headers.last().filter(|header| !header.host.is_empty()) {
         parts.push(format!("on {}", header.host));

@@ -19,7 +19,7 @@ use trainyard_statistics::{Verdict, words};
 const MAX_COLUMNS: usize = 6;
 
 /// Characters of a setting that are shown.
-const VALUE_CHARS: usize = 60;
+const VALUE_CHARS: usize = 40;
 
 /// The metrics of the text that counts, what stands for all of them first: bits per byte, or else the first.
 fn shown(comparison: &Comparison) -> Vec<&MetricComparison> {
@@ -49,16 +49,16 @@ fn of_metric(comparison: &Comparison, metric: &MetricComparison) -> Block {
     let better = direction(metric.higher_is_better);
     let caption = format!("{} {} ({unit}{better} is better)", metric.split.name(), metric.label);
     let interval = format!("{} % interval", words::percent(comparison.confidence));
-    let mut table =
-        Maker::new(caption).texts(&["variant"]).numbers(&["seeds", "mean", "sd", "difference", &interval, "p"]);
-    table = table.texts(&["what it shows"]);
+    // a phone shows the first columns
+    let mut table = Maker::new(caption).texts(&["variant"]).numbers(&["mean", "difference", &interval, "p"]);
+    table = table.numbers(&["seeds", "sd"]).texts(&["what it shows"]);
     for row in &metric.rows {
         let summary = row.summary;
-        let mut cells = vec![cell(&*row.variant), cell(row.values.len().to_string())];
-        cells.push(cell(measured(summary.map(|summary| summary.mean))));
-        cells.push(cell(or_none(summary.and_then(|summary| summary.deviation).map(deviation))));
-        cells.extend(difference(row));
-        table.cells(cells);
+        let deviation = or_none(summary.and_then(|summary| summary.deviation).map(deviation));
+        let [mean, interval, p, shown] = difference(row);
+        let variant = [cell(&*row.variant), cell(measured(summary.map(|summary| summary.mean)))];
+        let seeds = [cell(row.values.len().to_string()), cell(deviation), shown];
+        table.cells(variant.into_iter().chain([mean, interval, p]).chain(seeds).collect());
     }
     table.note(format!("Comparable with {}, on the same text.", comparable(metric.comparable)));
     table.drop_empty(&[NONE, ""]);
