@@ -109,12 +109,11 @@ impl Comparison {
         Self::of_runs(&runs, options, documents)
     }
 
-    /// Compares runs that were read before, at least two.
+    /// Compares runs that were read before, at least two, by options of which the confidence was checked.
     ///
     /// # Errors
     /// As [`Self::of`].
     pub(crate) fn of_runs(runs: &[Run], options: &CompareOptions, documents: &Documents) -> Result<Self> {
-        check_confidence(options)?;
         let confidence = options.confidence;
         runs.iter().try_for_each(|run| run.check_finished(options.allow_unfinished))?;
         let traits = traits(runs);
@@ -146,6 +145,15 @@ impl Comparison {
             variants,
         })
     }
+}
+
+/// Checks what can be checked of options before runs are compared.
+///
+/// # Errors
+/// A baseline that is none of the runs, or a confidence that is not between 0 and 1.
+pub(crate) fn check_options(runs: &[Run], variants: &[Variant], options: &CompareOptions) -> Result<()> {
+    check_confidence(options)?;
+    base(variants, runs, options.baseline.as_deref()).map(|_| ())
 }
 
 fn check_confidence(options: &CompareOptions) -> Result<()> {

@@ -16,6 +16,9 @@ pub type ByText = BTreeMap<String, Vec<Point>>;
 /// The name of the validation text among those that were measured; every other text has a name.
 pub const VALIDATION: &str = "";
 
+/// The most steps that are drawn one by one where runs are next to each other.
+const MAX_STEPS: u64 = 20_000;
+
 /// What a log has of every step, and what happened in between.
 #[derive(Debug, Default)]
 pub struct History {
@@ -184,6 +187,7 @@ impl History {
     }
 
     /// Forgets what is later than a step.
+    /// Forgets what is after a step.
     fn go_back(&mut self, step: u64) {
         let last = step as f64;
         let curves = [&mut self.loss, &mut self.rate, &mut self.norm, &mut self.speed];
@@ -195,6 +199,18 @@ impl History {
         }
     }
 
+    /// Keeps only what is drawn where runs are next to each other. Of a run of very many steps, losses and speeds are
+    /// then means over as many steps as returned, which end at multiples of them, so that runs still have common steps.
+    pub fn condense(&mut self, steps: u64) -> u64 {
+        let size = steps.div_ceil(MAX_STEPS).next_power_of_two();
+        (self.rate, self.norm, self.outputs) = (Vec::new(), Vec::new(), BTreeMap::new());
+        if size > 1 {
+            self.loss = means(&self.loss, size as f64);
+            self.speed = means(&self.speed, size as f64);
+        }
+        size
+    }
+
     /// Returns the values of a metric on the validation text.
     pub fn validation(&self, metric: &str) -> &[Point] {
         self.measured.get(metric).and_then(|texts| texts.get(VALIDATION)).map_or(&[], Vec::as_slice)
@@ -203,5 +219,31 @@ impl History {
     /// Says whether other texts were measured along with the validation text.
     pub fn has_watched(&self) -> bool {
         self.measured.values().any(|texts| texts.keys().any(|text| text != VALIDATION))
+    }
+}
+
+/// The means of parts of so many steps. The last part may be shorter.
+fn means(points: &[Point], size: f64) -> Vec<Point> {
+    let part = |point: &Point| (point.0 / size).ceil();
+    let mean = |points: &[Point]| {
+        let sum: f64 = points.iter().map(|point| point.1).sum();
+        (points[points.len() - 1].0, sum / points.len() as f64)
+    };
+    points.chunk_by(|a, b| part(a) == part(b)).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_of_very_many_steps() {
+        let loss = (1..=50_001).map(|step| (f64::from(step), f64::from(step % 4))).collect();
+        let mut history = History { loss, ..History::default() };
+        assert_eq!(history.condense(50_001), 4);
+        assert_eq!(history.loss.len(), 12_501);
+        assert_eq!((history.loss[0], history.loss[12_500]), ((4.0, 1.5), (50_001.0, 1.0)));
+        let mut short = History { loss: vec![(1.0, 2.0), (2.0, 3.0)], ..History::default() };
+        assert_eq!((short.condense(20_000), short.loss.len()), (1, 2));
     }
 }

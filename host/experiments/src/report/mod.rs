@@ -51,13 +51,13 @@ impl Report {
     /// all; several are compared. A run may be training.
     ///
     /// # Errors
-    /// A path without any run, or a log that cannot be read.
+    /// A path without any run, a log that cannot be read, or a baseline or a confidence that is none. Where runs cannot
+    /// be compared for another reason, the report says so.
     pub fn of(paths: &[PathBuf], options: &ReportOptions) -> Result<Self> {
         let folders = run_folders(paths)?;
-        let sources = folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>>>()?;
-        let page = match <[Source; 1]>::try_from(sources) {
-            Ok([source]) => one::page(&source, options),
-            Err(sources) => several::page(sources, paths, options),
+        let page = match folders.as_slice() {
+            [folder] => one::page(&Source::read(folder)?, options),
+            folders => several::page(folders, paths, options)?,
         };
         Ok(Self { page })
     }

@@ -39,6 +39,9 @@ pub fn section(several: &Several) -> Option<Section> {
     if has(speed) {
         charts.push(chart("Throughput", "tokens per second", drawn(several, &lines, speed, None)));
     }
+    if several.size > 1 {
+        text += &format!("Values of every step are means over up to {} steps. ", several.size);
+    }
     let is_other = |key: &String| ["loss.", "tokenizer."].iter().any(|start| key.starts_with(start));
     if several.variants.iter().any(|variant| variant.settings.keys().any(is_other)) {
         text += "Losses of runs with different losses or tokenizers cannot be compared; bits per byte can.";

@@ -6,7 +6,7 @@ mod tables;
 use super::ReportOptions;
 use super::cells::counted;
 use super::source::Source;
-use crate::compare::{Comparison, Run, Split, Variant, names, traits, variants};
+use crate::compare::{Comparison, Run, Split, Variant, check_options, names, traits, variants};
 use crate::runs::name_of;
 use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
@@ -20,6 +20,8 @@ pub struct Several {
     pub variants: Vec<Variant>,
     /// The comparison, or why there is none.
     pub comparison: Result<Comparison>,
+    /// Values of every step are means over so many steps.
+    pub size: u64,
 }
 
 /// A run among others.
@@ -33,11 +35,13 @@ pub struct Named {
 }
 
 impl Several {
-    fn new(sources: Vec<Source>, options: &ReportOptions) -> Self {
-        let folders: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+    fn read(folders: &[PathBuf], options: &ReportOptions) -> Result<Self> {
         let mut runs: Vec<Named> = Vec::new();
-        let mut compared = Vec::new();
-        for (name, mut source) in names(&folders).into_iter().zip(sources) {
+        let (mut compared, mut size) = (Vec::new(), 1);
+        for (name, folder) in names(folders).into_iter().zip(folders) {
+            let mut source = Source::read(folder)?;
+            let steps = source.steps().unwrap_or(source.log.step);
+            size = size.max(source.history.condense(steps.max(source.log.step)));
             match Run::with_log(name.clone(), &source.path, source.log.clone()) {
                 Ok(run) => compared.push(run),
                 Err(error) if source.problems.is_empty() => source.problems.push(error.to_string()),
@@ -52,17 +56,21 @@ impl Several {
                 run.into_iter().for_each(|run| run.place = Some((own.seed, place)));
             }
         }
+        check_options(&compared, &variants, &options.compare)?;
         let comparison = match compared.len() {
             0 | 1 => Err(Error::usage("fewer than two runs can be read: there is nothing to compare")),
             _ => Comparison::of_runs(&compared, &options.compare, &options.documents),
         };
-        Self { runs, variants, comparison }
+        Ok(Self { runs, variants, comparison, size })
     }
 }
 
-/// Makes the page. `paths` are what the user named.
-pub fn page(sources: Vec<Source>, paths: &[PathBuf], options: &ReportOptions) -> Page {
-    let several = Several::new(sources, options);
+/// Makes the page of the runs in `folders`. `paths` are what the user named.
+///
+/// # Errors
+/// A log that cannot be read, or a baseline or a confidence that is none.
+pub fn page(folders: &[PathBuf], paths: &[PathBuf], options: &ReportOptions) -> Result<Page> {
+    let several = Several::read(folders, options)?;
     let title = match paths {
         [folder] => name_of(Path::new(folder), folder),
         _ => counted(several.runs.len() as u64, "run"),
@@ -75,12 +83,12 @@ pub fn page(sources: Vec<Source>, paths: &[PathBuf], options: &ReportOptions) ->
         Some(tables::runs(&several)),
         tables::cost(&several),
     ];
-    Page {
+    Ok(Page {
         title,
         subtitle: subtitle(&several, paths),
         generator: options.generator(),
         sections: sections.into_iter().flatten().collect(),
-    }
+    })
 }
 
 fn subtitle(several: &Several, paths: &[PathBuf]) -> String {

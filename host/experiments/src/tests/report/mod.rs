@@ -54,7 +54,10 @@ fn rows(html: &str, caption: &str) -> Vec<String> {
 fn manifest() -> Value {
     let part =
         |name: &str, documents: u64| json!({ "name": name, "documents": documents, "bytes": 4096, "tokens": 1000 });
-    let split = |name: &str, sources: Vec<Value>| json!({ "split": name, "documents": 9, "bytes": 8192, "tokens": 2000, "sources": sources });
+    let split = |name: &str, sources: Vec<Value>| {
+        let (documents, tokens) = (9, 2000);
+        json!({ "split": name, "documents": documents, "bytes": 8192, "tokens": tokens, "sources": sources })
+    };
     let reasons = json!({ "too_short": { "documents": 2, "samples": ["a:1", "a:7"] }, "too_long": { "documents": 5 } });
     let length = json!({ "name": "length", "seen": 1000, "rewritten": 3, "reasons": reasons });
     let dedup = json!({ "name": "dedup", "seen": 993, "rewritten": 0, "reasons": {} });

@@ -1,7 +1,7 @@
 //! Reports of several runs.
 
 use super::{html, rows, texts};
-use crate::tests::{Sample, folder};
+use crate::tests::{Sample, assert_says, folder};
 use crate::{CompareOptions, Report, ReportOptions};
 use std::fs;
 use std::slice;
@@ -39,6 +39,18 @@ fn runs_that_cannot_be_compared() {
     let options = ReportOptions { compare, ..ReportOptions::default() };
     let html = Report::of(&[root], &options).unwrap().html();
     assert!(html.contains("on the validation text"));
+}
+
+#[test]
+fn options_that_are_wrong() {
+    let (dir, root) = folder(&[("a", Sample::default()), ("b", Sample { lr: "0.5", ..Sample::default() })]);
+    let report = |compare| Report::of(slice::from_ref(&root), &ReportOptions { compare, ..ReportOptions::default() });
+    let compare = CompareOptions { baseline: Some("bb".into()), ..CompareOptions::default() };
+    let expected = "--baseline bb: expected one of the runs that are compared; did you mean \"b\"?";
+    assert_says(report(compare), dir.path(), expected);
+    let compare = CompareOptions { confidence: 95.0, ..CompareOptions::default() };
+    let expected = "--confidence 95: expected a number between 0 and 1, such as 0.95 for 95 %";
+    assert_says(report(compare), dir.path(), expected);
 }
 
 #[test]
