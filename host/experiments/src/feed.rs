@@ -1,7 +1,7 @@
 //! A log that is followed while it grows.
 
 use crate::folder::METRICS;
-use crate::log::is_known;
+use crate::log::{is_known, record};
 use serde_json::Value;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -143,17 +143,21 @@ impl Feed {
         let mut records = Vec::new();
         for line in self.rest[..end].split_inclusive(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let value: Option<Value> = serde_json::from_slice(line).ok();
-            let kind = value.as_ref().and_then(|value| value.get("kind")).and_then(Value::as_str);
-            let is_unknown = kind.is_some_and(|kind| !is_known(kind));
-            match value.and_then(Record::from_json) {
+            match record(line) {
                 Some(record) => records.push(record),
-                None => self.n_broken += u64::from(!is_unknown),
+                None => self.n_broken += u64::from(!is_of_later_version(line)),
             }
         }
         self.rest.drain(..end);
         records
     }
+}
+
+/// Says whether a line is a record of a kind that this version does not know.
+fn is_of_later_version(line: &[u8]) -> bool {
+    let value: Option<Value> = serde_json::from_slice(line).ok();
+    let kind = value.as_ref().and_then(|value| value.get("kind")).and_then(Value::as_str);
+    kind.is_some_and(|kind| !is_known(kind))
 }
 
 /// Which file it is, as long as it exists.

@@ -20,8 +20,9 @@ const MAX_MARKS: usize = 8;
 /// An axis is logarithmic when the largest value is this many times the smallest.
 const RANGE: f64 = 100.0;
 
-/// The average that is drawn is over about this part of the steps, within bounds.
-const SMOOTHED_PART: usize = 50;
+/// The average that is drawn is over about this part of the steps, within bounds. A larger one would lag behind a loss
+/// that falls.
+const SMOOTHED_PART: usize = 200;
 const SPANS: (usize, usize) = (5, 2000);
 
 /// The section of curves; none while there is nothing to draw.

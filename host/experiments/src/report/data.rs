@@ -107,6 +107,9 @@ fn sources(source: &Source, data: &Value) -> Option<Block> {
             table.row(row(split, "all".to_owned(), String::new()));
         }
     }
+    if source.setting("data.source.0.path").is_some() {
+        table.note("Paths are as the config has them, relative to the run's folder.");
+    }
     table.drop_empty(&[""]);
     (!table.is_empty()).then(|| table.block())
 }
