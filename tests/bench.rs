@@ -31,8 +31,8 @@ fn config() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn step(config: &Path, more: &[&str]) -> Outcome {
-    let config = config.to_str().unwrap();
-    trainyard(&[&["bench", "step", config, "--steps", "3", "--warmup", "1"][..], more].concat()).run()
+    let (folder, config) = (config.parent().unwrap(), config.to_str().unwrap());
+    trainyard(&[&["bench", "step", config, "--steps", "3", "--warmup", "1"][..], more].concat()).in_folder(folder).run()
 }
 
 #[track_caller]

@@ -68,9 +68,9 @@ pub fn walk(root: &Path) -> Vec<Source> {
             let path = entry.expect("a readable entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
             let is_made = (name.starts_with('.') && name != ".ci" && name != ".github")
-                || ["target", "runs", "__pycache__", "node_modules"].contains(&name.as_str())
-                // what scripts/task_data.py fetches
-                || path == root.join("data");
+                || ["target", "__pycache__", "node_modules"].contains(&name.as_str())
+                // what scripts/task_data.py fetches, and what was trained
+                || ["data", "runs"].map(|name| root.join(name)).contains(&path);
             if is_made || path.is_symlink() {
                 continue;
             }

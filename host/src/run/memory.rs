@@ -86,6 +86,8 @@ impl Memory {
         // What is frozen has no gradient, and may be held in blocks.
         let shares = Shares::of(config, sizes)?;
         let [trained, in_blocks] = [shares.trained, shares.in_blocks].map(|share| parameters * share);
+        // a GPU holds the rounded numbers as they are
+        let in_blocks = if device.gpu().is_some() { 0.0 } else { in_blocks };
         let frozen = (parameters - trained - in_blocks) * element + in_blocks * shares.bytes_in_blocks;
         let parameters = trained + frozen / per_value;
         // The gradient of the last hidden states is the trainer's.

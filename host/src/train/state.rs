@@ -57,7 +57,11 @@ pub fn keep_optimizer(folder: &Path, trainer: &mut Trainer) -> Result<u64> {
     }
     let reader = Reader::open(folder)?;
     let state = read_state(&reader)?;
-    let kept = trainer.optimizer.load(reader.tensors(OPTIMIZER)?);
+    let (tensors, own) = (reader.tensors(OPTIMIZER)?, trainer.optimizer.state());
+    let kept = match tensors.keys().find(|name| !own.contains_key(*name)) {
+        Some(name) => Err(Error::run(format!("optimizer state {name} is of another optimizer, or of what is frozen"))),
+        None => trainer.optimizer.load(tensors),
+    };
     kept.map_err(|error| Error::usage(format!("{}: {error}; begin with a fresh one (leave the key out)", place())))?;
     Ok(state.earlier_steps + state.step)
 }
