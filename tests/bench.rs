@@ -31,8 +31,11 @@ fn config() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn step(config: &Path, more: &[&str]) -> Outcome {
-    let (folder, config) = (config.parent().unwrap(), config.to_str().unwrap());
-    trainyard(&[&["bench", "step", config, "--steps", "3", "--warmup", "1"][..], more].concat()).in_folder(folder).run()
+    let config = config.to_str().unwrap();
+    let arguments = [&["bench", "step", config, "--steps", "3", "--warmup", "1"][..], more].concat();
+    // data that is prepared is kept in the store of the current folder
+    let elsewhere = tempfile::tempdir().unwrap();
+    trainyard(&arguments).in_folder(elsewhere.path()).run()
 }
 
 #[track_caller]
