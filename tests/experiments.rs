@@ -154,6 +154,9 @@ fn reports_are_pages_of_their_own() {
     let again = ["train", "x.toml", "--set", "run.name=shown", "--resume"];
     let said = trainyard(&again).in_folder(swept()).succeeds().stderr;
     assert!(said.contains("report.html: was not written by trainyard, and stays"), "{said}");
+    let refused = trainyard(&["report", "runs/shown"]).in_folder(swept()).run();
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("report.html: was not written by trainyard, and stays"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(shown.join("report.html")).unwrap(), "mine");
     // neither changes anything of the run
     let bytes = |run: &Path| fs::read(run.join("checkpoints/step-12/model.safetensors")).unwrap();

@@ -1,5 +1,6 @@
 //! `trainyard init`: a config for a text.
 
+use super::numbers::above_zero;
 use super::output::{Outcome, write};
 use super::overrides::Overrides;
 use clap::Args;
@@ -20,7 +21,7 @@ pub struct InitArgs {
     /// A text, a folder or a pattern of texts
     pub text: PathBuf,
     /// Minutes that training may take, about (default: 5)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
     pub minutes: Option<f64>,
     #[command(flatten)]
     pub overrides: Overrides,

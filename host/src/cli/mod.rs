@@ -19,6 +19,7 @@ mod generate;
 mod init;
 mod logits;
 mod model;
+mod numbers;
 mod open;
 mod output;
 mod overrides;

@@ -1,5 +1,6 @@
 //! `trainyard plan`: what a run will take, before anything of it runs.
 
+use super::numbers::above_zero;
 use super::output::{Outcome, print};
 use super::overrides::Overrides;
 use clap::Args;
@@ -40,11 +41,6 @@ pub struct PlanArgs {
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "expected a number above 0".into())
 }
 
 pub fn run(args: &PlanArgs) -> Outcome {

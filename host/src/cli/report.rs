@@ -3,10 +3,8 @@
 use super::output::{Outcome, write};
 use clap::Args;
 use std::path::PathBuf;
-use trainyard::base::write::write_file;
 use trainyard::experiments::{CompareOptions, Report, ReportOptions};
 use trainyard::report::now;
-use trainyard::{Error, Result};
 
 /// Write one HTML page: results, curves, data, plugins and config of a run, or several runs compared
 ///
@@ -38,13 +36,6 @@ pub fn run(args: &ReportArgs) -> Outcome {
         (None, [one]) => one.join("report.html"),
         (None, _) => "report.html".into(),
     };
-    save(&out, &report.html())?;
+    report.save(&out)?;
     write(format!("{}\n", out.display()).as_bytes())
-}
-
-fn save(out: &std::path::Path, html: &str) -> Result<()> {
-    if out.is_dir() {
-        return Err(Error::usage(format!("--out {}: expected a file, got a folder", out.display())));
-    }
-    write_file(out, html.as_bytes())
 }

@@ -2,7 +2,6 @@
 
 use super::output::{Outcome, write};
 use clap::{Args, ValueEnum};
-use trainyard::Error;
 use trainyard::report;
 use trainyard::run::json_schema;
 
@@ -34,6 +33,5 @@ pub fn run(args: &SchemaArgs) -> Outcome {
         Of::Config => json_schema(),
         Of::Metrics => report::schema(),
     };
-    let text = serde_json::to_string_pretty(&schema).map_err(|error| Error::run(format!("the schema: {error}")))?;
-    write(format!("{text}\n").as_bytes())
+    write(format!("{schema:#}\n").as_bytes())
 }

@@ -5,7 +5,7 @@ use super::overrides::Overrides;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use trainyard::base::{clean, interrupt};
+use trainyard::base::{clean, dirs, interrupt};
 use trainyard::bench::{PlanOptions, plan};
 use trainyard::experiments::{CompareOptions, Comparison};
 use trainyard::ops::Device;
@@ -104,15 +104,13 @@ pub fn run(args: &SweepArgs) -> Outcome {
 
 /// The sweep of the command line.
 fn sweep_of(args: &SweepArgs) -> Result<Sweep> {
-    let mut sweep = if args.grid.is_empty() && args.seeds.is_none() {
-        Sweep::open(&args.sweep)?
-    } else if args.grid.is_empty() {
-        let mut sweep = Sweep::open(&args.sweep)?;
-        sweep.seeds = args.seeds.map_or(sweep.seeds, Seeds::Count);
-        sweep
-    } else {
-        Sweep::from_flags(&args.sweep, &args.grid, args.seeds.map(Seeds::Count))?
+    let mut sweep = match args.grid.is_empty() {
+        true => Sweep::open(&args.sweep)?,
+        false => Sweep::from_flags(&args.sweep, &args.grid, None)?,
     };
+    if let Some(seeds) = args.seeds {
+        sweep.seeds = Seeds::Count(seeds);
+    }
     match args.design {
         Some(Design::Grid) => sweep.design = sweep::Design::Grid,
         Some(Design::OneAtATime) => sweep.design = sweep::Design::OneAtATime,
@@ -149,22 +147,20 @@ fn costs(cells: &[Cell], configs: &[RunConfig], part: Option<Part>, timed: bool)
 /// What a run needs; none where the size of its vocabulary is known only later.
 fn cost(config: &RunConfig, timed: bool) -> Result<Option<Cost>> {
     let Ok(vocab) = DataPlugins::open(config)?.expected_vocabulary(config) else { return Ok(None) };
+    if timed {
+        let plan = plan(config, &PlanOptions { vocab: Some(vocab), seconds: MEASURED, ..PlanOptions::default() })?;
+        return Ok(Some(Cost { bytes: plan.memory as u64, seconds: plan.seconds() }));
+    }
     let (device, _) = Device::open(config.train.device)?;
     let sizes = DataSizes { vocab: config.vocab(vocab), labels: config.task.listed_labels() };
     let bytes = Memory::of(config, sizes, &device)?.total() as u64;
-    let seconds = match timed {
-        true => {
-            plan(config, &PlanOptions { vocab: Some(vocab), seconds: MEASURED, ..PlanOptions::default() })?.seconds()
-        }
-        false => 0.0,
-    };
-    Ok(Some(Cost { bytes, seconds }))
+    Ok(Some(Cost { bytes, seconds: 0.0 }))
 }
 
 /// Trains the runs, and compares them.
 fn train(plan: sweep::Plan, threads: usize, json: bool) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
-    let program = std::env::current_exe().map_err(|error| Error::run(format!("this program: {error}")))?;
+    let program = dirs::program().map_err(|error| Error::run(format!("this program: {error}")))?;
     let options = Options { program, version: VERSION.to_owned(), threads: Some(threads) };
     let mut runner = Runner::new(plan, options)?;
     while let Some(event) = runner.next_event()? {

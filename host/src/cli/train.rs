@@ -1,9 +1,9 @@
 //! `trainyard train`.
 
 use super::INTERRUPTED;
+use super::numbers::above_zero;
 use super::output::{Outcome, show};
 use super::overrides::Overrides;
-
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
 use trainyard::base::shell::quoted;
@@ -41,7 +41,7 @@ pub struct TrainArgs {
     #[arg(value_name = "CONFIG|TEXT")]
     pub config: PathBuf,
     /// Minutes to train on a text, about; decides the size of the model (default: 5)
-    #[arg(long, value_name = "N", value_parser = minutes)]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
     pub minutes: Option<f64>,
     #[command(flatten)]
     pub overrides: Overrides,
@@ -114,9 +114,4 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
     let config = run::config_for_text(&args.config, set, args.minutes)?;
     config.lines.iter().for_each(|line| eprintln!("{}", clean::line(line)));
     Ok(config.path)
-}
-
-fn minutes(text: &str) -> std::result::Result<f64, String> {
-    let minutes = text.parse().ok().filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0);
-    minutes.ok_or_else(|| "expected a number above 0".into())
 }

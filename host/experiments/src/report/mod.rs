@@ -15,9 +15,15 @@ mod summary;
 use crate::compare::{CompareOptions, Documents};
 use crate::runs::run_folders;
 use source::Source;
-use std::path::PathBuf;
-use trainyard_base::Result;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use trainyard_base::write::write_file;
+use trainyard_base::{Error, Result};
 use trainyard_page::Page;
+
+/// The first bytes of a page, which say who wrote it.
+const HEAD: u64 = 1 << 12;
 
 /// What a report says besides what is in the folders.
 #[derive(Debug, Clone, Default)]
@@ -66,4 +72,28 @@ impl Report {
     pub fn html(&self) -> String {
         self.page.html()
     }
+
+    /// Writes the page, also over an earlier one.
+    ///
+    /// # Errors
+    /// A file there that is not a page of trainyard's, which stays; a folder; a path that cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        if path.is_dir() {
+            return Err(Error::usage(format!("{shown}: expected a file, got a folder")));
+        }
+        if path.is_file() && !is_page(path) {
+            return Err(Error::usage(format!(
+                "{shown}: was not written by trainyard, and stays; rename it to have a page"
+            )));
+        }
+        write_file(path, self.html().as_bytes())
+    }
+}
+
+/// Whether a file is a page that trainyard wrote.
+fn is_page(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && String::from_utf8_lossy(&head).contains("<meta name=\"generator\" content=\"trainyard\">")
 }

@@ -1,7 +1,6 @@
 //! What a run writes for people and other tools: its page, and event files for TensorBoard. None of it can stop a run.
 
 use super::Run;
-use crate::base::write::write_file;
 use crate::experiments::{Report, ReportOptions};
 use crate::export::tensorboard::TensorBoard;
 use crate::report::{Header, Record, Sink, now};
@@ -10,8 +9,6 @@ use std::fs;
 
 /// The page, in the run's folder.
 const PAGE: &str = "report.html";
-/// The first bytes of a page, which say who wrote it.
-const HEAD: usize = 1 << 12;
 /// The folder of event files, there too.
 const EVENTS: &str = "tensorboard";
 
@@ -47,25 +44,11 @@ impl Run<'_> {
     }
 
     fn write_page(&self) -> Result<()> {
-        let path = self.folder.root().join(PAGE);
-        if fs::read(&path).is_ok_and(|page| !is_ours(&page)) {
-            let path = path.display();
-            return Err(Error::run(format!(
-                "{path}: was not written by trainyard, and stays; rename it to have a page"
-            )));
-        }
         let options = ReportOptions { made: now(), ..ReportOptions::default() };
-        let report = Report::of(&[self.folder.root().to_owned()], &options)?;
-        write_file(&path, report.html().as_bytes())
+        Report::of(&[self.folder.root().to_owned()], &options)?.save(&self.folder.root().join(PAGE))
     }
 
     fn say(&self, error: &Error, key: &str) {
         self.progress.message(&format!("warning: {key}: {error}"));
     }
-}
-
-/// Whether a page is one that trainyard wrote.
-fn is_ours(page: &[u8]) -> bool {
-    let head = String::from_utf8_lossy(&page[..page.len().min(HEAD)]);
-    head.contains("<meta name=\"generator\" content=\"trainyard\">")
 }
