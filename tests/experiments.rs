@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 use tempfile::TempDir;
+use trainyard::report::{DOCUMENTS, read_documents};
 
 const CONFIG: &str = r#"
 [run]
@@ -161,6 +162,109 @@ fn reports_are_pages_of_their_own() {
     // neither changes anything of the run
     let bytes = |run: &Path| fs::read(run.join("checkpoints/step-12/model.safetensors")).unwrap();
     assert_eq!(bytes(&shown), bytes(&run));
+}
+
+/// Documents of `split` that were measured in a file, as bytes, bits.
+fn documents(path: &Path, split: &str) -> Vec<(u64, f64)> {
+    read_documents(path, split).unwrap().iter().map(|of| (of.bytes, of.bits)).collect()
+}
+
+#[test]
+fn losses_of_documents_add_up_to_those_of_the_text() {
+    for (packing, run) in [("concatenate", "runs/lr/base/seed-1"), ("best-fit", "runs/fit"), ("pad", "runs/padded")] {
+        if packing != "concatenate" {
+            let (name, packing) = (run.replace("runs/", "run.name="), format!("data.packing={packing}"));
+            trainyard(&["train", "x.toml", "--set", &name, "--set", &packing]).in_folder(swept()).succeeds();
+        }
+        let report = json(&["eval", run, "--documents", "again.parquet", "--json"]);
+        assert_eq!(
+            fs::read(swept().join("again.parquet")).unwrap(),
+            fs::read(swept().join(run).join(DOCUMENTS)).unwrap()
+        );
+        for split in ["validation", "test"] {
+            let found = documents(&swept().join(run).join(DOCUMENTS), split);
+            assert_eq!(report["texts"][split]["documents"], found.len(), "{report}");
+            let (bytes, bits) = found.iter().fold((0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+            assert_eq!(report["texts"][split]["bytes"], bytes);
+            let values = report[split].as_array().unwrap();
+            let value = values.iter().find(|value| value["name"] == "bits-per-byte").unwrap()["value"].as_f64();
+            assert!((bits / bytes as f64 - value.unwrap()).abs() < 1e-6, "{packing} {split}");
+        }
+    }
+    // a document that attends to itself alone costs the same by itself
+    let texts = ["a dog in the garden", "the cat sat on the mat, and the cat sat on the mat", "on"];
+    let folder = swept().join("texts");
+    fs::create_dir(&folder).unwrap();
+    texts.iter().enumerate().for_each(|(i, text)| write(&folder, &format!("{i}.txt"), text));
+    let of = |data: &str| {
+        trainyard(&["eval", "runs/fit", "--data", data, "--documents", "some.parquet"]).in_folder(swept()).succeeds();
+        documents(&swept().join("some.parquet"), "test")
+    };
+    let (together, alone) = (of("texts"), ["texts/0.txt", "texts/1.txt", "texts/2.txt"].map(|data| of(data)[0]));
+    for ((bytes, bits), of) in together.iter().zip(alone) {
+        assert!(*bytes == of.0 && (bits - of.1).abs() < 1e-5, "{together:?} {alone:?}");
+    }
+}
+
+#[test]
+fn one_seed_is_judged_by_documents() {
+    let said = says(&["compare", "runs/lr/base/seed-1", "runs/lr/lr=0.03/seed-1", "--metric", "bits-per-byte"]);
+    assert!(said.contains("documents of one seed, for that seed alone") && said.contains("95 % interval"), "{said}");
+}
+
+#[test]
+fn losses_are_drawn_and_texts_are_kept_while_training() {
+    let plots = says(&["runs", "runs/lr/base/seed-1", "--plot"]);
+    assert!(plots.contains("Loss: training (cross-entropy, nats/token)") && plots.contains('\u{2800}'), "{plots}");
+    let several = says(&["compare", "runs/lr", "--plot"]);
+    assert!(several.contains("Validation, bits per byte: lr=0.03/seed-1"), "{several}");
+    let config = ["train", "x.toml", "--set", "run.name=told", "--set", "sample.every=5"];
+    let said = trainyard(&config).in_folder(swept()).succeeds().stderr;
+    assert!(said.contains("sample after step 5: ") && said.contains("sample after step 10: "), "{said}");
+    let log = fs::read_to_string(swept().join("runs/told/metrics.jsonl")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains("\"kind\":\"sample\"")).count(), 2);
+    let page = fs::read_to_string(swept().join("runs/told/report.html")).unwrap();
+    assert!(["step 5", "step 10", "step 12"].iter().all(|at| page.contains(at)));
+    // what is written on the way changes nothing of the run
+    let model = |run: &str| fs::read(swept().join(run).join("checkpoints/step-12/model.safetensors")).unwrap();
+    assert_eq!(model("runs/told"), model("runs/lr/base/seed-1"));
+}
+
+#[test]
+fn a_law_needs_more_runs_than_these() {
+    let few = trainyard(&["plan", "--fit", "runs/lr"]).in_folder(swept()).run();
+    assert!(few.code == 2 && few.stderr.contains("got 6 runs with 1, 1 and 1; train more"), "{}", few.stderr);
+}
+
+#[test]
+fn a_dry_run_says_what_would_run_and_writes_nothing() {
+    let dry = |more: &[&str]| trainyard(&[&["train", "x.toml", "--dry-run"], more].concat()).in_folder(swept()).run();
+    let new = dry(&["--set", "run.name=dry", "--set", "loss.plugin=z-loss"]);
+    assert_eq!(new.code, 0, "{}", new.stderr);
+    assert!(new.stderr.contains("runs/dry: would start, 12 steps\ntokenizer: byte 0.1.0 (builtin)"), "{}", new.stderr);
+    assert!(new.stdout.contains("plugin = \"z-loss\"") && !swept().join("runs/dry").exists(), "{}", new.stdout);
+    let of_sweep = ["--set", "run.dir=runs/lr/base", "--set", "run.name=seed-1"];
+    let taken = dry(&of_sweep);
+    assert!(taken.code == 2 && taken.stderr.contains("this run exists; pass --resume"), "{}", taken.stderr);
+    let resumed = dry(&[&of_sweep[..], &["--resume", "--json"]].concat());
+    let resumed: Value = serde_json::from_str(&resumed.stdout).unwrap();
+    assert_eq!((&resumed["action"], resumed["from_step"].as_u64()), (&Value::from("resume"), Some(12)));
+    let wrong = dry(&["--set", "run.name=dry", "--set", "data.source.0.path=nothing.txt"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("nothing.txt"), "{}", wrong.stderr);
+    assert!(dry(&["--set", "run.name=dry", "--resume"]).stderr.contains("no run to resume"));
+}
+
+#[test]
+fn shells_and_man_know_the_program() {
+    for (shell, part) in
+        [("bash", "complete -F _trainyard"), ("zsh", "#compdef trainyard"), ("fish", "complete -c trainyard")]
+    {
+        assert!(says(&["completions", shell]).contains(part), "{shell}");
+    }
+    let out = tempfile::tempdir().unwrap();
+    assert!(says(&["man", out.path().to_str().unwrap()]).ends_with(" pages\n"));
+    let page = fs::read_to_string(out.path().join("trainyard-train.1")).unwrap();
+    assert!(page.contains("dry\\-run"), "{page}");
 }
 
 #[test]

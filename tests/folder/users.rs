@@ -65,6 +65,7 @@ fn links_are_emptied_and_stay() {
             "checkpoints",
             "config.toml",
             "data",
+            "documents.parquet",
             "metrics.jsonl",
             "plugins.lock",
             "report.html"

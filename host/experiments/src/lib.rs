@@ -10,9 +10,11 @@ mod compare;
 mod feed;
 mod folder;
 mod log;
+mod plot;
 mod plugins;
 mod report;
 mod runs;
+mod scaling;
 mod settings;
 mod suggest;
 mod table;
@@ -22,12 +24,13 @@ mod text;
 
 pub use clean::{Clean, CleanOptions, Cleaned, Group, Item, Kind};
 pub use compare::{
-    CompareOptions, Comparison, Cost, Difference, DocumentLoss, Documents, Method, MetricComparison, Row, Split,
-    Variant, VariantRun,
+    CompareOptions, Comparison, Cost, Difference, Method, MetricComparison, Row, Split, Variant, VariantRun,
 };
 pub use feed::Feed;
 pub use folder::{LOCK, METRICS, is_running};
 pub use log::Log;
+pub use plot::plot;
 pub use report::{Report, ReportOptions};
 pub use runs::{Listing, Measured, RunSummary, Runs, State, named_folders, run_folders};
+pub use scaling::{Best, Scaling, ScalingRun};
 pub use trainyard_base::{Error, Result};

@@ -5,6 +5,7 @@ mod compare;
 mod feed;
 mod report;
 mod runs;
+mod scaling;
 
 use serde_json::json;
 use std::fs;
@@ -30,6 +31,8 @@ struct Sample {
     /// How the process ended; none if it was killed.
     end: Option<EndState>,
     step: u64,
+    parameters: usize,
+    step_tokens: u64,
     /// Further lines of `[run]`.
     more: &'static str,
 }
@@ -48,6 +51,8 @@ impl Default for Sample {
             text: "bd6b8655480eddb5",
             end: Some(EndState::Done),
             step: STEPS,
+            parameters: 3_749_376,
+            step_tokens: 2048,
             more: "",
         }
     }
@@ -124,13 +129,13 @@ impl Sample {
             host: "elsewhere".into(),
             device: "cpu".into(),
             digests: Digests { data: format!("{:0>8}", self.tokenizer), ..Digests::default() },
-            parameters: 3_749_376,
+            parameters: self.parameters,
             steps: STEPS,
             metrics: self.values(0.0).into_iter().map(metric).collect(),
             ..Header::default()
         }))];
         for step in 1..=self.step {
-            let (seconds, tokens) = (Some(0.5 * step as f64), Some(2048 * step));
+            let (seconds, tokens) = (Some(0.5 * step as f64), Some(self.step_tokens * step));
             records.push(Record::Step(Step { step, loss: 4.0, lr: 0.002, seconds, tokens, ..Step::default() }));
             if step % 5 == 0 {
                 // the best is the one before the last

@@ -28,6 +28,7 @@ impl Clock {
             Record::Step(step) => step.seconds,
             Record::Validation(validation) => validation.seconds,
             Record::Watch(watch) => watch.measured.seconds,
+            Record::Sample(sample) => sample.seconds,
             Record::End(end) => Some(end.seconds),
             Record::Rewind(_) | Record::Warning(_) | Record::Final(_) | Record::Plugins(_) => None,
         };

@@ -45,7 +45,8 @@ impl Scalars {
             Record::Watch(watch) => measured(&format!("watch/{}", watch.text), &watch.measured),
             Record::Final(last) => of_final(last),
             Record::Plugins(plugins) => of_plugins(plugins),
-            Record::Run(_) | Record::Resume(_) | Record::Rewind(_) | Record::Warning(_) | Record::End(_) => Vec::new(),
+            Record::Run(_) | Record::Resume(_) | Record::Rewind(_) | Record::Warning(_) => Vec::new(),
+            Record::Sample(_) | Record::End(_) => Vec::new(),
         }
     }
 

@@ -20,3 +20,4 @@ pub use content::{
     Block, Cell, Chart, Code, Column, Facts, Kind, Mark, Page, Sample, Samples, Section, Series, Table, Verdict,
 };
 pub use page::{NUMBERS, STYLE};
+pub use points::smoothed;

@@ -5,6 +5,7 @@
 
 mod compare;
 mod counter;
+mod documents;
 mod program;
 mod record;
 mod schema;
@@ -18,10 +19,11 @@ mod work;
 
 pub use compare::{Comparable, TextReport, Treatment, distinct};
 pub use counter::Counter;
+pub use documents::{DOCUMENTS, DocumentLoss, SplitDocuments, read_documents, write_documents};
 pub use program::{host_name, now};
 pub use record::{
-    BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Step, Validation, Warning,
-    Watch,
+    BestReport, Digests, End, EndState, Final, Header, Metric, Plugins, Record, Rewind, Sample, Step, Validation,
+    Warning, Watch,
 };
 pub use schema::schema;
 pub use sinks::{MetricsLog, Progress, Sink};

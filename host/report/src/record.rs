@@ -27,6 +27,8 @@ pub enum Record {
     Validation(Validation),
     /// Another text was measured.
     Watch(Watch),
+    /// The model wrote a text.
+    Sample(Sample),
     /// The run's model was measured on held-out text.
     Final(Box<Final>),
     /// What the plugins of this process did.
@@ -169,6 +171,18 @@ impl Step {
         let names = distinct(names.iter().skip(1).map(String::as_str), &[]);
         names.into_iter().zip(values.iter().skip(1).copied()).collect()
     }
+}
+
+/// A text that the model wrote while training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Sample {
+    /// Steps done.
+    pub step: u64,
+    /// Seconds of training since the run began.
+    pub seconds: Option<f64>,
+    /// The prompt and how the model continues it.
+    pub text: String,
 }
 
 /// A validation while training.
@@ -315,6 +329,7 @@ impl Record {
             Self::Step(step) => step.step,
             Self::Validation(validation) => validation.step,
             Self::Watch(watch) => watch.measured.step,
+            Self::Sample(sample) => sample.step,
             Self::Final(report) => report.step,
             Self::Plugins(plugins) => plugins.step,
             Self::End(end) => end.step,

@@ -1,6 +1,7 @@
 //! What a run came to, for `--json` and for people.
 
 use super::compare::{Comparable, TextReport};
+use super::documents::SplitDocuments;
 use super::record::{BestReport, Metric, number, numbers};
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
@@ -104,6 +105,9 @@ pub struct FinalReport {
     /// What plugins failed at, so that it is missing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// What each document of a split costs: in a file of its own, not in records.
+    #[serde(skip)]
+    pub documents: Vec<SplitDocuments>,
 }
 
 /// How right a model's predictions are.

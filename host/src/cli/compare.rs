@@ -1,6 +1,6 @@
 //! `trainyard compare`: what differs between runs, and whether it helped.
 
-use super::output::{Outcome, print, write};
+use super::output::{Outcome, plot, print, write};
 use clap::Args;
 use std::path::PathBuf;
 use trainyard::base::clean;
@@ -36,6 +36,9 @@ pub struct CompareArgs {
     /// Compare validations while training where a run has not finished
     #[arg(long)]
     pub allow_unfinished: bool,
+    /// Draw losses and validations below the tables
+    #[arg(long, group = "form")]
+    pub plot: bool,
     /// Print the result as one JSON object on stdout
     #[arg(long, group = "form")]
     pub json: bool,
@@ -57,8 +60,9 @@ pub fn run(args: &CompareArgs) -> Outcome {
     };
     let comparison = Comparison::of(&args.runs, &options)?;
     match (args.csv, args.markdown) {
-        (true, _) => write(clean::text(&comparison.csv()).as_bytes()),
-        (_, true) => write(clean::text(&comparison.markdown()).as_bytes()),
-        _ => print(&comparison, args.json),
+        (true, _) => write(clean::text(&comparison.csv()).as_bytes())?,
+        (_, true) => write(clean::text(&comparison.markdown()).as_bytes())?,
+        _ => print(&comparison, args.json)?,
     }
+    if args.plot { plot(&args.runs) } else { Ok(()) }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 use trainyard::base::interrupt;
 use trainyard::eval;
+use trainyard::report::write_documents;
 
 /// Evaluate a checkpoint on the held-out text of its run, or on any text
 ///
@@ -35,6 +36,9 @@ pub struct EvalArgs {
     /// The field or column of --data that holds the text; that of the run's data if not given
     #[arg(long, value_name = "FIELD", requires = "data")]
     pub text_field: Option<String>,
+    /// Write what the model loses on each document to this Parquet file: split, document, weight, nats, bytes, bits
+    #[arg(long, value_name = "FILE")]
+    pub documents: Option<PathBuf>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -49,6 +53,9 @@ pub fn run(args: &EvalArgs) -> Outcome {
         false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref()),
     };
     let (summary, plugins) = evaluated.map_err(|error| interrupted(error, "nothing was changed"))?;
+    if let Some(path) = &args.documents {
+        write_documents(path, &summary.report.documents)?;
+    }
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown

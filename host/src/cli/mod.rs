@@ -34,6 +34,7 @@ mod sampling;
 mod schema;
 mod score;
 mod settings;
+mod shell;
 mod show;
 mod sweep;
 mod tokenizer;
@@ -116,6 +117,8 @@ pub enum Command {
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     Drill(drill::DrillArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     /// The process that `isolation = "process"` runs a plugin in; only for trainyard itself
     #[command(hide = true)]
     PluginWorker,
@@ -223,6 +226,8 @@ fn dispatch(command: Command) -> Outcome {
         Command::Plugin(command) => plugin::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Drill(args) => drill::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::PluginWorker => worker::run(),
     }
 }

@@ -1,12 +1,15 @@
 //! Standard input and output, where a closed pipe is no error.
 
+use console::Term;
 use serde::Serialize;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use trainyard::Error;
 use trainyard::base::clean;
+use trainyard::experiments;
 use trainyard::report::FinalReport;
 
 /// How a command ends.
@@ -43,6 +46,24 @@ static RESERVED: OnceLock<File> = OnceLock::new();
 /// Says whether results are seen by a person as they are written.
 pub fn is_terminal() -> bool {
     RESERVED.get().map_or_else(|| io::stdout().is_terminal(), File::is_terminal)
+}
+
+/// Says whether results are seen in colours: on a terminal, unless the user wants none (no-color.org).
+pub fn has_colours() -> bool {
+    is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints the curves of runs.
+///
+/// # Errors
+/// Runs that cannot be read, a closed or full output.
+pub fn plot(runs: &[PathBuf]) -> Outcome {
+    write(experiments::plot(runs, columns(), has_colours())?.as_bytes())
+}
+
+/// The width of the terminal that messages go to: stdout may be a file.
+pub fn columns() -> usize {
+    Term::stderr().size().1.into()
 }
 
 /// Takes stdout for the program's own results: anything else in this process that writes to it, such as a native plugin
@@ -105,7 +126,8 @@ pub fn print(result: &(impl Serialize + Display), json: bool) -> Outcome {
     let text = if json {
         serde_json::to_string(result).map_err(|error| Error::run(format!("result as JSON: {error}")))? + "\n"
     } else {
-        clean::text(&format!("\n{result}")).into_owned()
+        let result = result.to_string();
+        clean::text(&format!("\n{}\n", result.trim_end_matches('\n'))).into_owned()
     };
     write(text.as_bytes())
 }

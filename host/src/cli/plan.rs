@@ -1,12 +1,17 @@
 //! `trainyard plan`: what a run will take, before anything of it runs.
 
 use super::numbers::above_zero;
-use super::output::{Outcome, print};
+use super::output::{Outcome, columns, has_colours, print, write};
 use super::overrides::Overrides;
 use clap::Args;
 use std::path::PathBuf;
 use trainyard::bench::{PlanOptions, plan};
+use trainyard::experiments::{ReportOptions, Scaling};
+use trainyard::report::now;
 use trainyard::run::RunConfig;
+
+/// Confidence of the intervals of a scaling law's numbers.
+const CONFIDENCE: f64 = 0.95;
 
 /// Predict a run's parameters, memory and time, and propose a model for a budget
 ///
@@ -17,10 +22,12 @@ use trainyard::run::RunConfig;
 Examples:
   trainyard plan configs/austen.toml
   trainyard plan configs/austen.toml --hours 8 --memory 16
-  trainyard plan configs/gpt2-124m.toml --set train.batch=4 --json")]
+  trainyard plan configs/gpt2-124m.toml --set train.batch=4 --json
+  trainyard plan --fit runs/sizes --plot                  the scaling law of a sweep's runs")]
 pub struct PlanArgs {
     /// The config, a TOML file
-    pub config: PathBuf,
+    #[arg(required_unless_present = "fit")]
+    pub config: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
     /// Propose a model that is trained in so many hours on this machine
@@ -38,13 +45,24 @@ pub struct PlanArgs {
     /// Seconds to measure steps for
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = above_zero)]
     pub seconds: f64,
+    /// Fit a scaling law to runs instead, or to folders with runs such as a sweep's: the loss by parameters and tokens,
+    /// with intervals
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["config", "hours", "memory", "tokens", "vocab", "seconds"])]
+    pub fit: Vec<PathBuf>,
+    /// Draw the losses and the law in the terminal
+    #[arg(long, requires = "fit", conflicts_with = "json")]
+    pub plot: bool,
+    /// Write the law and its chart to this HTML file
+    #[arg(long, value_name = "FILE", requires = "fit")]
+    pub out: Option<PathBuf>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: &PlanArgs) -> Outcome {
-    let config = RunConfig::load(&args.config, &args.overrides.list())?;
+    let Some(config) = &args.config else { return fit(args) };
+    let config = RunConfig::load(config, &args.overrides.list())?;
     let options = PlanOptions {
         vocab: args.vocab,
         seconds: args.seconds,
@@ -53,4 +71,17 @@ pub fn run(args: &PlanArgs) -> Outcome {
         tokens: args.tokens,
     };
     print(&plan(&config, &options)?, args.json)
+}
+
+/// Fits a scaling law, and shows it.
+fn fit(args: &PlanArgs) -> Outcome {
+    let scaling = Scaling::of(&args.fit, CONFIDENCE)?;
+    if let Some(path) = &args.out {
+        scaling.report(&ReportOptions { made: now(), ..ReportOptions::default() }).save(path)?;
+    }
+    print(&scaling, args.json)?;
+    match args.plot {
+        true => write(scaling.plot(columns(), has_colours()).as_bytes()),
+        false => Ok(()),
+    }
 }

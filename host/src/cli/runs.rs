@@ -1,6 +1,6 @@
 //! `trainyard runs`: the runs below a folder, and what can go of them.
 
-use super::output::{Outcome, print, write};
+use super::output::{Outcome, plot, print, write};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use trainyard::base::clean;
@@ -17,6 +17,7 @@ Examples:
   trainyard runs
   trainyard runs runs/ablation --where loss.plugin=focal --where 'optimizer.lr<1e-3' --sort test
   trainyard runs --where tag=baseline --json
+  trainyard runs runs/austen --plot                       its loss, drawn in the terminal
   trainyard runs clean                                    what can go, and how large it is
   trainyard runs clean --apply"
 )]
@@ -33,6 +34,9 @@ pub struct RunsArgs {
     /// Sort by a column or a key of the config; -KEY puts the largest first
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub sort: Option<String>,
+    /// Draw their losses below the list
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub plot: bool,
     /// Print one JSON array on stdout
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -73,8 +77,12 @@ pub fn run(args: &RunsArgs) -> Outcome {
     let listing = Listing { conditions: args.conditions.clone(), sort: args.sort.clone() };
     let runs = Runs::find(&args.folder, &listing)?;
     match args.csv {
-        true => write(clean::text(&runs.csv()).as_bytes()),
-        false => print(&runs, args.json),
+        true => write(clean::text(&runs.csv()).as_bytes())?,
+        false => print(&runs, args.json)?,
+    }
+    match args.plot && !runs.runs.is_empty() {
+        true => plot(&runs.runs.iter().map(|run| run.path.clone()).collect::<Vec<_>>()),
+        false => Ok(()),
     }
 }
 

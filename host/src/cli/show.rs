@@ -43,7 +43,7 @@ pub fn run(args: &ShowArgs) -> Outcome {
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let prepared = plugins.prepare(&config, scratch.path());
     let data = prepared.map_err(|error| interrupted(error, "what is finished is kept"))?;
-    let is_coloured = output::is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let is_coloured = output::has_colours();
     for (number, documents) in (1..).zip(first_sequences(&config, &plugins, &data, args.sequences.into())?) {
         let n = |is_predicted: bool| -> usize {
             let parts = documents.iter().flatten().filter(|part| part.is_predicted == is_predicted);

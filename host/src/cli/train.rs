@@ -2,14 +2,15 @@
 
 use super::INTERRUPTED;
 use super::numbers::above_zero;
-use super::output::{Outcome, show};
+use super::output::{Outcome, print, show, write};
 use super::overrides::Overrides;
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
 use trainyard::base::shell::quoted;
 use trainyard::base::{clean, interrupt};
 use trainyard::run::{self, TrainOptions};
-use trainyard::{Error, Result, train};
+use trainyard::train::{self, Preview};
+use trainyard::{Error, Result};
 
 /// Train a model on the data of a config, or on a text
 ///
@@ -29,6 +30,7 @@ Examples:
   trainyard train my-text.txt                           sizes are chosen, and a config is written to edit
   trainyard train configs/austen.toml --set train.steps=200 --set loss.plugin=focal
   trainyard train configs/austen.toml --set data.filter.0.config.min_words=50
+  trainyard train configs/austen.toml --dry-run         check it, and print the config it resolves to
   trainyard train configs/austen.toml --resume          resume after Ctrl-C, a crash or a kill
   trainyard train configs/austen.toml --from step-400 --allow-changed optimizer --set optimizer.lr=1e-4
                                                         go back to step 400, with another setting
@@ -62,6 +64,9 @@ pub struct TrainArgs {
     /// Overwrite an existing run, once the new one has saved its first checkpoint
     #[arg(long, conflicts_with = "continued")]
     pub overwrite: bool,
+    /// Say what would run, and the config with every default filled in on stdout; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print the summary as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -83,10 +88,22 @@ pub fn run(args: &TrainArgs) -> Outcome {
         allow_changed: args.allow_changed.clone(),
         quiet: false,
     };
+    if args.dry_run {
+        return show_preview(&train::preview(&config, &options)?, args.json);
+    }
     let (summary, plugins) = train::run_open(&config, &options)?;
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown
+}
+
+/// Shows what would run: for people on stderr, because the config is the result.
+fn show_preview(preview: &Preview, json: bool) -> Outcome {
+    if json {
+        return print(preview, true);
+    }
+    eprintln!("{}", clean::text(&preview.to_string()));
+    write(preview.config.as_bytes())
 }
 
 /// The command line that resumes the run of the config at `path`. What `--allow-changed` allowed is in the checkpoint
@@ -110,6 +127,9 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
                 Err(Error::usage("--minutes: expected a text to train on, got a config; set train.steps instead"))
             }
         };
+    }
+    if args.dry_run {
+        return Err(Error::usage("--dry-run: expected a config, got a text; `trainyard init TEXT` writes one for it"));
     }
     let config = run::config_for_text(&args.config, set, args.minutes)?;
     config.lines.iter().for_each(|line| eprintln!("{}", clean::line(line)));

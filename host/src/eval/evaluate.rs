@@ -1,10 +1,11 @@
 //! Cross-entropy, loss and metrics over held-out tokens, in one pass.
 
+use super::documents::DocumentLosses;
 use crate::feed::tasks::TaskConfig;
 use crate::loss::{CrfLoss, Objective, Program, Ratio, Totals, fault_of_weights, selected};
 use crate::model::Model;
 use crate::plugin::Plugin;
-use crate::report::{Comparable, Metric, MetricValue, distinct};
+use crate::report::{Comparable, DocumentLoss, Metric, MetricValue, distinct};
 use crate::rows::{InputSet, PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
@@ -140,13 +141,47 @@ impl Evaluator {
         batches: impl Iterator<Item = Rows>,
         step: u64,
     ) -> Result<Vec<MetricValue>> {
-        let mut totals = Totals::new(model.engine(), self.program.outputs().len())?;
+        self.run(model, batches, step, None)
+    }
+
+    /// The same, and what plain cross-entropy is on each document, where it is measured.
+    ///
+    /// # Errors
+    /// A batch that does not fit the model.
+    pub fn evaluate_documents(
+        &self,
+        model: &mut Model,
+        batches: impl Iterator<Item = Rows>,
+        step: u64,
+    ) -> Result<(Vec<MetricValue>, Vec<DocumentLoss>)> {
+        let mut documents = DocumentLosses::default();
+        let is_plain = self.measures.first().is_some_and(|first| first.name == CROSS_ENTROPY);
+        let values = self.run(model, batches, step, is_plain.then_some(&mut documents))?;
+        Ok((values, documents.into_list()))
+    }
+
+    /// Measures all batches, and the documents where there is a place for them.
+    fn run(
+        &self,
+        model: &mut Model,
+        batches: impl Iterator<Item = Rows>,
+        step: u64,
+        mut documents: Option<&mut DocumentLosses>,
+    ) -> Result<Vec<MetricValue>> {
+        let n = self.program.outputs().len();
+        let mut totals = match &documents {
+            None => Totals::new(model.engine(), n)?,
+            Some(_) => Totals::with_rows(model.engine(), n)?,
+        };
         for rows in batches {
             let placed = PlacedRows::new(model.engine(), &rows, self.program.inputs())?;
             let hidden = model.forward(&placed.tokens(), None)?;
             if !rows.is_empty() {
                 let hidden = selected::select(model.engine(), &hidden, placed.at())?;
                 self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
+                if let Some(documents) = &mut documents {
+                    documents.add(&rows, &totals.take_rows());
+                }
             }
         }
         let totals = totals.read()?;

@@ -51,7 +51,7 @@ pub fn evaluate_files(
     let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();
     let (learnt, shard) = ((&*data, &*run_task, task.as_ref()), (&text.shard, checkpoint.step));
-    let mut values = measure(config, plugins, learnt, model, evaluator, shard, &mut faults)?;
+    let (mut values, documents) = measure(config, plugins, learnt, model, evaluator, shard, &mut faults)?;
     let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);
@@ -64,6 +64,7 @@ pub fn evaluate_files(
         texts: BTreeMap::from([("test".to_owned(), report)]),
         baseline: text.baseline.map(baseline),
         faults,
+        documents: vec![("test".to_owned(), documents)],
         ..FinalReport::default()
     };
     Ok(run.summary(data, report))

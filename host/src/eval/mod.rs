@@ -2,6 +2,7 @@
 
 mod beams;
 mod chat;
+mod documents;
 mod evaluate;
 mod file;
 mod logits;
@@ -24,7 +25,7 @@ pub use logits::{Logits, LogitsRequest, logits};
 pub use predict::{
     Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText,
 };
-pub use report::{final_report, loses_text, mark_lossy};
+pub use report::{final_report, loses_text, mark_lossy, written_sample};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};

@@ -7,12 +7,12 @@ use crate::corpus::{self, Split, SplitReport};
 use crate::feed::tasks::{Task, TaskConfig};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Model;
-use crate::report::{Baseline, Comparable, FinalReport, MetricValue, TaskReport, TextReport, Treatment};
+use crate::report::{Baseline, Comparable, DocumentLoss, FinalReport, MetricValue, TaskReport, TextReport, Treatment};
 use crate::run::RunConfig;
 use crate::run::{RunPlugins, RunTask};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use trainyard_plugin::LOSSY;
+use trainyard_plugin::{LOSSY, Tokenizer};
 
 /// Evaluates whole splits, without the limit that validations while training have.
 ///
@@ -27,11 +27,12 @@ pub fn final_report(
     step: u64,
 ) -> Result<FinalReport> {
     let mut texts = BTreeMap::new();
-    let mut faults = Vec::new();
+    let (mut documents, mut faults) = (Vec::new(), Vec::new());
     let mut measure = |split: Split, shard: &Option<Shard>, faults: &mut Vec<String>| -> Result<Vec<MetricValue>> {
         let Some(shard) = shard else { return Ok(Vec::new()) };
-        let mut values =
+        let (mut values, of_split) =
             measure(config, plugins, (data, task, task.rows.as_ref()), model, evaluator, (shard, step), faults)?;
+        documents.push((split.name().to_owned(), of_split));
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
             let text = text_report(report, treatment(config, split), plugins);
@@ -49,32 +50,34 @@ pub fn final_report(
         predictions.extend(report.map(|report| (split.name().to_owned(), report)));
     }
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
-    let sample = sample(config, plugins, data, (model, task), &mut faults)?;
-    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults })
+    let written = written_sample(config, plugins, data, (model, task));
+    let (sample, tokenizer) = without_fault(written, &mut faults)?.unwrap_or_default();
+    tokenizer.into_iter().for_each(|tokenizer| plugins.keep(tokenizer));
+    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults, documents })
 }
 
-/// The text that a run writes at its end; empty where none is asked for, or no source is given to write it from.
-fn sample(
+/// The prompt and how a run's model continues it; empty where no text is asked for, or no source is given to write it
+/// from. The tokenizer is returned too, to be closed when the text was kept.
+///
+/// # Errors
+/// Whatever the tokenizer reports.
+pub fn written_sample(
     config: &RunConfig,
     plugins: &RunPlugins,
     data: &Dataset,
     (model, task): (&Model, &RunTask),
-    faults: &mut Vec<String>,
-) -> Result<String> {
+) -> Result<(String, Option<Box<dyn Tokenizer>>)> {
     let sample = &config.sample;
     let is_unasked = matches!(config.task, TaskConfig::Chat(_)) && sample.prompt.is_empty();
     if sample.tokens == 0 || is_unasked || model.reads_source() && sample.source.is_empty() {
-        return Ok(String::new());
+        return Ok((String::new(), None));
     }
-    let written = continue_text(&plugins.data.tokenizer, data, (model, task), sample);
-    let text = without_fault(written, faults)?.map(|(text, tokenizer)| {
-        plugins.keep(tokenizer);
-        sample.prompt.clone() + &text
-    });
-    Ok(text.unwrap_or_default())
+    let (text, tokenizer) = continue_text(&plugins.data.tokenizer, data, (model, task), sample)?;
+    Ok((sample.prompt.clone() + &text, Some(tokenizer)))
 }
 
-/// All numbers of the tokens of a shard; `step` is what the graphs see. What a text metric fails at goes to `faults`.
+/// All numbers of the tokens of a shard, and those of its documents; `step` is what the graphs see. What a text metric
+/// fails at goes to `faults`.
 pub(super) fn measure(
     config: &RunConfig,
     plugins: &RunPlugins,
@@ -83,18 +86,18 @@ pub(super) fn measure(
     evaluator: &Evaluator,
     (shard, step): (&Shard, u64),
     faults: &mut Vec<String>,
-) -> Result<Vec<MetricValue>> {
+) -> Result<(Vec<MetricValue>, Vec<DocumentLoss>)> {
     let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
     let batches = packed_eval_batches(shard, rows, config.data.packing, context, config.train.batch, token_bytes, 0)?;
     let batches = batches.take_while(|_| interrupt::requested().is_none());
-    let mut values = evaluator.evaluate(model, batches, step)?;
+    let (mut values, documents) = evaluator.evaluate_documents(model, batches, step)?;
     interrupt::check()?;
     let written = text_metrics(plugins, (data, task), model, shard, &config.sample);
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
     interrupt::check()?;
-    Ok(values)
+    Ok((values, documents))
 }
 
 /// How right the predictions for a shard are; none of a task that predicts tokens. `rows` makes its rows.

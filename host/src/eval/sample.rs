@@ -93,7 +93,7 @@ mod tests {
 
     fn config(temperature: f64, top_k: usize, top_p: f64) -> SampleConfig {
         let (prompt, source) = (String::new(), String::new());
-        SampleConfig { prompt, source, tokens: 1, temperature, top_k, top_p, seed: 1, documents: 8, beams: 1 }
+        SampleConfig { prompt, source, tokens: 1, temperature, top_k, top_p, seed: 1, documents: 8, beams: 1, every: 0 }
     }
 
     /// Share of each of four tokens over a grid of random numbers.

@@ -1,6 +1,7 @@
 //! Batches of prepared data: rows out of documents of a shard.
 
 use super::shard::Shard;
+use super::tasks::Sequence;
 use crate::rows::{Columns, InputSet, RowInput, Rows, SourceText};
 use std::ops::Range;
 
@@ -105,6 +106,43 @@ pub(super) fn windows(texts: Vec<Text>, shortest: usize, context: usize) -> Rows
         }
     }
     rows
+}
+
+/// The document that each row of the loss is of: that of the token which is predicted. `rows` are those of `sequences`,
+/// a window each, with `marks` tokens around each part.
+pub(super) fn documents(shard: &Shard, sequences: &[Sequence], marks: usize, rows: &Rows) -> Vec<u64> {
+    let windows: Vec<_> = sequences.iter().map(|sequence| documents_of(shard, sequence, marks)).collect();
+    let is_whole = rows.len() == rows.inputs.len();
+    let place = |row: usize| match &rows.at {
+        Some(at) => at[row] as usize,
+        None if is_whole => row,
+        None => row * rows.context,
+    };
+    let document = |place: usize| {
+        let window = &windows[place / rows.context];
+        // padding is read as if the window continued
+        window.get(place % rows.context).or(window.last()).copied().unwrap_or_default()
+    };
+    (0..rows.len()).map(|row| document(place(row))).collect()
+}
+
+/// The document of each token of a window, or one for all.
+fn documents_of(shard: &Shard, sequence: &Sequence, marks: usize) -> Vec<u64> {
+    if let Some(document) = sequence.document {
+        return vec![document];
+    }
+    let mut documents = Vec::new();
+    for part in &sequence.parts {
+        let mut document = shard.document_of(part.start);
+        for place in part.clone() {
+            while document + 1 < shard.n_documents() && shard.rows(document + 1).start <= place {
+                document += 1;
+            }
+            documents.push(document);
+        }
+        documents.resize(documents.len() + marks, document);
+    }
+    documents
 }
 
 /// Texts that an encoder reads, in windows as long as the longest one.

@@ -1,6 +1,7 @@
 //! Training batches: shuffled sequences of a shard's documents, where the position is one number and any position is
 //! O(1) away.
 
+use super::batch;
 use super::mixture::Mixture;
 use super::order::Order;
 use super::packed::Packed;
@@ -309,8 +310,10 @@ pub fn packed_eval_batches<'a>(
         let first = index * sequences_per_batch as u64;
         let end = n_sequences.min(first + sequences_per_batch as u64);
         let sequences = (first..end).map(&sequence).collect();
-        let rows = task.rows(&Batch { shard, token_bytes, context, sequences, stream });
-        Rows { next: Position { sample: end }, ..rows }
+        let batch = Batch { shard, token_bytes, context, sequences, stream };
+        let rows = task.rows(&batch);
+        let documents = batch::documents(shard, &batch.sequences, task.marks(), &rows);
+        Rows { documents, next: Position { sample: end }, ..rows }
     }))
 }
 

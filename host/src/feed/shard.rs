@@ -247,6 +247,19 @@ impl Shard {
         self.rows_of(index..index + 1)
     }
 
+    /// The document that the input at `place` of the stream is of: the last whose inputs begin there or before.
+    pub fn document_of(&self, place: u64) -> u64 {
+        let (mut first, mut end) = (0, self.n_documents);
+        while end - first > 1 {
+            let middle = first.midpoint(end);
+            match self.rows(middle).start <= place {
+                true => first = middle,
+                false => end = middle,
+            }
+        }
+        first
+    }
+
     /// The inputs of neighbouring documents, where one may predict the next.
     pub fn rows_of(&self, documents: Range<u64>) -> Range<u64> {
         if documents.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::cuda::Arguments;
 use super::run::Given;
-use super::{HeadGradient, OutputLayer, Program, Totals};
+use super::{HeadGradient, OutputLayer, Program, Totals, ratios};
 use crate::model::Head;
 use crate::ops::{Engine, Float, Gpu, OpGroup, Tensor, with_slice_lists, with_type};
 use crate::rows::{Extent, PlacedRows, Rows};
@@ -29,7 +29,11 @@ impl Program {
         }
         with_type!(hidden, T => with_slice_lists::<T>(&reads(hidden, head), &[], |reads, _| {
             let layer = layer(&reads, head, given.rows);
-            totals.add(self.run_given::<T>(engine, &layer, &given, None)?);
+            let (plan, values) = self.values::<T>(engine, &layer, &given, None)?;
+            totals.add(ratios(plan, &values));
+            if let (Some(kept), Some(summed)) = (totals.rows_mut(), plan.summed_rows()) {
+                kept.extend(values.rows(summed).iter().map(|value| value.f64()));
+            }
             Ok(())
         }))
     }
@@ -73,9 +77,8 @@ impl Program {
         }))
     }
 
-    fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &Totals, arguments: Arguments<'_>) -> Result<()> {
+    fn run_on_gpu(&self, engine: &Engine, gpu: &Arc<Gpu>, totals: &mut Totals, arguments: Arguments<'_>) -> Result<()> {
         let _timer = engine.time(OpGroup::Loss);
-        let totals = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
         self.check_on_gpu()?;
         self.check(arguments.rows.rows(), arguments.head.weight.value.dim(0)?)?;
         let plan = if arguments.dhidden.is_some() { &self.training } else { &self.forward };

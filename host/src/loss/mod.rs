@@ -55,7 +55,7 @@ use crate::{Error, Result};
 use gradient::{Gradient, differentiate};
 use ir::Ir;
 use lower::{Roots, lower};
-use run::Given;
+use run::{Given, Values};
 use split::{Plan, split};
 use std::ops::AddAssign;
 use trainyard_plugin::Graph;
@@ -194,14 +194,23 @@ impl Program {
         given: &Given<'_>,
         gradient: Option<HeadGradient<'_, T>>,
     ) -> Result<Vec<Ratio>> {
+        let (plan, values) = self.values(engine, head, given, gradient)?;
+        Ok(ratios(plan, &values))
+    }
+
+    /// All values, and the plan that computed them.
+    fn values<T: Float>(
+        &self,
+        engine: &Engine,
+        head: &OutputLayer<'_, T>,
+        given: &Given<'_>,
+        gradient: Option<HeadGradient<'_, T>>,
+    ) -> Result<(&Plan, Values<T>)> {
         let _timer = engine.time(OpGroup::Loss);
         let plan = if gradient.is_some() { &self.training } else { &self.forward };
         check_shapes(head, given, gradient.as_ref())?;
         self.check(given.rows, head.vocab)?;
-        let values = run::run(engine, plan, head, given, gradient);
-        let ratio =
-            |output: &import::Output| Ratio { sum: values.scalar(output.sum), weight: values.scalar(output.weight) };
-        Ok(plan.outputs.iter().map(ratio).collect())
+        Ok((plan, run::run(engine, plan, head, given, gradient)))
     }
 
     /// Checks that the program can compute with `rows`: kernels index rows of logits with their targets.
@@ -211,6 +220,13 @@ impl Program {
     pub fn check(&self, rows: &Rows, vocab: usize) -> Result<()> {
         rows.check(self.inputs, vocab).map_err(|error| error.context("loss"))
     }
+}
+
+/// Sum and weight of every output.
+fn ratios<T: Float>(plan: &Plan, values: &Values<T>) -> Vec<Ratio> {
+    let ratio =
+        |output: &import::Output| Ratio { sum: values.scalar(output.sum), weight: values.scalar(output.weight) };
+    plan.outputs.iter().map(ratio).collect()
 }
 
 fn plan(ir: &Ir, roots: &Roots, n_forward: usize, with_gradient: bool) -> Result<Plan> {

@@ -29,6 +29,14 @@ pub(super) struct Plan {
     pub compiled: Compiled,
 }
 
+impl Plan {
+    /// The row values that the first output sums up; none for an output that is no sum over rows.
+    pub fn summed_rows(&self) -> Option<Id> {
+        let node = self.ir.node(self.outputs.first()?.sum);
+        if node.op == Op::SumRows { node.inputs.first().copied() } else { None }
+    }
+}
+
 /// One step of a plan.
 #[derive(Debug)]
 pub(super) struct Stage {

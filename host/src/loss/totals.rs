@@ -12,6 +12,8 @@ pub struct Totals {
     host: Vec<Ratio>,
     /// `[outputs, 2]` f64 on a GPU.
     device: Option<Tensor>,
+    /// What the first output sums up, by row; none where nobody asks.
+    rows: Option<Vec<f64>>,
 }
 
 impl Totals {
@@ -24,7 +26,26 @@ impl Totals {
             Device::Cpu => None,
             gpu @ Device::Gpu(_) => Some(Tensor::zeros((n, 2), DType::F64, gpu)?),
         };
-        Ok(Self { host: vec![Ratio::default(); n], device })
+        Ok(Self { host: vec![Ratio::default(); n], device, rows: None })
+    }
+
+    /// The same, which also keep what the first output sums up, row by row.
+    ///
+    /// # Errors
+    /// A GPU without room for them.
+    pub fn with_rows(engine: &Engine, n: usize) -> Result<Self> {
+        Ok(Self { rows: Some(Vec::new()), ..Self::new(engine, n)? })
+    }
+
+    /// What the first output sums up, for each row since this was asked for the last time; nothing for an output that
+    /// is no sum over rows.
+    pub fn take_rows(&mut self) -> Vec<f64> {
+        self.rows.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Where rows are kept.
+    pub(super) fn rows_mut(&mut self) -> Option<&mut Vec<f64>> {
+        self.rows.as_mut()
     }
 
     /// Back to zero.

@@ -39,6 +39,8 @@ pub struct Rows {
     pub at: Option<Vec<u32>>,
     /// Number of the group that each row belongs to, from 0; rows of a group stand together.
     pub group: Vec<u32>,
+    /// Number of the document that each row is predicted of; empty in training, where nobody asks.
+    pub documents: Vec<u64>,
     /// Row inputs.
     pub columns: Columns,
     /// Number of windows.
@@ -96,6 +98,7 @@ impl Rows {
             inputs: self.inputs[rows.clone()].to_vec(),
             document_position: self.document_position[rows.clone()].to_vec(),
             group: self.group[rows.clone()].iter().map(|group| group - first_group).collect(),
+            documents: self.documents.get(rows.clone()).unwrap_or_default().to_vec(),
             columns: self.columns.slice(rows.clone(), vocab),
             sequences: rows.len() / self.context.max(1),
             context: self.context,

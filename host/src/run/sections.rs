@@ -82,6 +82,9 @@ pub struct SampleConfig {
     pub source: String,
     /// Tokens to write.
     pub tokens: usize,
+    /// Steps between two texts that are written while training, for the log and the report; 0 writes one at the end
+    /// only.
+    pub every: u64,
     /// Divides the logits; 0 always takes the likeliest token.
     pub temperature: f64,
     /// Takes from the k likeliest tokens; 0 from all.
@@ -161,6 +164,7 @@ impl SampleConfig {
             source,
             prompt: section.text_or("prompt", "text", "", |_| true),
             tokens: section.integer("tokens", 0.., tokens),
+            every: section.integer("every", 0.., 0),
             temperature: section.number("temperature", 0.0.., 0.8),
             top_k: section.integer("top_k", 0.., 0),
             top_p: section.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)), 0.95),

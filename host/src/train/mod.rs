@@ -9,6 +9,6 @@ mod step;
 mod watch;
 
 pub use batches::loader;
-pub use run::{run, run_open};
+pub use run::{Preview, preview, run, run_open};
 pub use show::{ShownPart, ShownSequence, first_sequences};
 pub use step::{StepReport, Trainer};

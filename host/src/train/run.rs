@@ -3,6 +3,7 @@
 mod begin;
 mod introduce;
 mod keep;
+mod preview;
 mod record;
 mod show;
 
@@ -16,7 +17,9 @@ use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::ops::{Device, Peak};
-use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
+use crate::report::{
+    DOCUMENTS, Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now, write_documents,
+};
 use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
@@ -24,6 +27,7 @@ use crate::run::{
 };
 use crate::{Error, Result};
 use begin::{changes, load_start, open_log, programs, take_up};
+pub use preview::{Preview, preview};
 use record::Pace;
 use std::time::{Duration, Instant};
 
@@ -120,7 +124,7 @@ impl<'c> Run<'c> {
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
         let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
-        let reader = claim.base(options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
+        let reader = Claim::base(&folder, options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
         let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
         let changes = changes(saved.as_ref(), (config, &plugins, &identity), &folder, &options.allow_changed)?;
@@ -208,7 +212,7 @@ impl<'c> Run<'c> {
         if model.step != self.state.step {
             state::restore_parameters(&checkpoint::Reader::open(&model.folder)?, &self.trainer)?;
         }
-        let report = final_report(
+        let mut report = final_report(
             self.config,
             &self.plugins,
             (data, &self.task),
@@ -217,6 +221,7 @@ impl<'c> Run<'c> {
             model.step,
         )
         .map_err(|error| self.unreported(error))?;
+        write_documents(&self.folder.root().join(DOCUMENTS), &std::mem::take(&mut report.documents))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
         self.record_once(&Record::Final(Box::new(last)))?;
@@ -281,6 +286,9 @@ impl<'c> Run<'c> {
             let last = self.state.step == train.steps;
             let improved =
                 if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
+            if due(self.state.step, self.config.sample.every) && !last {
+                self.record_sample(data)?;
+            }
             let keep_best = improved && train.patience > 0;
             trained.stopped_by = interrupt::requested().filter(|_| !is_finished(self.config, &self.state));
             let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
@@ -322,11 +330,13 @@ impl<'c> Run<'c> {
     }
 }
 
-/// Refuses a run that is too large whatever its data are.
-fn check_least(config: &RunConfig, device: &Device) -> Result<()> {
+/// Refuses a run that is too large whatever its data are; returns the least that it needs.
+fn check_least(config: &RunConfig, device: &Device) -> Result<Memory> {
     let labels = config.model.size("labels").filter(|&labels| labels > 0).unwrap_or(1);
     let least = DataSizes { vocab: 1, labels: if config.task.has_labels() { labels } else { 0 } };
-    Memory::of(config, least, device)?.check(config, least, device)
+    let memory = Memory::of(config, least, device)?;
+    memory.check(config, least, device)?;
+    Ok(memory)
 }
 
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {

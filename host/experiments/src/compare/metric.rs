@@ -1,17 +1,20 @@
 //! One number of all variants, and what differences to the base show.
 
+use super::CompareOptions;
 use super::rank::{is_same_text, obstacle};
 use super::run::{Run, Split};
 use super::variants::Variant;
-use super::{CompareOptions, DocumentLoss, Documents};
 use crate::runs::BITS_PER_BYTE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use trainyard_base::{Error, Result};
-use trainyard_report::{Comparable, MetricValue};
+use trainyard_report::{Comparable, DOCUMENTS, DocumentLoss, MetricValue, read_documents};
 use trainyard_statistics::{
     Document, Interval, Paired, Summary, Verdict, holm, paired, paired_documents, summary, words,
 };
+
+/// The metric that is plain cross-entropy.
+const CROSS_ENTROPY: &str = "cross-entropy";
 
 /// A number that was measured on a text, of every variant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -91,8 +94,6 @@ pub struct Context<'a> {
     pub base: usize,
     /// What the user asked for.
     pub options: &'a CompareOptions,
-    /// Losses by document.
-    pub documents: &'a Documents,
     /// Says that validations while training stand for those at the end.
     pub from_training: bool,
 }
@@ -182,9 +183,8 @@ impl Context<'_> {
         let refused = |error: trainyard_statistics::Error| Error::usage(error.to_string());
         match (differences.as_slice(), pairs.first()) {
             ([difference], Some(&(a, b))) => {
-                let is_by_document =
-                    split == Split::Test && values[a].as_ref().is_some_and(|of| of.name == BITS_PER_BYTE);
-                let documents = if is_by_document { self.common_documents(a, b) } else { Vec::new() };
+                let name = values[a].as_ref().map_or("", |of| &of.name);
+                let documents = self.common_documents((a, b), split, name)?;
                 match documents.len() {
                     0 | 1 => Ok(Ok(Found::OneSeed(*difference))),
                     _ => paired_documents(&documents, confidence)
@@ -197,16 +197,29 @@ impl Context<'_> {
         }
     }
 
-    /// The documents that were measured by two runs.
-    fn common_documents(&self, a: usize, b: usize) -> Vec<Document> {
-        let of = |index: usize| self.documents.get(&self.runs[index].path);
-        let (Some(a), Some(b)) = (of(a), of(b)) else { return Vec::new() };
-        let by_id: HashMap<&str, &DocumentLoss> = b.iter().map(|document| (document.id.as_str(), document)).collect();
-        let pair = |a: &DocumentLoss| {
-            let b = by_id.get(a.id.as_str()).filter(|b| b.bytes == a.bytes && a.bytes > 0)?;
-            Some(Document { weight: a.bytes as f64, a: a.bits, b: b.bits })
+    /// The documents that were measured by two runs, for a metric that is a ratio of their sums; none for another, and
+    /// for validations while training.
+    ///
+    /// # Errors
+    /// Losses of documents that cannot be read.
+    fn common_documents(&self, (a, b): (usize, usize), split: Split, metric: &str) -> Result<Vec<Document>> {
+        let sums: fn(&DocumentLoss) -> (f64, f64) = match metric {
+            BITS_PER_BYTE => |of| (of.bytes as f64, of.bits),
+            CROSS_ENTROPY => |of| (of.weight, of.nats),
+            _ => return Ok(Vec::new()),
         };
-        a.iter().filter_map(pair).collect()
+        if self.from_training {
+            return Ok(Vec::new());
+        }
+        let read = |index: usize| read_documents(&self.runs[index].path.join(DOCUMENTS), split.name());
+        let (a, b) = (read(a)?, read(b)?);
+        let of_b: HashMap<u64, (f64, f64)> = b.iter().map(|of| (of.document, sums(of))).collect();
+        let pair = |of_a: &DocumentLoss| {
+            let (weight, a) = sums(of_a);
+            let &(_, b) = of_b.get(&of_a.document).filter(|(other, _)| *other == weight && weight > 0.0)?;
+            Some(Document { weight, a, b })
+        };
+        Ok(a.iter().filter_map(pair).collect())
     }
 }
 

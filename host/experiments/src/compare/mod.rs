@@ -17,9 +17,9 @@ pub use variants::{Cost, Variant, VariantRun};
 use crate::runs::run_folders;
 use crate::suggest::did_you_mean;
 use metric::Context;
-use rank::check_texts;
+pub(crate) use rank::check_texts;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
 use traits::{differing, n_equal};
@@ -45,20 +45,6 @@ impl Default for CompareOptions {
     }
 }
 
-/// What a run's model costs on a held-out document.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DocumentLoss {
-    /// The document's id, the same in all runs.
-    pub id: String,
-    /// Its length in UTF-8.
-    pub bytes: u64,
-    /// The sum of the losses of its tokens, in bits.
-    pub bits: f64,
-}
-
-/// The losses of test documents, by the folder of their run as [`run_folders`] names it.
-pub type Documents = BTreeMap<PathBuf, Vec<DocumentLoss>>;
-
 /// A comparison of runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
@@ -83,21 +69,13 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares runs. A path is a run's folder or a folder that holds runs, such as a sweep's.
+    /// Compares runs. A path is a run's folder or a folder that holds runs, such as a sweep's. Where a variant has one
+    /// seed in common with the base, the losses of documents say how sure a difference is.
     ///
     /// # Errors
     /// Fewer than two runs, a folder without a run, a run that has not finished, runs that were measured on different
     /// text, a baseline or a metric that is none, or a confidence that is not between 0 and 1.
     pub fn of(paths: &[PathBuf], options: &CompareOptions) -> Result<Self> {
-        Self::with_documents(paths, options, &Documents::new())
-    }
-
-    /// Compares runs, as [`Self::of`] does. Where a variant has one seed in common with the base, the losses of test
-    /// documents say how sure the difference in bits per byte is.
-    ///
-    /// # Errors
-    /// As [`Self::of`].
-    pub fn with_documents(paths: &[PathBuf], options: &CompareOptions, documents: &Documents) -> Result<Self> {
         check_confidence(options)?;
         let folders = run_folders(paths)?;
         if let [] | [_] = folders.as_slice() {
@@ -106,14 +84,14 @@ impl Comparison {
         }
         let read = names(&folders).into_iter().zip(&folders).map(|(name, folder)| Run::read(name, folder));
         let runs = read.collect::<Result<Vec<_>>>()?;
-        Self::of_runs(&runs, options, documents)
+        Self::of_runs(&runs, options)
     }
 
     /// Compares runs that were read before, at least two, by options of which the confidence was checked.
     ///
     /// # Errors
     /// As [`Self::of`].
-    pub(crate) fn of_runs(runs: &[Run], options: &CompareOptions, documents: &Documents) -> Result<Self> {
+    pub(crate) fn of_runs(runs: &[Run], options: &CompareOptions) -> Result<Self> {
         let confidence = options.confidence;
         runs.iter().try_for_each(|run| run.check_finished(options.allow_unfinished))?;
         let traits = traits(runs);
@@ -126,7 +104,7 @@ impl Comparison {
         if is_measured && !options.allow_other_text {
             check_texts(&runs[variants[base].indices[0]], runs, split)?;
         }
-        let context = Context { runs, variants: &variants, base, options, documents, from_training };
+        let context = Context { runs, variants: &variants, base, options, from_training };
         let mut metrics = context.compare(split)?;
         for other in Split::ALL.into_iter().filter(|other| *other != split) {
             metrics.extend(context.compare(other)?);

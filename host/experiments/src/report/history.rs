@@ -42,6 +42,8 @@ pub struct History {
     pub headers: Vec<Header>,
     /// Steps at which the run was resumed or went back, and in which words.
     pub events: Vec<(u64, String)>,
+    /// Texts that the model wrote, with their steps.
+    pub samples: Vec<(u64, String)>,
     /// Warnings, with their steps.
     pub warnings: Vec<(u64, String)>,
     /// What plugins did, added up over all processes.
@@ -140,6 +142,7 @@ impl History {
                 self.take_measured(VALIDATION, validation);
             }
             Record::Watch(watch) => self.take_measured(&watch.text, &watch.measured),
+            Record::Sample(sample) => self.samples.push((sample.step, sample.text.clone())),
             Record::Plugins(plugins) => self.take_plugins(&plugins.plugins),
             Record::Step(_) | Record::Final(_) | Record::End(_) => {}
         }
@@ -197,6 +200,7 @@ impl History {
         for points in all {
             points.truncate(points.partition_point(|point| point.0 <= last));
         }
+        self.samples.retain(|(of, _)| *of <= step);
     }
 
     /// Keeps only what is drawn where runs are next to each other. Of a run of very many steps, losses and speeds are

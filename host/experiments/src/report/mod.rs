@@ -12,7 +12,7 @@ mod several;
 mod source;
 mod summary;
 
-use crate::compare::{CompareOptions, Documents};
+use crate::compare::CompareOptions;
 use crate::runs::run_folders;
 use source::Source;
 use std::fs::File;
@@ -20,10 +20,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use trainyard_base::write::write_file;
 use trainyard_base::{Error, Result};
-use trainyard_page::Page;
+use trainyard_page::{Block, Chart, Page};
 
 /// The first bytes of a page, which say who wrote it.
 const HEAD: u64 = 1 << 12;
+
+/// The charts of [`charts`]: the loss, and the first metric of the validation.
+const MAX_CHARTS: usize = 2;
 
 /// What a report says besides what is in the folders.
 #[derive(Debug, Clone, Default)]
@@ -34,13 +37,11 @@ pub struct ReportOptions {
     pub changed: Option<Vec<(String, String)>>,
     /// How several runs are compared.
     pub compare: CompareOptions,
-    /// The losses of test documents, for the comparison of several runs.
-    pub documents: Documents,
 }
 
 impl ReportOptions {
     /// The last line of the page.
-    fn generator(&self) -> String {
+    pub(crate) fn generator(&self) -> String {
         let at = if self.made.is_empty() { String::new() } else { format!(", {}", self.made) };
         format!("Made by trainyard {}{at}.", env!("CARGO_PKG_VERSION"))
     }
@@ -89,6 +90,28 @@ impl Report {
         }
         write_file(path, self.html().as_bytes())
     }
+}
+
+impl From<Page> for Report {
+    fn from(page: Page) -> Self {
+        Self { page }
+    }
+}
+
+/// The charts of losses: of one run, or of several on top of one another.
+///
+/// # Errors
+/// A folder that is neither a run nor holds any.
+pub(crate) fn charts(paths: &[PathBuf]) -> Result<Vec<Chart>> {
+    let section = match run_folders(paths)?.as_slice() {
+        [folder] => curves::section(&Source::read(folder)?),
+        folders => several::curves(folders)?,
+    };
+    let charts = section.into_iter().flat_map(|section| section.blocks).filter_map(|block| match block {
+        Block::Chart(chart) => Some(chart),
+        _ => None,
+    });
+    Ok(charts.take(MAX_CHARTS).collect())
 }
 
 /// Whether a file is a page that trainyard wrote.

@@ -26,15 +26,25 @@ pub fn page(source: &Source, options: &ReportOptions) -> Page {
     }
 }
 
-/// What the model writes; none where it was not asked to.
+/// The most texts that are shown: the last one, and others that are spread over the steps.
+const MAX_SAMPLES: usize = 20;
+
+/// What the model wrote while it was trained and in the end; none where it was not asked to.
 fn samples(source: &Source) -> Option<Section> {
-    let last = source.log.report.as_ref().filter(|last| !last.report.sample.is_empty())?;
-    let at = format!("step {}", grouped(last.model_step));
-    let sample = Sample { at, text: last.report.sample.clone() };
+    let all = &source.history.samples;
+    let every = all.len().div_ceil(MAX_SAMPLES).max(1);
+    let sample = |step: u64, text: &str| Sample { at: format!("step {}", grouped(step)), text: text.to_owned() };
+    let mut samples: Vec<Sample> =
+        all.iter().rev().step_by(every).rev().map(|(step, text)| sample(*step, text)).collect();
+    let last = source.log.report.as_ref().filter(|last| !last.report.sample.is_empty());
+    samples.extend(last.map(|last| sample(last.model_step, &last.report.sample)));
+    if samples.is_empty() {
+        return None;
+    }
     let title = match source.setting("sample.prompt") {
         Some(prompt) => format!("Continued from “{prompt}”"),
         None => "Written by the model".to_owned(),
     };
-    let blocks = vec![Block::Samples(Samples { title, samples: vec![sample] })];
+    let blocks = vec![Block::Samples(Samples { title, samples })];
     Some(Section { heading: "Samples".to_owned(), blocks, ..Section::default() })
 }

@@ -1,11 +1,11 @@
 //! Comparisons. Numbers are those of tests/peers/compare_scipy.py.
 
 use super::{Sample, assert_says, folder};
-use crate::{CompareOptions, Comparison, DocumentLoss, Documents, Method, Row, Split, run_folders};
+use crate::{CompareOptions, Comparison, Method, Row, Split, run_folders};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use trainyard_report::EndState;
+use trainyard_report::{DOCUMENTS, DocumentLoss, EndState, write_documents};
 use trainyard_statistics::Verdict;
 
 fn compare(root: &Path, names: &[&str], options: &CompareOptions) -> crate::Result<Comparison> {
@@ -151,18 +151,26 @@ b: +0.0213 bits/byte, one seed: no interval
 ";
     assert_eq!(compared.to_string(), expected);
     let documents = |bits: [f64; 4]| -> Vec<DocumentLoss> {
-        let bytes = [100, 250, 400, 50];
-        (0..4).map(|index| DocumentLoss { id: index.to_string(), bytes: bytes[index], bits: bits[index] }).collect()
+        let of = |(index, bytes): (usize, u64)| DocumentLoss {
+            document: index as u64,
+            weight: 1.0,
+            nats: 0.5,
+            bytes,
+            bits: bits[index],
+        };
+        [100, 250, 400, 50].into_iter().enumerate().map(of).collect()
     };
     let folders = run_folders(std::slice::from_ref(&root)).unwrap();
-    let mut by_run = Documents::new();
-    by_run.insert(folders[0].clone(), documents([260.0, 600.0, 1100.0, 130.0]));
+    let write = |folder: usize, documents: Vec<DocumentLoss>| {
+        write_documents(&folders[folder].join(DOCUMENTS), &[("test".to_owned(), documents)]).unwrap();
+    };
+    write(0, documents([260.0, 600.0, 1100.0, 130.0]));
     // in another order, and with one that the other run lacks
     let mut others = documents([270.0, 605.0, 1130.0, 131.0]);
     others.reverse();
-    others.push(DocumentLoss { id: "more".into(), bytes: 9, bits: 9.0 });
-    by_run.insert(folders[1].clone(), others);
-    let compared = Comparison::with_documents(&[root], &options(), &by_run).unwrap();
+    others.push(DocumentLoss { document: 9, bytes: 9, bits: 9.0, ..DocumentLoss::default() });
+    write(1, others);
+    let compared = Comparison::of(&[root], &options()).unwrap();
     let difference = row(&compared, "bits-per-byte", "b").difference.as_ref().unwrap();
     let interval = difference.interval.unwrap();
     for (ours, theirs) in [

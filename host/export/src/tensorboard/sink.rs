@@ -127,6 +127,9 @@ impl Sink for TensorBoard {
             Record::Final(last) if !last.report.sample.is_empty() => {
                 self.file.text("sample", last.step, &verbatim(&last.report.sample), wall_time)?;
             }
+            Record::Sample(sample) => {
+                self.file.text("sample", sample.step, &verbatim(&sample.text), wall_time)?;
+            }
             Record::Warning(warning) => self.warning(warning)?,
             Record::End(end) => self.end(end)?,
             // the header of the process that goes back says where it begins

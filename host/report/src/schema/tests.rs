@@ -125,6 +125,7 @@ fn records() -> Vec<Record> {
         Record::Validation(validation.clone()),
         Record::Validation(Validation::default()),
         Record::Watch(Watch { text: "general".to_owned(), measured: validation }),
+        Record::Sample(Sample { step: 1, seconds: Some(0.5), text: "It is".to_owned() }),
         Record::Final(Box::new(last.clone())),
         Record::Final(Box::new(Final { report: FinalReport::default(), ..last })),
         Record::Plugins(Plugins { step: 1, plugins: vec![PluginReport::default()] }),
@@ -171,7 +172,8 @@ fn what_is_no_record_does_not_fit() {
 fn every_kind_and_key_is_described() {
     let schema = schema();
     let kinds: Vec<_> = list(&schema["oneOf"]).map(|kind| &kind["properties"]["kind"]["const"]).collect();
-    let expected = ["run", "resume", "rewind", "warning", "step", "validation", "watch", "final", "plugins", "end"];
+    let expected =
+        ["run", "resume", "rewind", "warning", "step", "validation", "watch", "sample", "final", "plugins", "end"];
     assert_eq!(kinds, expected);
     for (name, of) in schema["$defs"].as_object().expect("definitions") {
         for (key, property) in of["properties"].as_object().into_iter().flatten() {

@@ -1,5 +1,7 @@
 //! Progress on stderr: a line that is drawn again and again on a terminal, lines every few seconds elsewhere.
 
+mod trend;
+
 use super::Sink;
 use crate::Result;
 use crate::text::{count, duration};
@@ -8,6 +10,10 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr};
 use trainyard_base::clean;
+use trend::Trend;
+
+/// What is minimised, among what validations measure.
+const LOSS: &str = "loss";
 
 /// Seconds between two lines where there is no terminal.
 const SECONDS_BETWEEN_LINES: f64 = 5.0;
@@ -25,6 +31,7 @@ pub struct Progress {
     data_wait: f64,
     /// What validations measure.
     metrics: Vec<Metric>,
+    trend: Trend,
     target: Target,
 }
 
@@ -45,11 +52,12 @@ impl Progress {
             (false, true) => Target::Bar(bar(ProgressDrawTarget::stderr_with_hz(10)), Term::stderr()),
             (false, false) => Target::Lines(None),
         };
-        Self { steps, first_step, first_seconds, data_wait: 0.0, metrics: Vec::new(), target }
+        Self { steps, first_step, first_seconds, data_wait: 0.0, metrics: Vec::new(), trend: Trend::default(), target }
     }
 
     fn step(&mut self, step: &Step) {
         self.data_wait += step.data_wait_ms / 1e3;
+        self.trend.add(step.loss);
         let seconds = step.seconds.unwrap_or_default();
         let is_last = step.step == self.steps;
         match &self.target {
@@ -103,14 +111,17 @@ impl Progress {
     fn line(&self, step: &Step, columns: usize) -> String {
         let place = format!("{}/{}", step.step, self.steps);
         let with_bar = |cells| format!("{} {place}", cells_done(step.step, self.steps, cells));
-        let wide = || self.parts(step, Width::Wide).join("  ");
-        let forms = [
-            format!("{}  {}", with_bar(10), wide()),
-            format!("{}  {}", with_bar(10), self.parts(step, Width::Medium).join("  ")),
-            format!("{place}  {}", self.parts(step, Width::Medium).join("  ")),
-            format!("{place}  {}", self.parts(step, Width::Narrow).join("  ")),
+        let parts = |width| self.parts(step, width).join("  ");
+        let mut forms = vec![format!("{}  {}", with_bar(10), parts(Width::Full))];
+        if self.trend.bars().is_some() {
+            forms.push(format!("{}  {}", with_bar(10), parts(Width::Trend)));
+        }
+        forms.extend([
+            format!("{}  {}", with_bar(10), parts(Width::Medium)),
+            format!("{place}  {}", parts(Width::Medium)),
+            format!("{place}  {}", parts(Width::Narrow)),
             place,
-        ];
+        ]);
         // the last column stays free: some terminals break the line there
         let fits = |form: &&String| form.chars().count() < columns;
         forms.iter().find(fits).cloned().unwrap_or_default()
@@ -124,14 +135,18 @@ impl Progress {
         let data_wait = 100.0 * self.data_wait / seconds.max(1e-9);
         let speed = count(step.tokens_per_second);
         let mut parts = vec![format!("loss {:.4}", step.loss)];
+        if let (Width::Full | Width::Trend, Some(bars)) = (width, self.trend.bars()) {
+            parts[0] += &format!(" {bars}");
+            parts.extend(self.trend.validations());
+        }
         match width {
-            Width::Wide => {
+            Width::Full | Width::Wide => {
                 parts.push(format!("{speed} tokens/s"));
                 parts.extend(step.share_of_peak.map(|share| format!("{:.0}% of peak", 100.0 * share)));
                 parts.extend((data_wait >= 1.0).then(|| format!("{data_wait:.0}% data wait")));
             }
             Width::Medium => parts.push(format!("{speed} tok/s")),
-            Width::Narrow => {}
+            Width::Trend | Width::Narrow => {}
         }
         parts.push(format!("{} left", duration(seconds_left)));
         parts
@@ -146,8 +161,12 @@ impl Sink for Progress {
                 self.metrics.clone_from(metrics);
             }
             Record::Step(step) => self.step(step),
-            Record::Validation(validation) => self.validation("validation", validation),
+            Record::Validation(validation) => {
+                validation.values.get(LOSS).into_iter().for_each(|loss| self.trend.validate(*loss));
+                self.validation("validation", validation);
+            }
             Record::Watch(watch) => self.validation(&watch.text, &watch.measured),
+            Record::Sample(sample) => self.message(&format!("sample after step {}: {}", sample.step, sample.text)),
             Record::Warning(warning) => self.message(&format!("warning: {}", warning.warning)),
             // the summary tells these
             Record::Rewind(_) | Record::Final(_) | Record::Plugins(_) | Record::End(_) => {}
@@ -160,6 +179,10 @@ impl Sink for Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
     /// Everything.
+    Full,
+    /// Loss, how it and the validations went, and the time that is left.
+    Trend,
+    /// All of the step: lines, of which there are many, have no trend.
     Wide,
     /// Loss, speed and the time that is left.
     Medium,

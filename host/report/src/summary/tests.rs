@@ -45,6 +45,7 @@ fn summary() -> TrainSummary {
             baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
             sample: "It is a truth".into(),
             faults: Vec::new(),
+            documents: Vec::new(),
         },
         plugins: vec![PluginReport {
             place: "loss".into(),

@@ -54,7 +54,12 @@ impl Layout {
 
     /// Pointer to an exported value, `[rows]`.
     pub fn export(&self, id: Id) -> String {
-        format!("exports + {} * rows", position(&self.exports, id))
+        format!("exports + {} * rows", self.export_place(id))
+    }
+
+    /// Place of an exported value among `exports`.
+    pub fn export_place(&self, id: Id) -> usize {
+        position(&self.exports, id)
     }
 }
 

@@ -2,7 +2,9 @@
 //! can be launched without waiting for the one before, and its launches can be captured and repeated.
 
 use super::emit::{Format, PassSizes, Sizes, sizes, source, threads};
+use super::layout::Layout;
 use super::rows::NARROW_THREADS;
+use crate::loss::Totals;
 use crate::loss::split::Plan;
 use crate::model::Head;
 use crate::ops::cuda::{Grid, Kernel, Operand, Product, Scratch, arguments};
@@ -77,19 +79,19 @@ impl Compiled {
         Ok(kernels)
     }
 
-    /// Runs `plan` on a batch that was checked. `totals` `[outputs, 2]` f64 is added to.
+    /// Runs `plan` on a batch that was checked. `totals` are added to. Waits for the GPU only where rows are kept.
     ///
     /// # Errors
     /// A GPU that fails, tensors of other sizes, an input that was not sent.
-    pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &Tensor, arguments: &Arguments<'_>) -> Result<()> {
+    pub fn run(&self, gpu: &Arc<Gpu>, plan: &Plan, totals: &mut Totals, arguments: &Arguments<'_>) -> Result<()> {
         if arguments.rows.rows().is_empty() {
             return Ok(());
         }
         let format = format(arguments.hidden.dtype())?;
         let kernels = self.kernels(gpu, plan, format, arguments.head.transform())?;
         let run = Run::new(&kernels, plan, arguments)?;
-        let size = 2 * plan.outputs.len();
-        check_gpu("loss", &[(totals, DType::F64, size)])?;
+        let sums = totals.device().ok_or_else(|| Error::run("loss: totals of the CPU for a run on a GPU"))?;
+        check_gpu("loss", &[(sums, DType::F64, 2 * plan.outputs.len())])?;
         for (number, stage) in kernels.sizes.stages.iter().enumerate() {
             if let Some(kernel) = &kernels.small[number] {
                 run.small(kernel)?;
@@ -100,7 +102,11 @@ impl Compiled {
                 run.pass(kernel, sizes, pass.needs_logits, pass.has_gradient)?;
             }
         }
-        run.add_totals(totals)
+        run.add_totals(sums)?;
+        if let (Some(kept), Some(summed)) = (totals.rows_mut(), plan.summed_rows()) {
+            kept.extend(run.exported(Layout::new(plan).export_place(summed))?);
+        }
+        Ok(())
     }
 }
 
@@ -203,6 +209,20 @@ impl<'r> Run<'r> {
     fn add_totals(&self, totals: &Tensor) -> Result<()> {
         let words = arguments![totals, self.values.pointer(), self.rows, self.group(), self.vocab];
         self.kernels.gpu.launch_kernel(&self.kernels.add_totals, Grid::new(1, 32), words)
+    }
+
+    /// The numbers `[rows]` of the export at `place`.
+    fn exported(&self, place: usize) -> Result<Vec<f64>> {
+        let Kernels { gpu, format, .. } = self.kernels;
+        let from = self.exports.pointer() + (format.logit_bytes() * place * self.rows) as u64;
+        if *format == Format::F64 {
+            let mut values = vec![0_f64; self.rows];
+            gpu.download(from, &mut values)?;
+            return Ok(values);
+        }
+        let mut values = vec![0_f32; self.rows];
+        gpu.download(from, &mut values)?;
+        Ok(values.into_iter().map(f64::from).collect())
     }
 
     fn pass(&self, kernel: &Kernel, sizes: &PassSizes, needs_logits: bool, has_gradient: bool) -> Result<()> {

@@ -30,37 +30,13 @@ impl Claim {
     pub fn enter(folder: RunFolder, options: &TrainOptions) -> Result<Self> {
         let root = folder.root().to_owned();
         let io = |error| Error::io(&root, "create", &error);
-        let kind = recognise(&folder)?;
-        if kind == Kind::New
-            && let Some(from) = &options.from
-        {
-            // no folder is made for a mistyped name
-            return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
-        }
-        if kind == Kind::New && options.resume && !options.or_start {
-            return Err(Error::usage(format!(
-                "{}: no run to resume; correct run.name or run.dir, or leave out --resume to start it",
-                root.display()
-            )));
-        }
-        if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
-            return Err(Error::usage(format!(
-                "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",
-                root.display()
-            )));
-        }
+        check_kind(&folder, options)?;
         fs::create_dir_all(&root).map_err(io)?;
         let lock = FolderLock::take(&root)?;
         // what it was may have changed before it was locked
         recognise(&folder)?;
         recover(&folder)?;
-        let continues = options.resume || options.overwrite || options.from.is_some();
-        if !continues && !steps(&folder.checkpoints())?.is_empty() {
-            return Err(Error::usage(format!(
-                "{}: this run exists; pass --resume to continue it, --overwrite to replace it, or --set run.name=…",
-                root.display()
-            )));
-        }
+        check_free(&folder, options)?;
         mark(&root)?;
         fs::create_dir_all(folder.checkpoints()).map_err(io)?;
         clean(&folder.checkpoints())?;
@@ -69,12 +45,21 @@ impl Claim {
         Ok(Self { folder, _lock: lock, replacement: None })
     }
 
+    /// Checks that [`Self::enter`] would take the folder, without touching it. Says whether a run is there.
+    ///
+    /// # Errors
+    /// A folder that is not a run's, or an existing run without an option for it.
+    pub fn check(folder: &RunFolder, options: &TrainOptions) -> Result<bool> {
+        check_kind(folder, options)?;
+        check_free(folder, options)
+    }
+
     /// Returns the checkpoint to resume from, if there is one.
     ///
     /// # Errors
     /// `--from` names one that does not exist.
-    pub fn base(&self, options: &TrainOptions) -> Result<Option<PathBuf>> {
-        let checkpoints = self.folder.checkpoints();
+    pub fn base(folder: &RunFolder, options: &TrainOptions) -> Result<Option<PathBuf>> {
+        let checkpoints = folder.checkpoints();
         let mut steps = steps(&checkpoints)?.into_iter().map(folder_name);
         let Some(name) = &options.from else {
             return Ok(steps.next_back().filter(|_| options.resume).map(|name| checkpoints.join(name)));
@@ -127,6 +112,44 @@ impl Claim {
     pub fn settle(&mut self) -> Result<()> {
         self.replacement.take().map_or(Ok(()), |replacement| replacement.settle(&self.folder))
     }
+}
+
+/// Refuses a folder that is not a run's, and a run that is to be resumed where there is none.
+fn check_kind(folder: &RunFolder, options: &TrainOptions) -> Result<()> {
+    let root = folder.root();
+    let kind = recognise(folder)?;
+    if kind == Kind::New
+        && let Some(from) = &options.from
+    {
+        // no folder is made for a mistyped name
+        return Err(Error::usage(format!("{}: no run to resume from {from}; check run.name", root.display())));
+    }
+    if kind == Kind::New && options.resume && !options.or_start {
+        return Err(Error::usage(format!(
+            "{}: no run to resume; correct run.name or run.dir, or leave out --resume to start it",
+            root.display()
+        )));
+    }
+    if let (Kind::Earlier { foreign: Some(entry) }, true) = (kind, options.overwrite) {
+        return Err(Error::usage(format!(
+            "{}: expected only a run's own files to replace it, got {entry:?}; move that away, or set another run.name",
+            root.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a run that exists, unless an option says what is to become of it. Says whether there is one.
+fn check_free(folder: &RunFolder, options: &TrainOptions) -> Result<bool> {
+    let has_run = !steps(&folder.checkpoints())?.is_empty();
+    let continues = options.resume || options.overwrite || options.from.is_some();
+    if has_run && !continues {
+        return Err(Error::usage(format!(
+            "{}: this run exists; pass --resume to continue it, --overwrite to replace it, or --set run.name=…",
+            folder.root().display()
+        )));
+    }
+    Ok(has_run)
 }
 
 impl Drop for Claim {

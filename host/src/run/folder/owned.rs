@@ -8,6 +8,7 @@ use super::removal::{list, remove_file};
 use super::replace::{JOURNAL, NEW, OLD};
 use crate::base::write::write_file;
 use crate::feed::{prepared_files, temporary_of};
+use crate::report::DOCUMENTS;
 use crate::run::best::{BEST, is_checkpoint};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use std::path::Path;
 pub(crate) const MARKER: &str = ".trainyard-run.json";
 /// The files that describe a run.
 pub(crate) const RECORDS: [&str; 3] = ["config.toml", "plugins.lock", "metrics.jsonl"];
+/// The files of a run, in its folder: also what it measured at its end.
+pub(crate) const FILES: [&str; 4] = [RECORDS[0], RECORDS[1], RECORDS[2], DOCUMENTS];
 /// The folders of a run; a user may have prepared them, on another disk for example.
 const FOLDERS: [&str; 2] = ["data", "checkpoints"];
 const FORMAT: u32 = 1;
@@ -84,9 +87,8 @@ pub(crate) fn mark(root: &Path) -> Result<()> {
 /// # Errors
 /// A file that cannot be removed.
 pub(crate) fn remove_temporary(folder: &RunFolder) -> Result<()> {
-    let is_temporary = |name: &str| {
-        temporary_of(name).is_some_and(|name| [MARKER, JOURNAL].contains(&name) || RECORDS.contains(&name))
-    };
+    let is_temporary =
+        |name: &str| temporary_of(name).is_some_and(|name| [MARKER, JOURNAL].contains(&name) || FILES.contains(&name));
     for name in list(folder.root())?.iter().filter_map(|name| name.to_str()).filter(|name| is_temporary(name)) {
         remove_file(&folder.root().join(name))?;
     }
@@ -126,7 +128,7 @@ fn foreign(folder: &RunFolder) -> Result<Option<String>> {
     // what a log was called while it was cut
     let is_cut = |name: &str| name.len() == 10 && name.starts_with(".tmp") && folder.root().join(name).is_file();
     let is_known =
-        |name: &str| is_ours_anywhere(name) || RECORDS.contains(&name) || FOLDERS.contains(&name) || is_cut(name);
+        |name: &str| is_ours_anywhere(name) || FILES.contains(&name) || FOLDERS.contains(&name) || is_cut(name);
     if let Some(entry) = first_other(folder.root(), is_known)? {
         return Ok(Some(entry));
     }
@@ -166,7 +168,7 @@ fn first_other(folder: &Path, known: impl Fn(&str) -> bool) -> Result<Option<Str
 
 /// Whether a name is one that only this program gives.
 fn is_ours_anywhere(name: &str) -> bool {
-    let is_record = |name: &str| RECORDS.contains(&name) || [MARKER, JOURNAL].contains(&name);
+    let is_record = |name: &str| FILES.contains(&name) || [MARKER, JOURNAL].contains(&name);
     [LOCK, JOURNAL, OLD, NEW].contains(&name) || temporary_of(name).is_some_and(is_record)
 }
 

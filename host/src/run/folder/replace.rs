@@ -6,7 +6,7 @@
 
 use super::RunFolder;
 use super::checkpoint::{folder_name, replay_name, replays, steps};
-use super::owned::RECORDS;
+use super::owned::{FILES, RECORDS};
 use super::pruning::dispose;
 use super::removal::{list, remove_file, remove_if_empty, sync};
 use crate::base::write::write_file;
@@ -88,7 +88,7 @@ impl Replacement {
         let [root, data, checkpoints] = places(folder);
         let mut actions = vec![Action::Note(self), Action::MakeFolder(root.join(OLD))];
         let aside = |place: &Path, name: &str| Action::Move(place.join(name), place.join(OLD).join(name));
-        actions.extend(RECORDS.iter().map(|name| aside(&root, name)));
+        actions.extend(FILES.iter().map(|name| aside(&root, name)));
         if self.data {
             actions.push(Action::MakeFolder(data.join(OLD)));
             actions.extend(prepared_files(&data).iter().map(|name| aside(&data, name)));
@@ -120,14 +120,14 @@ impl Replacement {
         let [root, data, checkpoints] = places(folder);
         let mut actions = Vec::new();
         if self.moved {
-            actions.extend(RECORDS.iter().map(|name| Action::Remove(root.join(name))));
+            actions.extend(FILES.iter().map(|name| Action::Remove(root.join(name))));
             if self.data {
                 actions.extend(prepared_files(&data).iter().map(|name| Action::Remove(data.join(name))));
             }
             actions.push(Action::Note(Self { moved: false, ..self }));
         }
         let back = |place: &Path, name: &str| Action::Move(place.join(OLD).join(name), place.join(name));
-        actions.extend(RECORDS.iter().map(|name| back(&root, name)));
+        actions.extend(FILES.iter().map(|name| back(&root, name)));
         actions.extend(prepared_files(&data.join(OLD)).iter().map(|name| back(&data, name)));
         for name in list(&checkpoints.join(OLD))? {
             let (old, place) = (checkpoints.join(OLD).join(&name), checkpoints.join(&name));
@@ -192,7 +192,7 @@ fn settle_actions(folder: &RunFolder) -> Result<Vec<Action>> {
     let mut actions: Vec<_> = list(&old)?.into_iter().map(dispose).collect();
     let remove = |place: &Path, name: &str| Action::Remove(place.join(OLD).join(name));
     actions.extend(prepared_files(&data.join(OLD)).iter().map(|name| remove(&data, name)));
-    actions.extend(RECORDS.iter().map(|name| remove(&root, name)));
+    actions.extend(FILES.iter().map(|name| remove(&root, name)));
     actions.extend(end(folder));
     Ok(actions)
 }

@@ -2,10 +2,11 @@
 
 use super::Run;
 use crate::base::interrupt::Signal;
+use crate::eval::written_sample;
 use crate::feed::Dataset;
 use crate::ops::Device;
 use crate::report::{
-    BestReport, Digests, End, EndState, Header, Record, Sink, Step, Validation, Warning, Watch, host_name, now,
+    BestReport, Digests, End, EndState, Header, Record, Sample, Sink, Step, Validation, Warning, Watch, host_name, now,
 };
 use crate::run::checkpoint::{folder_name, sha256};
 use crate::run::{COMMIT, VERSION};
@@ -109,6 +110,21 @@ impl Run<'_> {
         };
         let measured: Vec<Watch> = self.watched.iter().map(measure).collect::<Result<_>>()?;
         measured.into_iter().try_for_each(|watch| self.record(&Record::Watch(watch)))
+    }
+
+    /// A text of the model as it is after the step that was just done. A plugin that fails at it is told, and stops no
+    /// run.
+    pub(super) fn record_sample(&mut self, data: &Dataset) -> Result<()> {
+        let (seconds, step) = (Some(milli(self.seconds())), self.state.step);
+        match written_sample(self.config, &self.plugins, data, (&self.trainer.model, &self.task)) {
+            Ok((text, _)) if text.is_empty() => Ok(()),
+            Ok((text, _tokenizer)) => self.record(&Record::Sample(Sample { step, seconds, text })),
+            Err(Error::Plugin(why)) => {
+                self.progress.message(&format!("warning: sample: {why}"));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The end of a run that has all its results.

@@ -59,10 +59,18 @@ impl Several {
         check_options(&compared, &variants, &options.compare)?;
         let comparison = match compared.len() {
             0 | 1 => Err(Error::usage("fewer than two runs can be read: there is nothing to compare")),
-            _ => Comparison::of_runs(&compared, &options.compare, &options.documents),
+            _ => Comparison::of_runs(&compared, &options.compare),
         };
         Ok(Self { runs, variants, comparison, size })
     }
+}
+
+/// The curves of several runs; none while there is nothing to draw.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn curves(folders: &[PathBuf]) -> Result<Option<Section>> {
+    Ok(curves::section(&Several::read(folders, &ReportOptions::default())?))
 }
 
 /// Makes the page of the runs in `folders`. `paths` are what the user named.

@@ -4,7 +4,15 @@ use super::*;
 use crate::screen::Screen;
 
 fn progress(target: Target) -> Progress {
-    Progress { steps: 1000, first_step: 200, first_seconds: 50.0, data_wait: 0.0, metrics: Vec::new(), target }
+    Progress {
+        steps: 1000,
+        first_step: 200,
+        first_seconds: 50.0,
+        data_wait: 0.0,
+        metrics: Vec::new(),
+        trend: Trend::default(),
+        target,
+    }
 }
 
 fn step() -> Step {
@@ -68,4 +76,25 @@ fn a_terminal_of_60_columns_shows_whole_lines() {
     assert!(shown.contains("━━━╸       300/1000  loss 3.2199  12.3k tok/s  2m 20s left"), "{shown:?}");
     // indicatif pads the last row to the whole width
     assert!(shown.lines().all(|line| line.trim_end().chars().count() < 60), "{shown:?}");
+}
+
+#[test]
+fn the_line_shows_how_the_loss_went() {
+    let mut progress = progress(Target::Silent);
+    let line = |progress: &Progress, columns| progress.line(&step(), columns);
+    // 1000 losses in parts of 128, the last of which has the smallest
+    (0..1000).for_each(|n| progress.trend.add(8.0 - f64::from(n) / 200.0));
+    progress.trend.add(f64::NAN);
+    assert_eq!(progress.trend.bars().unwrap(), "█▇▆▅▄▃▂▁");
+    progress.trend.validate(3.5);
+    progress.trend.validate(3.1);
+    let expected = "━━━╸       300/1000  loss 3.2199 █▇▆▅▄▃▂▁  val 3.1000 ↓ best  2m 20s left";
+    assert_eq!(line(&progress, 80), expected);
+    progress.trend.validate(3.2);
+    assert!(line(&progress, 120).contains("▁  val 3.2000 ↑ best 3.1000  12.3k tokens/s  41% of peak"));
+    assert!(!line(&progress, 60).contains('▁'));
+    // the losses of a run that has just begun, or that stay as they are, say nothing
+    let mut trend = Trend::default();
+    (0..3).for_each(|_| trend.add(1.0));
+    assert_eq!(trend.bars(), None);
 }
