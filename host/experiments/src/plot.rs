@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::report::charts;
+use colored::Colorize;
 use std::path::PathBuf;
 use textplots::{ColorPlot, LabelBuilder, LabelFormat, Plot, Shape, TickDisplay, TickDisplayBuilder};
 use trainyard_base::clean;
@@ -85,7 +86,7 @@ fn heading(chart: &Chart, columns: usize, has_colours: bool) -> String {
         let is_full = used > 0 && used + name.width() + 4 > columns;
         used = if is_full || index == 0 { 0 } else { used } + name.width() + 4;
         heading += if is_full || index == 0 { "\n" } else { "  " };
-        heading += &format!("\u{1b}[38;2;{red};{green};{blue}m━\u{1b}[0m {name}");
+        heading += &format!("{} {name}", "━".truecolor(red, green, blue));
     }
     heading
 }

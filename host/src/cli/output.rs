@@ -58,7 +58,9 @@ pub fn has_colours() -> bool {
 /// # Errors
 /// Runs that cannot be read, a closed or full output.
 pub fn plot(runs: &[PathBuf]) -> Outcome {
-    write(experiments::plot(runs, columns(), has_colours())?.as_bytes())
+    // what draws looks at the standard output that messages go to
+    let is_coloured = has_colours() && io::stderr().is_terminal();
+    write(experiments::plot(runs, columns(), is_coloured)?.as_bytes())
 }
 
 /// The width of the terminal that messages go to: stdout may be a file.

@@ -80,7 +80,8 @@ pub fn logits(from: &Path, named: Option<&PluginConfig>, request: &LogitsRequest
     let texts = Texts::new(&imported, request, kept.clone(), has_source)?;
     let mut weights = StartWeights::new(&imported, &network, imported.vocab)?;
     let engine = Engine::on(Device::Cpu, request.precision);
-    let mut model = Model::new(&Spec::new(&network, imported.context, Purpose::Inference), engine, 0)?;
+    let mut model =
+        Model::new(&Spec { is_loaded: true, ..Spec::new(&network, imported.context, Purpose::Inference) }, engine, 0)?;
     weights.load(NewRows::default(), model.params())?;
     let rows = texts.run(&mut model, request.hidden)?;
     if let Some(row) = rows.iter().position(|row| row.iter().any(|logit| !logit.is_finite())) {

@@ -114,7 +114,8 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
     let described = Described::new(plugin, &config.model.sizes(task.sizes))?.of_run(config)?;
     let field = &described.field;
     let quantized = described.quantized(config);
-    let spec = Spec { field, quantized, ..Spec::new(described.whole(), config.model.context(), Purpose::Inference) };
+    let inference = Spec::new(described.whole(), config.model.context(), Purpose::Inference);
+    let spec = Spec { field, quantized, is_loaded: true, ..inference };
     Ok((Model::new(&spec, engine, config.run.seed)?, described))
 }
 

@@ -29,12 +29,15 @@ pub struct Spec<'a> {
     pub quantized: Option<Quantized>,
     /// Parameters that no layer reads: those of a conditional random field over the logits.
     pub field: &'a [Parameter],
+    /// Says that all parameters are loaded before anything is computed: none is drawn, which for a large model takes
+    /// longer than to read it.
+    pub is_loaded: bool,
 }
 
 impl<'a> Spec<'a> {
     /// For a purpose, with all parameters trained.
     pub fn new(network: &'a Network, context: usize, purpose: Purpose) -> Self {
-        Self { network, context, purpose, frozen: BTreeSet::new(), quantized: None, field: &[] }
+        Self { network, context, purpose, frozen: BTreeSet::new(), quantized: None, field: &[], is_loaded: false }
     }
 
     /// Names of parameters without a gradient.
@@ -101,7 +104,7 @@ impl Model {
     pub fn new(spec: &Spec<'_>, engine: Engine, seed: u64) -> Result<Self> {
         let graph = spec.graph()?;
         let plan = plan(spec, &graph, (engine.precision(), engine.device()))?;
-        let params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen());
+        let params = Params::new(Allocator::new(&engine), seed).frozen(spec.frozen()).loaded(spec.is_loaded);
         let mut params = params.in_blocks(spec.quantized(&graph));
         let mut weights = Weights::new(&graph, &plan, &mut params)?;
         weights.make_tables(&plan, spec.context, &engine)?;

@@ -80,12 +80,13 @@ pub struct Params {
     quantized: Option<Quantized>,
     allocator: Allocator,
     seed: u64,
+    is_loaded: bool,
 }
 
 impl Params {
     /// No parameters yet; those to come are made by `allocator` and begin from `seed`.
     pub fn new(allocator: Allocator, seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), quantized: None, allocator, seed }
+        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), quantized: None, allocator, seed, is_loaded: false }
     }
 
     /// Gives parameters of these names, which are to come, no gradient.
@@ -96,6 +97,11 @@ impl Params {
     /// Holds some matrices, which are to come and frozen, in blocks. A GPU holds the rounded numbers as they are.
     pub fn in_blocks(self, quantized: Option<Quantized>) -> Self {
         Self { quantized, ..self }
+    }
+
+    /// With `is_loaded`, parameters that are to come are 0 until they are loaded.
+    pub fn loaded(self, is_loaded: bool) -> Self {
+        Self { is_loaded, ..self }
     }
 
     /// The parameters that are held in blocks.
@@ -160,7 +166,7 @@ impl Params {
         let allocator = &self.allocator;
         if let (Some(format), [rows, columns], None) = (format, shape.dims(), allocator.device().gpu()) {
             let blocks = allocator.blocks(format, [*rows, *columns]);
-            if allocator.has_memory() {
+            if allocator.has_memory() && !self.is_loaded {
                 blocks.write(&fill(&shape)?.to_cpu()?)?;
             }
             return Ok(Param { value: allocator.only_shape(shape)?, blocks: Some(blocks), grad: None, shadow: None });
@@ -171,7 +177,10 @@ impl Params {
         };
         let shadow = allocator.shadow().map_or(Ok(None), shadow)?;
         let grad = if is_frozen { None } else { Some(allocator.zeros(shape.clone())?) };
-        let value = allocator.make(shape, allocator.dtype(), fill)?;
+        let value = match self.is_loaded {
+            true => allocator.zeros(shape)?,
+            false => allocator.make(shape, allocator.dtype(), fill)?,
+        };
         let param = Param { value, blocks: None, grad, shadow };
         // Of shapes alone there is nothing to copy.
         if param.value.gpu().is_some() {
