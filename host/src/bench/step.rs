@@ -69,7 +69,10 @@ fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, sizes, &device)?;
     let described = config.model.described(sizes)?.of_run(config)?;
-    Ok((Trainer::new(config, described, objective, device.clone())?, predicted, device))
+    let trainer = Trainer::new(config, described, objective, device.clone())?;
+    // weights that are to be loaded are random here
+    trainer.model.params().draw(|_| true)?;
+    Ok((trainer, predicted, device))
 }
 
 fn time(

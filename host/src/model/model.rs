@@ -29,8 +29,8 @@ pub struct Spec<'a> {
     pub quantized: Option<Quantized>,
     /// Parameters that no layer reads: those of a conditional random field over the logits.
     pub field: &'a [Parameter],
-    /// Says that all parameters are loaded before anything is computed: none is drawn, which for a large model takes
-    /// longer than to read it.
+    /// Says that parameters are loaded, or drawn by [`Params::draw`], before anything is computed: to draw all of a
+    /// large model takes longer than to read it.
     pub is_loaded: bool,
 }
 

@@ -80,13 +80,24 @@ pub struct Params {
     quantized: Option<Quantized>,
     allocator: Allocator,
     seed: u64,
+    /// Says that those to come are 0 until they are loaded or drawn.
     is_loaded: bool,
+    /// How each begins.
+    inits: BTreeMap<String, Init>,
 }
 
 impl Params {
     /// No parameters yet; those to come are made by `allocator` and begin from `seed`.
     pub fn new(allocator: Allocator, seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), frozen: BTreeSet::new(), quantized: None, allocator, seed, is_loaded: false }
+        Self {
+            by_name: BTreeMap::new(),
+            frozen: BTreeSet::new(),
+            quantized: None,
+            allocator,
+            seed,
+            is_loaded: false,
+            inits: BTreeMap::new(),
+        }
     }
 
     /// Gives parameters of these names, which are to come, no gradient.
@@ -99,7 +110,7 @@ impl Params {
         Self { quantized, ..self }
     }
 
-    /// With `is_loaded`, parameters that are to come are 0 until they are loaded.
+    /// With `is_loaded`, parameters that are to come are 0 until they are loaded or drawn.
     pub fn loaded(self, is_loaded: bool) -> Self {
         Self { is_loaded, ..self }
     }
@@ -122,7 +133,7 @@ impl Params {
         let fill = |shape: &Shape| self.tensor(self.values(name, shape.elem_count(), init), shape);
         let (is_frozen, format) = (self.frozen.contains(name), self.format(name));
         let param = self.param(shape.into(), (is_frozen, format), fill)?;
-        self.register(name, param.clone())?;
+        self.register(name, param.clone(), init)?;
         Ok(param)
     }
 
@@ -147,10 +158,10 @@ impl Params {
             self.tensor(values.collect(), shape)
         })?;
         let (mut first, mut views) = (0, Vec::with_capacity(parts.len()));
-        for (name, rows, _) in parts {
+        for (name, rows, init) in parts {
             let mut part = stack.narrow(first, *rows)?;
             part.grad = part.grad.filter(|_| !self.frozen.contains(name));
-            self.register(name, part.clone())?;
+            self.register(name, part.clone(), *init)?;
             views.push(part);
             first += rows;
         }
@@ -208,7 +219,8 @@ impl Params {
         Tensor::copied(&values, self.allocator.dtype(), self.allocator.device())
     }
 
-    fn register(&mut self, name: &str, param: Param) -> Result<()> {
+    fn register(&mut self, name: &str, param: Param, init: Init) -> Result<()> {
+        self.inits.insert(name.to_owned(), init);
         match self.by_name.insert(name.to_owned(), param) {
             Some(_) => Err(Error::run(format!("parameter {name} exists twice"))),
             None => Ok(()),
@@ -246,6 +258,20 @@ impl Params {
     /// Number of values in those that have a gradient.
     pub fn n_trained(&self) -> usize {
         self.by_name.values().filter(|param| param.grad.is_some()).map(|param| param.value.elem_count()).sum()
+    }
+
+    /// Gives parameters that were not drawn when they were made their beginning, those of `names`.
+    ///
+    /// # Errors
+    /// A GPU that fails.
+    pub fn draw(&self, names: impl Fn(&str) -> bool) -> Result<()> {
+        let undrawn = self.by_name.iter().filter(|(name, _)| self.is_loaded && names(name));
+        for (name, param) in undrawn {
+            let init = self.inits.get(name).copied().unwrap_or(Init::Zeros);
+            let values = self.values(name, param.value.elem_count(), init);
+            param.write(&candle_core::Tensor::from_vec(values, param.value.shape(), &candle_core::Device::Cpu)?)?;
+        }
+        Ok(())
     }
 
     /// Replaces all values.

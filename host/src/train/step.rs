@@ -57,7 +57,10 @@ impl Trainer {
         let frozen = described.frozen(&train.freeze)?;
         let field = &described.field;
         let quantized = described.quantized(config);
-        let spec = Spec { frozen, quantized, field, ..Spec::new(described.whole(), config.model.context(), purpose) };
+        // of a model that is loaded, what the folder does not have is drawn then
+        let is_loaded = config.start.is_some();
+        let whole = Spec::new(described.whole(), config.model.context(), purpose);
+        let spec = Spec { frozen, quantized, field, is_loaded, ..whole };
         let model = Model::new(&spec, engine, config.run.seed)?;
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, model.params(), model.engine())?,

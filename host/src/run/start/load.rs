@@ -97,6 +97,7 @@ impl StartWeights {
     /// # Errors
     /// Tensors that cannot be read or hold numbers that are not finite.
     pub fn load(&mut self, new_rows: NewRows, params: &Params) -> Result<()> {
+        params.draw(|name| self.rows.keeps_some(name) || !self.found.iter().any(|found| found == name))?;
         for name in &self.found {
             let tensor = self.fit.read(name, &mut self.weights, new_rows)?;
             let first = || {

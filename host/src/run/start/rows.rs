@@ -55,6 +55,11 @@ impl ClassRows {
         self.parameters.contains(parameter) && self.of_class.iter().all(Option::is_none)
     }
 
+    /// Whether some rows of a parameter begin as the model does without a folder.
+    pub fn keeps_some(&self, parameter: &str) -> bool {
+        self.parameters.contains(parameter) && !self.is_same()
+    }
+
     /// Looks for a parameter with the shape that the folder has for its own classes.
     pub fn look_for(&self, wanted: &mut Wanted) {
         if self.parameters.contains(&wanted.name) {
@@ -68,7 +73,7 @@ impl ClassRows {
     /// # Errors
     /// Tensors that do not fit.
     pub fn pick(&self, parameter: &str, tensor: Tensor, first: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
-        if !self.parameters.contains(parameter) || self.is_same() {
+        if !self.keeps_some(parameter) {
             return Ok(tensor);
         }
         let first = first()?;
