@@ -30,7 +30,8 @@ pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
 pub use tasks::{
-    Answered, Outcome, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling, evaluate_tasks,
+    Answered, Outcome, Provenance, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling,
+    evaluate_tasks,
 };
 pub use text::continue_text;
 pub use text_metrics::text_metrics;

@@ -10,7 +10,7 @@ mod rolling;
 mod summary;
 
 pub use rolling::{RollingSummary, evaluate_rolling};
-pub use summary::{Answered, Outcome, TaskMetric, TaskSummary, TasksSummary};
+pub use summary::{Answered, Outcome, Provenance, TaskMetric, TaskSummary, TasksSummary};
 
 use super::chat;
 use super::predict::PredictingModel;
@@ -59,7 +59,8 @@ pub fn evaluate_tasks(
         0 => {}
         n => tracing::warn!("of {n} questions the end was read: they are longer than the context of {context} tokens"),
     }
-    Ok((TasksSummary { model: from.to_owned(), checkpoint: model.folder, data, tasks }, answered))
+    let provenance = Provenance { model: from.to_owned(), checkpoint: model.folder, data };
+    Ok((TasksSummary { provenance, tasks }, answered))
 }
 
 /// Refuses a model that does not continue text.

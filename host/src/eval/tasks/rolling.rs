@@ -3,6 +3,7 @@
 use super::check;
 use super::encode::Encoder;
 use super::likelihood::{Request, likelihoods};
+use super::summary::Provenance;
 use crate::base::files::hex;
 use crate::corpus::{DataConfig, digest_files, documents, grouped, list};
 use crate::eval::PredictingModel;
@@ -18,12 +19,9 @@ use trainyard_text::chars::is_space;
 /// How likely a model finds documents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RollingSummary {
-    /// The run's folder, or the model's.
-    pub model: PathBuf,
-    /// The folder of its weights.
-    pub checkpoint: PathBuf,
-    /// Files that were read.
-    pub data: Vec<FileReport>,
+    /// What was measured, on what.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Most tokens of a window.
     pub context: usize,
     /// New tokens of each window after a document's first.
@@ -103,9 +101,7 @@ pub fn evaluate_rolling(
     }
     let per = |n: u64| -totals.log_likelihood / n as f64;
     Ok(RollingSummary {
-        model: from.to_owned(),
-        checkpoint: model.folder,
-        data,
+        provenance: Provenance { model: from.to_owned(), checkpoint: model.folder, data },
         context,
         stride,
         totals,
@@ -166,11 +162,7 @@ impl Display for RollingSummary {
             writeln!(f, "{name:17} {value:>11.4}  over {n} {unit}")?;
         }
         writeln!(f, "{documents} documents in windows of {} tokens, stride {}\n", self.context, self.stride)?;
-        for file in &self.data {
-            writeln!(f, "data        {} (sha256 {})", file.path.display(), file.sha256)?;
-        }
-        writeln!(f, "model       {}", self.model.display())?;
-        writeln!(f, "checkpoint  {}", self.checkpoint.display())
+        write!(f, "{}", self.provenance)
     }
 }
 

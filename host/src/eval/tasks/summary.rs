@@ -18,14 +18,22 @@ const NAME_CHARS: usize = 40;
 /// What a model makes of the questions of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TasksSummary {
+    /// What was measured, on what.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// The tasks, in the order in which they begin.
+    pub tasks: Vec<TaskSummary>,
+}
+
+/// A model, and the files that it was asked about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Provenance {
     /// The run's folder, or the model's.
     pub model: PathBuf,
     /// The folder of its weights.
     pub checkpoint: PathBuf,
-    /// Files of questions.
+    /// The files.
     pub data: Vec<FileReport>,
-    /// The tasks, in the order in which they begin.
-    pub tasks: Vec<TaskSummary>,
 }
 
 /// The numbers of a task.
@@ -195,6 +203,19 @@ fn metric(name: &'static str, group: &[&Answered]) -> Result<TaskMetric> {
     })
 }
 
+impl Display for Provenance {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for file in &self.data {
+            writeln!(f, "data        {} (sha256 {})", file.path.display(), file.sha256)?;
+        }
+        writeln!(f, "model       {}", self.model.display())?;
+        match self.model == self.checkpoint {
+            true => Ok(()),
+            false => writeln!(f, "checkpoint  {}", self.checkpoint.display()),
+        }
+    }
+}
+
 impl Display for TasksSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.tasks.iter().map(|task| clean::clip(&task.task, NAME_CHARS)).collect();
@@ -213,10 +234,6 @@ impl Display for TasksSummary {
             }
         }
         writeln!(f)?;
-        for file in &self.data {
-            writeln!(f, "data        {} (sha256 {})", file.path.display(), file.sha256)?;
-        }
-        writeln!(f, "model       {}", self.model.display())?;
-        writeln!(f, "checkpoint  {}", self.checkpoint.display())
+        write!(f, "{}", self.provenance)
     }
 }
