@@ -124,10 +124,11 @@ const CONFIG: &str = "[data]\nvalidation = 0.0\ntest = 0.0\n[[data.source]]\npat
                       [tokenizer]\nplugin = 'byte'\n[model]\nlayers = 1\nheads = 1\nwidth = 16\ncontext = 48\n\
                       [train]\nsteps = 20\nbatch = 4\nthreads = 1\n[schedule]\nwarmup = 1\n[sample]\ntokens = 0\n";
 
-/// Three kinds in one file: a prompt that is too long, one that is empty.
+/// Three kinds in one file: a prompt that is too long, one that is empty, one that is white space.
 const QUESTIONS: &str = r#"
 {"task": "which", "prompt": "the red house and nine old trees and the red house and the", "choices": ["cat", "é"], "answer": "cat"}
 {"task": "which", "prompt": "", "choices": ["the", "x"], "answer": 0, "target_delimiter": ""}
+{"task": "which", "prompt": " \n", "choices": ["red", "house"], "answer": 1}
 {"prompt": "the", "target": "cat"}
 {"prompt": "the", "answers": "cat", "max_tokens": 6}
 "#;
@@ -153,7 +154,7 @@ fn a_run_answers_as_its_checkpoint_in_another_folder() {
     let [run, copy] = ["runs/run", "copy"].map(|model| of(model, &["--tasks", "few.jsonl"]));
     assert_eq!(run["tasks"], copy["tasks"]);
     let task = |index: usize| ["task", "kind", "questions", "truncated"].map(|key| run["tasks"][index][key].clone());
-    assert_eq!(task(0), [json!("which"), json!("choice"), json!(2), json!(1)]);
+    assert_eq!(task(0), [json!("which"), json!("choice"), json!(3), json!(1)]);
     assert_eq!(task(1), [json!("few"), json!("cloze"), json!(1), json!(0)]);
     assert_eq!(task(2), [json!("few"), json!("generation"), json!(1), json!(0)]);
     assert_eq!(run["tasks"][1]["metrics"][0]["stderr"], Value::Null);

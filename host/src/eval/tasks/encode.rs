@@ -105,11 +105,12 @@ impl Encoder {
         let wholes = self.texts(&wholes.iter().map(String::as_str).collect::<Vec<_>>())?;
         let before = self.texts(&contexts)?;
         let cut = |((mut whole, before), context): ((Vec<u32>, Vec<u32>), &&str)| {
-            if context.is_empty() {
-                return self.alone(&whole[before.len()..]);
-            }
             let continuation = whole.split_off(before.len().min(whole.len()));
-            Ok((before, continuation))
+            // a tokenizer may make nothing of a context either
+            match context.is_empty() || before.is_empty() {
+                true => self.alone(&continuation),
+                false => Ok((before, continuation)),
+            }
         };
         wholes.into_iter().zip(before).zip(&contexts).map(cut).collect()
     }

@@ -78,6 +78,11 @@ impl Request {
 /// # Errors
 /// Tokens that the model does not have, logits that are not finite, a signal that asks the program to end.
 pub fn likelihoods(model: &mut Model, requests: &[Request], progress: &Counter) -> Result<Vec<Likelihood>> {
+    let vocab = model.vocab();
+    // the last token of a request is not read, so that nothing else checks it
+    if let Some(id) = requests.iter().flat_map(|request| &request.ids).find(|id| **id as usize >= vocab) {
+        return Err(Error::run(format!("token id {id} is outside the model's vocabulary of {vocab}")));
+    }
     let mut order: Vec<usize> = (0..requests.len()).collect();
     order.sort_by_key(|&request| (Reverse(requests[request].ids.len()), requests[request].inputs()));
     let windows: Vec<&[usize]> = order.chunk_by(|&a, &b| requests[a].inputs() == requests[b].inputs()).collect();

@@ -97,7 +97,7 @@ pub enum Outcome {
     Cloze {
         /// Its log-likelihood.
         log_likelihood: f64,
-        /// Whether it would write it.
+        /// Says whether it would write it.
         is_greedy: bool,
     },
     /// What it writes.
