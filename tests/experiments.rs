@@ -176,7 +176,7 @@ fn losses_of_documents_add_up_to_those_of_the_text() {
             let (name, packing) = (run.replace("runs/", "run.name="), format!("data.packing={packing}"));
             trainyard(&["train", "x.toml", "--set", &name, "--set", &packing]).in_folder(swept()).succeeds();
         }
-        let report = json(&["eval", run, "--documents", "again.parquet", "--json"]);
+        let report = json(&["eval", run, "--documents", "again.parquet", "--overwrite", "--json"]);
         assert_eq!(
             fs::read(swept().join("again.parquet")).unwrap(),
             fs::read(swept().join(run).join(DOCUMENTS)).unwrap()
@@ -197,7 +197,8 @@ fn losses_of_documents_add_up_to_those_of_the_text() {
     fs::create_dir(&folder).unwrap();
     texts.iter().enumerate().for_each(|(i, text)| write(&folder, &format!("{i}.txt"), text));
     let of = |data: &str| {
-        trainyard(&["eval", "runs/fit", "--data", data, "--documents", "some.parquet"]).in_folder(swept()).succeeds();
+        let out = ["--documents", "some.parquet", "--overwrite"];
+        trainyard(&[&["eval", "runs/fit", "--data", data], &out[..]].concat()).in_folder(swept()).succeeds();
         documents(&swept().join("some.parquet"), "test")
     };
     let (together, alone) = (of("texts"), ["texts/0.txt", "texts/1.txt", "texts/2.txt"].map(|data| of(data)[0]));

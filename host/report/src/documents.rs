@@ -94,7 +94,7 @@ pub fn read_documents(path: &Path, split: &str) -> Result<Vec<DocumentLoss>> {
     rows(file, split).map_err(|error| {
         let path = path.display();
         Error::run(format!(
-            "{path}: expected losses of documents, {error}; write it again by `trainyard eval RUN --documents {path}`"
+            "{path}: expected losses of documents, {error}; write it again by `trainyard eval RUN --documents {path} --overwrite`"
         ))
     })
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use trainyard::Error;
 use trainyard::eval;
-use trainyard::run::{PluginChange, SampleConfig};
+use trainyard::run::SampleConfig;
 
 /// Write text with a trained model
 ///
@@ -81,9 +81,7 @@ pub fn run(args: &GenerateArgs) -> Outcome {
         return chat::ask(&model, args.system.as_deref(), sample, &question);
     }
     let run = eval::OpenRun::open(&args.run, &args.open.options())?;
-    for PluginChange { place, then, now } in &run.changed {
-        tracing::warn!("not the run's {place}: trained with {then}, now it is {now}");
-    }
+    run.warn_of_changes();
     let sample = args.apply(run.config().sample.clone())?;
     let (text, _tokenizer) = run.continue_text(&sample)?;
     let text = sample.prompt.clone() + &text + "\n";

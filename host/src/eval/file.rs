@@ -2,7 +2,7 @@
 
 use super::report::{baseline, mark_lossy, measure, predicted, text_report};
 use super::run::{MeasuredRun, OpenOptions};
-use crate::corpus::SourceConfig;
+use crate::corpus::{DataConfig, SourceConfig};
 use crate::feed::{raw_source, raw_text};
 use crate::report::{EvalSummary, FileReport, FinalReport, Treatment};
 use crate::run::RunPlugins;
@@ -23,30 +23,14 @@ pub fn evaluate_files(
     text_field: Option<&str>,
 ) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
-    let data = &run.config.data;
-    let mut like = match (&data.held_out, data.source.first()) {
-        (Some(held_out), _) => held_out.source.clone(),
-        (None, Some(source)) => source.clone(),
-        (None, None) => SourceConfig::new(PathBuf::new()),
-    };
-    if let Some(field) = text_field {
-        like.text_field = field.to_owned();
-    }
-    let sources = files.iter().map(|file| raw_source(file, &like)).collect::<Result<_>>()?;
+    let sources = sources(&run.config.data, files, text_field)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
     let model = run.data.tokenizer.model.clone();
     let encoding = run.config.task.saved().encoding(Some(&run.checkpoint.folder))?;
     let text =
         raw_text(sources, encoding.as_ref(), &run.plugins.data.trained_tokenizer(&run.config), &model, scratch.path())
-            .map_err(
-                // the reader names the keys of a config
-                |error| {
-                    let policy = ", or set data.source.invalid_lines to \"skip\"";
-                    error
-                        .reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
-                },
-            )?;
+            .map_err(named)?;
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();
@@ -68,4 +52,23 @@ pub fn evaluate_files(
         ..FinalReport::default()
     };
     Ok(run.summary(data, report))
+}
+
+/// `files` as sources that are read as those of `data`, the run's: its held-out text, or else its first source.
+pub(super) fn sources(data: &DataConfig, files: &[PathBuf], text_field: Option<&str>) -> Result<Vec<SourceConfig>> {
+    let mut like = match (&data.held_out, data.source.first()) {
+        (Some(held_out), _) => held_out.source.clone(),
+        (None, Some(source)) => source.clone(),
+        (None, None) => SourceConfig::new(PathBuf::new()),
+    };
+    if let Some(field) = text_field {
+        like.text_field = field.to_owned();
+    }
+    files.iter().map(|file| raw_source(file, &like)).collect()
+}
+
+/// An error about a source, whose keys of a config are options here.
+pub(super) fn named(error: Error) -> Error {
+    let policy = ", or set data.source.invalid_lines to \"skip\"";
+    error.reword(|message| message.replace("data.source.text_field", "--text-field").replace(policy, ""))
 }

@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod sample;
 mod score;
+mod tasks;
 mod text;
 mod text_metrics;
 mod vectors;
@@ -29,6 +30,10 @@ pub use report::{final_report, loses_text, mark_lossy, written_sample};
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
+pub use tasks::{
+    Answered, Outcome, Provenance, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling,
+    evaluate_tasks,
+};
 pub use text::continue_text;
 pub use text_metrics::text_metrics;
 pub use vectors::write_vectors;

@@ -92,6 +92,13 @@ impl OpenRun {
         &self.run.config
     }
 
+    /// Warns of plugins that are not those that the run was trained with.
+    pub fn warn_of_changes(&self) {
+        for PluginChange { place, then, now } in &self.changed {
+            tracing::warn!("not the run's {place}: trained with {then}, now it is {now}");
+        }
+    }
+
     /// The text that the model writes after `sample.prompt`, and the tokenizer, to be closed when the text was shown.
     ///
     /// # Errors

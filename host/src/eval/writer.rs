@@ -7,9 +7,9 @@ use crate::model::Model;
 use crate::run::RunTask;
 
 /// Rows of the caches of all texts that are written together: beside a small model they take some hundred megabytes.
-const ROWS: usize = 16_384;
+pub(super) const ROWS: usize = 16_384;
 /// Most texts that are written together.
-const TEXTS: usize = 64;
+pub(super) const TEXTS: usize = 64;
 
 /// How texts are written from others.
 #[derive(Debug, Clone, PartialEq)]

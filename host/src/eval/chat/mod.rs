@@ -15,7 +15,8 @@ use crate::run::SampleConfig;
 use crate::{Error, Result};
 use serde_json::json;
 use stops::Stops;
-use stream::TextStream;
+pub(super) use stops::ends;
+pub(super) use stream::TextStream;
 
 /// Messages so far, and what the model has read of them.
 pub struct Chat<'m> {

@@ -22,16 +22,7 @@ pub(super) struct Stops {
 /// # Errors
 /// Whatever the tokenizer reports.
 pub(super) fn stops(model: &PredictingModel, template: &ChatTemplate, given: &mut Given) -> Result<Stops> {
-    let mut stops: Vec<u32> = given.end_of_text().into_iter().collect();
-    let file = std::fs::read(model.folder.join(GENERATION)).ok();
-    let generation = file.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let config = Config::read(&model.folder).ok();
-    let ends = generation.iter().map(|json| &json["eos_token_id"]);
-    let ends = ends.chain(config.iter().filter_map(|config| config.get("eos_token_id")));
-    for end in ends {
-        let ids = end.as_array().map_or(std::slice::from_ref(end), Vec::as_slice);
-        stops.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
-    }
+    let mut stops = ends(model, given);
     let mut text = None;
     if let Some((written, place)) = template.behind_answer() {
         let (tokenizer, vocabulary) = given.parts();
@@ -46,4 +37,19 @@ pub(super) fn stops(model: &PredictingModel, template: &ChatTemplate, given: &mu
     stops.sort_unstable();
     stops.dedup();
     Ok(Stops { ids: stops, text })
+}
+
+/// The tokens that end what a model writes: the end of text, and those that the model's files name.
+pub(in crate::eval) fn ends(model: &PredictingModel, given: &Given) -> Vec<u32> {
+    let mut stops: Vec<u32> = given.end_of_text().into_iter().collect();
+    let file = std::fs::read(model.folder.join(GENERATION)).ok();
+    let generation = file.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let config = Config::read(&model.folder).ok();
+    let ends = generation.iter().map(|json| &json["eos_token_id"]);
+    let ends = ends.chain(config.iter().filter_map(|config| config.get("eos_token_id")));
+    for end in ends {
+        let ids = end.as_array().map_or(std::slice::from_ref(end), Vec::as_slice);
+        stops.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
+    }
+    stops
 }

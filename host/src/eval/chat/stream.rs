@@ -3,21 +3,21 @@
 use crate::Result;
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
-/// The text of tokens so far, of which some was shown. It ends before the text `stop`, if there is one.
+/// The text of tokens so far, of which some was shown. It ends before the first of the texts `stops`.
 #[derive(Debug, Default)]
-pub(super) struct TextStream {
+pub(in crate::eval) struct TextStream {
     ids: Vec<u32>,
     bytes: Vec<u8>,
     /// Bytes that were shown.
     shown: usize,
-    stop: Option<String>,
+    stops: Vec<String>,
     has_ended: bool,
 }
 
 impl TextStream {
-    /// A text that ends before `stop`.
-    pub fn new(stop: Option<String>) -> Self {
-        Self { stop: stop.filter(|stop| !stop.is_empty()), ..Self::default() }
+    /// A text that ends before the first of `stops`.
+    pub fn new(stops: impl IntoIterator<Item = String>) -> Self {
+        Self { stops: stops.into_iter().filter(|stop| !stop.is_empty()).collect(), ..Self::default() }
     }
 
     /// Adds a token; returns what can be shown: whole characters, of which none can belong to the stop.
@@ -44,17 +44,18 @@ impl TextStream {
 
     /// The bytes that are text, and no stop or beginning of one.
     fn end(&mut self) -> usize {
-        let Some(stop) = self.stop.as_deref().map(str::as_bytes) else { return self.bytes.len() };
-        if let Some(place) = self.bytes.windows(stop.len()).position(|part| part == stop) {
+        let stops = || self.stops.iter().map(String::as_bytes);
+        let place = |stop: &[u8]| self.bytes.windows(stop.len()).position(|part| part == stop);
+        if let Some(place) = stops().filter_map(place).min() {
             self.bytes.truncate(place);
             self.has_ended = true;
             return place;
         }
-        let longest = (1..stop.len()).rev().find(|&n| self.bytes.ends_with(&stop[..n]));
-        self.bytes.len() - longest.unwrap_or(0)
+        let begun = |stop: &[u8]| (1..stop.len()).rev().find(|&n| self.bytes.ends_with(&stop[..n]));
+        self.bytes.len() - stops().filter_map(begun).max().unwrap_or(0)
     }
 
-    /// Says whether the stop was written.
+    /// Says whether a stop was written.
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
@@ -97,14 +98,17 @@ mod tests {
 
     #[test]
     fn a_text_ends_before_its_stop() {
-        let (mut tokenizer, mut stream) = (tokenizer(), TextStream::new(Some("</s>".into())));
+        let (mut tokenizer, mut stream) = (tokenizer(), TextStream::new(["</s>".into()]));
         let mut push = |stream: &mut TextStream, text: &str| -> String {
             text.bytes().map(|byte| stream.push(byte.into(), &mut *tokenizer).unwrap()).collect()
         };
         assert_eq!(push(&mut stream, "a<b</"), "a<b");
         assert_eq!((push(&mut stream, "s>"), stream.has_ended(), stream.whole()), (String::new(), true, "a<b".into()));
-        let mut stream = TextStream::new(Some("</s>".into()));
+        let mut stream = TextStream::new(["</s>".into()]);
         assert_eq!(push(&mut stream, "a</"), "a");
         assert_eq!((stream.rest().as_deref(), stream.has_ended()), (Some("</"), false));
+        // of several, the one that comes first
+        let mut stream = TextStream::new(["?!".into(), ".".into()]);
+        assert_eq!((push(&mut stream, "a?.?!"), stream.whole()), ("a?".into(), "a?".into()));
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Predictor<'a> {
 }
 
 /// The logits `[rows, classes]` of hidden states `[rows, C]`.
-fn logits(hidden: &Tensor, model: &Model) -> Result<Vec<f64>> {
+pub(super) fn logits(hidden: &Tensor, model: &Model) -> Result<Vec<f64>> {
     let shape = (hidden.dim(0)?, model.vocab());
     let logits = Tensor::zeros(shape, hidden.dtype(), &hidden.device())?;
     model.head().logits(model.engine(), hidden, &logits)?;
@@ -113,7 +113,7 @@ fn logits(hidden: &Tensor, model: &Model) -> Result<Vec<f64>> {
 }
 
 /// The class with the largest number; the first of several.
-fn largest(row: &[f64]) -> u32 {
+pub(super) fn largest(row: &[f64]) -> u32 {
     let mut best = 0;
     for (class, value) in row.iter().enumerate() {
         if *value > row[best] {

@@ -30,8 +30,9 @@ pub struct PredictingModel {
 }
 
 impl PredictingModel {
-    /// Takes the model of an opened run.
+    /// Takes the model of an opened run, and warns of plugins that are not the run's.
     pub fn of_run(run: OpenRun) -> Self {
+        run.warn_of_changes();
         let OpenRun { run, tokenizer, data, task, model, checkpoint, .. } = run;
         let (token_bytes, file) = (data.tokenizer.token_bytes, data.tokenizer.model);
         Self { config: run.config, task, model, token_bytes, folder: checkpoint.folder, tokenizer, file }

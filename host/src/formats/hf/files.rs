@@ -2,6 +2,7 @@
 
 use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::{Error, Result};
+use serde_json::Value;
 use std::path::Path;
 
 /// Their names. They are kept as they are when a model is converted or trained further.
@@ -42,4 +43,23 @@ pub fn read_around(folder: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
         files.push((name, read_file(&path, max).map_err(|error| Error::io(&path, "read", &error))?));
     }
     Ok(files)
+}
+
+/// The names of the tokens that the `post_processor` of a `tokenizer.json` puts before and behind a text.
+pub fn tokens_around(json: &Value) -> [Option<String>; 2] {
+    let mark = |part: Option<&Value>| part?["SpecialToken"]["id"].as_str().map(str::to_owned);
+    match json["type"].as_str() {
+        Some("Sequence") => {
+            let steps = json["processors"].as_array().into_iter().flatten();
+            steps.map(tokens_around).find(|ends| ends.iter().any(Option::is_some)).unwrap_or_default()
+        }
+        Some("BertProcessing" | "RobertaProcessing") => {
+            ["cls", "sep"].map(|part| json[part][0].as_str().map(str::to_owned))
+        }
+        Some("TemplateProcessing") => {
+            let parts = json["single"].as_array();
+            [mark(parts.and_then(|parts| parts.first())), mark(parts.and_then(|parts| parts.last()))]
+        }
+        _ => [None, None],
+    }
 }

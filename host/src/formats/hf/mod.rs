@@ -12,7 +12,7 @@ mod sizes;
 
 pub use config::{CONFIG, Config, flatten, unflatten};
 pub use convert::convert;
-pub use files::{AROUND, GENERATION, read_around};
+pub use files::{AROUND, GENERATION, read_around, tokens_around};
 pub use fit::{Fit, Request, Wanted};
 pub use folder::{Folder, base};
 pub use growth::NewRows;

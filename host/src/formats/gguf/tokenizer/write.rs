@@ -2,6 +2,7 @@
 
 use super::kinds::Kind;
 use super::{SPACE, base64, pieces, pre};
+use crate::formats::hf::tokens_around;
 use crate::{Error, Result};
 use candle_core::quantized::gguf_file::Value;
 use serde_json::{Map, Value as Json};
@@ -273,7 +274,7 @@ impl Writer<'_> {
             let id = self.texts.iter().position(|known| known.as_deref() == Some(text))?;
             u32::try_from(id).ok()
         };
-        let parts = mark_ends(&json["post_processor"]);
+        let parts = tokens_around(&json["post_processor"]);
         let id = |text: &Option<String>| {
             let text = text.as_deref()?;
             let id = self.texts.iter().position(|known| known.as_deref() == Some(text))?;
@@ -303,24 +304,5 @@ impl Writer<'_> {
             self.put("add_bos_token", Value::Bool(first.is_some() && first == bos));
             self.put("add_eos_token", Value::Bool(last.is_some() && last == eos));
         }
-    }
-}
-
-/// The tokens that a `post_processor` puts before and behind a text.
-fn mark_ends(json: &Json) -> [Option<String>; 2] {
-    let mark = |part: Option<&Json>| part?["SpecialToken"]["id"].as_str().map(str::to_owned);
-    match json["type"].as_str() {
-        Some("Sequence") => {
-            let steps = json["processors"].as_array().into_iter().flatten();
-            steps.map(mark_ends).find(|ends| ends.iter().any(Option::is_some)).unwrap_or_default()
-        }
-        Some("BertProcessing" | "RobertaProcessing") => {
-            ["cls", "sep"].map(|part| json[part][0].as_str().map(str::to_owned))
-        }
-        Some("TemplateProcessing") => {
-            let parts = json["single"].as_array();
-            [mark(parts.and_then(|parts| parts.first())), mark(parts.and_then(|parts| parts.last()))]
-        }
-        _ => [None, None],
     }
 }
