@@ -58,6 +58,7 @@ mod ops;
 mod outputs; // not over files of the user
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
+mod prompts; // text metrics that read prompts and say signatures, test sets
 mod records; // metrics.jsonl
 mod reference;
 mod release; // what people without a checkout install

@@ -37,8 +37,8 @@ pub trait TextMetric: Send {
         Err(PluginError::unsupported("this text metric reads no prompts"))
     }
 
-    /// What the value is computed with, for a plugin that claims the ability [`crate::SIGNATURE`]: each setting that has
-    /// a say in it as `key:value`, joined by `|`, in the words of the program that the metric agrees with, and the
+    /// What the value is computed with, for a plugin that claims the ability [`crate::SIGNATURE`]: each setting that
+    /// has a say in it as `key:value`, joined by `|`, in the words of the program that the metric agrees with, and the
     /// version last. A function of the settings alone: the host puts the number of references before it.
     fn signature(&self) -> Result<String> {
         Err(PluginError::unsupported("this text metric has no signature"))

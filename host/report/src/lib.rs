@@ -12,6 +12,7 @@ mod schema;
 mod screen;
 mod sinks;
 mod summary;
+mod test_set;
 mod text;
 mod usage;
 mod work;
@@ -29,6 +30,7 @@ pub use summary::{
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,
     VocabularyReport,
 };
+pub use test_set::TestSetReport;
 pub use text::{bytes, count, duration};
 pub use trainyard_base::{Error, Result};
 pub use usage::PluginReport;

@@ -50,7 +50,7 @@ pub fn final_report(
     }
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
     let sample = sample(config, plugins, data, (model, task), &mut faults)?;
-    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults })
+    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults, ..FinalReport::default() })
 }
 
 /// The text that a run writes at its end; empty where none is asked for, or no source is given to write it from.
@@ -89,7 +89,7 @@ pub(super) fn measure(
     let batches = batches.take_while(|_| interrupt::requested().is_none());
     let mut values = evaluator.evaluate(model, batches, step)?;
     interrupt::check()?;
-    let written = text_metrics(plugins, (data, task), model, shard, &config.sample);
+    let written = text_metrics(plugins, (data, task), model, shard, (&config.sample, &config.eval));
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
@@ -160,7 +160,7 @@ pub(super) fn baseline(sizes: corpus::Baseline) -> Baseline {
 }
 
 /// What a plugin made; none when it failed, which is remembered: what others made is not lost for it.
-fn without_fault<T>(made: Result<T>, faults: &mut Vec<String>) -> Result<Option<T>> {
+pub(super) fn without_fault<T>(made: Result<T>, faults: &mut Vec<String>) -> Result<Option<T>> {
     match made {
         Ok(made) => Ok(Some(made)),
         Err(Error::Plugin(why)) => {

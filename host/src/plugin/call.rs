@@ -8,7 +8,8 @@
 use super::codec::{Decode, Encode, Reader};
 use trainyard_plugin::network::Network;
 use trainyard_plugin::{
-    Graph, MetricInfo, PluginError, PromptedPair, Result, Rule, Setting, Sizes, TextPair, TokenBatch, Verdict, Vocabulary,
+    Graph, MetricInfo, PluginError, PromptedPair, Result, Rule, Setting, Sizes, TextPair, TokenBatch, Verdict,
+    Vocabulary,
 };
 
 /// Writes calls, and the bytes in which they go to another process, from a table of functions: number, name, argument

@@ -12,11 +12,11 @@ use super::watch::Watched;
 use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
-use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
+use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::ops::{Device, Peak};
-use crate::report::{Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
+use crate::report::{Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now};
 use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
@@ -85,6 +85,8 @@ struct Run<'c> {
     validation: Option<Extent>,
     /// Other texts that they measure.
     watched: Vec<Watched>,
+    /// Prompts that the finished model writes for.
+    test_sets: TestSets,
     state: RunState,
     /// What is wrong with the loss or a metric and does not stop the run.
     warnings: Vec<String>,
@@ -111,11 +113,10 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
         let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
-        let plugins = RunPlugins::open(config)?;
+        let (plugins, test_sets) = (RunPlugins::open(config)?, TestSets::of_run(config)?);
         // a run that is too large for any vocabulary ends before its data are read.
         check_least(config, &device)?;
         let (program, evaluator) = programs(config, &plugins)?;
-        // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
         let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
@@ -163,6 +164,7 @@ impl<'c> Run<'c> {
             evaluator,
             validation,
             watched,
+            test_sets,
             state,
             log,
             events: None,
@@ -208,15 +210,7 @@ impl<'c> Run<'c> {
         if model.step != self.state.step {
             state::restore_parameters(&checkpoint::Reader::open(&model.folder)?, &self.trainer)?;
         }
-        let report = final_report(
-            self.config,
-            &self.plugins,
-            (data, &self.task),
-            &mut self.trainer.model,
-            &self.evaluator,
-            model.step,
-        )
-        .map_err(|error| self.unreported(error))?;
+        let report = self.measured(data, model.step).map_err(|error| self.unreported(error))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
         self.record_once(&Record::Final(Box::new(last)))?;
@@ -248,6 +242,14 @@ impl<'c> Run<'c> {
             plugins,
             warnings: self.warnings.clone(),
         })
+    }
+
+    /// The report on the run's model, which has seen `step` steps.
+    fn measured(&mut self, data: &Dataset, step: u64) -> Result<FinalReport> {
+        let (config, learnt, model) = (self.config, (data, &self.task), &mut self.trainer.model);
+        let mut report = final_report(config, &self.plugins, learnt, model, &self.evaluator, step)?;
+        report.sets = self.test_sets.measure(config, &self.plugins, learnt, model, &mut report.faults)?;
+        Ok(report)
     }
 
     /// The loop.

@@ -92,7 +92,9 @@ impl Manifest {
         for (kind, of_kind, ability) in WITH_FUNCTIONS {
             if manifest.claims(ability) && (manifest.kind.as_str(), manifest.lang.as_str()) != (kind.name(), "c") {
                 let (kind, lang) = (&manifest.kind, &manifest.lang);
-                return Err(format!("abilities: {ability:?} is for {of_kind} in Rust and C, this is a {kind} in {lang}"));
+                return Err(format!(
+                    "abilities: {ability:?} is for {of_kind} in Rust and C, this is a {kind} in {lang}"
+                ));
             }
         }
         manifest.settings.iter().try_for_each(Setting::check)?;

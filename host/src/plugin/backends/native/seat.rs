@@ -149,12 +149,10 @@ impl Seat for Native {
             Call::Update(pairs) => self.update(pairs),
             Call::Value => self.plain(functions.value, |answer| delivered("a number", answer.number)),
             Call::UpdatePrompted(pairs) => self.update_prompted(pairs),
-            Call::Signature => {
-                self.plain(functions.signature.and_then(|table| table.signature), |answer| {
-                    let signature = String::from_utf8(answer.one_bytes()?);
-                    Ok(signature.map_err(|_| PluginError::internal("delivered text that is not UTF-8"))?.into())
-                })
-            }
+            Call::Signature => self.plain(functions.signature.and_then(|table| table.signature), |answer| {
+                let signature = String::from_utf8(answer.one_bytes()?);
+                Ok(signature.map_err(|_| PluginError::internal("delivered text that is not UTF-8"))?.into())
+            }),
             Call::Rules => self.rules(),
             Call::Measure(documents) => self.measure(documents),
             Call::Network(sizes) => {
