@@ -7,6 +7,7 @@ mod baselines; // classifiers that do not see the order of words
 mod bench;
 mod bpe; // against the tokenizers crate
 mod building; // of plugins
+mod card; // of a plugin
 mod chat; // conversations
 mod checkpoint_folder; // what other programs load
 mod cleaners; // against unicodedata, ftfy, datatrove and others

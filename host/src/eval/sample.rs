@@ -7,8 +7,8 @@ use crate::run::SampleConfig;
 use crate::{Error, Result};
 
 /// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at one of `ends`; a model
-/// with an encoder writes from `source`, which is empty for others. Returns the new tokens, which are below `n_tokens`: a
-/// model may have more than its tokenizer. When the context is full, the later half of it is read again and writing
+/// with an encoder writes from `source`, which is empty for others. Returns the new tokens, which are below `n_tokens`:
+/// a model may have more than its tokenizer. When the context is full, the later half of it is read again and writing
 /// continues; what is written from a source, which begins as the model was taught, ends there.
 ///
 /// # Errors

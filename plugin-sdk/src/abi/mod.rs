@@ -197,8 +197,8 @@ pub struct Host {
     /// Why the call failed: kind (0 config, 1 input, 2 state, 3 unsupported, 4 internal) and one line of text. At most
     /// once.
     pub error: unsafe extern "C" fn(*mut c_void, u32, Str),
-    /// Bytes: once for `train`, `state` and `signature`; for `decode` once per sequence, for `vocabulary` once per token,
-    /// in order.
+    /// Bytes: once for `train`, `state` and `signature`; for `decode` once per sequence, for `vocabulary` once per
+    /// token, in order.
     pub bytes: unsafe extern "C" fn(*mut c_void, Str),
     /// A special token: name and id. For `vocabulary`.
     pub special: unsafe extern "C" fn(*mut c_void, Str, u32),
