@@ -133,12 +133,24 @@ fn project(config: &str, data: &str) -> TempDir {
 
 #[test]
 fn a_model_learns_to_answer() {
-    let folder = project(CONFIG, &conversations(200));
+    let set = "[sample]\ntemperature = 0.0\n[[eval.text]]\npath = \"capitals.jsonl\"\ntokens = 24\n";
+    let metric = "[[metric]]\nplugin = \"exact-match\"\n";
+    let folder = project(&[CONFIG, set, metric].concat(), &conversations(200));
     let folder = folder.path();
+    let line = |(country, capital)| json!({"prompt": format!("{country}?"), "reference": format!("{capital}.")});
+    // the fourth is right only in a longer conversation
+    let asked: String = [0, 1, 3].map(|index| format!("{}\n", line(CAPITALS[index]))).concat();
+    fs::write(folder.join("capitals.jsonl"), asked).unwrap();
     let shown = succeeds(folder, &["data", "show", "chat.toml", "--sequences", "1"], "").stdout;
     assert!(shown.starts_with("sequence 1: ") && shown.contains("<|im_start|>assistant\n\u{27e6}"), "{shown}");
     assert!(shown.contains(".<|im_end|>\u{27e7}\n") && !shown.contains("<|endoftext|>"), "{shown}");
-    succeeds(folder, &["train", "chat.toml"], "");
+    let trained = succeeds(folder, &["train", "chat.toml", "--json"], "").stdout;
+    let trained: Value = serde_json::from_str(&trained).unwrap();
+    // prompts of a test set are asked by the template, and answers end as in a chat
+    let set = &trained["sets"]["capitals"];
+    assert_eq!((&set["values"][0]["value"], &set["documents"]), (&json!(1.0), &json!(3)), "{trained}");
+    let measured = succeeds(folder, &["eval", "runs/chat", "--json"], "").stdout;
+    assert_eq!(&serde_json::from_str::<Value>(&measured).unwrap()["sets"]["capitals"], set);
     let asked = "Peru?\nJapan?\n";
     let answered = succeeds(folder, &["chat", "runs/chat", "--temperature", "0", "--tokens", "24"], asked);
     assert_eq!(answered.stdout, "Lima.\nTokyo.\n", "{}", answered.stderr);

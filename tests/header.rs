@@ -30,6 +30,9 @@ fn sizes() -> (String, String) {
         "trainyard_node" = abi::Node { op, inputs, attributes },
         "trainyard_output" = abi::Output { name, sum, weight },
         "trainyard_text_pair" = abi::TextPair { hypothesis, references },
+        "trainyard_prompted_pair" = abi::PromptedPair { prompt, pair },
+        "trainyard_prompts_table" = abi::PromptsTable { size, update },
+        "trainyard_signature_table" = abi::SignatureTable { size, signature },
         "trainyard_span" = [u32; 2] {},
         "trainyard_host" = abi::Host {
             size, context, error, bytes, special, tokens, verdict, graph, info, number, log

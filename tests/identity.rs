@@ -33,6 +33,7 @@ fn is_free(key: &str) -> bool {
     keys.contains(&key)
         || key.strip_prefix("train.").is_some_and(|key| train.contains(&key))
         || key.starts_with("sample.")
+        || key.starts_with("eval.")
         || key.starts_with("report.")
         || key.contains(".limits.")
         || plugin.iter().any(|end| key.ends_with(end))

@@ -7,6 +7,7 @@ mod baselines; // classifiers that do not see the order of words
 mod bench;
 mod bpe; // against the tokenizers crate
 mod building; // of plugins
+mod card; // of a plugin
 mod chat; // conversations
 mod checkpoint_folder; // what other programs load
 mod cleaners; // against unicodedata, ftfy, datatrove and others
@@ -58,6 +59,7 @@ mod ops;
 mod outputs; // not over files of the user
 mod plugins; // builds plugins for the others
 mod program; // runs the built program
+mod prompts; // text metrics that read prompts and say signatures, test sets
 mod questions; // against lm-evaluation-harness
 mod records; // metrics.jsonl
 mod reference;

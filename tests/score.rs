@@ -54,14 +54,16 @@ fn scores_are_those_of_sacrebleu() {
 fn a_signature_says_what_was_computed() {
     let folder = folder();
     let of = |arguments: &[&str]| score(folder.path(), arguments)["signature"].as_str().unwrap().to_owned();
-    let plain = of(&["--plugin", "bleu", "hyp.txt", "ref.txt"]);
+    let plain = of(&["--plugin", "token-f1", "hyp.txt", "ref.txt"]);
     assert_eq!(
         plain,
-        "bleu|nrefs:1|tokenizer:13a|smoothing:exp|smooth_value:-1.0|max_order:4|lowercase:false|effective_order:false|\
-         version:0.1.0"
+        "token-f1|nrefs:1|ignore_case:true|ignore_punctuation:true|ignore_articles:true|words:whitespace|version:0.1.0"
     );
-    let other = of(&["--plugin", "bleu", "--config", "tokenizer = 'char'", "hyp.txt", "ref.txt", "other.txt"]);
-    assert!(other.starts_with("bleu|nrefs:2|tokenizer:char|"), "{other}");
+    let other = of(&["--plugin", "token-f1", "--config", "words = 'zh'", "hyp.txt", "ref.txt", "other.txt"]);
+    assert!(other.starts_with("token-f1|nrefs:2|") && other.ends_with("|words:zh|version:0.1.0"), "{other}");
+    // one that says it itself
+    let own = of(&["--plugin", "ter", "hyp.txt", "ref.txt", "--prompts", "other.txt"]);
+    assert_eq!(own, "nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:trainyard-0.1.0");
     // the same draws each time, and none where none are wanted
     let twice = ["--plugin", "chrf", "hyp.txt", "ref.txt"];
     assert_eq!(score(folder.path(), &twice), score(folder.path(), &twice));

@@ -181,6 +181,11 @@ fn metrics_compare_what_is_written_with_the_targets() {
     }
     let few = value(&all(&["--set", "sample.documents=7"]), "chrf");
     assert_eq!(few["outputs"]["documents"], 7.0);
+    // a set of the same texts: a prompt is a source
+    let set = "eval.text=[{path='held_out.jsonl', prompt_field='text', reference_field='target', tokens=20}]";
+    let set = &all(&["--set", set])["sets"]["held_out"];
+    assert_eq!(set["values"][0]["value"], value(&summary, "chrf")["value"], "{set}");
+    assert_eq!(set["values"][0]["comparable"], "text");
     let data = value(&all(&["--data", "held_out.jsonl"]), "chrf");
     assert_eq!(data["value"], value(&summary, "chrf")["value"]);
 }

@@ -1,6 +1,7 @@
 //! trainyard: a training host for language models that can be extended without forking it.
 
 pub mod bench;
+pub mod card;
 pub mod check;
 pub mod corpus;
 pub mod dev;

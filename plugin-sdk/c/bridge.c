@@ -188,7 +188,7 @@ static void on_number(void *context, double number) {
     ((delivered *)context)->number = number;
 }
 
-__attribute__((import_module("trainyard:plugin/log@0.1.2"), import_name("write")))
+__attribute__((import_module("trainyard:plugin/log@0.1.3"), import_name("write")))
 void trainyard_write_log(uint32_t level, const uint8_t *line, size_t len);
 
 static void on_log(void *context, uint32_t level, trainyard_str line) {
@@ -317,7 +317,7 @@ EXPORT("two-pass") int32_t trainyard_two_pass(void) {
 FUNCTION("judge", judge, (const trainyard_str *documents, size_t n),
          TABLE.judge(instance, &host, (trainyard_strs){ documents, n }), result.value.list = list_of(to.verdicts))
 #ifdef TRAINYARD_MEASURES
-#define MEASURES "trainyard:plugin/measures@0.1.2#"
+#define MEASURES "trainyard:plugin/measures@0.1.3#"
 
 static void on_rule(void *context, trainyard_str reason, trainyard_str setting, uint32_t bound, double limit) {
     wit_rule *to = push(context, sizeof(wit_rule));
@@ -365,6 +365,31 @@ EXPORT("value") wit_number_result *trainyard_value(void) {
     return &number_result;
 }
 EXPORT("cabi_post_value") void trainyard_post_value(wit_number_result *read) { (void)read; free_all(); }
+#ifdef TRAINYARD_EXTENDED
+#define PROMPTS "trainyard:plugin/prompts@0.1.3#"
+#define SIGNATURE "trainyard:plugin/signature@0.1.3#"
+
+/* The functions of an ability; none of one that the plugin does not list, for which no host asks. */
+static const void *ability(const char *name) {
+    return TABLE.header.ability == NULL ? NULL : TABLE.header.ability(trainyard_text(name));
+}
+
+static trainyard_status update_prompted(const trainyard_host *host, trainyard_prompted_pairs pairs) {
+    const trainyard_prompts_table *table = ability("prompts");
+    if (table == NULL) return trainyard_fail(host, TRAINYARD_UNSUPPORTED, "this text metric reads no prompts");
+    return table->update(instance, host, pairs);
+}
+
+static trainyard_status signature(const trainyard_host *host) {
+    const trainyard_signature_table *table = ability("signature");
+    if (table == NULL) return trainyard_fail(host, TRAINYARD_UNSUPPORTED, "this text metric has no signature");
+    return table->signature(instance, host);
+}
+
+FUNCTION(PROMPTS "update", update_prompted, (const trainyard_prompted_pair *pairs, size_t n),
+         update_prompted(&host, (trainyard_prompted_pairs){ pairs, n }), )
+FUNCTION(SIGNATURE "signature", signature, (void), signature(&host), BYTES)
+#endif
 #elif TRAINYARD_KIND == 5
 static wit_list copy_texts(trainyard_strs from) {
     trainyard_str *to = take((from.len + 1) * sizeof *to);

@@ -96,13 +96,17 @@ typedef struct { const trainyard_output *ptr; size_t len; } trainyard_outputs;
 typedef struct { trainyard_str hypothesis; trainyard_strs references; } trainyard_text_pair;
 typedef struct { const trainyard_text_pair *ptr; size_t len; } trainyard_text_pairs;
 
+/* A pair, and what the model was given before it wrote the hypothesis. */
+typedef struct { trainyard_str prompt; trainyard_text_pair pair; } trainyard_prompted_pair;
+typedef struct { const trainyard_prompted_pair *ptr; size_t len; } trainyard_prompted_pairs;
+
 /* Where a plugin delivers its results; valid until the call returns. Every function takes `context` first. */
 typedef struct {
     size_t size;
     void *context;
     /* Why the call failed: whose fault, and one line of text. At most once. */
     void (*error)(void *context, uint32_t kind, trainyard_str message);
-    /* Once for `train` and `state`; for `decode` once per sequence, for `vocabulary` once per token, in order. */
+    /* Once for `train`, `state` and `signature`; for `decode` once per sequence, for `vocabulary` once per token, in order. */
     void (*bytes)(void *context, trainyard_str bytes);
     /* A special token, for `vocabulary`. */
     void (*special)(void *context, trainyard_str name, uint32_t id);
@@ -205,6 +209,20 @@ typedef struct {
     trainyard_bytes_call merge;
     trainyard_call value; /* delivers `number` */
 } trainyard_text_metric_table;
+
+/* What `ability` returns for `prompts`, of a text metric that reads what the model was given: `update` in place of the
+ * table's where the host knows the prompts. */
+typedef struct {
+    size_t size;
+    trainyard_status (*update)(void *instance, const trainyard_host *host, trainyard_prompted_pairs pairs);
+} trainyard_prompts_table;
+
+/* What `ability` returns for `signature`, of a text metric that says what its value is computed with: each setting that
+ * has a say in it as `key:value`, joined by `|`, the version last. A function of the settings alone. */
+typedef struct {
+    size_t size;
+    trainyard_call signature; /* delivers `bytes` */
+} trainyard_signature_table;
 
 /* Kind `model`: a network as data. `trainyard_network.h` builds one.
  *

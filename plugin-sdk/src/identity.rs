@@ -103,6 +103,12 @@ pub const MEASURES: &str = "measures";
 /// Ability of a tokenizer: not every text comes back from its tokens, as with lower-casing.
 pub const LOSSY: &str = "lossy";
 
+/// Ability of a text metric: it reads what the model was given, by [`crate::TextMetric::update_prompted`].
+pub const PROMPTS: &str = "prompts";
+
+/// Ability of a text metric: it says what its value is computed with, by [`crate::TextMetric::signature`].
+pub const SIGNATURE: &str = "signature";
+
 /// How the abilities of a model begin that name the `model_type`s of Hugging Face's `config.json` that it imports, such
 /// as `hf:gpt2`.
 pub const HUGGING_FACE: &str = "hf:";

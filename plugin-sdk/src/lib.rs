@@ -70,9 +70,11 @@ pub use builtin::{Builtin, Constructor};
 pub use error::{ErrorKind, PluginError, Result};
 pub use filter::{Bound, Filter, Rule, Span, Verdict};
 pub use graph::{Builder, Expr, Graph, Node, Output};
-pub use identity::{CONTRACT, HUGGING_FACE, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, SECTION, SettingInfo};
+pub use identity::{
+    CONTRACT, HUGGING_FACE, IDEMPOTENT, Identity, Kind, LOSSY, MEASURES, PROMPTS, SECTION, SIGNATURE, SettingInfo,
+};
 pub use loss::Loss;
-pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, TextMetric, TextPair};
+pub use metric::{Direction, EXP_MEAN, MEAN, Metric, MetricInfo, PromptedPair, TextMetric, TextPair};
 pub use model::{ConfigKeys, Model, Sizes};
 pub use rewrite::{Rewrite, SPANS_MAX};
 pub use settings::{Config, Create, NoConfig, Setting, Value};

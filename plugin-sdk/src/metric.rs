@@ -1,6 +1,6 @@
 //! Numbers that say how good a model is.
 
-use crate::{Graph, Result};
+use crate::{Graph, PluginError, Result};
 
 /// A metric over predicted tokens, described like a loss ([`crate::Loss`]) and run along with it.
 pub trait Metric: Send {
@@ -30,6 +30,19 @@ pub trait TextMetric: Send {
 
     /// The metric of everything counted; NaN when nothing was.
     fn value(&self) -> Result<f64>;
+
+    /// Counts one batch of texts with what the model was given before it wrote them. Takes the place of
+    /// [`TextMetric::update`] where the host knows the prompts, if the plugin claims the ability [`crate::PROMPTS`].
+    fn update_prompted(&mut self, _pairs: &[PromptedPair<'_>]) -> Result<()> {
+        Err(PluginError::unsupported("this text metric reads no prompts"))
+    }
+
+    /// What the value is computed with, for a plugin that claims the ability [`crate::SIGNATURE`]: each setting that
+    /// has a say in it as `key:value`, joined by `|`, in the words of the program that the metric agrees with, and the
+    /// version last. A function of the settings alone: the host puts the number of references before it.
+    fn signature(&self) -> Result<String> {
+        Err(PluginError::unsupported("this text metric has no signature"))
+    }
 }
 
 /// A generated text and the texts it is compared with.
@@ -39,6 +52,15 @@ pub struct TextPair<'a> {
     pub hypothesis: &'a str,
     /// What it might have written.
     pub references: Vec<&'a str>,
+}
+
+/// A pair, and what the model was given before it wrote the hypothesis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptedPair<'a> {
+    /// What the model was given: the text that it continues, or its source.
+    pub prompt: &'a str,
+    /// What it wrote, and what that is compared with.
+    pub pair: TextPair<'a>,
 }
 
 /// How to read a metric.

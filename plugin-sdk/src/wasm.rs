@@ -10,8 +10,8 @@ mod shared {
         inline: "
             package trainyard:shared;
             world shared {
-                import trainyard:plugin/types@0.1.2;
-                import trainyard:plugin/log@0.1.2;
+                import trainyard:plugin/types@0.1.3;
+                import trainyard:plugin/log@0.1.3;
             }
         ",
         path: "wit",
@@ -33,8 +33,8 @@ macro_rules! world {
                 world: $world,
                 pub_export_macro: true,
                 with: {
-                    "trainyard:plugin/types@0.1.2": crate::wasm::types,
-                    "trainyard:plugin/log@0.1.2": crate::wasm::log,
+                    "trainyard:plugin/types@0.1.3": crate::wasm::types,
+                    "trainyard:plugin/log@0.1.3": crate::wasm::log,
                 },
             });
         }
@@ -45,7 +45,8 @@ world!(filter, "filter");
 world!(measured_filter, "measured-filter");
 world!(loss, "loss");
 world!(metric, "metric");
-world!(text_metric, "text-metric");
+// every text metric has the functions of the abilities: the identity says which a host may ask for
+world!(text_metric, "extended-text-metric");
 
 #[allow(missing_docs)]
 pub mod model {
@@ -55,8 +56,8 @@ pub mod model {
         pub_export_macro: true,
         generate_all,
         with: {
-            "trainyard:plugin/types@0.1.2": crate::wasm::types,
-            "trainyard:plugin/log@0.1.2": crate::wasm::log,
+            "trainyard:plugin/types@0.1.3": crate::wasm::types,
+            "trainyard:plugin/log@0.1.3": crate::wasm::log,
         },
     });
 }
@@ -240,6 +241,24 @@ impl<S: Slot<Plugin: TextMetric>> text_metric::Guest for Component<S> {
 
     fn value() -> Answer<f64> {
         Self::call(|plugin| plugin.value())
+    }
+}
+
+use text_metric::exports::trainyard::plugin::{prompts, signature};
+
+impl<S: Slot<Plugin: TextMetric>> prompts::Guest for Component<S> {
+    fn update(pairs: Vec<prompts::PromptedPair>) -> Answer<()> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|prompted| crate::PromptedPair { prompt: &prompted.prompt, pair: pair(&prompted.pair) })
+            .collect();
+        Self::call(|plugin| plugin.update_prompted(&pairs))
+    }
+}
+
+impl<S: Slot<Plugin: TextMetric>> signature::Guest for Component<S> {
+    fn signature() -> Answer<String> {
+        Self::call(|plugin| plugin.signature())
     }
 }
 

@@ -71,7 +71,7 @@ pub fn loss(dir: &Path, imports: &[&str], core_imports: &str, core: &str) -> Pat
     let mut resolve = Resolve::default();
     resolve.push_dir(wit).expect("the contract");
     let lines: String = imports.iter().map(|import| format!("    import {import};\n")).collect();
-    let world = format!("{WASI}world guest {{\n    include trainyard:plugin/loss@0.1.2;\n{lines}}}\n");
+    let world = format!("{WASI}world guest {{\n    include trainyard:plugin/loss@0.1.3;\n{lines}}}\n");
     let package = resolve.push_str("guest.wit", &world).expect("the world is valid");
     let world = resolve.select_world(&[package], Some("guest")).expect("a world");
     let mut module = wat::parse_str(format!("(module {core_imports} {COMMON} {core})")).expect("valid text");

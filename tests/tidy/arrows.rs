@@ -3,7 +3,7 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 25] = [
+const MODULES: [(&str, &[&str]); 26] = [
     ("base", &[]),
     ("chat", &["base"]),
     ("settings", &["base"]),
@@ -44,6 +44,7 @@ const MODULES: [(&str, &[&str]); 25] = [
     ),
     ("check", &["base", "ops", "rows", "plugin", "feed", "model", "loss"]),
     ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
+    ("card", &["base", "report", "experiments", "sweep", "ops", "plugin", "corpus", "run", "check", "bench"]),
     ("dev", &["base", "plugin", "corpus", "loss", "run"]),
     ("drill", &["base"]),
     ("cli", &[]),

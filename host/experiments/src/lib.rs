@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod card;
 mod clean;
 mod compare;
 mod feed;
@@ -22,6 +23,7 @@ mod table;
 mod tests;
 mod text;
 
+pub use card::{CARD_GENERATOR, Card, CardCheck, CardSetting};
 pub use clean::{Clean, CleanOptions, Cleaned, Group, Item, Kind};
 pub use compare::{
     CompareOptions, Comparison, Cost, Difference, Method, MetricComparison, Row, Split, Variant, VariantRun,

@@ -13,6 +13,7 @@ mod schema;
 mod screen;
 mod sinks;
 mod summary;
+mod test_set;
 mod text;
 mod usage;
 mod work;
@@ -31,6 +32,7 @@ pub use summary::{
     Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,
     VocabularyReport,
 };
+pub use test_set::TestSetReport;
 pub use text::{bytes, count, duration};
 pub use trainyard_base::{Error, Result};
 pub use usage::PluginReport;

@@ -3,6 +3,7 @@
 use super::compare::{Comparable, TextReport};
 use super::documents::SplitDocuments;
 use super::record::{BestReport, Metric, number, numbers};
+use super::test_set::TestSetReport;
 use super::text::{NAME_CHARS, count, duration, short, wrap};
 use super::usage::PluginReport;
 use schemars::JsonSchema;
@@ -98,6 +99,9 @@ pub struct FinalReport {
     /// How right predictions of labels, numbers or tags are, by split.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub predictions: BTreeMap<String, TaskReport>,
+    /// What the model wrote for the prompts of each set of `[[eval.text]]`, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sets: BTreeMap<String, TestSetReport>,
     /// What compressors make of the test text; none when there is none.
     pub baseline: Option<Baseline>,
     /// The prompt and how the model continues it; empty when no text was asked for.
@@ -333,6 +337,7 @@ impl Display for FinalReport {
         if let Some((split, report)) = self.predictions.iter().next() {
             writeln!(f, "\npredictions for the {split} documents\n{}", report.text.trim_end())?;
         }
+        self.sets.iter().try_for_each(|(name, set)| writeln!(f, "\n{name}: {set}"))?;
         if !self.sample.is_empty() {
             write!(f, "\n{}", wrap(&self.sample, TEXT_COLUMNS))?;
         }

@@ -3,7 +3,7 @@
 use super::{CheckReport, Defect, Found, Subject, equal};
 use crate::plugin::Plugin;
 use std::time::Instant;
-use trainyard_plugin::{TextMetric, TextPair};
+use trainyard_plugin::{PROMPTS, PromptedPair, SIGNATURE, TextMetric, TextPair};
 
 /// Largest relative difference between values that must be equal but for rounding.
 const TOLERANCE: f64 = 1e-9;
@@ -23,6 +23,14 @@ pub fn check(report: &mut CheckReport, subject: &Subject<'_>) {
     report.add("batches", batches(subject, &pairs));
     report.add("threads", subject.same_on_threads(value));
     report.add("merge", merging(subject, &pairs));
+    match subject.plugin.identity().has(PROMPTS) {
+        true => report.add("prompts", prompts(subject, &pairs)),
+        false => report.skip("prompts", "it does not claim to read them: abilities = [\"prompts\"]"),
+    }
+    match subject.plugin.identity().has(SIGNATURE) {
+        true => report.add("signature", signature(subject, &pairs)),
+        false => report.skip("signature", "it does not claim to have one: abilities = [\"signature\"]"),
+    }
     report.add("speed", speed(subject));
     subject.same_in_other_form(report, value);
 }
@@ -93,6 +101,36 @@ fn merging(subject: &Subject<'_>, pairs: &[TextPair<'_>]) -> Found<String> {
     whole.merge(&subject.plugin.text_metric()?.state()?)?;
     same(whole.value()?, expected, "merged with nothing, and the whole")?;
     Ok("two parts in both orders, saved and restored, and with nothing".into())
+}
+
+/// With prompts as without them, the order and the batches of the pairs do not matter, and merging is counting.
+fn prompts(subject: &Subject<'_>, pairs: &[TextPair<'_>]) -> Found<String> {
+    let pairs: Vec<_> = pairs.iter().rev().map(|pair| pair.hypothesis).zip(pairs.iter().cloned()).collect();
+    let pairs: Vec<_> = pairs.into_iter().map(|(prompt, pair)| PromptedPair { prompt, pair }).collect();
+    let counted = |pairs: &[PromptedPair<'_>]| -> Found<Box<dyn TextMetric>> {
+        let mut metric = subject.plugin.text_metric()?;
+        metric.update_prompted(pairs)?;
+        Ok(metric)
+    };
+    let whole = counted(&pairs)?;
+    let mut alone = counted(&[])?;
+    pairs.iter().rev().try_for_each(|pair| alone.update_prompted(std::slice::from_ref(pair)))?;
+    same(alone.value()?, whole.value()?, "pairs with prompts alone in reverse order and in one batch")?;
+    let (left, right) = pairs.split_at(pairs.len() / 3);
+    let mut merged = counted(right)?;
+    merged.merge(&counted(left)?.state()?)?;
+    same(merged.value()?, whole.value()?, "two parts with prompts merged, and the whole")?;
+    Ok(format!("{} over {} pairs, alone, in reverse order and merged", whole.value()?, pairs.len()))
+}
+
+/// The signature is a function of the settings alone.
+fn signature(subject: &Subject<'_>, pairs: &[TextPair<'_>]) -> Found<String> {
+    let (new, used) = (subject.plugin.text_metric()?.signature()?, counted(subject.plugin, pairs)?.signature()?);
+    equal(&new, &used, || "counting changes the signature".into())?;
+    match new.split('|').all(|part| part.split_once(':').is_some_and(|(key, _)| !key.is_empty())) {
+        true => Ok(new),
+        false => Err(Defect(format!("expected key:value joined by |, got {new:?}"))),
+    }
 }
 
 fn speed(subject: &Subject<'_>) -> Found<String> {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod card;
 mod chat;
 mod compare;
 mod config;

@@ -1,6 +1,7 @@
-//! `trainyard plugin new|list|dev|build|inspect|check`.
+//! `trainyard plugin new|list|dev|build|inspect|check|card`.
 
 use super::build::{self, BuildArgs};
+use super::card::{self, CardArgs};
 use super::dev::{self, DevArgs};
 use super::output::{Outcome, print, write};
 use super::settings::{TrustArgs, plugin_config};
@@ -122,6 +123,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    Card(CardArgs),
     Build(BuildArgs),
 }
 
@@ -163,6 +165,7 @@ pub fn run(command: &PluginCommand) -> Outcome {
                 }
             }
         }
+        PluginCommand::Card(args) => card::run(args),
         PluginCommand::Build(args) => build::run(args),
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use trainyard::base::files::{MAX_BINARY_BYTES, read_file};
-use trainyard::eval::score;
+use trainyard::eval::{Example, score};
 use trainyard::{Error, Result};
 
 /// Score texts against references with a text metric
@@ -28,6 +28,9 @@ pub struct ScoreArgs {
     /// References, one file for each reference of a text
     #[arg(value_name = "REF")]
     pub references: Vec<PathBuf>,
+    /// What was given before each text was written, for metrics that read it
+    #[arg(long, value_name = "FILE")]
+    pub prompts: Option<PathBuf>,
     /// Draws for the 95 % interval; 0 computes none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub resamples: usize,
@@ -44,22 +47,28 @@ struct Line {
 
 pub fn run(args: &ScoreArgs) -> Outcome {
     let hypotheses = read(&args.hypotheses)?;
-    let mut references = Vec::new();
-    for path in &args.references {
+    let beside = |path: &PathBuf| {
         let texts = read(path)?;
-        if texts.len() != hypotheses.len() {
-            return Err(Error::usage(format!(
+        match texts.len() == hypotheses.len() {
+            true => Ok(texts),
+            false => Err(Error::usage(format!(
                 "{}: expected {} texts, as {} has, got {}",
                 path.display(),
                 hypotheses.len(),
                 args.hypotheses.display(),
                 texts.len()
-            ))
-            .into());
+            ))),
         }
-        references.push(texts);
-    }
-    print(&score(&args.plugin.to_config()?, &hypotheses, &references, args.resamples)?, args.json)
+    };
+    let references = args.references.iter().map(beside).collect::<Result<Vec<_>>>()?;
+    let prompts = args.prompts.as_ref().map(beside).transpose()?;
+    let example = |(index, hypothesis): (usize, &String)| Example {
+        prompt: prompts.as_ref().map(|texts| texts[index].clone()),
+        hypothesis: hypothesis.clone(),
+        references: references.iter().map(|texts| texts[index].clone()).collect(),
+    };
+    let examples: Vec<_> = hypotheses.iter().enumerate().map(example).collect();
+    print(&score(&args.plugin.to_config()?, &examples, args.resamples)?, args.json)
 }
 
 /// The texts of a file.

@@ -4,6 +4,7 @@ mod beams;
 mod chat;
 mod documents;
 mod evaluate;
+mod examples;
 mod file;
 mod logits;
 pub mod measures;
@@ -13,6 +14,7 @@ mod run;
 mod sample;
 mod score;
 mod tasks;
+mod test_sets;
 mod text;
 mod text_metrics;
 mod vectors;
@@ -21,6 +23,7 @@ mod writer;
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
 pub use chat::{Answering, Chat, Ended};
 pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
+pub use examples::Example;
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};
 pub use predict::{
@@ -34,6 +37,7 @@ pub use tasks::{
     Answered, Outcome, Provenance, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling,
     evaluate_tasks,
 };
+pub use test_sets::TestSets;
 pub use text::continue_text;
 pub use text_metrics::text_metrics;
 pub use vectors::write_vectors;

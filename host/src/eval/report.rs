@@ -53,7 +53,8 @@ pub fn final_report(
     let written = written_sample(config, plugins, data, (model, task));
     let (sample, tokenizer) = without_fault(written, &mut faults)?.unwrap_or_default();
     tokenizer.into_iter().for_each(|tokenizer| plugins.keep(tokenizer));
-    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults, documents })
+    let sets = BTreeMap::new();
+    Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults, documents, sets })
 }
 
 /// The prompt and how a run's model continues it; empty where no text is asked for, or no source is given to write it
@@ -92,7 +93,7 @@ pub(super) fn measure(
     let batches = batches.take_while(|_| interrupt::requested().is_none());
     let (mut values, documents) = evaluator.evaluate_documents(model, batches, step)?;
     interrupt::check()?;
-    let written = text_metrics(plugins, (data, task), model, shard, &config.sample);
+    let written = text_metrics(plugins, (data, task), model, shard, (&config.sample, &config.eval));
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
@@ -163,7 +164,7 @@ pub(super) fn baseline(sizes: corpus::Baseline) -> Baseline {
 }
 
 /// What a plugin made; none when it failed, which is remembered: what others made is not lost for it.
-fn without_fault<T>(made: Result<T>, faults: &mut Vec<String>) -> Result<Option<T>> {
+pub(super) fn without_fault<T>(made: Result<T>, faults: &mut Vec<String>) -> Result<Option<T>> {
     match made {
         Ok(made) => Ok(Some(made)),
         Err(Error::Plugin(why)) => {

@@ -1,7 +1,7 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::final_report;
-use super::{Evaluator, continue_text};
+use super::{Evaluator, TestSets, continue_text};
 use crate::feed::{self, Dataset};
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, DeviceChoice, Engine};
@@ -134,7 +134,9 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
 pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
     let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
-    let report = final_report(config, plugins, (data, task), model, evaluator, checkpoint.step)?;
+    let sets = TestSets::read(config, &config.task.saved(), Some(&checkpoint.folder))?;
+    let mut report = final_report(config, plugins, (data, task), model, evaluator, checkpoint.step)?;
+    report.sets = sets.measure(config, plugins, (data, task), model, &mut report.faults)?;
     Ok(run.summary(Vec::new(), report))
 }
 

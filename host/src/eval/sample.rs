@@ -6,9 +6,9 @@ use crate::model::{Decoder, Model};
 use crate::run::SampleConfig;
 use crate::{Error, Result};
 
-/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at `end`; a model with an
-/// encoder writes from `source`, which is empty for others. Returns the new tokens, which are below `n_tokens`: a model
-/// may have more than its tokenizer. When the context is full, the later half of it is read again and writing
+/// Continues `prompt` (at least one token) by at most `config.tokens` tokens, ending early at one of `ends`; a model
+/// with an encoder writes from `source`, which is empty for others. Returns the new tokens, which are below `n_tokens`:
+/// a model may have more than its tokenizer. When the context is full, the later half of it is read again and writing
 /// continues; what is written from a source, which begins as the model was taught, ends there.
 ///
 /// # Errors
@@ -17,7 +17,7 @@ pub fn continue_tokens(
     model: &Model,
     (source, prompt): (&[u32], &[u32]),
     config: &SampleConfig,
-    end: Option<u32>,
+    ends: &[u32],
     n_tokens: usize,
 ) -> Result<Vec<u32>> {
     if prompt.is_empty() {
@@ -47,7 +47,7 @@ pub fn continue_tokens(
         read_from = text.len();
         logits.truncate(n_tokens);
         let id = choose(&logits, config, stream.uniform(n));
-        if Some(id) == end {
+        if ends.contains(&id) {
             break;
         }
         text.push(id);

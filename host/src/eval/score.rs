@@ -1,16 +1,18 @@
 //! Texts compared with references by a text metric: files against files, without a model.
 
+use super::examples::{Example, count};
 use crate::base::random::Stream;
 use crate::plugin::{Plugin, PluginConfig};
 use crate::{Error, Result};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
-use trainyard_plugin::{Kind, TextPair};
+use trainyard_plugin::{Kind, SIGNATURE, TextMetric};
 
 /// Confidence of the interval.
 const CONFIDENCE: f64 = 0.95;
 
-/// Groups of neighbouring pairs that are drawn, at most: each is one state of the metric.
+/// Groups of neighbouring examples that are drawn, at most: each is one state of the metric.
 const GROUPS_MAX: usize = 500;
 
 /// What a text metric says of texts.
@@ -41,49 +43,38 @@ impl Display for Score {
     }
 }
 
-/// Compares `hypotheses` with `references`: one list for each reference, as long as the hypotheses. The interval is
-/// that of `resamples` draws of as many pairs with repetition (Efron 1979; Koehn 2004, "Statistical Significance Tests
+/// Compares the hypotheses of `examples` with their references. The interval is that of `resamples` draws of as many
+/// examples with repetition (Efron 1979; Koehn 2004, "Statistical Significance Tests
 /// for Machine Translation Evaluation"), always the same ones; 0 asks for none.
 ///
 /// # Errors
 /// No texts, whatever the plugin reports.
-pub fn score(
-    config: &PluginConfig,
-    hypotheses: &[String],
-    references: &[Vec<String>],
-    resamples: usize,
-) -> Result<Score> {
-    if hypotheses.is_empty() {
+pub fn score(config: &PluginConfig, examples: &[Example], resamples: usize) -> Result<Score> {
+    if examples.is_empty() {
         return Err(Error::usage("expected at least one text to score, got an empty file"));
     }
     let plugin = Plugin::open(config, Kind::TextMetric)?;
-    let pairs: Vec<TextPair<'_>> = (hypotheses.iter().enumerate())
-        .map(|(index, hypothesis)| TextPair {
-            hypothesis,
-            references: references.iter().map(|texts| texts[index].as_str()).collect(),
-        })
-        .collect();
     let mut metric = plugin.text_metric()?;
-    metric.update(&pairs)?;
+    count(&plugin, metric.as_mut(), examples)?;
     let (value, info) = (metric.value()?, metric.info()?);
-    let interval = match resamples > 0 && pairs.len() > 1 {
-        true => Some(interval(&plugin, &pairs, resamples)?),
+    let interval = match resamples > 0 && examples.len() > 1 {
+        true => Some(interval(&plugin, examples, resamples)?),
         false => None,
     };
+    let signature = signature(&plugin, config, metric.as_ref(), examples)?;
     let metric = plugin.identity().name.clone();
-    let signature = signature(&plugin, config, references.len());
-    Ok(Score { metric, value, unit: info.unit, signature, interval, pairs: pairs.len() })
+    Ok(Score { metric, value, unit: info.unit, signature, interval, pairs: examples.len() })
 }
 
-/// The interval of the metric's value over draws of pairs.
-fn interval(plugin: &Plugin, pairs: &[TextPair<'_>], resamples: usize) -> Result<[f64; 2]> {
-    let per_group = pairs.len().div_ceil(GROUPS_MAX);
-    let state = |pairs: &[TextPair<'_>]| {
+/// The interval of the metric's value over draws of examples.
+fn interval(plugin: &Plugin, examples: &[Example], resamples: usize) -> Result<[f64; 2]> {
+    let per_group = examples.len().div_ceil(GROUPS_MAX);
+    let state = |examples: &[Example]| {
         let mut metric = plugin.text_metric()?;
-        metric.update(pairs)?;
+        count(plugin, metric.as_mut(), examples)?;
         Ok(metric.state()?)
     };
-    let states = pairs.chunks(per_group).map(state).collect::<Result<Vec<_>>>()?;
+    let states = examples.chunks(per_group).map(state).collect::<Result<Vec<_>>>()?;
     let draws = Stream::new(0, "score");
     let mut values = Vec::with_capacity(resamples);
     for resample in 0..resamples {
@@ -108,10 +99,19 @@ fn default(text: &str) -> &str {
     }
 }
 
-/// What a score was computed with, in the manner of sacrebleu: each setting with its value, and versions.
-fn signature(plugin: &Plugin, config: &PluginConfig, references: usize) -> String {
+/// What a score was computed with, in the manner of sacrebleu: the number of references, and what the plugin says. For
+/// one that says nothing, each setting with its value, and its version.
+fn signature(plugin: &Plugin, config: &PluginConfig, metric: &dyn TextMetric, examples: &[Example]) -> Result<String> {
     let identity = plugin.identity();
-    let mut parts = vec![identity.name.clone(), format!("nrefs:{references}")];
+    let counts: BTreeSet<_> = examples.iter().map(|example| example.references.len()).collect();
+    let references = match (counts.len(), counts.first()) {
+        (1, Some(n)) => format!("nrefs:{n}"),
+        _ => "nrefs:var".to_owned(),
+    };
+    if identity.has(SIGNATURE) {
+        return Ok(format!("{references}|{}", metric.signature()?));
+    }
+    let mut parts = vec![identity.name.clone(), references];
     for setting in &identity.settings {
         let own = config.config.get(&setting.name).map(|value| match value {
             toml::Value::String(text) => text.clone(),
@@ -121,5 +121,5 @@ fn signature(plugin: &Plugin, config: &PluginConfig, references: usize) -> Strin
         parts.push(format!("{}:{value}", setting.name));
     }
     parts.push(format!("version:{}", identity.version));
-    parts.join("|")
+    Ok(parts.join("|"))
 }

@@ -33,7 +33,7 @@ pub fn continue_text(
     }
     let start = prompt.len();
     prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
-    let ids = continue_tokens(model, (&source, &prompt), sample, end, data.tokenizer.n_tokens)?;
+    let ids = continue_tokens(model, (&source, &prompt), sample, end.as_slice(), data.tokenizer.n_tokens)?;
     let bytes = decode_after(&mut *tokenizer, &prompt[start..], &ids)?;
     Ok((String::from_utf8_lossy(&bytes).into_owned(), tokenizer))
 }
@@ -60,7 +60,10 @@ pub(super) fn decode(tokenizer: &mut dyn Tokenizer, tokens: &TokenBatch) -> Resu
 
 /// The bytes that `ids` add to those of `prompt`. Some tokenizers write a space between two words only: what a token is
 /// depends on the one before it.
-fn decode_after(tokenizer: &mut dyn Tokenizer, prompt: &[u32], ids: &[u32]) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// Whatever the tokenizer reports.
+pub(super) fn decode_after(tokenizer: &mut dyn Tokenizer, prompt: &[u32], ids: &[u32]) -> Result<Vec<u8>> {
     let mut batch = TokenBatch::default();
     for sequence in [&[prompt, ids].concat()[..], prompt, ids] {
         batch.ids.extend(sequence);

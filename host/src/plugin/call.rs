@@ -8,7 +8,8 @@
 use super::codec::{Decode, Encode, Reader};
 use trainyard_plugin::network::Network;
 use trainyard_plugin::{
-    Graph, MetricInfo, PluginError, Result, Rule, Setting, Sizes, TextPair, TokenBatch, Verdict, Vocabulary,
+    Graph, MetricInfo, PluginError, PromptedPair, Result, Rule, Setting, Sizes, TextPair, TokenBatch, Verdict,
+    Vocabulary,
 };
 
 /// Writes calls, and the bytes in which they go to another process, from a table of functions: number, name, argument
@@ -120,6 +121,10 @@ functions! {
     17 "import-config" ImportConfig(config: [Setting]) -> Settings;
     /// The config of another program.
     18 "export-config" ExportConfig(sizes: Sizes) -> Settings;
+    /// Counts a batch of generated texts with their prompts.
+    19 "update" UpdatePrompted(pairs: [PromptedPair<'a>]) -> Nothing;
+    /// What a number was computed with.
+    20 "signature" Signature -> Text;
 }
 
 /// Writes the enum of answers, and the ways to and from what is in them.
@@ -173,6 +178,8 @@ answers! {
     Numbers(Vec<f64>),
     /// A model or a state.
     Bytes(Vec<u8>),
+    /// A line of text.
+    Text(String),
     /// Decoded texts.
     Texts(Vec<Vec<u8>>),
     /// Encoded texts.
@@ -213,6 +220,9 @@ impl<'a> Call<'a> {
             }
             Call::Decode(batch) => (batch.ends.len(), 4 * batch.ids.len()),
             Call::Update(pairs) => (pairs.len(), pairs.iter().map(of_pair).sum()),
+            Call::UpdatePrompted(pairs) => {
+                (pairs.len(), pairs.iter().map(|it| it.prompt.len() + of_pair(&it.pair)).sum())
+            }
             Call::Load(bytes) | Call::Merge(bytes) => (0, bytes.len()),
             _ => (0, 0),
         };
@@ -227,6 +237,7 @@ impl<'a> Call<'a> {
             Call::Judge(documents) => documents.chunks(1).map(Call::Judge).collect(),
             Call::Measure(documents) => documents.chunks(1).map(Call::Measure).collect(),
             Call::Update(pairs) => pairs.chunks(1).map(Call::Update).collect(),
+            Call::UpdatePrompted(pairs) => pairs.chunks(1).map(Call::UpdatePrompted).collect(),
             other => vec![other],
         }
     }
@@ -244,6 +255,7 @@ mod tests {
     fn calls_and_answers_read_as_they_were_written() {
         let batch = TokenBatch { ids: vec![1, 2, 3], ends: vec![2, 3] };
         let pairs = [TextPair { hypothesis: "é", references: vec!["a", ""] }];
+        let prompted = [PromptedPair { prompt: "ä", pair: pairs[0].clone() }];
         let sizes = Sizes::new(1000, 64).labels(3);
         let values = [
             Value::Boolean(true),
@@ -260,6 +272,7 @@ mod tests {
             Call::Load(b"\0model"),
             Call::Decode(&batch),
             Call::Update(&pairs),
+            Call::UpdatePrompted(&prompted),
             Call::Measure(&[]),
             Call::Network(&sizes),
             Call::ImportConfig(&config),
@@ -282,6 +295,7 @@ mod tests {
             (Function::TwoPass, Ok(Answer::Flag(true))),
             (Function::Encode, Ok(Answer::Tokens(batch))),
             (Function::Value, Ok(Answer::Number(-0.0))),
+            (Function::Signature, Ok(Answer::Text("case:lc".into()))),
             (Function::Train, Err(PluginError::state("not yet"))),
             (Function::Network, Ok(Answer::Network(network))),
             (Function::ExportConfig, Ok(Answer::Settings(config.to_vec()))),

@@ -3,8 +3,8 @@
 
 use trainyard_plugin::network::{Head, Layer, Network, Parameter};
 use trainyard_plugin::{
-    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, Rule, Setting, Sizes, Span,
-    SpecialToken, TextPair, TokenBatch, Value, Verdict, Vocabulary,
+    Bound, Direction, ErrorKind, Graph, MetricInfo, Node, Output, PluginError, PromptedPair, Rule, Setting, Sizes,
+    Span, SpecialToken, TextPair, TokenBatch, Value, Verdict, Vocabulary,
 };
 
 /// A list that says that it is long is believed only as far as its items arrive.
@@ -137,6 +137,7 @@ records! {
     Graph { op_set, nodes, outputs }
     MetricInfo { unit, direction, aggregation }
     TextPair<'a> { hypothesis, references }
+    PromptedPair<'a> { prompt, pair }
     PluginError { kind, message }
     Setting { key, value }
     Parameter { name, shape, init, scale, decay, aliases }

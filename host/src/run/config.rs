@@ -4,6 +4,7 @@ use super::adapter::AdapterConfig;
 use super::network::ModelConfig;
 use super::sections::{ReportConfig, SampleConfig, TrainConfig};
 use super::start::StartConfig;
+use super::test_sets::EvalConfig;
 use crate::corpus::{DataConfig, Packing};
 use crate::feed::TokenizerConfig;
 use crate::feed::tasks::TaskConfig;
@@ -52,6 +53,8 @@ pub struct RunConfig {
     pub train: TrainConfig,
     /// `[sample]`
     pub sample: SampleConfig,
+    /// `[eval]`
+    pub eval: EvalConfig,
     /// `[report]`
     pub report: ReportConfig,
 }
@@ -145,6 +148,7 @@ impl RunConfig {
         let optimizer = root.section("optimizer", OptimizerConfig::read);
         let schedule = root.section("schedule", |section| ScheduleConfig::read(section, train.steps));
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
+        let eval = root.section("eval", |section| EvalConfig::read(section, &task));
         let report = root.section("report", ReportConfig::read);
         let mut config = Self {
             // what it says is in the other sections already
@@ -162,6 +166,7 @@ impl RunConfig {
             schedule,
             train,
             sample,
+            eval,
             report,
         };
         config.check(root);

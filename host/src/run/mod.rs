@@ -23,6 +23,7 @@ mod sections;
 mod start;
 mod state;
 mod task;
+mod test_sets;
 
 pub use adapter::AdapterConfig;
 pub(crate) use best::{BEST, mark_best};
@@ -52,3 +53,4 @@ pub use start::{Imported, ModelReport, StartConfig, StartWeights, TensorReport, 
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};
 pub use task::RunTask;
+pub use test_sets::{EvalConfig, TestSetConfig};

@@ -91,11 +91,12 @@ impl RunPlugins {
 
     fn with(config: &RunConfig, data: DataPlugins) -> Result<Self> {
         let (mut metrics, mut text_metrics, mut is_text) = (Vec::new(), Vec::new(), Vec::new());
+        let writes_text = config.task.writes_text() || !config.eval.text.is_empty();
         for metric in &config.metric {
             let plugin = Plugin::open_any(metric, METRICS)?;
             is_text.push(plugin.identity().kind == Kind::TextMetric);
             match plugin.identity().kind {
-                Kind::TextMetric if config.task.writes_text() => text_metrics.push(plugin),
+                Kind::TextMetric if writes_text => text_metrics.push(plugin),
                 Kind::TextMetric => {
                     let (name, task) = (&plugin.identity().name, config.task.name());
                     return Err(Error::usage(format!(
@@ -104,6 +105,11 @@ impl RunPlugins {
                 }
                 _ => metrics.push(plugin),
             }
+        }
+        if text_metrics.is_empty() && !config.eval.text.is_empty() {
+            return Err(Error::usage(
+                "eval.text: no metric compares texts; add one, such as [[metric]] plugin = \"exact-match\"",
+            ));
         }
         let loss = Plugin::open(&config.loss, Kind::Loss)?;
         let model = Plugin::open(&config.model.plugin(), Kind::Model)?;

@@ -13,12 +13,13 @@ use super::watch::Watched;
 use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::{self, Split};
-use crate::eval::{Evaluator, final_report, loses_text, loss_of, mark_lossy};
+use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::ops::{Device, Peak};
 use crate::report::{
-    DOCUMENTS, Extent, Final, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now, write_documents,
+    DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
+    write_documents,
 };
 use crate::rows::Rows;
 use crate::run::{
@@ -89,6 +90,8 @@ struct Run<'c> {
     validation: Option<Extent>,
     /// Other texts that they measure.
     watched: Vec<Watched>,
+    /// Prompts that the finished model writes for.
+    test_sets: TestSets,
     state: RunState,
     /// What is wrong with the loss or a metric and does not stop the run.
     warnings: Vec<String>,
@@ -115,11 +118,10 @@ impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
         let started = now();
         let (device, why_cpu) = Device::open(config.train.device)?;
-        let plugins = RunPlugins::open(config)?;
+        let (plugins, test_sets) = (RunPlugins::open(config)?, TestSets::of_run(config)?);
         // a run that is too large for any vocabulary ends before its data are read.
         check_least(config, &device)?;
         let (program, evaluator) = programs(config, &plugins)?;
-        // where the run is
         let folder = RunFolder::of(config);
         let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
         let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
@@ -167,6 +169,7 @@ impl<'c> Run<'c> {
             evaluator,
             validation,
             watched,
+            test_sets,
             state,
             log,
             events: None,
@@ -212,15 +215,7 @@ impl<'c> Run<'c> {
         if model.step != self.state.step {
             state::restore_parameters(&checkpoint::Reader::open(&model.folder)?, &self.trainer)?;
         }
-        let mut report = final_report(
-            self.config,
-            &self.plugins,
-            (data, &self.task),
-            &mut self.trainer.model,
-            &self.evaluator,
-            model.step,
-        )
-        .map_err(|error| self.unreported(error))?;
+        let mut report = self.measured(data, model.step).map_err(|error| self.unreported(error))?;
         write_documents(&self.folder.root().join(DOCUMENTS), &std::mem::take(&mut report.documents))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
@@ -253,6 +248,14 @@ impl<'c> Run<'c> {
             plugins,
             warnings: self.warnings.clone(),
         })
+    }
+
+    /// The report on the run's model, which has seen `step` steps.
+    fn measured(&mut self, data: &Dataset, step: u64) -> Result<FinalReport> {
+        let (config, learnt, model) = (self.config, (data, &self.task), &mut self.trainer.model);
+        let mut report = final_report(config, &self.plugins, learnt, model, &self.evaluator, step)?;
+        report.sets = self.test_sets.measure(config, &self.plugins, learnt, model, &mut report.faults)?;
+        Ok(report)
     }
 
     /// The loop.

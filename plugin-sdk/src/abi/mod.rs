@@ -175,6 +175,16 @@ pub struct TextPair {
     pub references: List<Str>,
 }
 
+/// A pair, and what the model was given, as in [`crate::PromptedPair`].
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct PromptedPair {
+    /// What the model was given.
+    pub prompt: Str,
+    /// What it wrote, and what that is compared with.
+    pub pair: TextPair,
+}
+
 /// Where a plugin delivers its results; valid until the call returns. Every function takes `context` first and copies
 /// what it is given. None of them may be called after the plugin's function has returned.
 #[repr(C)]
@@ -187,7 +197,8 @@ pub struct Host {
     /// Why the call failed: kind (0 config, 1 input, 2 state, 3 unsupported, 4 internal) and one line of text. At most
     /// once.
     pub error: unsafe extern "C" fn(*mut c_void, u32, Str),
-    /// Bytes: once for `train` and `state`; for `decode` once per sequence, for `vocabulary` once per token, in order.
+    /// Bytes: once for `train`, `state` and `signature`; for `decode` once per sequence, for `vocabulary` once per
+    /// token, in order.
     pub bytes: unsafe extern "C" fn(*mut c_void, Str),
     /// A special token: name and id. For `vocabulary`.
     pub special: unsafe extern "C" fn(*mut c_void, Str, u32),
@@ -230,7 +241,7 @@ pub struct Header {
     pub destroy: Option<unsafe extern "C" fn(Instance)>,
     /// The functions of an optional ability by its name, null for a name that the plugin does not know: how a contract
     /// grows beyond its tables. May be null itself. A host asks for those that the identity lists and that it knows:
-    /// `measures` is a [`MeasuresTable`].
+    /// `measures` is a [`MeasuresTable`], `prompts` a [`PromptsTable`], `signature` a [`SignatureTable`].
     pub ability: Option<unsafe extern "C" fn(Str) -> *const c_void>,
 }
 
@@ -339,4 +350,25 @@ pub struct TextMetricTable {
     pub merge: BytesCall,
     /// Delivers [`Host::number`].
     pub value: Call,
+}
+
+/// The function of a text metric's ability `prompts`, see [`crate::TextMetric::update_prompted`]. It grows only at its
+/// end.
+#[repr(C)]
+#[derive(Debug)]
+pub struct PromptsTable {
+    /// Size of the whole table in bytes.
+    pub size: usize,
+    /// Takes generated texts with their prompts, in place of [`TextMetricTable::update`].
+    pub update: Option<unsafe extern "C" fn(Instance, *const Host, List<PromptedPair>) -> Status>,
+}
+
+/// The function of a text metric's ability `signature`, see [`crate::TextMetric::signature`]. It grows only at its end.
+#[repr(C)]
+#[derive(Debug)]
+pub struct SignatureTable {
+    /// Size of the whole table in bytes.
+    pub size: usize,
+    /// Delivers the signature, in UTF-8, through [`Host::bytes`].
+    pub signature: Call,
 }

@@ -4,7 +4,8 @@ use super::answer::Answer;
 pub use super::networks::model;
 use super::{
     FAILED, FilterTable, Header, Host, Instance, List, LossTable, Measures, MeasuresTable, MetricTable, OK, PANICKED,
-    Setting, Status, Str, TextMetricTable, TextPair, TokenBatch, TokenizerTable, VERSION,
+    PromptedPair, PromptsTable, Setting, SignatureTable, Status, Str, TextMetricTable, TextPair, TokenBatch,
+    TokenizerTable, VERSION,
 };
 use crate::{Bound, Create, Filter, Kind, Loss, Metric, PluginError, Result, TextMetric, Tokenizer, Value};
 use std::any::Any;
@@ -56,10 +57,11 @@ pub const fn metric<T: Create + Metric + 'static>(identity: &'static [u8]) -> Me
     }
 }
 
-/// The table of a text metric.
+/// The table of a text metric, with the functions of its abilities: the identity says which a host may ask for.
 pub const fn text_metric<T: Create + TextMetric + 'static>(identity: &'static [u8]) -> TextMetricTable {
+    let header = header::<T>(size_of::<TextMetricTable>(), Kind::TextMetric, identity);
     TextMetricTable {
-        header: header::<T>(size_of::<TextMetricTable>(), Kind::TextMetric, identity),
+        header: Header { ability: Some(text_metric_ability::<T>), ..header },
         info: Some(text_metric_info::<T>),
         update: Some(text_metric_update::<T>),
         state: Some(text_metric_state::<T>),
@@ -212,6 +214,30 @@ functions! {
     text_metric_state<TextMetric>(plugin, answer) plugin.state().map(|it| answer.bytes(&it));
     text_metric_merge<TextMetric>(plugin, _answer, state: Str = state.as_slice()) plugin.merge(state);
     text_metric_value<TextMetric>(plugin, answer) plugin.value().map(|it| answer.number(it));
+    text_metric_update_prompted<TextMetric>(plugin, _answer, pairs: List<PromptedPair> = read_prompted(pairs)) {
+        plugin.update_prompted(&pairs)
+    };
+    text_metric_signature<TextMetric>(plugin, answer) plugin.signature().map(|it| answer.bytes(it.as_bytes()));
+}
+
+/// Hands out the functions of the abilities of text metrics.
+unsafe extern "C" fn text_metric_ability<T: Create + TextMetric + 'static>(name: Str) -> *const c_void {
+    // SAFETY: the contract of `Header::ability`: the name lives until this call returns
+    match unsafe { str_of(name) } {
+        crate::PROMPTS => {
+            let table: &'static PromptsTable = const {
+                &PromptsTable { size: size_of::<PromptsTable>(), update: Some(text_metric_update_prompted::<T>) }
+            };
+            std::ptr::from_ref(table).cast()
+        }
+        crate::SIGNATURE => {
+            let table: &'static SignatureTable = const {
+                &SignatureTable { size: size_of::<SignatureTable>(), signature: Some(text_metric_signature::<T>) }
+            };
+            std::ptr::from_ref(table).cast()
+        }
+        _ => std::ptr::null(),
+    }
 }
 
 /// Hands out the functions of the one ability.
@@ -282,9 +308,23 @@ unsafe fn read_batch(batch: TokenBatch) -> crate::TokenBatch {
 /// # Safety
 /// What `pairs` point to lives for `'a`, and texts are UTF-8.
 unsafe fn read_pairs<'a>(pairs: List<TextPair>) -> Vec<crate::TextPair<'a>> {
-    let read = |pair: &TextPair| {
+    // SAFETY: the caller's promise
+    unsafe { pairs.as_slice().iter().map(|pair| read_pair(pair)).collect() }
+}
+
+/// # Safety
+/// As for `read_pairs`.
+unsafe fn read_pair<'a>(pair: &TextPair) -> crate::TextPair<'a> {
+    // SAFETY: the caller's promise
+    unsafe { crate::TextPair { hypothesis: str_of(pair.hypothesis), references: strs_of(pair.references) } }
+}
+
+/// # Safety
+/// As for `read_pairs`.
+unsafe fn read_prompted<'a>(pairs: List<PromptedPair>) -> Vec<crate::PromptedPair<'a>> {
+    let read = |prompted: &PromptedPair| {
         // SAFETY: the caller's promise
-        unsafe { crate::TextPair { hypothesis: str_of(pair.hypothesis), references: strs_of(pair.references) } }
+        unsafe { crate::PromptedPair { prompt: str_of(prompted.prompt), pair: read_pair(&prompted.pair) } }
     };
     // SAFETY: the caller's promise
     unsafe { pairs.as_slice() }.iter().map(read).collect()

@@ -36,6 +36,11 @@ config! {
 /// First byte of a state.
 const STATE_VERSION: u8 = 1;
 
+/// sacrebleu's default of `max_order`, which it leaves out of its signature.
+const USUAL_ORDER: usize = 4;
+/// The end of a signature.
+const VERSION: &str = concat!("version:trainyard-", env!("CARGO_PKG_VERSION"));
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Smoothing {
     Exp,
@@ -133,6 +138,21 @@ impl TextMetric for Bleu {
 
     fn value(&self) -> Result<f64> {
         Ok(if self.counts.pairs == 0 { f64::NAN } else { self.score() })
+    }
+
+    /// As sacrebleu writes it; another `max_order` than its own is added.
+    fn signature(&self) -> Result<String> {
+        let case = if self.lowercase { "lc" } else { "mixed" };
+        let effective = if self.effective_order { "yes" } else { "no" };
+        let smoothing = match self.smoothing {
+            Smoothing::Exp => "exp".to_owned(),
+            Smoothing::Floor(value) => format!("floor[{value:.2}]"),
+            Smoothing::AddK(value) => format!("add-k[{value:.2}]"),
+            Smoothing::None => "none".to_owned(),
+        };
+        let order = if self.order == USUAL_ORDER { String::new() } else { format!("order:{}|", self.order) };
+        let tokenizer = self.tokenizer.name();
+        Ok(format!("case:{case}|eff:{effective}|tok:{tokenizer}|smooth:{smoothing}|{order}{VERSION}"))
     }
 }
 
@@ -279,7 +299,7 @@ fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("state is corrupt or another metric's: {what}"))
 }
 
-trainyard_plugin::export!(text_metric "bleu" = Bleu);
+trainyard_plugin::export!(text_metric "bleu" = Bleu, abilities = ["signature"]);
 
 #[cfg(test)]
 mod tests;

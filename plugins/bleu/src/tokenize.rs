@@ -32,6 +32,17 @@ impl Tokenizer {
         })
     }
 
+    /// Returns the name in settings and signatures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V13a => "13a",
+            Self::International => "intl",
+            Self::Chinese => "zh",
+            Self::Characters => "char",
+            Self::None => "none",
+        }
+    }
+
     /// Returns the text with white space between words.
     pub fn spaced(self, text: &str) -> Cow<'_, str> {
         let text = text.trim_end_matches(is_space);

@@ -31,6 +31,10 @@ config! {
 
 /// First byte of a state.
 const STATE_VERSION: u8 = 1;
+/// sacrebleu's default of `beta`, which it leaves out of its signature.
+const USUAL_BETA: u32 = 2;
+/// The end of a signature.
+const VERSION: &str = concat!("version:trainyard-", env!("CARGO_PKG_VERSION"));
 /// What stands for 0 where `eps_smoothing` is on.
 const EPSILON: f64 = 1e-16;
 
@@ -108,6 +112,16 @@ impl TextMetric for Chrf {
     fn value(&self) -> Result<f64> {
         Ok(if self.pairs == 0 { f64::NAN } else { self.score(&self.counts) })
     }
+
+    /// As sacrebleu writes it; another `beta` than its own is added.
+    fn signature(&self) -> Result<String> {
+        let Settings { char_order, word_order, beta, lowercase, whitespace, eps_smoothing } = self.settings;
+        let case = if lowercase { "lc" } else { "mixed" };
+        let yes_no = |flag: bool| if flag { "yes" } else { "no" };
+        let (effective, space) = (yes_no(!eps_smoothing), yes_no(whitespace));
+        let beta = if beta == USUAL_BETA { String::new() } else { format!("beta:{beta}|") };
+        Ok(format!("case:{case}|eff:{effective}|nc:{char_order}|nw:{word_order}|space:{space}|{beta}{VERSION}"))
+    }
 }
 
 impl Chrf {
@@ -178,7 +192,7 @@ fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("state is corrupt or another metric's: {what}"))
 }
 
-trainyard_plugin::export!(text_metric "chrf" = Chrf);
+trainyard_plugin::export!(text_metric "chrf" = Chrf, abilities = ["signature"]);
 
 #[cfg(test)]
 mod tests;

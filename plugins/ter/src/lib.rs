@@ -34,6 +34,8 @@ config! {
 
 /// First byte of a state.
 const STATE_VERSION: u8 = 1;
+/// The end of a signature.
+const VERSION: &str = concat!("version:trainyard-", env!("CARGO_PKG_VERSION"));
 /// Bits behind the point of a mean length in a sum: sums are whole numbers, so that no order of the pairs changes them.
 const POINT: u32 = 64;
 
@@ -120,6 +122,14 @@ impl TextMetric for Ter {
             _ => 100.0 * (edits as f64 / (length as f64 / (1_u128 << POINT) as f64)),
         })
     }
+
+    /// As sacrebleu writes it.
+    fn signature(&self) -> Result<String> {
+        let Tokenizer { normalized, no_punct, asian_support, case_sensitive } = self.tokenizer;
+        let case = if case_sensitive { "mixed" } else { "lc" };
+        let [norm, punct, asian] = [normalized, !no_punct, asian_support].map(|flag| if flag { "yes" } else { "no" });
+        Ok(format!("case:{case}|tok:tercom|norm:{norm}|punct:{punct}|asian:{asian}|{VERSION}"))
+    }
 }
 
 impl Ter {
@@ -166,7 +176,7 @@ fn corrupt(what: impl std::fmt::Display) -> PluginError {
     PluginError::input(format!("state is corrupt or another metric's: {what}"))
 }
 
-trainyard_plugin::export!(text_metric "ter" = Ter);
+trainyard_plugin::export!(text_metric "ter" = Ter, abilities = ["signature"]);
 
 #[cfg(test)]
 mod tests;

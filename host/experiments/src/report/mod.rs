@@ -12,6 +12,9 @@ mod several;
 mod source;
 mod summary;
 
+pub(crate) use cells::Maker;
+pub(crate) use several::comparison_tables;
+
 use crate::compare::CompareOptions;
 use crate::runs::run_folders;
 use source::Source;
@@ -69,6 +72,11 @@ impl Report {
         Ok(Self { page })
     }
 
+    /// A report that others have made the page of.
+    pub(crate) fn of_page(page: Page) -> Self {
+        Self { page }
+    }
+
     /// The report as one HTML file, which needs nothing else.
     pub fn html(&self) -> String {
         self.page.html()
@@ -79,6 +87,15 @@ impl Report {
     /// # Errors
     /// A file there that is not a page of trainyard's, which stays; a folder; a path that cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
+        Self::check_place(path)?;
+        write_file(path, self.html().as_bytes())
+    }
+
+    /// Checks that a page may be written to `path`.
+    ///
+    /// # Errors
+    /// A file there that is not a page of trainyard's, a folder.
+    pub fn check_place(path: &Path) -> Result<()> {
         let shown = path.display();
         if path.is_dir() {
             return Err(Error::usage(format!("{shown}: expected a file, got a folder")));
@@ -88,7 +105,7 @@ impl Report {
                 "{shown}: was not written by trainyard, and stays; rename it to have a page"
             )));
         }
-        write_file(path, self.html().as_bytes())
+        Ok(())
     }
 }
 

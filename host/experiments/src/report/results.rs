@@ -13,6 +13,7 @@ pub fn section(source: &Source) -> Option<Section> {
     if let Some(last) = &source.log.report {
         blocks.extend(held_out(&last.report, last.model_step));
         blocks.extend(texts(&last.report));
+        blocks.extend(test_sets(&last.report));
         blocks.extend(predictions(&last.report));
     }
     blocks.extend(while_training(source));
@@ -99,6 +100,23 @@ fn texts(report: &FinalReport) -> Option<Block> {
         table.row([split.clone(), source, grouped(text.documents), size, text.text.to_string(), lost, digest]);
     }
     table.note("Numbers of two runs may be compared only where the sha256 is the same; in full it is under “Origin”.");
+    (!table.is_empty()).then(|| table.block())
+}
+
+/// What the model wrote for prompts.
+fn test_sets(report: &FinalReport) -> Option<Block> {
+    let mut table = Maker::new("Test sets").texts(&["set", "metric"]).numbers(&["value", "prompts"]);
+    table = table.texts(&["unit", "better is", "comparable with", "sha256"]);
+    for (name, set) in &report.sets {
+        let digest = shortened(&set.digest).unwrap_or_default();
+        for metric in &set.values {
+            let (value, documents) = (measured(Some(metric.value)), grouped(set.documents));
+            let better = direction(metric.higher_is_better).to_owned();
+            let with = comparable(metric.comparable).to_owned();
+            let unit = metric.unit.clone();
+            table.row([name.clone(), metric.label(), value, documents, unit, better, with, digest.clone()]);
+        }
+    }
     (!table.is_empty()).then(|| table.block())
 }
 

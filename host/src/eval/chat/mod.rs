@@ -1,6 +1,6 @@
 //! A conversation with a model, in the form that its chat template gives it.
 
-mod stops;
+pub(super) mod stops;
 mod stream;
 
 use super::predict::PredictingModel;
@@ -62,7 +62,7 @@ impl<'m> Chat<'m> {
         }
         let template = ChatTemplate::open(None, Some(&model.folder))?;
         let mut given = model.given()?;
-        let stops = stops::stops(model, &template, &mut given)?;
+        let stops = stops::stops(Some(&model.folder), &template, &mut given)?;
         let (decoder, random) = (Decoder::new(&model.model, &[])?, Stream::new(sample.seed, "sample"));
         let (read, turns) = (Vec::new(), Vec::new());
         Ok(Self { model, template, given, decoder, read, stops, system, turns, sample, random, n_written: 0 })

@@ -100,7 +100,7 @@ fn requests(questions: &[Question], encoder: &mut Encoder, context: usize) -> Re
 /// The prompts after which something is written, each with whether its beginning was left out.
 fn prompts(questions: &[Question], encoder: &mut Encoder, model: &PredictingModel) -> Result<Vec<(Prompt, bool)>> {
     let context = model.model.context();
-    let ends = chat::ends(model, encoder.given());
+    let ends = chat::ends(Some(&model.folder), encoder.given());
     let writes = |question: &&Question| matches!(question.kind, Kind::Generation { .. });
     let texts: Vec<&str> = questions.iter().filter(writes).map(|question| question.prompt.as_str()).collect();
     let mut encoded = encoder.texts(&texts)?.into_iter();

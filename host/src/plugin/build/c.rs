@@ -27,12 +27,11 @@ pub fn component(project: &Project) -> Result<Vec<u8>> {
         .args([source, sdk.join("bridge.c")])
         .arg("-o")
         .arg(&module);
-    if project.manifest.measures() {
-        cc.arg("-DTRAINYARD_MEASURES");
-    }
+    let (world, functions) = project.manifest.world();
+    cc.args(functions.map(|functions| format!("-D{functions}")));
     quietly(&mut cc, "is it installed?")?;
     let mut bytes = read(&module)?;
-    component::embed_world(&mut bytes, project.manifest.world())?;
+    component::embed_world(&mut bytes, world)?;
     component::encode(&bytes, &module)
 }
 

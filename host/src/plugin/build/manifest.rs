@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 use toml::Value;
-use trainyard_plugin::{CONTRACT, Kind, MEASURES};
+use trainyard_plugin::{CONTRACT, Kind, MEASURES, PROMPTS, SIGNATURE};
 
 /// The file's name.
 const FILE: &str = "plugin.toml";
@@ -53,6 +53,13 @@ const TYPES: [(&str, &str); 6] = [
     ("texts", "Vec<String>"),
 ];
 
+/// The abilities that have functions, of which kind.
+const WITH_FUNCTIONS: [(Kind, &str, &str); 3] = [
+    (Kind::Filter, "filters", MEASURES),
+    (Kind::TextMetric, "text metrics", PROMPTS),
+    (Kind::TextMetric, "text metrics", SIGNATURE),
+];
+
 impl Manifest {
     /// Reads and checks the manifest of the plugin in `dir`.
     ///
@@ -82,22 +89,31 @@ impl Manifest {
             check_line(key, text)?;
         }
         manifest.abilities.iter().try_for_each(|ability| check_line("abilities", ability))?;
-        if manifest.measures() && (manifest.kind.as_str(), manifest.lang.as_str()) != ("filter", "c") {
-            let (kind, lang) = (&manifest.kind, &manifest.lang);
-            return Err(format!("abilities: {MEASURES:?} is for filters in Rust and C, this is a {kind} in {lang}"));
+        for (kind, of_kind, ability) in WITH_FUNCTIONS {
+            if manifest.claims(ability) && (manifest.kind.as_str(), manifest.lang.as_str()) != (kind.name(), "c") {
+                let (kind, lang) = (&manifest.kind, &manifest.lang);
+                return Err(format!(
+                    "abilities: {ability:?} is for {of_kind} in Rust and C, this is a {kind} in {lang}"
+                ));
+            }
         }
         manifest.settings.iter().try_for_each(Setting::check)?;
         Ok(manifest)
     }
 
-    /// True when it claims the ability `measures`, which has functions.
-    pub fn measures(&self) -> bool {
-        self.abilities.iter().any(|ability| ability == MEASURES)
+    fn claims(&self, ability: &str) -> bool {
+        self.abilities.iter().any(|claimed| claimed == ability)
     }
 
-    /// The world of the contract that a component of it exports.
-    pub fn world(&self) -> &str {
-        if self.measures() { "measured-filter" } else { &self.kind }
+    /// The world of the contract that a component of it exports, and the macro that makes the bridge of C do so.
+    pub fn world(&self) -> (&str, Option<&'static str>) {
+        if self.claims(MEASURES) {
+            return ("measured-filter", Some("TRAINYARD_MEASURES"));
+        }
+        match self.claims(PROMPTS) || self.claims(SIGNATURE) {
+            true => ("extended-text-metric", Some("TRAINYARD_EXTENDED")),
+            false => (&self.kind, None),
+        }
     }
 
     /// The text of the identity.

@@ -136,7 +136,7 @@ impl Seat for Guarded {
         };
         match call {
             Call::Load(model) if self.keeps() => self.kept = Kept::Bytes(model.to_owned()),
-            Call::Merge(_) | Call::Update(_) => self.keep_state()?,
+            Call::Merge(_) | Call::Update(_) | Call::UpdatePrompted(_) => self.keep_state()?,
             _ => {}
         }
         Ok(answer)
@@ -244,7 +244,7 @@ impl Guarded {
 
     /// What can be left out of a call of `function`.
     fn skips(&self, function: Function) -> Option<&'static Skip> {
-        kinds::entry(self.source.identity.kind).skip.as_ref().filter(|skip| skip.function == function)
+        kinds::entry(self.source.identity.kind).skip.as_ref().filter(|skip| skip.functions.contains(&function))
     }
 
     /// Whether any policy asks how to bring another instance here.

@@ -18,7 +18,7 @@ pub const ENTRY: Entry = Entry {
     abilities: &[Ability { name: MEASURES, functions: &[Function::Rules, Function::Measure] }],
     restore: Some(|state| Call::Merge(state)),
     skip: Some(Skip {
-        function: Function::Judge,
+        functions: &[Function::Judge],
         item: "document",
         changes: false,
         left_out: || Ok(vec![Verdict::drop(PLUGIN_ERROR)].into()),

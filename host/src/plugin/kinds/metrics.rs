@@ -1,6 +1,6 @@
 //! What losses and metrics have in common: the checks of formulas, units and numbers.
 
-use super::names::check_name;
+use super::names::{check_line, check_name};
 use crate::plugin::call::{Answer, Call};
 use crate::plugin::checked::{Blamed, Checks};
 use crate::plugin::limits::Limits;
@@ -26,6 +26,7 @@ impl Checks for NumberChecks {
             Call::Describe => plugin.checked(call, |graph: &mut Graph| check_graph(graph, self.max_nodes)),
             Call::Info => plugin.checked(call, |info: &mut MetricInfo| check_info(info)),
             Call::Value => plugin.checked(call, |value: &mut f64| check_value(*value)),
+            Call::Signature => plugin.checked(call, |signature: &mut String| check_line("signature", signature)),
             call => plugin.call(call),
         }
     }

@@ -1,19 +1,22 @@
 //! Metrics over generated text.
 
-use super::{Entry, Instance, Skip, example, metrics, not_of};
+use super::{Ability, Entry, Instance, Skip, example, metrics, not_of};
 use crate::plugin::Plugin;
 use crate::plugin::call::{Answer, Call, Function};
 use crate::plugin::seat::Seat;
-use trainyard_plugin::{Kind, MetricInfo, Result, TextMetric, TextPair};
+use trainyard_plugin::{Kind, MetricInfo, PROMPTS, PromptedPair, Result, SIGNATURE, TextMetric, TextPair};
 
 pub const ENTRY: Entry = Entry {
     frozen_in: Some((0, 1)),
     section: "[[metric]]",
     functions: &[Function::Info, Function::Update, Function::State, Function::Merge, Function::Value],
-    abilities: &[],
+    abilities: &[
+        Ability { name: PROMPTS, functions: &[Function::UpdatePrompted] },
+        Ability { name: SIGNATURE, functions: &[Function::Signature] },
+    ],
     restore: Some(|state| Call::Merge(state)),
     skip: Some(Skip {
-        function: Function::Update,
+        functions: &[Function::Update, Function::UpdatePrompted],
         item: "pair",
         changes: true,
         left_out: || Ok(Answer::Nothing(())),
@@ -53,6 +56,14 @@ impl TextMetric for Instance {
     fn value(&self) -> Result<f64> {
         self.ask(Call::Value)
     }
+
+    fn update_prompted(&mut self, pairs: &[PromptedPair<'_>]) -> Result<()> {
+        self.ask(Call::UpdatePrompted(pairs))
+    }
+
+    fn signature(&self) -> Result<String> {
+        self.ask(Call::Signature)
+    }
 }
 
 impl Seat for Box<dyn TextMetric> {
@@ -63,6 +74,8 @@ impl Seat for Box<dyn TextMetric> {
             Call::State => self.state().map(Answer::from),
             Call::Merge(state) => self.merge(state).map(Answer::from),
             Call::Value => self.value().map(Answer::from),
+            Call::UpdatePrompted(pairs) => self.update_prompted(pairs).map(Answer::from),
+            Call::Signature => self.signature().map(Answer::from),
             other => Err(not_of(other, Kind::TextMetric)),
         }
     }

@@ -22,7 +22,7 @@ pub const ENTRY: Entry = Entry {
     ],
     abilities: &[],
     restore: Some(|model| Call::Load(model)),
-    skip: Some(Skip { function: Function::Encode, item: "document", changes: false, left_out: no_tokens, join }),
+    skip: Some(Skip { functions: &[Function::Encode], item: "document", changes: false, left_out: no_tokens, join }),
     checks: |_| Box::new(TokenizerChecks::default()),
     example: example!("tokenizer", "One token per byte", settings ""),
 };

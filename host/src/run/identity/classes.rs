@@ -85,6 +85,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("train.recompute", Free, ""),
     // the text that the finished model writes
     ("sample.**", Free, ""),
+    ("eval.**", Free, ""),
 ];
 
 /// The tables that name a plugin, the meaning of a change, and their name in `--allow-changed`.

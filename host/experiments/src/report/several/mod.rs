@@ -3,6 +3,8 @@
 mod curves;
 mod tables;
 
+pub(crate) use tables::comparison_tables;
+
 use super::ReportOptions;
 use super::cells::counted;
 use super::source::Source;
@@ -89,7 +91,7 @@ pub fn page(folders: &[PathBuf], paths: &[PathBuf], options: &ReportOptions) -> 
         tables::others(&several),
         tables::differences(&several),
         Some(tables::runs(&several)),
-        tables::cost(&several),
+        tables::cost(&several.variants),
     ];
     Ok(Page {
         title,

@@ -35,6 +35,12 @@ pub fn main(several: &Several) -> Option<Block> {
     Some(of_metric(comparison, shown(comparison).first()?))
 }
 
+/// A table for each metric of the text that counts, and one of what the variants cost.
+pub fn comparison_tables(comparison: &Comparison) -> Vec<Block> {
+    let metrics = shown(comparison).into_iter().map(|metric| of_metric(comparison, metric));
+    metrics.chain(cost(&comparison.variants).into_iter().flat_map(|section| section.blocks)).collect()
+}
+
 /// The section of the other metrics; none where there are none.
 pub fn others(several: &Several) -> Option<Section> {
     let comparison = several.comparison.as_ref().ok()?;
@@ -207,7 +213,7 @@ fn run_row(several: &Several, Named { name, source, place }: &Named) -> Vec<Stri
 }
 
 /// The section of cost; none where it is not known.
-pub fn cost(several: &Several) -> Option<Section> {
+pub fn cost(variants: &[Variant]) -> Option<Section> {
     let mut table = Maker::new("Means over the runs of a variant").texts(&["variant"]).numbers(&[
         "runs",
         "tokens/s",
@@ -215,7 +221,7 @@ pub fn cost(several: &Several) -> Option<Section> {
         "in plugins",
         "parameters",
     ]);
-    for variant in &several.variants {
+    for variant in variants {
         let cost = variant.cost;
         table.row([
             variant.name.clone(),

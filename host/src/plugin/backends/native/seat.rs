@@ -8,7 +8,7 @@ use crate::plugin::call::{self, Call};
 use crate::plugin::seat::Seat;
 use std::mem::take;
 use trainyard_plugin::abi::{self, BytesCall, List, SizesCall, Str, TextsCall};
-use trainyard_plugin::{PluginError, Result, Setting, Sizes, TextPair, Vocabulary};
+use trainyard_plugin::{PluginError, PromptedPair, Result, Setting, Sizes, TextPair, Vocabulary};
 
 /// An instance with the functions of its kind.
 pub struct Native {
@@ -57,14 +57,25 @@ impl Native {
 
     fn update(&mut self, pairs: &[TextPair<'_>]) -> Result<call::Answer> {
         let references: Vec<_> = pairs.iter().map(|pair| strs(&pair.references)).collect();
-        let pair = |(pair, references): (&TextPair<'_>, &Vec<Str>)| abi::TextPair {
-            hypothesis: List::new(pair.hypothesis.as_bytes()),
-            references: List::new(references),
-        };
-        let pairs: Vec<_> = pairs.iter().zip(&references).map(pair).collect();
+        let pairs: Vec<_> = pairs.iter().zip(&references).map(|(it, references)| pair(it, references)).collect();
         // SAFETY: as in `plain`, and the pairs live until the call returns
         self.live.call(
             self.functions.update,
+            |function, instance, host| unsafe { function(instance, host, List::new(&pairs)) },
+            nothing,
+        )
+    }
+
+    fn update_prompted(&mut self, pairs: &[PromptedPair<'_>]) -> Result<call::Answer> {
+        let references: Vec<_> = pairs.iter().map(|it| strs(&it.pair.references)).collect();
+        let prompted = |(it, references): (&PromptedPair<'_>, &Vec<Str>)| abi::PromptedPair {
+            prompt: List::new(it.prompt.as_bytes()),
+            pair: pair(&it.pair, references),
+        };
+        let pairs: Vec<_> = pairs.iter().zip(&references).map(prompted).collect();
+        // SAFETY: as in `plain`, and the pairs live until the call returns
+        self.live.call(
+            self.functions.prompts.and_then(|table| table.update),
             |function, instance, host| unsafe { function(instance, host, List::new(&pairs)) },
             nothing,
         )
@@ -137,6 +148,11 @@ impl Seat for Native {
             Call::Info => self.plain(functions.info, |answer| delivered("unit and direction", answer.info.take())),
             Call::Update(pairs) => self.update(pairs),
             Call::Value => self.plain(functions.value, |answer| delivered("a number", answer.number)),
+            Call::UpdatePrompted(pairs) => self.update_prompted(pairs),
+            Call::Signature => self.plain(functions.signature.and_then(|table| table.signature), |answer| {
+                let signature = String::from_utf8(answer.one_bytes()?);
+                Ok(signature.map_err(|_| PluginError::internal("delivered text that is not UTF-8"))?.into())
+            }),
             Call::Rules => self.rules(),
             Call::Measure(documents) => self.measure(documents),
             Call::Network(sizes) => {
@@ -158,6 +174,10 @@ fn settings(answer: &mut Answer) -> Result<call::Answer> {
 
 fn one_bytes(answer: &mut Answer) -> Result<call::Answer> {
     answer.one_bytes().map(Into::into)
+}
+
+fn pair(pair: &TextPair<'_>, references: &[Str]) -> abi::TextPair {
+    abi::TextPair { hypothesis: List::new(pair.hypothesis.as_bytes()), references: List::new(references) }
 }
 
 fn strs(texts: &[&str]) -> Vec<Str> {

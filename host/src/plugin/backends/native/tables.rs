@@ -4,7 +4,7 @@
 use super::float;
 use crate::plugin::file::other_version;
 use trainyard_plugin::abi::{self, BytesCall, Call, Instance, List, SettingsCall, SizesCall, Status, TextsCall};
-use trainyard_plugin::{Identity, Kind, MEASURES};
+use trainyard_plugin::{Identity, Kind, MEASURES, PROMPTS, SIGNATURE};
 
 /// A function that takes tokens.
 pub type TokensCall = Option<unsafe extern "C" fn(Instance, *const abi::Host, abi::TokenBatch) -> Status>;
@@ -31,8 +31,10 @@ pub struct Functions {
     pub network: SizesCall,
     pub import_config: SettingsCall,
     pub export_config: SizesCall,
-    /// With the ability of this name.
+    /// With the abilities of these names.
     pub measures: Option<&'static abi::MeasuresTable>,
+    pub prompts: Option<&'static abi::PromptsTable>,
+    pub signature: Option<&'static abi::SignatureTable>,
 }
 
 /// The size of a kind's table in bytes.
@@ -102,7 +104,9 @@ pub unsafe fn load(address: *const u8, identity: &Identity) -> Result<(&'static 
     }
     // SAFETY: `check_header` compared kind and size
     let functions = unsafe { read(address, identity.kind) };
-    Ok((header, Functions { measures: measures(header, identity)?, ..functions }))
+    let (measures, prompts, signature) =
+        (ability(header, identity)?, ability(header, identity)?, ability(header, identity)?);
+    Ok((header, Functions { measures, prompts, signature, ..functions }))
 }
 
 fn check_header(header: &abi::Header, identity: &Identity) -> Result<(), String> {
@@ -123,24 +127,54 @@ fn check_header(header: &abi::Header, identity: &Identity) -> Result<(), String>
     Ok(())
 }
 
-/// The functions of the ability `measures`, when the identity of a kind that has it lists it.
-fn measures(header: &abi::Header, identity: &Identity) -> Result<Option<&'static abi::MeasuresTable>, String> {
-    if identity.kind != Kind::Filter || !identity.has(MEASURES) {
+/// The table of functions that an ability hands out.
+trait AbilityTable: 'static {
+    /// The kind that has the ability.
+    const KIND: Kind;
+    /// The name in identities.
+    const NAME: &'static str;
+    /// The size that it says of itself.
+    fn size(&self) -> usize;
+}
+
+macro_rules! ability_tables {
+    ($($table:ident $kind:ident $name:ident;)+) => { $(
+        impl AbilityTable for abi::$table {
+            const KIND: Kind = Kind::$kind;
+            const NAME: &'static str = $name;
+
+            fn size(&self) -> usize {
+                self.size
+            }
+        }
+    )+ };
+}
+
+ability_tables! {
+    MeasuresTable Filter MEASURES;
+    PromptsTable TextMetric PROMPTS;
+    SignatureTable TextMetric SIGNATURE;
+}
+
+/// The functions of an ability, when the identity of a kind that has it lists it.
+fn ability<T: AbilityTable>(header: &abi::Header, identity: &Identity) -> Result<Option<&'static T>, String> {
+    let name = T::NAME;
+    if identity.kind != T::KIND || !identity.has(name) {
         return Ok(None);
     }
-    let name = abi::List::new(MEASURES.as_bytes());
+    let text = abi::List::new(name.as_bytes());
     // SAFETY: the contract of `Header::ability`; the name lives until the call returns
-    let table = header.ability.map(|ability| float::kept(|| unsafe { ability(name) })).unwrap_or(std::ptr::null());
+    let table = header.ability.map(|ability| float::kept(|| unsafe { ability(text) })).unwrap_or(std::ptr::null());
     // SAFETY: what is handed out for this name is such a table, as constant as the one that it belongs to
-    let Some(table) = (unsafe { table.cast::<abi::MeasuresTable>().as_ref() }) else {
-        return Err(format!("its identity lists the ability {MEASURES}, but it hands out no functions for it"));
+    let Some(table) = (unsafe { table.cast::<T>().as_ref() }) else {
+        return Err(format!("its identity lists the ability {name}, but it hands out no functions for it"));
     };
     // a newer plugin's table may be longer
-    match table.size < size_of::<abi::MeasuresTable>() {
+    match table.size() < size_of::<T>() {
         true => Err(format!(
-            "hands out {} bytes of functions for the ability {MEASURES}, expected {} or more",
-            table.size,
-            size_of::<abi::MeasuresTable>()
+            "hands out {} bytes of functions for the ability {name}, expected {} or more",
+            table.size(),
+            size_of::<T>()
         )),
         false => Ok(Some(table)),
     }

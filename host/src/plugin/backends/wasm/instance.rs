@@ -13,8 +13,10 @@ type Texts = &'static [&'static str];
 type Sizes = &'static [networks::Size<'static>];
 type Settings = &'static [types::Setting<'static>];
 
-/// The interface of the ability `measures`; a host finds that of any 0.1.
-const MEASURES: Option<&str> = Some("trainyard:plugin/measures@0.1.2");
+/// The interfaces of abilities; a host finds those of any 0.1.
+const MEASURES: Option<&str> = Some("trainyard:plugin/measures@0.1.3");
+const PROMPTS: Option<&str> = Some("trainyard:plugin/prompts@0.1.3");
+const SIGNATURE: Option<&str> = Some("trainyard:plugin/signature@0.1.3");
 
 /// The exports behind all functions, as in `plugin.wit`: those that a component's kind and abilities have.
 macro_rules! exports {
@@ -60,6 +62,8 @@ exports! {
     network Network in None, "describe": (Sizes) -> Answer<networks::Network>;
     import_config ImportConfig in None, "import-config": (Settings) -> Answer<Vec<networks::Setting>>;
     export_config ExportConfig in None, "export-config": (Sizes) -> Answer<Vec<networks::Setting>>;
+    update_prompted UpdatePrompted in PROMPTS, "update": (&'static [types::PromptedPair<'static>]) -> Answer<()>;
+    signature Signature in SIGNATURE, "signature": () -> Answer<String>;
 }
 
 /// An instance with the exports of its kind.
@@ -107,6 +111,11 @@ impl Seat for Sandboxed {
                 guest.call(exports.update, (pairs.as_slice(),))?.into()
             }
             Call::Value => guest.call(exports.value, ())?.into(),
+            Call::UpdatePrompted(pairs) => {
+                let pairs: Vec<_> = pairs.iter().map(types::PromptedPair::from).collect();
+                guest.call(exports.update_prompted, (pairs.as_slice(),))?.into()
+            }
+            Call::Signature => guest.call(exports.signature, ())?.into(),
             Call::Rules => {
                 let rules = guest.call(exports.rules, ())?;
                 rules.into_iter().map(Rule::from).collect::<Vec<_>>().into()

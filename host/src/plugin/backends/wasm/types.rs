@@ -274,6 +274,19 @@ pub struct TextPair<'a> {
     references: &'a [&'a str],
 }
 
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct PromptedPair<'a> {
+    prompt: &'a str,
+    pair: TextPair<'a>,
+}
+
+impl<'a> From<&'a sdk::PromptedPair<'a>> for PromptedPair<'a> {
+    fn from(prompted: &'a sdk::PromptedPair<'a>) -> Self {
+        Self { prompt: prompted.prompt, pair: TextPair::from(&prompted.pair) }
+    }
+}
+
 impl<'a> From<&'a sdk::TextPair<'a>> for TextPair<'a> {
     fn from(pair: &'a sdk::TextPair<'a>) -> Self {
         Self { hypothesis: pair.hypothesis, references: &pair.references }
