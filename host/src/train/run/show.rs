@@ -3,7 +3,7 @@
 use super::Run;
 use crate::experiments::{Report, ReportOptions};
 use crate::export::tensorboard::TensorBoard;
-use crate::report::{Header, Record, Sink, now};
+use crate::report::{Header, Record, Sink};
 use crate::{Error, Result};
 use std::fs;
 
@@ -44,8 +44,8 @@ impl Run<'_> {
     }
 
     fn write_page(&self) -> Result<()> {
-        let options = ReportOptions { made: now(), ..ReportOptions::default() };
-        Report::of(&[self.folder.root().to_owned()], &options)?.save(&self.folder.root().join(PAGE))
+        // without the time, so that a run that is resumed after its end writes the same page
+        Report::of(&[self.folder.root().to_owned()], &ReportOptions::default())?.save(&self.folder.root().join(PAGE))
     }
 
     fn say(&self, error: &Error, key: &str) {
