@@ -46,6 +46,7 @@ fn summary() -> TrainSummary {
             sample: "It is a truth".into(),
             faults: Vec::new(),
             documents: Vec::new(),
+            sets: BTreeMap::new(),
         },
         plugins: vec![PluginReport {
             place: "loss".into(),
