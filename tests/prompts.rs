@@ -238,8 +238,8 @@ fn a_run_measures_its_sets_at_its_end_and_finds_wrong_ones_before() {
     let summary: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["sets"]["set"]["documents"], 1, "{summary}");
     let records = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap();
-    let last = records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let last = last.filter(|record| record["kind"] == "final").last().unwrap();
+    let mut all = records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = all.rfind(|record| record["kind"] == "final").unwrap();
     assert_eq!(last["final"]["sets"], summary["sets"]);
     let page = fs::read_to_string(folder.join("runs/run/report.html")).unwrap();
     assert!(page.contains("Test sets"));

@@ -109,7 +109,7 @@ pub struct CardFiles {
 }
 
 impl CardFiles {
-    /// Names the files of a plugin, beside its file or in `folder`; one that is built in has them in the current folder.
+    /// Names the files of a plugin, beside its file or in `folder`; those of a built-in are in the current folder.
     ///
     /// # Errors
     /// Files that are there and no cards, which stay.
