@@ -77,10 +77,11 @@ fn what_a_config_names_is_built() {
     assert!(said.contains("required"), "{said}");
 }
 
-/// 48 MB: what its users download. The aim is 40, which it kept before models were plugins: ops over columns of wider
-/// tensors and seventeen families added 4, tasks 1, the language of chat templates and adapters 2.
+/// 54 MB: what its users download. The aim is 40, which it kept before models were plugins: ops over columns of wider
+/// tensors and seventeen families added 4, tasks 1, the language of chat templates and adapters 2, experiments 5
+/// (pages, comparisons, exports, writing Parquet, text metrics, questions, manual pages and completions).
 #[test]
 fn the_program_is_small() {
     let size = fs::metadata(program()).expect("built").len();
-    assert!(size <= 51_000_000, "{size} bytes");
+    assert!(size <= 54_000_000, "{size} bytes");
 }
