@@ -56,8 +56,9 @@ def main():
     print("| config | time predicted | measured | | memory predicted | measured | |\n|---|---|---|---|---|---|---|")
     for name, rows in figures.items():
         time, took, memory, used = (statistics.median(column) for column in zip(*rows))
-        mebibytes = [f"{value / 2**20:.0f} MiB" for value in (memory, used)]
-        print(f"| {name} | {time:.1f} s | {took:.1f} s | {time / took:.2f} | {mebibytes[0]} | {mebibytes[1]} | {memory / used:.2f} |")
+        cells = [f"{time:.1f} s", f"{took:.1f} s", f"{time / took:.2f}"]
+        cells += [f"{memory / 2**20:.0f} MiB", f"{used / 2**20:.0f} MiB", f"{memory / used:.2f}"]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 main()

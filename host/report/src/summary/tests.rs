@@ -42,7 +42,6 @@ fn summary() -> TrainSummary {
                 ),
             ]),
             predictions: BTreeMap::new(),
-            sets: BTreeMap::new(),
             baseline: Some(Baseline { bytes: 1000, gzip_bytes: 375, xz_bytes: 250 }),
             sample: "It is a truth".into(),
             faults: Vec::new(),
