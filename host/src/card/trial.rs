@@ -5,8 +5,9 @@ use super::text::Texts;
 use crate::base::dirs;
 use crate::experiments::{CompareOptions, Comparison};
 use crate::plugin::{Inspection, PluginConfig};
+use crate::report::Counter;
 use crate::run::{RunConfig, VERSION};
-use crate::sweep::{Axis, Base, Design, Options, Plan, Runner, Seeds, Sweep, Values};
+use crate::sweep::{Axis, Base, Design, Event, Options, Plan, Runner, Seeds, Sweep, Values};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -100,9 +101,14 @@ fn trained(
     let program = dirs::program().map_err(|error| Error::run(format!("this program: {error}")))?;
     let run_options = Options { program, version: VERSION.to_owned(), threads: Some(1) };
     let mut runner = Runner::new(Plan::new(sweep, base, jobs, None)?, run_options)?;
+    let counter = Counter::of("runs", Some(cells.len() as u64));
     while let Some(event) = runner.next_event()? {
         tracing::info!("{event}");
+        if matches!(event, Event::Finished { .. } | Event::Broken(_)) {
+            counter.count();
+        }
     }
+    counter.finish();
     let outcome = runner.outcome();
     if let Some(signal) = outcome.interrupted {
         return Err(Error::interrupted(signal, "no card was written"));

@@ -109,8 +109,11 @@ pub(super) fn windows(texts: Vec<Text>, shortest: usize, context: usize) -> Rows
 }
 
 /// The document that each row of the loss is of: that of the token which is predicted. `rows` are those of `sequences`,
-/// a window each, with `marks` tokens around each part.
+/// a window each, with `marks` tokens around each part; none where a window is something else, such as a word.
 pub(super) fn documents(shard: &Shard, sequences: &[Sequence], marks: usize, rows: &Rows) -> Vec<u64> {
+    if rows.sequences != sequences.len() || rows.context == 0 {
+        return Vec::new();
+    }
     let windows: Vec<_> = sequences.iter().map(|sequence| documents_of(shard, sequence, marks)).collect();
     let is_whole = rows.len() == rows.inputs.len();
     let place = |row: usize| match &rows.at {
