@@ -117,7 +117,8 @@ pub fn plan(config: &RunConfig, options: &PlanOptions) -> Result<Plan> {
     let fits = (1e3 * options.seconds / first.milliseconds.median) as u64;
     let timed = if fits > FIRST_STEPS { of_steps(fits.min(STEPS_MAX), 2)? } else { first };
     let (train, seconds) = (&config.train, timed.milliseconds.median / 1e3);
-    let validations = train.steps.checked_div(train.validate_every).unwrap_or(0);
+    // the last step is followed by one whatever the others are
+    let validations = if train.validate_every == 0 { 1 } else { train.steps.div_ceil(train.validate_every) };
     let batch = seconds * FORWARD / train.accumulate.max(1) as f64;
     let validation_seconds =
         if config.data.has_validation() { validations as f64 * train.validate_batches as f64 * batch } else { 0.0 };
