@@ -11,7 +11,7 @@ use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
 /// The memory of the program itself, its threads and plugins, in bytes: 26 MiB of its file, and what a small run has.
-const PROGRAM: f64 = (40 << 20) as f64;
+const PROGRAM: f64 = (36 << 20) as f64;
 
 /// GPU memory that the driver, its libraries and their scratch take in addition to the model, in bytes: they take most
 /// of it before the model is made, and this much later.
