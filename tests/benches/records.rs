@@ -1,7 +1,7 @@
 //! What recording a step costs: a line of `metrics.jsonl`, and TensorBoard's events.
 //!
 //! ```sh
-//! cargo bench -p trainyard-tests --bench records
+//! cargo bench --workspace --exclude trainyard --bench records
 //! ```
 
 use std::time::Instant;
