@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
 use trainyard_report::{End, EndState, Final, Header, Record, Validation};
 
-/// The metric that training minimises, by its name in validations.
-pub const LOSS: &str = "loss";
+pub use trainyard_report::LOSS;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 18;

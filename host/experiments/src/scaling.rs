@@ -11,7 +11,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use trainyard_base::clean;
 use trainyard_page::{Block, Chart, Kind, Page, Section, Series};
-use trainyard_report::{Comparable, MetricValue, count};
+use trainyard_report::{Comparable, LOSS, MetricValue, count};
 use trainyard_statistics::{Fit, Law, Point, fit};
 
 /// Draws the resamples of the intervals.
@@ -142,7 +142,7 @@ impl Scaling {
         let sections =
             vec![section("Losses", vec![Block::Chart(self.chart())]), section("Numbers", vec![Block::Code(text)])];
         let title = format!("Scaling law of {} runs", self.runs.len());
-        Report::from(Page { title, subtitle: String::new(), generator: options.generator(), sections })
+        Report::of_page(Page { title, subtitle: String::new(), generator: options.generator(), sections })
     }
 }
 
@@ -150,7 +150,7 @@ impl Scaling {
 fn loss(run: &Run, split: Split) -> Result<MetricValue> {
     let measures = run.measures(split, false);
     let found = |name: &str| measures.iter().find(|metric| metric.name == name).cloned();
-    found(BITS_PER_BYTE).or_else(|| found("loss")).ok_or_else(|| {
+    found(BITS_PER_BYTE).or_else(|| found(LOSS)).ok_or_else(|| {
         Error::usage(format!("{}: measured no loss on a held-out text; leave it out", run.path.display()))
     })
 }

@@ -29,8 +29,8 @@ pub use record::{
 pub use schema::schema;
 pub use sinks::{MetricsLog, Progress, Sink};
 pub use summary::{
-    Baseline, EvalSummary, Extent, FileReport, FinalReport, MetricValue, SourceReport, TaskReport, TrainSummary,
-    VocabularyReport,
+    Baseline, CROSS_ENTROPY, EvalSummary, Extent, FileReport, FinalReport, LOSS, MetricValue, SourceReport, TaskReport,
+    TrainSummary, VocabularyReport,
 };
 pub use test_set::TestSetReport;
 pub use text::{bytes, count, duration};

@@ -13,6 +13,12 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use trainyard_base::clean;
 
+/// The name of the number that is the same for every loss: nats per token.
+pub const CROSS_ENTROPY: &str = "cross-entropy";
+
+/// The name of the number that is minimised.
+pub const LOSS: &str = "loss";
+
 /// Columns of the sampled text.
 const TEXT_COLUMNS: usize = 80;
 
@@ -65,12 +71,12 @@ impl Metric {
 }
 
 fn is_repeated(name: &str, comparable: Comparable) -> bool {
-    name == "loss" && comparable != Comparable::Loss
+    name == LOSS && comparable != Comparable::Loss
 }
 
 fn label(name: &str, plugin: &str) -> String {
     match name {
-        "loss" if !plugin.is_empty() => format!("loss ({plugin})"),
+        LOSS if !plugin.is_empty() => format!("loss ({plugin})"),
         _ => name.to_owned(),
     }
 }

@@ -58,9 +58,12 @@ pub fn has_colours() -> bool {
 /// # Errors
 /// Runs that cannot be read, a closed or full output.
 pub fn plot(runs: &[PathBuf]) -> Outcome {
-    // what draws looks at the standard output that messages go to
-    let is_coloured = has_colours() && io::stderr().is_terminal();
-    write(experiments::plot(runs, columns(), is_coloured)?.as_bytes())
+    write(experiments::plot(runs, columns(), has_coloured_plots())?.as_bytes())
+}
+
+/// Says whether plots have colours: what draws them looks at the standard output that messages go to.
+pub fn has_coloured_plots() -> bool {
+    has_colours() && io::stderr().is_terminal()
 }
 
 /// The width of the terminal that messages go to: stdout may be a file.

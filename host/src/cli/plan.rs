@@ -1,7 +1,7 @@
 //! `trainyard plan`: what a run will take, before anything of it runs.
 
 use super::numbers::above_zero;
-use super::output::{Outcome, columns, has_colours, print, write};
+use super::output::{Outcome, columns, has_coloured_plots, print, write};
 use super::overrides::Overrides;
 use clap::Args;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ fn fit(args: &PlanArgs) -> Outcome {
     }
     print(&scaling, args.json)?;
     match args.plot {
-        true => write(scaling.plot(columns(), has_colours()).as_bytes()),
+        true => write(scaling.plot(columns(), has_coloured_plots()).as_bytes()),
         false => Ok(()),
     }
 }

@@ -45,6 +45,9 @@ pub fn man(args: &ManArgs) -> Outcome {
     let failed = |error| Error::io(out, "write", &error);
     fs::create_dir_all(out).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), out).map_err(failed)?;
-    let n = fs::read_dir(out).map_err(failed)?.count();
+    // others may be there already
+    let is_ours = |name: &str| name.starts_with("trainyard") && name.ends_with(".1");
+    let entries = fs::read_dir(out).map_err(failed)?.flatten();
+    let n = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours)).count();
     write(format!("{}: {n} pages\n", out.display()).as_bytes())
 }

@@ -5,17 +5,11 @@ use crate::feed::tasks::TaskConfig;
 use crate::loss::{CrfLoss, Objective, Program, Ratio, Totals, fault_of_weights, selected};
 use crate::model::Model;
 use crate::plugin::Plugin;
-use crate::report::{Comparable, DocumentLoss, Metric, MetricValue, distinct};
+use crate::report::{CROSS_ENTROPY, Comparable, DocumentLoss, LOSS, Metric, MetricValue, distinct};
 use crate::rows::{InputSet, PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
 use trainyard_plugin::{Builder, Direction, EXP_MEAN, Graph, MetricInfo};
-
-/// The name of the number that is the same for every loss: nats per token.
-pub const CROSS_ENTROPY: &str = "cross-entropy";
-
-/// The name of the number that is minimised.
-pub const LOSS: &str = "loss";
 
 /// Plain cross-entropy, the loss and all metrics over tokens, compiled into one program: logits are computed once.
 pub struct Evaluator {

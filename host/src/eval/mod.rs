@@ -20,9 +20,10 @@ mod text_metrics;
 mod vectors;
 mod writer;
 
+pub use crate::report::{CROSS_ENTROPY, LOSS};
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
 pub use chat::{Answering, Chat, Ended};
-pub use evaluate::{CROSS_ENTROPY, Evaluator, LOSS, loss_of};
+pub use evaluate::{Evaluator, loss_of};
 pub use examples::Example;
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};

@@ -12,7 +12,7 @@ use super::step::Trainer;
 use super::watch::Watched;
 use super::{saved_data, state};
 use crate::base::interrupt::{self, Signal};
-use crate::corpus::{self, Split};
+use crate::corpus::Split;
 use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
@@ -23,11 +23,11 @@ use crate::report::{
 };
 use crate::rows::Rows;
 use crate::run::{
-    Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunIdentity, RunModel, RunPlugins, RunState,
-    RunTask, TokenizerFolder, TrainOptions, checkpoint, numerics, read_state,
+    Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunModel, RunPlugins, RunState, RunTask,
+    TokenizerFolder, TrainOptions, checkpoint, numerics,
 };
 use crate::{Error, Result};
-use begin::{changes, load_start, open_log, programs, take_up};
+use begin::{Needs, load_start, open_log, resumed, take_up};
 pub use preview::{Preview, preview};
 use record::Pace;
 use std::time::{Duration, Instant};
@@ -117,19 +117,12 @@ struct Run<'c> {
 impl<'c> Run<'c> {
     fn start(config: &'c RunConfig, options: &'c TrainOptions) -> Result<(Self, Dataset)> {
         let started = now();
-        let (device, why_cpu) = Device::open(config.train.device)?;
-        let (plugins, test_sets) = (RunPlugins::open(config)?, TestSets::of_run(config)?);
-        // a run that is too large for any vocabulary ends before its data are read.
-        check_least(config, &device)?;
-        let (program, evaluator) = programs(config, &plugins)?;
+        let needs = Needs::of(config)?;
         let folder = RunFolder::of(config);
-        let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
-        let mut identity = RunIdentity::new(config, &plugins, &source_digest)?;
         let mut claim = Claim::enter(folder.clone(), options)?;
-        let reader = Claim::base(&folder, options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
-        let saved = reader.as_ref().map(read_state).transpose()?;
         // data: a resumed run uses what it has, unless a change of it was allowed
-        let changes = changes(saved.as_ref(), (config, &plugins, &identity), &folder, &options.allow_changed)?;
+        let (reader, saved, changes) = resumed(config, &needs, &folder, options)?;
+        let Needs { device, why_cpu, plugins, test_sets, program, evaluator, mut identity, .. } = needs;
         saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;

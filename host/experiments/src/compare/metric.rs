@@ -8,13 +8,10 @@ use crate::runs::BITS_PER_BYTE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use trainyard_base::{Error, Result};
-use trainyard_report::{Comparable, DOCUMENTS, DocumentLoss, MetricValue, read_documents};
+use trainyard_report::{CROSS_ENTROPY, Comparable, DocumentLoss, MetricValue};
 use trainyard_statistics::{
     Document, Interval, Paired, Summary, Verdict, holm, paired, paired_documents, summary, words,
 };
-
-/// The metric that is plain cross-entropy.
-const CROSS_ENTROPY: &str = "cross-entropy";
 
 /// A number that was measured on a text, of every variant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -211,8 +208,7 @@ impl Context<'_> {
         if self.from_training {
             return Ok(Vec::new());
         }
-        let read = |index: usize| read_documents(&self.runs[index].path.join(DOCUMENTS), split.name());
-        let (a, b) = (read(a)?, read(b)?);
+        let (a, b) = (self.runs[a].documents(split)?, self.runs[b].documents(split)?);
         let of_b: HashMap<u64, (f64, f64)> = b.iter().map(|of| (of.document, sums(of))).collect();
         let pair = |of_a: &DocumentLoss| {
             let (weight, a) = sums(of_a);

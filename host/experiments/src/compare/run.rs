@@ -6,12 +6,13 @@ use crate::plugins::{self, Plugin};
 use crate::runs::State;
 use crate::settings::{self, Settings};
 use serde::Serialize;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use trainyard_base::{Error, Result};
-use trainyard_report::{Metric, MetricValue, TextReport, Validation};
+use trainyard_report::{DOCUMENTS, DocumentLoss, Metric, MetricValue, TextReport, Validation, read_documents};
 
 /// A text that is held out of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,6 +56,8 @@ pub struct Run {
     pub state: State,
     /// A digest of the file of its tokenizer; none where there is no such file.
     pub tokenizer_file: Option<(usize, u64)>,
+    /// What its model loses on documents, by split, where that was read.
+    documents: BTreeMap<Split, OnceCell<Vec<DocumentLoss>>>,
 }
 
 impl Run {
@@ -91,6 +94,7 @@ impl Run {
             settings,
             log,
             state,
+            documents: Split::ALL.map(|split| (split, OnceCell::new())).into(),
         })
     }
 
@@ -135,6 +139,19 @@ impl Run {
             (Split::Validation, _) => report.map(|report| report.validation.clone()).unwrap_or_default(),
             (Split::Test, _) => report.map(|report| report.test.clone()).unwrap_or_default(),
         }
+    }
+
+    /// What its model loses on the documents of a split; none where that was not recorded. The file is read once.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn documents(&self, split: Split) -> Result<&[DocumentLoss]> {
+        let Some(cell) = self.documents.get(&split) else { return Ok(&[]) };
+        if let Some(documents) = cell.get() {
+            return Ok(documents);
+        }
+        let documents = read_documents(&self.path.join(DOCUMENTS), split.name())?;
+        Ok(cell.get_or_init(|| documents))
     }
 
     /// Returns the text of a split, as the final report has it.

@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::log::LOSS;
 use std::collections::BTreeMap;
 use trainyard_page::{Block, Chart, Kind, Mark, Section, Series};
-use trainyard_report::Metric;
+use trainyard_report::{CROSS_ENTROPY, Metric};
 
 /// The name of what is measured on the text that is trained on.
 const TRAINING: &str = "training";
@@ -101,7 +101,7 @@ fn metrics(source: &Source) -> Vec<Chart> {
     names.extend(history.measured.keys().filter(|name| !known.iter().any(|metric| metric.name == **name)));
     // the chart of the loss has it, where the loss is plain cross-entropy
     let is_plain = known.iter().any(Metric::is_repeated);
-    let is_shown = |name: &str| name != LOSS && (name != "cross-entropy" || !is_plain || history.has_watched());
+    let is_shown = |name: &str| name != LOSS && (name != CROSS_ENTROPY || !is_plain || history.has_watched());
     let mut charts = Vec::new();
     for name in names.into_iter().filter(|name| is_shown(name)) {
         let Some(texts) = history.measured.get(name) else { continue };

@@ -109,12 +109,6 @@ impl Report {
     }
 }
 
-impl From<Page> for Report {
-    fn from(page: Page) -> Self {
-        Self { page }
-    }
-}
-
 /// The charts of losses: of one run, or of several on top of one another.
 ///
 /// # Errors

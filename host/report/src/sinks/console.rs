@@ -5,15 +5,12 @@ mod trend;
 use super::Sink;
 use crate::Result;
 use crate::text::{count, duration};
-use crate::{Comparable, Extent, Header, Metric, Record, Step, Validation};
+use crate::{Comparable, Extent, Header, LOSS, Metric, Record, Step, Validation};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr};
 use trainyard_base::clean;
 use trend::Trend;
-
-/// What is minimised, among what validations measure.
-const LOSS: &str = "loss";
 
 /// Seconds between two lines where there is no terminal.
 const SECONDS_BETWEEN_LINES: f64 = 5.0;

@@ -1,13 +1,16 @@
 //! What a run begins with: weights, the state of the optimizer, compiled losses, the log.
 
-use super::super::state;
 use super::super::step::Trainer;
-use super::is_finished;
-use crate::eval::Evaluator;
+use super::super::{saved_data, state};
+use super::{check_least, is_finished};
+use crate::corpus;
+use crate::eval::{Evaluator, TestSets};
 use crate::loss::{CrfLoss, Objective, Program};
+use crate::ops::Device;
 use crate::report::MetricsLog;
 use crate::run::{
-    Changes, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, checkpoint, compare, numerics,
+    Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, TrainOptions, checkpoint,
+    compare, numerics, read_state,
 };
 use crate::{Error, Result};
 
@@ -52,7 +55,7 @@ pub(super) fn take_up(
 }
 
 /// The loss compiled for steps, and with all metrics for validations.
-pub(super) fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Objective, Evaluator)> {
+fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Objective, Evaluator)> {
     if config.task.has_crf() {
         return Ok((Objective::Crf(CrfLoss::default()), Evaluator::of_crf()));
     }
@@ -62,8 +65,57 @@ pub(super) fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Obje
     Ok((program.into(), Evaluator::new(&loss, plugins, &config.task)?))
 }
 
+/// What a run needs whatever its folder and its data are, all of it checked.
+pub(super) struct Needs {
+    pub device: Device,
+    /// Why it is the CPU, where a GPU was wanted if possible.
+    pub why_cpu: Option<String>,
+    pub plugins: RunPlugins,
+    pub test_sets: TestSets,
+    /// What it needs with a vocabulary of one token.
+    pub least_memory: Memory,
+    pub program: Objective,
+    pub evaluator: Evaluator,
+    pub identity: RunIdentity,
+}
+
+impl Needs {
+    /// Opens plugins, compiles losses and reads the sources' digests.
+    ///
+    /// # Errors
+    /// Whatever ends a run before its folder is touched.
+    pub fn of(config: &RunConfig) -> Result<Self> {
+        let (device, why_cpu) = Device::open(config.train.device)?;
+        let plugins = RunPlugins::open(config)?;
+        let test_sets = TestSets::of_run(config)?;
+        // a run that is too large for any vocabulary ends before its data are read.
+        let least_memory = check_least(config, &device)?;
+        let (program, evaluator) = programs(config, &plugins)?;
+        let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
+        let identity = RunIdentity::new(config, &plugins, &source_digest)?;
+        Ok(Self { device, why_cpu, plugins, test_sets, least_memory, program, evaluator, identity })
+    }
+}
+
+/// What a run resumes from, if from anything: the checkpoint, its state, and what changed since.
+///
+/// # Errors
+/// A checkpoint that cannot be read or does not exist, a change that is not allowed.
+pub(super) fn resumed(
+    config: &RunConfig,
+    needs: &Needs,
+    folder: &RunFolder,
+    options: &TrainOptions,
+) -> Result<(Option<checkpoint::Reader>, Option<RunState>, Changes)> {
+    let reader = Claim::base(folder, options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
+    let saved = reader.as_ref().map(read_state).transpose()?;
+    let run = (config, &needs.plugins, &needs.identity);
+    let changes = changes(saved.as_ref(), run, folder, &options.allow_changed)?;
+    Ok((reader, saved, changes))
+}
+
 /// What changed since the checkpoint that a run resumes from.
-pub(super) fn changes(
+fn changes(
     saved: Option<&RunState>,
     run: (&RunConfig, &RunPlugins, &RunIdentity),
     folder: &RunFolder,

@@ -1,14 +1,10 @@
 //! `train --dry-run`: what a run would do, told without doing it.
 
-use super::begin::{changes, programs};
-use super::check_least;
+use super::begin::{Needs, resumed};
 use crate::Result;
-use crate::corpus;
-use crate::ops::Device;
 use crate::plugin::Stamp;
 use crate::report::bytes;
-use crate::run::{Claim, RunConfig, RunFolder, RunIdentity, RunPlugins, TrainOptions, checkpoint, read_state};
-use crate::train::saved_data;
+use crate::run::{Claim, RunConfig, RunFolder, TrainOptions};
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -57,17 +53,11 @@ pub enum Action {
 /// # Errors
 /// What would end the run before its data are prepared.
 pub fn preview(config: &RunConfig, options: &TrainOptions) -> Result<Preview> {
-    let (device, _) = Device::open(config.train.device)?;
-    let plugins = RunPlugins::open(config)?;
-    let least_memory = check_least(config, &device)?;
-    let (_, evaluator) = programs(config, &plugins)?;
+    let needs = Needs::of(config)?;
     let folder = RunFolder::of(config);
     let has_run = Claim::check(&folder, options)?;
-    let source_digest = corpus::source_digest(&config.data).map_err(saved_data::interrupted)?;
-    let identity = RunIdentity::new(config, &plugins, &source_digest)?;
-    let base = Claim::base(&folder, options)?.map(|base| checkpoint::Reader::open(&base)).transpose()?;
-    let saved = base.as_ref().map(read_state).transpose()?;
-    let changes = changes(saved.as_ref(), (config, &plugins, &identity), &folder, &options.allow_changed)?;
+    let (_, saved, changes) = resumed(config, &needs, &folder, options)?;
+    let Needs { device, plugins, evaluator, least_memory, .. } = needs;
     let action = match (&saved, has_run) {
         (Some(_), _) => Action::Resume,
         (None, true) => Action::Overwrite,
