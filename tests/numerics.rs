@@ -81,7 +81,7 @@ fn a_run_that_computes_the_same_resumes() {
     let folder = run_folder();
     assert_eq!(train(folder.path(), &[]).code, 0);
     let expected = last(folder.path());
-    assert_eq!(expected.0["numerics"], 2);
+    assert_eq!(expected.0["numerics"], 3);
     begun_under(folder.path(), None);
     let outcome = train(folder.path(), &["--resume"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -100,14 +100,14 @@ fn a_run_that_would_compute_otherwise_is_refused() {
         folder.path(),
         &settings,
         &format!(
-            "numerics changed from 1 to 2: model.dropout = 0.1 now draws its masks by sequence, no longer by micro-batch; {cure}"
+            "numerics changed from 1 to 3: model.dropout = 0.1 now draws its masks by sequence, no longer by micro-batch; {cure}"
         ),
     );
     let allowed = train(folder.path(), &["--resume", "--allow-changed", "numerics", settings[0], settings[1]]);
     assert_eq!(allowed.code, 0, "{}", allowed.stderr);
-    assert_eq!(last(folder.path()).0["numerics"], 2);
-    begun_under(folder.path(), Some(3));
-    let newer = "the checkpoint was made under numerics 3, this program computes under 2; resume with the trainyard that \
+    assert_eq!(last(folder.path()).0["numerics"], 3);
+    begun_under(folder.path(), Some(4));
+    let newer = "the checkpoint was made under numerics 4, this program computes under 3; resume with the trainyard that \
                  made it";
     refused(folder.path(), &settings, newer);
 }
@@ -126,7 +126,35 @@ fn sums_over_packed_sequences_are_refused() {
         begun_under(folder.path(), None);
         let outcome = train(folder.path(), &[&["--resume"], settings.as_slice()].concat());
         assert_eq!(outcome.code, if is_refused { 2 } else { 0 }, "{}", outcome.stderr);
-        let said = outcome.stderr.contains("hostile-metric") && outcome.stderr.contains("numerics changed from 1 to 2");
+        let said = outcome.stderr.contains("hostile-metric") && outcome.stderr.contains("numerics changed from 1 to 3");
         assert!(said == is_refused, "{}", outcome.stderr);
+    }
+}
+
+/// The gradient of the output layer was summed over fewer rows at a time where there are many tokens.
+#[test]
+fn many_tokens_are_refused() {
+    let folder = run_folder();
+    for (n, is_refused) in [(7000, false), (9000, true)] {
+        let special: Vec<String> = (0..n).map(|i| format!("\"<{i}>\"")).collect();
+        let (n, special) = (n + 300, special.join(","));
+        let tokenizer =
+            format!("tokenizer={{ plugin = \"bpe\", config = {{ vocab_size = {n}, special_tokens = [{special}] }} }}");
+        let settings = ["--set", &tokenizer];
+        assert_eq!(train(folder.path(), &[settings.as_slice(), &["--overwrite"]].concat()).code, 0);
+        let expected = last(folder.path());
+        begun_under(folder.path(), Some(2));
+        let resumed = train(folder.path(), &[&["--resume"], settings.as_slice()].concat());
+        if is_refused {
+            let said = "numerics changed from 2 to 3: with ";
+            let why = " tokens the gradient of the output layer is summed over more than ";
+            assert!(resumed.stderr.contains(said) && resumed.stderr.contains(why), "{}", resumed.stderr);
+            assert_eq!(resumed.code, 2, "{}", resumed.stderr);
+            let allowed = ["--resume", "--allow-changed", "numerics"];
+            assert_eq!(train(folder.path(), &[&allowed, settings.as_slice()].concat()).code, 0);
+            continue;
+        }
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert!(last(folder.path()) == expected, "another model");
     }
 }

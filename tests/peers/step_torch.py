@@ -1,9 +1,12 @@
 """Training steps of a GPT-2 or an LSTM in PyTorch on the CPU, to compare speed and memory: it waits for orders.
 
-Usage: python step_torch.py CASE f32|bf16 THREADS      (PyTorch 2.15, eager; a CASE is one of CASES)
-Every line on stdin is a number of steps to run. The answer is one line of JSON: milliseconds of each step, cores that
-were busy, and the most memory that the process has held in bytes. A step is forward, cross-entropy, backward and fused
-AdamW on one fixed batch of random tokens; bf16 is autocast.
+Usage: python step_torch.py SHAPE MODE THREADS      (PyTorch 2.15)
+SHAPE is JSON: V vocabulary, T context, L layers, H heads, C width, B batch, and "tied"; without heads it is an LSTM.
+MODE is words joined by "+": "compile" (torch.compile), "autocast" (bfloat16), "weights" (all of the model in bfloat16)
+and "products" (products of float32 tensors computed in bfloat16); others mean nothing here.
+Every line on stdin is a number of steps to run. The answer is one line of JSON: milliseconds of each step, seconds of
+processor time, cores that were busy, and the most memory that the process has held in bytes. A step is forward,
+cross-entropy, backward and fused AdamW on one fixed batch of random tokens.
 """
 import contextlib
 import json
@@ -13,15 +16,6 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-
-# V vocabulary, T context, L layers, H heads, C width, B batch: as in char.toml, vocab.toml, memory.toml and lstm.toml.
-# Without heads it is an LSTM.
-CASES = {
-    "char": dict(V=65, T=256, L=6, H=6, C=384, B=16),
-    "vocab": dict(V=8192, T=256, L=4, H=4, C=256, B=16),
-    "memory": dict(V=50257, T=256, L=2, H=4, C=256, B=16),
-    "lstm": dict(V=8192, T=256, L=2, C=256, B=16),
-}
 
 
 class Block(nn.Module):
@@ -48,6 +42,8 @@ class Gpt(nn.Module):
         self.tokens, self.positions = nn.Embedding(case["V"], width), nn.Embedding(case["T"], width)
         self.blocks = nn.ModuleList(Block(width, case["H"]) for _ in range(case["L"]))
         self.final_norm, self.head = nn.LayerNorm(width), nn.Linear(width, case["V"], bias=False)
+        if case.get("tied"):
+            self.head.weight = self.tokens.weight
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=0.02)
@@ -81,18 +77,24 @@ def peak_memory():
 
 
 def main():
-    case, precision, threads = CASES[sys.argv[1]], sys.argv[2], int(sys.argv[3])
+    case, mode, threads = json.loads(sys.argv[1]), sys.argv[2].split("+"), int(sys.argv[3])
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     before = peak_memory()
     model = Gpt(case) if "H" in case else Lstm(case)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if "weights" in mode:
+        model = model.bfloat16()
+    if "products" in mode:
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
     ids, targets = torch.randint(0, case["V"], (2, case["B"], case["T"]))
-    bf16 = precision == "bf16"
+    forward = torch.compile(model) if "compile" in mode else model
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16) if "autocast" in mode else contextlib.nullcontext()
 
     def step():
-        with torch.autocast("cpu", dtype=torch.bfloat16) if bf16 else contextlib.nullcontext():
-            loss = model(ids, targets)
+        with autocast:
+            loss = forward(ids, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -104,10 +106,11 @@ def main():
             begun = time.perf_counter()
             loss = step()
             times.append(1e3 * (time.perf_counter() - begun))
-        busy = (time.process_time() - processor) / (time.perf_counter() - began)
-        parameters = sum(parameter.numel() for parameter in model.parameters())
+        processor = time.process_time() - processor
+        busy = processor / (time.perf_counter() - began)
         print(json.dumps({"milliseconds": times, "loss": loss, "parameters": parameters, "cores_busy": busy,
-                          "memory_before_model": before, "peak_memory": peak_memory()}), flush=True)
+                          "processor": processor, "memory_before_model": before, "peak_memory": peak_memory()}),
+              flush=True)
 
 
 if __name__ == "__main__":

@@ -59,13 +59,9 @@ pub fn continue_tokens(
 /// likeliest and then to the smallest set with probability `top_p` (Holtzman et al., arXiv 1904.09751). Ties go to the
 /// lower id.
 pub fn choose(logits: &[f64], config: &SampleConfig, random: f64) -> u32 {
-    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-    order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
+    let order = likeliest(logits, if config.temperature == 0.0 { 1 } else { config.top_k });
     if config.temperature == 0.0 {
         return order[0];
-    }
-    if config.top_k > 0 {
-        order.truncate(config.top_k);
     }
     let highest = logits[order[0] as usize];
     let mut weights: Vec<f64> =
@@ -85,6 +81,19 @@ pub fn choose(logits: &[f64], config: &SampleConfig, random: f64) -> u32 {
         }
     }
     order[weights.len() - 1]
+}
+
+/// The `n` tokens of the highest logits, 0 for all, the likeliest first; ties go to the lower id.
+fn likeliest(logits: &[f64], n: usize) -> Vec<u32> {
+    let order = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    if n > 0 && n < ids.len() {
+        // a vocabulary is long and what is kept of it short: only that is sorted
+        ids.select_nth_unstable_by(n - 1, order);
+        ids.truncate(n);
+    }
+    ids.sort_unstable_by(order);
+    ids
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(crate) use cuda::bytes_on_gpu;
 pub(crate) use laws::fault_of_weights;
 pub use objective::{CrfLoss, Objective};
 pub(crate) use probe::Probe;
+pub(crate) use run::chunk_rows;
 pub use run::{HeadGradient, OutputLayer};
 pub use totals::Totals;
 

@@ -14,13 +14,24 @@ use crate::ops::linear::Transform;
 use crate::ops::{Blocks, Engine, Factor, Float, Matrix, Threads, Write, matmul, times, times_transposed, vectorised};
 use crate::rows::{Groups, Rows};
 
-/// The logits of a chunk take at most this much memory, but there are at most `ROWS_MAX` and at least one row of them.
-const CHUNK_BYTES: usize = 16 << 20;
-const ROWS_MAX: usize = 512;
+/// The logits of a chunk take at most this much memory within these numbers of rows: the gradient of the output layer
+/// is read and written once a chunk, which few rows do not pay for.
+const CHUNK_BYTES: usize = 128 << 20;
+const CHUNK_ROWS: (usize, usize) = (256, 512);
 
 /// The logits of a task take about this much memory, within these numbers of rows: two to eight tiles of a product.
 const TASK_BYTES: usize = 1 << 20;
 const TASK_ROWS: (usize, usize) = (28, 112);
+
+/// Where so few rows have more logits than a cache, the output layer is what a task should read seldom: it takes a
+/// thread's share of the rows, at most so many.
+const WIDE_TASK_ROWS: usize = 128;
+
+/// Rows whose logits exist at the same time: logits of so many tokens and `bytes` each. It decides the order in which
+/// the gradient of the output layer is summed, so a change of it is one of `run/numerics.rs`.
+pub(crate) fn chunk_rows(vocab: usize, bytes: usize) -> usize {
+    (CHUNK_BYTES / (vocab * bytes).max(1)).clamp(CHUNK_ROWS.0, CHUNK_ROWS.1)
+}
 
 /// The last hidden states and the output layer; logits = transform(hidden · weightᵀ + bias).
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +178,7 @@ fn run_pass<T: Float>(
     let OutputLayer { width, vocab, transform, .. } = *head;
     let n_exports = program.exports.len();
     let mut exports = vec![T::ZERO; head.rows * n_exports];
-    let chunk = (CHUNK_BYTES / (vocab * size_of::<T>())).clamp(1, ROWS_MAX).min(head.rows.max(1));
+    let chunk = chunk_rows(vocab, size_of::<T>()).min(head.rows.max(1));
     let mut logits = engine.scratch::<T>(if program.needs_logits { chunk * vocab } else { 0 });
     let [for_logits, for_hidden] = factors(engine, program, head);
     let write = match head.bias {
@@ -186,7 +197,8 @@ fn run_pass<T: Float>(
         }
         let dhidden = gradient.as_mut().map(|gradient| &mut gradient.hidden[start * width..]);
         let rows = SomeRows { start, n, logits: &mut logits, exports: &mut exports[start * n_exports..], dhidden };
-        engine.for_each_with(rows.split(vocab, n_exports, width), worker, |(worker, kept), mut rows| {
+        let tasks = rows.split(task_rows::<T>(n, vocab, for_logits.as_ref()), [vocab, n_exports, width]);
+        engine.for_each_with(tasks, worker, |(worker, kept), mut rows| {
             if let Some(weight) = &for_logits {
                 let hidden = Matrix::new(&head.hidden[rows.start * width..], rows.n, width);
                 weight.multiply(rows.logits, vocab, hidden, vocab, write, Threads::One);
@@ -260,6 +272,20 @@ fn add_column_sums<T: Float>(engine: &Engine, x: &[T], sums: &mut [T]) {
     });
 }
 
+/// The rows of a task of `rows` rows: as many as have their logits in a second-level cache from product to product. The
+/// number of threads counts only where each row has the same bits whatever the others are.
+fn task_rows<T: Float>(rows: usize, vocab: usize, weight: Option<&Factor<'_, T>>) -> usize {
+    let cached = TASK_BYTES / (vocab * size_of::<T>()).max(1);
+    if cached >= TASK_ROWS.0 || weight.is_none() {
+        return cached.clamp(TASK_ROWS.0, TASK_ROWS.1);
+    }
+    let share = match weight.is_some_and(Factor::rows_are_independent) {
+        true => rows.div_ceil(rayon::current_num_threads()),
+        false => WIDE_TASK_ROWS / 2,
+    };
+    share.clamp(TASK_ROWS.0, WIDE_TASK_ROWS)
+}
+
 /// Some neighbouring rows and what belongs to them.
 struct SomeRows<'a, T> {
     start: usize,
@@ -273,9 +299,8 @@ struct SomeRows<'a, T> {
 }
 
 impl<'a, T> SomeRows<'a, T> {
-    /// The rows of each task: as many as have their logits in a second-level cache from product to product.
-    fn split(self, vocab: usize, n_exports: usize, width: usize) -> impl Iterator<Item = SomeRows<'a, T>> {
-        let per_task = (TASK_BYTES / (vocab * size_of::<T>())).clamp(TASK_ROWS.0, TASK_ROWS.1);
+    /// Tasks of `per_task` rows.
+    fn split(self, per_task: usize, [vocab, n_exports, width]: [usize; 3]) -> impl Iterator<Item = SomeRows<'a, T>> {
         let SomeRows { start, n, mut logits, mut exports, mut dhidden } = self;
         (0..n).step_by(per_task).map(move |first| {
             let n = per_task.min(n - first);

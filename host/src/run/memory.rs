@@ -17,9 +17,6 @@ const PROGRAM: f64 = (36 << 20) as f64;
 /// of it before the model is made, and this much later.
 const ON_GPU: f64 = (96 << 20) as f64;
 
-/// The logits that exist at a time, in bytes: at most this, but at least those of one row.
-const LOGITS: f64 = (16 << 20) as f64;
-
 const GIBIBYTE: f64 = (1 << 30) as f64;
 
 /// The most numbers of a table of embeddings used in the computation: more than any machine has room for.
@@ -105,8 +102,9 @@ impl Memory {
                 recompute: train.recompute,
             });
         }
-        let (vocab, rows) = (logits as f64, windows * rows as f64);
-        let logits = (element * vocab * rows).min(LOGITS).max(element * vocab);
+        let rows = (windows * rows as f64).min(crate::loss::chunk_rows(logits, element as usize) as f64);
+        let vocab = logits as f64;
+        let logits = element * vocab * rows;
         let packed = if shares.in_blocks > 0.0 { 0.0 } else { packed(train.precision) };
         Ok(Self {
             parameters,

@@ -5,15 +5,20 @@
 //!   packed into it.
 //! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a
 //!   window (`data.packing`).
+//! * 3: the gradient of the output layer is summed over 256 to 512 rows at a time; before, over as many as had 16 MiB
+//!   of logits, which are fewer for more than 8192 tokens.
 
+use super::network::DataSizes;
 use super::plugins::RunPlugins;
 use crate::corpus::Packing;
+use crate::loss::chunk_rows;
+use crate::ops::{Device, Precision};
 use crate::run::RunConfig;
 use crate::{Error, Result};
 use trainyard_plugin::Graph;
 
 /// The version of this program. A checkpoint records the version that it was made with.
-pub const NUMERICS: u32 = 2;
+pub const NUMERICS: u32 = 3;
 
 /// The version of checkpoints that do not record one.
 pub(crate) const fn unnamed() -> u32 {
@@ -35,17 +40,46 @@ pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowe
              the trainyard that made it"
         )));
     }
-    if saved == NUMERICS || allowed.iter().any(|place| place == PLACE) {
+    if saved >= 2 {
         return Ok(());
     }
-    let Some(change) = change(config, plugins)? else { return Ok(()) };
+    refuse(saved, change(config, plugins)?, allowed)
+}
+
+/// As [`check`], once the tokens of the data are known; or the classes, where rows have logits of these.
+///
+/// # Errors
+/// A run whose numbers would change.
+pub(crate) fn check_logits(
+    saved: u32,
+    (precision, device): (Precision, &Device),
+    sizes: DataSizes,
+    allowed: &[String],
+) -> Result<()> {
+    let n = if sizes.labels > 0 { sizes.labels } else { sizes.vocab };
+    let bytes = precision.dtype().size_in_bytes();
+    let before = (LOGITS_BEFORE_3 / (n * bytes).max(1)).max(1);
+    // on a GPU the blocks of rows have always been others
+    let is_changed = saved < 3 && device.gpu().is_none() && before < chunk_rows(n, bytes);
+    let change = is_changed.then(|| {
+        format!("with {n} tokens the gradient of the output layer is summed over more than {before} rows at a time now")
+    });
+    refuse(saved, change, allowed)
+}
+
+/// Bytes of logits that existed at the same time before numerics 3.
+const LOGITS_BEFORE_3: usize = 16 << 20;
+
+/// Refuses a run that is resumed, because of a `change` of its numbers.
+fn refuse(saved: u32, change: Option<String>, allowed: &[String]) -> Result<()> {
+    let Some(change) = change.filter(|_| !allowed.iter().any(|place| place == PLACE)) else { return Ok(()) };
     Err(Error::usage(format!(
         "cannot resume: {PLACE} changed from {saved} to {NUMERICS}: {change}; finish the run with the trainyard that began it, \
          start a new run under another run.name, or pass --allow-changed {PLACE}"
     )))
 }
 
-/// Returns what the newest version computes differently for this run.
+/// Returns what versions from 2 on compute differently for this run.
 fn change(config: &RunConfig, plugins: &RunPlugins) -> Result<Option<String>> {
     let dropout = config.model.dropout_by_kind();
     if dropout > 0.0 {

@@ -128,6 +128,10 @@ impl<'c> Run<'c> {
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
         let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
+        if let Some(saved) = &saved {
+            let format = (config.train.precision, &device);
+            numerics::check_logits(saved.numerics, format, task.sizes, &options.allow_changed)?;
+        }
         let memory = Memory::of(config, task.sizes, &device)?;
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
