@@ -23,6 +23,7 @@ pub use trainyard_chat as chat;
 pub use trainyard_experiments as experiments;
 pub use trainyard_export as export;
 pub use trainyard_ops as ops;
+pub use trainyard_ranks as ranks;
 pub use trainyard_report as report;
 pub use trainyard_sweep as sweep;
 pub use trainyard_watch as watch;

@@ -54,7 +54,7 @@ fn attention_and_linear() -> Results {
     let set_dx = Some(((&dx).into(), Assign::Set));
     linear::backward(&engine(), &dqkv, &x, (&w, Layout::InOut), set_dx, Some(&dw), Some(&db))?;
     let [first, value] = [(); 2].map(|()| zeros(&[WIDTH, n], DTYPE));
-    let slot = Slot { value, grad: dw.clone(), first, second: None, shadow: None, decay: 0.0, rate: 1.0 };
+    let slot = Slot { value, grad: dw.clone(), first, second: None, shadow: None, own: None, decay: 0.0, rate: 1.0 };
     let squares = Slots::new(vec![slot], &device())?.squares(&engine())?;
     let squares = candle_core::Tensor::new(squares, &candle_core::Device::Cpu)?.into();
     Ok(vec![out, lse, dqkv, dx, dw, db, squares])

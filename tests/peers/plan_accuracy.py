@@ -19,7 +19,9 @@ CASES = {
     "Llama, 3.5M, bf16": ("configs/austen-llama.toml", ["train.steps=60", "train.precision=bf16"]),
     "LSTM": (AUSTEN, ["model.plugin=lstm", "train.steps=60"]),
     "GPT-2, 3.7M, recomputation": (AUSTEN, ["train.steps=60", "train.recompute=true"]),
-    "GPT-2, 124M, context 1024": ("configs/gpt2-124m.toml", ["train.device=cpu", "train.steps=5", "data.validation=0.005", "data.test=0.005"]),
+    "GPT-2, 91M, context 1024": ("configs/gpt2-124m.toml", [
+        "train.device=cpu", "train.precision=f32", "train.steps=8", "train.batch=1", "train.validate_every=0",
+        "data.validation=0.01", "data.test=0.0"]),
 }
 
 

@@ -3,14 +3,15 @@
 use super::source::{Source, end_of_item};
 
 /// The modules from the bottom up, each with those that it may name. All of these are in earlier lines.
-const MODULES: [(&str, &[&str]); 26] = [
+const MODULES: [(&str, &[&str]); 27] = [
     ("base", &[]),
     ("chat", &["base"]),
+    ("ranks", &["base"]),
     ("settings", &["base"]),
     ("report", &["base"]),
     ("experiments", &["base", "report"]),
     ("export", &["base", "report"]),
-    ("sweep", &["base", "report"]),
+    ("sweep", &["base", "ranks", "report"]),
     ("watch", &["base", "report", "experiments"]),
     ("ops", &["base"]),
     ("formats", &["base", "ops"]),
@@ -20,8 +21,14 @@ const MODULES: [(&str, &[&str]); 26] = [
     ("feed", &["base", "chat", "settings", "report", "rows", "plugin", "corpus"]),
     ("model", &["base", "settings", "ops", "rows"]),
     ("loss", &["base", "ops", "rows", "model"]),
-    ("optim", &["base", "settings", "ops", "model"]),
-    ("run", &["base", "settings", "formats", "report", "ops", "plugin", "corpus", "feed", "model", "loss", "optim"]),
+    ("optim", &["base", "settings", "ranks", "ops", "model"]),
+    (
+        "run",
+        &[
+            "base", "settings", "formats", "report", "ranks", "ops", "plugin", "corpus", "feed", "model", "loss",
+            "optim",
+        ],
+    ),
     ("eval", &["base", "chat", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
     (
         "train",
@@ -30,6 +37,7 @@ const MODULES: [(&str, &[&str]); 26] = [
             "report",
             "experiments",
             "export",
+            "ranks",
             "ops",
             "rows",
             "plugin",

@@ -60,7 +60,7 @@ pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};
 pub use float::Float;
 pub use gradient::Gradient;
-pub use matmul::{Factor, Matrix, Threads, Write, has_bf16, matmul};
+pub use matmul::{Factor, Matrix, Threads, Write, arithmetic, has_bf16, matmul};
 pub use norm::Gain;
 pub use peak::Peak;
 pub use reduce::gpu::add_column_sums;

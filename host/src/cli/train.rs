@@ -6,9 +6,11 @@ use super::output::{Outcome, print, show, write};
 use super::overrides::Overrides;
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use trainyard::base::shell::quoted;
 use trainyard::base::{clean, interrupt};
-use trainyard::run::{self, TrainOptions};
+use trainyard::ranks::{self, Group};
+use trainyard::run::{self, RunConfig, TrainOptions};
 use trainyard::train::{self, Preview};
 use trainyard::{Error, Result};
 
@@ -76,8 +78,13 @@ pub struct TrainArgs {
 pub fn run(args: &TrainArgs) -> Outcome {
     let set = args.overrides.list();
     let path = config_path(args, &set)?;
-    let config = run::load(&path, &set)?;
+    let mut config = run::load(&path, &set)?;
     interrupt::listen(INTERRUPTED)?;
+    let ranks = if args.dry_run { None } else { join(&mut config)? };
+    if let Some(group) = ranks.as_ref().filter(|group| group.rank() > 0) {
+        train::follow(&config, group).map_err(|error| error.context(format!("rank {}", group.rank())))?;
+        return Ok(());
+    }
     let options = TrainOptions {
         resume: args.resume || args.resume_or_start,
         or_start: args.resume_or_start,
@@ -87,6 +94,7 @@ pub fn run(args: &TrainArgs) -> Outcome {
         overwrite: args.overwrite,
         allow_changed: args.allow_changed.clone(),
         quiet: false,
+        ranks,
     };
     if args.dry_run {
         return show_preview(&train::preview(&config, &options)?, args.json);
@@ -95,6 +103,19 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown
+}
+
+/// The ranks that a launcher started this process as one of, if one did. Without a number of threads of their own, those
+/// of one machine share its cores.
+fn join(config: &mut RunConfig) -> Result<Option<Group>> {
+    let Some(launch) = ranks::launched() else { return Ok(None) };
+    let transport = ranks::mpi::join(launch)?;
+    config.ranks.size = launch.size;
+    if config.train.threads == 0 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        config.train.threads = (cores / launch.local).max(1);
+    }
+    Ok(Some(Group::new(transport, Duration::from_secs_f64(config.ranks.deadline_s))))
 }
 
 /// Shows what would run: for people on stderr, because the config is the result.
@@ -127,6 +148,11 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
                 Err(Error::usage("--minutes: expected a text to train on, got a config; set train.steps instead"))
             }
         };
+    }
+    if ranks::launched().is_some() {
+        return Err(Error::usage(
+            "several ranks: expected a config, got a text; `trainyard init TEXT` writes one for it",
+        ));
     }
     if args.dry_run {
         return Err(Error::usage("--dry-run: expected a config, got a text; `trainyard init TEXT` writes one for it"));

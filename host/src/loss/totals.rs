@@ -66,7 +66,7 @@ impl Totals {
     ///
     /// # Errors
     /// A GPU that fails.
-    pub(super) fn add_anywhere(&mut self, batch: &[Ratio]) -> Result<()> {
+    pub(crate) fn add_anywhere(&mut self, batch: &[Ratio]) -> Result<()> {
         let Some(device) = &self.device else {
             self.add(batch.to_vec());
             return Ok(());

@@ -4,7 +4,8 @@ use super::{OptimizerConfig, OptimizerGroup, OptimizerRule};
 use crate::base::patterns::{Pattern, check_used};
 use crate::model::{Param, Params};
 use crate::ops::update::{LossTotal, Outcome, Rule, Slot, Slots, Step};
-use crate::ops::{Engine, Tensor};
+use crate::ops::{Device, Engine, Tensor, with_slice_lists, with_type};
+use crate::ranks::Group;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ pub struct Optimizer {
     slots: Slots,
     /// Steps that its state has seen before the first one.
     earlier_steps: u64,
+    /// The ranks that its state is shared out to, where it is.
+    ranks: Option<Group>,
 }
 
 impl Optimizer {
@@ -36,7 +39,16 @@ impl Optimizer {
             let weight_decay = group.and_then(|group| group.weight_decay).unwrap_or(weight_decay);
             let decay = if value.rank() >= 2 { weight_decay } else { 0.0 };
             let rate = group.map_or(1.0, |group| group.lr_factor);
-            Result::Ok(Slot { first: value.zeros_like()?, second, value, grad: grad.clone(), shadow, decay, rate })
+            Result::Ok(Slot {
+                first: value.zeros_like()?,
+                second,
+                value,
+                grad: grad.clone(),
+                shadow,
+                own: None,
+                decay,
+                rate,
+            })
         };
         let (mut names, mut slots) = (Vec::new(), Vec::new());
         for (name, param) in params.iter() {
@@ -44,7 +56,37 @@ impl Optimizer {
             names.push(name.to_owned());
             slots.push(slot(name, param, grad)?);
         }
-        Ok(Self { config: config.clone(), names, slots: Slots::new(slots, engine.device())?, earlier_steps: 0 })
+        Ok(Self {
+            config: config.clone(),
+            names,
+            slots: Slots::new(slots, engine.device())?,
+            earlier_steps: 0,
+            ranks: None,
+        })
+    }
+
+    /// Shares the state out: from here on this rank keeps and updates its part of every parameter (stage 1 of ZeRO,
+    /// Rajbhandari et al., arXiv 1910.02054), and [`Optimizer::update`] brings the others' parts. It is
+    /// called before a state is loaded: what there was is gone.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn share_out(&mut self, ranks: &Group) -> Result<()> {
+        let share = |slot: &Slot| {
+            let own = ranks.own(slot.value.elem_count());
+            let part = || Tensor::zeros(own.len(), slot.value.dtype(), &slot.value.device());
+            let second = slot.second.as_ref().map(|_| part()).transpose()?;
+            Result::Ok(Slot { first: part()?, second, own: Some(own.clone()), ..slot.clone() })
+        };
+        let device = self.slots.iter().next().map_or(Device::Cpu, |slot| slot.value.device());
+        self.slots = Slots::new(self.slots.iter().map(share).collect::<Result<_>>()?, &device)?;
+        self.ranks = Some(ranks.clone());
+        Ok(())
+    }
+
+    /// Whether the state is shared out.
+    pub fn is_shared_out(&self) -> bool {
+        self.ranks.is_some()
     }
 
     /// The peak learning rate.
@@ -60,6 +102,11 @@ impl Optimizer {
     /// A GPU that fails.
     pub fn zero_gradients(&self, engine: &Engine) -> Result<()> {
         self.slots.zero_gradients(engine)
+    }
+
+    /// The gradients, in the fixed order.
+    pub fn gradients(&self) -> Vec<Tensor> {
+        self.slots.iter().map(|slot| slot.grad.clone()).collect()
     }
 
     /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
@@ -82,9 +129,18 @@ impl Optimizer {
     /// One update, unless loss or gradient are not finite.
     ///
     /// # Errors
-    /// A GPU that fails.
+    /// A GPU that fails, a rank that is gone.
     pub fn update(&mut self, engine: &Engine, step: &Step) -> Result<()> {
-        self.slots.update(engine, step, &self.rule())
+        self.slots.update(engine, step, &self.rule())?;
+        let Some(group) = self.ranks.as_ref().filter(|_| self.outcome().is_ok_and(|outcome| outcome.is_finite()))
+        else {
+            return Ok(());
+        };
+        self.slots.iter().try_for_each(|slot| {
+            with_type!(slot.value, T => with_slice_lists::<T>(&[], &[&slot.value], |_, mut values| {
+                values.pop().map_or(Ok(()), |values| group.gather(values))
+            }))
+        })
     }
 
     /// Counts the steps that its state has seen before the first one: they decide how far its means are corrected for
@@ -113,16 +169,52 @@ impl Optimizer {
         }
     }
 
-    /// The state as named tensors, for a checkpoint.
-    pub fn state(&self) -> BTreeMap<String, Tensor> {
-        let mut state = BTreeMap::new();
-        for (name, slot) in self.names.iter().zip(self.slots.iter()) {
-            state.insert(format!("{name}.first"), slot.first.clone());
-            if let Some(second) = &slot.second {
-                state.insert(format!("{name}.second"), second.clone());
-            }
-        }
-        state
+    /// Every tensor of the state that is here, with its name and the parameter that it is of.
+    fn entries(&self) -> impl Iterator<Item = (String, &Tensor, &Slot)> {
+        self.names.iter().zip(self.slots.iter()).flat_map(|(name, slot)| {
+            let first = Some((format!("{name}.first"), &slot.first, slot));
+            first.into_iter().chain(slot.second.as_ref().map(|second| (format!("{name}.second"), second, slot)))
+        })
+    }
+
+    /// Names of the tensors of the state.
+    pub fn state_names(&self) -> Vec<String> {
+        self.entries().map(|(name, ..)| name).collect()
+    }
+
+    /// The state as named tensors, for a checkpoint. Where it is shared out this is the first rank, and the others call
+    /// [`Optimizer::send_state`].
+    ///
+    /// # Errors
+    /// A rank that is gone, no memory for the whole.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
+        let Some(group) = &self.ranks else {
+            return Ok(self.entries().map(|(name, tensor, _)| (name, tensor.clone())).collect());
+        };
+        let whole = |(name, tensor, slot): (String, &Tensor, &Slot)| {
+            let all = slot.value.zeros_like()?;
+            with_type!(all, T => with_slice_lists::<T>(&[tensor], &[&all], |own, mut all| {
+                let (Some(own), Some(all)) = (own.first(), all.pop()) else { return Ok(()) };
+                let n = all.len();
+                all[group.own(n)].copy_from_slice(own);
+                (1..group.size()).try_for_each(|rank| group.receive(rank, &mut all[group.own_of(rank, n)]))
+            }))?;
+            Ok((name, all))
+        };
+        self.entries().map(whole).collect()
+    }
+
+    /// Sends this rank's part of the state to the first rank.
+    ///
+    /// # Errors
+    /// The first rank is gone.
+    pub fn send_state(&self) -> Result<()> {
+        let Some(group) = &self.ranks else { return Ok(()) };
+        self.entries().try_for_each(|(_, tensor, _)| {
+            with_type!(tensor, T => with_slice_lists::<T>(&[tensor], &[], |own, _| {
+                own.first().map_or(Ok(()), |own| group.send(0, own))
+            }))
+        })
     }
 
     /// Restores what [`Optimizer::state`] gave.
@@ -130,18 +222,21 @@ impl Optimizer {
     /// # Errors
     /// A tensor that is missing, has another shape, or that the optimizer does not have.
     pub fn load(&mut self, mut state: BTreeMap<String, candle_core::Tensor>) -> Result<()> {
-        for (name, tensor) in &self.state() {
-            let saved = state.remove(name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;
-            if saved.shape() != tensor.shape() || saved.dtype() != tensor.dtype() {
+        for (name, tensor, slot) in self.entries() {
+            let saved = state.remove(&name).ok_or_else(|| Error::run(format!("optimizer state {name} is missing")))?;
+            if saved.shape() != slot.value.shape() || saved.dtype() != tensor.dtype() {
                 return Err(Error::run(format!(
                     "optimizer state {name} is {:?} {:?}, expected {:?} {:?}",
                     saved.dtype(),
                     saved.dims(),
                     tensor.dtype(),
-                    tensor.dims()
+                    slot.value.dims()
                 )));
             }
-            tensor.write(&saved)?;
+            match slot.own.clone() {
+                Some(own) => tensor.write(&saved.flatten_all()?.narrow(0, own.start, own.len())?)?,
+                None => tensor.write(&saved)?,
+            }
         }
         Ok(())
     }

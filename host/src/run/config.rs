@@ -2,7 +2,7 @@
 
 use super::adapter::AdapterConfig;
 use super::network::ModelConfig;
-use super::sections::{ReportConfig, SampleConfig, TrainConfig};
+use super::sections::{RanksConfig, ReportConfig, SampleConfig, TrainConfig};
 use super::start::StartConfig;
 use super::test_sets::EvalConfig;
 use crate::corpus::{DataConfig, Packing};
@@ -57,6 +57,8 @@ pub struct RunConfig {
     pub eval: EvalConfig,
     /// `[report]`
     pub report: ReportConfig,
+    /// `[ranks]`
+    pub ranks: RanksConfig,
 }
 
 /// `[run]`: name, place and seed.
@@ -150,6 +152,7 @@ impl RunConfig {
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
         let eval = root.section("eval", |section| EvalConfig::read(section, &task));
         let report = root.section("report", ReportConfig::read);
+        let ranks = root.section("ranks", RanksConfig::read);
         let mut config = Self {
             // what it says is in the other sections already
             extends: root.path("extends"),
@@ -168,6 +171,7 @@ impl RunConfig {
             sample,
             eval,
             report,
+            ranks,
         };
         config.check(root);
         config

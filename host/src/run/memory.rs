@@ -6,7 +6,7 @@ use crate::feed::tasks::TaskConfig;
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, Precision};
 use crate::optim::OptimizerRule;
-use crate::run::RunConfig;
+use crate::run::{RunConfig, Strategy};
 use crate::{Error, Result};
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
@@ -25,7 +25,7 @@ const ELEMENTS_MAX: usize = 1 << 38;
 /// Bytes that training will need at the same time. They are `f64` because a wrong config may ask for more than exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Memory {
-    /// Parameters and their gradients.
+    /// Parameters and their gradients, those of micro-batches that wait to be added up among them.
     pub parameters: f64,
     /// State of the optimizer.
     pub optimizer: f64,
@@ -104,11 +104,18 @@ impl Memory {
         }
         let rows = (windows * rows as f64).min(crate::loss::chunk_rows(logits, element as usize) as f64);
         let vocab = logits as f64;
+        // micro-batches that wait to be added up
+        let mine = train.accumulate / config.ranks.size;
+        let waiting = crate::ranks::levels(mine.max(1)) as f64 * element * trained / per_value;
+        let parts = match config.ranks.strategy {
+            Strategy::Replicated => 1.0,
+            Strategy::Zero1 => config.ranks.size as f64,
+        };
         let logits = element * vocab * rows;
         let packed = if shares.in_blocks > 0.0 { 0.0 } else { packed(train.precision) };
         Ok(Self {
-            parameters,
-            optimizer: states_per_value * element * trained / per_value,
+            parameters: parameters + waiting,
+            optimizer: states_per_value * element * trained / per_value / parts,
             activations: windows * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
             program: PROGRAM,

@@ -6,14 +6,15 @@
 //! * 2: masks are numbered by sequence, so that `train.accumulate` changes nothing; a sequence is a document of a
 //!   window (`data.packing`).
 //! * 3: the gradient of the output layer is summed over 256 to 512 rows at a time; before, over as many as had 16 MiB
-//!   of logits, which are fewer for more than 8192 tokens.
+//!   of logits, which are fewer for more than 8192 tokens. Gradients of micro-batches are added as a tree over their
+//!   numbers; before, one after the other.
 
 use super::network::DataSizes;
 use super::plugins::RunPlugins;
 use crate::corpus::Packing;
 use crate::loss::chunk_rows;
-use crate::ops::{Device, Precision};
-use crate::run::RunConfig;
+use crate::ops::Device;
+use crate::run::{RunConfig, TrainConfig};
 use crate::{Error, Result};
 use trainyard_plugin::Graph;
 
@@ -50,17 +51,25 @@ pub(crate) fn check(saved: u32, config: &RunConfig, plugins: &RunPlugins, allowe
 ///
 /// # Errors
 /// A run whose numbers would change.
-pub(crate) fn check_logits(
+pub(crate) fn check_sums(
     saved: u32,
-    (precision, device): (Precision, &Device),
+    (train, device): (&TrainConfig, &Device),
     sizes: DataSizes,
     allowed: &[String],
 ) -> Result<()> {
+    // on a GPU the sums are others
+    if saved >= 3 || device.gpu().is_some() {
+        return Ok(());
+    }
+    if train.accumulate > 1 {
+        let change =
+            "the gradients of train.accumulate = {} micro-batches are added as a tree now, no longer one by one";
+        return refuse(saved, Some(change.replace("{}", &train.accumulate.to_string())), allowed);
+    }
     let n = if sizes.labels > 0 { sizes.labels } else { sizes.vocab };
-    let bytes = precision.dtype().size_in_bytes();
+    let bytes = train.precision.dtype().size_in_bytes();
     let before = (LOGITS_BEFORE_3 / (n * bytes).max(1)).max(1);
-    // on a GPU the blocks of rows have always been others
-    let is_changed = saved < 3 && device.gpu().is_none() && before < chunk_rows(n, bytes);
+    let is_changed = before < chunk_rows(n, bytes);
     let change = is_changed.then(|| {
         format!("with {n} tokens the gradient of the output layer is summed over more than {before} rows at a time now")
     });

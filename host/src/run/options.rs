@@ -1,5 +1,7 @@
 //! How a run starts: what the command line adds to the config.
 
+use crate::ranks::Group;
+
 /// How to start.
 #[derive(Debug, Clone, Default)]
 pub struct TrainOptions {
@@ -19,4 +21,6 @@ pub struct TrainOptions {
     pub resume_command: String,
     /// No progress on stderr.
     pub quiet: bool,
+    /// The ranks that train together, of which this process is the first.
+    pub ranks: Option<Group>,
 }

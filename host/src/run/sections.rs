@@ -56,6 +56,45 @@ pub struct TrainConfig {
     pub freeze: Vec<String>,
 }
 
+/// `[ranks]`: how processes that a launcher such as `mpirun` started train one model together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct RanksConfig {
+    /// What the ranks share besides the micro-batches of a step.
+    pub strategy: Strategy,
+    /// Seconds that a rank waits for another one within a step before the job ends.
+    pub deadline_s: f64,
+    /// How many there are: the launcher says that.
+    #[serde(skip)]
+    pub size: usize,
+}
+
+/// `ranks.strategy`: what the ranks of a run share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum Strategy {
+    /// Every rank has parameters, gradients and optimizer (data parallel).
+    #[serde(rename = "replicated")]
+    Replicated,
+    /// Every rank keeps and updates its part of the optimizer's state: stage 1 of ZeRO (Rajbhandari et al., arXiv
+    /// 1910.02054). The model is the same, bit for bit.
+    #[serde(rename = "zero-1")]
+    Zero1,
+}
+
+impl Strategy {
+    const NAMES: [(&'static str, Self); 2] = [("replicated", Self::Replicated), ("zero-1", Self::Zero1)];
+}
+
+impl RanksConfig {
+    /// What `[ranks]` may contain.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            strategy: section.choice("strategy", &Strategy::NAMES, Strategy::Replicated),
+            deadline_s: section.number("deadline_s", 1.0..=86_400.0, 60.0),
+            size: 1,
+        }
+    }
+}
+
 /// `[report]`: what a run writes into its folder besides its record, for people and other tools. It changes nothing of
 /// the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,6 +1,9 @@
 //! The training loop: config → plugins → data → steps → checkpoints → summary.
 
 mod batches;
+mod follow;
+mod gradients;
+mod ranks;
 mod run;
 mod saved_data;
 mod show;
@@ -9,6 +12,7 @@ mod step;
 mod watch;
 
 pub use batches::loader;
+pub use follow::follow;
 pub use run::{Preview, preview, run, run_open};
 pub use show::{ShownPart, ShownSequence, first_sequences};
 pub use step::{StepReport, Trainer};

@@ -8,6 +8,7 @@ mod record;
 mod show;
 
 use super::batches::{loader, source_reports, validation_extent};
+use super::ranks::{self, Order, fingerprint};
 use super::step::Trainer;
 use super::watch::Watched;
 use super::{saved_data, state};
@@ -17,6 +18,7 @@ use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_l
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::ops::{Device, Peak};
+use crate::ranks::Group;
 use crate::report::{
     DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
     write_documents,
@@ -27,9 +29,11 @@ use crate::run::{
     TokenizerFolder, TrainOptions, checkpoint, numerics,
 };
 use crate::{Error, Result};
-use begin::{Needs, load_start, open_log, resumed, take_up};
+pub(super) use begin::{Needs, load_start};
+use begin::{open_log, resumed, take_up};
 pub use preview::{Preview, preview};
 use record::Pace;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
@@ -50,16 +54,24 @@ pub fn run_open(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSumm
         .build()
         .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
     pool.install(|| {
-        let (mut run, data) = Run::start(config, options)?;
-        match run.finish(&data) {
-            Ok(summary) => Ok((summary, run.plugins)),
-            Err(error) => {
-                run.progress.finish();
-                run.record_failure(&error);
-                Err(error)
-            }
-        }
+        let trained = train(config, options);
+        // the other ranks wait for a word, however it went
+        let Some(group) = &options.ranks else { return trained };
+        let told = Order::End.tell(group).and_then(|()| group.finish());
+        trained.and_then(|trained| told.map(|()| trained))
     })
+}
+
+fn train(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
+    let (mut run, data) = Run::start(config, options)?;
+    match run.finish(&data) {
+        Ok(summary) => Ok((summary, run.plugins)),
+        Err(error) => {
+            run.progress.finish();
+            run.record_failure(&error);
+            Err(error)
+        }
+    }
 }
 
 /// What the loop came to.
@@ -129,12 +141,12 @@ impl<'c> Run<'c> {
         // model
         let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
         if let Some(saved) = &saved {
-            let format = (config.train.precision, &device);
-            numerics::check_logits(saved.numerics, format, task.sizes, &options.allow_changed)?;
+            numerics::check_sums(saved.numerics, (&config.train, &device), task.sizes, &options.allow_changed)?;
         }
         let memory = Memory::of(config, task.sizes, &device)?;
         memory.check(config, task.sizes, &device)?;
         let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
+        trainer.join(options.ranks.clone())?;
         let started_from = load_start(config, &trainer, &task, reader.is_none())?;
         let mut state = take_up(config, saved.zip(reader.as_ref()), &mut trainer, &identity)?;
         state.identity = identity;
@@ -142,6 +154,8 @@ impl<'c> Run<'c> {
         let validation = validation_extent(config, &task, &data)?;
         let watched = Watched::open(config, &plugins.data, &data, &task)?;
         let tokenizer = TokenizerFolder::new(config, (&data, &task), reader.as_ref().map(checkpoint::Reader::folder))?;
+        let checkpoint = reader.as_ref().map(|reader| reader.folder().to_owned());
+        begin_ranks(options.ranks.as_ref(), (&trainer, &state), &data, checkpoint)?;
         // all that can be wrong was tried: the folder is this run's from here on
         let later = claim.take_over(reader.is_some().then_some(state.step))?;
         data.relocate(&folder.data());
@@ -267,6 +281,7 @@ impl<'c> Run<'c> {
             let data_wait = asked.elapsed();
             trained.data_wait += data_wait;
             // forward, backward, update
+            self.options.ranks.as_ref().map_or(Ok(()), |group| Order::Step.tell(group))?;
             let begun = Instant::now();
             let report = match self.trainer.step(self.state.step, &micro_batches) {
                 Ok(report) => report,
@@ -328,6 +343,19 @@ impl<'c> Run<'c> {
     fn tokens_per_step(&self) -> u64 {
         (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
     }
+}
+
+/// Makes the other ranks ready to train the same, if there are any.
+fn begin_ranks(
+    ranks: Option<&Group>,
+    (trainer, state): (&Trainer, &RunState),
+    data: &Dataset,
+    checkpoint: Option<PathBuf>,
+) -> Result<()> {
+    let Some(group) = ranks else { return Ok(()) };
+    let own = fingerprint(trainer, &state.identity, &data.manifest.digest())?;
+    let folder = data.train.path().parent().map(PathBuf::from).unwrap_or_default();
+    ranks::begin(group, &Order::Begin { data: folder, checkpoint }, &own)
 }
 
 /// Refuses a run that is too large whatever its data are; returns the least that it needs.

@@ -30,7 +30,7 @@ pub fn save(
         _ => writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?,
     }
     folder.write(&mut writer)?;
-    let optimizer = trainer.optimizer.state();
+    let optimizer = trainer.optimizer.state()?;
     writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     writer.json(STATE, state)?;
     writer.finish()
@@ -57,8 +57,8 @@ pub fn keep_optimizer(folder: &Path, trainer: &mut Trainer) -> Result<u64> {
     }
     let reader = Reader::open(folder)?;
     let state = read_state(&reader)?;
-    let (tensors, own) = (reader.tensors(OPTIMIZER)?, trainer.optimizer.state());
-    let kept = match tensors.keys().find(|name| !own.contains_key(*name)) {
+    let (tensors, own) = (reader.tensors(OPTIMIZER)?, trainer.optimizer.state_names());
+    let kept = match tensors.keys().find(|name| !own.contains(*name)) {
         Some(name) => Err(Error::run(format!("optimizer state {name} is of another optimizer, or of what is frozen"))),
         None => trainer.optimizer.load(tensors),
     };

@@ -1,13 +1,15 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
+use super::gradients::{Waiting, sum_over_ranks};
 use crate::base::random::Stream;
 use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
 use crate::ops::update::{Outcome, Step};
 use crate::ops::{Device, Engine, Gpu, Inbox, Replay, Tensor};
 use crate::optim::Optimizer;
+use crate::ranks::Group;
 use crate::rows::{PlacedRows, Rows};
-use crate::run::{Described, RunConfig};
+use crate::run::{Described, RunConfig, Strategy};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -25,6 +27,10 @@ pub struct Trainer {
     /// On a GPU: where batches arrive, made at the first step, and the launches of a micro-batch.
     inbox: Option<Inbox>,
     replay: Replay,
+    /// Micro-batches of this step that wait to be added up.
+    waiting: Waiting,
+    /// The ranks that share its micro-batches.
+    ranks: Option<Group>,
     config: RunConfig,
     described: Described,
 }
@@ -70,10 +76,32 @@ impl Trainer {
             dhidden: None,
             inbox: None,
             replay: Replay::default(),
+            waiting: Waiting::default(),
+            ranks: None,
             config: config.clone(),
             described,
             model,
         })
+    }
+
+    /// Shares the micro-batches of every step with the other ranks, if there are any.
+    ///
+    /// # Errors
+    /// Micro-batches that cannot be shared out to so many, a GPU.
+    pub fn join(&mut self, ranks: Option<Group>) -> Result<()> {
+        if let Some(group) = &ranks {
+            group.share(self.config.train.accumulate)?;
+            if self.model.engine().device().gpu().is_some() {
+                return Err(Error::usage(
+                    "train.device: several ranks train on CPUs so far, got a GPU; set it to \"cpu\", or start one process",
+                ));
+            }
+        }
+        if let Some(group) = ranks.as_ref().filter(|_| self.config.ranks.strategy == Strategy::Zero1) {
+            self.optimizer.share_out(group)?;
+        }
+        self.ranks = ranks;
+        Ok(())
     }
 
     /// Names of the loss's outputs.
@@ -91,14 +119,15 @@ impl Trainer {
         &self.described
     }
 
-    /// Step `step`, counted from 0. The gradient is that of the mean over all rows of all micro-batches, however they
-    /// are cut. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
+    /// Step `step`, counted from 0, of all its micro-batches, of which a rank computes its share. The gradient is that
+    /// of the mean over all rows of all micro-batches. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
     ///
     /// # Errors
     /// A loss or gradient that is not finite, a step in which no row counts, a device that fails.
     pub fn step(&mut self, step: u64, micro_batches: &[Rows]) -> Result<StepReport> {
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;
+        self.waiting.clear();
         let first = step * micro_batches.iter().map(|rows| rows.sequences as u64).sum::<u64>();
         match self.model.engine().device().clone() {
             Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches)?,
@@ -120,12 +149,22 @@ impl Trainer {
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
+    /// This rank's share, and then the sum over all ranks.
     fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Rows]) -> Result<()> {
-        for (rows, first) in micro_batches.iter().zip(first_sequences(first, micro_batches)) {
+        let all = 0..micro_batches.len();
+        let mine = self.ranks.as_ref().map_or(Ok(all), |group| group.share(micro_batches.len()))?;
+        let gradients = self.optimizer.gradients();
+        let firsts = first_sequences(first, micro_batches);
+        for (i, (rows, first)) in micro_batches.iter().zip(firsts).enumerate().take(mine.end).skip(mine.start) {
             let placed = PlacedRows::new(self.model.engine(), rows, self.loss.inputs())?;
             self.accumulate(step, first, &placed)?;
+            let engine = self.model.engine();
+            match i + 1 < mine.end {
+                true => self.waiting.set_aside(engine, &gradients, &mut self.totals)?,
+                false => self.waiting.finish(engine, &gradients, &mut self.totals)?,
+            }
         }
-        Ok(())
+        self.ranks.as_ref().map_or(Ok(()), |group| sum_over_ranks(group, &gradients, &mut self.totals))
     }
 
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long

@@ -139,6 +139,19 @@ pub fn has_bf16() -> bool {
     false
 }
 
+/// What computes products on this CPU: machines where it differs may differ in the last bits of a result.
+pub fn arithmetic() -> String {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let formats = [(kernel::Format::F32, "avx512"), (kernel::Format::Bf16, "avx512-bf16")];
+        let ours: Vec<_> = formats.iter().filter(|(format, _)| format.is_supported()).map(|(_, name)| *name).collect();
+        let fma = if is_x86_feature_detected!("fma") { "fma" } else { "sse2" };
+        if ours.is_empty() { fma.to_owned() } else { ours.join(" ") }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH.to_owned()
+}
+
 /// A copy with every element rounded to the nearest bfloat16, ties to even.
 fn rounded<'a, T: Float>(matrix: Matrix<'_, T>, copy: &'a mut [T]) -> Matrix<'a, T> {
     for (i, row) in copy.chunks_exact_mut(matrix.columns).enumerate() {

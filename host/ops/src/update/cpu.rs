@@ -57,6 +57,7 @@ fn adamw(engine: &Engine, slot: &Slot, step: &Step, scale: f64, [beta1, beta2, e
     let [bias1, bias2] = [beta1, beta2].map(|beta| bias(beta, step.number));
     let (reads, writes) = ([&slot.grad], [&slot.value, &slot.first, second]);
     with_type!(slot.value, T => with_slices::<T, 1, 3>(reads, writes, |[grad], [param, m, v]| {
+        let (grad, param) = own(slot, grad, param);
         let [rest1, rest2] = [1.0 - beta1, 1.0 - beta2].map(<T as Float>::of);
         let [scale, beta1, beta2] = [scale, beta1, beta2].map(<T as Float>::of);
         let lr = step.lr * slot.rate;
@@ -78,6 +79,7 @@ fn adamw(engine: &Engine, slot: &Slot, step: &Step, scale: f64, [beta1, beta2, e
 fn sgd(engine: &Engine, slot: &Slot, lr: f64, scale: f64, momentum: f64) -> Result<()> {
     let (reads, writes) = ([&slot.grad], [&slot.value, &slot.first]);
     with_type!(slot.value, T => with_slices::<T, 1, 2>(reads, writes, |[grad], [param, velocity]| {
+        let (grad, param) = own(slot, grad, param);
         let [lr, momentum, decay, scale] = [lr * slot.rate, momentum, slot.decay, scale].map(<T as Float>::of);
         let chunks = param.chunks_mut(TASK).zip(velocity.chunks_mut(TASK)).zip(grad.chunks(TASK));
         engine.for_each(chunks, |((param, velocity), grad)| vectorised(#[inline(always)] || {
@@ -88,6 +90,14 @@ fn sgd(engine: &Engine, slot: &Slot, lr: f64, scale: f64, momentum: f64) -> Resu
         }));
         Ok(())
     }))
+}
+
+/// The elements of gradient and parameter that are updated here.
+fn own<'a, T>(slot: &Slot, grad: &'a [T], param: &'a mut [T]) -> (&'a [T], &'a mut [T]) {
+    match slot.own.clone() {
+        Some(own) => (&grad[own.clone()], &mut param[own]),
+        None => (grad, param),
+    }
 }
 
 fn sum_of_squares(engine: &Engine, x: &Tensor) -> Result<f64> {

@@ -5,8 +5,9 @@ mod gpu;
 
 use super::{Device, Engine, OpGroup, Tensor};
 use crate::Result;
+use std::ops::Range;
 
-/// A parameter, its gradient, and what an optimizer keeps of it; all of one shape.
+/// A parameter, its gradient, and what an optimizer keeps of it; all of one shape, unless only a part is updated.
 #[derive(Debug, Clone)]
 pub struct Slot {
     /// The parameter.
@@ -19,6 +20,8 @@ pub struct Slot {
     pub second: Option<Tensor>,
     /// The parameter in bfloat16, where products on a GPU read that.
     pub shadow: Option<Tensor>,
+    /// The elements that are updated here, on the CPU, and that moments are kept of; none: all.
+    pub own: Option<Range<usize>>,
     /// Weight decay.
     pub decay: f64,
     /// Its learning rate as a multiple of the step's.

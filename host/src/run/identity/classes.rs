@@ -24,6 +24,7 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("run.dir", Free, ""),
     ("run.tags", Free, ""),
     ("report.**", Free, ""),
+    ("ranks.**", Free, ""),
     ("run.note", Free, ""),
     ("run.seed", May, "seed"),
     // the contents of the sources, not their paths

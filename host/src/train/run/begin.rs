@@ -16,7 +16,12 @@ use crate::{Error, Result};
 
 /// Reads the weights that a new run starts from, if it starts from any, and those that an adapter is beside. Returns
 /// what of a new run's model is new.
-pub(super) fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: bool) -> Result<Vec<String>> {
+pub(in crate::train) fn load_start(
+    config: &RunConfig,
+    trainer: &Trainer,
+    task: &RunTask,
+    is_new: bool,
+) -> Result<Vec<String>> {
     let (described, params) = (trainer.described(), trainer.model.params());
     let Some(start) = config.start.as_ref().filter(|_| is_new || described.adapter.is_some()) else {
         return Ok(Vec::new());
@@ -66,7 +71,7 @@ fn programs(config: &RunConfig, plugins: &RunPlugins) -> Result<(Objective, Eval
 }
 
 /// What a run needs whatever its folder and its data are, all of it checked.
-pub(super) struct Needs {
+pub(in crate::train) struct Needs {
     pub device: Device,
     /// Why it is the CPU, where a GPU was wanted if possible.
     pub why_cpu: Option<String>,

@@ -5,6 +5,7 @@ use crate::feed::Dataset;
 use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
 use crate::run::{BEST, checkpoint, mark_best};
+use crate::train::ranks::Order;
 use crate::train::state;
 use crate::{Error, Result};
 
@@ -29,10 +30,17 @@ impl Run<'_> {
         // a checkpoint never knows of steps that the log has lost
         self.log.sync()?;
         let name = checkpoint::folder_name(self.state.step);
+        self.ask_for_state()?;
         state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
         self.claim.settle()?;
         self.mark_best()
+    }
+
+    /// Where the optimizer's state is shared out, has the other ranks send theirs.
+    fn ask_for_state(&self) -> Result<()> {
+        let ranks = self.options.ranks.as_ref().filter(|_| self.trainer.optimizer.is_shared_out());
+        ranks.map_or(Ok(()), |group| Order::Send.tell(group))
     }
 
     /// Marks the best checkpoint; says once if the name is taken.
@@ -58,7 +66,9 @@ impl Run<'_> {
         self.progress.finish();
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
         let name = checkpoint::replay_name(step);
-        let saved = state::save(&checkpoints, &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer));
+        let saved = self.ask_for_state().and_then(|()| {
+            state::save(&checkpoints, &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))
+        });
         let context = match saved.and_then(|_| prune_replays(&checkpoints, Some(step))) {
             Ok(()) => format!("state kept in {name}, --from {name} repeats the step"),
             Err(second) => format!("and the state could not be saved ({second})"),

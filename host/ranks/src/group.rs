@@ -1,0 +1,174 @@
+//! What training asks of the ranks.
+
+use crate::{Error, Result};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Carries bytes between two ranks. What one rank sends to another arrives in order.
+pub trait Transport: Debug + Send + Sync {
+    /// Number of this rank, from 0.
+    fn rank(&self) -> usize;
+
+    /// Number of ranks.
+    fn size(&self) -> usize;
+
+    /// Sends `send` to a rank while `receive` is filled by what that one sends; either may be empty. Waits no longer
+    /// than `deadline`, if there is one.
+    ///
+    /// # Errors
+    /// A rank that is gone, or does not answer in time.
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()>;
+
+    /// Says that all ranks are done: what comes after it does not need them.
+    ///
+    /// # Errors
+    /// Ranks that cannot be released.
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The ranks of a run.
+#[derive(Debug, Clone)]
+pub struct Group {
+    transport: Arc<dyn Transport>,
+    /// How long a rank waits for another one in a step.
+    deadline: Duration,
+}
+
+impl Group {
+    /// The ranks that `transport` connects; in a step they wait no longer than `deadline` for one another.
+    pub fn new(transport: Arc<dyn Transport>, deadline: Duration) -> Self {
+        Self { transport, deadline }
+    }
+
+    /// Number of this rank, from 0. Rank 0 leads: it alone writes.
+    pub fn rank(&self) -> usize {
+        self.transport.rank()
+    }
+
+    /// Number of ranks.
+    pub fn size(&self) -> usize {
+        self.transport.size()
+    }
+
+    /// The part of `n` neighbouring things that this rank has.
+    ///
+    /// # Errors
+    /// Things that cannot be shared out so that every rank has a branch of the tree that they are summed by.
+    pub fn share(&self, n: usize) -> Result<std::ops::Range<usize>> {
+        share(n, self.rank(), self.size())
+    }
+
+    /// As [`Transport::exchange`], within the deadline of a step.
+    pub(crate) fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8]) -> Result<()> {
+        self.transport.exchange(with, send, receive, Some(self.deadline))
+    }
+
+    /// Sends a message of rank 0 to all others, who get it as the result. They wait for it as long as it takes.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn tell(&self, message: &[u8]) -> Result<()> {
+        let others = 1..self.size();
+        others.into_iter().try_for_each(|rank| {
+            self.exchange(rank, &(message.len() as u64).to_le_bytes(), &mut [])?;
+            self.exchange(rank, message, &mut [])
+        })
+    }
+
+    /// The next message of rank 0, for which it is waited as long as it takes.
+    ///
+    /// # Errors
+    /// Rank 0 is gone.
+    pub fn listen(&self) -> Result<Vec<u8>> {
+        self.message(0, None)
+    }
+
+    /// As [`Group::listen`], within the deadline of a step.
+    ///
+    /// # Errors
+    /// Rank 0 is gone, or does not answer in time.
+    pub fn listen_in_time(&self) -> Result<Vec<u8>> {
+        self.message(0, Some(self.deadline))
+    }
+
+    /// Sends rank 0 a message, which gets it by [`Group::collect`].
+    ///
+    /// # Errors
+    /// Rank 0 is gone.
+    pub fn answer(&self, message: &[u8]) -> Result<()> {
+        self.exchange(0, &(message.len() as u64).to_le_bytes(), &mut [])?;
+        self.exchange(0, message, &mut [])
+    }
+
+    /// What every other rank answers, from rank 1 on.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn collect(&self) -> Result<Vec<Vec<u8>>> {
+        (1..self.size()).map(|rank| self.message(rank, None)).collect()
+    }
+
+    fn message(&self, from: usize, deadline: Option<Duration>) -> Result<Vec<u8>> {
+        const MOST: u64 = 1 << 32;
+        let mut length = [0; 8];
+        self.transport.exchange(from, &[], &mut length, deadline)?;
+        let length = u64::from_le_bytes(length);
+        if length > MOST {
+            return Err(Error::run(format!("rank {from}: a message of {length} bytes, expected at most {MOST}")));
+        }
+        let mut message = vec![0; length as usize];
+        self.transport.exchange(from, &[], &mut message, Some(self.deadline))?;
+        Ok(message)
+    }
+
+    /// As [`Transport::finish`].
+    ///
+    /// # Errors
+    /// Ranks that cannot be released.
+    pub fn finish(&self) -> Result<()> {
+        self.transport.finish()
+    }
+}
+
+/// The things of one rank: all have equally many, and one rank's are a branch of the tree of [`crate::Fold`].
+fn share(n: usize, rank: usize, size: usize) -> Result<std::ops::Range<usize>> {
+    if n.is_multiple_of(size) && (size == 1 || (n / size).is_power_of_two()) {
+        let each = n / size;
+        return Ok(rank * each..(rank + 1) * each);
+    }
+    let fits = |size: &usize| n.is_multiple_of(*size) && (n / size).is_power_of_two();
+    let possible: Vec<String> = (2..=n).filter(fits).map(|size| size.to_string()).collect();
+    let cure = match possible.is_empty() {
+        true => format!("set train.accumulate to {size}, or to it times a power of two"),
+        false => {
+            format!("start {} ranks, or set train.accumulate to {size} times a power of two", possible.join(" or "))
+        }
+    };
+    Err(Error::usage(format!(
+        "train.accumulate = {n}: its micro-batches cannot be shared out to {size} ranks, each of which gets a power of two of \
+         them; {cure}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_branches() {
+        assert_eq!(share(4, 1, 2).unwrap(), 2..4);
+        assert_eq!(share(6, 2, 3).unwrap(), 4..6);
+        assert_eq!(share(5, 0, 1).unwrap(), 0..5);
+        for (n, size, cure) in [
+            (6, 2, "start 3 or 6 ranks, or set train.accumulate to 2 times a power of two"),
+            (4, 3, "start 2 or 4 ranks"),
+            (1, 2, "set train.accumulate to 2, or to it times"),
+        ] {
+            let error = share(n, 0, size).unwrap_err().to_string();
+            assert!(error.contains(cure), "{error}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Ranks that are threads of one process.
+
+use crate::{Error, Group, Result, Transport};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long threads wait for one another.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// One of some threads.
+#[derive(Debug)]
+struct Thread {
+    rank: usize,
+    /// To each rank.
+    to: Vec<Sender<Vec<u8>>>,
+    /// From each rank.
+    from: Vec<Mutex<Receiver<Vec<u8>>>>,
+}
+
+/// The transports of `size` ranks, for as many threads.
+pub fn transports(size: usize) -> Vec<Arc<dyn Transport>> {
+    let mut to: Vec<Vec<Sender<Vec<u8>>>> = (0..size).map(|_| Vec::new()).collect();
+    let mut from: Vec<Vec<Mutex<Receiver<Vec<u8>>>>> = (0..size).map(|_| Vec::new()).collect();
+    for sender in &mut to {
+        for receiver in &mut from {
+            let (send, receive) = channel();
+            sender.push(send);
+            receiver.push(Mutex::new(receive));
+        }
+    }
+    let threads = to.into_iter().zip(from).enumerate();
+    threads.map(|(rank, (to, from))| Arc::new(Thread { rank, to, from }) as Arc<dyn Transport>).collect()
+}
+
+/// What `work` gives on each of `size` ranks, by rank.
+pub fn run<T: Send>(size: usize, work: impl Fn(Group) -> T + Sync) -> Vec<T> {
+    let groups = transports(size).into_iter().map(|transport| Group::new(transport, DEADLINE));
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = groups.map(|group| scope.spawn(move || work(group))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, T>| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+impl Transport for Thread {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.to.len()
+    }
+
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()> {
+        let gone = || Error::run(format!("rank {with} is gone"));
+        if !send.is_empty() {
+            self.to[with].send(send.to_vec()).map_err(|_| gone())?;
+        }
+        if receive.is_empty() {
+            return Ok(());
+        }
+        let from = self.from[with].lock().unwrap_or_else(PoisonError::into_inner);
+        let received = match deadline {
+            None => from.recv().map_err(|_| gone())?,
+            Some(deadline) => from.recv_timeout(deadline).map_err(|error| match error {
+                RecvTimeoutError::Disconnected => gone(),
+                RecvTimeoutError::Timeout => {
+                    Error::run(format!("rank {with} did not answer within {} s", deadline.as_secs_f64()))
+                }
+            })?,
+        };
+        if received.len() != receive.len() {
+            let (got, wanted) = (received.len(), receive.len());
+            return Err(Error::run(format!("rank {with} sent {got} bytes, expected {wanted}")));
+        }
+        receive.copy_from_slice(&received);
+        Ok(())
+    }
+}

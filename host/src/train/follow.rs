@@ -1,0 +1,111 @@
+//! What every rank but the first one does: it trains its share of each step, and writes nothing.
+
+use super::batches::loader;
+use super::ranks::{Order, Readiness, answer, fingerprint};
+use super::run::{Needs, load_start};
+use super::state;
+use super::step::Trainer;
+use crate::feed::{self, Dataset, Position, Supply};
+use crate::ranks::Group;
+use crate::rows::Rows;
+use crate::run::{RunConfig, RunTask, checkpoint, read_state};
+use crate::{Error, Result};
+use std::path::Path;
+
+/// Trains with the first rank of `group` until that one says that the run is over.
+///
+/// # Errors
+/// Whatever keeps this rank from training; where it is something that the first rank knows, that one says it.
+pub fn follow(config: &RunConfig, group: &Group) -> Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.train.threads)
+        .build()
+        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
+    pool.install(|| {
+        let needs = Needs::of(config);
+        let Order::Begin { data, checkpoint } = Order::hear(group, false)? else { return group.finish() };
+        let ready = needs.and_then(|needs| Follower::ready(config, needs, group, (&data, checkpoint.as_deref())));
+        let readiness: Readiness = match &ready {
+            Ok(follower) => Ok(follower.fingerprint.clone()),
+            Err(error) => Err(error.to_string()),
+        };
+        answer(group, &readiness)?;
+        let trained = match ready {
+            Ok(follower) => follower.train(config, group),
+            // the first rank says why
+            Err(_) => Order::hear(group, false).map(|_| ()),
+        };
+        trained?;
+        group.finish()
+    })
+}
+
+/// A rank that is ready to train.
+struct Follower {
+    trainer: Trainer,
+    task: RunTask,
+    data: Dataset,
+    step: u64,
+    position: Position,
+    fingerprint: serde_json::Value,
+}
+
+impl Follower {
+    /// What the first rank has, by the same way.
+    fn ready(
+        config: &RunConfig,
+        needs: Needs,
+        group: &Group,
+        (folder, resumed): (&Path, Option<&Path>),
+    ) -> Result<Self> {
+        let shared = "is the folder of the run on a file system that all machines share?";
+        let data = feed::open(folder).map_err(|error| error.followed_by(shared))?;
+        let Needs { device, plugins, program, mut identity, .. } = needs;
+        let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
+        let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device)?;
+        trainer.join(Some(group.clone()))?;
+        load_start(config, &trainer, &task, resumed.is_none())?;
+        let (mut step, mut position) = (0, Position::default());
+        if let Some(resumed) = resumed {
+            let reader = checkpoint::Reader::open(resumed).map_err(|error| error.followed_by(shared))?;
+            let saved = read_state(&reader)?;
+            identity.keep_start(&saved.identity);
+            state::restore(&reader, &mut trainer)?;
+            trainer.optimizer.count_from(saved.earlier_steps);
+            (step, position) = (saved.step, saved.position);
+        } else if let Some(start) = config.start.as_ref().filter(|start| start.keep_optimizer) {
+            let kept = state::keep_optimizer(&start.from, &mut trainer)?;
+            trainer.optimizer.count_from(kept);
+        }
+        let fingerprint = fingerprint(&trainer, &identity, &data.manifest.digest())?;
+        Ok(Self { trainer, task, data, step, position, fingerprint })
+    }
+
+    /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that is
+    /// not finite does: then the first one says why, and what it still wants comes soon. Else the others wait in vain,
+    /// and end when this one does.
+    fn train(mut self, config: &RunConfig, group: &Group) -> Result<()> {
+        let loader = loader(config, &self.task, &self.data, self.position)?;
+        let mut failed = None;
+        std::thread::scope(|scope| {
+            let mut batches = loader.ahead(scope, config.train.workers);
+            loop {
+                let order = match (Order::hear(group, failed.is_some()), failed.take()) {
+                    (Ok(order), _) => order,
+                    (Err(_), Some(error)) => return Err(error),
+                    (Err(error), None) => return Err(error),
+                };
+                match order {
+                    Order::Step => {
+                        let of_step = (0..config.train.accumulate).map(|_| batches.next());
+                        let micro_batches: Vec<Rows> = of_step.collect::<Result<_>>()?;
+                        failed = self.trainer.step(self.step, &micro_batches).err();
+                        self.step += 1;
+                    }
+                    Order::Send => self.trainer.optimizer.send_state()?,
+                    Order::End | Order::Begin { .. } => return Ok(()),
+                }
+            }
+        })
+    }
+}
