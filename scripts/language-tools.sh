@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs what turns C, Python and JavaScript into WASM components, into target/tools, for the tests:
+# Installs what turns C, Python and JavaScript into WASM components, and an MPI library, into target/tools, for tests:
 #
 #   scripts/language-tools.sh
 #
-# A C compiler (zig) and componentize-py from PyPI, componentize-qjs from npm. Nothing else is touched. Without python3
-# or npm their part is left out with a message; the tests then say which languages they skip. What is there already is
-# not installed again.
+# A C compiler (zig), componentize-py and MPICH from PyPI, componentize-qjs from npm. Nothing else is touched. Without
+# python3 or npm their part is left out with a message; the tests then say what they skip. What is there already is not
+# installed again.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,6 +20,12 @@ elif ! [ -x "$tools/venv/bin/componentize-py" ] || ! "$tools/venv/bin/python3" -
     python3 -m venv "$tools/venv"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check componentize-py==0.25.1 ziglang==0.17.1 ||
         say "pip install failed: C and Python plugins are left out"
+fi
+
+if ! [ -x "$tools/venv/bin/mpirun" ] && [ -x "$tools/venv/bin/pip" ]; then
+    say "downloading MPICH, whose mpirun starts the ranks of the tests: 4 MB by pip to $tools"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check mpich==5.0.2 ||
+        say "pip install failed: tests with several ranks are left out"
 fi
 
 if ! command -v npm >/dev/null 2>&1 || ! command -v node >/dev/null 2>&1; then

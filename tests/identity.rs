@@ -17,7 +17,7 @@ const WITH_TOKENS: &str = include_str!("identity/tokens.toml");
 /// Values that some key takes.
 const WORDS: &str = "none document paragraph line nfc lowercase group replace text parquet html zh whitespace unicode \
                      pad linear bf16 f64 cpu sgd adamw llama gpt erf skip restart native megatron z-loss byte \
-                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart skip-gram last \
+                     token-accuracy perplexity bpe two.jsonl (?m)^y author utf-16 several bart skip-gram last zero-1 \
                      '2024-01-01' [\"a\"]";
 
 /// A source that the curriculum names cannot have another name; the other source can. Only tasks that write texts have
@@ -27,10 +27,12 @@ const TIED: [&str; 3] = ["data.source.0.name", "sample.source", "task.kind"];
 /// Whether a key does not count; the list is written down a second time.
 fn is_free(key: &str) -> bool {
     let keys = ["run.name", "run.dir", "data.threads", "data.store", "data.dedup.memory_mb"];
+    let ranks = ["ranks.strategy", "ranks.deadline_s"];
     let train = ["checkpoint_every", "keep_checkpoints", "threads", "workers", "device", "recompute"];
     let plugin = [".trust", ".isolation", ".max_errors"];
     let paths = ["data.source.0.path", "data.source.1.path", "data.tokens.train", "data.tokens.validation"];
     keys.contains(&key)
+        || ranks.contains(&key)
         || key.strip_prefix("train.").is_some_and(|key| train.contains(&key))
         || key.starts_with("sample.")
         || key.starts_with("eval.")

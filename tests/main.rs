@@ -61,6 +61,7 @@ mod plugins; // builds plugins for the others
 mod program; // runs the built program
 mod prompts; // text metrics that read prompts and say signatures, test sets
 mod questions; // against lm-evaluation-harness
+mod ranks; // several processes that train one model
 mod records; // metrics.jsonl
 mod reference;
 mod release; // what people without a checkout install

@@ -260,7 +260,7 @@ fn numbers_of_lost_text_are_marked_while_training_and_for_files() {
 fn the_best_checkpoint_is_marked() {
     let folder = folder();
     let settings = [
-        "optimizer.lr=0.3",
+        "optimizer.lr=0.4",
         "schedule.kind=constant",
         "train.steps=60",
         "train.keep_checkpoints=1",

@@ -2,10 +2,13 @@
 
 use super::source::Source;
 
+/// What opens dynamic libraries: plugins, NVIDIA's libraries, MPI.
+const LOADERS: &[&str] = &["host/src/plugin/", "host/ops/src/cuda/libraries.rs", "host/ranks/src/mpi/", "tests/"];
+
 /// A crate that only one part of the code may name.
 const ONLY_IN: [(&str, &[&str], &str); 5] = [
     ("wasmtime", &["host/src/plugin/", "tests/"], "use `crate::plugin::Plugin`"),
-    ("libloading", &["host/src/plugin/", "host/ops/src/cuda/libraries.rs", "tests/"], "use `crate::plugin::Plugin`"),
+    ("libloading", LOADERS, "use `crate::plugin::Plugin`"),
     ("cudarc", &["host/ops/src/cuda/"], "use `crate::ops::Gpu`"),
     ("clap", &["host/src/cli/", "tests/"], "take plain arguments and let `cli` read the command line"),
     ("indicatif", &["host/report/", "tests/"], "use `crate::report::Progress`"),

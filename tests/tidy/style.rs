@@ -12,8 +12,8 @@ const TABLES: [&str; 2] = ["plugin-sdk/src/graph/ops.rs", "plugin-sdk/src/networ
 /// Files that authors copy, which are one file for that reason.
 const ALONE: [&str; 1] = ["plugin-sdk/python/trainyard_plugin.py"];
 
-/// Where `unsafe` is allowed: native plugins, the SDK's binary interface, kernels, the MPI library, memory maps, compiled
-/// code from the cache.
+/// Where `unsafe` is allowed: native plugins, the SDK's binary interface, kernels, the MPI library, memory maps,
+/// compiled code from the cache.
 const UNSAFE_IN: [&str; 8] = [
     "host/src/plugin/backends/native/",
     "plugin-sdk/src/abi",

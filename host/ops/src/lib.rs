@@ -62,7 +62,7 @@ pub use float::Float;
 pub use gradient::Gradient;
 pub use matmul::{Factor, Matrix, Threads, Write, arithmetic, has_bf16, matmul};
 pub use norm::Gain;
-pub use peak::Peak;
+pub use peak::{Peak, bf16_gain};
 pub use reduce::gpu::add_column_sums;
 pub use tensor::Tensor;
 pub use tensor::check_gpu;

@@ -1,8 +1,8 @@
 //! The order in which parts of a sum are added up: a binary tree over their numbers.
 //!
 //! Part i is added as a binary counter counts: two neighbours make a pair, two pairs make four, and so on; what is left
-//! at the end is added from the smallest to the largest. A rank with a power of two of neighbouring parts has one branch
-//! of the tree, so the sum is the same however many ranks there are.
+//! at the end is added from the smallest to the largest. A rank with a power of two of neighbouring parts has one
+//! branch of the tree, so the sum is the same however many ranks there are.
 
 /// The partial sums that wait for their neighbours.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Carries bytes between two ranks. What one rank sends to another arrives in order.
@@ -35,12 +36,14 @@ pub struct Group {
     transport: Arc<dyn Transport>,
     /// How long a rank waits for another one in a step.
     deadline: Duration,
+    /// Bytes that this rank has sent.
+    sent: Arc<AtomicU64>,
 }
 
 impl Group {
     /// The ranks that `transport` connects; in a step they wait no longer than `deadline` for one another.
     pub fn new(transport: Arc<dyn Transport>, deadline: Duration) -> Self {
-        Self { transport, deadline }
+        Self { transport, deadline, sent: Arc::default() }
     }
 
     /// Number of this rank, from 0. Rank 0 leads: it alone writes.
@@ -63,7 +66,39 @@ impl Group {
 
     /// As [`Transport::exchange`], within the deadline of a step.
     pub(crate) fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8]) -> Result<()> {
+        self.sent.fetch_add(send.len() as u64, Ordering::Relaxed);
         self.transport.exchange(with, send, receive, Some(self.deadline))
+    }
+
+    /// Bytes that this rank has sent.
+    pub fn bytes_sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Gives every rank the bytes of all, by rank: all call it with equally many.
+    ///
+    /// # Errors
+    /// A rank that is gone, or does not answer in time.
+    pub fn share_bytes(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let size = self.size();
+        let mut all = vec![Vec::new(); size];
+        all[self.rank()] = own.to_vec();
+        // in round r a rank sends r places up, and receives from r places down: nobody waits in a circle
+        for distance in 1..size {
+            let (to, from) = ((self.rank() + distance) % size, (self.rank() + size - distance) % size);
+            let mut received = vec![0; own.len()];
+            if to == from {
+                self.exchange(to, own, &mut received)?;
+            } else if self.rank() < to {
+                self.exchange(to, own, &mut [])?;
+                self.exchange(from, &[], &mut received)?;
+            } else {
+                self.exchange(from, &[], &mut received)?;
+                self.exchange(to, own, &mut [])?;
+            }
+            all[from] = received;
+        }
+        Ok(all)
     }
 
     /// Sends a message of rank 0 to all others, who get it as the result. They wait for it as long as it takes.

@@ -18,8 +18,8 @@ pub struct Launch {
 /// Variables that say how many processes of a job a machine has.
 const LOCAL: [&str; 4] = ["MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE"];
 
-/// Launchers, and the variables that they give rank and size in. Slurm's are those of a step: a batch script, which runs
-/// once, has the job's as well.
+/// Launchers, and the variables that they give rank and size in. Slurm's are those of a step: a batch script, which
+/// runs once, has the job's as well.
 const LAUNCHERS: [(&str, &str, &str); 4] = [
     ("mpirun", "PMI_RANK", "PMI_SIZE"),
     ("mpirun of Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),

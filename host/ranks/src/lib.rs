@@ -5,6 +5,7 @@
 //! over the ranks' numbers, so that they have the same bits on every rank, and the same as one rank that folds as many
 //! parts ([`Fold`]).
 
+mod compress;
 pub mod faults;
 mod fold;
 mod group;
@@ -13,6 +14,7 @@ pub mod mpi;
 mod sum;
 pub mod threads;
 
+pub use compress::Compression;
 pub use fold::{Fold, levels};
 pub use group::{Group, Transport};
 pub use launcher::{Launch, VARIABLES, launched};

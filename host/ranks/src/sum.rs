@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn bytes_of_all() {
+        for size in 1..=5 {
+            let all = threads::run(size, |group| group.share_bytes(&[group.rank() as u8; 3]));
+            let expected: Vec<Vec<u8>> = (0..size).map(|rank| vec![rank as u8; 3]).collect();
+            all.into_iter().for_each(|all| assert_eq!(all.unwrap(), expected));
+        }
+    }
+
+    #[test]
     fn what_each_has_comes_to_all() {
         for size in 1..=8 {
             for n in [0, 1, 5, 1000, 600_000] {

@@ -105,8 +105,8 @@ pub fn run(args: &TrainArgs) -> Outcome {
     shown
 }
 
-/// The ranks that a launcher started this process as one of, if one did. Without a number of threads of their own, those
-/// of one machine share its cores.
+/// The ranks that a launcher started this process as one of, if one did. Without a number of threads of their own,
+/// those of one machine share its cores.
 fn join(config: &mut RunConfig) -> Result<Option<Group>> {
     let Some(launch) = ranks::launched() else { return Ok(None) };
     let transport = ranks::mpi::join(launch)?;

@@ -204,17 +204,31 @@ impl Optimizer {
         self.entries().map(whole).collect()
     }
 
-    /// Sends this rank's part of the state to the first rank.
+    /// Sends what this rank has of the state to the first rank.
     ///
     /// # Errors
     /// The first rank is gone.
-    pub fn send_state(&self) -> Result<()> {
-        let Some(group) = &self.ranks else { return Ok(()) };
+    pub fn send_state(&self, group: &Group) -> Result<()> {
         self.entries().try_for_each(|(_, tensor, _)| {
             with_type!(tensor, T => with_slice_lists::<T>(&[tensor], &[], |own, _| {
                 own.first().map_or(Ok(()), |own| group.send(0, own))
             }))
         })
+    }
+
+    /// The state of another rank, which trains alone and calls [`Optimizer::send_state`].
+    ///
+    /// # Errors
+    /// A rank that is gone, no memory.
+    pub fn state_of(&self, group: &Group, rank: usize) -> Result<BTreeMap<String, Tensor>> {
+        let receive = |(name, tensor, _): (String, &Tensor, &Slot)| {
+            let received = tensor.zeros_like()?;
+            with_type!(received, T => with_slice_lists::<T>(&[], &[&received], |_, mut values| {
+                values.pop().map_or(Ok(()), |values| group.receive(rank, values))
+            }))?;
+            Ok((name, received))
+        };
+        self.entries().map(receive).collect()
     }
 
     /// Restores what [`Optimizer::state`] gave.

@@ -152,7 +152,7 @@ impl RunConfig {
         let sample = root.section("sample", |section| SampleConfig::read(section, &task));
         let eval = root.section("eval", |section| EvalConfig::read(section, &task));
         let report = root.section("report", ReportConfig::read);
-        let ranks = root.section("ranks", RanksConfig::read);
+        let ranks = root.section("ranks", |section| RanksConfig::read(section, &train));
         let mut config = Self {
             // what it says is in the other sections already
             extends: root.path("extends"),

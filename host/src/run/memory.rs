@@ -73,10 +73,7 @@ impl Memory {
         // Activations are proportional to the number of sequences; the rest is not.
         let (one, two) = (bytes(1)?, bytes(2)?);
         let parameters = one - (two - one);
-        let states_per_value = match config.optimizer.rule {
-            OptimizerRule::AdamW { .. } => 2.0,
-            OptimizerRule::Sgd { .. } => 1.0,
-        };
+        let states_per_value = if matches!(config.optimizer.rule, OptimizerRule::AdamW { .. }) { 2.0 } else { 1.0 };
         let activation = train.precision.activations(device).size_in_bytes() as f64;
         // A value and its gradient, and the copy that products read where that has another format.
         let per_value = 2.0 * element + if activation == element { 0.0 } else { activation };
@@ -104,18 +101,12 @@ impl Memory {
         }
         let rows = (windows * rows as f64).min(crate::loss::chunk_rows(logits, element as usize) as f64);
         let vocab = logits as f64;
-        // micro-batches that wait to be added up
-        let mine = train.accumulate / config.ranks.size;
-        let waiting = crate::ranks::levels(mine.max(1)) as f64 * element * trained / per_value;
-        let parts = match config.ranks.strategy {
-            Strategy::Replicated => 1.0,
-            Strategy::Zero1 => config.ranks.size as f64,
-        };
         let logits = element * vocab * rows;
+        let (n_waiting, states_per_value) = of_rank(config, states_per_value);
         let packed = if shares.in_blocks > 0.0 { 0.0 } else { packed(train.precision) };
         Ok(Self {
-            parameters: parameters + waiting,
-            optimizer: states_per_value * element * trained / per_value / parts,
+            parameters: parameters + n_waiting * element * trained / per_value,
+            optimizer: states_per_value * element * trained / per_value,
             activations: windows * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
             program: PROGRAM,
@@ -168,6 +159,17 @@ fn packed(precision: Precision) -> f64 {
         Precision::Bf16 => 4.0,
         Precision::F64 => 0.0,
     }
+}
+
+/// Copies of the gradients that wait to be added up, and the optimizer's states per value, of which a rank may have a
+/// part.
+fn of_rank(config: &RunConfig, states_per_value: f64) -> (f64, f64) {
+    let micro_batches = (config.train.accumulate / config.ranks.size).max(1);
+    let parts = match config.ranks.strategy {
+        Strategy::Replicated => 1,
+        Strategy::Zero1 => config.ranks.size,
+    };
+    (crate::ranks::levels(micro_batches) as f64, states_per_value / parts as f64)
 }
 
 /// Shares of the numbers of all parameters.

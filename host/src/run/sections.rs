@@ -3,6 +3,7 @@
 use crate::base::patterns::Pattern;
 use crate::feed::tasks::TaskConfig;
 use crate::ops::{DeviceChoice, Precision};
+use crate::ranks::Compression;
 use crate::settings::Section;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -63,9 +64,67 @@ pub struct RanksConfig {
     pub strategy: Strategy,
     /// Seconds that a rank waits for another one within a step before the job ends.
     pub deadline_s: f64,
+    /// Steps that each rank trains alone before all meet (DiLoCo, Douillard et al., arXiv 2311.08105); 0: gradients are
+    /// added up in every step. A step then is one update of each rank by its own micro-batches.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub local_steps: u64,
+    /// Where ranks meet: the learning rate of the outer optimizer, which takes the mean of what they changed.
+    #[serde(skip_serializing_if = "is_outer_lr")]
+    pub outer_lr: f64,
+    /// Its momentum, Nesterov's.
+    #[serde(skip_serializing_if = "is_outer_momentum")]
+    pub outer_momentum: f64,
+    /// How what they changed is sent.
+    #[serde(skip_serializing_if = "Compress::is_none")]
+    pub compress: Compress,
     /// How many there are: the launcher says that.
     #[serde(skip)]
     pub size: usize,
+}
+
+/// What DiLoCo's authors found best.
+const OUTER: (f64, f64) = (0.7, 0.9);
+
+// what is not set is not part of a run's identity, which older runs do not have
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
+}
+
+fn is_outer_lr(lr: &f64) -> bool {
+    *lr == OUTER.0
+}
+
+fn is_outer_momentum(momentum: &f64) -> bool {
+    *momentum == OUTER.1
+}
+
+/// `ranks.compress`: how changes are sent where ranks meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compress {
+    /// As they are.
+    None,
+    /// 8 bits a number, and 32 for the scale of 64.
+    Int8,
+    /// 4 bits a number, and 32 for the scale of 64.
+    Int4,
+}
+
+impl Compress {
+    const NAMES: [(&'static str, Self); 3] = [("none", Self::None), ("int8", Self::Int8), ("int4", Self::Int4)];
+
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// What compresses.
+    pub fn compression(self) -> Option<Compression> {
+        match self {
+            Self::None => None,
+            Self::Int8 => Some(Compression::Int8),
+            Self::Int4 => Some(Compression::Int4),
+        }
+    }
 }
 
 /// `ranks.strategy`: what the ranks of a run share.
@@ -86,11 +145,37 @@ impl Strategy {
 
 impl RanksConfig {
     /// What `[ranks]` may contain.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        Self {
+    pub(crate) fn read(section: &mut Section<'_>, train: &TrainConfig) -> Self {
+        let ranks = Self {
             strategy: section.choice("strategy", &Strategy::NAMES, Strategy::Replicated),
             deadline_s: section.number("deadline_s", 1.0..=86_400.0, 60.0),
+            local_steps: section.integer("local_steps", 0.., 0),
+            outer_lr: section.number("outer_lr", 0.0.., OUTER.0),
+            outer_momentum: section.number("outer_momentum", 0.0..1.0, OUTER.1),
+            compress: section.choice("compress", &Compress::NAMES, Compress::None),
             size: 1,
+        };
+        if ranks.local_steps > 0 {
+            ranks.check_local(section, train);
+        }
+        ranks
+    }
+
+    /// Everything that looks at the model looks where the ranks have met.
+    fn check_local(&self, section: &mut Section<'_>, train: &TrainConfig) {
+        let steps = self.local_steps;
+        if self.strategy == Strategy::Zero1 {
+            section.conflict(
+                &["strategy", "local_steps"],
+                "ranks that train alone need the whole state: one of the two only",
+            );
+        }
+        let others = [("validate_every", train.validate_every), ("checkpoint_every", train.checkpoint_every)];
+        for (key, every) in others.into_iter().filter(|(_, every)| !every.is_multiple_of(steps)) {
+            section.problem(
+                "local_steps",
+                format!("train.{key} = {every}: expected a multiple of the {steps} steps after which ranks meet"),
+            );
         }
     }
 }

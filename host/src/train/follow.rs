@@ -1,6 +1,7 @@
 //! What every rank but the first one does: it trains its share of each step, and writes nothing.
 
 use super::batches::loader;
+use super::outer::Outer;
 use super::ranks::{Order, Readiness, answer, fingerprint};
 use super::run::{Needs, load_start};
 use super::state;
@@ -70,39 +71,43 @@ impl Follower {
             let reader = checkpoint::Reader::open(resumed).map_err(|error| error.followed_by(shared))?;
             let saved = read_state(&reader)?;
             identity.keep_start(&saved.identity);
-            state::restore(&reader, &mut trainer)?;
+            state::restore(&reader, &mut trainer, group.rank())?;
             trainer.optimizer.count_from(saved.earlier_steps);
             (step, position) = (saved.step, saved.position);
         } else if let Some(start) = config.start.as_ref().filter(|start| start.keep_optimizer) {
             let kept = state::keep_optimizer(&start.from, &mut trainer)?;
             trainer.optimizer.count_from(kept);
         }
+        trainer.outer().map_or(Ok(()), Outer::meet_here)?;
         let fingerprint = fingerprint(&trainer, &identity, &data.manifest.digest())?;
         Ok(Self { trainer, task, data, step, position, fingerprint })
     }
 
-    /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that is
-    /// not finite does: then the first one says why, and what it still wants comes soon. Else the others wait in vain,
-    /// and end when this one does.
+    /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that
+    /// is not finite does: then the first one says why, and what it still wants comes soon. Else the others wait in
+    /// vain, and end when this one does.
     fn train(mut self, config: &RunConfig, group: &Group) -> Result<()> {
         let loader = loader(config, &self.task, &self.data, self.position)?;
         let mut failed = None;
         std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, config.train.workers);
             loop {
-                let order = match (Order::hear(group, failed.is_some()), failed.take()) {
-                    (Ok(order), _) => order,
-                    (Err(_), Some(error)) => return Err(error),
-                    (Err(error), None) => return Err(error),
+                let order = match Order::hear(group, failed.is_some()) {
+                    Ok(order) => order,
+                    Err(error) => return Err(failed.unwrap_or(error)),
                 };
                 match order {
                     Order::Step => {
+                        // of ranks that train alone this one has failed
+                        if let Some(error) = failed {
+                            return Err(error);
+                        }
                         let of_step = (0..config.train.accumulate).map(|_| batches.next());
                         let micro_batches: Vec<Rows> = of_step.collect::<Result<_>>()?;
                         failed = self.trainer.step(self.step, &micro_batches).err();
                         self.step += 1;
                     }
-                    Order::Send => self.trainer.optimizer.send_state()?,
+                    Order::Send => self.trainer.optimizer.send_state(group)?,
                     Order::End | Order::Begin { .. } => return Ok(()),
                 }
             }

@@ -3,6 +3,7 @@
 mod batches;
 mod follow;
 mod gradients;
+mod outer;
 mod ranks;
 mod run;
 mod saved_data;

@@ -8,6 +8,7 @@ mod record;
 mod show;
 
 use super::batches::{loader, source_reports, validation_extent};
+use super::outer::Outer;
 use super::ranks::{self, Order, fingerprint};
 use super::step::Trainer;
 use super::watch::Watched;
@@ -217,6 +218,10 @@ impl<'c> Run<'c> {
             self.steps(data, &mut batches)
         })?;
         self.progress.finish();
+        if let Some(group) = &self.options.ranks {
+            let sent = crate::report::bytes(group.bytes_sent() as f64);
+            self.progress.message(&format!("ranks: {}; the first one sent {sent}", group.size()));
+        }
         self.say_memory()?;
         if let Some(signal) = trained.stopped_by {
             return Err(self.interrupted(signal, first_step));
@@ -305,7 +310,9 @@ impl<'c> Run<'c> {
                 self.record_sample(data)?;
             }
             let keep_best = improved && train.patience > 0;
-            trained.stopped_by = interrupt::requested().filter(|_| !is_finished(self.config, &self.state));
+            let is_apart =
+                self.trainer.outer().is_some() && !self.state.step.is_multiple_of(self.config.ranks.local_steps);
+            trained.stopped_by = interrupt::requested().filter(|_| !is_apart && !is_finished(self.config, &self.state));
             let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
             if due(self.state.step, train.checkpoint_every) || keep_best || ends {
                 self.save(data)?;
@@ -353,6 +360,7 @@ fn begin_ranks(
     checkpoint: Option<PathBuf>,
 ) -> Result<()> {
     let Some(group) = ranks else { return Ok(()) };
+    trainer.outer().map_or(Ok(()), Outer::meet_here)?;
     let own = fingerprint(trainer, &state.identity, &data.manifest.digest())?;
     let folder = data.train.path().parent().map(PathBuf::from).unwrap_or_default();
     ranks::begin(group, &Order::Begin { data: folder, checkpoint }, &own)

@@ -2,12 +2,23 @@
 
 use super::step::Trainer;
 use crate::feed::TokenizerFiles;
+use crate::ops::Tensor;
+use crate::ranks::Group;
 use crate::run::checkpoint::{MANIFEST, Reader, Writer};
 use crate::run::{MODEL, RunState, STATE, TokenizerFolder, adapter, read_state, restore_model};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const OPTIMIZER: &str = "trainyard/optimizer.safetensors";
+
+/// The outer optimizer of ranks that train alone and meet.
+const OUTER: &str = "trainyard/outer.safetensors";
+
+/// The optimizer of another rank that trains alone.
+fn optimizer_of(rank: usize) -> String {
+    format!("trainyard/optimizer-rank-{rank}.safetensors")
+}
 
 /// Writes the folder `name` of `checkpoints`, complete or not at all; returns it. `tokenizer` and `folder` are those of
 /// the run's data.
@@ -20,6 +31,7 @@ pub fn save(
     state: &RunState,
     trainer: &Trainer,
     (tokenizer, folder): (&TokenizerFiles, &TokenizerFolder),
+    ranks: Option<&Group>,
 ) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &folder.config(trainer.described().hugging_face(tokenizer.end_of_text)))?;
@@ -32,17 +44,35 @@ pub fn save(
     folder.write(&mut writer)?;
     let optimizer = trainer.optimizer.state()?;
     writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+    if let (Some(outer), Some(group)) = (trainer.outer(), ranks) {
+        let named = |state: BTreeMap<String, Tensor>| state.into_iter().collect::<Vec<_>>();
+        let state = named(outer.state());
+        writer.tensors(OUTER, state.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+        for rank in 1..group.size() {
+            let state = named(trainer.optimizer.state_of(group, rank)?);
+            writer.tensors(&optimizer_of(rank), state.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+        }
+    }
     writer.json(STATE, state)?;
     writer.finish()
 }
 
-/// Takes back parameters and optimizer. Of a run with an adapter, the model that it starts from was read before.
+/// Takes back parameters and optimizer, on the rank of this number. Of a run with an adapter, the model that it starts
+/// from was read before.
 ///
 /// # Errors
 /// Tensors that cannot be read, or that do not fit the trainer.
-pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
+pub fn restore(reader: &Reader, trainer: &mut Trainer, rank: usize) -> Result<()> {
     restore_parameters(reader, trainer)?;
-    trainer.optimizer.load(reader.tensors(OPTIMIZER)?).map_err(|error| error.context(reader.folder().display()))
+    let in_folder = |error: Error| error.context(reader.folder().display());
+    let Some(outer) = trainer.outer() else {
+        return trainer.optimizer.load(reader.tensors(OPTIMIZER)?).map_err(in_folder);
+    };
+    let is_there = |name: &str| reader.folder().join(name).is_file();
+    outer.load(&if is_there(OUTER) { reader.tensors(OUTER)? } else { BTreeMap::new() }).map_err(in_folder)?;
+    // a rank that is new begins with the state of the first one
+    let own = Some(optimizer_of(rank)).filter(|name| rank > 0 && is_there(name));
+    trainer.optimizer.load(reader.tensors(own.as_deref().unwrap_or(OPTIMIZER))?).map_err(in_folder)
 }
 
 /// Gives the optimizer the state that it has in `folder`, a checkpoint of another run; returns the steps that it has

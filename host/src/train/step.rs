@@ -1,6 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use super::gradients::{Waiting, sum_over_ranks};
+use super::outer::Outer;
 use crate::base::random::Stream;
 use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
@@ -31,6 +32,8 @@ pub struct Trainer {
     waiting: Waiting,
     /// The ranks that share its micro-batches.
     ranks: Option<Group>,
+    /// Where they train alone and meet.
+    outer: Option<Outer>,
     config: RunConfig,
     described: Described,
 }
@@ -78,6 +81,7 @@ impl Trainer {
             replay: Replay::default(),
             waiting: Waiting::default(),
             ranks: None,
+            outer: None,
             config: config.clone(),
             described,
             model,
@@ -92,16 +96,31 @@ impl Trainer {
         if let Some(group) = &ranks {
             group.share(self.config.train.accumulate)?;
             if self.model.engine().device().gpu().is_some() {
-                return Err(Error::usage(
-                    "train.device: several ranks train on CPUs so far, got a GPU; set it to \"cpu\", or start one process",
-                ));
+                let message = "train.device: several ranks train on CPUs so far, got a GPU";
+                return Err(Error::usage(format!("{message}; set it to \"cpu\", or start one process")));
             }
         }
         if let Some(group) = ranks.as_ref().filter(|_| self.config.ranks.strategy == Strategy::Zero1) {
             self.optimizer.share_out(group)?;
         }
+        if self.config.ranks.local_steps > 0 {
+            if ranks.is_none() {
+                let message = format!("ranks.local_steps = {}: expected several ranks", self.config.ranks.local_steps);
+                return Err(Error::usage(format!(
+                    "{message}, got one process; start it by mpirun, or leave the key out"
+                )));
+            }
+            let params = self.model.params().iter().filter(|(_, param)| param.grad.is_some());
+            let params = params.map(|(name, param)| (name.to_owned(), param.value.clone())).collect();
+            self.outer = Some(Outer::new(&self.config.ranks, params)?);
+        }
         self.ranks = ranks;
         Ok(())
+    }
+
+    /// The ranks' outer optimizer, where they train alone and meet.
+    pub(super) fn outer(&self) -> Option<&Outer> {
+        self.outer.as_ref()
     }
 
     /// Names of the loss's outputs.
@@ -120,7 +139,8 @@ impl Trainer {
     }
 
     /// Step `step`, counted from 0, of all its micro-batches, of which a rank computes its share. The gradient is that
-    /// of the mean over all rows of all micro-batches. When the loss or a gradient is not finite nothing is updated and the error says which step and what.
+    /// of the mean over all rows of all micro-batches. When the loss or a gradient is not finite nothing is updated and
+    /// the error says which step and what.
     ///
     /// # Errors
     /// A loss or gradient that is not finite, a step in which no row counts, a device that fails.
@@ -144,6 +164,11 @@ impl Trainer {
         self.optimizer.update(self.model.engine(), &constants)?;
         let outcome = self.optimizer.outcome()?;
         check_finite(step, &outcome)?;
+        if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
+            && Outer::meets(&self.config.ranks, step, self.config.train.steps)
+        {
+            outer.meet(self.model.engine(), group)?;
+        }
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
         let tokens = micro_batches.iter().map(|rows| rows.inputs.len()).sum();
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
@@ -164,7 +189,8 @@ impl Trainer {
                 false => self.waiting.finish(engine, &gradients, &mut self.totals)?,
             }
         }
-        self.ranks.as_ref().map_or(Ok(()), |group| sum_over_ranks(group, &gradients, &mut self.totals))
+        let together = self.ranks.as_ref().filter(|_| self.outer.is_none());
+        together.map_or(Ok(()), |group| sum_over_ranks(group, &gradients, &mut self.totals))
     }
 
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long

@@ -79,8 +79,8 @@ fn kinds(byte: u8) -> [bool; 8] {
 /// Bytes that are looked at together: a vector.
 const LANES: usize = 16;
 
-/// Counts the bytes of each kind. Written so that the compiler makes vectors of it: no branches, and sums as wide as the
-/// bytes, which are added up before they overflow.
+/// Counts the bytes of each kind. Written so that the compiler makes vectors of it: no branches, and sums as wide as
+/// the bytes, which are added up before they overflow.
 fn count_bytes(bytes: &[u8]) -> [usize; 8] {
     let mut counts = [0; 8];
     for block in bytes.chunks(LANES * usize::from(u8::MAX)) {

@@ -48,7 +48,7 @@ impl Abi {
         let failed = |error: libloading::Error| {
             // what the loader says is behind libloading's own words
             let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            Error::run(format!("{}: {why}", path.display()))
+            Error::run(why)
         };
         // SAFETY: the user's MPI library, which the launcher of this process belongs to, or the one that TRAINYARD_MPI
         // names; its initialisers are those of every MPI program.
@@ -141,7 +141,7 @@ impl Abi {
     /// What the library reports: the other rank is gone, or sent more than was expected.
     pub fn is_done(&self, request: &mut Handle) -> Result<bool> {
         let mut done = 0;
-        // SAFETY: the request is one of this library, or null where it was found to be done; the status is not asked for.
+        // SAFETY: the request is one of this library, or null where it was found to be done; no status is asked for.
         self.check(unsafe { (self.test)(&raw mut *request, &raw mut done, std::ptr::null_mut()) })?;
         Ok(done != 0)
     }

@@ -12,8 +12,8 @@ const OLDER: [&str; 2] = ["libmpi.so.40", "libmpi.so.12"];
 /// Names a folder of the library, or the library.
 pub const VARIABLE: &str = "TRAINYARD_MPI";
 
-/// Where the library may be, the most particular first: `TRAINYARD_MPI`, `$MPI_HOME/lib`, `lib` beside the `mpirun` that
-/// the path finds, and the loader's own places.
+/// Where the library may be, the most particular first: `TRAINYARD_MPI`, `$MPI_HOME/lib`, `lib` beside the launcher of
+/// this process and beside the `mpirun` that the path finds, and the loader's own places.
 pub fn candidates() -> Vec<PathBuf> {
     let named = env::var_os(VARIABLE).map(PathBuf::from);
     let named = named.map(|path| if path.is_dir() { path.join(NAME) } else { path });
@@ -29,9 +29,12 @@ pub fn older() -> Option<PathBuf> {
     beside.chain(in_system).find(|path| path.exists())
 }
 
-/// The file in `lib` beside the folder of each `mpirun` that the path finds.
+/// The file in `lib` beside the folder of the program that started this one, and of each `mpirun` that the path finds.
 fn beside_mpirun(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| folder.join("mpirun").exists());
-    folders.filter_map(|bin| Some(bin.parent()?.join("lib").join(name))).filter(|file| file.exists()).collect()
+    let parent = std::fs::read_link(format!("/proc/{}/exe", std::os::unix::process::parent_id())).ok();
+    let launcher = parent.and_then(|program| program.parent().map(Path::to_path_buf));
+    let bins = launcher.into_iter().chain(folders);
+    bins.filter_map(|bin| Some(bin.parent()?.join("lib").join(name))).filter(|file| file.exists()).collect()
 }

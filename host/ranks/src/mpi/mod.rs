@@ -123,8 +123,8 @@ impl Transport for Mpi {
     }
 }
 
-/// Waits until all are done. A rank that waits in vain cannot take its requests back and go on: the memory that they
-/// write to would be used for something else. It says so and ends the process, and the launcher ends the others.
+/// Waits until all are done. A rank that waits in vain cannot take its requests back: the memory that they write to
+/// would be used for something else. It says so and ends the process, and the launcher ends the others.
 fn wait(library: &Abi, mut requests: Vec<Handle>, until: Option<Instant>, with: usize) -> Result<()> {
     let (begun, mut looks) = (Instant::now(), 0);
     loop {

@@ -24,7 +24,9 @@ const KEYS: &[(&str, Class, &str)] = &[
     ("run.dir", Free, ""),
     ("run.tags", Free, ""),
     ("report.**", Free, ""),
-    ("ranks.**", Free, ""),
+    ("ranks.strategy", Free, ""),
+    ("ranks.deadline_s", Free, ""),
+    ("ranks.**", May, "ranks"),
     ("run.note", Free, ""),
     ("run.seed", May, "seed"),
     // the contents of the sources, not their paths

@@ -46,7 +46,7 @@ pub(super) fn take_up(
 ) -> Result<RunState> {
     let state = match saved {
         Some((saved, reader)) => {
-            state::restore(reader, trainer)?;
+            state::restore(reader, trainer, 0)?;
             saved
         }
         None => {

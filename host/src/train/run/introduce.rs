@@ -3,10 +3,24 @@
 use super::Run;
 use crate::base::interrupt::{self, Signal};
 use crate::feed::Dataset;
-use crate::ops::{Device, Precision, has_bf16};
+use crate::ops::{Device, Precision, bf16_gain, has_bf16};
 use crate::report::bytes;
 use crate::train::step::StepReport;
 use crate::{Error, Result};
+
+/// A CPU without instructions for bfloat16.
+const EMULATED: &str =
+    "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster";
+
+/// What is said where products in bfloat16 are slower than in f32, more than timing is uncertain.
+fn slower_than_f32(gain: f64) -> Option<String> {
+    (gain < 0.95).then(|| {
+        format!(
+            "train.precision: products in bfloat16 take {:.1} times as long as in f32 on this CPU: \"f32\" is faster",
+            1.0 / gain
+        )
+    })
+}
 
 impl Run<'_> {
     /// Data, model and device, before the first step.
@@ -42,10 +56,9 @@ impl Run<'_> {
                 gpu.name(),
                 bytes(total)
             ));
-        } else if config.train.precision == Precision::Bf16 && !has_bf16() {
-            self.progress.message(
-                "train.precision: this CPU has no bfloat16 dot product (AVX-512 BF16): it is emulated, \"f32\" is faster",
-            );
+        } else if config.train.precision == Precision::Bf16 {
+            let line = if has_bf16() { slower_than_f32(bf16_gain()) } else { Some(EMULATED.to_owned()) };
+            line.iter().for_each(|line| self.progress.message(line));
         }
         match self.state.step {
             0 if self.options.resume && !self.options.or_start => {
@@ -94,5 +107,18 @@ impl Run<'_> {
         let message =
             format!("interrupted ({name}) in the final report; all {step} steps are saved, to write it: {command}");
         Error::interrupted(signal, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faster_format_is_named() {
+        assert_eq!(slower_than_f32(1.7), None);
+        assert_eq!(slower_than_f32(0.98), None);
+        let slower = slower_than_f32(0.5).expect("a line");
+        assert!(slower.contains("take 2.0 times as long as in f32 on this CPU: \"f32\" is faster"), "{slower}");
     }
 }

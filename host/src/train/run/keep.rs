@@ -31,15 +31,23 @@ impl Run<'_> {
         self.log.sync()?;
         let name = checkpoint::folder_name(self.state.step);
         self.ask_for_state()?;
-        state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
+        state::save(
+            &self.folder.checkpoints(),
+            &name,
+            &self.state,
+            &self.trainer,
+            (&data.tokenizer, &self.tokenizer),
+            self.options.ranks.as_ref(),
+        )?;
         self.prune_due = true;
         self.claim.settle()?;
         self.mark_best()
     }
 
-    /// Where the optimizer's state is shared out, has the other ranks send theirs.
+    /// Where the other ranks have a state of the optimizer of their own, has them send it.
     fn ask_for_state(&self) -> Result<()> {
-        let ranks = self.options.ranks.as_ref().filter(|_| self.trainer.optimizer.is_shared_out());
+        let is_apart = self.trainer.optimizer.is_shared_out() || self.trainer.outer().is_some();
+        let ranks = self.options.ranks.as_ref().filter(|_| is_apart);
         ranks.map_or(Ok(()), |group| Order::Send.tell(group))
     }
 
@@ -67,7 +75,14 @@ impl Run<'_> {
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
         let name = checkpoint::replay_name(step);
         let saved = self.ask_for_state().and_then(|()| {
-            state::save(&checkpoints, &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))
+            state::save(
+                &checkpoints,
+                &name,
+                &self.state,
+                &self.trainer,
+                (&data.tokenizer, &self.tokenizer),
+                self.options.ranks.as_ref(),
+            )
         });
         let context = match saved.and_then(|_| prune_replays(&checkpoints, Some(step))) {
             Ok(()) => format!("state kept in {name}, --from {name} repeats the step"),

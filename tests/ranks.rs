@@ -1,0 +1,268 @@
+//! Several processes that train one model, started by a real MPI: MPICH, which scripts/language-tools.sh installs.
+#![cfg(target_os = "linux")]
+
+use crate::program::{Outcome, program, trainyard};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Dropout, packing, clipping, a filter and four micro-batches a step.
+const CONFIG: &str = r#"
+[data]
+validation = 0.1
+test = 0.0
+packing = "best-fit"
+source = [{ path = "text.txt", document = "line" }]
+filter = [{ plugin = "length", config = { min_chars = 12 } }]
+[tokenizer]
+plugin = "byte"
+[model]
+layers = 2
+heads = 2
+width = 32
+context = 32
+dropout = 0.1
+[loss]
+plugin = "cross-entropy"
+[train]
+steps = 8
+batch = 2
+accumulate = 4
+clip = 0.5
+checkpoint_every = 4
+keep_checkpoints = 0
+threads = 1
+[sample]
+tokens = 0
+[report]
+page = false
+"#;
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..400).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    fs::write(folder.path().join("run.toml"), CONFIG).unwrap();
+    folder
+}
+
+/// The launcher; none, and a word about it, where it is not installed.
+fn mpirun() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/venv/bin/mpirun");
+    let path = path.canonicalize().ok();
+    if path.is_none() {
+        println!("skipped: no MPI; scripts/language-tools.sh installs one");
+    }
+    path
+}
+
+/// `trainyard train run.toml` with these arguments and settings, as `ranks` processes.
+fn command(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Command> {
+    let mut command = Command::new(if ranks > 1 { mpirun()? } else { program() });
+    if ranks > 1 {
+        command.args(["-n", &ranks.to_string()]).arg(program());
+    }
+    command.args(["train", "run.toml"]).args(arguments).args(settings.iter().flat_map(|set| ["--set", set]));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(command)
+}
+
+fn train(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Outcome> {
+    Some(ended(command(folder, ranks, arguments, settings)?.spawn().unwrap()))
+}
+
+fn ended(child: Child) -> Outcome {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// Model and optimizer of the last checkpoint.
+fn bytes(folder: &Path, run: &str, step: u64) -> [Vec<u8>; 2] {
+    let checkpoint = folder.join(format!("runs/{run}/checkpoints/step-{step}"));
+    ["model.safetensors", "trainyard/optimizer.safetensors"].map(|name| fs::read(checkpoint.join(name)).unwrap())
+}
+
+#[test]
+fn all_numbers_of_ranks_end_with_the_same_bytes() {
+    let folder = folder();
+    let folder = folder.path();
+    for precision in ["f32", "bf16"] {
+        let precision = format!("train.precision={precision}");
+        let run = |ranks, name: &str, more: &str| {
+            let settings = [precision.as_str(), &format!("run.name={name}"), more];
+            let trained = train(folder, ranks, &["--overwrite"], &settings)?;
+            assert_eq!(trained.code, 0, "{}", trained.stderr);
+            Some(bytes(folder, name, 8))
+        };
+        let expected = run(1, "one", "ranks.strategy=replicated").unwrap();
+        for (ranks, strategy) in [(2, "replicated"), (4, "replicated"), (2, "zero-1"), (4, "zero-1")] {
+            let Some(model) = run(ranks, "many", &format!("ranks.strategy={strategy}")) else { return };
+            assert!(model == expected, "{ranks} ranks, {strategy}, {precision}");
+        }
+    }
+    // not a power of two
+    let six = |ranks, name: &str| {
+        let settings = ["train.accumulate=6", "ranks.strategy=zero-1", &format!("run.name={name}")];
+        let trained = train(folder, ranks, &[], &settings)?;
+        assert_eq!(trained.code, 0, "{}", trained.stderr);
+        Some(bytes(folder, name, 8))
+    };
+    assert!(six(3, "three") == six(1, "alone"), "three ranks");
+}
+
+#[test]
+fn what_cannot_be_trained_together_is_refused() {
+    let folder = folder();
+    let folder = folder.path();
+    let alone = trainyard(&["train", "run.toml"]).in_folder(folder).env("PATH", "/usr/bin:/bin");
+    let alone = alone.env("PMI_RANK", "1").env("PMI_SIZE", "4").env("TRAINYARD_MPI", "/nowhere/libmpi.so").run();
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
+    let place = "error: rank 1 of 4: started by mpirun, but there is no MPI library with the standard interface";
+    assert!(alone.stderr.starts_with(place), "{}", alone.stderr);
+    assert!(!folder.join("runs").exists(), "a rank that is alone began a run");
+
+    let Some(three) = train(folder, 3, &[], &[]) else { return };
+    assert_eq!(three.code, 2, "{}", three.stderr);
+    let why = "train.accumulate = 4: its micro-batches cannot be shared out to 3 ranks, each of which gets a power of \
+               two of them; start 2 or 4 ranks";
+    assert!(three.stderr.contains(why), "{}", three.stderr);
+
+    let text = command(folder, 2, &[], &[]).map(|mut command| {
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let mut with_text = Command::new(command.get_program());
+        with_text
+            .args(arguments.iter().map(|word| if word == "run.toml" { "text.txt".as_ref() } else { word.as_os_str() }));
+        command.stdin(Stdio::null());
+        with_text.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+        ended(with_text.spawn().unwrap())
+    });
+    let text = text.unwrap();
+    assert!(text.code == 2 && text.stderr.contains("several ranks: expected a config, got a text"), "{}", text.stderr);
+
+    let mut differing = Command::new(mpirun().unwrap());
+    let program = program();
+    let of = |lr: &str| {
+        let words = ["train", "run.toml", "--set", "run.name=differing", "--set", lr];
+        ["-n", "1", program.to_str().unwrap()]
+            .into_iter()
+            .map(String::from)
+            .chain(words.map(String::from))
+            .collect::<Vec<_>>()
+    };
+    differing.args(of("optimizer.lr=0.001")).arg(":").args(of("optimizer.lr=0.002"));
+    differing.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let differing = ended(differing.spawn().unwrap());
+    let why = "rank 1 differs from rank 0: config.keys.optimizer.lr is 0.002 there, 0.001 here";
+    assert!(differing.code == 2 && differing.stderr.contains(why), "{}", differing.stderr);
+    assert!(!folder.join("runs/differing/metrics.jsonl").exists(), "it began");
+}
+
+/// Waits until the run has this checkpoint.
+fn until_saved(folder: &Path, step: u64) {
+    let checkpoint = folder.join(format!("runs/run/checkpoints/step-{step}"));
+    let begun = Instant::now();
+    while !checkpoint.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// The processes of `trainyard train` below the launcher, in the order of their ranks.
+fn processes(launcher: &Child) -> Vec<String> {
+    let children = |of: &str| {
+        let output = Command::new("pgrep").args(["-P", of]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect::<Vec<_>>()
+    };
+    children(&launcher.id().to_string()).iter().flat_map(|proxy| children(proxy)).collect()
+}
+
+/// Kills one rank at some moment, `n` times, and resumes with another number of them.
+fn killed(n: u64) {
+    let folder = folder();
+    let folder = folder.path();
+    let long = ["train.steps=60", "train.checkpoint_every=10"];
+    let begun = Instant::now();
+    let Some(whole) = train(folder, 2, &[], &[&long[..], &["run.name=whole"]].concat()) else { return };
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let time = begun.elapsed();
+    let expected = bytes(folder, "whole", 60);
+    for i in 0..n {
+        fs::remove_dir_all(folder.join("runs/run")).ok();
+        let ranks = [2, 4][i as usize % 2];
+        let launcher = command(folder, ranks, &[], &long).unwrap().spawn().unwrap();
+        until_saved(folder, 10);
+        sleep(time.mul_f64((i * 7919 % 101) as f64 / 101.0 * 0.6));
+        let ranks = processes(&launcher);
+        let victim = ranks.get(i as usize % ranks.len().max(1)).cloned().unwrap_or_default();
+        Command::new("kill").args(["-9", &victim]).output().unwrap();
+        let lost = Instant::now();
+        let ended = ended(launcher);
+        assert!(lost.elapsed() < Duration::from_secs(20), "the job did not end: {}", ended.stderr);
+        let others = [1, 4, 2][i as usize % 3];
+        let strategy = ["ranks.strategy=zero-1", "ranks.strategy=replicated"][i as usize % 2];
+        let resumed = train(folder, others, &["--resume"], &[&long[..], &[strategy]].concat()).unwrap();
+        assert_eq!(resumed.code, 0, "kill {i}: {}", resumed.stderr);
+        assert!(bytes(folder, "run", 60) == expected, "kill {i}: another model");
+    }
+}
+
+#[test]
+fn a_killed_rank_ends_the_job_and_any_number_resumes_it() {
+    killed(3);
+}
+
+#[test]
+#[ignore = "broad: make test-all"]
+fn broad_twenty_kills() {
+    killed(20);
+}
+
+#[test]
+fn an_interrupted_job_is_saved() {
+    let folder = folder();
+    let folder = folder.path();
+    let long = ["train.steps=3000", "train.checkpoint_every=10"];
+    let Some(mut command) = command(folder, 2, &[], &long) else { return };
+    let launcher = command.spawn().unwrap();
+    until_saved(folder, 10);
+    for rank in processes(&launcher) {
+        Command::new("kill").args(["-INT", &rank]).output().unwrap();
+    }
+    let ended = ended(launcher);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert!(ended.stderr.contains("which is saved; to resume: trainyard train run.toml"), "{}", ended.stderr);
+}
+
+/// Ranks that train alone and meet: as often as they are started, and killed and resumed, the same.
+#[test]
+fn ranks_that_meet_now_and_then() {
+    let folder = folder();
+    let folder = folder.path();
+    let apart = |more: &[&'static str]| {
+        [&["ranks.local_steps=4", "train.checkpoint_every=4", "train.validate_every=4", "train.steps=12"][..], more]
+            .concat()
+    };
+    for compress in ["ranks.compress=none", "ranks.compress=int8", "ranks.compress=int4"] {
+        let settings = apart(&[compress, "run.name=whole"]);
+        let Some(whole) = train(folder, 2, &["--overwrite"], &settings) else { return };
+        assert_eq!(whole.code, 0, "{}", whole.stderr);
+        assert!(whole.stderr.contains("ranks: 2; the first one sent "), "{}", whole.stderr);
+        let expected = bytes(folder, "whole", 12);
+        fs::remove_dir_all(folder.join("runs/whole/checkpoints/step-12")).unwrap();
+        let resumed = train(folder, 2, &["--resume"], &settings).unwrap();
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert!(bytes(folder, "whole", 12) == expected, "{compress}: another model");
+    }
+    let alone = train(folder, 1, &[], &apart(&["run.name=alone"])).unwrap();
+    assert!(
+        alone.code == 2 && alone.stderr.contains("ranks.local_steps = 4: expected several ranks"),
+        "{}",
+        alone.stderr
+    );
+    let odd = train(folder, 1, &[], &["ranks.local_steps=3"]).unwrap();
+    assert!(odd.code == 2 && odd.stderr.contains("expected a multiple of the 3 steps"), "{}", odd.stderr);
+}
