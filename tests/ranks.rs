@@ -266,3 +266,32 @@ fn ranks_that_meet_now_and_then() {
     let odd = train(folder, 1, &[], &["ranks.local_steps=3"]).unwrap();
     assert!(odd.code == 2 && odd.stderr.contains("expected a multiple of the 3 steps"), "{}", odd.stderr);
 }
+
+/// Every rank filters its part, and what the first one puts together is what one process makes.
+#[test]
+fn data_are_prepared_together() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::create_dir(folder.join("texts")).unwrap();
+    let text = fs::read_to_string(folder.join("text.txt")).unwrap();
+    for (i, part) in text.as_bytes().chunks(2000).enumerate() {
+        fs::write(folder.join(format!("texts/{i}.txt")), part).unwrap();
+    }
+    let digest = |ranks: usize| {
+        let store = format!("store-{ranks}");
+        let (source, place) = (r#"data.source=[{ path = "texts", document = "line" }]"#, format!("data.store={store}"));
+        let mut command = Command::new(if ranks > 1 { mpirun()? } else { program() });
+        if ranks > 1 {
+            command.args(["-n", &ranks.to_string()]).arg(program());
+        }
+        command.args(["prepare", "run.toml", "--json", "--set", source, "--set", &place]);
+        let prepared =
+            ended(command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        assert_eq!(prepared.code, 0, "{}", prepared.stderr);
+        let report: serde_json::Value = serde_json::from_str(&prepared.stdout).unwrap();
+        let dataset = PathBuf::from(report["dataset"].as_str().unwrap());
+        Some(["train.shard", "validation.shard"].map(|name| fs::read(dataset.join(name)).unwrap()))
+    };
+    let Some(three) = digest(3) else { return };
+    assert!(three == digest(1).unwrap(), "other data");
+}

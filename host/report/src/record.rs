@@ -55,6 +55,9 @@ pub struct Header {
     pub device: String,
     /// Threads that compute.
     pub threads: usize,
+    /// Processes that train together; 0 and left out where it is one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ranks: usize,
     /// Start of the process, as RFC 3339 in UTC.
     pub started: String,
     /// What `--set` changed of the config, in the order of the command line.
@@ -71,6 +74,10 @@ pub struct Header {
     pub tokens_per_step: u64,
     /// What validations measure, in order.
     pub metrics: Vec<Metric>,
+}
+
+fn is_zero(ranks: &usize) -> bool {
+    *ranks == 0
 }
 
 /// Digests of what a run is a function of.

@@ -28,6 +28,7 @@ mod plan;
 mod plugin;
 mod predict;
 mod prepare;
+mod ranks;
 mod render;
 mod report;
 mod runs;

@@ -2,6 +2,7 @@
 
 use super::output::{Outcome, write};
 use super::overrides::Overrides;
+use super::ranks::join;
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use std::path::PathBuf;
@@ -36,11 +37,12 @@ pub struct PrepareArgs {
 }
 
 pub fn run(args: &PrepareArgs) -> Outcome {
-    let config = run::load(&args.config, &args.overrides.list())?;
+    let mut config = run::load(&args.config, &args.overrides.list())?;
     if config.data.tokens.is_some() {
         return Err(Error::usage("data.tokens: there is no text to prepare, `trainyard train` reads them").into());
     }
     interrupt::listen(INTERRUPTED)?;
+    let ranks = if args.part.is_some() { None } else { join(&mut config)? };
     let plugins = DataPlugins::open(&config)?;
     let (filters, tokenizer, store) = (plugins.named_filters(), plugins.named_tokenizer(&config)?, config.store());
     let encoding = config.task.encoding(config.tokenizer_folder())?;
@@ -51,6 +53,16 @@ pub fn run(args: &PrepareArgs) -> Outcome {
         let n_units = preparation.prepare_part(part, n_parts).map_err(unfinished)?;
         let line = format!("part {part}/{n_parts}: {n_units} units of the corpus filtered, in {}\n", store.display());
         return write(line.as_bytes());
+    }
+    if let Some(group) = &ranks {
+        // every rank filters its part; the first one finds them in the store
+        preparation.prepare_part(group.rank() + 1, group.size()).map_err(unfinished)?;
+        if group.rank() > 0 {
+            group.answer(&[])?;
+            return Ok(group.finish()?);
+        }
+        group.collect()?;
+        group.finish()?;
     }
     let (folder, dataset) = preparation.prepare_in_store().map_err(unfinished)?;
     let report = &dataset.manifest.report;

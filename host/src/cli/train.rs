@@ -4,13 +4,13 @@ use super::INTERRUPTED;
 use super::numbers::above_zero;
 use super::output::{Outcome, print, show, write};
 use super::overrides::Overrides;
+use super::ranks::join;
 use clap::{ArgGroup, Args};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use trainyard::base::shell::quoted;
 use trainyard::base::{clean, interrupt};
-use trainyard::ranks::{self, Group};
-use trainyard::run::{self, RunConfig, TrainOptions};
+use trainyard::ranks::launched;
+use trainyard::run::{self, TrainOptions};
 use trainyard::train::{self, Preview};
 use trainyard::{Error, Result};
 
@@ -105,19 +105,6 @@ pub fn run(args: &TrainArgs) -> Outcome {
     shown
 }
 
-/// The ranks that a launcher started this process as one of, if one did. Without a number of threads of their own,
-/// those of one machine share its cores.
-fn join(config: &mut RunConfig) -> Result<Option<Group>> {
-    let Some(launch) = ranks::launched() else { return Ok(None) };
-    let transport = ranks::mpi::join(launch)?;
-    config.ranks.size = launch.size;
-    if config.train.threads == 0 {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        config.train.threads = (cores / launch.local).max(1);
-    }
-    Ok(Some(Group::new(transport, Duration::from_secs_f64(config.ranks.deadline_s))))
-}
-
 /// Shows what would run: for people on stderr, because the config is the result.
 fn show_preview(preview: &Preview, json: bool) -> Outcome {
     if json {
@@ -149,7 +136,7 @@ fn config_path(args: &TrainArgs, set: &[String]) -> Result<PathBuf> {
             }
         };
     }
-    if ranks::launched().is_some() {
+    if launched().is_some() {
         return Err(Error::usage(
             "several ranks: expected a config, got a text; `trainyard init TEXT` writes one for it",
         ));

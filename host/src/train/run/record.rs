@@ -5,6 +5,7 @@ use crate::base::interrupt::Signal;
 use crate::eval::written_sample;
 use crate::feed::Dataset;
 use crate::ops::Device;
+use crate::ranks::Group;
 use crate::report::{
     BestReport, Digests, End, EndState, Header, Record, Sample, Sink, Step, Validation, Warning, Watch, host_name, now,
 };
@@ -47,6 +48,7 @@ impl Run<'_> {
                 Device::Gpu(gpu) => format!("{} ({})", gpu.place(), gpu.name()),
             },
             threads: rayon::current_num_threads(),
+            ranks: self.options.ranks.as_ref().map_or(0, Group::size),
             started: self.started.clone(),
             set: self.options.set.clone(),
             digests: Digests {
