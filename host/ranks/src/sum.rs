@@ -148,7 +148,7 @@ impl Group {
     fn spread_from_first<T: Pod>(&self, values: &mut [T]) -> Result<()> {
         let mut distance = self.size().next_power_of_two() / 2;
         while distance > 0 {
-            if self.rank() % (2 * distance) == 0 && self.rank() + distance < self.size() {
+            if self.rank().is_multiple_of(2 * distance) && self.rank() + distance < self.size() {
                 self.send(self.rank() + distance, values)?;
             } else if self.rank() % (2 * distance) == distance {
                 self.receive(self.rank() - distance, values)?;
