@@ -158,3 +158,16 @@ fn many_tokens_are_refused() {
         assert!(last(folder.path()) == expected, "another model");
     }
 }
+
+/// Gradients of micro-batches were added one by one, and are added as a tree.
+#[test]
+fn several_micro_batches_are_refused() {
+    let folder = run_folder();
+    let settings = ["--set", "train.accumulate=2"];
+    assert_eq!(train(folder.path(), &settings).code, 0);
+    begun_under(folder.path(), Some(2));
+    let cure = "finish the run with the trainyard that began it, start a new run under another run.name, or pass \
+                --allow-changed numerics";
+    let why = "the gradients of train.accumulate = 2 micro-batches are added as a tree now, no longer one by one";
+    refused(folder.path(), &settings, &format!("numerics changed from 2 to 3: {why}; {cure}"));
+}
