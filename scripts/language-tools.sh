@@ -23,7 +23,7 @@ elif ! [ -x "$tools/venv/bin/componentize-py" ] || ! "$tools/venv/bin/python3" -
 fi
 
 if ! [ -x "$tools/venv/bin/mpirun" ] && [ -x "$tools/venv/bin/pip" ]; then
-    say "downloading MPICH, whose mpirun starts the ranks of the tests: 4 MB by pip to $tools"
+    say "downloading MPICH, whose mpirun starts the ranks of the tests: 13 MB by pip to $tools"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check mpich==5.0.2 ||
         say "pip install failed: tests with several ranks are left out"
 fi

@@ -55,12 +55,6 @@ fn send(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap().success());
 }
 
-fn ended(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
 fn steps(folder: &Path) -> usize {
     let log = fs::read_to_string(folder.join("runs/run/metrics.jsonl")).unwrap_or_default();
     log.lines().filter(|line| line.contains("\"kind\":\"step\"")).count()
@@ -85,7 +79,7 @@ fn a_run_that_is_interrupted_is_saved_and_resumed() {
         let child = start(folder.path(), &[&["train", "run.toml"], &set[..], resume].concat());
         until("no steps", || steps(folder.path()) >= before);
         send(&child, signal);
-        let outcome = ended(child);
+        let outcome = Outcome::of(child);
         assert_eq!(outcome.code, code, "{}", outcome.stderr);
         assert!(outcome.stdout.is_empty() && !outcome.stderr.contains("error"), "{}", outcome.stderr);
         let note = "interrupted: stopping as soon as the work so far is safe; once more ends at once\n";
@@ -135,7 +129,7 @@ fn a_second_signal_ends_at_once() {
     assert!(child.try_wait().unwrap().is_none(), "the first signal lets the step end");
     send(&child, "INT");
     let begun = Instant::now();
-    let outcome = ended(child);
+    let outcome = Outcome::of(child);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(outcome.code, 130, "{}", outcome.stderr);
     assert!(!folder.path().join("runs/run/checkpoints/step-1").exists());
@@ -170,7 +164,7 @@ fn a_preparation_that_is_interrupted_continues() {
         until("no filter in a process of its own", || !children(child.id()).is_empty());
         let started = children(child.id());
         send(&child, "INT");
-        let outcome = ended(child);
+        let outcome = Outcome::of(child);
         assert_eq!(outcome.code, 130, "{}", outcome.stderr);
         let end = "; what is finished stays in the store, the same command continues there\n";
         assert!(outcome.stderr.ends_with(end), "{}", outcome.stderr);
@@ -191,7 +185,7 @@ fn an_evaluation_that_is_interrupted_changes_nothing() {
     let child = start(folder.path(), &["eval", "runs/run", "--data", "long.txt"]);
     sleep(Duration::from_millis(100));
     send(&child, "INT");
-    let outcome = ended(child);
+    let outcome = Outcome::of(child);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (130, ""), "{}", outcome.stderr);
     assert!(outcome.stderr.ends_with("interrupted (SIGINT); nothing was changed\n"), "{}", outcome.stderr);
     assert!(fs::read(folder.path().join("runs/run/metrics.jsonl")).unwrap() == before);

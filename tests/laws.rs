@@ -2,7 +2,7 @@
 //! older one says what is wrong.
 
 use crate::plugins::{built, config};
-use crate::program::trainyard;
+use crate::program::{folder_of_lines, trainyard};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -168,9 +168,6 @@ fn an_unavailable_input_names_the_plugin() {
 
 /// Three steps of a tiny run with this loss and metric.
 fn run(loss: &str, metric: &str) -> (TempDir, crate::program::Outcome) {
-    let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..400).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
-    std::fs::write(folder.path().join("text.txt"), text).unwrap();
     let (loss_file, metric_file) = (built(LOSS).wasm, built(METRIC).wasm);
     let config = format!(
         r#"
@@ -183,7 +180,7 @@ train = {{ steps = 3, batch = 2, threads = 1 }}
 sample = {{ tokens = 0 }}
 "#
     );
-    std::fs::write(folder.path().join("run.toml"), config).unwrap();
+    let folder = folder_of_lines(&config);
     let outcome = trainyard(&["train", "run.toml", "--json"]).in_folder(folder.path()).run();
     (folder, outcome)
 }

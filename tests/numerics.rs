@@ -1,11 +1,10 @@
 //! Runs that were begun by a program that numbered its random numbers and sequences differently.
 
 use crate::plugins::built;
-use crate::program::{Outcome, trainyard};
+use crate::program::{Outcome, folder_of_lines, trainyard};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
 const CONFIG: &str = r#"
 [data]
@@ -31,14 +30,6 @@ threads = 1
 [sample]
 tokens = 0
 "#;
-
-fn run_folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..400).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    fs::write(folder.path().join("run.toml"), CONFIG).unwrap();
-    folder
-}
 
 fn train(folder: &Path, arguments: &[&str]) -> Outcome {
     trainyard(&[&["train", "run.toml"], arguments].concat()).in_folder(folder).run()
@@ -78,7 +69,7 @@ fn refused(folder: &Path, settings: &[&str], expected: &str) {
 
 #[test]
 fn a_run_that_computes_the_same_resumes() {
-    let folder = run_folder();
+    let folder = folder_of_lines(CONFIG);
     assert_eq!(train(folder.path(), &[]).code, 0);
     let expected = last(folder.path());
     assert_eq!(expected.0["numerics"], 3);
@@ -90,7 +81,7 @@ fn a_run_that_computes_the_same_resumes() {
 
 #[test]
 fn a_run_that_would_compute_otherwise_is_refused() {
-    let folder = run_folder();
+    let folder = folder_of_lines(CONFIG);
     let settings = ["--set", "model.dropout=0.1"];
     assert_eq!(train(folder.path(), &settings).code, 0);
     let cure = "finish the run with the trainyard that began it, start a new run under another run.name, or pass \
@@ -118,7 +109,7 @@ fn sums_over_packed_sequences_are_refused() {
     let metric = built("tests/guests/hostile-metric").wasm.display().to_string();
     let metric = format!("metric=[{{ plugin = \"{metric}\", config = {{ behaviour = \"sequences\" }} }}]");
     for (packing, is_refused) in [("best-fit", true), ("pad", false)] {
-        let folder = run_folder();
+        let folder = folder_of_lines(CONFIG);
         let packing = format!("data.packing={packing}");
         let settings = ["--set", &metric, "--set", &packing];
         let outcome = train(folder.path(), &settings);
@@ -134,7 +125,7 @@ fn sums_over_packed_sequences_are_refused() {
 /// The gradient of the output layer was summed over fewer rows at a time where there are many tokens.
 #[test]
 fn many_tokens_are_refused() {
-    let folder = run_folder();
+    let folder = folder_of_lines(CONFIG);
     for (n, is_refused) in [(7000, false), (9000, true)] {
         let special: Vec<String> = (0..n).map(|i| format!("\"<{i}>\"")).collect();
         let (n, special) = (n + 300, special.join(","));
@@ -162,7 +153,7 @@ fn many_tokens_are_refused() {
 /// Gradients of micro-batches were added one by one, and are added as a tree.
 #[test]
 fn several_micro_batches_are_refused() {
-    let folder = run_folder();
+    let folder = folder_of_lines(CONFIG);
     let settings = ["--set", "train.accumulate=2"];
     assert_eq!(train(folder.path(), &settings).code, 0);
     begun_under(folder.path(), Some(2));

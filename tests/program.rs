@@ -13,6 +13,15 @@ pub struct Outcome {
     pub stderr: String,
 }
 
+impl Outcome {
+    /// Waits for the end of a program whose outputs are piped.
+    pub fn of(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
 /// A call of the program.
 pub struct Call {
     command: Command,
@@ -53,13 +62,9 @@ impl Call {
         let input = std::mem::take(&mut self.input);
         // A program that does not read its input closes the pipe: that is its right.
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
+        let outcome = Outcome::of(child);
         writer.join().unwrap();
-        Outcome {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        outcome
     }
 
     /// Runs it to an end without an error.
@@ -97,4 +102,13 @@ pub fn program() -> PathBuf {
         test.parent().unwrap().parent().unwrap().join("trainyard").with_extension(std::env::consts::EXE_EXTENSION)
     };
     BUILT.get_or_init(find).clone()
+}
+
+/// A folder with this `run.toml`, and `text.txt`: four hundred short lines.
+pub fn folder_of_lines(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..400).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
+    std::fs::write(folder.path().join("text.txt"), text).unwrap();
+    std::fs::write(folder.path().join("run.toml"), config).unwrap();
+    folder
 }

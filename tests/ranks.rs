@@ -1,13 +1,12 @@
 //! Several processes that train one model, started by a real MPI: MPICH, which scripts/language-tools.sh installs.
 #![cfg(target_os = "linux")]
 
-use crate::program::{Outcome, program, trainyard};
+use crate::program::{Outcome, folder_of_lines, program, trainyard};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// Dropout, packing, clipping, a filter and four micro-batches a step.
 const CONFIG: &str = r#"
@@ -41,14 +40,6 @@ tokens = 0
 page = false
 "#;
 
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..400).map(|i| format!("line {} of {}\n", i * 7919 % 4001, i % 13)).collect();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    fs::write(folder.path().join("run.toml"), CONFIG).unwrap();
-    folder
-}
-
 /// The launcher; none, and a word about it, where it is not installed.
 fn mpirun() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/venv/bin/mpirun");
@@ -59,25 +50,29 @@ fn mpirun() -> Option<PathBuf> {
     path
 }
 
-/// `trainyard train run.toml` with these arguments and settings, as `ranks` processes.
-fn command(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Command> {
+/// The program as `ranks` processes in `folder`; its words come after.
+fn processes_of(folder: &Path, ranks: usize) -> Option<Command> {
     let mut command = Command::new(if ranks > 1 { mpirun()? } else { program() });
     if ranks > 1 {
         command.args(["-n", &ranks.to_string()]).arg(program());
     }
-    command.args(["train", "run.toml"]).args(arguments).args(settings.iter().flat_map(|set| ["--set", set]));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(command)
 }
 
-fn train(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Outcome> {
-    Some(ended(command(folder, ranks, arguments, settings)?.spawn().unwrap()))
+/// `trainyard train run.toml` with these arguments and settings, as `ranks` processes.
+fn command(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Command> {
+    let mut command = processes_of(folder, ranks)?;
+    command.args(["train", "run.toml"]).args(arguments).args(settings.iter().flat_map(|set| ["--set", set]));
+    Some(command)
 }
 
-fn ended(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+fn ended(command: &mut Command) -> Outcome {
+    Outcome::of(command.spawn().unwrap())
+}
+
+fn train(folder: &Path, ranks: usize, arguments: &[&str], settings: &[&str]) -> Option<Outcome> {
+    Some(ended(&mut command(folder, ranks, arguments, settings)?))
 }
 
 /// Model and optimizer of the last checkpoint.
@@ -88,7 +83,7 @@ fn bytes(folder: &Path, run: &str, step: u64) -> [Vec<u8>; 2] {
 
 #[test]
 fn all_numbers_of_ranks_end_with_the_same_bytes() {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     for precision in ["f32", "bf16"] {
         let precision = format!("train.precision={precision}");
@@ -116,7 +111,7 @@ fn all_numbers_of_ranks_end_with_the_same_bytes() {
 
 #[test]
 fn what_cannot_be_trained_together_is_refused() {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     let alone = trainyard(&["train", "run.toml"]).in_folder(folder).env("PATH", "/usr/bin:/bin");
     let alone = alone.env("PMI_RANK", "1").env("PMI_SIZE", "4").env("TRAINYARD_MPI", "/nowhere/libmpi.so").run();
@@ -131,31 +126,15 @@ fn what_cannot_be_trained_together_is_refused() {
                two of them; start 2 or 4 ranks";
     assert!(three.stderr.contains(why), "{}", three.stderr);
 
-    let text = command(folder, 2, &[], &[]).map(|mut command| {
-        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        let mut with_text = Command::new(command.get_program());
-        with_text
-            .args(arguments.iter().map(|word| if word == "run.toml" { "text.txt".as_ref() } else { word.as_os_str() }));
-        command.stdin(Stdio::null());
-        with_text.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
-        ended(with_text.spawn().unwrap())
-    });
-    let text = text.unwrap();
+    let text = ended(processes_of(folder, 2).unwrap().args(["train", "text.txt"]));
     assert!(text.code == 2 && text.stderr.contains("several ranks: expected a config, got a text"), "{}", text.stderr);
 
-    let mut differing = Command::new(mpirun().unwrap());
-    let program = program();
-    let of = |lr: &str| {
-        let words = ["train", "run.toml", "--set", "run.name=differing", "--set", lr];
-        ["-n", "1", program.to_str().unwrap()]
-            .into_iter()
-            .map(String::from)
-            .chain(words.map(String::from))
-            .collect::<Vec<_>>()
-    };
-    differing.args(of("optimizer.lr=0.001")).arg(":").args(of("optimizer.lr=0.002"));
-    differing.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let differing = ended(differing.spawn().unwrap());
+    let with = |lr| ["train", "run.toml", "--set", "run.name=differing", "--set", lr];
+    let mut both = Command::new(mpirun().unwrap());
+    both.args(["-n", "1"]).arg(program()).args(with("optimizer.lr=0.001"));
+    both.args([":", "-n", "1"]).arg(program()).args(with("optimizer.lr=0.002"));
+    both.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let differing = ended(&mut both);
     let why = "rank 1 differs from rank 0: config.keys.optimizer.lr is 0.002 there, 0.001 here";
     assert!(differing.code == 2 && differing.stderr.contains(why), "{}", differing.stderr);
     assert!(!folder.join("runs/differing/metrics.jsonl").exists(), "it began");
@@ -182,7 +161,7 @@ fn processes(launcher: &Child) -> Vec<String> {
 
 /// Kills one rank at some moment, `n` times, and resumes with another number of them.
 fn killed(n: u64) {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     let long = ["train.steps=60", "train.checkpoint_every=10"];
     let begun = Instant::now();
@@ -200,7 +179,7 @@ fn killed(n: u64) {
         let victim = ranks.get(i as usize % ranks.len().max(1)).cloned().unwrap_or_default();
         Command::new("kill").args(["-9", &victim]).output().unwrap();
         let lost = Instant::now();
-        let ended = ended(launcher);
+        let ended = Outcome::of(launcher);
         assert!(lost.elapsed() < Duration::from_secs(20), "the job did not end: {}", ended.stderr);
         let others = [1, 4, 2][i as usize % 3];
         let strategy = ["ranks.strategy=zero-1", "ranks.strategy=replicated"][i as usize % 2];
@@ -223,7 +202,7 @@ fn broad_twenty_kills() {
 
 #[test]
 fn an_interrupted_job_is_saved() {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     let long = ["train.steps=3000", "train.checkpoint_every=10"];
     let Some(mut command) = command(folder, 2, &[], &long) else { return };
@@ -232,7 +211,7 @@ fn an_interrupted_job_is_saved() {
     for rank in processes(&launcher) {
         Command::new("kill").args(["-INT", &rank]).output().unwrap();
     }
-    let ended = ended(launcher);
+    let ended = Outcome::of(launcher);
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert!(ended.stderr.contains("which is saved; to resume: trainyard train run.toml"), "{}", ended.stderr);
 }
@@ -240,7 +219,7 @@ fn an_interrupted_job_is_saved() {
 /// Ranks that train alone and meet: as often as they are started, and killed and resumed, the same.
 #[test]
 fn ranks_that_meet_now_and_then() {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     let apart = |more: &[&'static str]| {
         [&["ranks.local_steps=4", "train.checkpoint_every=4", "train.validate_every=4", "train.steps=12"][..], more]
@@ -270,7 +249,7 @@ fn ranks_that_meet_now_and_then() {
 /// Every rank filters its part, and what the first one puts together is what one process makes.
 #[test]
 fn data_are_prepared_together() {
-    let folder = folder();
+    let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
     fs::create_dir(folder.join("texts")).unwrap();
     let text = fs::read_to_string(folder.join("text.txt")).unwrap();
@@ -280,13 +259,8 @@ fn data_are_prepared_together() {
     let digest = |ranks: usize| {
         let store = format!("store-{ranks}");
         let (source, place) = (r#"data.source=[{ path = "texts", document = "line" }]"#, format!("data.store={store}"));
-        let mut command = Command::new(if ranks > 1 { mpirun()? } else { program() });
-        if ranks > 1 {
-            command.args(["-n", &ranks.to_string()]).arg(program());
-        }
-        command.args(["prepare", "run.toml", "--json", "--set", source, "--set", &place]);
-        let prepared =
-            ended(command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let words = ["prepare", "run.toml", "--json", "--set", source, "--set", &place];
+        let prepared = ended(processes_of(folder, ranks)?.args(words));
         assert_eq!(prepared.code, 0, "{}", prepared.stderr);
         let report: serde_json::Value = serde_json::from_str(&prepared.stdout).unwrap();
         let dataset = PathBuf::from(report["dataset"].as_str().unwrap());

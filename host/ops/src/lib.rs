@@ -54,7 +54,7 @@ pub use trainyard_base::{Error, Result};
 pub use assign::Assign;
 pub use blocks::{BlockFormat, Blocks, Opened, Quantized, Weight, times, times_transposed};
 pub use column::Column;
-pub use cpu::{vectorised, with_slice_lists};
+pub use cpu::{TASK, vectorised, with_slice_lists};
 pub use cuda::{Gpu, GpuMemory, Inbox, Replay};
 pub use device::{Device, DeviceChoice};
 pub use engine::{Engine, OpGroup, Precision};

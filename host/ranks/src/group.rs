@@ -106,11 +106,7 @@ impl Group {
     /// # Errors
     /// A rank that is gone.
     pub fn tell(&self, message: &[u8]) -> Result<()> {
-        let others = 1..self.size();
-        others.into_iter().try_for_each(|rank| {
-            self.exchange(rank, &(message.len() as u64).to_le_bytes(), &mut [])?;
-            self.exchange(rank, message, &mut [])
-        })
+        (1..self.size()).try_for_each(|rank| self.send_message(rank, message))
     }
 
     /// The next message of rank 0, for which it is waited as long as it takes.
@@ -134,8 +130,13 @@ impl Group {
     /// # Errors
     /// Rank 0 is gone.
     pub fn answer(&self, message: &[u8]) -> Result<()> {
-        self.exchange(0, &(message.len() as u64).to_le_bytes(), &mut [])?;
-        self.exchange(0, message, &mut [])
+        self.send_message(0, message)
+    }
+
+    /// Sends the length of a message, and the message.
+    fn send_message(&self, to: usize, message: &[u8]) -> Result<()> {
+        self.exchange(to, &(message.len() as u64).to_le_bytes(), &mut [])?;
+        self.exchange(to, message, &mut [])
     }
 
     /// What every other rank answers, from rank 1 on.

@@ -29,16 +29,9 @@ const LAUNCHERS: [(&str, &str, &str); 4] = [
 
 /// Variables that say which rank a process is. A program that starts runs of its own takes them out of their
 /// environment, or each of them would look for the others.
-pub const VARIABLES: [&str; 8] = [
-    "PMI_RANK",
-    "PMI_SIZE",
-    "PMI_FD",
-    "OMPI_COMM_WORLD_RANK",
-    "OMPI_COMM_WORLD_SIZE",
-    "SLURM_STEP_NUM_TASKS",
-    "RANK",
-    "WORLD_SIZE",
-];
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    LAUNCHERS.iter().flat_map(|&(_, rank, size)| [rank, size]).chain(["PMI_FD"])
+}
 
 /// The launcher that started this process as one of several, if one did.
 pub fn launched() -> Option<Launch> {

@@ -17,6 +17,6 @@ pub mod threads;
 pub use compress::Compression;
 pub use fold::{Fold, levels};
 pub use group::{Group, Transport};
-pub use launcher::{Launch, VARIABLES, launched};
+pub use launcher::{Launch, launched, variables};
 
 use trainyard_base::{Error, Result};

@@ -1,16 +1,14 @@
 //! What every rank but the first one does: it trains its share of each step, and writes nothing.
 
 use super::batches::loader;
-use super::outer::Outer;
 use super::ranks::{Order, Readiness, answer, fingerprint};
-use super::run::{Needs, load_start};
-use super::state;
+use super::run::{Needs, on_threads, ready};
 use super::step::Trainer;
+use crate::Result;
 use crate::feed::{self, Dataset, Position, Supply};
 use crate::ranks::Group;
 use crate::rows::Rows;
 use crate::run::{RunConfig, RunTask, checkpoint, read_state};
-use crate::{Error, Result};
 use std::path::Path;
 
 /// Trains with the first rank of `group` until that one says that the run is over.
@@ -18,11 +16,7 @@ use std::path::Path;
 /// # Errors
 /// Whatever keeps this rank from training; where it is something that the first rank knows, that one says it.
 pub fn follow(config: &RunConfig, group: &Group) -> Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.train.threads)
-        .build()
-        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
-    pool.install(|| {
+    on_threads(config, || {
         let needs = Needs::of(config);
         let Order::Begin { data, checkpoint } = Order::hear(group, false)? else { return group.finish() };
         let ready = needs.and_then(|needs| Follower::ready(config, needs, group, (&data, checkpoint.as_deref())));
@@ -63,24 +57,14 @@ impl Follower {
         let data = feed::open(folder).map_err(|error| error.followed_by(shared))?;
         let Needs { device, plugins, program, mut identity, .. } = needs;
         let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
-        let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device)?;
-        trainer.join(Some(group.clone()))?;
-        load_start(config, &trainer, &task, resumed.is_none())?;
-        let (mut step, mut position) = (0, Position::default());
-        if let Some(resumed) = resumed {
-            let reader = checkpoint::Reader::open(resumed).map_err(|error| error.followed_by(shared))?;
-            let saved = read_state(&reader)?;
-            identity.keep_start(&saved.identity);
-            state::restore(&reader, &mut trainer, group.rank())?;
-            trainer.optimizer.count_from(saved.earlier_steps);
-            (step, position) = (saved.step, saved.position);
-        } else if let Some(start) = config.start.as_ref().filter(|start| start.keep_optimizer) {
-            let kept = state::keep_optimizer(&start.from, &mut trainer)?;
-            trainer.optimizer.count_from(kept);
-        }
-        trainer.outer().map_or(Ok(()), Outer::meet_here)?;
+        let reader = resumed.map(checkpoint::Reader::open).transpose().map_err(|error| error.followed_by(shared))?;
+        let saved = reader.as_ref().map(read_state).transpose()?;
+        saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
+        let parts = (plugins.described(config, task.sizes)?, program, device);
+        let saved = saved.zip(reader.as_ref());
+        let (trainer, _, state) = ready(config, parts, (&task, &identity), Some(group.clone()), saved)?;
         let fingerprint = fingerprint(&trainer, &identity, &data.manifest.digest())?;
-        Ok(Self { trainer, task, data, step, position, fingerprint })
+        Ok(Self { trainer, task, data, step: state.step, position: state.position, fingerprint })
     }
 
     /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that

@@ -2,11 +2,8 @@
 
 use crate::Result;
 use crate::loss::{Ratio, Totals};
-use crate::ops::{Engine, Tensor, with_slice_lists, with_type};
+use crate::ops::{Engine, TASK, Tensor, with_slice_lists, with_type};
 use crate::ranks::{Fold, Group};
-
-/// Numbers that a thread takes at a time.
-const TASK: usize = 1 << 16;
 
 /// What some neighbouring micro-batches come to.
 struct Part {

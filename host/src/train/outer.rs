@@ -4,13 +4,10 @@
 //! momentum as PyTorch computes it: u = momentum · u + g; p = p - lr (g + momentum · u).
 
 use crate::Result;
-use crate::ops::{Engine, Float, Tensor, with_slice_lists, with_type};
+use crate::ops::{Engine, Float, TASK, Tensor, with_slice_lists, with_type};
 use crate::ranks::{Compression, Group};
 use crate::run::RanksConfig;
 use std::collections::BTreeMap;
-
-/// Numbers that a thread takes at a time.
-const TASK: usize = 1 << 16;
 
 /// The outer optimizer. Its state is the same on all ranks.
 pub(super) struct Outer {
@@ -42,9 +39,9 @@ impl Outer {
         self.met.iter().zip(&self.values).try_for_each(|(met, value)| crate::ops::add::copy(value, met))
     }
 
-    /// Whether the ranks meet after `step`, counted from 0, of `steps`.
-    pub fn meets(config: &RanksConfig, step: u64, steps: u64) -> bool {
-        config.local_steps > 0 && ((step + 1).is_multiple_of(config.local_steps) || step + 1 == steps)
+    /// Whether the ranks meet after `done` of `steps` steps.
+    pub fn meets(&self, done: u64, steps: u64) -> bool {
+        done.is_multiple_of(self.config.local_steps) || done == steps
     }
 
     /// Brings the ranks together.

@@ -8,7 +8,6 @@ mod record;
 mod show;
 
 use super::batches::{loader, source_reports, validation_extent};
-use super::outer::Outer;
 use super::ranks::{self, Order, fingerprint};
 use super::step::Trainer;
 use super::watch::Watched;
@@ -30,8 +29,8 @@ use crate::run::{
     TokenizerFolder, TrainOptions, checkpoint, numerics,
 };
 use crate::{Error, Result};
-pub(super) use begin::{Needs, load_start};
-use begin::{open_log, resumed, take_up};
+pub(super) use begin::{Needs, ready};
+use begin::{open_log, resumed};
 pub use preview::{Preview, preview};
 use record::Pace;
 use std::path::PathBuf;
@@ -50,17 +49,25 @@ pub fn run(config: &RunConfig, options: &TrainOptions) -> Result<TrainSummary> {
 /// # Errors
 /// As [`run`].
 pub fn run_open(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.train.threads)
-        .build()
-        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
-    pool.install(|| {
+    on_threads(config, || {
         let trained = train(config, options);
         // the other ranks wait for a word, however it went
         let Some(group) = &options.ranks else { return trained };
         let told = Order::End.tell(group).and_then(|()| group.finish());
         trained.and_then(|trained| told.map(|()| trained))
     })
+}
+
+/// Does `work` on the run's number of threads.
+///
+/// # Errors
+/// Threads that cannot be started, and what `work` reports.
+pub(super) fn on_threads<T: Send>(config: &RunConfig, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.train.threads)
+        .build()
+        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
+    pool.install(work)
 }
 
 fn train(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
@@ -146,10 +153,10 @@ impl<'c> Run<'c> {
         }
         let memory = Memory::of(config, task.sizes, &device)?;
         memory.check(config, task.sizes, &device)?;
-        let mut trainer = Trainer::new(config, plugins.described(config, task.sizes)?, program, device.clone())?;
-        trainer.join(options.ranks.clone())?;
-        let started_from = load_start(config, &trainer, &task, reader.is_none())?;
-        let mut state = take_up(config, saved.zip(reader.as_ref()), &mut trainer, &identity)?;
+        let parts = (plugins.described(config, task.sizes)?, program, device.clone());
+        let saved = saved.zip(reader.as_ref());
+        let (trainer, started_from, mut state) =
+            ready(config, parts, (&task, &identity), options.ranks.clone(), saved)?;
         state.identity = identity;
         state.changes.extend(changes.record().map(|changed| Changed { step: state.step, changed }));
         let validation = validation_extent(config, &task, &data)?;
@@ -310,8 +317,7 @@ impl<'c> Run<'c> {
                 self.record_sample(data)?;
             }
             let keep_best = improved && train.patience > 0;
-            let is_apart =
-                self.trainer.outer().is_some() && !self.state.step.is_multiple_of(self.config.ranks.local_steps);
+            let is_apart = self.trainer.outer().is_some_and(|outer| !outer.meets(self.state.step, train.steps));
             trained.stopped_by = interrupt::requested().filter(|_| !is_apart && !is_finished(self.config, &self.state));
             let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
             if due(self.state.step, train.checkpoint_every) || keep_best || ends {
@@ -360,7 +366,6 @@ fn begin_ranks(
     checkpoint: Option<PathBuf>,
 ) -> Result<()> {
     let Some(group) = ranks else { return Ok(()) };
-    trainer.outer().map_or(Ok(()), Outer::meet_here)?;
     let own = fingerprint(trainer, &state.identity, &data.manifest.digest())?;
     let folder = data.train.path().parent().map(PathBuf::from).unwrap_or_default();
     ranks::begin(group, &Order::Begin { data: folder, checkpoint }, &own)

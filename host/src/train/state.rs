@@ -1,5 +1,6 @@
 //! How a trainer is saved into a checkpoint and taken back from one.
 
+use super::ranks::Order;
 use super::step::Trainer;
 use crate::feed::TokenizerFiles;
 use crate::ops::Tensor;
@@ -21,17 +22,16 @@ fn optimizer_of(rank: usize) -> String {
 }
 
 /// Writes the folder `name` of `checkpoints`, complete or not at all; returns it. `tokenizer` and `folder` are those of
-/// the run's data.
+/// the run's data. Ranks that have a state of the optimizer of their own send it.
 ///
 /// # Errors
-/// A file that cannot be written.
+/// A file that cannot be written, a rank that is gone.
 pub fn save(
     checkpoints: &Path,
     name: &str,
     state: &RunState,
     trainer: &Trainer,
     (tokenizer, folder): (&TokenizerFiles, &TokenizerFolder),
-    ranks: Option<&Group>,
 ) -> Result<PathBuf> {
     let mut writer = Writer::begin(checkpoints, name)?;
     writer.json("config.json", &folder.config(trainer.described().hugging_face(tokenizer.end_of_text)))?;
@@ -42,27 +42,28 @@ pub fn save(
         _ => writer.tensors(MODEL, trainer.model.params().iter().map(|(name, param)| (name, &param.value)))?,
     }
     folder.write(&mut writer)?;
-    let optimizer = trainer.optimizer.state()?;
-    writer.tensors(OPTIMIZER, optimizer.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
-    if let (Some(outer), Some(group)) = (trainer.outer(), ranks) {
-        let named = |state: BTreeMap<String, Tensor>| state.into_iter().collect::<Vec<_>>();
-        let state = named(outer.state());
-        writer.tensors(OUTER, state.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+    let others = trainer.ranks().filter(|_| trainer.optimizer.is_shared_out() || trainer.outer().is_some());
+    others.map_or(Ok(()), |group| Order::Send.tell(group))?;
+    write(&mut writer, OPTIMIZER, &trainer.optimizer.state()?)?;
+    if let (Some(outer), Some(group)) = (trainer.outer(), others) {
+        write(&mut writer, OUTER, &outer.state())?;
         for rank in 1..group.size() {
-            let state = named(trainer.optimizer.state_of(group, rank)?);
-            writer.tensors(&optimizer_of(rank), state.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+            write(&mut writer, &optimizer_of(rank), &trainer.optimizer.state_of(group, rank)?)?;
         }
     }
     writer.json(STATE, state)?;
     writer.finish()
 }
 
-/// Takes back parameters and optimizer, on the rank of this number. Of a run with an adapter, the model that it starts
-/// from was read before.
+fn write(writer: &mut Writer, name: &str, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    writer.tensors(name, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)))
+}
+
+/// Takes back parameters and optimizer. Of a run with an adapter, the model that it starts from was read before.
 ///
 /// # Errors
 /// Tensors that cannot be read, or that do not fit the trainer.
-pub fn restore(reader: &Reader, trainer: &mut Trainer, rank: usize) -> Result<()> {
+pub fn restore(reader: &Reader, trainer: &mut Trainer) -> Result<()> {
     restore_parameters(reader, trainer)?;
     let in_folder = |error: Error| error.context(reader.folder().display());
     let Some(outer) = trainer.outer() else {
@@ -71,6 +72,7 @@ pub fn restore(reader: &Reader, trainer: &mut Trainer, rank: usize) -> Result<()
     let is_there = |name: &str| reader.folder().join(name).is_file();
     outer.load(&if is_there(OUTER) { reader.tensors(OUTER)? } else { BTreeMap::new() }).map_err(in_folder)?;
     // a rank that is new begins with the state of the first one
+    let rank = trainer.ranks().map_or(0, Group::rank);
     let own = Some(optimizer_of(rank)).filter(|name| rank > 0 && is_there(name));
     trainer.optimizer.load(reader.tensors(own.as_deref().unwrap_or(OPTIMIZER))?).map_err(in_folder)
 }

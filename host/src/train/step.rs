@@ -118,6 +118,11 @@ impl Trainer {
         Ok(())
     }
 
+    /// The ranks that it trains with, if there are any.
+    pub(super) fn ranks(&self) -> Option<&Group> {
+        self.ranks.as_ref()
+    }
+
     /// The ranks' outer optimizer, where they train alone and meet.
     pub(super) fn outer(&self) -> Option<&Outer> {
         self.outer.as_ref()
@@ -165,7 +170,7 @@ impl Trainer {
         let outcome = self.optimizer.outcome()?;
         check_finite(step, &outcome)?;
         if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
-            && Outer::meets(&self.config.ranks, step, self.config.train.steps)
+            && outer.meets(step + 1, self.config.train.steps)
         {
             outer.meet(self.model.engine(), group)?;
         }

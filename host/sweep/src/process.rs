@@ -81,7 +81,7 @@ impl Process {
         command.args(&arguments).stdin(Stdio::null()).stdout(output).stderr(file);
         command.env(PARENT, std::process::id().to_string());
         // a part of a sweep is one of several processes, but its runs are not ranks of one
-        trainyard_ranks::VARIABLES.iter().for_each(|variable| _ = command.env_remove(variable));
+        trainyard_ranks::variables().for_each(|variable| _ = command.env_remove(variable));
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().map_err(|error| Error::io(program, "start", &error))?;

@@ -1,5 +1,6 @@
 //! What a run begins with: weights, the state of the optimizer, compiled losses, the log.
 
+use super::super::outer::Outer;
 use super::super::step::Trainer;
 use super::super::{saved_data, state};
 use super::{check_least, is_finished};
@@ -7,21 +8,38 @@ use crate::corpus;
 use crate::eval::{Evaluator, TestSets};
 use crate::loss::{CrfLoss, Objective, Program};
 use crate::ops::Device;
+use crate::ranks::Group;
 use crate::report::MetricsLog;
 use crate::run::{
-    Changes, Claim, Memory, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, TrainOptions, checkpoint,
-    compare, numerics, read_state,
+    Changes, Claim, Described, Memory, RunConfig, RunFolder, RunIdentity, RunPlugins, RunState, RunTask, TrainOptions,
+    checkpoint, compare, numerics, read_state,
 };
 use crate::{Error, Result};
 
+/// A trainer that is ready for its first step, what of a new run's model is new, and the state of the run; the same on
+/// every rank. `saved` is the checkpoint that it resumes from.
+///
+/// # Errors
+/// A model that cannot be made, weights or a state that do not fit it, ranks that cannot train it together.
+pub(in crate::train) fn ready(
+    config: &RunConfig,
+    (described, program, device): (Described, Objective, Device),
+    (task, identity): (&RunTask, &RunIdentity),
+    ranks: Option<Group>,
+    saved: Option<(RunState, &checkpoint::Reader)>,
+) -> Result<(Trainer, Vec<String>, RunState)> {
+    let mut trainer = Trainer::new(config, described, program, device)?;
+    // before a state is read, of which a rank may have a part
+    trainer.join(ranks)?;
+    let started_from = load_start(config, &trainer, task, saved.is_none())?;
+    let state = take_up(config, saved, &mut trainer, identity)?;
+    trainer.outer().map_or(Ok(()), Outer::meet_here)?;
+    Ok((trainer, started_from, state))
+}
+
 /// Reads the weights that a new run starts from, if it starts from any, and those that an adapter is beside. Returns
 /// what of a new run's model is new.
-pub(in crate::train) fn load_start(
-    config: &RunConfig,
-    trainer: &Trainer,
-    task: &RunTask,
-    is_new: bool,
-) -> Result<Vec<String>> {
+fn load_start(config: &RunConfig, trainer: &Trainer, task: &RunTask, is_new: bool) -> Result<Vec<String>> {
     let (described, params) = (trainer.described(), trainer.model.params());
     let Some(start) = config.start.as_ref().filter(|_| is_new || described.adapter.is_some()) else {
         return Ok(Vec::new());
@@ -38,7 +56,7 @@ pub(in crate::train) fn load_start(
 
 /// Gives the trainer what it begins with: a resumed run its checkpoint `saved`, a new one the state of the optimizer
 /// that it keeps from another. Returns the state of the run.
-pub(super) fn take_up(
+fn take_up(
     config: &RunConfig,
     saved: Option<(RunState, &checkpoint::Reader)>,
     trainer: &mut Trainer,
@@ -46,7 +64,7 @@ pub(super) fn take_up(
 ) -> Result<RunState> {
     let state = match saved {
         Some((saved, reader)) => {
-            state::restore(reader, trainer, 0)?;
+            state::restore(reader, trainer)?;
             saved
         }
         None => {

@@ -5,7 +5,6 @@ use crate::feed::Dataset;
 use crate::report::{Record, Rewind};
 use crate::run::pruning::{prune, prune_replays};
 use crate::run::{BEST, checkpoint, mark_best};
-use crate::train::ranks::Order;
 use crate::train::state;
 use crate::{Error, Result};
 
@@ -30,25 +29,10 @@ impl Run<'_> {
         // a checkpoint never knows of steps that the log has lost
         self.log.sync()?;
         let name = checkpoint::folder_name(self.state.step);
-        self.ask_for_state()?;
-        state::save(
-            &self.folder.checkpoints(),
-            &name,
-            &self.state,
-            &self.trainer,
-            (&data.tokenizer, &self.tokenizer),
-            self.options.ranks.as_ref(),
-        )?;
+        state::save(&self.folder.checkpoints(), &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer))?;
         self.prune_due = true;
         self.claim.settle()?;
         self.mark_best()
-    }
-
-    /// Where the other ranks have a state of the optimizer of their own, has them send it.
-    fn ask_for_state(&self) -> Result<()> {
-        let is_apart = self.trainer.optimizer.is_shared_out() || self.trainer.outer().is_some();
-        let ranks = self.options.ranks.as_ref().filter(|_| is_apart);
-        ranks.map_or(Ok(()), |group| Order::Send.tell(group))
     }
 
     /// Marks the best checkpoint; says once if the name is taken.
@@ -74,16 +58,7 @@ impl Run<'_> {
         self.progress.finish();
         let (checkpoints, step) = (self.folder.checkpoints(), self.state.step);
         let name = checkpoint::replay_name(step);
-        let saved = self.ask_for_state().and_then(|()| {
-            state::save(
-                &checkpoints,
-                &name,
-                &self.state,
-                &self.trainer,
-                (&data.tokenizer, &self.tokenizer),
-                self.options.ranks.as_ref(),
-            )
-        });
+        let saved = state::save(&checkpoints, &name, &self.state, &self.trainer, (&data.tokenizer, &self.tokenizer));
         let context = match saved.and_then(|_| prune_replays(&checkpoints, Some(step))) {
             Ok(()) => format!("state kept in {name}, --from {name} repeats the step"),
             Err(second) => format!("and the state could not be saved ({second})"),
