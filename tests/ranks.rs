@@ -246,6 +246,51 @@ fn ranks_that_meet_now_and_then() {
     assert!(odd.code == 2 && odd.stderr.contains("expected a multiple of the 3 steps"), "{}", odd.stderr);
 }
 
+/// Rank, first part and number of parts of every update that a run has recorded.
+fn updates(folder: &Path, run: &str) -> Vec<[u64; 3]> {
+    let log = fs::read_to_string(folder.join(format!("runs/{run}/metrics.jsonl"))).unwrap();
+    let records = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let updates = records.filter(|record| record["kind"] == "update");
+    updates.map(|update| ["rank", "first", "parts"].map(|key| update[key].as_u64().unwrap())).collect()
+}
+
+/// Ranks that wait for none train every part of every step once; what is replayed ends with the same bytes.
+#[test]
+fn ranks_that_wait_for_none() {
+    let folder = folder_of_lines(CONFIG);
+    let folder = folder.path();
+    let settings = |more: &[&'static str]| {
+        let always = ["ranks.local_steps=3", "ranks.asynchronous=true", "train.steps=24", "train.checkpoint_every=8"];
+        [&always[..], &["train.validate_every=6", "ranks.outer_momentum=0.5"], more].concat()
+    };
+    for (compress, ranks) in [("ranks.compress=none", 2), ("ranks.compress=int8", 4)] {
+        let Some(live) = train(folder, ranks, &["--overwrite"], &settings(&[compress, "run.name=live"])) else {
+            return;
+        };
+        assert_eq!(live.code, 0, "{}", live.stderr);
+        let recorded = updates(folder, "live");
+        let mut parts: Vec<u64> = recorded.iter().flat_map(|&[_, first, n]| first..first + n).collect();
+        parts.sort_unstable();
+        assert!(parts == (0..24 * ranks as u64).collect::<Vec<_>>(), "{recorded:?}");
+        // a part of the run again, in another order perhaps
+        fs::remove_dir_all(folder.join("runs/live/checkpoints/step-24")).unwrap();
+        let resumed = train(folder, ranks, &["--resume"], &settings(&[compress, "run.name=live"])).unwrap();
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        let recorded = updates(folder, "live");
+        let again = settings(&[compress, "run.name=again"]);
+        let replayed = train(folder, ranks, &["--overwrite", "--replay", "runs/live"], &again).unwrap();
+        assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+        assert_eq!(updates(folder, "again"), recorded);
+        assert!(bytes(folder, "again", 24) == bytes(folder, "live", 24), "{compress}: another model");
+    }
+    let alone = train(folder, 1, &["--replay", "runs/live"], &settings(&[])).unwrap();
+    assert!(alone.code == 2 && alone.stderr.contains("--replay: expected several ranks"), "{}", alone.stderr);
+    let fewer = train(folder, 2, &["--replay", "runs/live"], &settings(&["run.name=fewer"])).unwrap();
+    assert!(fewer.code == 2 && fewer.stderr.contains("as many ranks as were recorded"), "{}", fewer.stderr);
+    let nothing = train(folder, 1, &[], &["ranks.asynchronous=true"]).unwrap();
+    assert!(nothing.code == 2 && nothing.stderr.contains("expected ranks.local_steps"), "{}", nothing.stderr);
+}
+
 /// Every rank filters its part, and what the first one puts together is what one process makes.
 #[test]
 fn data_are_prepared_together() {

@@ -51,7 +51,7 @@ const MODULES: [(&str, &[&str]); 27] = [
         ],
     ),
     ("check", &["base", "ops", "rows", "plugin", "feed", "model", "loss"]),
-    ("bench", &["base", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
+    ("bench", &["base", "report", "ranks", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run", "train"]),
     ("card", &["base", "report", "experiments", "sweep", "ops", "plugin", "corpus", "run", "check", "bench"]),
     ("dev", &["base", "plugin", "corpus", "loss", "run"]),
     ("drill", &["base"]),

@@ -188,7 +188,12 @@ impl Log {
                 self.seconds = Some(end.seconds);
                 self.end = Some(end);
             }
-            Record::Rewind(_) | Record::Warning(_) | Record::Step(_) | Record::Watch(_) | Record::Sample(_) => {}
+            Record::Update(_)
+            | Record::Rewind(_)
+            | Record::Warning(_)
+            | Record::Step(_)
+            | Record::Watch(_)
+            | Record::Sample(_) => {}
         }
     }
 

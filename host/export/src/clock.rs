@@ -30,7 +30,8 @@ impl Clock {
             Record::Watch(watch) => watch.measured.seconds,
             Record::Sample(sample) => sample.seconds,
             Record::End(end) => Some(end.seconds),
-            Record::Rewind(_) | Record::Warning(_) | Record::Final(_) | Record::Plugins(_) => None,
+            Record::Rewind(_) | Record::Warning(_) | Record::Update(_) => None,
+            Record::Final(_) | Record::Plugins(_) => None,
         };
         self.seconds = seconds.unwrap_or(self.seconds);
     }

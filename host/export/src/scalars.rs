@@ -46,7 +46,7 @@ impl Scalars {
             Record::Final(last) => of_final(last),
             Record::Plugins(plugins) => of_plugins(plugins),
             Record::Run(_) | Record::Resume(_) | Record::Rewind(_) | Record::Warning(_) => Vec::new(),
-            Record::Sample(_) | Record::End(_) => Vec::new(),
+            Record::Update(_) | Record::Sample(_) | Record::End(_) => Vec::new(),
         }
     }
 

@@ -54,6 +54,10 @@ impl Transport for Faulty {
         }
         self.inner.exchange(with, send, receive, deadline)
     }
+
+    fn has_sent(&self, rank: usize) -> Result<bool> {
+        self.inner.has_sent(rank)
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@ pub trait Transport: Debug + Send + Sync {
     /// A rank that is gone, or does not answer in time.
     fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()>;
 
+    /// Says whether something that a rank has sent is there to be received.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    fn has_sent(&self, rank: usize) -> Result<bool>;
+
     /// Says that all ranks are done: what comes after it does not need them.
     ///
     /// # Errors
@@ -107,6 +113,35 @@ impl Group {
     /// A rank that is gone.
     pub fn tell(&self, message: &[u8]) -> Result<()> {
         (1..self.size()).try_for_each(|rank| self.send_message(rank, message))
+    }
+
+    /// As [`Group::tell`], to one rank.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn tell_one(&self, rank: usize, message: &[u8]) -> Result<()> {
+        self.send_message(rank, message)
+    }
+
+    /// As [`Transport::has_sent`].
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn has_sent(&self, rank: usize) -> Result<bool> {
+        self.transport.has_sent(rank)
+    }
+
+    /// What a rank answers, which [`Group::has_sent`] has found.
+    ///
+    /// # Errors
+    /// A rank that is gone, or does not answer in time.
+    pub fn answer_of(&self, rank: usize) -> Result<Vec<u8>> {
+        self.message(rank, Some(self.deadline))
+    }
+
+    /// How long a rank waits for another one in a step.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The next message of rank 0, for which it is waited as long as it takes.

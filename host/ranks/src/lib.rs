@@ -6,6 +6,7 @@
 //! parts ([`Fold`]).
 
 mod compress;
+mod cost;
 pub mod faults;
 mod fold;
 mod group;
@@ -15,6 +16,7 @@ mod sum;
 pub mod threads;
 
 pub use compress::Compression;
+pub use cost::{Cost, Network, Way, Work};
 pub use fold::{Fold, levels};
 pub use group::{Group, Transport};
 pub use launcher::{Launch, launched, variables};

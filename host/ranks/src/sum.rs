@@ -6,7 +6,7 @@ use bytemuck::Pod;
 use std::ops::{AddAssign, Range};
 
 /// Numbers that are sent at a time: what is received has to lie somewhere.
-const PIECE: usize = 1 << 18;
+pub(crate) const PIECE: usize = 1 << 18;
 
 /// A step of a sum: the ranges of the numbers that this rank keeps and gives away, and to whom.
 struct Half {

@@ -1,7 +1,7 @@
 //! Ranks that are threads of one process.
 
 use crate::{Error, Group, Result, Transport};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,18 +15,26 @@ struct Thread {
     /// To each rank.
     to: Vec<Sender<Vec<u8>>>,
     /// From each rank.
-    from: Vec<Mutex<Receiver<Vec<u8>>>>,
+    from: Vec<Mutex<Inbox>>,
+}
+
+/// What one rank has sent.
+#[derive(Debug)]
+struct Inbox {
+    receiver: Receiver<Vec<u8>>,
+    /// The next message, where it was looked for.
+    seen: Option<Vec<u8>>,
 }
 
 /// The transports of `size` ranks, for as many threads.
 pub fn transports(size: usize) -> Vec<Arc<dyn Transport>> {
     let mut to: Vec<Vec<Sender<Vec<u8>>>> = (0..size).map(|_| Vec::new()).collect();
-    let mut from: Vec<Vec<Mutex<Receiver<Vec<u8>>>>> = (0..size).map(|_| Vec::new()).collect();
+    let mut from: Vec<Vec<Mutex<Inbox>>> = (0..size).map(|_| Vec::new()).collect();
     for sender in &mut to {
         for receiver in &mut from {
             let (send, receive) = channel();
             sender.push(send);
-            receiver.push(Mutex::new(receive));
+            receiver.push(Mutex::new(Inbox { receiver: receive, seen: None }));
         }
     }
     let threads = to.into_iter().zip(from).enumerate();
@@ -64,10 +72,11 @@ impl Transport for Thread {
         if receive.is_empty() {
             return Ok(());
         }
-        let from = self.from[with].lock().unwrap_or_else(PoisonError::into_inner);
-        let received = match deadline {
-            None => from.recv().map_err(|_| gone())?,
-            Some(deadline) => from.recv_timeout(deadline).map_err(|error| match error {
+        let mut from = self.from[with].lock().unwrap_or_else(PoisonError::into_inner);
+        let received = match (from.seen.take(), deadline) {
+            (Some(seen), _) => seen,
+            (None, None) => from.receiver.recv().map_err(|_| gone())?,
+            (None, Some(deadline)) => from.receiver.recv_timeout(deadline).map_err(|error| match error {
                 RecvTimeoutError::Disconnected => gone(),
                 RecvTimeoutError::Timeout => {
                     Error::run(format!("rank {with} did not answer within {} s", deadline.as_secs_f64()))
@@ -80,5 +89,17 @@ impl Transport for Thread {
         }
         receive.copy_from_slice(&received);
         Ok(())
+    }
+
+    fn has_sent(&self, rank: usize) -> Result<bool> {
+        let mut from = self.from[rank].lock().unwrap_or_else(PoisonError::into_inner);
+        if from.seen.is_none() {
+            from.seen = match from.receiver.try_recv() {
+                Ok(message) => Some(message),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return Err(Error::run(format!("rank {rank} is gone"))),
+            };
+        }
+        Ok(from.seen.is_some())
     }
 }

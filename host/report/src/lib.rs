@@ -15,6 +15,7 @@ mod sinks;
 mod summary;
 mod test_set;
 mod text;
+mod update;
 mod usage;
 mod work;
 
@@ -35,5 +36,6 @@ pub use summary::{
 pub use test_set::TestSetReport;
 pub use text::{bytes, count, duration};
 pub use trainyard_base::{Error, Result};
+pub use update::Update;
 pub use usage::PluginReport;
 pub use work::{Detail, StageProgress, WorkProgress};

@@ -3,7 +3,7 @@
 //! In `metrics.jsonl` each is a line, an object with its `kind` and the `step` that it belongs to. Names that a plugin
 //! chooses are keys of objects of their own, so that none of them can take the place of a number of the host's.
 
-use super::{Comparable, Extent, FinalReport, MetricValue, PluginReport, distinct};
+use super::{Comparable, Extent, FinalReport, MetricValue, PluginReport, Update, distinct};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub enum Record {
     Warning(Warning),
     /// A step was done.
     Step(Step),
+    /// A rank that waits for none came with what it has changed.
+    Update(Update),
     /// The validation text was measured.
     Validation(Validation),
     /// Another text was measured.
@@ -334,6 +336,7 @@ impl Record {
             Self::Rewind(rewind) => rewind.step,
             Self::Warning(warning) => warning.step,
             Self::Step(step) => step.step,
+            Self::Update(update) => update.step,
             Self::Validation(validation) => validation.step,
             Self::Watch(watch) => watch.measured.step,
             Self::Sample(sample) => sample.step,

@@ -5,12 +5,14 @@ mod plan;
 mod plugin;
 mod process;
 mod random;
+mod ranks;
 mod report;
 mod step;
 
 pub use loss::{LossOptions, loss};
 pub use plan::{Plan, PlanOptions, Proposal, plan};
 pub use plugin::{PluginOptions, plugin};
+pub use ranks::{Prediction, RanksBench, RanksOptions, ranks};
 pub use report::{GroupTime, LossBench, LossTime, PluginBench, PluginTime, Speed, Spread, StepBench};
 pub use step::{StepOptions, step};
 

@@ -57,7 +57,7 @@ pub fn step(config: &RunConfig, options: &StepOptions) -> Result<StepBench> {
 }
 
 /// What a step minimises.
-fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
+pub(super) fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
     match config.task.has_crf() {
         true => Ok(Objective::Crf(CrfLoss::default())),
         false => compile(loss, config.task.supplied()).map(Into::into),
@@ -65,7 +65,7 @@ fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> {
 }
 
 /// The config's model, optimizer and objective on its device, and the memory that they are predicted to need.
-fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result<(Trainer, Memory, Device)> {
+pub(super) fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result<(Trainer, Memory, Device)> {
     let (device, _) = Device::open(config.train.device)?;
     let predicted = checked_memory(config, sizes, &device)?;
     let described = config.model.described(sizes)?.of_run(config)?;

@@ -1,12 +1,15 @@
-//! `trainyard bench`: what a step, a loss or a plugin costs on this machine.
+//! `trainyard bench`: what a step, a loss, a plugin or several ranks cost on this machine.
 
+use super::numbers::above_zero;
 use super::output::{Outcome, print};
 use super::overrides::Overrides;
+use super::ranks::join;
 use super::settings::{TrustArgs, plugin_config};
 use clap::{Args, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use trainyard::Result;
-use trainyard::bench::{self, LossOptions, PluginOptions, StepOptions};
+use trainyard::bench::{self, LossOptions, PluginOptions, RanksOptions, StepOptions};
 use trainyard::ops::Precision;
 use trainyard::plugin::PluginConfig;
 use trainyard::run::RunConfig;
@@ -23,6 +26,46 @@ pub enum BenchCommand {
     Step(BenchStepArgs),
     Loss(BenchLossArgs),
     Plugin(BenchPluginArgs),
+    Ranks(BenchRanksArgs),
+}
+
+/// Time steps of several ranks and the network between them, and predict those of more
+///
+/// Started by a launcher such as mpirun, it times a rank's share of a step alone, sums over the network, and steps of
+/// all ranks together as the config says. The prediction takes a message for latency + bytes / bandwidth and sends
+/// nothing while a rank computes; each rank has as many tokens a step as here.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mpirun -n 4 trainyard bench ranks config.toml --vocab 50257
+  mpirun -n 4 trainyard bench ranks config.toml --vocab 50257 --set ranks.strategy=zero-1 --ranks 8,64,1024
+  trainyard bench ranks config.toml --vocab 50257 --latency-us 30 --gbit 10     for a network that is not here")]
+pub struct BenchRanksArgs {
+    /// The config, a TOML file
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Tokens of the vocabulary, which are drawn at random; no data are read
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub vocab: usize,
+    /// Steps to time
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub steps: u64,
+    /// Predict for a network of this latency, in microseconds a message
+    #[arg(long, value_name = "US", value_parser = above_zero)]
+    pub latency_us: Option<f64>,
+    /// Predict for a network of this bandwidth, in Gbit/s in each direction
+    #[arg(long, value_name = "GBIT", value_parser = above_zero)]
+    pub gbit: Option<f64>,
+    /// Numbers of ranks to predict
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "8,32,128,1024")]
+    pub ranks: Vec<NonZeroUsize>,
+    /// Steps between two meetings in the predictions, where ranks train alone
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub local_steps: u64,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Time the overhead of plugins: loading, instances, calls, and text passing through them
@@ -156,7 +199,23 @@ pub fn run(command: &BenchCommand) -> Outcome {
         }
         BenchCommand::Loss(args) => print(&bench::loss(&args.plugins()?, &args.options())?, args.json),
         BenchCommand::Plugin(args) => print(&bench::plugin(&args.plugins()?, &args.options())?, args.json),
+        BenchCommand::Ranks(args) => ranks(args),
     }
+}
+
+fn ranks(args: &BenchRanksArgs) -> Outcome {
+    let mut config = RunConfig::load(&args.config, &args.overrides.list())?;
+    let group = join(&mut config)?;
+    let options = RanksOptions {
+        vocab: args.vocab,
+        steps: args.steps,
+        network: (args.latency_us.map(|us| us * 1e-6), args.gbit.map(|gbit| gbit * 1e9 / 8.0)),
+        ranks: args.ranks.iter().map(|ranks| ranks.get()).collect(),
+        local_steps: args.local_steps,
+    };
+    let found = bench::ranks(&config, &options, group.as_ref())?;
+    group.map_or(Ok(()), |group| group.finish())?;
+    found.map_or(Ok(()), |found| print(&found, args.json))
 }
 
 impl BenchPluginArgs {

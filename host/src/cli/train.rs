@@ -66,6 +66,10 @@ pub struct TrainArgs {
     /// Overwrite an existing run, once the new one has saved its first checkpoint
     #[arg(long, conflicts_with = "continued")]
     pub overwrite: bool,
+    /// Repeat the order in which the ranks of this run came, which it has recorded: with ranks.asynchronous, the same
+    /// model then comes out, bit for bit
+    #[arg(long, value_name = "RUN")]
+    pub replay: Option<PathBuf>,
     /// Say what would run, and the config with every default filled in on stdout; write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -85,6 +89,9 @@ pub fn run(args: &TrainArgs) -> Outcome {
         train::follow(&config, group).map_err(|error| error.context(format!("rank {}", group.rank())))?;
         return Ok(());
     }
+    if args.replay.is_some() && !(ranks.is_some() && config.ranks.asynchronous) {
+        return Err(Error::usage("--replay: expected several ranks with ranks.asynchronous = true").into());
+    }
     let options = TrainOptions {
         resume: args.resume || args.resume_or_start,
         or_start: args.resume_or_start,
@@ -93,6 +100,7 @@ pub fn run(args: &TrainArgs) -> Outcome {
         from: args.from.clone(),
         overwrite: args.overwrite,
         allow_changed: args.allow_changed.clone(),
+        replay: args.replay.clone(),
         quiet: false,
         ranks,
     };

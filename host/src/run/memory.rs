@@ -102,10 +102,10 @@ impl Memory {
         let rows = (windows * rows as f64).min(crate::loss::chunk_rows(logits, element as usize) as f64);
         let vocab = logits as f64;
         let logits = element * vocab * rows;
-        let (n_waiting, states_per_value) = of_rank(config, states_per_value);
+        let (n_copies, states_per_value) = of_rank(config, states_per_value);
         let packed = if shares.in_blocks > 0.0 { 0.0 } else { packed(train.precision) };
         Ok(Self {
-            parameters: parameters + n_waiting * element * trained / per_value,
+            parameters: parameters + n_copies * element * trained / per_value,
             optimizer: states_per_value * element * trained / per_value,
             activations: windows * (two - one + dhidden),
             loss: logits + packed * vocab * width as f64,
@@ -161,15 +161,23 @@ fn packed(precision: Precision) -> f64 {
     }
 }
 
-/// Copies of the gradients that wait to be added up, and the optimizer's states per value, of which a rank may have a
-/// part.
+/// Copies of what is trained that the first rank has besides the parameters and their gradients, and the optimizer's
+/// states per value, of which a rank may have a part.
 fn of_rank(config: &RunConfig, states_per_value: f64) -> (f64, f64) {
     let micro_batches = (config.train.accumulate / config.ranks.size).max(1);
     let parts = match config.ranks.strategy {
         Strategy::Replicated => 1,
         Strategy::Zero1 => config.ranks.size,
     };
-    (crate::ranks::levels(micro_batches) as f64, states_per_value / parts as f64)
+    // gradients that wait to be added up
+    let waiting = crate::ranks::levels(micro_batches) as f64;
+    // where the ranks met and their velocity; what the ranks add to that wait for none, and what was not added yet
+    let apart = match (config.ranks.local_steps, config.ranks.asynchronous) {
+        (0, _) => 0.0,
+        (_, false) => 2.0,
+        (_, true) => 4.0,
+    };
+    (waiting + apart, states_per_value / parts as f64)
 }
 
 /// Shares of the numbers of all parameters.

@@ -1,6 +1,7 @@
 //! How a run starts: what the command line adds to the config.
 
 use crate::ranks::Group;
+use std::path::PathBuf;
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct TrainOptions {
     pub set: Vec<String>,
     /// The command that resumes the run, for messages.
     pub resume_command: String,
+    /// Repeat the order in which the ranks of this run came, of ranks that do not wait for one another.
+    pub replay: Option<PathBuf>,
     /// No progress on stderr.
     pub quiet: bool,
     /// The ranks that train together, of which this process is the first.

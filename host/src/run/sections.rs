@@ -74,6 +74,13 @@ pub struct RanksConfig {
     /// Its momentum, Nesterov's.
     #[serde(skip_serializing_if = "is_outer_momentum")]
     pub outer_momentum: f64,
+    /// Whether ranks wait for none: each takes up to `local_steps` steps at a time, adds what it changed to the first
+    /// rank's parameters and takes the next ones that are left (Liu et al., arXiv 2401.09135). A slow rank takes fewer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asynchronous: bool,
+    /// Updates by others that such a rank may be behind before these wait for it.
+    #[serde(skip_serializing_if = "is_max_staleness")]
+    pub max_staleness: u64,
     /// How what they changed is sent.
     #[serde(skip_serializing_if = "Compress::is_none")]
     pub compress: Compress,
@@ -96,6 +103,13 @@ fn is_outer_lr(lr: &f64) -> bool {
 
 fn is_outer_momentum(momentum: &f64) -> bool {
     *momentum == OUTER.1
+}
+
+/// Updates that a rank may be behind: the longest chunk of the slowest of eight ranks is not waited for.
+const MAX_STALENESS: u64 = 16;
+
+fn is_max_staleness(updates: &u64) -> bool {
+    *updates == MAX_STALENESS
 }
 
 /// `ranks.compress`: how changes are sent where ranks meet.
@@ -152,16 +166,20 @@ impl RanksConfig {
             local_steps: section.integer("local_steps", 0.., 0),
             outer_lr: section.number("outer_lr", 0.0.., OUTER.0),
             outer_momentum: section.number("outer_momentum", 0.0..1.0, OUTER.1),
+            asynchronous: section.boolean("asynchronous", false),
+            max_staleness: section.integer("max_staleness", 1.., MAX_STALENESS),
             compress: section.choice("compress", &Compress::NAMES, Compress::None),
             size: 1,
         };
         if ranks.local_steps > 0 {
             ranks.check_local(section, train);
+        } else if ranks.asynchronous {
+            section.problem("asynchronous", "true: expected ranks.local_steps, the steps that a rank takes at a time");
         }
         ranks
     }
 
-    /// Everything that looks at the model looks where the ranks have met.
+    /// Everything that looks at the model looks where the ranks have met. Those that wait for none meet where it looks.
     fn check_local(&self, section: &mut Section<'_>, train: &TrainConfig) {
         let steps = self.local_steps;
         if self.strategy == Strategy::Zero1 {
@@ -169,6 +187,9 @@ impl RanksConfig {
                 &["strategy", "local_steps"],
                 "ranks that train alone need the whole state: one of the two only",
             );
+        }
+        if self.asynchronous {
+            return;
         }
         let others = [("validate_every", train.validate_every), ("checkpoint_every", train.checkpoint_every)];
         for (key, every) in others.into_iter().filter(|(_, every)| !every.is_multiple_of(steps)) {

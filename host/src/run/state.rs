@@ -20,6 +20,9 @@ pub struct RunState {
     /// Steps that the optimizer's state had seen before the first one, where it was kept from another run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_steps: u64,
+    /// Updates of the parameters by ranks that do not wait for one another.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub updates: u64,
     /// Next sequence of the data.
     pub position: Position,
     /// The best validation so far.
@@ -56,6 +59,7 @@ impl RunState {
         Self {
             step: 0,
             earlier_steps: 0,
+            updates: 0,
             position: Position::default(),
             best: None,
             numerics: numerics::NUMERICS,

@@ -1,13 +1,13 @@
 //! What every rank but the first one does: it trains its share of each step, and writes nothing.
 
+use super::apart::{Chunk, Steps, outer_of, trained};
 use super::batches::loader;
-use super::ranks::{Order, Readiness, answer, fingerprint};
+use super::ranks::{Order, Readiness, Trained, answer, fingerprint};
 use super::run::{Needs, on_threads, ready};
 use super::step::Trainer;
 use crate::Result;
-use crate::feed::{self, Dataset, Position, Supply};
+use crate::feed::{self, Dataset, Position};
 use crate::ranks::Group;
-use crate::rows::Rows;
 use crate::run::{RunConfig, RunTask, checkpoint, read_state};
 use std::path::Path;
 
@@ -72,9 +72,10 @@ impl Follower {
     /// vain, and end when this one does.
     fn train(mut self, config: &RunConfig, group: &Group) -> Result<()> {
         let loader = loader(config, &self.task, &self.data, self.position)?;
-        let mut failed = None;
+        let (mut failed, mut numbers) = (None, Vec::new());
         std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, config.train.workers);
+            let mut steps = Steps::new(&mut batches, config.train.accumulate, self.step);
             loop {
                 let order = match Order::hear(group, failed.is_some()) {
                     Ok(order) => order,
@@ -86,11 +87,24 @@ impl Follower {
                         if let Some(error) = failed {
                             return Err(error);
                         }
-                        let of_step = (0..config.train.accumulate).map(|_| batches.next());
-                        let micro_batches: Vec<Rows> = of_step.collect::<Result<_>>()?;
-                        failed = self.trainer.step(self.step, &micro_batches).err();
+                        failed = self.trainer.step(self.step, steps.of(self.step)?).err();
                         self.step += 1;
                     }
+                    Order::Chunk { first, parts } => {
+                        outer_of(&self.trainer)?.receive(group)?;
+                        let chunk = Chunk { first, parts };
+                        match trained(&mut self.trainer, &mut steps, chunk, group.size()) {
+                            Ok(of_chunk) => numbers = of_chunk,
+                            Err(error) => failed = Some(error),
+                        }
+                        let came: Trained = failed.as_ref().map_or(Ok(numbers.len()), |error| Err(error.to_string()));
+                        answer(group, &came)?;
+                    }
+                    Order::Push => {
+                        group.send(0, &numbers)?;
+                        outer_of(&self.trainer)?.send_changes(self.trainer.model.engine(), group)?;
+                    }
+                    Order::Meet => outer_of(&self.trainer)?.receive(group)?,
                     Order::Send => self.trainer.optimizer.send_state(group)?,
                     Order::End | Order::Begin { .. } => return Ok(()),
                 }

@@ -1,9 +1,9 @@
 //! The training loop: config → plugins → data → steps → checkpoints → summary.
 
+mod apart;
 mod batches;
 mod follow;
 mod gradients;
-mod outer;
 mod ranks;
 mod run;
 mod saved_data;

@@ -23,6 +23,17 @@ pub(super) enum Order {
     },
     /// Train one step.
     Step,
+    /// Take the parameters that follow, train these parts of steps (see [`super::apart`]) and answer.
+    Chunk {
+        /// Number of the first part.
+        first: u64,
+        /// How many there are.
+        parts: u64,
+    },
+    /// Send the reports on them, and what they changed.
+    Push,
+    /// Take the parameters that follow: all ranks have them.
+    Meet,
     /// Send the part of the optimizer's state, for a checkpoint.
     Send,
     /// The run is over, however it went.
@@ -32,6 +43,9 @@ pub(super) enum Order {
 /// What a rank answers: what its training depends on, or why it cannot train.
 pub(super) type Readiness = std::result::Result<Value, String>;
 
+/// What a rank answers to a chunk: how many numbers its reports have, or why it cannot train.
+pub(super) type Trained = std::result::Result<usize, String>;
+
 impl Order {
     /// Tells all others.
     ///
@@ -39,6 +53,27 @@ impl Order {
     /// A rank that is gone.
     pub fn tell(&self, group: &Group) -> Result<()> {
         group.tell(&serde_json::to_vec(self).map_err(unreadable)?)
+    }
+
+    /// Tells one other rank.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn tell_one(&self, group: &Group, rank: usize) -> Result<()> {
+        group.tell_one(rank, &serde_json::to_vec(self).map_err(unreadable)?)
+    }
+
+    /// Lets a rank that has come send what it trained: returns the numbers of its reports. What it changed follows.
+    ///
+    /// # Errors
+    /// Why it could not train, or that it is gone.
+    pub fn push(group: &Group, rank: usize) -> Result<Vec<f64>> {
+        let answer: Trained = serde_json::from_slice(&group.answer_of(rank)?).map_err(unreadable)?;
+        let n = answer.map_err(|why| Error::run(format!("rank {rank}: {why}")))?;
+        Self::Push.tell_one(group, rank)?;
+        let mut numbers = vec![0.0; n];
+        group.receive(rank, &mut numbers)?;
+        Ok(numbers)
     }
 
     /// The next order, for which it is waited as long as it takes; or only within the deadline of a step.
@@ -74,12 +109,12 @@ pub(super) fn begin(group: &Group, order: &Order, own: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Answers the first rank's [`Order::Begin`].
+/// Answers the first rank: a [`Readiness`], or [`Trained`].
 ///
 /// # Errors
 /// The first rank is gone.
-pub(super) fn answer(group: &Group, readiness: &Readiness) -> Result<()> {
-    group.answer(&serde_json::to_vec(readiness).map_err(unreadable)?)
+pub(super) fn answer(group: &Group, answer: &impl Serialize) -> Result<()> {
+    group.answer(&serde_json::to_vec(answer).map_err(unreadable)?)
 }
 
 /// Everything that a step depends on, in the order in which it is compared.

@@ -5,10 +5,11 @@ mod introduce;
 mod keep;
 mod preview;
 mod record;
+mod segments;
 mod show;
 
 use super::batches::{loader, source_reports, validation_extent};
-use super::ranks::{self, Order, fingerprint};
+use super::ranks::Order;
 use super::step::Trainer;
 use super::watch::Watched;
 use super::{saved_data, state};
@@ -18,7 +19,6 @@ use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_l
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply, packed_eval_batches};
 use crate::ops::{Device, Peak};
-use crate::ranks::Group;
 use crate::report::{
     DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
     write_documents,
@@ -30,10 +30,9 @@ use crate::run::{
 };
 use crate::{Error, Result};
 pub(super) use begin::{Needs, ready};
-use begin::{open_log, resumed};
+use begin::{begin_ranks, open_log, resumed};
 pub use preview::{Preview, preview};
 use record::Pace;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
@@ -222,7 +221,10 @@ impl<'c> Run<'c> {
         }
         let trained = std::thread::scope(|scope| {
             let mut batches = loader.ahead(scope, self.config.train.workers);
-            self.steps(data, &mut batches)
+            match self.config.ranks.asynchronous {
+                true => self.segments(data, &mut batches),
+                false => self.steps(data, &mut batches),
+            }
         })?;
         self.progress.finish();
         if let Some(group) = &self.options.ranks {
@@ -309,22 +311,28 @@ impl<'c> Run<'c> {
             let flops = rate * self.trainer.model.flops_per_token();
             let share_of_peak = peak.share_checked(flops, self.trainer.model.engine());
             self.record_step(&report, &Pace { rate, share_of_peak, data_wait })?;
-            // validation, checkpoint
-            let last = self.state.step == train.steps;
-            let improved =
-                if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
-            if due(self.state.step, self.config.sample.every) && !last {
-                self.record_sample(data)?;
-            }
-            let keep_best = improved && train.patience > 0;
-            let is_apart = self.trainer.outer().is_some_and(|outer| !outer.meets(self.state.step, train.steps));
-            trained.stopped_by = interrupt::requested().filter(|_| !is_apart && !is_finished(self.config, &self.state));
-            let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
-            if due(self.state.step, train.checkpoint_every) || keep_best || ends {
-                self.save(data)?;
-            }
+            let is_together = self.trainer.outer().is_none_or(|outer| outer.meets(self.state.step, train.steps));
+            self.look(data, &mut trained, is_together)?;
         }
         Ok(trained)
+    }
+
+    /// Validation, sample and checkpoint after a step, where they are due. Where the ranks are together, a signal ends
+    /// the run.
+    fn look(&mut self, data: &Dataset, trained: &mut Trained, is_together: bool) -> Result<()> {
+        let train = &self.config.train;
+        let last = self.state.step == train.steps;
+        let improved = if due(self.state.step, train.validate_every) || last { self.validate(data)? } else { false };
+        if due(self.state.step, self.config.sample.every) && !last {
+            self.record_sample(data)?;
+        }
+        let keep_best = improved && train.patience > 0;
+        trained.stopped_by = interrupt::requested().filter(|_| is_together && !is_finished(self.config, &self.state));
+        let ends = is_finished(self.config, &self.state) || trained.stopped_by.is_some();
+        if due(self.state.step, train.checkpoint_every) || keep_best || ends {
+            self.save(data)?;
+        }
+        Ok(())
     }
 
     /// Measures the validation split; says whether it is the best so far.
@@ -353,22 +361,13 @@ impl<'c> Run<'c> {
         stopped_early(self.config, &self.state)
     }
 
-    fn tokens_per_step(&self) -> u64 {
-        (self.config.train.batch * self.config.train.accumulate * self.config.model.context()) as u64
+    fn sequences_per_step(&self) -> u64 {
+        (self.config.train.batch * self.config.train.accumulate) as u64
     }
-}
 
-/// Makes the other ranks ready to train the same, if there are any.
-fn begin_ranks(
-    ranks: Option<&Group>,
-    (trainer, state): (&Trainer, &RunState),
-    data: &Dataset,
-    checkpoint: Option<PathBuf>,
-) -> Result<()> {
-    let Some(group) = ranks else { return Ok(()) };
-    let own = fingerprint(trainer, &state.identity, &data.manifest.digest())?;
-    let folder = data.train.path().parent().map(PathBuf::from).unwrap_or_default();
-    ranks::begin(group, &Order::Begin { data: folder, checkpoint }, &own)
+    fn tokens_per_step(&self) -> u64 {
+        self.sequences_per_step() * self.config.model.context() as u64
+    }
 }
 
 /// Refuses a run that is too large whatever its data are; returns the least that it needs.

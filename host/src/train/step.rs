@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
+use super::apart::Outer;
 use super::gradients::{Waiting, sum_over_ranks};
-use super::outer::Outer;
 use crate::base::random::Stream;
 use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
@@ -12,6 +12,7 @@ use crate::ranks::Group;
 use crate::rows::{PlacedRows, Rows};
 use crate::run::{Described, RunConfig, Strategy};
 use crate::{Error, Result};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Everything that a step changes or needs.
@@ -150,12 +151,28 @@ impl Trainer {
     /// # Errors
     /// A loss or gradient that is not finite, a step in which no row counts, a device that fails.
     pub fn step(&mut self, step: u64, micro_batches: &[Rows]) -> Result<StepReport> {
+        let all = 0..micro_batches.len();
+        let mine = self.ranks.as_ref().map_or(Ok(all), |group| group.share(micro_batches.len()))?;
+        let report = self.part(step, micro_batches, mine)?;
+        if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
+            && outer.meets(step + 1, self.config.train.steps)
+        {
+            outer.meet(self.model.engine(), group)?;
+        }
+        Ok(report)
+    }
+
+    /// As [`Trainer::step`], of the micro-batches `mine` alone: one update of this rank's parameters.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub(super) fn part(&mut self, step: u64, micro_batches: &[Rows], mine: Range<usize>) -> Result<StepReport> {
         self.optimizer.zero_gradients(self.model.engine())?;
         self.totals.clear()?;
         self.waiting.clear();
         let first = step * micro_batches.iter().map(|rows| rows.sequences as u64).sum::<u64>();
         match self.model.engine().device().clone() {
-            Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches)?,
+            Device::Cpu => self.accumulate_on_cpu(step, first, micro_batches, mine)?,
             Device::Gpu(gpu) => self.accumulate_on_gpu(&gpu, step, first, micro_batches)?,
         }
         let share = self.config.schedule.share(step, self.config.train.steps);
@@ -169,20 +186,13 @@ impl Trainer {
         self.optimizer.update(self.model.engine(), &constants)?;
         let outcome = self.optimizer.outcome()?;
         check_finite(step, &outcome)?;
-        if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
-            && outer.meets(step + 1, self.config.train.steps)
-        {
-            outer.meet(self.model.engine(), group)?;
-        }
         let outputs = self.totals.read()?.iter().map(Ratio::value).collect();
         let tokens = micro_batches.iter().map(|rows| rows.inputs.len()).sum();
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
     /// This rank's share, and then the sum over all ranks.
-    fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Rows]) -> Result<()> {
-        let all = 0..micro_batches.len();
-        let mine = self.ranks.as_ref().map_or(Ok(all), |group| group.share(micro_batches.len()))?;
+    fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Rows], mine: Range<usize>) -> Result<()> {
         let gradients = self.optimizer.gradients();
         let firsts = first_sequences(first, micro_batches);
         for (i, (rows, first)) in micro_batches.iter().zip(firsts).enumerate().take(mine.end).skip(mine.start) {

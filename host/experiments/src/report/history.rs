@@ -144,7 +144,7 @@ impl History {
             Record::Watch(watch) => self.take_measured(&watch.text, &watch.measured),
             Record::Sample(sample) => self.samples.push((sample.step, sample.text.clone())),
             Record::Plugins(plugins) => self.take_plugins(&plugins.plugins),
-            Record::Step(_) | Record::Final(_) | Record::End(_) => {}
+            Record::Step(_) | Record::Update(_) | Record::Final(_) | Record::End(_) => {}
         }
     }
 

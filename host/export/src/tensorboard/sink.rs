@@ -134,6 +134,7 @@ impl Sink for TensorBoard {
             Record::End(end) => self.end(end)?,
             // the header of the process that goes back says where it begins
             Record::Rewind(_) => {}
+            Record::Update(_) => {}
             Record::Step(_) | Record::Validation(_) | Record::Watch(_) | Record::Final(_) | Record::Plugins(_) => {}
         }
         // a clock that was set back is one that begins again

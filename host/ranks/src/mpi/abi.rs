@@ -29,6 +29,7 @@ pub struct Abi {
     isend: unsafe extern "C" fn(*const c_void, c_int, Handle, c_int, c_int, Handle, *mut Handle) -> c_int,
     irecv: unsafe extern "C" fn(*mut c_void, c_int, Handle, c_int, c_int, Handle, *mut Handle) -> c_int,
     test: unsafe extern "C" fn(*mut Handle, *mut c_int, *mut c_void) -> c_int,
+    iprobe: unsafe extern "C" fn(c_int, c_int, Handle, *mut c_int, *mut c_void) -> c_int,
     error_string: unsafe extern "C" fn(c_int, *mut c_char, *mut c_int) -> c_int,
     /// Keeps the functions' code; never closed, because the library starts threads.
     _library: std::mem::ManuallyDrop<Library>,
@@ -68,6 +69,7 @@ impl Abi {
             isend: function!(b"MPI_Isend\0"),
             irecv: function!(b"MPI_Irecv\0"),
             test: function!(b"MPI_Test\0"),
+            iprobe: function!(b"MPI_Iprobe\0"),
             error_string: function!(b"MPI_Error_string\0"),
             _library: std::mem::ManuallyDrop::new(library),
         })
@@ -144,6 +146,17 @@ impl Abi {
         // SAFETY: the request is one of this library, or null where it was found to be done; no status is asked for.
         self.check(unsafe { (self.test)(&raw mut *request, &raw mut done, std::ptr::null_mut()) })?;
         Ok(done != 0)
+    }
+
+    /// Says whether a message is there to be received, and moves all on.
+    ///
+    /// # Errors
+    /// As [`Abi::is_done`].
+    pub fn is_there(&self, from: usize, tag: c_int) -> Result<bool> {
+        let mut there = 0;
+        // SAFETY: MPI is initialised; the pointer is to an integer of this function, and no status is asked for.
+        let code = unsafe { (self.iprobe)(count(from)?, tag, handle(WORLD), &raw mut there, std::ptr::null_mut()) };
+        self.check(code).map(|()| there != 0)
     }
 
     /// An error for every code but that of success.

@@ -118,6 +118,12 @@ impl Transport for Mpi {
         }
     }
 
+    fn has_sent(&self, rank: usize) -> Result<bool> {
+        let guard = self.lock();
+        let Some(library) = &*guard else { return Err(Error::run("MPI was left already")) };
+        library.is_there(rank, TAG).map_err(|error| error.context(format!("rank {rank}")))
+    }
+
     fn finish(&self) -> Result<()> {
         self.lock().take().map_or(Ok(()), |library| library.finalize())
     }

@@ -118,6 +118,7 @@ fn records() -> Vec<Record> {
     vec![
         Record::Run(Box::new(header)),
         Record::Resume(Box::default()),
+        Record::Update(Update { step: 2, update: 3, rank: 1, first: 2, parts: 2, staleness: 1, met: true }),
         Record::Rewind(Rewind { step: 1, from: "step-1".to_owned(), later: vec![2, 3] }),
         Record::Warning(Warning { step: 0, warning: "x".to_owned() }),
         Record::Step(step),

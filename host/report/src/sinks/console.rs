@@ -166,6 +166,7 @@ impl Sink for Progress {
             Record::Sample(sample) => self.message(&format!("sample after step {}: {}", sample.step, sample.text)),
             Record::Warning(warning) => self.message(&format!("warning: {}", warning.warning)),
             // the summary tells these
+            Record::Update(_) => {}
             Record::Rewind(_) | Record::Final(_) | Record::Plugins(_) | Record::End(_) => {}
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! What a run begins with: weights, the state of the optimizer, compiled losses, the log.
 
-use super::super::outer::Outer;
+use super::super::apart::Outer;
+use super::super::ranks::{self, Order, fingerprint};
 use super::super::step::Trainer;
 use super::super::{saved_data, state};
 use super::{check_least, is_finished};
 use crate::corpus;
 use crate::eval::{Evaluator, TestSets};
+use crate::feed::Dataset;
 use crate::loss::{CrfLoss, Objective, Program};
 use crate::ops::Device;
 use crate::ranks::Group;
@@ -15,6 +17,7 @@ use crate::run::{
     checkpoint, compare, numerics, read_state,
 };
 use crate::{Error, Result};
+use std::path::PathBuf;
 
 /// A trainer that is ready for its first step, what of a new run's model is new, and the state of the run; the same on
 /// every rank. `saved` is the checkpoint that it resumes from.
@@ -155,4 +158,20 @@ pub(super) fn open_log(config: &RunConfig, folder: &RunFolder, resumed: Option<&
         Some(state) => MetricsLog::resume(&folder.metrics(), state.step, is_finished(config, state)),
         None => MetricsLog::create(&folder.metrics()),
     }
+}
+
+/// Makes the other ranks ready to train the same, if there are any.
+///
+/// # Errors
+/// A rank that cannot train, or would train something else.
+pub(super) fn begin_ranks(
+    ranks: Option<&Group>,
+    (trainer, state): (&Trainer, &RunState),
+    data: &Dataset,
+    checkpoint: Option<PathBuf>,
+) -> Result<()> {
+    let Some(group) = ranks else { return Ok(()) };
+    let own = fingerprint(trainer, &state.identity, &data.manifest.digest())?;
+    let folder = data.train.path().parent().map(PathBuf::from).unwrap_or_default();
+    ranks::begin(group, &Order::Begin { data: folder, checkpoint }, &own)
 }

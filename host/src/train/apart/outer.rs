@@ -9,14 +9,16 @@ use crate::ranks::{Compression, Group};
 use crate::run::RanksConfig;
 use std::collections::BTreeMap;
 
-/// The outer optimizer. Its state is the same on all ranks.
-pub(super) struct Outer {
-    config: RanksConfig,
+/// The outer optimizer. Its state is the same on all ranks that meet; of those that do not wait for one another, the
+/// first one has it.
+pub struct Outer {
+    pub(super) config: RanksConfig,
     names: Vec<String>,
-    values: Vec<Tensor>,
-    /// The parameters where the ranks last met.
+    /// The parameters that are trained.
+    pub(super) values: Vec<Tensor>,
+    /// The parameters where the ranks last met, or which this rank took last.
     met: Vec<Tensor>,
-    velocity: Vec<Tensor>,
+    pub(super) velocity: Vec<Tensor>,
 }
 
 impl Outer {
@@ -49,12 +51,10 @@ impl Outer {
     /// # Errors
     /// A rank that is gone, or does not come in time.
     pub fn meet(&self, engine: &Engine, group: &Group) -> Result<()> {
+        self.changes(engine)?;
         for ((value, met), velocity) in self.values.iter().zip(&self.met).zip(&self.velocity) {
             with_type!(value, T => with_slice_lists::<T>(&[], &[value, met, velocity], |_, mut all| {
                 let (Some(velocity), Some(met), Some(value)) = (all.pop(), all.pop(), all.pop()) else { return Ok(()) };
-                engine.for_each(value.chunks_mut(TASK).zip(met.chunks(TASK)), |(value, met)| {
-                    value.iter_mut().zip(met).for_each(|(value, &met)| *value = met - *value);
-                });
                 match self.config.compress.compression() {
                     None => group.sum(value)?,
                     Some(compression) => sum_compressed(group, compression, value)?,
@@ -64,6 +64,73 @@ impl Outer {
             }))?;
         }
         Ok(())
+    }
+
+    /// Makes of the parameters what they have changed since the ranks met.
+    ///
+    /// # Errors
+    /// Tensors that cannot be opened.
+    pub(super) fn changes(&self, engine: &Engine) -> Result<()> {
+        for (value, met) in self.values.iter().zip(&self.met) {
+            with_type!(value, T => with_slice_lists::<T>(&[met], &[value], |mets, mut values| {
+                let (Some(value), Some(met)) = (values.pop(), mets.first()) else { return Ok(()) };
+                engine.for_each(value.chunks_mut(TASK).zip(met.chunks(TASK)), |(value, met)| {
+                    value.iter_mut().zip(met).for_each(|(value, &met)| *value = met - *value);
+                });
+                Ok(())
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// Sends the first rank what the parameters have changed; they are spoilt until [`Outer::receive`].
+    ///
+    /// # Errors
+    /// A rank that is gone, or does not answer in time.
+    pub fn send_changes(&self, engine: &Engine, group: &Group) -> Result<()> {
+        self.changes(engine)?;
+        for value in &self.values {
+            with_type!(value, T => with_slice_lists::<T>(&[value], &[], |values, _| {
+                let Some(values) = values.first() else { return Ok(()) };
+                match self.config.compress.compression() {
+                    None => group.send(0, values),
+                    Some(compression) => {
+                        group.send(0, &compression.encode(values.iter().map(|value| value.f64() as f32)))
+                    }
+                }
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// The `n` changes of a parameter that a rank sends.
+    ///
+    /// # Errors
+    /// As [`Outer::send_changes`].
+    pub(super) fn receive_changes<T: Float>(&self, group: &Group, rank: usize, n: usize) -> Result<Vec<T>> {
+        let mut changes = vec![T::ZERO; n];
+        match self.config.compress.compression() {
+            None => group.receive(rank, &mut changes)?,
+            Some(compression) => {
+                let mut bytes = vec![0_u8; compression.bytes(n)];
+                group.receive(rank, &mut bytes)?;
+                compression.decode(&bytes, n, |i, change| changes[i] = T::of(f64::from(change)));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Takes the parameters that the first rank sends.
+    ///
+    /// # Errors
+    /// As [`Outer::send_changes`].
+    pub fn receive(&self, group: &Group) -> Result<()> {
+        for value in &self.values {
+            with_type!(value, T => with_slice_lists::<T>(&[], &[value], |_, mut values| {
+                values.pop().map_or(Ok(()), |values| group.receive(0, values))
+            }))?;
+        }
+        self.meet_here()
     }
 
     /// The outer step: `value` holds the sum of the ranks' changes, and becomes where they met.

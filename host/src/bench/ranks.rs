@@ -1,0 +1,254 @@
+//! Times steps of several ranks and the network between them, and predicts those of more.
+
+use super::random::random_batch;
+use super::report::Spread;
+use super::step::{objective, trainer};
+use super::{check_above_zero, on_threads};
+use crate::ops::OpGroup;
+use crate::plugin::Plugin;
+use crate::ranks::{Cost, Group, Network, Way, Work};
+use crate::report::{bytes, count};
+use crate::rows::Rows;
+use crate::run::{DataSizes, RunConfig, Strategy};
+use crate::train::Trainer;
+use crate::{Error, Result};
+use serde::Serialize;
+use std::fmt::{self, Display, Formatter};
+use std::time::Instant;
+use trainyard_plugin::Kind;
+
+/// What to time.
+#[derive(Debug, Clone)]
+pub struct RanksOptions {
+    /// Tokens that the model knows.
+    pub vocab: usize,
+    /// Steps that are timed, alone and together.
+    pub steps: u64,
+    /// Seconds of a message, and bytes a second, where they are not those of this job's network.
+    pub network: (Option<f64>, Option<f64>),
+    /// Numbers of ranks to predict.
+    pub ranks: Vec<usize>,
+    /// Steps between two meetings, where ranks train alone.
+    pub local_steps: u64,
+}
+
+/// What `bench ranks` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RanksBench {
+    /// Ranks of this job.
+    pub ranks: usize,
+    /// Threads of each.
+    pub threads: usize,
+    /// Numbers that are trained.
+    pub parameters: usize,
+    /// Tokens of a rank in a step.
+    pub tokens: usize,
+    /// Milliseconds of a rank's share of a step, without sending: of the slowest rank.
+    pub compute_ms: f64,
+    /// Those of them that are the update.
+    pub update_ms: f64,
+    /// Milliseconds of the shortest message.
+    pub latency_ms: f64,
+    /// Bytes a second in each direction.
+    pub bandwidth: f64,
+    /// Milliseconds of a step of this job, as its config says; none of one rank.
+    pub measured_ms: Option<Spread>,
+    /// The same by the prediction.
+    pub predicted_ms: f64,
+    /// Steps between two meetings, in the predictions.
+    pub local_steps: u64,
+    /// Other numbers of ranks.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Steps of a number of ranks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// How many.
+    pub ranks: usize,
+    /// How they train: `replicated`, `zero-1`, `local_steps`, `asynchronous`.
+    pub strategy: &'static str,
+    /// Milliseconds of a step.
+    pub ms: f64,
+    /// Bytes that the busiest rank sends in a step.
+    pub sent: f64,
+    /// Tokens that all of them train.
+    pub tokens_per_second: f64,
+    /// The speed by that of as many ranks that send nothing.
+    pub efficiency: f64,
+}
+
+/// Times steps of the config's model on random tokens: a rank's share alone, then together with the `group` of this
+/// process. Returns the result on the first rank, none on the others.
+///
+/// # Errors
+/// No network to measure or to read from the options, micro-batches that cannot be shared out, what stops training.
+pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) -> Result<Option<RanksBench>> {
+    check_above_zero(&[
+        ("--steps", options.steps),
+        ("--vocab", options.vocab as u64),
+        ("--local-steps", options.local_steps),
+    ])?;
+    on_threads(config.train.threads, "train.threads", || {
+        let size = group.map_or(1, Group::size);
+        let mut trainer = trainer_of(config, options)?;
+        let mine = (config.train.accumulate / size).max(1);
+        let batches = |n: usize| -> Vec<Rows> {
+            let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
+            (0..n as u64).map(|index| random_batch(config, sizes, index)).collect()
+        };
+        let (alone, update) = timed(&mut trainer, &batches(mine), options.steps)?;
+        let tensors: Vec<usize> = trainer
+            .model
+            .params()
+            .iter()
+            .filter(|(_, param)| param.grad.is_some())
+            .map(|(_, param)| param.value.elem_count())
+            .collect();
+        let work = Work { compute: slowest(group, alone.median)? / 1e3, update: update / 1e3, tensors, width: 4 };
+        let network = network(options, group)?;
+        let measured_ms = match group {
+            Some(group) => Some(together(config, options, group, &batches(config.train.accumulate))?),
+            None => None,
+        };
+        let is_first = group.is_none_or(|group| group.rank() == 0);
+        let tokens = mine * config.train.batch * config.model.context();
+        let predict = |&(strategy, way, ranks): &(&'static str, Way, usize)| {
+            let Cost { seconds, sent } = network.step(&work, way, ranks);
+            let tokens_per_second = (ranks * tokens) as f64 / seconds;
+            Prediction {
+                ranks,
+                strategy,
+                ms: 1e3 * seconds,
+                sent,
+                tokens_per_second,
+                efficiency: work.compute / seconds,
+            }
+        };
+        let own = way(config);
+        Ok(is_first.then(|| RanksBench {
+            ranks: size,
+            threads: rayon::current_num_threads(),
+            parameters: work.tensors.iter().sum(),
+            tokens,
+            compute_ms: 1e3 * work.compute,
+            update_ms: 1e3 * work.update,
+            latency_ms: 1e3 * network.latency,
+            bandwidth: network.bandwidth,
+            measured_ms,
+            predicted_ms: 1e3 * network.step(&work, own, size).seconds,
+            local_steps: options.local_steps,
+            predictions: ways(options).iter().map(predict).collect(),
+        }))
+    })
+}
+
+fn trainer_of(config: &RunConfig, options: &RanksOptions) -> Result<Trainer> {
+    let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
+    let objective = objective(config, &Plugin::open(&config.loss, Kind::Loss)?)?;
+    Ok(trainer(config, sizes, objective)?.0)
+}
+
+/// Milliseconds of steps of these micro-batches, and of an update.
+fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<(Spread, f64)> {
+    let mut times = Vec::new();
+    // the first two steps find their memory
+    for step in 0..steps + 2 {
+        if step == 2 {
+            trainer.model.engine().take_times();
+        }
+        let begun = Instant::now();
+        trainer.step(step, micro_batches)?;
+        times.extend((step >= 2).then(|| 1e3 * begun.elapsed().as_secs_f64()));
+    }
+    let groups = trainer.model.engine().take_times();
+    let update =
+        groups.iter().find(|(group, _)| *group == OpGroup::Optimizer).map_or(0.0, |(_, time)| time.as_secs_f64());
+    Ok((Spread::of(times), 1e3 * update / steps as f64))
+}
+
+/// Milliseconds of the steps of all ranks together.
+fn together(config: &RunConfig, options: &RanksOptions, group: &Group, micro_batches: &[Rows]) -> Result<Spread> {
+    let mut trainer = trainer_of(config, options)?;
+    trainer.join(Some(group.clone()))?;
+    timed(&mut trainer, micro_batches, options.steps).map(|(spread, _)| spread)
+}
+
+/// The largest of all ranks' numbers.
+fn slowest(group: Option<&Group>, own: f64) -> Result<f64> {
+    let Some(group) = group else { return Ok(own) };
+    let all = group.share_bytes(&own.to_le_bytes())?;
+    let number = |bytes: &Vec<u8>| bytes.first_chunk().map_or(own, |bytes| f64::from_le_bytes(*bytes));
+    Ok(all.iter().map(number).fold(own, f64::max))
+}
+
+/// The network to predict for: what the options say of it, and else this job's.
+fn network(options: &RanksOptions, group: Option<&Group>) -> Result<Network> {
+    let measured = group.map(Network::measured).transpose()?.flatten();
+    let given = |option: Option<f64>, measured: Option<f64>| {
+        option.or(measured).ok_or_else(|| {
+            Error::usage(
+                "one process has no network to measure: start it by mpirun, or say --latency-us and --gbit of another one",
+            )
+        })
+    };
+    let (latency, bandwidth) = options.network;
+    Ok(Network {
+        latency: given(latency, measured.map(|network| network.latency))?,
+        bandwidth: given(bandwidth, measured.map(|network| network.bandwidth))?,
+    })
+}
+
+/// How the config's ranks train.
+fn way(config: &RunConfig) -> Way {
+    match (config.ranks.local_steps, config.ranks.strategy) {
+        (0, Strategy::Replicated) => Way::Replicated,
+        (0, Strategy::Zero1) => Way::Zero1,
+        (steps, _) if config.ranks.asynchronous => Way::Apart(steps),
+        (steps, _) => Way::Meeting(steps),
+    }
+}
+
+/// All that is predicted, by number of ranks.
+fn ways(options: &RanksOptions) -> Vec<(&'static str, Way, usize)> {
+    let steps = options.local_steps;
+    let ways = [
+        ("replicated", Way::Replicated),
+        ("zero-1", Way::Zero1),
+        ("local_steps", Way::Meeting(steps)),
+        ("asynchronous", Way::Apart(steps)),
+    ];
+    options.ranks.iter().flat_map(|&ranks| ways.map(|(name, way)| (name, way, ranks))).collect()
+}
+
+impl Display for RanksBench {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { ranks, threads, parameters, tokens, compute_ms, update_ms, .. } = self;
+        writeln!(
+            f,
+            "job         ranks {ranks}, threads of each {threads}, {} parameters, {} tokens of a rank a step",
+            count(*parameters as f64),
+            count(*tokens as f64)
+        )?;
+        writeln!(f, "compute     {compute_ms:.1} ms a step of the slowest rank, of it {update_ms:.1} ms the update")?;
+        writeln!(f, "network     {:.3} ms a message, {}/s in each direction", self.latency_ms, bytes(self.bandwidth))?;
+        if let Some(measured) = &self.measured_ms {
+            writeln!(f, "step        {:.1} ms predicted; measured {measured}", self.predicted_ms)?;
+        }
+        writeln!(f, "\npredicted   local_steps = {}; nothing is sent while a rank computes", self.local_steps)?;
+        write!(
+            f,
+            "{:>6}  {:<13}{:>11}{:>13}{:>14}{:>12}",
+            "ranks", "strategy", "ms a step", "sent a step", "tokens/s", "efficiency"
+        )?;
+        for of in &self.predictions {
+            let (sent, tokens) = (bytes(of.sent), count(of.tokens_per_second));
+            write!(
+                f,
+                "\n{:>6}  {:<13}{:>11.1}{sent:>13}{tokens:>14}{:>12.3}",
+                of.ranks, of.strategy, of.ms, of.efficiency
+            )?;
+        }
+        Ok(())
+    }
+}
