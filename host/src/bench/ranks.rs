@@ -45,10 +45,10 @@ pub struct RanksBench {
     pub tokens: usize,
     /// Milliseconds of a rank's share of a step, without sending: of the slowest rank.
     pub compute_ms: f64,
-    /// Those of them that are the update.
+    /// The share of the update in them.
     pub update_ms: f64,
-    /// Milliseconds of the shortest message.
-    pub latency_ms: f64,
+    /// Microseconds of the shortest message.
+    pub latency_us: f64,
     /// Bytes a second in each direction.
     pub bandwidth: f64,
     /// Milliseconds of a step of this job, as its config says; none of one rank.
@@ -133,7 +133,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             tokens,
             compute_ms: 1e3 * work.compute,
             update_ms: 1e3 * work.update,
-            latency_ms: 1e3 * network.latency,
+            latency_us: 1e6 * network.latency,
             bandwidth: network.bandwidth,
             measured_ms,
             predicted_ms: 1e3 * network.step(&work, own, size).seconds,
@@ -231,7 +231,7 @@ impl Display for RanksBench {
             count(*tokens as f64)
         )?;
         writeln!(f, "compute     {compute_ms:.1} ms a step of the slowest rank, of it {update_ms:.1} ms the update")?;
-        writeln!(f, "network     {:.3} ms a message, {}/s in each direction", self.latency_ms, bytes(self.bandwidth))?;
+        writeln!(f, "network     {:.1} µs a message, {}/s in each direction", self.latency_us, bytes(self.bandwidth))?;
         if let Some(measured) = &self.measured_ms {
             writeln!(f, "step        {:.1} ms predicted; measured {measured}", self.predicted_ms)?;
         }

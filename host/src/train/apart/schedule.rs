@@ -2,8 +2,8 @@
 //!
 //! A step has as many parts as there are ranks, so that a part is one update by one rank's share of the micro-batches.
 //! The parts of a segment, the steps between two validations or checkpoints, are numbered, and a rank that is free
-//! takes the next ones: a fast rank takes more of them at a time (dynamic local updates, Liu et al., arXiv 2401.09135), and
-//! all of them end at about the same time. Each part is trained once, whatever the speeds are.
+//! takes the next ones: a fast rank takes more of them at a time (dynamic local updates, Liu et al., arXiv 2401.09135),
+//! and all of them end at about the same time. Each part is trained once, whatever the speeds are.
 
 use crate::report::Update;
 use crate::{Error, Result};
