@@ -200,6 +200,29 @@ fn broad_twenty_kills() {
     killed(20);
 }
 
+/// A rank that hangs ends the job within the deadline, with its number, whether the others wait for it in each step or
+/// not.
+#[test]
+fn a_rank_that_hangs_is_named() {
+    let folder = folder_of_lines(CONFIG);
+    let folder = folder.path();
+    let long = ["train.steps=100000", "train.checkpoint_every=10", "ranks.deadline_s=1.0"];
+    let apart = ["ranks.local_steps=2", "ranks.asynchronous=true"];
+    for (name, more) in [("together", &[][..]), ("apart", &apart)] {
+        fs::remove_dir_all(folder.join("runs/run")).ok();
+        let Some(mut command) = command(folder, 2, &[], &[&long[..], more].concat()) else { return };
+        let launcher = command.spawn().unwrap();
+        until_saved(folder, 10);
+        let hanging = processes(&launcher).pop().unwrap();
+        Command::new("kill").args(["-STOP", &hanging]).output().unwrap();
+        let lost = Instant::now();
+        let ended = Outcome::of(launcher);
+        assert!(ended.code != 0 && lost.elapsed() < Duration::from_secs(20), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains("rank 1 did not "), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains("(ranks.deadline_s)"), "{name}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn an_interrupted_job_is_saved() {
     let folder = folder_of_lines(CONFIG);

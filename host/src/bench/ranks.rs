@@ -53,6 +53,8 @@ pub struct RanksBench {
     pub bandwidth: f64,
     /// Milliseconds of a step of this job, as its config says; none of one rank.
     pub measured_ms: Option<Spread>,
+    /// Their mean, which counts the meetings of ranks that train alone in between.
+    pub mean_ms: Option<f64>,
     /// The same by the prediction.
     pub predicted_ms: f64,
     /// Steps between two meetings, in the predictions.
@@ -97,7 +99,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
             (0..n as u64).map(|index| random_batch(config, sizes, index)).collect()
         };
-        let (alone, update) = timed(&mut trainer, &batches(mine), options.steps)?;
+        let Times { steps: alone, update, .. } = timed(&mut trainer, &batches(mine), options.steps)?;
         let tensors: Vec<usize> = trainer
             .model
             .params()
@@ -107,10 +109,8 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             .collect();
         let work = Work { compute: slowest(group, alone.median)? / 1e3, update: update / 1e3, tensors, width: 4 };
         let network = network(options, group)?;
-        let measured_ms = match group {
-            Some(group) => Some(together(config, options, group, &batches(config.train.accumulate))?),
-            None => None,
-        };
+        let all = batches(config.train.accumulate);
+        let measured = group.map(|group| together(config, options, group, &all)).transpose()?;
         let is_first = group.is_none_or(|group| group.rank() == 0);
         let tokens = mine * config.train.batch * config.model.context();
         let predict = |&(strategy, way, ranks): &(&'static str, Way, usize)| {
@@ -135,7 +135,8 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             update_ms: 1e3 * work.update,
             latency_us: 1e6 * network.latency,
             bandwidth: network.bandwidth,
-            measured_ms,
+            measured_ms: measured.as_ref().map(|times| times.steps),
+            mean_ms: measured.map(|times| times.mean),
             predicted_ms: 1e3 * network.step(&work, own, size).seconds,
             local_steps: options.local_steps,
             predictions: ways(options).iter().map(predict).collect(),
@@ -149,8 +150,16 @@ fn trainer_of(config: &RunConfig, options: &RanksOptions) -> Result<Trainer> {
     Ok(trainer(config, sizes, objective)?.0)
 }
 
-/// Milliseconds of steps of these micro-batches, and of an update.
-fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<(Spread, f64)> {
+/// Milliseconds of some steps.
+struct Times {
+    steps: Spread,
+    mean: f64,
+    /// Their updates, on average.
+    update: f64,
+}
+
+/// The times of steps of these micro-batches.
+fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<Times> {
     let mut times = Vec::new();
     // the first two steps find their memory
     for step in 0..steps + 2 {
@@ -164,14 +173,15 @@ fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<(S
     let groups = trainer.model.engine().take_times();
     let update =
         groups.iter().find(|(group, _)| *group == OpGroup::Optimizer).map_or(0.0, |(_, time)| time.as_secs_f64());
-    Ok((Spread::of(times), 1e3 * update / steps as f64))
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    Ok(Times { steps: Spread::of(times), mean, update: 1e3 * update / steps as f64 })
 }
 
 /// Milliseconds of the steps of all ranks together.
-fn together(config: &RunConfig, options: &RanksOptions, group: &Group, micro_batches: &[Rows]) -> Result<Spread> {
+fn together(config: &RunConfig, options: &RanksOptions, group: &Group, micro_batches: &[Rows]) -> Result<Times> {
     let mut trainer = trainer_of(config, options)?;
     trainer.join(Some(group.clone()))?;
-    timed(&mut trainer, micro_batches, options.steps).map(|(spread, _)| spread)
+    timed(&mut trainer, micro_batches, options.steps)
 }
 
 /// The largest of all ranks' numbers.
@@ -232,8 +242,12 @@ impl Display for RanksBench {
         )?;
         writeln!(f, "compute     {compute_ms:.1} ms a step of the slowest rank, of it {update_ms:.1} ms the update")?;
         writeln!(f, "network     {:.1} µs a message, {}/s in each direction", self.latency_us, bytes(self.bandwidth))?;
-        if let Some(measured) = &self.measured_ms {
-            writeln!(f, "step        {:.1} ms predicted; measured {measured}", self.predicted_ms)?;
+        if let (Some(measured), Some(mean)) = (&self.measured_ms, self.mean_ms) {
+            writeln!(
+                f,
+                "step        {:.1} ms predicted, {mean:.1} ms on average measured: {measured}",
+                self.predicted_ms
+            )?;
         }
         writeln!(f, "\npredicted   local_steps = {}; nothing is sent while a rank computes", self.local_steps)?;
         write!(
