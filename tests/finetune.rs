@@ -350,8 +350,10 @@ fn broad_a_real_model_is_tuned() {
         let log = fs::read_to_string(folder.path().join(quantize).join("metrics.jsonl")).unwrap();
         let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let losses: Vec<f64> = records.filter_map(|record| record["loss"].as_f64()).collect();
-        // what others have measured of this model on these dialogues before it was trained is 2.76
-        assert!((2.0..3.6).contains(&losses[0]) && losses.len() == 6, "{quantize}: {losses:?}");
+        // what others have measured of this model on these dialogues before it was trained is 2.76; that of a single
+        // step, of a few dialogues, is between 1.6 and 3.9
+        let mean = losses.iter().sum::<f64>() / 6.0;
+        assert!((2.2..3.2).contains(&mean) && losses.len() == 6, "{quantize}: {losses:?}");
         let (run, merged) = (folder.path().join(quantize), folder.path().join(format!("{quantize}.gguf")));
         let checkpoint = run.join("checkpoints/step-6");
         succeeds(&root, &["convert", checkpoint.to_str().unwrap(), merged.to_str().unwrap(), "--dtype", "q8_0"]);

@@ -133,7 +133,7 @@ impl Drill {
     }
 
     /// Fills the disk: from one write on, every write fails. The run must report it, and resume when there is room
-    /// again.
+    /// again. What is written for people only, such as the page, is reported by a warning and stops no run.
     ///
     /// # Errors
     /// As for [`Self::kill`].
@@ -145,6 +145,7 @@ impl Drill {
             let full = place.train(&self.options, Act::FullFrom(index))?;
             let verdict = match full.code {
                 Some(1) if full.is_one_error() => self.resume(&place)?,
+                Some(0) if full.warns_of_report() => self.resume(&place)?,
                 code => Verdict::Wrong(format!("{} on a full disk: {}", exit(code), full.last_line())),
             };
             let at = format!("from write {index}, {}", operation.place());

@@ -47,6 +47,11 @@ impl Ended {
     pub fn is_one_error(&self) -> bool {
         self.last_line().starts_with("error: ") && self.stderr.matches("error: ").count() == 1
     }
+
+    /// Whether the run ended with the warning that something of `[report]` could not be written.
+    pub fn warns_of_report(&self) -> bool {
+        self.last_line().starts_with("warning: report.")
+    }
 }
 
 /// Starts the command and applies `act` to it. Operations on files below `root` count.
