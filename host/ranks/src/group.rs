@@ -27,6 +27,12 @@ pub trait Transport: Debug + Send + Sync {
     /// A rank that is gone.
     fn has_sent(&self, rank: usize) -> Result<bool>;
 
+    /// Gives up on a rank that does not answer. A transport that cannot be left without that rank says `error` and ends
+    /// the process; else the error is given back.
+    fn give_up(&self, error: Error) -> Error {
+        error
+    }
+
     /// Says that all ranks are done: what comes after it does not need them.
     ///
     /// # Errors
@@ -137,6 +143,11 @@ impl Group {
     /// A rank that is gone, or does not answer in time.
     pub fn answer_of(&self, rank: usize) -> Result<Vec<u8>> {
         self.message(rank, Some(self.deadline))
+    }
+
+    /// As [`Transport::give_up`].
+    pub fn give_up(&self, error: Error) -> Error {
+        self.transport.give_up(error)
     }
 
     /// How long a rank waits for another one in a step.

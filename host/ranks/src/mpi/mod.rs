@@ -124,6 +124,10 @@ impl Transport for Mpi {
         library.is_there(rank, TAG).map_err(|error| error.context(format!("rank {rank}")))
     }
 
+    fn give_up(&self, error: Error) -> Error {
+        lost(&error)
+    }
+
     fn finish(&self) -> Result<()> {
         self.lock().take().map_or(Ok(()), |library| library.finalize())
     }

@@ -191,7 +191,9 @@ impl<'g> Segment<'g> {
                 .map(|rank| rank.to_string())
                 .collect();
             let ranks = ranks.join(", ");
-            return Err(Error::run(format!("rank {ranks} did not come within {waited:.0} s (ranks.deadline_s)")));
+            let error = Error::run(format!("rank {ranks} did not come within {waited:.0} s (ranks.deadline_s)"));
+            // MPI cannot be left without the others
+            return Err(self.group.give_up(error));
         }
         std::thread::sleep(NAP);
         Ok(())
