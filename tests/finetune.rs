@@ -344,7 +344,7 @@ fn broad_a_real_model_is_tuned() {
     ];
     let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
     // in blocks of 4 bits, embeddings too, this small model loses 0.41 nats: 3.16 on held-out dialogues, 2.75 without
-    for (quantize, at_most) in [("none", 3.2), ("nf4", 3.6)] {
+    for (quantize, expected) in [("none", 2.6..3.0), ("nf4", 3.0..3.5)] {
         let (name, format) = (format!("run.name={quantize}"), format!("adapter.quantize={quantize}"));
         let more = ["train", "configs/tasks/smollm2-lora.toml", "--set", &name, "--set", &format];
         succeeds(&root, &[&more[..], &set].concat());
@@ -354,7 +354,7 @@ fn broad_a_real_model_is_tuned() {
         // what others have measured of this model on these dialogues before it was trained is 2.76; that of a single
         // step, of a few dialogues, is between 1.6 and 3.9
         let mean = losses.iter().sum::<f64>() / 6.0;
-        assert!((2.2..at_most).contains(&mean) && losses.len() == 6, "{quantize}: {losses:?}");
+        assert!(expected.contains(&mean) && losses.len() == 6, "{quantize}: {losses:?}");
         let (run, merged) = (folder.path().join(quantize), folder.path().join(format!("{quantize}.gguf")));
         let checkpoint = run.join("checkpoints/step-6");
         succeeds(&root, &["convert", checkpoint.to_str().unwrap(), merged.to_str().unwrap(), "--dtype", "q8_0"]);

@@ -118,7 +118,7 @@ impl Group {
     /// # Errors
     /// A rank that is gone.
     pub fn tell(&self, message: &[u8]) -> Result<()> {
-        (1..self.size()).try_for_each(|rank| self.send_message(rank, message))
+        (1..self.size()).try_for_each(|rank| self.tell_one(rank, message))
     }
 
     /// As [`Group::tell`], to one rank.
@@ -126,7 +126,8 @@ impl Group {
     /// # Errors
     /// A rank that is gone.
     pub fn tell_one(&self, rank: usize, message: &[u8]) -> Result<()> {
-        self.send_message(rank, message)
+        self.exchange(rank, &(message.len() as u64).to_le_bytes(), &mut [])?;
+        self.exchange(rank, message, &mut [])
     }
 
     /// As [`Transport::has_sent`].
@@ -176,13 +177,7 @@ impl Group {
     /// # Errors
     /// Rank 0 is gone.
     pub fn answer(&self, message: &[u8]) -> Result<()> {
-        self.send_message(0, message)
-    }
-
-    /// Sends the length of a message, and the message.
-    fn send_message(&self, to: usize, message: &[u8]) -> Result<()> {
-        self.exchange(to, &(message.len() as u64).to_le_bytes(), &mut [])?;
-        self.exchange(to, message, &mut [])
+        self.tell_one(0, message)
     }
 
     /// What every other rank answers, from rank 1 on.

@@ -93,12 +93,11 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
     ])?;
     on_threads(config.train.threads, "train.threads", || {
         let size = group.map_or(1, Group::size);
-        let mut trainer = trainer_of(config, options)?;
+        let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
+        let mut trainer = trainer_of(config, sizes)?;
         let mine = (config.train.accumulate / size).max(1);
-        let batches = |n: usize| -> Vec<Rows> {
-            let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
-            (0..n as u64).map(|index| random_batch(config, sizes, index)).collect()
-        };
+        let batches =
+            |n: usize| -> Vec<Rows> { (0..n as u64).map(|index| random_batch(config, sizes, index)).collect() };
         let Times { steps: alone, update, .. } = timed(&mut trainer, &batches(mine), options.steps)?;
         let tensors: Vec<usize> = trainer
             .model
@@ -110,7 +109,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
         let work = Work { compute: slowest(group, alone.median)? / 1e3, update: update / 1e3, tensors, width: 4 };
         let network = network(options, group)?;
         let all = batches(config.train.accumulate);
-        let measured = group.map(|group| together(config, options, group, &all)).transpose()?;
+        let measured = group.map(|group| together((config, sizes), options.steps, group, &all)).transpose()?;
         let is_first = group.is_none_or(|group| group.rank() == 0);
         let tokens = mine * config.train.batch * config.model.context();
         let predict = |&(strategy, way, ranks): &(&'static str, Way, usize)| {
@@ -144,8 +143,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
     })
 }
 
-fn trainer_of(config: &RunConfig, options: &RanksOptions) -> Result<Trainer> {
-    let sizes = DataSizes { vocab: options.vocab, labels: config.task.listed_labels() };
+fn trainer_of(config: &RunConfig, sizes: DataSizes) -> Result<Trainer> {
     let objective = objective(config, &Plugin::open(&config.loss, Kind::Loss)?)?;
     Ok(trainer(config, sizes, objective)?.0)
 }
@@ -178,10 +176,15 @@ fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<Ti
 }
 
 /// Milliseconds of the steps of all ranks together.
-fn together(config: &RunConfig, options: &RanksOptions, group: &Group, micro_batches: &[Rows]) -> Result<Times> {
-    let mut trainer = trainer_of(config, options)?;
+fn together(
+    (config, sizes): (&RunConfig, DataSizes),
+    steps: u64,
+    group: &Group,
+    micro_batches: &[Rows],
+) -> Result<Times> {
+    let mut trainer = trainer_of(config, sizes)?;
     trainer.join(Some(group.clone()))?;
-    timed(&mut trainer, micro_batches, options.steps)
+    timed(&mut trainer, micro_batches, steps)
 }
 
 /// The largest of all ranks' numbers.

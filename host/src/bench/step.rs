@@ -67,7 +67,7 @@ pub(super) fn objective(config: &RunConfig, loss: &Plugin) -> Result<Objective> 
 /// The config's model, optimizer and objective on its device, and the memory that they are predicted to need.
 pub(super) fn trainer(config: &RunConfig, sizes: DataSizes, objective: Objective) -> Result<(Trainer, Memory, Device)> {
     let (device, _) = Device::open(config.train.device)?;
-    let predicted = checked_memory(config, sizes, &device)?;
+    let predicted = Memory::checked(config, sizes, &device)?;
     let described = config.model.described(sizes)?.of_run(config)?;
     let trainer = Trainer::new(config, described, objective, device.clone())?;
     // weights that are to be loaded are random here
@@ -142,13 +142,6 @@ fn time(
         predicted_memory: predicted.total() as u64,
         groups,
     })
-}
-
-/// What the steps will need, which there is.
-fn checked_memory(config: &RunConfig, sizes: DataSizes, device: &Device) -> Result<Memory> {
-    let memory = Memory::of(config, sizes, device)?;
-    memory.check(config, sizes, device)?;
-    Ok(memory)
 }
 
 /// Processor time since it was `before`, over the time since then.

@@ -83,14 +83,14 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let set = args.overrides.list();
     let path = config_path(args, &set)?;
     let mut config = run::load(&path, &set)?;
+    if args.replay.is_some() && !(launched().is_some() && config.ranks.asynchronous) {
+        return Err(Error::usage("--replay: expected several ranks with ranks.asynchronous = true").into());
+    }
     interrupt::listen(INTERRUPTED)?;
     let ranks = if args.dry_run { None } else { join(&mut config)? };
     if let Some(group) = ranks.as_ref().filter(|group| group.rank() > 0) {
         train::follow(&config, group).map_err(|error| error.context(format!("rank {}", group.rank())))?;
         return Ok(());
-    }
-    if args.replay.is_some() && !(ranks.is_some() && config.ranks.asynchronous) {
-        return Err(Error::usage("--replay: expected several ranks with ranks.asynchronous = true").into());
     }
     let options = TrainOptions {
         resume: args.resume || args.resume_or_start,

@@ -119,6 +119,16 @@ impl Memory {
         self.parameters + self.optimizer + self.activations + self.loss + self.program
     }
 
+    /// What a run needs, which there is.
+    ///
+    /// # Errors
+    /// As [`Memory::of`] and [`Memory::check`].
+    pub fn checked(config: &RunConfig, sizes: DataSizes, device: &Device) -> Result<Self> {
+        let memory = Self::of(config, sizes, device)?;
+        memory.check(config, sizes, device)?;
+        Ok(memory)
+    }
+
     /// Checks that `device`, or for the CPU the system, has this much memory available. If the amount is unknown,
     /// nothing is checked. `config` and `sizes` are those that it was computed for.
     ///

@@ -105,7 +105,7 @@ fn is_outer_momentum(momentum: &f64) -> bool {
     *momentum == OUTER.1
 }
 
-/// Updates that a rank may be behind: the longest chunk of the slowest of eight ranks is not waited for.
+/// Updates that a rank may be behind: with eight ranks, two rounds of the others.
 const MAX_STALENESS: u64 = 16;
 
 fn is_max_staleness(updates: &u64) -> bool {

@@ -104,7 +104,6 @@ impl Follower {
                         group.send(0, &numbers)?;
                         outer_of(&self.trainer)?.send_changes(self.trainer.model.engine(), group)?;
                     }
-                    Order::Meet => outer_of(&self.trainer)?.receive(group)?,
                     Order::Send => self.trainer.optimizer.send_state(group)?,
                     Order::End | Order::Begin { .. } => return Ok(()),
                 }

@@ -32,8 +32,6 @@ pub(super) enum Order {
     },
     /// Send the reports on them, and what they changed.
     Push,
-    /// Take the parameters that follow: all ranks have them.
-    Meet,
     /// Send the part of the optimizer's state, for a checkpoint.
     Send,
     /// The run is over, however it went.

@@ -8,6 +8,7 @@ mod record;
 mod segments;
 mod show;
 
+use super::apart::Recorded;
 use super::batches::{loader, source_reports, validation_extent};
 use super::ranks::Order;
 use super::step::Trainer;
@@ -33,6 +34,7 @@ pub(super) use begin::{Needs, ready};
 use begin::{begin_ranks, open_log, resumed};
 pub use preview::{Preview, preview};
 use record::Pace;
+use segments::recorded;
 use std::time::{Duration, Instant};
 
 /// Trains as `config` says, on its number of threads; returns what the run came to.
@@ -127,6 +129,8 @@ struct Run<'c> {
     options: &'c TrainOptions,
     /// Steps of checkpoints that wait for the first one of this process.
     later: Vec<u64>,
+    /// Updates by ranks that do not wait for one another, which are to be repeated.
+    recorded: Option<Recorded>,
     /// Says that the name of the mark is taken by something that is not ours, which was told.
     is_best_taken: bool,
     /// Says that checkpoints may be more than are kept. They go when a step has shown that the newest is not spoilt.
@@ -143,6 +147,7 @@ impl<'c> Run<'c> {
         let (reader, saved, changes) = resumed(config, &needs, &folder, options)?;
         let Needs { device, why_cpu, plugins, test_sets, program, evaluator, mut identity, .. } = needs;
         saved.iter().for_each(|saved| identity.keep_start(&saved.identity));
+        let recorded = recorded(options.replay.as_deref(), saved.as_ref().map_or(0, |saved| saved.updates))?;
         let unchanged = saved.as_ref().filter(|_| changes.same_data());
         let mut data = saved_data::open_or_prepare(config, &plugins, &folder, &claim, unchanged)?;
         // model
@@ -150,8 +155,7 @@ impl<'c> Run<'c> {
         if let Some(saved) = &saved {
             numerics::check_sums(saved.numerics, (&config.train, &device), task.sizes, &options.allow_changed)?;
         }
-        let memory = Memory::of(config, task.sizes, &device)?;
-        memory.check(config, task.sizes, &device)?;
+        let memory = Memory::checked(config, task.sizes, &device)?;
         let parts = (plugins.described(config, task.sizes)?, program, device.clone());
         let saved = saved.zip(reader.as_ref());
         let (trainer, started_from, mut state) =
@@ -197,6 +201,7 @@ impl<'c> Run<'c> {
             sequences_per_epoch: 0,
             options,
             later,
+            recorded,
             is_best_taken: false,
             // a kill may have come between a save and this
             prune_due: true,
@@ -374,9 +379,7 @@ impl<'c> Run<'c> {
 fn check_least(config: &RunConfig, device: &Device) -> Result<Memory> {
     let labels = config.model.size("labels").filter(|&labels| labels > 0).unwrap_or(1);
     let least = DataSizes { vocab: 1, labels: if config.task.has_labels() { labels } else { 0 } };
-    let memory = Memory::of(config, least, device)?;
-    memory.check(config, least, device)?;
-    Ok(memory)
+    Memory::checked(config, least, device)
 }
 
 fn stopped_early(config: &RunConfig, state: &RunState) -> bool {

@@ -10,8 +10,7 @@ mod steps;
 
 use center::Center;
 pub(super) use outer::Outer;
-pub use schedule::Recorded;
-pub(super) use schedule::{Chunk, Schedule};
+pub(super) use schedule::{Chunk, Recorded, Schedule};
 pub(super) use segment::{Came, Segment};
 pub(super) use steps::{Steps, trained};
 

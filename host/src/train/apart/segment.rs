@@ -94,18 +94,15 @@ impl<'g> Segment<'g> {
         }
     }
 
-    /// Brings all ranks together; returns the updates of the parameters so far.
+    /// Gives the first rank the parameters, which the others get with their next chunk; returns the updates of them so
+    /// far.
     ///
     /// # Errors
-    /// A rank that is gone.
+    /// Tensors that cannot be opened.
     pub fn finish(mut self, trainer: &Trainer) -> Result<u64> {
         let outer = outer_of(trainer)?;
         self.center.accelerate(outer, trainer.model.engine(), self.group.size())?;
         self.center.give_own(outer)?;
-        for rank in 1..self.group.size() {
-            Order::Meet.tell_one(self.group, rank)?;
-            self.center.give_to(self.group, rank)?;
-        }
         Ok(self.schedule.updates())
     }
 

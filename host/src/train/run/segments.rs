@@ -15,7 +15,7 @@ impl Run<'_> {
     pub(super) fn segments(&mut self, data: &Dataset, batches: &mut dyn Supply) -> Result<Trained> {
         let mut trained = Trained { loss: f64::NAN, data_wait: Duration::ZERO, stopped_by: interrupt::requested() };
         let mut steps = Steps::new(batches, self.config.train.accumulate, self.state.step);
-        let mut recorded = self.recorded()?;
+        let mut recorded = self.recorded.take();
         while !is_finished(self.config, &self.state) && trained.stopped_by.is_none() {
             self.segment(&mut steps, recorded.as_mut(), &mut trained)?;
             self.prune()?;
@@ -62,14 +62,17 @@ impl Run<'_> {
         let mut after = self.state.step + 1..train.steps;
         after.find(|&step| every.iter().any(|&every| due(step, every))).unwrap_or(train.steps)
     }
+}
 
-    /// What is to be replayed, from this run's step on.
-    fn recorded(&self) -> Result<Option<Recorded>> {
-        let Some(run) = &self.options.replay else { return Ok(None) };
-        let mut recorded = read(run).map_err(|error| error.context("--replay"))?;
-        recorded.retain(|update| update.update > self.state.updates);
-        Ok(Some(recorded))
-    }
+/// What is to be replayed by a run that `updates` updates were made of, if anything is.
+///
+/// # Errors
+/// A log that cannot be read or has no updates.
+pub(super) fn recorded(replay: Option<&Path>, updates: u64) -> Result<Option<Recorded>> {
+    let Some(run) = replay else { return Ok(None) };
+    let mut recorded = read(run).map_err(|error| error.context("--replay"))?;
+    recorded.retain(|update| update.update > updates);
+    Ok(Some(recorded))
 }
 
 /// The updates that a run, or its log, has recorded.
