@@ -52,6 +52,28 @@ fn nested_columns_are_read_as_pyarrow_reads_them() {
     }
 }
 
+/// The header of the first page of a file: a dictionary of 11 bytes that unpack to 9, and the number for 1.4 GB.
+const HEADER: &[u8] = b"PAR1\x15\x04\x15\x12\x15\x16\x4c\x15\x02\x15\x00\x12\x00\x00";
+const HUGE: &[u8] = b"\xee\xea\xe9\xb3\x0a";
+
+#[test]
+fn a_page_does_not_unpack_to_more_than_a_file_can_hold() {
+    let whole = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/parquet/dictionary.parquet"));
+    let whole = whole.unwrap();
+    let body = whole.strip_prefix(HEADER).expect("the header of the seed");
+    let (start, end) = HEADER.split_at(7);
+    // said where it belongs; said a second time, by a whole field number; hidden in a text that the library takes for
+    // a number
+    let at_once = [start, HUGE, &end[1..]].concat();
+    let again = [&HEADER[..HEADER.len() - 1], b"\x05\x04", HUGE, b"\x00"].concat();
+    let as_text = [&HEADER[..4], b"\x18\x02\x15", HUGE, &end[1..]].concat();
+    let unpacks = "the header of a page: 11 bytes unpack to 1396521655, at most 1000 times as much is read";
+    for (header, expected) in [(at_once, unpacks), (again, unpacks), (as_text, "of another type than the format has")] {
+        let error = Corpus::of("rows.parquet", [&header, body].concat()).error();
+        assert!(error.contains("rows.parquet") && error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn rows_without_text_are_empty_documents() {
     let mut corpus = Corpus::new();

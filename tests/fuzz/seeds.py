@@ -127,6 +127,9 @@ def others():
                    SEEDS / "parquet/nested.parquet", compression="none")
     pq.write_table(pa.table({"text": pa.array(["x" * 5] * 40).dictionary_encode()}), SEEDS / "parquet/dictionary.parquet",
                    compression="snappy", row_group_size=10, data_page_version="2.0")
+    # the same, but its first page says that its 11 bytes unpack to 1.4 GB
+    small = (SEEDS / "parquet/dictionary.parquet").read_bytes()
+    write("parquet", "unpacks-to-a-gigabyte.parquet", small.replace(b"\x15\x12", b"\x15\xee\xea\xe9\xb3\x0a", 1))
 
 
 def gguf():

@@ -18,6 +18,7 @@ mod lines;
 mod messages;
 mod packed;
 mod page;
+mod pages;
 mod parquet;
 mod sniff;
 mod source;

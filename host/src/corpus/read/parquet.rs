@@ -1,6 +1,7 @@
 //! Rows of a Parquet file.
 
 use super::columns::{project, value_at};
+use super::pages::Pages;
 use super::source::SourceFile;
 use crate::base::caught;
 use crate::corpus::SourceConfig;
@@ -27,7 +28,7 @@ const BATCH_ROWS: usize = 64;
 /// The rows of a file: text by the column reader, because it may not be UTF-8, the rest by the record reader, and so
 /// are texts that are lists of words.
 pub(super) struct ParquetRows {
-    reader: SerializedFileReader<File>,
+    reader: SerializedFileReader<Pages>,
     text: TextColumn,
     next_row_group: usize,
     texts: Option<ColumnReader>,
@@ -79,9 +80,9 @@ impl ParquetRows {
     }
 
     fn find(file: &SourceFile, source: &SourceConfig, progress: &Arc<AtomicU64>) -> Result<Self> {
-        let open = || -> Result<SerializedFileReader<File>> {
+        let open = || -> Result<SerializedFileReader<Pages>> {
             let handle = File::open(&file.path).map_err(|error| error.to_string())?;
-            SerializedFileReader::new(handle).map_err(|error| format!("not a whole parquet file: {error}"))
+            SerializedFileReader::new(Pages(handle)).map_err(|error| format!("not a whole parquet file: {error}"))
         };
         if file.is_packed() {
             return Err("a parquet file is compressed inside, unpack it".into());
@@ -238,7 +239,7 @@ fn others(path: &Path, schema: &SchemaDescPtr, names: &[String]) -> Result<Optio
         return Ok(None);
     };
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let reader = SerializedFileReader::new(file).map_err(|error| short(&error))?;
+    let reader = SerializedFileReader::new(Pages(file)).map_err(|error| short(&error))?;
     let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
     rows.map(Some).map_err(|error| short(&error))
 }
