@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use trainyard::loss::{Program, Totals};
 use trainyard::model::{self, Dropout, Purpose, Spec};
-use trainyard::ops::Precision;
+use trainyard::ops::{self, Precision};
 use trainyard::rows::{PlacedRows, Rows, Tokens};
 use trainyard_plugin::network::Network;
 use trainyard_plugin::{Builder, Config, Create, Model, Result, Setting, Sizes, Value};
@@ -164,6 +164,22 @@ fn train(
     let placed = PlacedRows::new(&engine, &rows, program.inputs()).unwrap();
     let dhidden = device::zeros(hidden.dims(), hidden.dtype());
     program.backward(&engine, &hidden, model.head(), &placed, 0, &dhidden, totals).unwrap();
-    model.backward(tokens, dropout, &dhidden).unwrap();
+    backward(model, tokens, dropout, &dhidden);
     rows
+}
+
+/// A backward by stages: nothing adds to a gradient after it is said to be whole, which may be on its way to other ranks
+/// then.
+fn backward(model: &mut model::Model, tokens: &Tokens<'_>, dropout: Option<Dropout>, dhidden: &ops::Tensor) {
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let stages: Vec<Vec<String>> = model.stages().into_iter().map(owned).collect();
+    let gradients: BTreeMap<_, _> =
+        model.params().iter().map(|(name, param)| (name.to_owned(), param.grad.clone().unwrap())).collect();
+    let mut whole = BTreeMap::new();
+    for (stage, names) in stages.into_iter().enumerate() {
+        model.backward_stage(stage, tokens, dropout, dhidden).unwrap();
+        whole.extend(names.into_iter().map(|name| (name.clone(), device::values(&gradients[&name]))));
+    }
+    let last: BTreeMap<_, _> = gradients.iter().map(|(name, grad)| (name.clone(), device::values(grad))).collect();
+    assert_eq!(whole, last);
 }

@@ -30,7 +30,7 @@ for i in $(seq "$n"); do
     ip -n "$space" link set lo up
     ip -n trainyard-switch link set "port$i" master bridge0
     ip -n trainyard-switch link set "port$i" up
-    ip netns exec "$space" tc qdisc add dev e0 root tbf rate "${RATE:-1gbit}" burst 64kb latency 50ms
+    ip netns exec "$space" tc qdisc add dev e0 root tbf rate "${RATE:-1gbit}" burst 256kb latency 50ms
     hosts+=${hosts:+,}10.77.0.$i
 done
 

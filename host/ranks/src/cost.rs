@@ -1,8 +1,8 @@
 //! What sending costs: time and traffic of a step by the latency and the bandwidth of a network.
 //!
 //! A message of n bytes takes latency + n / bandwidth, whichever two ranks exchange it and however many do so at the
-//! same time; nothing is sent while a rank computes. Sums go as [`Group::sum`](crate::Group::sum) does them, tensor by
-//! tensor.
+//! same time; what is sent while a rank computes costs its processor nothing. Sums go as
+//! [`Group::sum`](crate::Group::sum) does them, tensor by tensor.
 
 use crate::sum::PIECE;
 use crate::{Group, Result};
@@ -24,10 +24,19 @@ pub struct Work {
     pub compute: f64,
     /// Seconds of these that are the update.
     pub update: f64,
-    /// Numbers of each tensor that is trained.
-    pub tensors: Vec<usize>,
+    /// What is trained, in the order in which its gradients are whole.
+    pub tensors: Vec<Trained>,
     /// Bytes of a number.
     pub width: usize,
+}
+
+/// A tensor that is trained.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trained {
+    /// How many numbers it has.
+    pub numbers: usize,
+    /// Seconds of the backward that are left when its gradient is whole.
+    pub left: f64,
 }
 
 /// How ranks train one model.
@@ -88,17 +97,27 @@ impl Network {
         messages.messages * self.latency + messages.numbers * width as f64 / self.bandwidth
     }
 
+    /// Seconds that gradients are still sent when the backward is over: each is sent when it is whole and those before
+    /// it are.
+    fn waited(&self, work: &Work, ranks: usize) -> f64 {
+        let end = work.tensors.iter().fold(f64::NEG_INFINITY, |end, tensor| {
+            end.max(-tensor.left) + self.seconds(&sum(tensor.numbers, ranks), work.width)
+        });
+        end.max(0.0)
+    }
+
     /// A step of `ranks` ranks, each of which has `work` to do.
     pub fn step(&self, work: &Work, way: Way, ranks: usize) -> Cost {
-        let all: Messages = work.tensors.iter().map(|&n| sum(n, ranks)).sum();
+        let numbers = || work.tensors.iter().map(|tensor| tensor.numbers);
+        let all: Messages = numbers().map(|n| sum(n, ranks)).sum();
         let bytes = |messages: &Messages| messages.numbers * work.width as f64;
         match way {
-            Way::Replicated => Cost { seconds: work.compute + self.seconds(&all, work.width), sent: bytes(&all) },
+            Way::Replicated => Cost { seconds: work.compute + self.waited(work, ranks), sent: bytes(&all) },
             Way::Zero1 => {
                 // the updated parameters go the second half of the way of a sum
-                let parts: Messages = work.tensors.iter().map(|&n| sum(n, ranks).times(0.5)).sum();
+                let parts: Messages = numbers().map(|n| sum(n, ranks).times(0.5)).sum();
                 let compute = work.compute - work.update * (1.0 - 1.0 / ranks as f64);
-                let sending = self.seconds(&all, work.width) + self.seconds(&parts, work.width);
+                let sending = self.waited(work, ranks) + self.seconds(&parts, work.width);
                 Cost { seconds: compute + sending, sent: bytes(&all) + bytes(&parts) }
             }
             Way::Meeting(steps) => {
@@ -106,7 +125,7 @@ impl Network {
                 Cost { seconds: work.compute + self.seconds(&rare, work.width), sent: bytes(&rare) }
             }
             Way::Apart(steps) => {
-                let there: Messages = work.tensors.iter().map(|&n| sent(n)).sum();
+                let there: Messages = numbers().map(sent).sum();
                 let rare = there.times(1.0 / steps as f64);
                 // there and back; the first rank does that with all others, one after the other
                 let one = 2.0 * self.seconds(&rare, work.width);
@@ -158,7 +177,8 @@ mod tests {
     #[test]
     fn a_step_by_hand() {
         let network = Network { latency: 1e-3, bandwidth: 1e6 };
-        let work = Work { compute: 1.0, update: 0.5, tensors: vec![1000, 3000], width: 4 };
+        let tensors = [1000, 3000].map(|numbers| Trained { numbers, left: 0.0 }).to_vec();
+        let work = Work { compute: 1.0, update: 0.5, tensors, width: 4 };
         let cost = |way, ranks| network.step(&work, way, ranks);
         // 4 messages, 500 and 1500 numbers there and back
         let replicated = Cost { seconds: 1.0 + 4e-3 + 0.016, sent: 16_000.0 };
@@ -176,6 +196,16 @@ mod tests {
         // the first rank is busy with the others
         assert!((cost(Way::Apart(10), 1001).seconds - 3.6).abs() < 1e-9);
         assert_eq!(cost(Way::Replicated, 1), Cost { seconds: 1.0, sent: 0.0 });
+        // 6 ms and 14 ms: the first is sent 4 ms before the end and lets the second wait, or long before it
+        for (left, waited) in [(0.004, 0.016), (1.0, 0.014)] {
+            let mut early = work.clone();
+            early.tensors[0].left = left;
+            let Cost { seconds, sent } = network.step(&early, Way::Replicated, 2);
+            assert!((seconds - 1.0 - waited).abs() < 1e-9 && sent == 16_000.0, "{left}: {seconds}");
+        }
+        let mut early = work.clone();
+        early.tensors.iter_mut().for_each(|tensor| tensor.left = 0.5);
+        assert_eq!(network.step(&early, Way::Replicated, 2).seconds, 1.0);
         assert_eq!(sum(1000, 3), Messages { messages: 4.0, numbers: 4000.0 });
     }
 

@@ -1,6 +1,6 @@
 //! A transport that fails as it is told, to try what ranks do then.
 
-use crate::{Error, Result, Transport};
+use crate::{Error, Result, Transport, Wait};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,19 +40,19 @@ impl Transport for Faulty {
         self.inner.size()
     }
 
-    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()> {
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()> {
         let n = self.n_exchanges.fetch_add(1, Ordering::Relaxed);
         match self.fault {
             Fault::Delay(time) => std::thread::sleep(time),
             Fault::Hang(from) if n >= from => {
                 // longer than the others wait
-                std::thread::sleep(deadline.unwrap_or_default() * 2);
+                std::thread::sleep(wait.deadline.unwrap_or_default() * 2);
                 return Err(Error::run("this rank hung, as it was told to"));
             }
             Fault::Die(from) if n >= from => return Err(Error::run("this rank died, as it was told to")),
             Fault::Hang(_) | Fault::Die(_) => {}
         }
-        self.inner.exchange(with, send, receive, deadline)
+        self.inner.exchange(with, send, receive, wait)
     }
 
     fn has_sent(&self, rank: usize) -> Result<bool> {

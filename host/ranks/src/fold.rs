@@ -37,6 +37,11 @@ impl<T> Fold<T> {
         self.waiting[n] = Some(sum);
     }
 
+    /// The sums that [`Fold::take_all`] takes, in its order.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.waiting.iter().flatten()
+    }
+
     /// The sums that the last part is added to, in this order.
     pub fn take_all(&mut self) -> Vec<T> {
         self.waiting.drain(..).flatten().collect()

@@ -3,8 +3,24 @@
 use crate::{Error, Result};
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+/// How a rank waits for another one.
+#[derive(Debug, Clone, Default)]
+pub struct Wait {
+    /// No longer than this, if there is one.
+    pub deadline: Option<Duration>,
+    /// The processor is left to others at once: they compute on it meanwhile.
+    in_background: Arc<AtomicBool>,
+}
+
+impl Wait {
+    /// Says whether others compute meanwhile, which may end while a rank waits.
+    pub fn is_in_background(&self) -> bool {
+        self.in_background.load(Ordering::Relaxed)
+    }
+}
 
 /// Carries bytes between two ranks. What one rank sends to another arrives in order.
 pub trait Transport: Debug + Send + Sync {
@@ -14,12 +30,11 @@ pub trait Transport: Debug + Send + Sync {
     /// Number of ranks.
     fn size(&self) -> usize;
 
-    /// Sends `send` to a rank while `receive` is filled by what that one sends; either may be empty. Waits no longer
-    /// than `deadline`, if there is one.
+    /// Sends `send` to a rank while `receive` is filled by what that one sends; either may be empty.
     ///
     /// # Errors
     /// A rank that is gone, or does not answer in time.
-    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()>;
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()>;
 
     /// Says whether something that a rank has sent is there to be received.
     ///
@@ -50,12 +65,24 @@ pub struct Group {
     deadline: Duration,
     /// Bytes that this rank has sent.
     sent: Arc<AtomicU64>,
+    /// See [`Group::in_background`].
+    in_background: Arc<AtomicBool>,
 }
 
 impl Group {
     /// The ranks that `transport` connects; in a step they wait no longer than `deadline` for one another.
     pub fn new(transport: Arc<dyn Transport>, deadline: Duration) -> Self {
-        Self { transport, deadline, sent: Arc::default() }
+        Self { transport, deadline, sent: Arc::default(), in_background: Arc::default() }
+    }
+
+    /// The same ranks for a thread that sends while others compute: it leaves them the processor while it waits.
+    pub fn in_background(&self) -> Self {
+        Self { in_background: Arc::new(AtomicBool::new(true)), ..self.clone() }
+    }
+
+    /// Ends what [`Group::in_background`] began: nobody computes any more.
+    pub fn hurry(&self) {
+        self.in_background.store(false, Ordering::Relaxed);
     }
 
     /// Number of this rank, from 0. Rank 0 leads: it alone writes.
@@ -79,7 +106,11 @@ impl Group {
     /// As [`Transport::exchange`], within the deadline of a step.
     pub(crate) fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8]) -> Result<()> {
         self.sent.fetch_add(send.len() as u64, Ordering::Relaxed);
-        self.transport.exchange(with, send, receive, Some(self.deadline))
+        self.transport.exchange(with, send, receive, &self.wait(Some(self.deadline)))
+    }
+
+    fn wait(&self, deadline: Option<Duration>) -> Wait {
+        Wait { deadline, in_background: self.in_background.clone() }
     }
 
     /// Bytes that this rank has sent.
@@ -191,13 +222,13 @@ impl Group {
     fn message(&self, from: usize, deadline: Option<Duration>) -> Result<Vec<u8>> {
         const MOST: u64 = 1 << 32;
         let mut length = [0; 8];
-        self.transport.exchange(from, &[], &mut length, deadline)?;
+        self.transport.exchange(from, &[], &mut length, &self.wait(deadline))?;
         let length = u64::from_le_bytes(length);
         if length > MOST {
             return Err(Error::run(format!("rank {from}: a message of {length} bytes, expected at most {MOST}")));
         }
         let mut message = vec![0; length as usize];
-        self.transport.exchange(from, &[], &mut message, Some(self.deadline))?;
+        self.transport.exchange(from, &[], &mut message, &self.wait(Some(self.deadline)))?;
         Ok(message)
     }
 

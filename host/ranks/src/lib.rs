@@ -16,9 +16,9 @@ mod sum;
 pub mod threads;
 
 pub use compress::Compression;
-pub use cost::{Cost, Network, Way, Work};
+pub use cost::{Cost, Network, Trained, Way, Work};
 pub use fold::{Fold, levels};
-pub use group::{Group, Transport};
+pub use group::{Group, Transport, Wait};
 pub use launcher::{Launch, launched, variables};
 
 use trainyard_base::{Error, Result};

@@ -1,6 +1,6 @@
 //! Ranks that are threads of one process.
 
-use crate::{Error, Group, Result, Transport};
+use crate::{Error, Group, Result, Transport, Wait};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Transport for Thread {
         self.to.len()
     }
 
-    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()> {
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()> {
         let gone = || Error::run(format!("rank {with} is gone"));
         if !send.is_empty() {
             self.to[with].send(send.to_vec()).map_err(|_| gone())?;
@@ -73,7 +73,7 @@ impl Transport for Thread {
             return Ok(());
         }
         let mut from = self.from[with].lock().unwrap_or_else(PoisonError::into_inner);
-        let received = match (from.seen.take(), deadline) {
+        let received = match (from.seen.take(), wait.deadline) {
             (Some(seen), _) => seen,
             (None, None) => from.receiver.recv().map_err(|_| gone())?,
             (None, Some(deadline)) => from.receiver.recv_timeout(deadline).map_err(|error| match error {

@@ -4,11 +4,12 @@ use super::random::random_batch;
 use super::report::Spread;
 use super::step::{objective, trainer};
 use super::{check_above_zero, on_threads};
+use crate::model::Model;
 use crate::ops::OpGroup;
 use crate::plugin::Plugin;
-use crate::ranks::{Cost, Group, Network, Way, Work};
+use crate::ranks::{Cost, Group, Network, Trained, Way, Work};
 use crate::report::{bytes, count};
-use crate::rows::Rows;
+use crate::rows::{InputSet, PlacedRows, Rows};
 use crate::run::{DataSizes, RunConfig, Strategy};
 use crate::train::Trainer;
 use crate::{Error, Result};
@@ -99,13 +100,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
         let batches =
             |n: usize| -> Vec<Rows> { (0..n as u64).map(|index| random_batch(config, sizes, index)).collect() };
         let Times { steps: alone, update, .. } = timed(&mut trainer, &batches(mine), options.steps)?;
-        let tensors: Vec<usize> = trainer
-            .model
-            .params()
-            .iter()
-            .filter(|(_, param)| param.grad.is_some())
-            .map(|(_, param)| param.value.elem_count())
-            .collect();
+        let tensors = trained(&mut trainer.model, config, sizes, options.steps)?;
         let work = Work { compute: slowest(group, alone.median)? / 1e3, update: update / 1e3, tensors, width: 4 };
         let network = network(options, group)?;
         let all = batches(config.train.accumulate);
@@ -128,7 +123,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
         Ok(is_first.then(|| RanksBench {
             ranks: size,
             threads: rayon::current_num_threads(),
-            parameters: work.tensors.iter().sum(),
+            parameters: work.tensors.iter().map(|tensor| tensor.numbers).sum(),
             tokens,
             compute_ms: 1e3 * work.compute,
             update_ms: 1e3 * work.update,
@@ -173,6 +168,38 @@ fn timed(trainer: &mut Trainer, micro_batches: &[Rows], steps: u64) -> Result<Ti
         groups.iter().find(|(group, _)| *group == OpGroup::Optimizer).map_or(0.0, |(_, time)| time.as_secs_f64());
     let mean = times.iter().sum::<f64>() / times.len() as f64;
     Ok(Times { steps: Spread::of(times), mean, update: 1e3 * update / steps as f64 })
+}
+
+/// What is trained, in the order in which its gradients are whole, by the fastest of some backwards of one micro-batch.
+fn trained(model: &mut Model, config: &RunConfig, sizes: DataSizes, times: u64) -> Result<Vec<Trained>> {
+    let numbers = |name: &&str| {
+        let (_, param) = model.params().iter().find(|(other, param)| other == name && param.grad.is_some())?;
+        Some(param.value.elem_count())
+    };
+    let stages: Vec<Vec<usize>> =
+        model.stages().iter().map(|names| names.iter().filter_map(numbers).collect()).collect();
+    let mut fastest: Option<Vec<f64>> = None;
+    let rows = random_batch(config, sizes, 0);
+    for _ in 0..times {
+        let placed = PlacedRows::new(model.engine(), &rows, InputSet::default())?;
+        let tokens = placed.tokens();
+        let dhidden = model.forward(&tokens, None)?.zeros_like()?;
+        let begun = Instant::now();
+        let mut ends = Vec::with_capacity(stages.len());
+        for stage in 0..stages.len() {
+            model.backward_stage(stage, &tokens, None, &dhidden)?;
+            ends.push(begun.elapsed().as_secs_f64());
+        }
+        if fastest.as_ref().is_none_or(|fastest| ends.last() < fastest.last()) {
+            fastest = Some(ends);
+        }
+    }
+    let ends = fastest.unwrap_or_default();
+    let end = ends.last().copied().unwrap_or_default();
+    let of_stage = |(numbers, whole): (Vec<usize>, f64)| {
+        numbers.into_iter().map(move |numbers| Trained { numbers, left: end - whole })
+    };
+    Ok(stages.into_iter().zip(ends).flat_map(of_stage).collect())
 }
 
 /// Milliseconds of the steps of all ranks together.
@@ -252,7 +279,7 @@ impl Display for RanksBench {
                 self.predicted_ms
             )?;
         }
-        writeln!(f, "\npredicted   local_steps = {}; nothing is sent while a rank computes", self.local_steps)?;
+        writeln!(f, "\npredicted   local_steps = {}; gradients are sent while others are computed", self.local_steps)?;
         write!(
             f,
             "{:>6}  {:<13}{:>11}{:>13}{:>14}{:>12}",

@@ -12,6 +12,7 @@ use crate::ops::{Column, Device, Engine, Precision, Quantized, Tensor};
 use crate::rows::Tokens;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use trainyard_plugin::network::{Network, Parameter};
 
 /// What a model is made of.
@@ -221,11 +222,43 @@ impl Model {
     /// # Errors
     /// A backward before any forward, a GPU that fails.
     pub fn backward(&mut self, tokens: &Tokens<'_>, dropout: Option<Dropout>, dhidden: &Tensor) -> Result<()> {
+        self.part_of_backward(tokens, dropout, dhidden, 0..self.plan.backward.len())
+    }
+
+    /// Names of the parameters whose gradients are whole after each stage of a backward, as [`Model::backward_stage`]
+    /// runs them.
+    pub fn stages(&self) -> Vec<Vec<&str>> {
+        let name = |&parameter: &usize| self.graph.parameters[parameter].name.as_str();
+        self.plan.stages.iter().map(|stage| stage.whole.iter().map(name).collect()).collect()
+    }
+
+    /// A stage of [`Model::backward`]: all of them, in order, are the same.
+    ///
+    /// # Errors
+    /// As [`Model::backward`].
+    pub fn backward_stage(
+        &mut self,
+        stage: usize,
+        tokens: &Tokens<'_>,
+        dropout: Option<Dropout>,
+        dhidden: &Tensor,
+    ) -> Result<()> {
+        self.part_of_backward(tokens, dropout, dhidden, self.plan.stages[stage].backs.clone())
+    }
+
+    fn part_of_backward(
+        &mut self,
+        tokens: &Tokens<'_>,
+        dropout: Option<Dropout>,
+        dhidden: &Tensor,
+        backs: Range<usize>,
+    ) -> Result<()> {
         let Some(buffers) = self.buffers.take() else {
             return Err(Error::run("backward was called before forward"));
         };
         let made = buffers.make_gradients(&self.plan, &Allocator::new(&self.engine));
-        let result = made.and_then(|()| self.run(&self.plan, tokens, dropout, &buffers, |pass| pass.backward(dhidden)));
+        let run = |()| self.run(&self.plan, tokens, dropout, &buffers, |pass| pass.backward(dhidden, backs));
+        let result = made.and_then(run);
         self.buffers = Some(buffers);
         result
     }

@@ -109,6 +109,11 @@ impl Optimizer {
         self.slots.iter().map(|slot| slot.grad.clone()).collect()
     }
 
+    /// The place of a parameter's gradient in [`Optimizer::gradients`]; none of one that is not trained.
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
     /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
     ///
     /// # Errors

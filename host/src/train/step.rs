@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use super::apart::Outer;
-use super::gradients::{Waiting, sum_over_ranks};
+use super::gradients::{Summing, Waiting, sum_totals};
 use crate::base::random::Stream;
 use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
@@ -33,6 +33,8 @@ pub struct Trainer {
     waiting: Waiting,
     /// The ranks that share its micro-batches.
     ranks: Option<Group>,
+    /// Places of the gradients that are whole after each stage of a backward.
+    stages: Vec<Vec<usize>>,
     /// Where they train alone and meet.
     outer: Option<Outer>,
     config: RunConfig,
@@ -82,6 +84,7 @@ impl Trainer {
             replay: Replay::default(),
             waiting: Waiting::default(),
             ranks: None,
+            stages: Vec::new(),
             outer: None,
             config: config.clone(),
             described,
@@ -115,6 +118,8 @@ impl Trainer {
             let params = params.map(|(name, param)| (name.to_owned(), param.value.clone())).collect();
             self.outer = Some(Outer::new(&self.config.ranks, params)?);
         }
+        let places = |names: &Vec<&str>| names.iter().filter_map(|name| self.optimizer.place_of(name)).collect();
+        self.stages = self.model.stages().iter().map(places).collect();
         self.ranks = ranks;
         Ok(())
     }
@@ -191,21 +196,48 @@ impl Trainer {
         Ok(StepReport { outputs, grad_norm: outcome.grad_norm, lr, tokens, weight: outcome.weight })
     }
 
-    /// This rank's share, and then the sum over all ranks.
+    /// This rank's share, and the sum over all ranks.
     fn accumulate_on_cpu(&mut self, step: u64, first: u64, micro_batches: &[Rows], mine: Range<usize>) -> Result<()> {
         let gradients = self.optimizer.gradients();
+        let together = self.ranks.clone().filter(|_| self.outer.is_none());
         let firsts = first_sequences(first, micro_batches);
         for (i, (rows, first)) in micro_batches.iter().zip(firsts).enumerate().take(mine.end).skip(mine.start) {
             let placed = PlacedRows::new(self.model.engine(), rows, self.loss.inputs())?;
-            self.accumulate(step, first, &placed)?;
+            let is_last = i + 1 == mine.end;
+            match &together {
+                Some(group) if is_last => self.accumulate_and_sum(group, (step, first), &placed, &gradients)?,
+                _ => self.accumulate(step, first, &placed)?,
+            }
             let engine = self.model.engine();
-            match i + 1 < mine.end {
-                true => self.waiting.set_aside(engine, &gradients, &mut self.totals)?,
-                false => self.waiting.finish(engine, &gradients, &mut self.totals)?,
+            if !is_last {
+                self.waiting.set_aside(engine, &gradients, &mut self.totals)?;
+            } else if together.is_none() {
+                (0..gradients.len()).try_for_each(|place| self.waiting.finish_gradient(engine, &gradients, place))?;
             }
         }
-        let together = self.ranks.as_ref().filter(|_| self.outer.is_none());
-        together.map_or(Ok(()), |group| sum_over_ranks(group, &gradients, &mut self.totals))
+        self.waiting.finish(&mut self.totals)?;
+        together.map_or(Ok(()), |group| sum_totals(&group, &mut self.totals))
+    }
+
+    /// The last micro-batch of a rank: gradients that are whole are added up over all ranks while the next are computed.
+    fn accumulate_and_sum(
+        &mut self,
+        group: &Group,
+        (step, first_sequence): (u64, u64),
+        placed: &PlacedRows<'_>,
+        gradients: &[Tensor],
+    ) -> Result<()> {
+        let dropout = Some(Dropout { stream: self.dropout, first_sequence });
+        let dhidden = self.accumulate_loss(step, dropout, placed)?;
+        let summing = Summing::begin(group)?;
+        for stage in 0..self.stages.len() {
+            self.model.backward_stage(stage, &placed.tokens(), dropout, &dhidden)?;
+            let (engine, whole) = (self.model.engine(), &self.stages[stage]);
+            whole.iter().try_for_each(|&place| self.waiting.finish_gradient(engine, gradients, place))?;
+            whole.iter().for_each(|&place| summing.add(&gradients[place]));
+        }
+        self.dhidden = Some(dhidden);
+        summing.finish()
     }
 
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
@@ -252,9 +284,16 @@ impl Trainer {
     /// Adds the gradients of one micro-batch, and the sums and weights of the loss's outputs. `first_sequence` counts
     /// from the start of the run.
     fn accumulate(&mut self, step: u64, first_sequence: u64, placed: &PlacedRows<'_>) -> Result<()> {
-        let tokens = placed.tokens();
         let dropout = Some(Dropout { stream: self.dropout, first_sequence });
-        let hidden = self.model.forward(&tokens, dropout)?;
+        let dhidden = self.accumulate_loss(step, dropout, placed)?;
+        self.model.backward(&placed.tokens(), dropout, &dhidden)?;
+        self.dhidden = Some(dhidden);
+        Ok(())
+    }
+
+    /// The same without the backward of the network, whose gradient `[rows, C]` it returns.
+    fn accumulate_loss(&mut self, step: u64, dropout: Option<Dropout>, placed: &PlacedRows<'_>) -> Result<Tensor> {
+        let hidden = self.model.forward(&placed.tokens(), dropout)?;
         let dhidden = match self.dhidden.take() {
             Some(kept) if kept.shape() == hidden.shape() => kept,
             _ => hidden.zeros_like()?,
@@ -271,9 +310,7 @@ impl Trainer {
                 selected::spread(engine, &dselected, at, &dhidden)?;
             }
         }
-        self.model.backward(&tokens, dropout, &dhidden)?;
-        self.dhidden = Some(dhidden);
-        Ok(())
+        Ok(dhidden)
     }
 
     /// A parameter without a gradient would silently never learn: stop before the first update instead.

@@ -4,7 +4,7 @@
 mod abi;
 mod find;
 
-use crate::{Error, Launch, Result, Transport};
+use crate::{Error, Launch, Result, Transport, Wait};
 use abi::{Abi, Handle};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,8 @@ const TAG: i32 = 1;
 /// Bytes of one message of MPI, at most.
 const MOST: usize = 64 << 20;
 
-/// Looks at a request this often before the processor is left to others: what comes at once is not waited for long.
+/// Looks at a request this often before the processor is left to others, where nobody waits for it: what comes at once
+/// is not waited for long.
 const SPINS: usize = 20_000;
 
 /// How long a rank sleeps between looks then, at most.
@@ -94,11 +95,10 @@ impl Transport for Mpi {
         self.size
     }
 
-    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], deadline: Option<Duration>) -> Result<()> {
+    fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()> {
         let guard = self.lock();
         let Some(library) = &*guard else { return Err(Error::run("MPI was left already")) };
         let named = |error: Error| error.context(format!("rank {with}"));
-        let until = deadline.map(|deadline| Instant::now() + deadline);
         let (mut send, mut receive) = (send.chunks(MOST), receive.chunks_mut(MOST));
         loop {
             let (sent, received) = (send.next(), receive.next());
@@ -107,14 +107,14 @@ impl Transport for Mpi {
             }
             let mut requests = Vec::with_capacity(2);
             if let Some(bytes) = received {
-                // SAFETY: `wait` returns when the request is done, or ends the process.
+                // SAFETY: `await_all` returns when the request is done, or ends the process.
                 requests.push(unsafe { library.receive(bytes, with, TAG) }.map_err(named)?);
             }
             if let Some(bytes) = sent {
                 // SAFETY: as above.
                 requests.push(unsafe { library.send(bytes, with, TAG) }.map_err(named)?);
             }
-            wait(library, requests, until, with)?;
+            await_all(library, requests, wait, with)?;
         }
     }
 
@@ -135,7 +135,7 @@ impl Transport for Mpi {
 
 /// Waits until all are done. A rank that waits in vain cannot take its requests back: the memory that they write to
 /// would be used for something else. It says so and ends the process, and the launcher ends the others.
-fn wait(library: &Abi, mut requests: Vec<Handle>, until: Option<Instant>, with: usize) -> Result<()> {
+fn await_all(library: &Abi, mut requests: Vec<Handle>, wait: &Wait, with: usize) -> Result<()> {
     let (begun, mut looks) = (Instant::now(), 0);
     loop {
         let mut open = Vec::with_capacity(requests.len());
@@ -151,19 +151,22 @@ fn wait(library: &Abi, mut requests: Vec<Handle>, until: Option<Instant>, with: 
         }
         requests = open;
         looks += 1;
-        if looks < SPINS {
+        let in_background = wait.is_in_background();
+        if looks < SPINS && !in_background {
             std::hint::spin_loop();
             continue;
         }
-        if until.is_some_and(|until| Instant::now() > until) {
+        if wait.deadline.is_some_and(|deadline| begun.elapsed() > deadline) {
             let seconds = begun.elapsed().as_secs();
             lost(&Error::run(format!("rank {with} did not answer within {seconds} s (ranks.deadline_s)")));
         }
-        std::thread::sleep(NAP.min(begun.elapsed() / 20));
+        // in the background every look costs the others time
+        let share = if in_background { 4 } else { 20 };
+        std::thread::sleep(NAP.min(begun.elapsed() / share));
     }
 }
 
-/// Ends the process: see [`wait`].
+/// Ends the process: see [`await_all`].
 fn lost(error: &Error) -> ! {
     eprintln!("error: {error}; the job ends, and can be resumed with any number of ranks");
     std::process::exit(1)

@@ -10,12 +10,14 @@ mod head;
 mod memory;
 mod places;
 mod sites;
+mod stages;
 mod steps;
 #[cfg(test)]
 mod tests;
 
 pub(super) use backward::{Back, GradPlace};
 pub(super) use head::HeadPlan;
+pub(super) use stages::Stage;
 pub(super) use steps::{Drop, Step, Work};
 
 use super::graph::Graph;
@@ -99,6 +101,8 @@ pub(super) struct Plan {
     pub head: HeadPlan,
     /// What runs backward, in order; empty for inference.
     pub backward: Vec<Back>,
+    /// Its parts, by when gradients of parameters are whole.
+    pub stages: Vec<Stage>,
     /// Kinds of the tensors of gradients.
     pub gradients: Vec<Buffer>,
     /// Number of places that have dropout masks, see `sites`.
@@ -139,8 +143,10 @@ impl Plan {
             Purpose::Inference => Default::default(),
             _ => backward::plan(&built, &memory, hidden, split, trained),
         };
+        let stages = stages::stages(&backward, &built.steps, &built.stacks, graph.parameters.len());
         Ok(Self {
             head: HeadPlan { place: hidden, ..built.head },
+            stages,
             steps: built.steps,
             buffers: built.buffers,
             tensor_of: memory.tensor_of,

@@ -86,3 +86,26 @@ fn recomputation_repeats_a_block_but_for_its_last_product() {
         assert_eq!(again, (LAYERS - 1) * (block.len() - 1), "{model}");
     }
 }
+
+/// What is large is sent early: the output layer before the network's backward begins, a block after its own, the
+/// embeddings last.
+#[test]
+fn gradients_that_are_whole() {
+    let network = described::<trainyard_gpt2::Gpt2>();
+    let graph = Graph::new(&network).unwrap();
+    let plan = plan("gpt2", Purpose::Training, false);
+    let names = |stage: &super::Stage| -> Vec<&str> {
+        stage.whole.iter().map(|&parameter| graph.parameters[parameter].name.as_str()).collect()
+    };
+    let stages: Vec<_> = plan.stages.iter().map(names).collect();
+    assert!(plan.stages[0].backs.is_empty());
+    assert!(stages[1..].iter().all(|stage| !stage.is_empty()), "{stages:?}");
+    // tied to the embeddings
+    assert_eq!(stages[0], [""; 0]);
+    assert_eq!(
+        stages.first_chunk::<3>().unwrap()[1..],
+        [["ln_f.bias", "ln_f.weight"], ["h.2.mlp.c_proj.bias", "h.2.mlp.c_proj.weight"]]
+    );
+    assert_eq!(*stages.last().unwrap(), ["wpe.weight", "wte.weight"]);
+    assert_eq!(plan.stages.last().unwrap().backs.end, plan.backward.len());
+}

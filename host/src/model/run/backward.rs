@@ -8,19 +8,20 @@ use crate::model::plan::{Back, GradPlace, Step, Work};
 use crate::ops::{Assign, Gain, Gradient, Tensor, View};
 use crate::ops::{activation, attention, columns, conv, dropout, embedding, expand, gated, layer_norm, linear, mul};
 use crate::ops::{pooling, recurrent, relative_bias, rms_norm, rotary, scale, shift, soft_cap};
+use std::ops::Range;
 use trainyard_plugin::network::Space;
 
 /// Where the gradients of what a step read go.
 type Targets<'p> = [Option<(View<'p>, Assign)>];
 
 impl<'a> Pass<'a> {
-    /// Adds to the gradients of parameters, from the gradient `dhidden` of the hidden states.
+    /// Adds to the gradients of parameters, from the gradient `dhidden` of the hidden states: a part of the plan.
     ///
     /// # Errors
     /// A GPU that fails.
-    pub fn backward(&self, dhidden: &Tensor) -> Result<()> {
+    pub fn backward(&self, dhidden: &Tensor, backs: Range<usize>) -> Result<()> {
         let view = |place: GradPlace| self.buffers.gradient(place, dhidden);
-        self.plan.backward.iter().try_for_each(|back| match back {
+        self.plan.backward[backs].iter().try_for_each(|back| match back {
             Back::Zero(place) => columns::zero(self.engine, view(*place)),
             Back::Copy(from, to) => columns::copy(self.engine, view(*from), view(*to)),
             Back::Add(from, to) => columns::add(self.engine, view(*from), view(*to)),
