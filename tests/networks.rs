@@ -168,8 +168,8 @@ fn train(
     rows
 }
 
-/// A backward by stages: nothing adds to a gradient after it is said to be whole, which may be on its way to other ranks
-/// then.
+/// A backward by stages: nothing adds to a gradient after it is said to be whole, when it may be on its way to other
+/// ranks.
 fn backward(model: &mut model::Model, tokens: &Tokens<'_>, dropout: Option<Dropout>, dhidden: &ops::Tensor) {
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let stages: Vec<Vec<String>> = model.stages().into_iter().map(owned).collect();

@@ -219,7 +219,7 @@ impl Trainer {
         together.map_or(Ok(()), |group| sum_totals(&group, &mut self.totals))
     }
 
-    /// The last micro-batch of a rank: gradients that are whole are added up over all ranks while the next are computed.
+    /// The last micro-batch of a rank: gradients that are whole are added up over all ranks while others are computed.
     fn accumulate_and_sum(
         &mut self,
         group: &Group,

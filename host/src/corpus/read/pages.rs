@@ -1,7 +1,7 @@
 //! Pages of a Parquet file whose headers are checked before the library makes room for what they promise.
 //!
 //! The library takes as much memory as a header says that its page unpacks to: two gigabytes for a file of a kilobyte.
-//! Headers are structs of [Thrift's compact protocol](https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
+//! Headers are structs of Thrift's compact protocol (`doc/specs/thrift-compact-protocol.md` of apache/thrift).
 
 use bytes::Bytes;
 use parquet::errors::Result;
