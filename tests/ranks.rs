@@ -314,6 +314,45 @@ fn ranks_that_wait_for_none() {
     assert!(nothing.code == 2 && nothing.stderr.contains("expected ranks.local_steps"), "{}", nothing.stderr);
 }
 
+/// What a run has measured: its validations, and the report at its end.
+fn measured(folder: &Path, run: &str) -> Vec<serde_json::Value> {
+    let log = fs::read_to_string(folder.join(format!("runs/{run}/metrics.jsonl"))).unwrap();
+    let records = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut measured: Vec<_> = records.filter(|of| of["kind"] == "validation" || of["kind"] == "final").collect();
+    measured.iter_mut().filter_map(|record| record.get_mut("seconds")).for_each(|seconds| *seconds = 0.into());
+    measured
+}
+
+/// Ranks that share the batches of held-out text have the numbers of one process, to the last bit: while they train, in
+/// the report on the best model, which is not the last, and in `eval`.
+#[test]
+fn held_out_text_is_measured_together() {
+    let folder = folder_of_lines(CONFIG);
+    let folder = folder.path();
+    let train = |ranks: usize, run: &str| {
+        // steps that are too large: the model is best soon
+        let settings = ["train.validate_every=2", "train.patience=1", "optimizer.lr=0.3", "data.test=0.1"];
+        let name = format!("run.name={run}");
+        let settings = [&settings[..], &["train.accumulate=3", "train.steps=12", &name]].concat();
+        let trained = train(folder, ranks, &[], &settings)?;
+        assert_eq!(trained.code, 0, "{}", trained.stderr);
+        Some(measured(folder, run))
+    };
+    let Some(three) = train(3, "three") else { return };
+    assert_eq!(three, train(1, "one").unwrap());
+    let last = three.last().unwrap();
+    assert!(three.len() == 3 && last["model_step"] == 2, "{three:?}");
+    let eval = |ranks: usize, documents: &str| {
+        let words = ["eval", "runs/one", "--json", "--documents", documents];
+        let evaluated = ended(processes_of(folder, ranks).unwrap().args(words));
+        assert_eq!(evaluated.code, 0, "{}", evaluated.stderr);
+        (evaluated.stdout, fs::read(folder.join(documents)).unwrap())
+    };
+    assert!(eval(2, "two.parquet") == eval(1, "one.parquet"));
+    let other = ended(processes_of(folder, 2).unwrap().args(["eval", "runs/one", "--data", "text.txt"]));
+    assert!(other.code == 2 && other.stderr.contains("start one process for --tasks and --data"), "{}", other.stderr);
+}
+
 /// Every rank filters its part, and what the first one puts together is what one process makes.
 #[test]
 fn data_are_prepared_together() {

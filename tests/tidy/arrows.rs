@@ -29,7 +29,13 @@ const MODULES: [(&str, &[&str]); 27] = [
             "optim",
         ],
     ),
-    ("eval", &["base", "chat", "formats", "report", "ops", "rows", "plugin", "corpus", "feed", "model", "loss", "run"]),
+    (
+        "eval",
+        &[
+            "base", "chat", "formats", "report", "ops", "rows", "ranks", "plugin", "corpus", "feed", "model", "loss",
+            "run",
+        ],
+    ),
     (
         "train",
         &[

@@ -1,7 +1,7 @@
 //! Times the loss compiler beside the matrix products that no loss can do without.
 
 use super::report::{LossBench, LossTime, Spread};
-use super::{check_above_zero, compile, on_threads};
+use super::{check_above_zero, compile};
 use crate::Result;
 use crate::base::random::Stream;
 use crate::feed::SUPPLIED;
@@ -9,6 +9,7 @@ use crate::loss::{HeadGradient, OutputLayer, Program};
 use crate::ops::{Engine, Factor, Float, Matrix, Precision, Threads, Write, matmul};
 use crate::plugin::{Plugin, PluginConfig};
 use crate::rows::{Columns, Rows};
+use crate::run::on_threads;
 use std::time::Instant;
 use trainyard_plugin::Kind;
 

@@ -27,12 +27,6 @@ fn compile(plugin: &Plugin, supplied: InputSet) -> Result<Program> {
     Program::compile_for(&[&graph], supplied).map_err(|error| error.context(plugin.culprit()))
 }
 
-/// Runs `work` on `n` threads, 0 for one per core. `place` is where the user says how many.
-fn on_threads<T: Send>(n: usize, place: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
-    pool.map_err(|error| Error::run(format!("{place}: cannot start threads: {error}")))?.install(work)
-}
-
 /// An error for the first of these options that is 0.
 fn check_above_zero(options: &[(&str, u64)]) -> Result<()> {
     match options.iter().find(|(_, value)| *value == 0) {

@@ -1,16 +1,16 @@
 //! Times steps of several ranks and the network between them, and predicts those of more.
 
+use super::check_above_zero;
 use super::random::random_batch;
 use super::report::Spread;
 use super::step::{objective, trainer};
-use super::{check_above_zero, on_threads};
 use crate::model::Model;
 use crate::ops::OpGroup;
 use crate::plugin::Plugin;
 use crate::ranks::{Cost, Group, Network, Trained, Way, Work};
 use crate::report::{bytes, count};
 use crate::rows::{InputSet, PlacedRows, Rows};
-use crate::run::{DataSizes, RunConfig, Strategy};
+use crate::run::{DataSizes, RunConfig, Strategy, on_threads};
 use crate::train::Trainer;
 use crate::{Error, Result};
 use serde::Serialize;

@@ -3,14 +3,14 @@
 use super::process::{peak_memory, processor_time};
 use super::random::random_batch;
 use super::report::{GroupTime, Spread, StepBench};
-use super::{check_above_zero, compile, on_threads};
+use super::{check_above_zero, compile};
 use crate::feed::Position;
 use crate::loss::{CrfLoss, Objective};
 use crate::ops::{Device, OpGroup, Peak};
 use crate::plugin::Plugin;
 use crate::report::{Progress, Record, Sink, Step};
 use crate::rows::Rows;
-use crate::run::{DataSizes, Memory, RunConfig, RunPlugins, RunTask};
+use crate::run::{DataSizes, Memory, RunConfig, RunPlugins, RunTask, on_threads};
 use crate::train::{Trainer, loader};
 use crate::{Error, Result};
 use std::time::{Duration, Instant};

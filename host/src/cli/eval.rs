@@ -2,6 +2,7 @@
 
 use super::open::{self, OpenArgs};
 use super::output::{Outcome, print, show};
+use super::ranks::join;
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use serde::Serialize;
@@ -9,7 +10,10 @@ use std::path::PathBuf;
 use trainyard::base::files::check_output;
 use trainyard::base::interrupt;
 use trainyard::base::write::write_file;
-use trainyard::report::write_documents;
+use trainyard::eval::OpenOptions;
+use trainyard::ranks::launched;
+use trainyard::report::{EvalSummary, write_documents};
+use trainyard::run::{self, RunFolder, RunPlugins};
 use trainyard::{Error, Result, eval};
 
 /// Evaluate a checkpoint: on the held-out text of its run, on any text, or by the questions of tasks
@@ -29,6 +33,7 @@ Examples:
   trainyard eval runs/austen
   trainyard eval runs/austen --data other.txt        the same text for runs with other filters
   trainyard eval runs/austen --checkpoint step-400 --json
+  mpirun -n 4 trainyard eval runs/austen             four ranks share the batches, with the numbers of one
   trainyard eval runs/austen --set loss.plugin=focal --allow-changed loss
   trainyard eval SmolLM2-135M --tasks arc.jsonl --tasks lambada.jsonl --out answers.jsonl
   trainyard eval runs/austen --data other.txt --rolling --stride 64
@@ -77,6 +82,10 @@ pub struct EvalArgs {
 /// Evaluates, and shows the result.
 pub fn run(args: &EvalArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
+    if launched().is_some() && !(args.tasks.is_empty() && args.data.is_empty()) {
+        let message = "several ranks evaluate a run on its own text; start one process for --tasks and --data";
+        return Err(Error::usage(message).into());
+    }
     for path in [&args.out, &args.documents].into_iter().flatten() {
         check_output(path, args.overwrite)?;
     }
@@ -90,7 +99,10 @@ pub fn run(args: &EvalArgs) -> Outcome {
     }
     let options = args.open.options();
     let evaluated = match args.data.is_empty() {
-        true => eval::evaluate(&args.run, &options),
+        true => match together(args, &options)? {
+            Some(evaluated) => Ok(evaluated),
+            None => return Ok(()),
+        },
         false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref()),
     };
     let (summary, plugins) = evaluated.map_err(unchanged)?;
@@ -100,6 +112,26 @@ pub fn run(args: &EvalArgs) -> Outcome {
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown
+}
+
+/// Evaluates on the run's own text with the other ranks, if there are any; none on those.
+fn together(args: &EvalArgs, options: &OpenOptions) -> Result<Option<(EvalSummary, RunPlugins)>> {
+    if launched().is_none() {
+        return eval::evaluate(&args.run, options, None).map(Some).map_err(unchanged);
+    }
+    let mut config = run::config_of(&RunFolder::open(&args.run)?, &options.set)?;
+    let Some(group) = join(&mut config)? else { return Ok(None) };
+    run::on_threads(config.train.threads, "train.threads", || {
+        let evaluated = match group.rank() {
+            0 => eval::evaluate(&args.run, options, Some(&group)).map(Some),
+            rank => eval::contribute(&args.run, options, &group)
+                .map(|()| None)
+                .map_err(|error| error.context(format!("rank {rank}"))),
+        };
+        let evaluated = evaluated.map_err(unchanged)?;
+        group.finish()?;
+        Ok(evaluated)
+    })
 }
 
 fn tasks(args: &EvalArgs) -> Outcome {

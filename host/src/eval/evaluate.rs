@@ -5,6 +5,7 @@ use crate::feed::tasks::TaskConfig;
 use crate::loss::{CrfLoss, Objective, Program, Ratio, Totals, fault_of_weights, selected};
 use crate::model::Model;
 use crate::plugin::Plugin;
+use crate::ranks::Group;
 use crate::report::{CROSS_ENTROPY, Comparable, DocumentLoss, LOSS, Metric, MetricValue, distinct};
 use crate::rows::{InputSet, PlacedRows, RowInput, Rows};
 use crate::run::RunPlugins;
@@ -125,33 +126,59 @@ impl Evaluator {
     }
 
     /// The values over all batches: plain cross-entropy, the loss, the metrics. `step` is what the graphs see as
-    /// `input.step`.
+    /// `input.step`. Other `ranks` measure their share of the batches where they call [`Evaluator::contribute`].
     ///
     /// # Errors
-    /// A batch that does not fit the model.
+    /// A batch that does not fit the model, a rank that is gone or does not answer in time.
     pub fn evaluate(
         &self,
         model: &mut Model,
         batches: impl Iterator<Item = Rows>,
         step: u64,
+        ranks: Option<&Group>,
     ) -> Result<Vec<MetricValue>> {
-        self.run(model, batches, step, None)
+        self.run(model, batches, step, None, ranks)
     }
 
     /// The same, and what plain cross-entropy is on each document, where it is measured.
     ///
     /// # Errors
-    /// A batch that does not fit the model.
+    /// As [`Evaluator::evaluate`].
     pub fn evaluate_documents(
         &self,
         model: &mut Model,
         batches: impl Iterator<Item = Rows>,
         step: u64,
+        ranks: Option<&Group>,
     ) -> Result<(Vec<MetricValue>, Vec<DocumentLoss>)> {
         let mut documents = DocumentLosses::default();
-        let is_plain = self.measures.first().is_some_and(|first| first.name == CROSS_ENTROPY);
-        let values = self.run(model, batches, step, is_plain.then_some(&mut documents))?;
+        let values = self.run(model, batches, step, self.is_plain().then_some(&mut documents), ranks)?;
         Ok((values, documents.into_list()))
+    }
+
+    /// What another rank does while the first one calls [`Evaluator::evaluate`], or
+    /// [`Evaluator::evaluate_documents`] where it is `by_document`, with the same batches: it measures its share.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn contribute(
+        &self,
+        model: &mut Model,
+        batches: impl Iterator<Item = Rows>,
+        (step, by_document): (u64, bool),
+        group: &Group,
+    ) -> Result<()> {
+        let by_row = by_document && self.is_plain();
+        for rows in batches.skip(group.rank()).step_by(group.size()) {
+            let part = self.part(model, &rows, step, by_row)?;
+            group.answer(bytemuck::cast_slice(&part))?;
+        }
+        Ok(())
+    }
+
+    /// Says whether the first number is plain cross-entropy.
+    fn is_plain(&self) -> bool {
+        self.measures.first().is_some_and(|first| first.name == CROSS_ENTROPY)
     }
 
     /// Measures all batches, and the documents where there is a place for them.
@@ -161,22 +188,29 @@ impl Evaluator {
         batches: impl Iterator<Item = Rows>,
         step: u64,
         mut documents: Option<&mut DocumentLosses>,
+        ranks: Option<&Group>,
     ) -> Result<Vec<MetricValue>> {
-        let n = self.program.outputs().len();
-        let mut totals = match &documents {
-            None => Totals::new(model.engine(), n)?,
-            Some(_) => Totals::with_rows(model.engine(), n)?,
-        };
-        for rows in batches {
-            let placed = PlacedRows::new(model.engine(), &rows, self.program.inputs())?;
-            let hidden = model.forward(&placed.tokens(), None)?;
-            if !rows.is_empty() {
-                let hidden = selected::select(model.engine(), &hidden, placed.at())?;
-                self.program.forward(model.engine(), &hidden, model.head(), &placed, step, &mut totals)?;
-                if let Some(documents) = &mut documents {
-                    documents.add(&rows, &totals.take_rows());
+        let by_row = documents.is_some();
+        let mut totals = self.totals(model, by_row)?;
+        for (index, rows) in batches.enumerate() {
+            let by_rows = match ranks {
+                // nothing waits for a GPU
+                None => {
+                    self.batch(model, &rows, step, &mut totals)?;
+                    totals.take_rows()
                 }
-            }
+                Some(group) => {
+                    let part = match index % group.size() {
+                        0 => self.part(model, &rows, step, by_row)?,
+                        rank => numbers(&group.answer_of(rank)?),
+                    };
+                    let (sums, by_rows) = part.split_at((2 * self.program.outputs().len()).min(part.len()));
+                    let ratio = |pair: &[f64]| Ratio { sum: pair[0], weight: pair[1] };
+                    totals.add_anywhere(&sums.chunks_exact(2).map(ratio).collect::<Vec<_>>())?;
+                    by_rows.to_vec()
+                }
+            };
+            documents.iter_mut().for_each(|documents| documents.add(&rows, &by_rows));
         }
         let totals = totals.read()?;
         let mut rest = totals.as_slice();
@@ -187,6 +221,37 @@ impl Evaluator {
         };
         Ok(self.measures.iter().map(value).collect())
     }
+
+    fn totals(&self, model: &Model, by_row: bool) -> Result<Totals> {
+        let n = self.program.outputs().len();
+        if by_row { Totals::with_rows(model.engine(), n) } else { Totals::new(model.engine(), n) }
+    }
+
+    /// Sum and weight of each output over a batch, then plain cross-entropy by row where it is wanted.
+    fn part(&self, model: &mut Model, rows: &Rows, step: u64, by_row: bool) -> Result<Vec<f64>> {
+        let mut totals = self.totals(model, by_row)?;
+        self.batch(model, rows, step, &mut totals)?;
+        let mut part: Vec<f64> = totals.read()?.iter().flat_map(|ratio| [ratio.sum, ratio.weight]).collect();
+        part.extend(totals.take_rows());
+        Ok(part)
+    }
+
+    /// Adds a batch to `totals`.
+    fn batch(&self, model: &mut Model, rows: &Rows, step: u64, totals: &mut Totals) -> Result<()> {
+        let placed = PlacedRows::new(model.engine(), rows, self.program.inputs())?;
+        let hidden = model.forward(&placed.tokens(), None)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let hidden = selected::select(model.engine(), &hidden, placed.at())?;
+        self.program.forward(model.engine(), &hidden, model.head(), &placed, step, totals)
+    }
+}
+
+/// What a rank has sent.
+fn numbers(bytes: &[u8]) -> Vec<f64> {
+    let numbers = bytes.chunks_exact(size_of::<f64>()).filter_map(|number| number.first_chunk());
+    numbers.map(|&number| f64::from_ne_bytes(number)).collect()
 }
 
 /// The number that is minimised, among those of [`Evaluator::evaluate`].

@@ -1,6 +1,6 @@
 //! `eval RUN --data FILE`: a run's model on any text.
 
-use super::report::{baseline, mark_lossy, measure, predicted, text_report};
+use super::report::{baseline, mark_lossy, predicted, text_report, tokens, written};
 use super::run::{MeasuredRun, OpenOptions};
 use crate::corpus::{DataConfig, SourceConfig};
 use crate::feed::{raw_source, raw_text};
@@ -34,8 +34,9 @@ pub fn evaluate_files(
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
     let mut faults = Vec::new();
-    let (learnt, shard) = ((&*data, &*run_task, task.as_ref()), (&text.shard, checkpoint.step));
-    let (mut values, documents) = measure(config, plugins, learnt, model, evaluator, shard, &mut faults)?;
+    let shard = (&text.shard, checkpoint.step);
+    let (mut values, documents) = tokens(config, (data, task.as_ref()), model, (evaluator, None), shard)?;
+    values.extend(written(config, plugins, (data, run_task), model, &text.shard, &mut faults)?);
     let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);

@@ -30,8 +30,8 @@ pub use logits::{Logits, LogitsRequest, logits};
 pub use predict::{
     Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText,
 };
-pub use report::{final_report, loses_text, mark_lossy, written_sample};
-pub use run::{OpenOptions, OpenRun, evaluate};
+pub use report::{contribute_to_report, final_report, loses_text, mark_lossy, written_sample};
+pub use run::{OpenOptions, OpenRun, contribute, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
 pub use tasks::{

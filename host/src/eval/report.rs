@@ -7,31 +7,37 @@ use crate::corpus::{self, Split, SplitReport};
 use crate::feed::tasks::{Task, TaskConfig};
 use crate::feed::{Dataset, Shard, packed_eval_batches};
 use crate::model::Model;
+use crate::ranks::Group;
 use crate::report::{Baseline, Comparable, DocumentLoss, FinalReport, MetricValue, TaskReport, TextReport, Treatment};
+use crate::rows::Rows;
 use crate::run::RunConfig;
 use crate::run::{RunPlugins, RunTask};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trainyard_plugin::{LOSSY, Tokenizer};
 
-/// Evaluates whole splits, without the limit that validations while training have.
+/// Evaluates whole splits, without the limit that validations while training have. Other `ranks` do their share where
+/// they call [`contribute_to_report`].
 ///
 /// # Errors
-/// Whatever a plugin reports.
+/// Whatever a plugin reports, a rank that is gone.
 pub fn final_report(
     config: &RunConfig,
     plugins: &RunPlugins,
     (data, task): (&Dataset, &RunTask),
     model: &mut Model,
-    evaluator: &Evaluator,
+    (evaluator, ranks): (&Evaluator, Option<&Group>),
     step: u64,
 ) -> Result<FinalReport> {
     let mut texts = BTreeMap::new();
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
-    let mut measure = |split: Split, shard: &Option<Shard>, faults: &mut Vec<String>| -> Result<Vec<MetricValue>> {
-        let Some(shard) = shard else { return Ok(Vec::new()) };
-        let (mut values, of_split) =
-            measure(config, plugins, (data, task, task.rows.as_ref()), model, evaluator, (shard, step), faults)?;
+    // all that ranks do together comes first: nobody waits for what only the first one does
+    let measured: Vec<_> = held_out(data)
+        .map(|(_, shard)| tokens(config, (data, task.rows.as_ref()), model, (evaluator, ranks), (shard, step)))
+        .collect::<Result<_>>()?;
+    let mut splits = BTreeMap::new();
+    for ((split, shard), (mut values, of_split)) in held_out(data).zip(measured) {
+        values.extend(written(config, plugins, (data, task), model, shard, &mut faults)?);
         documents.push((split.name().to_owned(), of_split));
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
@@ -39,19 +45,17 @@ pub fn final_report(
             mark_lossy(&mut values, text.lossy);
             texts.insert(split.name().to_owned(), text);
         }
-        Ok(values)
-    };
-    let validation = measure(Split::Validation, &data.validation, &mut faults)?;
-    let test = measure(Split::Test, &data.test, &mut faults)?;
+        splits.insert(split, values);
+    }
+    let [validation, test] = [Split::Validation, Split::Test].map(|split| splits.remove(&split).unwrap_or_default());
     let mut predictions = BTreeMap::new();
-    for (split, shard) in [(Split::Validation, &data.validation), (Split::Test, &data.test)] {
-        let Some(shard) = shard else { continue };
+    for (split, shard) in held_out(data) {
         let report = predicted(config, (data, task), task.rows.as_ref(), model, shard)?;
         predictions.extend(report.map(|report| (split.name().to_owned(), report)));
     }
     let baseline = data.manifest.report.held_out.map(|held_out| baseline(held_out.baseline));
-    let written = written_sample(config, plugins, data, (model, task));
-    let (sample, tokenizer) = without_fault(written, &mut faults)?.unwrap_or_default();
+    let sample = written_sample(config, plugins, data, (model, task));
+    let (sample, tokenizer) = without_fault(sample, &mut faults)?.unwrap_or_default();
     tokenizer.into_iter().for_each(|tokenizer| plugins.keep(tokenizer));
     let sets = BTreeMap::new();
     Ok(FinalReport { validation, test, texts, predictions, baseline, sample, faults, documents, sets })
@@ -77,28 +81,72 @@ pub fn written_sample(
     Ok((sample.prompt.clone() + &text, Some(tokenizer)))
 }
 
-/// All numbers of the tokens of a shard, and those of its documents; `step` is what the graphs see. What a text metric
-/// fails at goes to `faults`.
-pub(super) fn measure(
+/// The splits that a run was not trained on.
+fn held_out(data: &Dataset) -> impl Iterator<Item = (Split, &Shard)> {
+    let splits = [(Split::Validation, &data.validation), (Split::Test, &data.test)];
+    splits.into_iter().filter_map(|(split, shard)| Some((split, shard.as_ref()?)))
+}
+
+/// The share of another rank in [`final_report`].
+///
+/// # Errors
+/// A shard that does not fit the model, a signal that asks the program to end, a rank that is gone.
+pub fn contribute_to_report(
     config: &RunConfig,
-    plugins: &RunPlugins,
-    (data, task, rows): (&Dataset, &RunTask, &dyn Task),
+    (data, task): (&Dataset, &RunTask),
     model: &mut Model,
-    evaluator: &Evaluator,
-    (shard, step): (&Shard, u64),
-    faults: &mut Vec<String>,
-) -> Result<(Vec<MetricValue>, Vec<DocumentLoss>)> {
+    (evaluator, group): (&Evaluator, &Group),
+    step: u64,
+) -> Result<()> {
+    for (_, shard) in held_out(data) {
+        let batches = whole(config, (data, task.rows.as_ref()), shard)?;
+        evaluator.contribute(model, batches, (step, true), group)?;
+        interrupt::check()?;
+    }
+    Ok(())
+}
+
+/// All batches of a shard until a signal asks the program to end.
+fn whole<'a>(
+    config: &RunConfig,
+    (data, rows): (&'a Dataset, &'a dyn Task),
+    shard: &'a Shard,
+) -> Result<impl Iterator<Item = Rows> + use<'a>> {
     let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
     let batches = packed_eval_batches(shard, rows, config.data.packing, context, config.train.batch, token_bytes, 0)?;
-    let batches = batches.take_while(|_| interrupt::requested().is_none());
-    let (mut values, documents) = evaluator.evaluate_documents(model, batches, step)?;
+    Ok(batches.take_while(|_| interrupt::requested().is_none()))
+}
+
+/// The numbers of all tokens of a shard, and those of its documents; `step` is what the graphs see.
+pub(super) fn tokens(
+    config: &RunConfig,
+    (data, rows): (&Dataset, &dyn Task),
+    model: &mut Model,
+    (evaluator, ranks): (&Evaluator, Option<&Group>),
+    (shard, step): (&Shard, u64),
+) -> Result<(Vec<MetricValue>, Vec<DocumentLoss>)> {
+    let measured = evaluator.evaluate_documents(model, whole(config, (data, rows), shard)?, step, ranks);
+    // a rank that ended by the same signal is no news
     interrupt::check()?;
+    measured
+}
+
+/// What text metrics make of the texts that the model writes for a shard. What one fails at goes to `faults`.
+pub(super) fn written(
+    config: &RunConfig,
+    plugins: &RunPlugins,
+    (data, task): (&Dataset, &RunTask),
+    model: &mut Model,
+    shard: &Shard,
+    faults: &mut Vec<String>,
+) -> Result<Vec<MetricValue>> {
     let written = text_metrics(plugins, (data, task), model, shard, (&config.sample, &config.eval));
+    let mut values = Vec::new();
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);
     }
     interrupt::check()?;
-    Ok((values, documents))
+    Ok(values)
 }
 
 /// How right the predictions for a shard are; none of a task that predicts tokens. `rows` makes its rows.

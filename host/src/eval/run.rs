@@ -1,11 +1,12 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
-use super::report::final_report;
+use super::report::{contribute_to_report, final_report};
 use super::{Evaluator, TestSets, continue_text};
 use crate::feed::{self, Dataset};
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, DeviceChoice, Engine};
 use crate::plugin::Plugin;
+use crate::ranks::Group;
 use crate::report::{EvalSummary, FileReport, FinalReport};
 use crate::run::RunConfig;
 use crate::run::{
@@ -127,17 +128,30 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
 }
 
 /// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was
-/// shown.
+/// shown. Other `ranks` do their share by [`contribute`].
 ///
 /// # Errors
-/// As [`OpenRun::open`], and another loss or metric than the run was trained with.
-pub fn evaluate(root: &Path, options: &OpenOptions) -> Result<(EvalSummary, RunPlugins)> {
+/// As [`OpenRun::open`], and another loss or metric than the run was trained with; a rank that is gone.
+pub fn evaluate(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
+    // of a run that trains there may be a newer one in a moment
+    ranks.map_or(Ok(()), |group| group.tell(format!("step-{}", run.checkpoint.step).as_bytes()))?;
     let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
     let sets = TestSets::read(config, &config.task.saved(), Some(&checkpoint.folder))?;
-    let mut report = final_report(config, plugins, (data, task), model, evaluator, checkpoint.step)?;
+    let mut report = final_report(config, plugins, (data, task), model, (evaluator, ranks), checkpoint.step)?;
     report.sets = sets.measure(config, plugins, (data, task), model, &mut report.faults)?;
     Ok(run.summary(Vec::new(), report))
+}
+
+/// What every rank but the first does while that one calls [`evaluate`].
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn contribute(root: &Path, options: &OpenOptions, group: &Group) -> Result<()> {
+    let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
+    let mut run = MeasuredRun::open(root, &OpenOptions { checkpoint: Some(chosen), ..options.clone() })?;
+    let MeasuredRun { config, data, task, model, evaluator, checkpoint, .. } = &mut run;
+    contribute_to_report(config, (data, task), model, (evaluator, group), checkpoint.step)
 }
 
 /// A run opened with the plugins that measure it.

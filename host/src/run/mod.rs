@@ -24,6 +24,7 @@ mod start;
 mod state;
 mod task;
 mod test_sets;
+mod threads;
 
 pub use adapter::AdapterConfig;
 pub(crate) use best::{BEST, mark_best};
@@ -54,3 +55,4 @@ pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};
 pub use task::RunTask;
 pub use test_sets::{EvalConfig, TestSetConfig};
+pub use threads::on_threads;

@@ -1,14 +1,17 @@
 //! What every rank but the first one does: it trains its share of each step, and writes nothing.
 
 use super::apart::{Chunk, Steps, outer_of, trained};
-use super::batches::loader;
+use super::batches::{loader, validation_batches};
 use super::ranks::{Order, Readiness, Trained, answer, fingerprint};
-use super::run::{Needs, on_threads, ready};
+use super::run::{Needs, ready};
+use super::state::restore_parameters;
 use super::step::Trainer;
 use crate::Result;
+use crate::eval::{Evaluator, contribute_to_report};
 use crate::feed::{self, Dataset, Position};
+use crate::model::Model;
 use crate::ranks::Group;
-use crate::run::{RunConfig, RunTask, checkpoint, read_state};
+use crate::run::{RunConfig, RunTask, checkpoint, on_threads, read_state};
 use std::path::Path;
 
 /// Trains with the first rank of `group` until that one says that the run is over.
@@ -16,7 +19,7 @@ use std::path::Path;
 /// # Errors
 /// Whatever keeps this rank from training; where it is something that the first rank knows, that one says it.
 pub fn follow(config: &RunConfig, group: &Group) -> Result<()> {
-    on_threads(config, || {
+    on_threads(config.train.threads, "train.threads", || {
         let needs = Needs::of(config);
         let Order::Begin { data, checkpoint } = Order::hear(group, false)? else { return group.finish() };
         let ready = needs.and_then(|needs| Follower::ready(config, needs, group, (&data, checkpoint.as_deref())));
@@ -38,6 +41,7 @@ pub fn follow(config: &RunConfig, group: &Group) -> Result<()> {
 /// A rank that is ready to train.
 struct Follower {
     trainer: Trainer,
+    evaluator: Evaluator,
     task: RunTask,
     data: Dataset,
     step: u64,
@@ -55,7 +59,7 @@ impl Follower {
     ) -> Result<Self> {
         let shared = "is the folder of the run on a file system that all machines share?";
         let data = feed::open(folder).map_err(|error| error.followed_by(shared))?;
-        let Needs { device, plugins, program, mut identity, .. } = needs;
+        let Needs { device, plugins, program, evaluator, mut identity, .. } = needs;
         let task = RunTask::open(config, &plugins.data.tokenizer, &data)?;
         let reader = resumed.map(checkpoint::Reader::open).transpose().map_err(|error| error.followed_by(shared))?;
         let saved = reader.as_ref().map(read_state).transpose()?;
@@ -64,7 +68,7 @@ impl Follower {
         let saved = saved.zip(reader.as_ref());
         let (trainer, _, state) = ready(config, parts, (&task, &identity), Some(group.clone()), saved)?;
         let fingerprint = fingerprint(&trainer, &identity, &data.manifest.digest())?;
-        Ok(Self { trainer, task, data, step: state.step, position: state.position, fingerprint })
+        Ok(Self { trainer, evaluator, task, data, step: state.step, position: state.position, fingerprint })
     }
 
     /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that
@@ -104,10 +108,34 @@ impl Follower {
                         group.send(0, &numbers)?;
                         outer_of(&self.trainer)?.send_changes(self.trainer.model.engine(), group)?;
                     }
+                    Order::Validate => {
+                        let (learnt, model) = ((&self.data, &self.task), &mut self.trainer.model);
+                        validate(config, learnt, model, (&self.evaluator, group), self.step)?;
+                    }
+                    Order::Report { step, checkpoint } => {
+                        if let Some(checkpoint) = checkpoint {
+                            restore_parameters(&checkpoint::Reader::open(&checkpoint)?, &self.trainer)?;
+                        }
+                        let (learnt, model) = ((&self.data, &self.task), &mut self.trainer.model);
+                        contribute_to_report(config, learnt, model, (&self.evaluator, group), step)?;
+                    }
                     Order::Send => self.trainer.optimizer.send_state(group)?,
                     Order::End | Order::Begin { .. } => return Ok(()),
                 }
             }
         })
     }
+}
+
+/// A share of a validation while training, after `step` steps.
+fn validate(
+    config: &RunConfig,
+    (data, task): (&Dataset, &RunTask),
+    model: &mut Model,
+    (evaluator, group): (&Evaluator, &Group),
+    step: u64,
+) -> Result<()> {
+    let Some(shard) = &data.validation else { return Ok(()) };
+    let (batches, _) = validation_batches(config, (shard, task.rows.as_ref()), data)?;
+    evaluator.contribute(model, batches, (step, false), group)
 }

@@ -32,6 +32,15 @@ pub(super) enum Order {
     },
     /// Send the reports on them, and what they changed.
     Push,
+    /// Measure a share of what a validation while training reads.
+    Validate,
+    /// Measure a share of the held-out text, for the report on the model of this step.
+    Report {
+        /// How many steps the model has seen.
+        step: u64,
+        /// Where its parameters are, if they are not those of the last step.
+        checkpoint: Option<PathBuf>,
+    },
     /// Send the part of the optimizer's state, for a checkpoint.
     Send,
     /// The run is over, however it went.

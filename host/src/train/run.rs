@@ -9,17 +9,19 @@ mod segments;
 mod show;
 
 use super::apart::Recorded;
-use super::batches::{loader, source_reports, validation_extent};
+use super::batches::{loader, source_reports, validation_batches, validation_extent};
 use super::ranks::Order;
 use super::step::Trainer;
 use super::watch::Watched;
 use super::{saved_data, state};
+use crate::Result;
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::Split;
 use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
-use crate::feed::{Dataset, Supply, packed_eval_batches};
+use crate::feed::{Dataset, Supply};
 use crate::ops::{Device, Peak};
+use crate::ranks::Group;
 use crate::report::{
     DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
     write_documents,
@@ -27,9 +29,8 @@ use crate::report::{
 use crate::rows::Rows;
 use crate::run::{
     Best, Changed, Claim, DataSizes, Memory, RunConfig, RunFolder, RunModel, RunPlugins, RunState, RunTask,
-    TokenizerFolder, TrainOptions, checkpoint, numerics,
+    TokenizerFolder, TrainOptions, checkpoint, numerics, on_threads,
 };
-use crate::{Error, Result};
 pub(super) use begin::{Needs, ready};
 use begin::{begin_ranks, open_log, resumed};
 pub use preview::{Preview, preview};
@@ -50,25 +51,13 @@ pub fn run(config: &RunConfig, options: &TrainOptions) -> Result<TrainSummary> {
 /// # Errors
 /// As [`run`].
 pub fn run_open(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
-    on_threads(config, || {
+    on_threads(config.train.threads, "train.threads", || {
         let trained = train(config, options);
         // the other ranks wait for a word, however it went
         let Some(group) = &options.ranks else { return trained };
         let told = Order::End.tell(group).and_then(|()| group.finish());
         trained.and_then(|trained| told.map(|()| trained))
     })
-}
-
-/// Does `work` on the run's number of threads.
-///
-/// # Errors
-/// Threads that cannot be started, and what `work` reports.
-pub(super) fn on_threads<T: Send>(config: &RunConfig, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.train.threads)
-        .build()
-        .map_err(|error| Error::run(format!("train.threads: cannot start threads: {error}")))?;
-    pool.install(work)
 }
 
 fn train(config: &RunConfig, options: &TrainOptions) -> Result<(TrainSummary, RunPlugins)> {
@@ -245,7 +234,7 @@ impl<'c> Run<'c> {
         if model.step != self.state.step {
             state::restore_parameters(&checkpoint::Reader::open(&model.folder)?, &self.trainer)?;
         }
-        let mut report = self.measured(data, model.step).map_err(|error| self.unreported(error))?;
+        let mut report = self.measured(data, &model).map_err(|error| self.unreported(error))?;
         write_documents(&self.folder.root().join(DOCUMENTS), &std::mem::take(&mut report.documents))?;
         let step = self.state.step;
         let last = Final { step, model_step: model.step, report: report.clone() };
@@ -280,10 +269,15 @@ impl<'c> Run<'c> {
         })
     }
 
-    /// The report on the run's model, which has seen `step` steps.
-    fn measured(&mut self, data: &Dataset, step: u64) -> Result<FinalReport> {
+    /// The report on the run's model.
+    fn measured(&mut self, data: &Dataset, of: &RunModel) -> Result<FinalReport> {
+        let ranks = self.ranks_with_the_model();
+        if let Some(group) = ranks {
+            let checkpoint = (of.step != self.state.step).then(|| of.folder.clone());
+            Order::Report { step: of.step, checkpoint }.tell(group)?;
+        }
         let (config, learnt, model) = (self.config, (data, &self.task), &mut self.trainer.model);
-        let mut report = final_report(config, &self.plugins, learnt, model, &self.evaluator, step)?;
+        let mut report = final_report(config, &self.plugins, learnt, model, (&self.evaluator, ranks), of.step)?;
         report.sets = self.test_sets.measure(config, &self.plugins, learnt, model, &mut report.faults)?;
         Ok(report)
     }
@@ -345,11 +339,10 @@ impl<'c> Run<'c> {
         self.record_watched(data)?;
         let (Some(shard), Some(extent)) = (&data.validation, self.validation) else { return Ok(false) };
         let (config, step) = (self.config, self.state.step);
-        let (context, token_bytes) = (config.model.context(), &data.tokenizer.token_bytes);
-        let (packing, batch, limit) = (config.data.packing, config.train.batch, config.train.validate_batches);
-        let task = self.task.rows.as_ref();
-        let batches = packed_eval_batches(shard, task, packing, context, batch, token_bytes, limit)?;
-        let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step)?;
+        let (batches, _) = validation_batches(config, (shard, self.task.rows.as_ref()), data)?;
+        let ranks = self.ranks_with_the_model();
+        ranks.map_or(Ok(()), |group| Order::Validate.tell(group))?;
+        let mut values = self.evaluator.evaluate(&mut self.trainer.model, batches, step, ranks)?;
         let lossy = loses_text(data, Split::Validation, &self.plugins);
         mark_lossy(&mut values, lossy);
         self.record_validation(Validation::new(step, extent, &values, lossy))?;
@@ -360,6 +353,11 @@ impl<'c> Run<'c> {
             _ => Some(Best { step, loss, since: 0 }),
         };
         Ok(improved)
+    }
+
+    /// The ranks, where they have the same model at a validation as this one: those that wait for none do not.
+    fn ranks_with_the_model(&self) -> Option<&'c Group> {
+        self.options.ranks.as_ref().filter(|_| !self.config.ranks.asynchronous)
     }
 
     fn stopped_early(&self) -> bool {

@@ -93,7 +93,7 @@ impl Watched {
         step: u64,
     ) -> Result<Validation> {
         let (batches, extent) = validation_batches(config, (&self.shard, self.task.as_ref()), data)?;
-        let mut values = evaluator.evaluate(model, batches, step)?;
+        let mut values = evaluator.evaluate(model, batches, step, None)?;
         mark_lossy(&mut values, self.lossy);
         Ok(Validation::new(step, extent, &values, self.lossy))
     }
