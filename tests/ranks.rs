@@ -375,4 +375,9 @@ fn data_are_prepared_together() {
     };
     let Some(three) = digest(3) else { return };
     assert!(three == digest(1).unwrap(), "other data");
+    // the library is found beside the launcher, whatever stands between
+    let mut between = Command::new(mpirun().unwrap());
+    between.args(["-n", "2", "timeout", "100"]).arg(program()).args(["prepare", "run.toml"]).current_dir(folder);
+    let prepared = ended(between.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    assert_eq!(prepared.code, 0, "{}", prepared.stderr);
 }

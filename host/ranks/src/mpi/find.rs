@@ -1,6 +1,8 @@
 //! Where the MPI library is.
 
 use std::env;
+use std::iter::successors;
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 
 /// The library with the standard's interface. The file without a number may be a linker's script.
@@ -13,7 +15,8 @@ const OLDER: [&str; 2] = ["libmpi.so.40", "libmpi.so.12"];
 pub const VARIABLE: &str = "TRAINYARD_MPI";
 
 /// Where the library may be, the most particular first: `TRAINYARD_MPI`, `$MPI_HOME/lib`, `lib` beside the launcher of
-/// this process and beside the `mpirun` that the path finds, and the loader's own places.
+/// this process, which may have started it by another program, and beside the `mpirun` that the path finds, and the
+/// loader's own places.
 pub fn candidates() -> Vec<PathBuf> {
     let named = env::var_os(VARIABLE).map(PathBuf::from);
     let named = named.map(|path| if path.is_dir() { path.join(NAME) } else { path });
@@ -29,12 +32,21 @@ pub fn older() -> Option<PathBuf> {
     beside.chain(in_system).find(|path| path.exists())
 }
 
-/// The file in `lib` beside the folder of the program that started this one, and of each `mpirun` that the path finds.
+/// The file in `lib` beside the folder of each program that started this one, `numactl` and `time` among them, and of each
+/// `mpirun` that the path finds.
 fn beside_mpirun(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| folder.join("mpirun").exists());
-    let parent = std::fs::read_link(format!("/proc/{}/exe", std::os::unix::process::parent_id())).ok();
-    let launcher = parent.and_then(|program| program.parent().map(Path::to_path_buf));
-    let bins = launcher.into_iter().chain(folders);
+    let parents = successors(Some(parent_id()), |&process| parent_of(process)).take_while(|&process| process > 1);
+    let programs = parents.filter_map(|process| std::fs::read_link(format!("/proc/{process}/exe")).ok());
+    let launchers = programs.filter_map(|program| Some(program.parent()?.to_path_buf()));
+    let bins = launchers.chain(folders);
     bins.filter_map(|bin| Some(bin.parent()?.join("lib").join(name))).filter(|file| file.exists()).collect()
+}
+
+/// The process that started this one.
+fn parent_of(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // behind the name in parentheses, which may hold anything: the state, then the parent
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
