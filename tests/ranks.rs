@@ -91,6 +91,8 @@ fn all_numbers_of_ranks_end_with_the_same_bytes() {
             let settings = [precision.as_str(), &format!("run.name={name}"), more];
             let trained = train(folder, ranks, &["--overwrite"], &settings)?;
             assert_eq!(trained.code, 0, "{}", trained.stderr);
+            let waited = "; time waited for the network and for others, by rank: ";
+            assert_eq!(trained.stderr.contains(waited), ranks > 1, "{}", trained.stderr);
             Some(bytes(folder, name, 8))
         };
         let expected = run(1, "one", "ranks.strategy=replicated").unwrap();

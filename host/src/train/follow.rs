@@ -119,6 +119,7 @@ impl Follower {
                         let (learnt, model) = ((&self.data, &self.task), &mut self.trainer.model);
                         contribute_to_report(config, learnt, model, (&self.evaluator, group), step)?;
                     }
+                    Order::Waited => group.answer(&self.trainer.waited().as_secs_f64().to_le_bytes())?,
                     Order::Send => self.trainer.optimizer.send_state(group)?,
                     Order::End | Order::Begin { .. } => return Ok(()),
                 }

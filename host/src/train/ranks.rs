@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the first rank tells the others, which do nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub(super) enum Order {
         /// Where its parameters are, if they are not those of the last step.
         checkpoint: Option<PathBuf>,
     },
+    /// Say how long was waited for the network and for others: the answer is a number of seconds.
+    Waited,
     /// Send the part of the optimizer's state, for a checkpoint.
     Send,
     /// The run is over, however it went.
@@ -122,6 +125,19 @@ pub(super) fn begin(group: &Group, order: &Order, own: &Value) -> Result<()> {
 /// The first rank is gone.
 pub(super) fn answer(group: &Group, answer: &impl Serialize) -> Result<()> {
     group.answer(&serde_json::to_vec(answer).map_err(unreadable)?)
+}
+
+/// What every other rank answers to [`Order::Waited`], from rank 1 on.
+///
+/// # Errors
+/// A rank that is gone.
+pub(super) fn waited(group: &Group) -> Result<impl Iterator<Item = Duration>> {
+    let seconds = |answer: Vec<u8>| answer.first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes));
+    Ok(group
+        .collect()?
+        .into_iter()
+        .map(seconds)
+        .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
 /// Everything that a step depends on, in the order in which it is compared.

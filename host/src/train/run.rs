@@ -7,6 +7,7 @@ mod preview;
 mod record;
 mod segments;
 mod show;
+mod together;
 
 use super::apart::Recorded;
 use super::batches::{loader, source_reports, validation_batches, validation_extent};
@@ -21,7 +22,6 @@ use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_l
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply};
 use crate::ops::{Device, Peak};
-use crate::ranks::Group;
 use crate::report::{
     DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
     write_documents,
@@ -221,10 +221,7 @@ impl<'c> Run<'c> {
             }
         })?;
         self.progress.finish();
-        if let Some(group) = &self.options.ranks {
-            let sent = crate::report::bytes(group.bytes_sent() as f64);
-            self.progress.message(&format!("ranks: {}; the first one sent {sent}", group.size()));
-        }
+        self.say_ranks(started.elapsed())?;
         self.say_memory()?;
         if let Some(signal) = trained.stopped_by {
             return Err(self.interrupted(signal, first_step));
@@ -353,11 +350,6 @@ impl<'c> Run<'c> {
             _ => Some(Best { step, loss, since: 0 }),
         };
         Ok(improved)
-    }
-
-    /// The ranks, where they have the same model at a validation as this one: those that wait for none do not.
-    fn ranks_with_the_model(&self) -> Option<&'c Group> {
-        self.options.ranks.as_ref().filter(|_| !self.config.ranks.asynchronous)
     }
 
     fn stopped_early(&self) -> bool {

@@ -14,6 +14,7 @@ use crate::run::{Described, RunConfig, Strategy};
 use crate::{Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Everything that a step changes or needs.
 pub struct Trainer {
@@ -35,6 +36,8 @@ pub struct Trainer {
     ranks: Option<Group>,
     /// Places of the gradients that are whole after each stage of a backward.
     stages: Vec<Vec<usize>>,
+    /// Time in which this rank had nothing to do but to wait for the network and for others.
+    waited: Duration,
     /// Where they train alone and meet.
     outer: Option<Outer>,
     config: RunConfig,
@@ -85,6 +88,7 @@ impl Trainer {
             waiting: Waiting::default(),
             ranks: None,
             stages: Vec::new(),
+            waited: Duration::ZERO,
             outer: None,
             config: config.clone(),
             described,
@@ -129,6 +133,11 @@ impl Trainer {
         self.ranks.as_ref()
     }
 
+    /// Time in which this rank had nothing to do but to wait for the network and for others.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// The ranks' outer optimizer, where they train alone and meet.
     pub(super) fn outer(&self) -> Option<&Outer> {
         self.outer.as_ref()
@@ -162,7 +171,9 @@ impl Trainer {
         if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
             && outer.meets(step + 1, self.config.train.steps)
         {
+            let begun = Instant::now();
             outer.meet(self.model.engine(), group)?;
+            self.waited += begun.elapsed();
         }
         Ok(report)
     }
@@ -216,7 +227,10 @@ impl Trainer {
             }
         }
         self.waiting.finish(&mut self.totals)?;
-        together.map_or(Ok(()), |group| sum_totals(&group, &mut self.totals))
+        let begun = Instant::now();
+        together.map_or(Ok(()), |group| sum_totals(&group, &mut self.totals))?;
+        self.waited += begun.elapsed();
+        Ok(())
     }
 
     /// The last micro-batch of a rank: gradients that are whole are added up over all ranks while others are computed.
@@ -237,7 +251,10 @@ impl Trainer {
             whole.iter().for_each(|&place| summing.add(&gradients[place]));
         }
         self.dhidden = Some(dhidden);
-        summing.finish()
+        let begun = Instant::now();
+        summing.finish()?;
+        self.waited += begun.elapsed();
+        Ok(())
     }
 
     /// The next micro-batch is on its way while one is computed. The launches of one are captured and repeated, as long
