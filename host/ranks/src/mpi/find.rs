@@ -32,8 +32,8 @@ pub fn older() -> Option<PathBuf> {
     beside.chain(in_system).find(|path| path.exists())
 }
 
-/// The file in `lib` beside the folder of each program that started this one, `numactl` and `time` among them, and of each
-/// `mpirun` that the path finds.
+/// The file in `lib` beside the folder of each program that started this one, `numactl` and `time` among them, and of
+/// each `mpirun` that the path finds.
 fn beside_mpirun(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| folder.join("mpirun").exists());
