@@ -188,6 +188,21 @@ fn missing_and_unsuitable_folders_are_named() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_no_source() {
+    let mut corpus = Corpus::new();
+    corpus.write("a.txt", "A text.");
+    std::os::unix::fs::symlink("/dev/zero", corpus.path("zeros.txt")).unwrap();
+    corpus.source("zeros.txt");
+    let expected = "corpus/zeros.txt: expected a file or a folder, got a device, a pipe or a socket; ";
+    assert_eq!(corpus.error(), expected.to_owned() + "write what it gives to a file");
+    // in a folder it is left out
+    corpus.config.source.clear();
+    corpus.source("");
+    assert_eq!(corpus.prepare().unwrap().manifest.report.read, 1);
+}
+
 #[test]
 fn a_bad_pattern_is_named() {
     let mut corpus = Corpus::of("a.txt", "x");

@@ -121,6 +121,11 @@ fn list_source(source: &SourceConfig, index: u16, listing: &mut Listing) -> Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => return list_pattern(source, index, listing),
         Err(error) => return Err(Error::io(path, "read", &error)),
     };
+    // it is read more than once, and may have no end
+    if !metadata.is_dir() && !metadata.is_file() {
+        let message = format!("{}: expected a file or a folder, got a device, a pipe or a socket", path.display());
+        return Err(Error::usage(format!("{message}; write what it gives to a file")));
+    }
     if !metadata.is_dir() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = source_file(path.clone(), &name, source.format, index, true)?;
