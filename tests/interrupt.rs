@@ -123,7 +123,10 @@ fn a_second_signal_ends_at_once() {
     let folder = folder();
     let long = ["train", "run.toml", "--set", "train.accumulate=1000000"];
     let mut child = start(folder.path(), &long);
-    until("no run", || folder.path().join("runs/run/metrics.jsonl").exists());
+    let log = folder.path().join("runs/run/metrics.jsonl");
+    until("no run", || fs::metadata(&log).is_ok_and(|log| log.len() > 0));
+    // from the record of the start into the first step
+    sleep(Duration::from_millis(500));
     send(&child, "TERM");
     sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "the first signal lets the step end");
