@@ -95,6 +95,7 @@ build_std() {
     out=$prefix/tree/usr/lib/rustlib/$target/lib
     say "building the standard library for $target: about a minute"
     # the flags with which the standard library is always built; a panic ends a component, so nothing unwinds
+    unset RUSTC_WORKSPACE_WRAPPER # clippy in place of the compiler is another compiler
     RUSTC_BOOTSTRAP=1 RUSTC=$prefix/bin/rustc CARGO_TARGET_DIR=$prefix/build __CARGO_DEFAULT_LIB_METADATA=stablestd \
         RUSTFLAGS="-Zforce-unstable-if-unmarked -Cembed-bitcode=yes -Cdebuginfo=0" \
         cargo build --quiet --release --locked --target "$target" --manifest-path "$source/std/Cargo.toml" -p std \

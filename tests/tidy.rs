@@ -6,6 +6,7 @@
 mod arrows;
 mod dependencies;
 mod english;
+mod generated;
 mod layers;
 mod source;
 mod style;

@@ -4,63 +4,12 @@
 use crate::{Bound, Create, ErrorKind, Filter, Loss, Metric, Model, PluginError, Result, TextMetric, Tokenizer};
 use std::marker::PhantomData;
 
-/// The types that all worlds share.
-mod shared {
-    wit_bindgen::generate!({
-        inline: "
-            package trainyard:shared;
-            world shared {
-                import trainyard:plugin/types@0.1.3;
-                import trainyard:plugin/log@0.1.3;
-            }
-        ",
-        path: "wit",
-        world: "trainyard:shared/shared",
-        generate_all,
-        generate_unused_types: true,
-    });
-}
-pub use shared::trainyard::plugin::log;
-use shared::trainyard::plugin::types;
-
-/// Declares the module of one world.
-macro_rules! world {
-    ($module:ident, $world:literal) => {
-        #[allow(missing_docs)]
-        pub mod $module {
-            wit_bindgen::generate!({
-                path: "wit",
-                world: $world,
-                pub_export_macro: true,
-                with: {
-                    "trainyard:plugin/types@0.1.3": crate::wasm::types,
-                    "trainyard:plugin/log@0.1.3": crate::wasm::log,
-                },
-            });
-        }
-    };
-}
-world!(tokenizer, "tokenizer");
-world!(filter, "filter");
-world!(measured_filter, "measured-filter");
-world!(loss, "loss");
-world!(metric, "metric");
-// every text metric has the functions of the abilities: the identity says which a host may ask for
-world!(text_metric, "extended-text-metric");
-
-#[allow(missing_docs)]
-pub mod model {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "model",
-        pub_export_macro: true,
-        generate_all,
-        with: {
-            "trainyard:plugin/types@0.1.3": crate::wasm::types,
-            "trainyard:plugin/log@0.1.3": crate::wasm::log,
-        },
-    });
-}
+// They are without comments: `wit/plugin.wit` says what each type and function means.
+#[allow(missing_docs, clippy::all, clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
+mod generated;
+pub use generated::shared::trainyard::plugin::log;
+use generated::shared::trainyard::plugin::types;
+pub use generated::{filter, loss, measured_filter, metric, model, text_metric, tokenizer};
 use model::trainyard::plugin::networks;
 
 /// Where a component keeps its one instance; `export!` implements it, because a generic type cannot have a static.

@@ -69,8 +69,8 @@ pub fn walk(root: &Path) -> Vec<Source> {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
             let is_made = (name.starts_with('.') && name != ".ci" && name != ".github")
                 || ["target", "__pycache__", "node_modules"].contains(&name.as_str())
-                // what scripts/task_data.py fetches, and what was trained
-                || ["data", "runs"].map(|name| root.join(name)).contains(&path);
+                // what scripts/task_data.py fetches, what was trained, and what scripts/bindings.sh writes
+                || ["data", "runs", "plugin-sdk/src/wasm/generated"].map(|name| root.join(name)).contains(&path);
             if is_made || path.is_symlink() {
                 continue;
             }

@@ -12,9 +12,10 @@ use std::process::Command;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Flags of the compiler for that target; what the user sets is left as it is.
 const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
-/// Flags for whatever is built, which users set for their own machine: its linker, its processor. They would take the
-/// place of [`FLAGS`], and mean nothing to the compiler for WASM, or break it.
-const FLAGS_OF_THE_MACHINE: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
+/// What users set for whatever is built on their machine: its linker, its processor, clippy in place of the compiler.
+/// Flags would take the place of [`FLAGS`]; all of them mean nothing to the compiler for WASM, or break it.
+const FLAGS_OF_THE_MACHINE: [&str; 4] =
+    ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"];
 const CURE: &str = "is Rust installed?";
 
 /// A plugin's crate.
