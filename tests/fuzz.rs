@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use targets::{TARGETS, Target};
 
 /// Time of each target for mutations.
-const TIME: Duration = Duration::from_millis(2500);
+const TIME: Duration = Duration::from_secs(1);
 
 /// The longest time for an input.
 const HANG: Duration = Duration::from_secs(10);

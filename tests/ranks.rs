@@ -99,6 +99,11 @@ fn all_numbers_of_ranks_end_with_the_same_bytes() {
         for (ranks, strategy) in [(2, "replicated"), (4, "replicated"), (2, "zero-1"), (4, "zero-1")] {
             let Some(model) = run(ranks, "many", &format!("ranks.strategy={strategy}")) else { return };
             assert!(model == expected, "{ranks} ranks, {strategy}, {precision}");
+            for rank in 1..ranks {
+                let log = fs::read_to_string(folder.join(format!("runs/many/ranks/rank-{rank}.log"))).unwrap();
+                assert!(log.contains(&format!("rank {rank} of {ranks} on ")), "{log}");
+                assert!(log.contains(" s a step, ") && log.ends_with(" ended after step 8\n"), "{log}");
+            }
         }
     }
     // not a power of two

@@ -1,7 +1,8 @@
-//! What every rank but the first one does: it trains its share of each step, and writes nothing.
+//! What every rank but the first one does: it trains its share of each step, and writes a log of its own.
 
 use super::apart::{Chunk, Steps, outer_of, trained};
 use super::batches::{loader, validation_batches};
+use super::rank_log::RankLog;
 use super::ranks::{Order, Readiness, Trained, answer, fingerprint};
 use super::run::{Needs, ready};
 use super::state::restore_parameters;
@@ -29,7 +30,12 @@ pub fn follow(config: &RunConfig, group: &Group) -> Result<()> {
         };
         answer(group, &readiness)?;
         let trained = match ready {
-            Ok(follower) => follower.train(config, group),
+            Ok(follower) => {
+                let mut log = RankLog::new(config, group, follower.step);
+                let trained = follower.train(config, group, &mut log);
+                log.ended(&trained);
+                trained
+            }
             // the first rank says why
             Err(_) => Order::hear(group, false).map(|_| ()),
         };
@@ -74,7 +80,7 @@ impl Follower {
     /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that
     /// is not finite does: then the first one says why, and what it still wants comes soon. Else the others wait in
     /// vain, and end when this one does.
-    fn train(mut self, config: &RunConfig, group: &Group) -> Result<()> {
+    fn train(mut self, config: &RunConfig, group: &Group, log: &mut RankLog) -> Result<()> {
         let loader = loader(config, &self.task, &self.data, self.position)?;
         let (mut failed, mut numbers) = (None, Vec::new());
         std::thread::scope(|scope| {
@@ -93,12 +99,18 @@ impl Follower {
                         }
                         failed = self.trainer.step(self.step, steps.of(self.step)?).err();
                         self.step += 1;
+                        log.trained(self.step, self.trainer.waited());
                     }
                     Order::Chunk { first, parts } => {
                         outer_of(&self.trainer)?.receive(group)?;
                         let chunk = Chunk { first, parts };
                         match trained(&mut self.trainer, &mut steps, chunk, group.size()) {
-                            Ok(of_chunk) => numbers = of_chunk,
+                            Ok(of_chunk) => {
+                                numbers = of_chunk;
+                                // of ranks that wait for none, each counts its own
+                                self.step += parts;
+                                log.trained(self.step, self.trainer.waited());
+                            }
                             Err(error) => failed = Some(error),
                         }
                         let came: Trained = failed.as_ref().map_or(Ok(numbers.len()), |error| Err(error.to_string()));

@@ -4,6 +4,7 @@ mod apart;
 mod batches;
 mod follow;
 mod gradients;
+mod rank_log;
 mod ranks;
 mod run;
 mod saved_data;

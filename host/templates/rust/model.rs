@@ -23,7 +23,7 @@ impl Create for Plugin {
 
     fn create(settings: Settings) -> Result<Self> {
         let sizes = [("layers", settings.layers), ("width", settings.width), ("taps", settings.taps)];
-        for (key, value) in sizes.into_iter().filter(|(_, value)| !(1..=10_000).contains(value)) {
+        if let Some((key, value)) = sizes.into_iter().find(|(_, value)| !(1..=10_000).contains(value)) {
             return Err(PluginError::config(format!("{key}: expected 1 to 10000, got {value}")));
         }
         Ok(Self(settings))

@@ -24,17 +24,44 @@ pub(super) struct Backward<'a, T> {
     pub carry: &'a mut [T],
     /// The gradient of u.
     pub du: &'a mut [T],
+    /// What the next step takes as its `row` and its `dout`.
+    pub ahead: [Ahead<T>; 2],
+}
+
+/// The row that the next step takes, on its way from memory while this one is computed: the rows of a sequence are many
+/// pages apart from those of the next one, which no processor foresees.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T>(*const T);
+
+impl<T> Ahead<T> {
+    /// The one that begins at `first`; none after the last step.
+    pub fn of(values: &[T], first: Option<usize>) -> Self {
+        Self(first.map_or(std::ptr::null(), |first| values[first..].as_ptr()))
+    }
+
+    /// Asks for the values from `at` on.
+    #[inline(always)]
+    fn fetch(self, at: usize) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which no address makes fail.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(self.0.wrapping_add(at).cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
 }
 
 /// A row: `row` holds a and becomes what is kept, `u` is the product by w_hh with its bias, `state` becomes that of the
 /// next row.
 #[inline(always)]
-pub(super) fn forward<T: Float>(kind: Kind, row: &mut [T], u: &[T], state: &mut [T], out: &mut [T]) {
+pub(super) fn forward<T: Float>(kind: Kind, row: &mut [T], u: &[T], state: &mut [T], out: &mut [T], ahead: Ahead<T>) {
     match kind {
-        Kind::Tanh => simple(row, u, state, out, T::fast_tanh),
-        Kind::Relu => simple(row, u, state, out, relu),
-        Kind::Gru => gru(row, u, state, out),
-        Kind::Lstm => lstm(row, u, state, out),
+        Kind::Tanh => simple(row, u, state, out, ahead, T::fast_tanh),
+        Kind::Relu => simple(row, u, state, out, ahead, relu),
+        Kind::Gru => gru(row, u, state, out, ahead),
+        Kind::Lstm => lstm(row, u, state, out, ahead),
     }
 }
 
@@ -50,8 +77,9 @@ pub(super) fn backward<T: Float>(kind: Kind, tensors: Backward<'_, T>) {
 }
 
 #[inline(always)]
-fn simple<T: Float>(row: &[T], u: &[T], state: &mut [T], out: &mut [T], f: impl Fn(T) -> T) {
+fn simple<T: Float>(row: &[T], u: &[T], state: &mut [T], out: &mut [T], ahead: Ahead<T>, f: impl Fn(T) -> T) {
     for (at, n) in blocks(out.len()) {
+        ahead.fetch(at);
         let (mut h, u) = (load(row, at, n), load(u, at, n));
         for l in 0..LANES {
             h[l] = f(h[l] + u[l]);
@@ -63,8 +91,9 @@ fn simple<T: Float>(row: &[T], u: &[T], state: &mut [T], out: &mut [T], f: impl 
 
 #[inline(always)]
 fn simple_backward<T: Float>(tensors: Backward<'_, T>, slope: impl Fn(T) -> T) {
-    let Backward { row, h, dout, carry, du, .. } = tensors;
+    let Backward { row, h, dout, carry, du, ahead, .. } = tensors;
     for (at, n) in blocks(h.len()) {
+        ahead.iter().for_each(|ahead| ahead.fetch(at));
         let (mut d, h, carried) = (load(dout, at, n), load(h, at, n), load(carry, at, n));
         for l in 0..LANES {
             d[l] = (d[l] + carried[l]) * slope(h[l]);
@@ -75,10 +104,11 @@ fn simple_backward<T: Float>(tensors: Backward<'_, T>, slope: impl Fn(T) -> T) {
 }
 
 #[inline(always)]
-fn gru<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T]) {
+fn gru<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T], ahead: Ahead<T>) {
     let hidden = out.len();
     for (at, n) in blocks(hidden) {
         let part = |i: usize| i * hidden + at;
+        (0..4).for_each(|i| ahead.fetch(part(i)));
         let mut kept = [0, 1, 2].map(|i| load(row, part(i), n));
         let u = [0, 1, 2].map(|i| load(u, part(i), n));
         let mut h = load(state, at, n);
@@ -99,10 +129,12 @@ fn gru<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T]) {
 
 #[inline(always)]
 fn gru_backward<T: Float>(tensors: Backward<'_, T>) {
-    let Backward { row, h_before, dout, carry, du, .. } = tensors;
+    let Backward { row, h_before, dout, carry, du, ahead, .. } = tensors;
     let hidden = dout.len();
     for (at, n) in blocks(hidden) {
         let part = |i: usize| i * hidden + at;
+        (0..4).for_each(|i| ahead[0].fetch(part(i)));
+        ahead[1].fetch(at);
         let mut kept = [0, 1, 2, 3].map(|i| load(row, part(i), n));
         let (mut dh, before, mut carried) = (load(dout, at, n), load(h_before, at, n), load(carry, at, n));
         for l in 0..LANES {
@@ -126,10 +158,11 @@ fn gru_backward<T: Float>(tensors: Backward<'_, T>) {
 }
 
 #[inline(always)]
-fn lstm<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T]) {
+fn lstm<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T], ahead: Ahead<T>) {
     let hidden = out.len();
     for (at, n) in blocks(hidden) {
         let part = |i: usize| i * hidden + at;
+        (0..5).for_each(|i| ahead.fetch(part(i)));
         let mut gates = [0, 1, 2, 3].map(|i| load(row, part(i), n));
         let u = [0, 1, 2, 3].map(|i| load(u, part(i), n));
         let (mut h, mut c) = ([T::ZERO; LANES], load(state, part(1), n));
@@ -153,10 +186,12 @@ fn lstm<T: Float>(row: &mut [T], u: &[T], state: &mut [T], out: &mut [T]) {
 
 #[inline(always)]
 fn lstm_backward<T: Float>(tensors: Backward<'_, T>) {
-    let Backward { row, c_before, dout, carry, du, .. } = tensors;
+    let Backward { row, c_before, dout, carry, du, ahead, .. } = tensors;
     let hidden = dout.len();
     for (at, n) in blocks(hidden) {
         let part = |i: usize| i * hidden + at;
+        (0..4).for_each(|i| ahead[0].fetch(part(i)));
+        ahead[1].fetch(at);
         let mut gates = [0, 1, 2, 3].map(|i| load(row, part(i), n));
         let (c, before) = (load(row, part(4), n), load(c_before, at, n));
         let (dout, dh, mut dc) = (load(dout, at, n), load(carry, at, n), load(carry, part(1), n));

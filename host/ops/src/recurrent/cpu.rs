@@ -1,7 +1,7 @@
 //! Recurrent layers on the CPU. A thread takes some of the sequences through all steps, so that nothing waits within
 //! the time loop; w_hh is packed once for all of them.
 
-use super::cell::{self, Backward};
+use super::cell::{self, Ahead, Backward};
 use super::sizes::Sizes;
 use super::{Gradients, Kind, Recurrence, Weights};
 use crate::Result;
@@ -145,7 +145,8 @@ pub(super) fn step(
             for row in 0..rows {
                 let out = &mut values[row * out.stride() + out.first..][..hidden];
                 let (kept, u) = (&mut kept[row * width..][..width], &u[row * gates..][..gates]);
-                cell::forward(kind, kept, u, &mut state[row * states..][..states], out);
+                let ahead = Ahead::of(kept, None);
+                cell::forward(kind, kept, u, &mut state[row * states..][..states], out, ahead);
             }
         });
         Ok(())
@@ -165,6 +166,11 @@ impl<'a, T> Rows<'a, T> {
     /// The columns of `view` in some rows of its tensor.
     fn new(values: &'a [T], view: View<'_>) -> Self {
         Self { values, stride: view.stride(), first: view.first, width: view.width }
+    }
+
+    /// A row that is wanted soon.
+    fn ahead(self, row: Option<usize>) -> Ahead<T> {
+        Ahead::of(self.values, row.map(|row| row * self.stride + self.first))
     }
 
     fn row(self, row: usize) -> &'a [T] {
@@ -215,10 +221,11 @@ impl<T: Float> Task<'_, T> {
                 || {
                     for s in 0..n {
                         let row = s * length + t;
+                        let ahead = Ahead::of(kept, recurrence.after(t).map(|t| (s * length + t) * width));
                         let (kept, out) =
                             (&mut kept[row * width..][..width], &mut out[row * stride + first..][..hidden]);
                         let (u, state) = (&u[s * gates..][..gates], &mut state[s * states..][..states]);
-                        cell::forward(recurrence.kind, kept, u, state, out);
+                        cell::forward(recurrence.kind, kept, u, state, out, ahead);
                     }
                 },
             );
@@ -242,6 +249,8 @@ impl<T: Float> Task<'_, T> {
                 || {
                     for s in 0..n {
                         let (row, before) = (s * length + t, before(s));
+                        let next = recurrence.previous(t).map(|t| s * length + t);
+                        let ahead = [Ahead::of(kept, next.map(|row| row * width)), dout.ahead(next)];
                         let (kept, kept_before) = two_rows(kept, width, row, before);
                         let (carry, du) = (&mut carry[s * states..][..states], &mut du[s * gates..][..gates]);
                         let tensors = Backward {
@@ -252,6 +261,7 @@ impl<T: Float> Task<'_, T> {
                             dout: dout.row(row),
                             carry,
                             du,
+                            ahead,
                         };
                         cell::backward(kind, tensors);
                     }

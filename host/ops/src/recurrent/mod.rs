@@ -81,6 +81,16 @@ impl Recurrence {
         (0..self.length).map(move |step| if self.reverse { self.length - 1 - step } else { step })
     }
 
+    /// The row that is taken after row `row`; none after the last step.
+    fn after(self, row: usize) -> Option<usize> {
+        if self.reverse { row.checked_sub(1) } else { Some(row + 1).filter(|&row| row < self.length) }
+    }
+
+    /// The row that is taken before row `row`, of whatever document; none before the first step.
+    fn previous(self, row: usize) -> Option<usize> {
+        Self { reverse: !self.reverse, ..self }.after(row)
+    }
+
     /// The row that precedes row `row` of a sequence with these offsets `[length]`; none where a document begins.
     fn before(self, offsets: &[u32], row: usize) -> Option<usize> {
         match self.reverse {
