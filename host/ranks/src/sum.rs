@@ -24,9 +24,8 @@ impl Group {
         match self.size() {
             1 => Ok(()),
             size if size.is_power_of_two() => {
-                let halves = self.halves(self.rank(), values.len());
-                halves.iter().try_for_each(|half| self.add_half(values, half))?;
-                self.spread(values, &halves)
+                self.reduce_scatter(values, 1)?;
+                self.gather(values, 1)
             }
             _ => {
                 self.fold_to_first(values)?;
@@ -35,17 +34,32 @@ impl Group {
         }
     }
 
-    /// The numbers that this rank keeps when `n` are shared out: those that it has summed in the end.
-    pub fn own(&self, n: usize) -> Range<usize> {
-        self.own_of(self.rank(), n)
+    /// Adds up the `values` of all ranks: each has the sums of its [`Group::own`] afterwards, and anything in the rest.
+    ///
+    /// # Errors
+    /// As [`Group::sum`].
+    pub fn reduce_scatter<T: Pod + AddAssign>(&self, values: &mut [T], unit: usize) -> Result<()> {
+        match self.size().is_power_of_two() {
+            true => {
+                self.halves(self.rank(), values.len(), unit).iter().try_for_each(|half| self.add_half(values, half))
+            }
+            // a tree of other numbers of ranks has no halves
+            false => self.sum(values),
+        }
+    }
+
+    /// The numbers that this rank has when `n` are shared out, in parts that begin at multiples of `unit`.
+    pub fn own(&self, n: usize, unit: usize) -> Range<usize> {
+        self.own_of(self.rank(), n, unit)
     }
 
     /// As [`Group::own`], of another rank.
-    pub fn own_of(&self, rank: usize, n: usize) -> Range<usize> {
-        match self.size().is_power_of_two() {
-            true => self.halves(rank, n).pop().map_or(0..n, |half| half.keep),
-            false => rank * n / self.size()..(rank + 1) * n / self.size(),
+    pub fn own_of(&self, rank: usize, n: usize, unit: usize) -> Range<usize> {
+        if self.size().is_power_of_two() {
+            return self.halves(rank, n, unit).pop().map_or(0..n, |half| half.keep);
         }
+        let begin = |rank: usize| (rank * n.div_ceil(unit) / self.size() * unit).min(n);
+        begin(rank)..begin(rank + 1)
     }
 
     /// Sends numbers to a rank, which takes them with [`Group::receive`].
@@ -68,12 +82,12 @@ impl Group {
     ///
     /// # Errors
     /// As [`Group::sum`].
-    pub fn gather<T: Pod>(&self, values: &mut [T]) -> Result<()> {
+    pub fn gather<T: Pod>(&self, values: &mut [T], unit: usize) -> Result<()> {
         if self.size().is_power_of_two() {
-            return self.spread(values, &self.halves(self.rank(), values.len()));
+            return self.spread(values, &self.halves(self.rank(), values.len(), unit));
         }
         for from in 0..self.size() {
-            let own = self.own_of(from, values.len());
+            let own = self.own_of(from, values.len(), unit);
             if self.rank() != from {
                 self.receive(from, &mut values[own])?;
                 continue;
@@ -85,10 +99,10 @@ impl Group {
     }
 
     /// Halves of `n` numbers, then of the half that a rank keeps, with neighbours at growing distance.
-    fn halves(&self, rank: usize, n: usize) -> Vec<Half> {
+    fn halves(&self, rank: usize, n: usize, unit: usize) -> Vec<Half> {
         let (mut range, mut distance, mut halves) = (0..n, 1, Vec::new());
         while distance < self.size() {
-            let middle = range.start + range.len() / 2;
+            let middle = range.start + range.len().div_ceil(unit) / 2 * unit;
             let (low, high) = (range.start..middle, middle..range.end);
             let (keep, give) = if rank & distance == 0 { (low, high) } else { (high, low) };
             range = keep.clone();
@@ -221,16 +235,36 @@ mod tests {
 
     #[test]
     fn what_each_has_comes_to_all() {
-        for size in 1..=8 {
+        for (size, unit) in (1..=8).flat_map(|size| [1, 64].map(|unit| (size, unit))) {
             for n in [0, 1, 5, 1000, 600_000] {
                 let all = threads::run(size, |group| {
                     let mut values = vec![-1.0; n];
-                    let own = group.own(n);
+                    let own = group.own(n, unit);
+                    assert!(own.is_empty() || own.start % unit == 0, "{own:?}");
                     values[own.clone()].iter_mut().zip(own).for_each(|(value, i)| *value = i as f64);
-                    group.gather(&mut values).map(|()| values)
+                    group.gather(&mut values, unit).map(|()| values)
                 });
                 let expected: Vec<f64> = (0..n).map(|i| i as f64).collect();
                 all.into_iter().for_each(|all| assert!(all.unwrap() == expected, "{size} ranks, {n} numbers"));
+            }
+        }
+    }
+
+    #[test]
+    fn each_has_its_part_of_the_sum() {
+        for (size, unit) in (1..=8).flat_map(|size| [1, 64].map(|unit| (size, unit))) {
+            for n in [0, 1, 63, 64, 1000, 300_001] {
+                let parts = threads::run(size, |group| {
+                    let mut values = numbers(group.rank(), n);
+                    let own = group.own(n, unit);
+                    group.reduce_scatter(&mut values, unit).map(|()| values[own].to_vec())
+                });
+                // ranks do not have neighbouring parts
+                let mut got: Vec<f32> = parts.into_iter().flat_map(Result::unwrap).collect();
+                let mut all = expected(size, n);
+                got.sort_by(f32::total_cmp);
+                all.sort_by(f32::total_cmp);
+                assert!(got == all, "{size} ranks, {n} numbers");
             }
         }
     }

@@ -4,7 +4,7 @@ use super::{OptimizerConfig, OptimizerGroup, OptimizerRule};
 use crate::base::patterns::{Pattern, check_used};
 use crate::model::{Param, Params};
 use crate::ops::update::{LossTotal, Outcome, Rule, Slot, Slots, Step};
-use crate::ops::{Device, Engine, Tensor, with_slice_lists, with_type};
+use crate::ops::{Device, Engine, TASK, Tensor, with_slice_lists, with_type};
 use crate::ranks::Group;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ impl Optimizer {
     /// No memory.
     pub fn share_out(&mut self, ranks: &Group) -> Result<()> {
         let share = |slot: &Slot| {
-            let own = ranks.own(slot.value.elem_count());
+            let own = ranks.own(slot.value.elem_count(), TASK);
             let part = || Tensor::zeros(own.len(), slot.value.dtype(), &slot.value.device());
             let second = slot.second.as_ref().map(|_| part()).transpose()?;
             Result::Ok(Slot { first: part()?, second, own: Some(own.clone()), ..slot.clone() })
@@ -114,21 +114,36 @@ impl Optimizer {
         self.names.iter().position(|known| known == name)
     }
 
-    /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is.
+    /// Norm of the gradient of each parameter, with its name. NaN or infinite if the gradient is. Where the state is
+    /// shared out all ranks call it.
     ///
     /// # Errors
-    /// A GPU that fails.
+    /// A GPU that fails, a rank that is gone.
     pub fn gradient_norms(&self, engine: &Engine) -> Result<Vec<(&str, f64)>> {
-        let squares = self.slots.squares(engine)?;
+        let squares = match &self.ranks {
+            Some(group) => self.slots.squares_of(&self.partial_squares(engine, group)?)?,
+            None => self.slots.squares(engine)?,
+        };
         Ok(self.names.iter().map(String::as_str).zip(squares.into_iter().map(f64::sqrt)).collect())
+    }
+
+    /// The sums of squares of all ranks, each of which has the gradient of its part alone.
+    fn partial_squares(&self, engine: &Engine, group: &Group) -> Result<Vec<f64>> {
+        let mut partial = self.slots.partial_squares(engine)?;
+        // to each, the others add 0
+        group.sum(&mut partial)?;
+        Ok(partial)
     }
 
     /// Takes in the gradients and the loss of a step, which decide how it updates. On a GPU nothing is waited for.
     ///
     /// # Errors
-    /// A GPU that fails.
+    /// A GPU that fails, a rank that is gone.
     pub fn judge(&mut self, engine: &Engine, loss: &LossTotal, step: &Step) -> Result<()> {
-        self.slots.judge(engine, loss, step, &self.rule())
+        match &self.ranks {
+            Some(group) => self.slots.judge_by(&self.partial_squares(engine, group)?, loss),
+            None => self.slots.judge(engine, loss, step, &self.rule()),
+        }
     }
 
     /// One update, unless loss or gradient are not finite.
@@ -143,7 +158,7 @@ impl Optimizer {
         };
         self.slots.iter().try_for_each(|slot| {
             with_type!(slot.value, T => with_slice_lists::<T>(&[], &[&slot.value], |_, mut values| {
-                values.pop().map_or(Ok(()), |values| group.gather(values))
+                values.pop().map_or(Ok(()), |values| group.gather(values, TASK))
             }))
         })
     }
@@ -201,8 +216,8 @@ impl Optimizer {
             with_type!(all, T => with_slice_lists::<T>(&[tensor], &[&all], |own, mut all| {
                 let (Some(own), Some(all)) = (own.first(), all.pop()) else { return Ok(()) };
                 let n = all.len();
-                all[group.own(n)].copy_from_slice(own);
-                (1..group.size()).try_for_each(|rank| group.receive(rank, &mut all[group.own_of(rank, n)]))
+                all[group.own(n, TASK)].copy_from_slice(own);
+                (1..group.size()).try_for_each(|rank| group.receive(rank, &mut all[group.own_of(rank, n, TASK)]))
             }))?;
             Ok((name, all))
         };

@@ -101,15 +101,15 @@ pub(super) struct Summing {
 }
 
 impl Summing {
-    /// Begins, without a gradient yet.
+    /// Begins, without a gradient yet. Each rank has the sums of all of it, or of the part that it updates.
     ///
     /// # Errors
     /// No thread.
-    pub fn begin(group: &Group) -> Result<Self> {
+    pub fn begin(group: &Group, of_own_part: bool) -> Result<Self> {
         let (whole, gradients) = channel::<Tensor>();
         let group = group.in_background();
         let ranks = group.clone();
-        let sum = move || gradients.iter().try_for_each(|gradient| sum(&ranks, &gradient));
+        let sum = move || gradients.iter().try_for_each(|gradient| sum(&ranks, &gradient, of_own_part));
         let thread = Builder::new().name("sums".into()).spawn(sum);
         let thread = thread.map_err(|error| Error::run(format!("a thread for sums: {error}")))?;
         Ok(Self { group, whole, thread })
@@ -132,10 +132,11 @@ impl Summing {
     }
 }
 
-/// Adds up a gradient of all ranks, which have the same afterwards.
-fn sum(group: &Group, gradient: &Tensor) -> Result<()> {
+/// Adds up a gradient of all ranks, which have the same afterwards, or each the part that it updates.
+fn sum(group: &Group, gradient: &Tensor, of_own_part: bool) -> Result<()> {
     with_type!(gradient, T => with_slice_lists::<T>(&[], &[gradient], |_, mut values| {
-        values.pop().map_or(Ok(()), |values| group.sum(values))
+        let Some(values) = values.pop() else { return Ok(()) };
+        if of_own_part { group.reduce_scatter(values, TASK) } else { group.sum(values) }
     }))
 }
 

@@ -243,7 +243,7 @@ impl Trainer {
     ) -> Result<()> {
         let dropout = Some(Dropout { stream: self.dropout, first_sequence });
         let dhidden = self.accumulate_loss(step, dropout, placed)?;
-        let summing = Summing::begin(group)?;
+        let summing = Summing::begin(group, self.optimizer.is_shared_out())?;
         for stage in 0..self.stages.len() {
             self.model.backward_stage(stage, &placed.tokens(), dropout, &dhidden)?;
             let (engine, whole) = (self.model.engine(), &self.stages[stage]);

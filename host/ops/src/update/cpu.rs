@@ -2,7 +2,7 @@
 
 use super::{LossTotal, Outcome, Rule, Slot, Step, bias};
 use crate::cpu::{TASK, vectorised, with_slices, with_type};
-use crate::{Engine, Float, Tensor, add};
+use crate::{Engine, Float, add};
 use crate::{Error, Result};
 
 /// The parameters, and what is known of the step.
@@ -23,14 +23,37 @@ impl Table {
     }
 
     pub(super) fn squares(&self, engine: &Engine) -> Result<Vec<f64>> {
-        self.slots.iter().map(|slot| sum_of_squares(engine, &slot.grad)).collect()
+        Ok(self.squares_of(&self.partial_squares(engine)?))
+    }
+
+    /// Σ g² of every TASK elements, one parameter after the other; 0 of those that are not updated here.
+    pub(super) fn partial_squares(&self, engine: &Engine) -> Result<Vec<f64>> {
+        let mut partial = Vec::new();
+        self.slots.iter().try_for_each(|slot| partial_squares(engine, slot, &mut partial))?;
+        Ok(partial)
+    }
+
+    /// Σ g² of each parameter from those sums.
+    pub(super) fn squares_of(&self, mut partial: &[f64]) -> Vec<f64> {
+        let square = |slot: &Slot| {
+            let (mine, rest) = partial.split_at(slot.grad.elem_count().div_ceil(TASK));
+            partial = rest;
+            mine.iter().sum()
+        };
+        self.slots.iter().map(square).collect()
     }
 
     pub(super) fn judge(&mut self, engine: &Engine, totals: &LossTotal, _: &Step, _: &Rule) -> Result<()> {
+        let partial = self.partial_squares(engine)?;
+        self.judge_by(&partial, totals)
+    }
+
+    /// As [`Table::judge`] by the sums of [`Table::partial_squares`].
+    pub(super) fn judge_by(&mut self, partial: &[f64], totals: &LossTotal) -> Result<()> {
         let LossTotal::Cpu { sum, weight } = *totals else {
             return Err(Error::run("the loss is on a GPU, the parameters are not"));
         };
-        let squares: f64 = self.squares(engine)?.iter().sum();
+        let squares: f64 = self.squares_of(partial).iter().sum();
         let grad_norm = squares.sqrt() / weight.abs();
         self.judged = Some(Outcome { loss: sum / weight, weight, grad_norm });
         Ok(())
@@ -100,11 +123,18 @@ fn own<'a, T>(slot: &Slot, grad: &'a [T], param: &'a mut [T]) -> (&'a [T], &'a m
     }
 }
 
-fn sum_of_squares(engine: &Engine, x: &Tensor) -> Result<f64> {
-    let mut total = 0.0;
-    with_type!(x, T => with_slices::<T, 1, 0>([x], [], |[x], []| {
-        let mut partial = vec![0.0; x.len().div_ceil(TASK)];
-        engine.for_each(x.chunks(TASK).zip(&mut partial), |(x, partial)| *partial = vectorised(#[inline(always)] || {
+/// Adds the sums of a parameter to `partial`.
+fn partial_squares(engine: &Engine, slot: &Slot, partial: &mut Vec<f64>) -> Result<()> {
+    let (begin, n) = (partial.len(), slot.grad.elem_count());
+    partial.resize(begin + n.div_ceil(TASK), 0.0);
+    let own = slot.own.clone().unwrap_or(0..n);
+    if !own.start.is_multiple_of(TASK) && !own.is_empty() {
+        return Err(Error::run(format!("elements from {} on: expected a multiple of {TASK}", own.start)));
+    }
+    let partial = &mut partial[begin + own.start / TASK..];
+    with_type!(slot.grad, T => with_slices::<T, 1, 0>([&slot.grad], [], |[x], []| {
+        let chunks = x[own].chunks(TASK).zip(partial.iter_mut());
+        engine.for_each(chunks, |(x, partial)| *partial = vectorised(#[inline(always)] || {
             let mut sums = [0.0_f64; 16];
             for (i, &value) in x.iter().enumerate() {
                 let value = Float::f64(value);
@@ -112,8 +142,6 @@ fn sum_of_squares(engine: &Engine, x: &Tensor) -> Result<f64> {
             }
             sums.iter().sum::<f64>()
         }));
-        total = partial.iter().sum();
         Ok(())
-    }))?;
-    Ok(total)
+    }))
 }

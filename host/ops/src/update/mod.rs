@@ -4,7 +4,7 @@ mod cpu;
 mod gpu;
 
 use super::{Device, Engine, OpGroup, Tensor};
-use crate::Result;
+use crate::{Error, Result};
 use std::ops::Range;
 
 /// A parameter, its gradient, and what an optimizer keeps of it; all of one shape, unless only a part is updated.
@@ -20,7 +20,8 @@ pub struct Slot {
     pub second: Option<Tensor>,
     /// The parameter in bfloat16, where products on a GPU read that.
     pub shadow: Option<Tensor>,
-    /// The elements that are updated here, on the CPU, and that moments are kept of; none: all.
+    /// The elements that are updated here, on the CPU, and that moments are kept of, from a multiple of
+    /// [`TASK`](crate::TASK) on; none: all.
     pub own: Option<Range<usize>>,
     /// Weight decay.
     pub decay: f64,
@@ -97,6 +98,19 @@ enum Table {
     Gpu(Box<gpu::Table>),
 }
 
+impl Table {
+    fn on_cpu(&self) -> Result<&cpu::Table> {
+        match self {
+            Self::Cpu(table) => Ok(table),
+            Self::Gpu(_) => Err(parts_on_gpu()),
+        }
+    }
+}
+
+fn parts_on_gpu() -> Error {
+    Error::run("parts of a parameter are updated on CPUs only")
+}
+
 /// Calls a method of the table of a device, with the same arguments on both.
 macro_rules! on_table {
     ($table:expr, $method:ident($($argument:expr),* $(,)?)) => {
@@ -141,6 +155,35 @@ impl Slots {
     pub fn squares(&self, engine: &Engine) -> Result<Vec<f64>> {
         let _timer = engine.time(OpGroup::Optimizer);
         on_table!(&self.table, squares(engine))
+    }
+
+    /// Σ g² of every [`TASK`](crate::TASK) elements, 0 of those that other ranks update: where a rank has the gradient of
+    /// its part only, [`Slots::squares_of`] and [`Slots::judge_by`] take the sums of these over all ranks.
+    ///
+    /// # Errors
+    /// As [`Slots::new`]; parameters on a GPU.
+    pub fn partial_squares(&self, engine: &Engine) -> Result<Vec<f64>> {
+        let _timer = engine.time(OpGroup::Optimizer);
+        self.table.on_cpu()?.partial_squares(engine)
+    }
+
+    /// [`Slots::squares`] from the sums of all ranks.
+    ///
+    /// # Errors
+    /// Parameters on a GPU.
+    pub fn squares_of(&self, partial: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.table.on_cpu()?.squares_of(partial))
+    }
+
+    /// [`Slots::judge`] by the sums of all ranks.
+    ///
+    /// # Errors
+    /// As [`Slots::judge`]; parameters on a GPU.
+    pub fn judge_by(&mut self, partial: &[f64], totals: &LossTotal) -> Result<()> {
+        match &mut self.table {
+            Table::Cpu(table) => table.judge_by(partial, totals),
+            Table::Gpu(_) => Err(parts_on_gpu()),
+        }
     }
 
     /// Decides how the gradients are scaled, given the loss's (sum, weight); on a GPU `totals` begins with them.
