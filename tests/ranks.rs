@@ -1,6 +1,8 @@
 //! Several processes that train one model, started by a real MPI: MPICH, which scripts/language-tools.sh installs.
 #![cfg(target_os = "linux")]
 
+mod apart;
+
 use crate::program::{Outcome, folder_of_lines, program, trainyard};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -244,81 +246,6 @@ fn an_interrupted_job_is_saved() {
     let ended = Outcome::of(launcher);
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert!(ended.stderr.contains("which is saved; to resume: trainyard train run.toml"), "{}", ended.stderr);
-}
-
-/// Ranks that train alone and meet: as often as they are started, and killed and resumed, the same.
-#[test]
-fn ranks_that_meet_now_and_then() {
-    let folder = folder_of_lines(CONFIG);
-    let folder = folder.path();
-    let apart = |more: &[&'static str]| {
-        [&["ranks.local_steps=4", "train.checkpoint_every=4", "train.validate_every=4", "train.steps=12"][..], more]
-            .concat()
-    };
-    for compress in ["ranks.compress=none", "ranks.compress=int8", "ranks.compress=int4"] {
-        let settings = apart(&[compress, "run.name=whole"]);
-        let Some(whole) = train(folder, 2, &["--overwrite"], &settings) else { return };
-        assert_eq!(whole.code, 0, "{}", whole.stderr);
-        assert!(whole.stderr.contains("ranks: 2; the first one sent "), "{}", whole.stderr);
-        let expected = bytes(folder, "whole", 12);
-        fs::remove_dir_all(folder.join("runs/whole/checkpoints/step-12")).unwrap();
-        let resumed = train(folder, 2, &["--resume"], &settings).unwrap();
-        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
-        assert!(bytes(folder, "whole", 12) == expected, "{compress}: another model");
-    }
-    let alone = train(folder, 1, &[], &apart(&["run.name=alone"])).unwrap();
-    assert!(
-        alone.code == 2 && alone.stderr.contains("ranks.local_steps = 4: expected several ranks"),
-        "{}",
-        alone.stderr
-    );
-    let odd = train(folder, 1, &[], &["ranks.local_steps=3"]).unwrap();
-    assert!(odd.code == 2 && odd.stderr.contains("expected a multiple of the 3 steps"), "{}", odd.stderr);
-}
-
-/// Rank, first part and number of parts of every update that a run has recorded.
-fn updates(folder: &Path, run: &str) -> Vec<[u64; 3]> {
-    let log = fs::read_to_string(folder.join(format!("runs/{run}/metrics.jsonl"))).unwrap();
-    let records = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let updates = records.filter(|record| record["kind"] == "update");
-    updates.map(|update| ["rank", "first", "parts"].map(|key| update[key].as_u64().unwrap())).collect()
-}
-
-/// Ranks that wait for none train every part of every step once; what is replayed ends with the same bytes.
-#[test]
-fn ranks_that_wait_for_none() {
-    let folder = folder_of_lines(CONFIG);
-    let folder = folder.path();
-    let settings = |more: &[&'static str]| {
-        let always = ["ranks.local_steps=3", "ranks.asynchronous=true", "train.steps=24", "train.checkpoint_every=8"];
-        [&always[..], &["train.validate_every=6", "ranks.outer_momentum=0.5"], more].concat()
-    };
-    for (compress, ranks) in [("ranks.compress=none", 2), ("ranks.compress=int8", 4)] {
-        let Some(live) = train(folder, ranks, &["--overwrite"], &settings(&[compress, "run.name=live"])) else {
-            return;
-        };
-        assert_eq!(live.code, 0, "{}", live.stderr);
-        let recorded = updates(folder, "live");
-        let mut parts: Vec<u64> = recorded.iter().flat_map(|&[_, first, n]| first..first + n).collect();
-        parts.sort_unstable();
-        assert!(parts == (0..24 * ranks as u64).collect::<Vec<_>>(), "{recorded:?}");
-        // a part of the run again, in another order perhaps
-        fs::remove_dir_all(folder.join("runs/live/checkpoints/step-24")).unwrap();
-        let resumed = train(folder, ranks, &["--resume"], &settings(&[compress, "run.name=live"])).unwrap();
-        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
-        let recorded = updates(folder, "live");
-        let again = settings(&[compress, "run.name=again"]);
-        let replayed = train(folder, ranks, &["--overwrite", "--replay", "runs/live"], &again).unwrap();
-        assert_eq!(replayed.code, 0, "{}", replayed.stderr);
-        assert_eq!(updates(folder, "again"), recorded);
-        assert!(bytes(folder, "again", 24) == bytes(folder, "live", 24), "{compress}: another model");
-    }
-    let alone = train(folder, 1, &["--replay", "runs/live"], &settings(&[])).unwrap();
-    assert!(alone.code == 2 && alone.stderr.contains("--replay: expected several ranks"), "{}", alone.stderr);
-    let fewer = train(folder, 2, &["--replay", "runs/live"], &settings(&["run.name=fewer"])).unwrap();
-    assert!(fewer.code == 2 && fewer.stderr.contains("as many ranks as were recorded"), "{}", fewer.stderr);
-    let nothing = train(folder, 1, &[], &["ranks.asynchronous=true"]).unwrap();
-    assert!(nothing.code == 2 && nothing.stderr.contains("expected ranks.local_steps"), "{}", nothing.stderr);
 }
 
 /// What a run has measured: its validations, and the report at its end.

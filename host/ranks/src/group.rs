@@ -6,9 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+/// How many ways there are between two ranks: one for the thread that trains, one for a thread in the background.
+pub const CHANNELS: usize = 2;
+
 /// How a rank waits for another one.
 #[derive(Debug, Clone, Default)]
 pub struct Wait {
+    /// The way that is used, below [`CHANNELS`]: what is sent on one does not come out of the other.
+    pub channel: usize,
     /// No longer than this, if there is one.
     pub deadline: Option<Duration>,
     /// The processor is left to others at once: they compute on it meanwhile.
@@ -22,7 +27,7 @@ impl Wait {
     }
 }
 
-/// Carries bytes between two ranks. What one rank sends to another arrives in order.
+/// Carries bytes between two ranks. What one rank sends to another on one channel arrives in order.
 pub trait Transport: Debug + Send + Sync {
     /// Number of this rank, from 0.
     fn rank(&self) -> usize;
@@ -36,7 +41,7 @@ pub trait Transport: Debug + Send + Sync {
     /// A rank that is gone, or does not answer in time.
     fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()>;
 
-    /// Says whether something that a rank has sent is there to be received.
+    /// Says whether something that a rank has sent on the first channel is there to be received.
     ///
     /// # Errors
     /// A rank that is gone.
@@ -67,17 +72,19 @@ pub struct Group {
     sent: Arc<AtomicU64>,
     /// See [`Group::in_background`].
     in_background: Arc<AtomicBool>,
+    channel: usize,
 }
 
 impl Group {
     /// The ranks that `transport` connects; in a step they wait no longer than `deadline` for one another.
     pub fn new(transport: Arc<dyn Transport>, deadline: Duration) -> Self {
-        Self { transport, deadline, sent: Arc::default(), in_background: Arc::default() }
+        Self { transport, deadline, sent: Arc::default(), in_background: Arc::default(), channel: 0 }
     }
 
-    /// The same ranks for a thread that sends while others compute: it leaves them the processor while it waits.
+    /// The same ranks for a thread that sends while others compute, and may send, too: it leaves them the processor
+    /// while it waits. There is one such thread at a time.
     pub fn in_background(&self) -> Self {
-        Self { in_background: Arc::new(AtomicBool::new(true)), ..self.clone() }
+        Self { in_background: Arc::new(AtomicBool::new(true)), channel: 1, ..self.clone() }
     }
 
     /// Ends what [`Group::in_background`] began: nobody computes any more.
@@ -110,7 +117,7 @@ impl Group {
     }
 
     fn wait(&self, deadline: Option<Duration>) -> Wait {
-        Wait { deadline, in_background: self.in_background.clone() }
+        Wait { channel: self.channel, deadline, in_background: self.in_background.clone() }
     }
 
     /// Bytes that this rank has sent.

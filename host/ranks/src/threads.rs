@@ -1,5 +1,6 @@
 //! Ranks that are threads of one process.
 
+use crate::group::CHANNELS;
 use crate::{Error, Group, Result, Transport, Wait};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +13,10 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Thread {
     rank: usize,
-    /// To each rank.
-    to: Vec<Sender<Vec<u8>>>,
-    /// From each rank.
-    from: Vec<Mutex<Inbox>>,
+    /// To each rank on each channel.
+    to: Vec<[Sender<Vec<u8>>; CHANNELS]>,
+    /// From each rank on each channel.
+    from: Vec<[Mutex<Inbox>; CHANNELS]>,
 }
 
 /// What one rank has sent.
@@ -28,13 +29,13 @@ struct Inbox {
 
 /// The transports of `size` ranks, for as many threads.
 pub fn transports(size: usize) -> Vec<Arc<dyn Transport>> {
-    let mut to: Vec<Vec<Sender<Vec<u8>>>> = (0..size).map(|_| Vec::new()).collect();
-    let mut from: Vec<Vec<Mutex<Inbox>>> = (0..size).map(|_| Vec::new()).collect();
+    let mut to: Vec<Vec<[Sender<Vec<u8>>; CHANNELS]>> = (0..size).map(|_| Vec::new()).collect();
+    let mut from: Vec<Vec<[Mutex<Inbox>; CHANNELS]>> = (0..size).map(|_| Vec::new()).collect();
     for sender in &mut to {
         for receiver in &mut from {
-            let (send, receive) = channel();
-            sender.push(send);
-            receiver.push(Mutex::new(Inbox { receiver: receive, seen: None }));
+            let [first, second] = std::array::from_fn(|_| channel());
+            sender.push([first.0, second.0]);
+            receiver.push([first.1, second.1].map(|receiver| Mutex::new(Inbox { receiver, seen: None })));
         }
     }
     let threads = to.into_iter().zip(from).enumerate();
@@ -67,12 +68,12 @@ impl Transport for Thread {
     fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()> {
         let gone = || Error::run(format!("rank {with} is gone"));
         if !send.is_empty() {
-            self.to[with].send(send.to_vec()).map_err(|_| gone())?;
+            self.to[with][wait.channel].send(send.to_vec()).map_err(|_| gone())?;
         }
         if receive.is_empty() {
             return Ok(());
         }
-        let mut from = self.from[with].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut from = self.from[with][wait.channel].lock().unwrap_or_else(PoisonError::into_inner);
         let received = match (from.seen.take(), wait.deadline) {
             (Some(seen), _) => seen,
             (None, None) => from.receiver.recv().map_err(|_| gone())?,
@@ -92,7 +93,7 @@ impl Transport for Thread {
     }
 
     fn has_sent(&self, rank: usize) -> Result<bool> {
-        let mut from = self.from[rank].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut from = self.from[rank][0].lock().unwrap_or_else(PoisonError::into_inner);
         if from.seen.is_none() {
             from.seen = match from.receiver.try_recv() {
                 Ok(message) => Some(message),

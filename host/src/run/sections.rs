@@ -68,6 +68,11 @@ pub struct RanksConfig {
     /// added up in every step. A step then is one update of each rank by its own micro-batches.
     #[serde(skip_serializing_if = "is_zero")]
     pub local_steps: u64,
+    /// Steps that each trains on while what they changed is sent, fewer than `local_steps`; then it goes half of the way
+    /// to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512). They still wait for one another where a
+    /// validation or a checkpoint is due. 0: they always wait.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub overlap_steps: u64,
     /// Where ranks meet: the learning rate of the outer optimizer, which takes the mean of what they changed.
     #[serde(skip_serializing_if = "is_outer_lr")]
     pub outer_lr: f64,
@@ -164,6 +169,7 @@ impl RanksConfig {
             strategy: section.choice("strategy", &Strategy::NAMES, Strategy::Replicated),
             deadline_s: section.number("deadline_s", 1.0..=86_400.0, 60.0),
             local_steps: section.integer("local_steps", 0.., 0),
+            overlap_steps: section.integer("overlap_steps", 0.., 0),
             outer_lr: section.number("outer_lr", 0.0.., OUTER.0),
             outer_momentum: section.number("outer_momentum", 0.0..1.0, OUTER.1),
             asynchronous: section.boolean("asynchronous", false),
@@ -175,6 +181,8 @@ impl RanksConfig {
             ranks.check_local(section, train);
         } else if ranks.asynchronous {
             section.problem("asynchronous", "true: expected ranks.local_steps, the steps that a rank takes at a time");
+        } else if ranks.overlap_steps > 0 {
+            section.problem("overlap_steps", "expected ranks.local_steps, after which there is something to send");
         }
         ranks
     }
@@ -188,8 +196,18 @@ impl RanksConfig {
                 "ranks that train alone need the whole state: one of the two only",
             );
         }
+        if self.overlap_steps >= steps {
+            section.problem("overlap_steps", format!("expected fewer than the {steps} of ranks.local_steps"));
+        }
         if self.asynchronous {
+            if self.overlap_steps > 0 {
+                section.conflict(&["overlap_steps", "asynchronous"], "ranks that wait for none send when they come");
+            }
             return;
+        }
+        if self.overlap_steps > 0 && train.validate_every == 0 && train.checkpoint_every == 0 {
+            let message = "expected train.validate_every or train.checkpoint_every, where the ranks come together";
+            section.problem("overlap_steps", message);
         }
         let others = [("validate_every", train.validate_every), ("checkpoint_every", train.checkpoint_every)];
         for (key, every) in others.into_iter().filter(|(_, every)| !every.is_multiple_of(steps)) {

@@ -307,7 +307,7 @@ impl<'c> Run<'c> {
             let flops = rate * self.trainer.model.flops_per_token();
             let share_of_peak = peak.share_checked(flops, self.trainer.model.engine());
             self.record_step(&report, &Pace { rate, share_of_peak, data_wait })?;
-            let is_together = self.trainer.outer().is_none_or(|outer| outer.meets(self.state.step, train.steps));
+            let is_together = self.trainer.outer().is_none_or(|outer| outer.is_together(self.state.step));
             self.look(data, &mut trained, is_together)?;
         }
         Ok(trained)

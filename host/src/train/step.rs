@@ -120,7 +120,7 @@ impl Trainer {
             }
             let params = self.model.params().iter().filter(|(_, param)| param.grad.is_some());
             let params = params.map(|(name, param)| (name.to_owned(), param.value.clone())).collect();
-            self.outer = Some(Outer::new(&self.config.ranks, params)?);
+            self.outer = Some(Outer::new(&self.config.ranks, &self.config.train, params)?);
         }
         let places = |names: &Vec<&str>| names.iter().filter_map(|name| self.optimizer.place_of(name)).collect();
         self.stages = self.model.stages().iter().map(places).collect();
@@ -168,11 +168,9 @@ impl Trainer {
         let all = 0..micro_batches.len();
         let mine = self.ranks.as_ref().map_or(Ok(all), |group| group.share(micro_batches.len()))?;
         let report = self.part(step, micro_batches, mine)?;
-        if let (Some(outer), Some(group)) = (&self.outer, &self.ranks)
-            && outer.meets(step + 1, self.config.train.steps)
-        {
+        if let (Some(outer), Some(group)) = (&mut self.outer, &self.ranks) {
             let begun = Instant::now();
-            outer.meet(self.model.engine(), group)?;
+            outer.stepped(self.model.engine(), group, step + 1)?;
             self.waited += begun.elapsed();
         }
         Ok(report)

@@ -157,8 +157,8 @@ impl Slots {
         on_table!(&self.table, squares(engine))
     }
 
-    /// Σ g² of every [`TASK`](crate::TASK) elements, 0 of those that other ranks update: where a rank has the gradient of
-    /// its part only, [`Slots::squares_of`] and [`Slots::judge_by`] take the sums of these over all ranks.
+    /// Σ g² of every [`TASK`](crate::TASK) elements, 0 of those that other ranks update: where a rank has the gradient
+    /// of its part only, [`Slots::squares_of`] and [`Slots::judge_by`] take the sums of these over all ranks.
     ///
     /// # Errors
     /// As [`Slots::new`]; parameters on a GPU.

@@ -4,14 +4,15 @@
 mod abi;
 mod find;
 
+use crate::group::CHANNELS;
 use crate::{Error, Launch, Result, Transport, Wait};
 use abi::{Abi, Handle};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Marks the messages of this program.
-const TAG: i32 = 1;
+/// Marks the messages of each channel.
+const TAGS: [i32; CHANNELS] = [1, 2];
 
 /// Bytes of one message of MPI, at most.
 const MOST: usize = 64 << 20;
@@ -84,6 +85,49 @@ impl Mpi {
     fn lock(&self) -> MutexGuard<'_, Option<Abi>> {
         self.library.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What `f` gives, which is alone with the library.
+    fn call<R>(&self, f: impl FnOnce(&Abi) -> Result<R>) -> Result<R> {
+        match &*self.lock() {
+            Some(library) => f(library),
+            None => Err(Error::run("MPI was left already")),
+        }
+    }
+
+    /// Waits until all are done. A rank that waits in vain cannot take its requests back: the memory that they write to
+    /// would be used for something else. It says so and ends the process, and the launcher ends the others.
+    fn await_all(&self, mut requests: Vec<Handle>, wait: &Wait, with: usize) {
+        let (begun, mut looks) = (Instant::now(), 0);
+        loop {
+            let open = self.call(|library| {
+                let mut open = Vec::with_capacity(requests.len());
+                for mut request in requests {
+                    if !library.is_done(&mut request)? {
+                        open.push(request);
+                    }
+                }
+                Ok(open)
+            });
+            requests = match open {
+                Ok(open) if open.is_empty() => return,
+                Ok(open) => open,
+                Err(error) => lost(&error.context(format!("rank {with}"))),
+            };
+            looks += 1;
+            let in_background = wait.is_in_background();
+            if looks < SPINS && !in_background {
+                std::hint::spin_loop();
+                continue;
+            }
+            if wait.deadline.is_some_and(|deadline| begun.elapsed() > deadline) {
+                let seconds = begun.elapsed().as_secs();
+                lost(&Error::run(format!("rank {with} did not answer within {seconds} s (ranks.deadline_s)")));
+            }
+            // in the background every look costs the others time
+            let share = if in_background { 4 } else { 20 };
+            std::thread::sleep(NAP.min(begun.elapsed() / share));
+        }
+    }
 }
 
 impl Transport for Mpi {
@@ -96,9 +140,7 @@ impl Transport for Mpi {
     }
 
     fn exchange(&self, with: usize, send: &[u8], receive: &mut [u8], wait: &Wait) -> Result<()> {
-        let guard = self.lock();
-        let Some(library) = &*guard else { return Err(Error::run("MPI was left already")) };
-        let named = |error: Error| error.context(format!("rank {with}"));
+        let (named, tag) = (|error: Error| error.context(format!("rank {with}")), TAGS[wait.channel]);
         let (mut send, mut receive) = (send.chunks(MOST), receive.chunks_mut(MOST));
         loop {
             let (sent, received) = (send.next(), receive.next());
@@ -106,22 +148,21 @@ impl Transport for Mpi {
                 return Ok(());
             }
             let mut requests = Vec::with_capacity(2);
+            // not locked while it is waited: another thread may use another channel
             if let Some(bytes) = received {
                 // SAFETY: `await_all` returns when the request is done, or ends the process.
-                requests.push(unsafe { library.receive(bytes, with, TAG) }.map_err(named)?);
+                requests.push(self.call(|library| unsafe { library.receive(bytes, with, tag) }).map_err(named)?);
             }
             if let Some(bytes) = sent {
                 // SAFETY: as above.
-                requests.push(unsafe { library.send(bytes, with, TAG) }.map_err(named)?);
+                requests.push(self.call(|library| unsafe { library.send(bytes, with, tag) }).map_err(named)?);
             }
-            await_all(library, requests, wait, with)?;
+            self.await_all(requests, wait, with);
         }
     }
 
     fn has_sent(&self, rank: usize) -> Result<bool> {
-        let guard = self.lock();
-        let Some(library) = &*guard else { return Err(Error::run("MPI was left already")) };
-        library.is_there(rank, TAG).map_err(|error| error.context(format!("rank {rank}")))
+        self.call(|library| library.is_there(rank, TAGS[0])).map_err(|error| error.context(format!("rank {rank}")))
     }
 
     fn give_up(&self, error: Error) -> Error {
@@ -133,40 +174,7 @@ impl Transport for Mpi {
     }
 }
 
-/// Waits until all are done. A rank that waits in vain cannot take its requests back: the memory that they write to
-/// would be used for something else. It says so and ends the process, and the launcher ends the others.
-fn await_all(library: &Abi, mut requests: Vec<Handle>, wait: &Wait, with: usize) -> Result<()> {
-    let (begun, mut looks) = (Instant::now(), 0);
-    loop {
-        let mut open = Vec::with_capacity(requests.len());
-        for mut request in requests {
-            match library.is_done(&mut request) {
-                Ok(true) => {}
-                Ok(false) => open.push(request),
-                Err(error) => lost(&error.context(format!("rank {with}"))),
-            }
-        }
-        if open.is_empty() {
-            return Ok(());
-        }
-        requests = open;
-        looks += 1;
-        let in_background = wait.is_in_background();
-        if looks < SPINS && !in_background {
-            std::hint::spin_loop();
-            continue;
-        }
-        if wait.deadline.is_some_and(|deadline| begun.elapsed() > deadline) {
-            let seconds = begun.elapsed().as_secs();
-            lost(&Error::run(format!("rank {with} did not answer within {seconds} s (ranks.deadline_s)")));
-        }
-        // in the background every look costs the others time
-        let share = if in_background { 4 } else { 20 };
-        std::thread::sleep(NAP.min(begun.elapsed() / share));
-    }
-}
-
-/// Ends the process: see [`await_all`].
+/// Ends the process: see [`Mpi::await_all`].
 fn lost(error: &Error) -> ! {
     eprintln!("error: {error}; the job ends, and can be resumed with any number of ranks");
     std::process::exit(1)
