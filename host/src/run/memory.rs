@@ -181,8 +181,8 @@ fn of_rank(config: &RunConfig, states_per_value: f64) -> (f64, f64) {
     };
     // gradients that wait to be added up
     let waiting = crate::ranks::levels(micro_batches) as f64;
-    // where the ranks met and their velocity, and what they send while they train on; what the ranks add to that wait for
-    // none, and what was not added yet
+    // where the ranks met and their velocity, and what they send while they train on; what the ranks add to that wait
+    // for none, and what was not added yet
     let apart = match (config.ranks.local_steps, config.ranks.asynchronous, config.ranks.overlap_steps) {
         (0, ..) => 0.0,
         (_, false, 0) => 2.0,

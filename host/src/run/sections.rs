@@ -68,9 +68,9 @@ pub struct RanksConfig {
     /// added up in every step. A step then is one update of each rank by its own micro-batches.
     #[serde(skip_serializing_if = "is_zero")]
     pub local_steps: u64,
-    /// Steps that each trains on while what they changed is sent, fewer than `local_steps`; then it goes half of the way
-    /// to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512). They still wait for one another where a
-    /// validation or a checkpoint is due. 0: they always wait.
+    /// Steps that each trains on while what they changed is sent, fewer than `local_steps`; then it goes half of the
+    /// way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512). They still wait for one another
+    /// where a validation or a checkpoint is due. 0: they always wait.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlap_steps: u64,
     /// Where ranks meet: the learning rate of the outer optimizer, which takes the mean of what they changed.
