@@ -46,8 +46,13 @@ pub enum Way {
     Replicated,
     /// The same, and each rank updates its part of the parameters.
     Zero1,
-    /// All meet after so many steps.
-    Meeting(u64),
+    /// All meet after so many steps, and train on for `overlap` of them while they send.
+    Meeting {
+        /// Steps between two meetings.
+        steps: u64,
+        /// Steps that hide the sending.
+        overlap: u64,
+    },
     /// Each goes to the first rank after so many steps, and waits for nobody else.
     Apart(u64),
 }
@@ -120,9 +125,10 @@ impl Network {
                 let sending = self.waited(work, ranks, 0.5) + self.seconds(&parts, work.width);
                 Cost { seconds: compute + sending, sent: bytes(&all) }
             }
-            Way::Meeting(steps) => {
+            Way::Meeting { steps, overlap } => {
+                let waited = (self.seconds(&all, work.width) - overlap as f64 * work.compute).max(0.0);
                 let rare = all.times(1.0 / steps as f64);
-                Cost { seconds: work.compute + self.seconds(&rare, work.width), sent: bytes(&rare) }
+                Cost { seconds: work.compute + waited / steps as f64, sent: bytes(&rare) }
             }
             Way::Apart(steps) => {
                 let there: Messages = numbers().map(sent).sum();
@@ -188,8 +194,10 @@ mod tests {
         assert!((four.seconds - 1.032).abs() < 1e-9 && four.sent == 24_000.0, "{four:?}");
         let parts = cost(Way::Zero1, 2);
         assert!((parts.seconds - (0.75 + 0.02)).abs() < 1e-9 && parts.sent == 16_000.0, "{parts:?}");
-        let rare = cost(Way::Meeting(10), 2);
-        assert!((rare.seconds - 1.002).abs() < 1e-9 && rare.sent == 1600.0, "{rare:?}");
+        for (overlap, seconds) in [(0, 1.002), (1, 1.0)] {
+            let rare = cost(Way::Meeting { steps: 10, overlap }, 2);
+            assert!((rare.seconds - seconds).abs() < 1e-9 && rare.sent == 1600.0, "{rare:?}");
+        }
         // two messages there, two back: 18 ms each way, every tenth step
         let apart = cost(Way::Apart(10), 2);
         assert!((apart.seconds - 1.0036).abs() < 1e-9 && apart.sent == 1600.0, "{apart:?}");

@@ -60,6 +60,8 @@ pub struct RanksBench {
     pub predicted_ms: f64,
     /// Steps between two meetings, in the predictions.
     pub local_steps: u64,
+    /// Steps of these in which ranks train on while they send.
+    pub overlap_steps: u64,
     /// Other numbers of ranks.
     pub predictions: Vec<Prediction>,
 }
@@ -106,6 +108,7 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
         let all = batches(config.train.accumulate);
         let measured = group.map(|group| together((config, sizes), options.steps, group, &all)).transpose()?;
         let is_first = group.is_none_or(|group| group.rank() == 0);
+        let overlap = config.ranks.overlap_steps.min(options.local_steps - 1);
         let tokens = mine * config.train.batch * config.model.context();
         let predict = |&(strategy, way, ranks): &(&'static str, Way, usize)| {
             let Cost { seconds, sent } = network.step(&work, way, ranks);
@@ -133,7 +136,8 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             mean_ms: measured.map(|times| times.mean),
             predicted_ms: 1e3 * network.step(&work, own, size).seconds,
             local_steps: options.local_steps,
-            predictions: ways(options).iter().map(predict).collect(),
+            overlap_steps: overlap,
+            predictions: ways(options.local_steps, overlap, &options.ranks).iter().map(predict).collect(),
         }))
     })
 }
@@ -245,20 +249,19 @@ fn way(config: &RunConfig) -> Way {
         (0, Strategy::Replicated) => Way::Replicated,
         (0, Strategy::Zero1) => Way::Zero1,
         (steps, _) if config.ranks.asynchronous => Way::Apart(steps),
-        (steps, _) => Way::Meeting(steps),
+        (steps, _) => Way::Meeting { steps, overlap: config.ranks.overlap_steps },
     }
 }
 
 /// All that is predicted, by number of ranks.
-fn ways(options: &RanksOptions) -> Vec<(&'static str, Way, usize)> {
-    let steps = options.local_steps;
+fn ways(steps: u64, overlap: u64, ranks: &[usize]) -> Vec<(&'static str, Way, usize)> {
     let ways = [
         ("replicated", Way::Replicated),
         ("zero-1", Way::Zero1),
-        ("local_steps", Way::Meeting(steps)),
+        ("local_steps", Way::Meeting { steps, overlap }),
         ("asynchronous", Way::Apart(steps)),
     ];
-    options.ranks.iter().flat_map(|&ranks| ways.map(|(name, way)| (name, way, ranks))).collect()
+    ranks.iter().flat_map(|&ranks| ways.map(|(name, way)| (name, way, ranks))).collect()
 }
 
 impl Display for RanksBench {
@@ -279,7 +282,9 @@ impl Display for RanksBench {
                 self.predicted_ms
             )?;
         }
-        writeln!(f, "\npredicted   local_steps = {}; gradients are sent while others are computed", self.local_steps)?;
+        let (steps, overlap) = (self.local_steps, self.overlap_steps);
+        let overlap = if overlap > 0 { format!(", overlap_steps = {overlap}") } else { String::new() };
+        writeln!(f, "\npredicted   local_steps = {steps}{overlap}; gradients are sent while others are computed")?;
         write!(
             f,
             "{:>6}  {:<13}{:>11}{:>13}{:>14}{:>12}",
