@@ -10,7 +10,7 @@ CONFIG ?= configs/austen.toml
 ARGS ?= --resume-or-start
 TRAINYARD := target/release/trainyard
 # Where clippy is the compiler, as in .ci/run, all that was compiled was checked.
-CLIPPY := [ -n "$${RUSTC_WORKSPACE_WRAPPER:-}" ] || CARGO_INCREMENTAL=$${CARGO_INCREMENTAL:-1} \
+CLIPPY := [ "$${RUSTC_WORKSPACE_WRAPPER:-}" = clippy-driver ] || CARGO_INCREMENTAL=$${CARGO_INCREMENTAL:-1} \
 	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
 help: ## this list
