@@ -49,7 +49,7 @@ pub use plugins::{
 pub use plugins_lock::PluginChange;
 pub use program::{COMMIT, VERSION};
 pub use reference::{json_schema, reference_page};
-pub use sections::{Compress, RanksConfig, ReportConfig, SampleConfig, Strategy, TrainConfig};
+pub use sections::{RanksConfig, ReportConfig, SampleConfig, Strategy, TrainConfig};
 pub use start::{Imported, ModelReport, StartConfig, StartWeights, TensorReport, model_types};
 pub use state::{Best, Changed, RunState, read_state, restore_model};
 pub(crate) use state::{MODEL, STATE};

@@ -1,8 +1,8 @@
 //! The gradient of a step: that of its micro-batches, folded as a tree over their numbers, on this rank and on others.
 
 use crate::loss::{Ratio, Totals};
-use crate::ops::{Engine, TASK, Tensor, with_slice_lists, with_type};
-use crate::ranks::{Fold, Group};
+use crate::ops::{Engine, Float, TASK, Tensor, with_slice_lists, with_type};
+use crate::ranks::{Compression, Fold, Group};
 use crate::{Error, Result};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -92,8 +92,19 @@ fn add(engine: &Engine, other: &Tensor, sum: &Tensor) -> Result<()> {
     }))
 }
 
-/// Adds gradients up over all ranks, one after the other on a thread of its own, while others are computed. All ranks
-/// compute them in the same order.
+/// How tensors are added up over the ranks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sum {
+    /// All have the same afterwards.
+    Whole,
+    /// Each has the sums of the part that it updates.
+    OwnPart,
+    /// All have the same afterwards; what they send has few bits.
+    Compressed(Compression),
+}
+
+/// Adds tensors up over all ranks, one after the other on a thread of its own, while others are computed. All ranks
+/// give them in the same order.
 pub(super) struct Summing {
     group: Group,
     whole: Sender<Tensor>,
@@ -101,24 +112,24 @@ pub(super) struct Summing {
 }
 
 impl Summing {
-    /// Begins, without a gradient yet. Each rank has the sums of all of it, or of the part that it updates.
+    /// Begins, without a tensor yet.
     ///
     /// # Errors
     /// No thread.
-    pub fn begin(group: &Group, of_own_part: bool) -> Result<Self> {
-        let (whole, gradients) = channel::<Tensor>();
+    pub fn begin(group: &Group, how: Sum) -> Result<Self> {
+        let (whole, tensors) = channel::<Tensor>();
         let group = group.in_background();
         let ranks = group.clone();
-        let sum = move || gradients.iter().try_for_each(|gradient| sum(&ranks, &gradient, of_own_part));
+        let sum = move || tensors.iter().try_for_each(|tensor| sum(&ranks, &tensor, how));
         let thread = Builder::new().name("sums".into()).spawn(sum);
         let thread = thread.map_err(|error| Error::run(format!("a thread for sums: {error}")))?;
         Ok(Self { group, whole, thread })
     }
 
-    /// Lets a gradient be added up, which nothing changes any more.
-    pub fn add(&self, gradient: &Tensor) {
+    /// Lets a tensor be added up, which nothing changes any more.
+    pub fn add(&self, tensor: &Tensor) {
         // a thread that is gone says why at the end
-        let _ = self.whole.send(gradient.clone());
+        let _ = self.whole.send(tensor.clone());
     }
 
     /// Waits for all sums.
@@ -132,12 +143,25 @@ impl Summing {
     }
 }
 
-/// Adds up a gradient of all ranks, which have the same afterwards, or each the part that it updates.
-fn sum(group: &Group, gradient: &Tensor, of_own_part: bool) -> Result<()> {
-    with_type!(gradient, T => with_slice_lists::<T>(&[], &[gradient], |_, mut values| {
-        let Some(values) = values.pop() else { return Ok(()) };
-        if of_own_part { group.reduce_scatter(values, TASK) } else { group.sum(values) }
+/// Adds up a tensor of all ranks.
+fn sum(group: &Group, tensor: &Tensor, how: Sum) -> Result<()> {
+    with_type!(tensor, T => with_slice_lists::<T>(&[], &[tensor], |_, mut values| {
+        values.pop().map_or(Ok(()), |values| how.add_up(group, values))
     }))
+}
+
+impl Sum {
+    /// Adds up `values` of all ranks.
+    ///
+    /// # Errors
+    /// A rank that is gone, or does not answer in time.
+    pub fn add_up<T: Float>(self, group: &Group, values: &mut [T]) -> Result<()> {
+        match self {
+            Self::Whole => group.sum(values),
+            Self::OwnPart => group.reduce_scatter(values, TASK),
+            Self::Compressed(compression) => sum_compressed(group, compression, values),
+        }
+    }
 }
 
 /// Adds up the totals of all ranks.
@@ -150,4 +174,17 @@ pub(super) fn sum_totals(group: &Group, totals: &mut Totals) -> Result<()> {
     let sums: Vec<Ratio> = sums.chunks_exact(2).map(|pair| Ratio { sum: pair[0], weight: pair[1] }).collect();
     totals.clear()?;
     totals.add_anywhere(&sums)
+}
+
+/// As [`Group::sum`], of numbers that every rank sends to every other in few bits. A rank takes its own as the others
+/// get them, so that all have the same sum.
+fn sum_compressed<T: Float>(group: &Group, compression: Compression, values: &mut [T]) -> Result<()> {
+    let own = compression.encode(values.iter().map(|value| value.f64() as f32));
+    let all = group.share_bytes(&own)?;
+    let n = values.len();
+    values.fill(T::ZERO);
+    for bytes in &all {
+        compression.decode(bytes, n, |i, x| values[i] += T::of(f64::from(x)));
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! One optimizer step: micro-batches forward and backward, checks, one update.
 
 use super::apart::Outer;
-use super::gradients::{Summing, Waiting, sum_totals};
+use super::gradients::{Sum, Summing, Waiting, sum_totals};
 use crate::base::random::Stream;
 use crate::loss::{Objective, Ratio, Totals, selected};
 use crate::model::{Dropout, Model, Purpose, Spec};
@@ -241,7 +241,8 @@ impl Trainer {
     ) -> Result<()> {
         let dropout = Some(Dropout { stream: self.dropout, first_sequence });
         let dhidden = self.accumulate_loss(step, dropout, placed)?;
-        let summing = Summing::begin(group, self.optimizer.is_shared_out())?;
+        let how = if self.optimizer.is_shared_out() { Sum::OwnPart } else { Sum::Whole };
+        let summing = Summing::begin(group, how)?;
         for stage in 0..self.stages.len() {
             self.model.backward_stage(stage, &placed.tokens(), dropout, &dhidden)?;
             let (engine, whole) = (self.model.engine(), &self.stages[stage]);

@@ -7,12 +7,12 @@
 //! half of the way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512: α = 0.5, all parameters at
 //! once). Whoever looks at the model finds them together.
 
+use super::super::gradients::{Sum, Summing};
+use crate::Result;
 use crate::ops::{Engine, Float, TASK, Tensor, with_slice_lists, with_type};
-use crate::ranks::{Compression, Group};
-use crate::run::{Compress, RanksConfig, TrainConfig};
-use crate::{Error, Result};
+use crate::ranks::Group;
+use crate::run::{RanksConfig, TrainConfig};
 use std::collections::BTreeMap;
-use std::thread::{Builder, JoinHandle};
 
 /// The outer optimizer. Its state is the same on all ranks that meet; of those that do not wait for one another, the
 /// first one has it.
@@ -26,18 +26,11 @@ pub struct Outer {
     pub(super) velocity: Vec<Tensor>,
     /// What they changed, while it is sent and they train on.
     sent: Vec<Tensor>,
-    sending: Option<Sending>,
+    /// Steps that were done when it began to be sent.
+    sending: Option<(u64, Summing)>,
     /// Steps of the run, and those after which something looks at the model.
     steps: u64,
     looks: [u64; 2],
-}
-
-/// Changes that are added up over the ranks, on a thread of its own.
-struct Sending {
-    /// Steps that were done when it began.
-    since: u64,
-    group: Group,
-    thread: JoinHandle<Result<()>>,
 }
 
 impl Outer {
@@ -79,7 +72,7 @@ impl Outer {
     /// A rank that is gone, or does not come in time; no thread.
     pub fn stepped(&mut self, engine: &Engine, group: &Group, done: u64) -> Result<()> {
         let (meets, overlap) = (self.meets(done), self.config.overlap_steps);
-        if let Some(sending) = self.sending.take_if(|sending| meets || done >= sending.since + overlap) {
+        if let Some((_, sending)) = self.sending.take_if(|(since, _)| meets || done >= *since + overlap) {
             sending.finish()?;
             self.arrive(engine, group.size())?;
         }
@@ -87,7 +80,7 @@ impl Outer {
             false => Ok(()),
             true if self.is_together(done) => self.meet(engine, group),
             true => {
-                self.sending = Some(self.send(engine, group, done)?);
+                self.sending = Some((done, self.send(engine, group)?));
                 Ok(())
             }
         }
@@ -99,7 +92,7 @@ impl Outer {
         for ((value, met), velocity) in self.values.iter().zip(&self.met).zip(&self.velocity) {
             with_type!(value, T => with_slice_lists::<T>(&[], &[value, met, velocity], |_, mut all| {
                 let (Some(velocity), Some(met), Some(value)) = (all.pop(), all.pop(), all.pop()) else { return Ok(()) };
-                sum(group, self.config.compress, value)?;
+                self.sum().add_up(group, value)?;
                 self.step(engine, value, met, velocity, T::of(1.0 / group.size() as f64));
                 Ok(())
             }))?;
@@ -108,29 +101,16 @@ impl Outer {
     }
 
     /// Begins to send what the parameters have changed since the ranks met.
-    fn send(&self, engine: &Engine, group: &Group, done: u64) -> Result<Sending> {
-        for ((value, met), sent) in self.values.iter().zip(&self.met).zip(&self.sent) {
-            with_type!(value, T => with_slice_lists::<T>(&[value, met], &[sent], |reads, mut sent| {
-                let (Some(sent), &[value, met]) = (sent.pop(), &reads[..]) else { return Ok(()) };
-                let chunks = sent.chunks_mut(TASK).zip(value.chunks(TASK)).zip(met.chunks(TASK));
-                engine.for_each(chunks, |((sent, value), met)| {
-                    sent.iter_mut().zip(value).zip(met).for_each(|((sent, &value), &met)| *sent = met - value);
-                });
-                Ok(())
-            }))?;
-        }
-        let (group, sent, compress) = (group.in_background(), self.sent.clone(), self.config.compress);
-        let ranks = group.clone();
-        let work = move || {
-            sent.iter().try_for_each(|sent| {
-                with_type!(sent, T => with_slice_lists::<T>(&[], &[sent], |_, mut values| {
-                    values.pop().map_or(Ok(()), |values| sum(&ranks, compress, values))
-                }))
-            })
-        };
-        let thread = Builder::new().name("sums".into()).spawn(work);
-        let thread = thread.map_err(|error| Error::run(format!("a thread for sums: {error}")))?;
-        Ok(Sending { since: done, group, thread })
+    fn send(&self, engine: &Engine, group: &Group) -> Result<Summing> {
+        self.values.iter().zip(&self.sent).try_for_each(|(value, sent)| crate::ops::add::copy(value, sent))?;
+        self.changes_of(engine, &self.sent)?;
+        let summing = Summing::begin(group, self.sum())?;
+        self.sent.iter().for_each(|sent| summing.add(sent));
+        Ok(summing)
+    }
+
+    fn sum(&self) -> Sum {
+        self.config.compress.compression().map_or(Sum::Whole, Sum::Compressed)
     }
 
     /// The outer step by what was sent, and half of the way to where it leads.
@@ -157,7 +137,12 @@ impl Outer {
     /// # Errors
     /// Tensors that cannot be opened.
     pub(super) fn changes(&self, engine: &Engine) -> Result<()> {
-        for (value, met) in self.values.iter().zip(&self.met) {
+        self.changes_of(engine, &self.values)
+    }
+
+    /// The same of a copy of them.
+    fn changes_of(&self, engine: &Engine, values: &[Tensor]) -> Result<()> {
+        for (value, met) in values.iter().zip(&self.met) {
             with_type!(value, T => with_slice_lists::<T>(&[met], &[value], |mets, mut values| {
                 let (Some(value), Some(met)) = (values.pop(), mets.first()) else { return Ok(()) };
                 engine.for_each(value.chunks_mut(TASK).zip(met.chunks(TASK)), |(value, met)| {
@@ -252,39 +237,10 @@ impl Outer {
     }
 }
 
-impl Sending {
-    /// Waits until all is sent.
-    fn finish(self) -> Result<()> {
-        self.group.hurry();
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
 impl Drop for Outer {
     /// What was begun is not left halfway, even by a run that failed: the others could not leave the job.
     fn drop(&mut self) {
         // the run ends by another error, which says more
-        let _ = self.sending.take().map(Sending::finish);
+        let _ = self.sending.take().map(|(_, sending)| sending.finish());
     }
-}
-
-/// Adds up `values` over the ranks, as they are or compressed.
-fn sum<T: Float>(group: &Group, compress: Compress, values: &mut [T]) -> Result<()> {
-    match compress.compression() {
-        None => group.sum(values),
-        Some(compression) => sum_compressed(group, compression, values),
-    }
-}
-
-/// As [`Group::sum`], of numbers that every rank sends to every other in few bits. A rank takes its own as the others
-/// get them, so that all have the same sum.
-fn sum_compressed<T: Float>(group: &Group, compression: Compression, values: &mut [T]) -> Result<()> {
-    let own = compression.encode(values.iter().map(|value| value.f64() as f32));
-    let all = group.share_bytes(&own)?;
-    let n = values.len();
-    values.fill(T::ZERO);
-    for bytes in &all {
-        compression.decode(bytes, n, |i, x| values[i] += T::of(f64::from(x)));
-    }
-    Ok(())
 }
