@@ -248,26 +248,42 @@ fn an_interrupted_job_is_saved() {
     assert!(ended.stderr.contains("which is saved; to resume: trainyard train run.toml"), "{}", ended.stderr);
 }
 
-/// What a run has measured: its validations, and the report at its end.
+/// What a run has measured: its validations, texts that it watched, and the report at its end.
 fn measured(folder: &Path, run: &str) -> Vec<serde_json::Value> {
     let log = fs::read_to_string(folder.join(format!("runs/{run}/metrics.jsonl"))).unwrap();
     let records = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let mut measured: Vec<_> = records.filter(|of| of["kind"] == "validation" || of["kind"] == "final").collect();
+    let mut measured: Vec<_> =
+        records.filter(|of| ["validation", "watch", "final"].iter().any(|kind| of["kind"] == *kind)).collect();
     measured.iter_mut().filter_map(|record| record.get_mut("seconds")).for_each(|seconds| *seconds = 0.into());
     measured
 }
 
-/// Ranks that share the batches of held-out text have the numbers of one process, to the last bit: while they train, in
-/// the report on the best model, which is not the last, and in `eval`.
+/// Prompts with what the texts are compared with.
+const QUESTIONS: &str = r#"{"prompt": "line 7", "reference": "line 70 of 7"}
+{"prompt": "line 12 of", "reference": ["line 12 of 3", "line 12 of 4"]}
+{"prompt": "of 5", "reference": "5"}
+"#;
+
+/// Ranks that share the batches of held-out text and the texts that are written have the numbers of one process, to the
+/// last bit: while they train, in the report on the best model, which is not the last, and in `eval`.
 #[test]
 fn held_out_text_is_measured_together() {
     let folder = folder_of_lines(CONFIG);
     let folder = folder.path();
+    fs::write(folder.join("questions.jsonl"), QUESTIONS).unwrap();
+    fs::write(folder.join("other.txt"), "another line\nof another text\n".repeat(30)).unwrap();
+    let written = [
+        r#"metric=[{ plugin = "chrf" }, { plugin = "distinct-n" }]"#,
+        r#"eval.text=[{ path = "questions.jsonl", tokens = 9 }]"#,
+        r#"train.watch=["other.txt"]"#,
+        "eval.prompt_tokens=4",
+        "eval.tokens=6",
+    ];
     let train = |ranks: usize, run: &str| {
         // steps that are too large: the model is best soon
         let settings = ["train.validate_every=2", "train.patience=1", "optimizer.lr=0.3", "data.test=0.1"];
         let name = format!("run.name={run}");
-        let settings = [&settings[..], &["train.accumulate=3", "train.steps=12", &name]].concat();
+        let settings = [&settings[..], &written, &["train.accumulate=3", "train.steps=12", &name]].concat();
         let trained = train(folder, ranks, &[], &settings)?;
         assert_eq!(trained.code, 0, "{}", trained.stderr);
         Some(measured(folder, run))
@@ -275,7 +291,10 @@ fn held_out_text_is_measured_together() {
     let Some(three) = train(3, "three") else { return };
     assert_eq!(three, train(1, "one").unwrap());
     let last = three.last().unwrap();
-    assert!(three.len() == 3 && last["model_step"] == 2, "{three:?}");
+    assert!(three.len() == 6 && last["model_step"] == 2, "{three:?}");
+    let (texts, continued) = (&last["final"]["sets"]["questions"], &last["final"]["test"][2]);
+    assert!(texts["documents"] == 3 && texts["values"][0]["name"] == "chrf", "{last}");
+    assert!(continued["name"] == "chrf" && continued["outputs"]["documents"] == 8.0, "{last}");
     let eval = |ranks: usize, documents: &str| {
         let words = ["eval", "runs/one", "--json", "--documents", documents];
         let evaluated = ended(processes_of(folder, ranks).unwrap().args(words));
@@ -285,6 +304,20 @@ fn held_out_text_is_measured_together() {
     assert!(eval(2, "two.parquet") == eval(1, "one.parquet"));
     let other = ended(processes_of(folder, 2).unwrap().args(["eval", "runs/one", "--data", "text.txt"]));
     assert!(other.code == 2 && other.stderr.contains("start one process for --tasks and --data"), "{}", other.stderr);
+
+    let generate = |ranks: usize, more: &[&str]| {
+        let words = ["generate", "runs/one", "--prompt", "line 1", "--tokens", "9", "--seed", "3", "--n", "5"];
+        let generated = ended(processes_of(folder, ranks).unwrap().args(words).args(more));
+        assert_eq!(generated.code, 0, "{}", generated.stderr);
+        generated.stdout
+    };
+    let texts = generate(1, &["--json"]);
+    assert_eq!(generate(2, &["--json"]), texts);
+    let texts: Vec<serde_json::Value> = texts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(texts.iter().map(|text| text["seed"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+    let plain = generate(2, &[]);
+    let first = texts[0]["text"].as_str().unwrap();
+    assert!(plain.starts_with(&format!("--- 1 of 5, seed 3\nline 1{first}\n--- 2 of 5, seed 4\nline 1")), "{plain}");
 }
 
 /// Every rank filters its part, and what the first one puts together is what one process makes.

@@ -2,7 +2,7 @@
 
 use super::open::{self, OpenArgs};
 use super::output::{Outcome, print, show};
-use super::ranks::join;
+use super::ranks::with_ranks;
 use super::{INTERRUPTED, interrupted};
 use clap::Args;
 use serde::Serialize;
@@ -10,10 +10,8 @@ use std::path::PathBuf;
 use trainyard::base::files::check_output;
 use trainyard::base::interrupt;
 use trainyard::base::write::write_file;
-use trainyard::eval::OpenOptions;
-use trainyard::ranks::launched;
-use trainyard::report::{EvalSummary, write_documents};
-use trainyard::run::{self, RunFolder, RunPlugins};
+use trainyard::ranks::{Group, launched};
+use trainyard::report::write_documents;
 use trainyard::{Error, Result, eval};
 
 /// Evaluate a checkpoint: on the held-out text of its run, on any text, or by the questions of tasks
@@ -99,10 +97,14 @@ pub fn run(args: &EvalArgs) -> Outcome {
     }
     let options = args.open.options();
     let evaluated = match args.data.is_empty() {
-        true => match together(args, &options)? {
-            Some(evaluated) => Ok(evaluated),
-            None => return Ok(()),
-        },
+        true => {
+            let lead = |ranks: Option<&Group>| eval::evaluate(&args.run, &options, ranks).map_err(unchanged);
+            let follow = |group: &Group| eval::contribute(&args.run, &options, group).map_err(unchanged);
+            match with_ranks((&args.run, &options), lead, follow)? {
+                Some(evaluated) => Ok(evaluated),
+                None => return Ok(()),
+            }
+        }
         false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref()),
     };
     let (summary, plugins) = evaluated.map_err(unchanged)?;
@@ -112,26 +114,6 @@ pub fn run(args: &EvalArgs) -> Outcome {
     let shown = show(&summary, &summary.report, args.json);
     drop(plugins);
     shown
-}
-
-/// Evaluates on the run's own text with the other ranks, if there are any; none on those.
-fn together(args: &EvalArgs, options: &OpenOptions) -> Result<Option<(EvalSummary, RunPlugins)>> {
-    if launched().is_none() {
-        return eval::evaluate(&args.run, options, None).map(Some).map_err(unchanged);
-    }
-    let mut config = run::config_of(&RunFolder::open(&args.run)?, &options.set)?;
-    let Some(group) = join(&mut config)? else { return Ok(None) };
-    run::on_threads(config.train.threads, "train.threads", || {
-        let evaluated = match group.rank() {
-            0 => eval::evaluate(&args.run, options, Some(&group)).map(Some),
-            rank => eval::contribute(&args.run, options, &group)
-                .map(|()| None)
-                .map_err(|error| error.context(format!("rank {rank}"))),
-        };
-        let evaluated = evaluated.map_err(unchanged)?;
-        group.finish()?;
-        Ok(evaluated)
-    })
 }
 
 fn tasks(args: &EvalArgs) -> Outcome {

@@ -2,12 +2,15 @@
 
 use super::chat;
 use super::open::{self, OpenArgs};
-use super::output::{self, Outcome};
+use super::output::{self, Outcome, Stop};
+use super::ranks::with_ranks;
 use super::sampling::SamplingArgs;
 use clap::Args;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use trainyard::Error;
-use trainyard::eval;
+use trainyard::eval::{self, OpenOptions};
+use trainyard::ranks::{Group, launched};
 use trainyard::run::SampleConfig;
 
 /// Write text with a trained model
@@ -24,6 +27,8 @@ Examples:
   trainyard generate runs/austen --prompt 'It is a truth'
   trainyard generate runs/austen --prompt 'Dear Sir,' --tokens 400 --temperature 0.7 --seed 7
   trainyard generate runs/austen --prompt Emma --temperature 0          greedy: always the likeliest token
+  trainyard generate runs/austen --prompt Emma --n 8 --json > texts.jsonl
+  mpirun -n 4 trainyard generate runs/austen --prompt Emma --n 8          four ranks share the texts
   trainyard generate runs/assistant --chat --prompt 'What is a prime?'
   trainyard generate runs/translation --source 'Good morning' --temperature 0")]
 pub struct GenerateArgs {
@@ -47,6 +52,13 @@ pub struct GenerateArgs {
     /// Most tokens to write
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,
+    /// Write N texts, each with the next seed
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "chat",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub n: u32,
+    /// Write each text as a JSON object on a line: seed, prompt, text
+    #[arg(long, conflicts_with = "chat")]
+    pub json: bool,
     #[command(flatten)]
     pub sampling: SamplingArgs,
     #[command(flatten)]
@@ -72,20 +84,59 @@ impl GenerateArgs {
     }
 }
 
-/// Writes the prompt and its continuation.
+/// A text, as `--json` has it.
+#[derive(Serialize)]
+struct Written<'t> {
+    seed: u64,
+    prompt: &'t str,
+    text: &'t str,
+}
+
+/// Writes the prompt and its continuations.
 pub fn run(args: &GenerateArgs) -> Outcome {
     if args.chat {
+        if launched().is_some() {
+            let message = "several ranks share out what continues a prompt; start one process for --chat";
+            return Err(Error::usage(message).into());
+        }
         let model = open::model(&args.run, &args.open, "generate --chat")?;
         let sample = args.apply(model.config.sample.clone())?;
         let question = sample.prompt.clone();
         return chat::ask(&model, args.system.as_deref(), sample, &question);
     }
-    let run = eval::OpenRun::open(&args.run, &args.open.options())?;
+    let options = args.open.options();
+    let lead = |ranks: Option<&Group>| match texts(args, &options, ranks) {
+        Err(Stop::Error(error)) => Err(error),
+        done_or_closed => eval::Writing::finish(ranks).map(|()| done_or_closed),
+    };
+    let follow = |group: &Group| eval::write_along(&args.run, &options, group);
+    with_ranks((&args.run, &options), lead, follow)?.unwrap_or(Ok(()))
+}
+
+/// Writes as many texts as are wanted, as soon as each rank has one.
+fn texts(args: &GenerateArgs, options: &OpenOptions, ranks: Option<&Group>) -> Outcome {
+    let run = eval::OpenRun::open(&args.run, options)?;
     run.warn_of_changes();
     let sample = args.apply(run.config().sample.clone())?;
-    let (text, _tokenizer) = run.continue_text(&sample)?;
-    let text = sample.prompt.clone() + &text + "\n";
-    output::write(text.as_bytes())
+    let (mut prompt, writing) = run.prompt(&sample, ranks)?;
+    let seeds: Vec<u64> = (0..args.n.into()).map(|index| sample.seed.wrapping_add(index)).collect();
+    let mut number = 1;
+    for seeds in seeds.chunks(ranks.map_or(1, Group::size)) {
+        let texts = prompt.continued(&writing, seeds)?;
+        for (text, &seed) in texts.iter().zip(seeds) {
+            if args.json {
+                let written = Written { seed, prompt: &sample.prompt, text };
+                let line = serde_json::to_string(&written).map_err(|error| Error::run(format!("as JSON: {error}")))?;
+                output::write(format!("{line}\n").as_bytes())?;
+            } else {
+                let head =
+                    if args.n > 1 { format!("--- {number} of {}, seed {seed}\n", args.n) } else { String::new() };
+                output::write(format!("{head}{}{text}\n", sample.prompt).as_bytes())?;
+            }
+            number += 1;
+        }
+    }
+    Ok(())
 }
 
 fn read_source(file: &Path) -> trainyard::Result<String> {

@@ -2,6 +2,7 @@
 
 use super::report::{baseline, mark_lossy, predicted, text_report, tokens, written};
 use super::run::{MeasuredRun, OpenOptions};
+use super::writing::Writing;
 use crate::corpus::{DataConfig, SourceConfig};
 use crate::feed::{raw_source, raw_text};
 use crate::report::{EvalSummary, FileReport, FinalReport, Treatment};
@@ -36,7 +37,8 @@ pub fn evaluate_files(
     let mut faults = Vec::new();
     let shard = (&text.shard, checkpoint.step);
     let (mut values, documents) = tokens(config, (data, task.as_ref()), model, (evaluator, None), shard)?;
-    values.extend(written(config, plugins, (data, run_task), model, &text.shard, &mut faults)?);
+    let writing = Writing { model, task: run_task, ranks: None };
+    values.extend(written(config, plugins, (data, &writing), &text.shard, &mut faults)?);
     let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);

@@ -19,6 +19,7 @@ mod text;
 mod text_metrics;
 mod vectors;
 mod writer;
+mod writing;
 
 pub use crate::report::{CROSS_ENTROPY, LOSS};
 pub use beams::{BeamConfig, BeamSearch, Hypothesis, Sequences};
@@ -31,7 +32,7 @@ pub use predict::{
     Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText,
 };
 pub use report::{contribute_to_report, final_report, loses_text, mark_lossy, written_sample};
-pub use run::{OpenOptions, OpenRun, contribute, evaluate};
+pub use run::{OpenOptions, OpenRun, contribute, evaluate, write_along};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
 pub use tasks::{
@@ -39,7 +40,8 @@ pub use tasks::{
     evaluate_tasks,
 };
 pub use test_sets::TestSets;
-pub use text::continue_text;
+pub use text::{TextPrompt, continue_text};
 pub use text_metrics::text_metrics;
 pub use vectors::write_vectors;
 pub use writer::{Writer, WriterConfig};
+pub use writing::{Prompt, Writing};

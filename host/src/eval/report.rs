@@ -1,6 +1,7 @@
 //! The final report on a model: held-out numbers, those of compressors to compare with, a text.
 
 use super::predict::{Predictor, measured};
+use super::writing::Writing;
 use super::{Evaluator, continue_text, text_metrics};
 use crate::base::interrupt;
 use crate::corpus::{self, Split, SplitReport};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use trainyard_plugin::{LOSSY, Tokenizer};
 
 /// Evaluates whole splits, without the limit that validations while training have. Other `ranks` do their share where
-/// they call [`contribute_to_report`].
+/// they call [`contribute_to_report`], until [`Writing::finish`] says that nothing more is written.
 ///
 /// # Errors
 /// Whatever a plugin reports, a rank that is gone.
@@ -31,13 +32,14 @@ pub fn final_report(
 ) -> Result<FinalReport> {
     let mut texts = BTreeMap::new();
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
-    // all that ranks do together comes first: nobody waits for what only the first one does
+    // what all ranks measure comes first; then they write what the first one asks for
     let measured: Vec<_> = held_out(data)
         .map(|(_, shard)| tokens(config, (data, task.rows.as_ref()), model, (evaluator, ranks), (shard, step)))
         .collect::<Result<_>>()?;
     let mut splits = BTreeMap::new();
     for ((split, shard), (mut values, of_split)) in held_out(data).zip(measured) {
-        values.extend(written(config, plugins, (data, task), model, shard, &mut faults)?);
+        let writing = Writing { model, task, ranks };
+        values.extend(written(config, plugins, (data, &writing), shard, &mut faults)?);
         documents.push((split.name().to_owned(), of_split));
         let report = data.manifest.report.splits.iter().find(|report| report.split == split);
         if let Some(report) = report {
@@ -103,7 +105,7 @@ pub fn contribute_to_report(
         evaluator.contribute(model, batches, (step, true), group)?;
         interrupt::check()?;
     }
-    Ok(())
+    Writing { model, task, ranks: None }.serve(group)
 }
 
 /// All batches of a shard until a signal asks the program to end.
@@ -131,16 +133,15 @@ pub(super) fn tokens(
     measured
 }
 
-/// What text metrics make of the texts that the model writes for a shard. What one fails at goes to `faults`.
+/// What text metrics make of the texts that are written for a shard. What one fails at goes to `faults`.
 pub(super) fn written(
     config: &RunConfig,
     plugins: &RunPlugins,
-    (data, task): (&Dataset, &RunTask),
-    model: &mut Model,
+    (data, writing): (&Dataset, &Writing<'_>),
     shard: &Shard,
     faults: &mut Vec<String>,
 ) -> Result<Vec<MetricValue>> {
-    let written = text_metrics(plugins, (data, task), model, shard, (&config.sample, &config.eval));
+    let written = text_metrics(plugins, data, writing, shard, (&config.sample, &config.eval));
     let mut values = Vec::new();
     for value in written.unwrap_or_else(|error| vec![Err(error)]) {
         values.extend(without_fault(value, faults)?);

@@ -1,7 +1,8 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::{contribute_to_report, final_report};
-use super::{Evaluator, TestSets, continue_text};
+use super::writing::Writing;
+use super::{Evaluator, TestSets, TextPrompt};
 use crate::feed::{self, Dataset};
 use crate::model::{Model, Purpose, Spec};
 use crate::ops::{Device, DeviceChoice, Engine};
@@ -15,7 +16,7 @@ use crate::run::{
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use trainyard_plugin::{Kind, Tokenizer};
+use trainyard_plugin::Kind;
 
 /// How a run is opened.
 #[derive(Debug, Clone, Default)]
@@ -100,12 +101,18 @@ impl OpenRun {
         }
     }
 
-    /// The text that the model writes after `sample.prompt`, and the tokenizer, to be closed when the text was shown.
+    /// A text to continue, and who writes: `ranks` too, if there are any, where they call [`write_along`].
     ///
     /// # Errors
-    /// A source that the model does not read or cannot do without, whatever the tokenizer reports.
-    pub fn continue_text(&self, sample: &SampleConfig) -> Result<(String, Box<dyn Tokenizer>)> {
-        continue_text(&self.tokenizer, &self.data, (&self.model, &self.task), sample)
+    /// As [`TextPrompt::new`].
+    pub fn prompt<'a>(
+        &'a self,
+        sample: &'a SampleConfig,
+        ranks: Option<&'a Group>,
+    ) -> Result<(TextPrompt<'a>, Writing<'a>)> {
+        let prompt = TextPrompt::new(&self.tokenizer, &self.data, (&self.model, &self.task), sample)?;
+        tell_checkpoint(&self.checkpoint, ranks)?;
+        Ok((prompt, Writing { model: &self.model, task: &self.task, ranks }))
     }
 }
 
@@ -134,12 +141,13 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with; a rank that is gone.
 pub fn evaluate(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Result<(EvalSummary, RunPlugins)> {
     let mut run = MeasuredRun::open(root, options)?;
-    // of a run that trains there may be a newer one in a moment
-    ranks.map_or(Ok(()), |group| group.tell(format!("step-{}", run.checkpoint.step).as_bytes()))?;
+    tell_checkpoint(&run.checkpoint, ranks)?;
     let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
     let sets = TestSets::read(config, &config.task.saved(), Some(&checkpoint.folder))?;
     let mut report = final_report(config, plugins, (data, task), model, (evaluator, ranks), checkpoint.step)?;
-    report.sets = sets.measure(config, plugins, (data, task), model, &mut report.faults)?;
+    let writing = Writing { model, task, ranks };
+    report.sets = sets.measure(config, plugins, data, &writing, &mut report.faults)?;
+    Writing::finish(ranks)?;
     Ok(run.summary(Vec::new(), report))
 }
 
@@ -148,10 +156,29 @@ pub fn evaluate(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Re
 /// # Errors
 /// As [`evaluate`].
 pub fn contribute(root: &Path, options: &OpenOptions, group: &Group) -> Result<()> {
-    let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
-    let mut run = MeasuredRun::open(root, &OpenOptions { checkpoint: Some(chosen), ..options.clone() })?;
+    let mut run = MeasuredRun::open(root, &of_the_first(options, group)?)?;
     let MeasuredRun { config, data, task, model, evaluator, checkpoint, .. } = &mut run;
     contribute_to_report(config, (data, task), model, (evaluator, group), checkpoint.step)
+}
+
+/// What every rank but the first does while that one writes texts of the run in `root`.
+///
+/// # Errors
+/// As [`OpenRun::open`]; the first rank is gone.
+pub fn write_along(root: &Path, options: &OpenOptions, group: &Group) -> Result<()> {
+    let run = OpenRun::open(root, &of_the_first(options, group)?)?;
+    Writing { model: &run.model, task: &run.task, ranks: None }.serve(group)
+}
+
+/// Tells the other ranks which checkpoint was chosen: of a run that trains there may be a newer one in a moment.
+fn tell_checkpoint(checkpoint: &RunModel, ranks: Option<&Group>) -> Result<()> {
+    ranks.map_or(Ok(()), |group| group.tell(format!("step-{}", checkpoint.step).as_bytes()))
+}
+
+/// The checkpoint that the first rank has chosen.
+fn of_the_first(options: &OpenOptions, group: &Group) -> Result<OpenOptions> {
+    let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
+    Ok(OpenOptions { checkpoint: Some(chosen), ..options.clone() })
 }
 
 /// A run opened with the plugins that measure it.

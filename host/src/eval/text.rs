@@ -1,6 +1,6 @@
 //! Text in, text out.
 
-use super::continue_tokens;
+use super::writing::{Prompt, Writing};
 use crate::feed::Dataset;
 use crate::model::Model;
 use crate::plugin::Plugin;
@@ -8,34 +8,79 @@ use crate::run::{RunTask, SampleConfig};
 use crate::{Error, Result};
 use trainyard_plugin::{TokenBatch, Tokenizer};
 
-/// Text in, text out: the tokenizer's way there and back around [`continue_tokens`]. The tokenizer is returned too, to
-/// be closed when the text was shown: closing can go wrong.
+/// A text to continue, as tokens: the tokenizer's way there and back around [`Writing::continuations`].
+pub struct TextPrompt<'a> {
+    tokenizer: Box<dyn Tokenizer>,
+    sample: &'a SampleConfig,
+    prompt: Prompt,
+    /// How many tokens of the prompt come before its text.
+    start: usize,
+    /// The token that ends a text.
+    end: Option<u32>,
+    n_tokens: usize,
+}
+
+impl<'a> TextPrompt<'a> {
+    /// The prompt of `sample`, for a model of this task.
+    ///
+    /// # Errors
+    /// A source that the model does not read or cannot do without, a prompt without tokens, whatever the tokenizer
+    /// reports.
+    pub fn new(
+        plugin: &Plugin,
+        data: &Dataset,
+        (model, task): (&Model, &RunTask),
+        sample: &'a SampleConfig,
+    ) -> Result<Self> {
+        check_source(model, &sample.source)?;
+        let mut tokenizer = plugin.tokenizer()?;
+        tokenizer.load(&data.tokenizer.model)?;
+        let end = data.tokenizer.end_of_text;
+        let mut prompt = Prompt::default();
+        if model.reads_source() {
+            prompt.source = task.marks.source(&tokenizer.encode(&[&sample.source])?.ids, model.context());
+            prompt.tokens.extend(task.marks.start.or(end).into_iter().chain(task.marks.begin));
+        } else {
+            // As in training, a text begins after the token that ends the one before.
+            prompt.tokens.extend(end);
+        }
+        let start = prompt.tokens.len();
+        prompt.tokens.extend(tokenizer.encode(&[&sample.prompt])?.ids);
+        if prompt.tokens.is_empty() {
+            return Err(Error::usage("the prompt has no tokens, write at least one character"));
+        }
+        Ok(Self { tokenizer, sample, prompt, start, end, n_tokens: data.tokenizer.n_tokens })
+    }
+
+    /// What is written after the prompt, a text for each of `seeds`.
+    ///
+    /// # Errors
+    /// As [`Writing::continuations`], whatever the tokenizer reports.
+    pub fn continued(&mut self, writing: &Writing<'_>, seeds: &[u64]) -> Result<Vec<String>> {
+        let prompts = seeds.iter().map(|&seed| Prompt { seed, ..self.prompt.clone() }).collect();
+        let ends = self.end.as_slice();
+        let text = |ids: Vec<u32>| {
+            let bytes = decode_after(&mut *self.tokenizer, &self.prompt.tokens[self.start..], &ids)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        writing.continuations(prompts, self.sample, ends, self.n_tokens)?.into_iter().map(text).collect()
+    }
+}
+
+/// Text in, text out: what this process writes after the prompt of `sample`. The tokenizer is returned too, to be
+/// closed when the text was shown: closing can go wrong.
 ///
 /// # Errors
-/// A source that the model does not read or cannot do without, whatever the tokenizer reports.
+/// As [`TextPrompt`].
 pub fn continue_text(
     plugin: &Plugin,
     data: &Dataset,
     (model, task): (&Model, &RunTask),
     sample: &SampleConfig,
 ) -> Result<(String, Box<dyn Tokenizer>)> {
-    check_source(model, &sample.source)?;
-    let mut tokenizer = plugin.tokenizer()?;
-    tokenizer.load(&data.tokenizer.model)?;
-    let end = data.tokenizer.end_of_text;
-    let (mut source, mut prompt) = (Vec::new(), Vec::new());
-    if model.reads_source() {
-        source = task.marks.source(&tokenizer.encode(&[&sample.source])?.ids, model.context());
-        prompt.extend(task.marks.start.or(end).into_iter().chain(task.marks.begin));
-    } else {
-        // As in training, a text begins after the token that ends the one before.
-        prompt.extend(end);
-    }
-    let start = prompt.len();
-    prompt.extend(tokenizer.encode(&[&sample.prompt])?.ids);
-    let ids = continue_tokens(model, (&source, &prompt), sample, end.as_slice(), data.tokenizer.n_tokens)?;
-    let bytes = decode_after(&mut *tokenizer, &prompt[start..], &ids)?;
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), tokenizer))
+    let mut prompt = TextPrompt::new(plugin, data, (model, task), sample)?;
+    let texts = prompt.continued(&Writing { model, task, ranks: None }, &[sample.seed])?;
+    Ok((texts.concat(), prompt.tokenizer))
 }
 
 fn check_source(model: &Model, source: &str) -> Result<()> {

@@ -1,15 +1,16 @@
 //! Metrics over texts that a model writes: it continues held-out documents, or writes from their sources, and the
 //! plugins compare with what is there.
 
+use super::WriterConfig;
 use super::examples::{Example, values};
 use super::text::decode;
-use super::{Writer, WriterConfig, continue_tokens};
+use super::writing::{Prompt, Writing};
 use crate::Result;
 use crate::feed::tasks::pair;
 use crate::feed::{Dataset, Shard};
 use crate::model::Model;
 use crate::report::{Comparable, MetricValue};
-use crate::run::{EvalConfig, RunPlugins, RunTask, SampleConfig};
+use crate::run::{EvalConfig, RunPlugins, SampleConfig};
 use trainyard_plugin::{LOSSY, PROMPTS, TokenBatch};
 
 /// Texts that a model wrote, what it was given before, and what was there.
@@ -37,17 +38,18 @@ impl Texts {
 /// A tokenizer that fails, a signal that asks the program to end; what a metric fails at is in its place in the list.
 pub fn text_metrics(
     plugins: &RunPlugins,
-    (data, task): (&Dataset, &RunTask),
-    model: &Model,
+    data: &Dataset,
+    writing: &Writing<'_>,
     shard: &Shard,
     (sample, eval): (&SampleConfig, &EvalConfig),
 ) -> Result<Vec<Result<MetricValue>>> {
+    let Writing { model, task, .. } = *writing;
     if plugins.text_metrics.is_empty() || !task.config().writes_text() {
         return Ok(Vec::new());
     }
     let texts = match model.reads_source() {
-        true => written(data, (model, task), shard, sample)?,
-        false => continued(data, model, shard, (sample, eval))?,
+        true => written(data, writing, shard, sample)?,
+        false => continued(data, writing, shard, (sample, eval))?,
     };
     let mut tokenizer = plugins.data.tokenizer.tokenizer()?;
     tokenizer.load(&data.tokenizer.model)?;
@@ -78,36 +80,40 @@ pub(super) fn comparable(plugins: &RunPlugins, model: &Model) -> Comparable {
 /// Continuations of the first documents.
 fn continued(
     data: &Dataset,
-    model: &Model,
+    writing: &Writing<'_>,
     shard: &Shard,
     (sample, eval): (&SampleConfig, &EvalConfig),
 ) -> Result<Texts> {
-    let mut texts = Texts::default();
-    let (ends, n_tokens) = (data.tokenizer.end_of_text.as_slice(), data.tokenizer.n_tokens);
+    let (mut prompts, mut expected) = (Vec::new(), Vec::new());
     for index in 0..shard.n_documents().min(sample.documents) {
         let document = shard.document(index);
         let (prompt, rest) = document.split_at(eval.prompt_tokens.min(document.len()));
-        if rest.is_empty() {
-            continue;
+        if !rest.is_empty() {
+            let seed = sample.seed.wrapping_add(index);
+            prompts.push(Prompt { tokens: prompt.to_vec(), seed, ..Prompt::default() });
+            expected.push(rest[..eval.tokens.min(rest.len())].to_vec());
         }
-        let sample = SampleConfig { tokens: eval.tokens, seed: sample.seed.wrapping_add(index), ..sample.clone() };
-        let ids = continue_tokens(model, (&[], prompt), &sample, ends, n_tokens)?;
-        texts.add(prompt, &ids, &rest[..eval.tokens.min(rest.len())])?;
+    }
+    let sample = SampleConfig { tokens: eval.tokens, ..sample.clone() };
+    let (ends, n_tokens) = (data.tokenizer.end_of_text.as_slice(), data.tokenizer.n_tokens);
+    let written = writing.continuations(prompts.clone(), &sample, ends, n_tokens)?;
+    let mut texts = Texts::default();
+    for ((prompt, written), expected) in prompts.iter().zip(&written).zip(&expected) {
+        texts.add(&prompt.tokens, written, expected)?;
     }
     Ok(texts)
 }
 
 /// What is written from the sources of documents, spread over the shard.
-fn written(data: &Dataset, (model, task): (&Model, &RunTask), shard: &Shard, sample: &SampleConfig) -> Result<Texts> {
-    let mut texts = Texts::default();
-    let writer = Writer::new(model, task, data.tokenizer.n_tokens, &WriterConfig::beams(sample.beams));
+fn written(data: &Dataset, writing: &Writing<'_>, shard: &Shard, sample: &SampleConfig) -> Result<Texts> {
     let (all, n) = (shard.n_documents(), shard.n_documents().min(sample.documents));
     let pairs: Vec<_> =
         (0..n).map(|index| pair(shard, (u128::from(index) * u128::from(all) / u128::from(n)) as u64)).collect();
-    let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| source.as_slice()).collect();
-    let hypotheses = writer.write(&sources)?;
-    for ((source, target), hypotheses) in pairs.iter().zip(&hypotheses) {
-        texts.add(source, hypotheses.first().map_or(&[][..], |best| &best.ids), target)?;
+    let sources = pairs.iter().map(|(source, _)| source.clone()).collect();
+    let written = writing.from_sources(sources, &WriterConfig::beams(sample.beams), data.tokenizer.n_tokens)?;
+    let mut texts = Texts::default();
+    for ((source, target), written) in pairs.iter().zip(&written) {
+        texts.add(source, written, target)?;
     }
     Ok(texts)
 }

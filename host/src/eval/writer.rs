@@ -5,6 +5,7 @@ use crate::Result;
 use crate::base::interrupt;
 use crate::model::Model;
 use crate::run::RunTask;
+use serde::{Deserialize, Serialize};
 
 /// Rows of the caches of all texts that are written together: beside a small model they take some hundred megabytes.
 pub(super) const ROWS: usize = 16_384;
@@ -12,7 +13,7 @@ pub(super) const ROWS: usize = 16_384;
 pub(super) const TEXTS: usize = 64;
 
 /// How texts are written from others.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WriterConfig {
     /// Hypotheses at a time; 1 always takes the likeliest token.
     pub beams: usize,

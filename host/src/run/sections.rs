@@ -6,7 +6,7 @@ use crate::ops::{DeviceChoice, Precision};
 use crate::ranks::Compression;
 use crate::settings::Section;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -237,7 +237,7 @@ impl ReportConfig {
 }
 
 /// `[sample]`: the text that a run writes at its end, and the defaults of `generate`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleConfig {
     /// What the text begins with.
     pub prompt: String,

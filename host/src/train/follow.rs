@@ -7,6 +7,7 @@ use super::ranks::{Order, Readiness, Trained, answer, fingerprint};
 use super::run::{Needs, ready};
 use super::state::restore_parameters;
 use super::step::Trainer;
+use super::watch::Watched;
 use crate::Result;
 use crate::eval::{Evaluator, contribute_to_report};
 use crate::feed::{self, Dataset, Position};
@@ -50,6 +51,7 @@ struct Follower {
     evaluator: Evaluator,
     task: RunTask,
     data: Dataset,
+    watched: Vec<Watched>,
     step: u64,
     position: Position,
     fingerprint: serde_json::Value,
@@ -74,7 +76,8 @@ impl Follower {
         let saved = saved.zip(reader.as_ref());
         let (trainer, _, state) = ready(config, parts, (&task, &identity), Some(group.clone()), saved)?;
         let fingerprint = fingerprint(&trainer, &identity, &data.manifest.digest())?;
-        Ok(Self { trainer, evaluator, task, data, step: state.step, position: state.position, fingerprint })
+        let watched = Watched::open(config, &plugins.data, &data, &task)?;
+        Ok(Self { trainer, evaluator, task, data, watched, step: state.step, position: state.position, fingerprint })
     }
 
     /// Does what the first rank says until the run is over. A step that fails has failed on all ranks, as a loss that
@@ -123,6 +126,12 @@ impl Follower {
                     Order::Validate => {
                         let (learnt, model) = ((&self.data, &self.task), &mut self.trainer.model);
                         validate(config, learnt, model, (&self.evaluator, group), self.step)?;
+                    }
+                    Order::Watch => {
+                        let (data, model) = (&self.data, &mut self.trainer.model);
+                        let together = (&self.evaluator, group);
+                        let share = |text: &Watched| text.contribute(config, data, model, together, self.step);
+                        self.watched.iter().try_for_each(share)?;
                     }
                     Order::Report { step, checkpoint } => {
                         if let Some(checkpoint) = checkpoint {

@@ -35,7 +35,10 @@ pub(super) enum Order {
     Push,
     /// Measure a share of what a validation while training reads.
     Validate,
-    /// Measure a share of the held-out text, for the report on the model of this step.
+    /// Measure a share of the texts that are watched.
+    Watch,
+    /// Measure a share of the held-out text for the report on the model of this step, then write a share of the texts
+    /// that it asks for.
     Report {
         /// How many steps the model has seen.
         step: u64,

@@ -18,10 +18,11 @@ use super::{saved_data, state};
 use crate::Result;
 use crate::base::interrupt::{self, Signal};
 use crate::corpus::Split;
-use crate::eval::{Evaluator, TestSets, final_report, loses_text, loss_of, mark_lossy};
+use crate::eval::{Evaluator, TestSets, Writing, final_report, loses_text, loss_of, mark_lossy};
 use crate::export::tensorboard::TensorBoard;
 use crate::feed::{Dataset, Supply};
 use crate::ops::{Device, Peak};
+use crate::ranks::Group;
 use crate::report::{
     DOCUMENTS, Extent, Final, FinalReport, MetricsLog, Plugins, Progress, Record, TrainSummary, Validation, now,
     write_documents,
@@ -273,9 +274,17 @@ impl<'c> Run<'c> {
             let checkpoint = (of.step != self.state.step).then(|| of.folder.clone());
             Order::Report { step: of.step, checkpoint }.tell(group)?;
         }
-        let (config, learnt, model) = (self.config, (data, &self.task), &mut self.trainer.model);
-        let mut report = final_report(config, &self.plugins, learnt, model, (&self.evaluator, ranks), of.step)?;
-        report.sets = self.test_sets.measure(config, &self.plugins, learnt, model, &mut report.faults)?;
+        let report = self.measured_by(data, of, ranks);
+        // however it went, the others wait for a word
+        let told = Writing::finish(ranks);
+        report.and_then(|report| told.map(|()| report))
+    }
+
+    fn measured_by(&mut self, data: &Dataset, of: &RunModel, ranks: Option<&Group>) -> Result<FinalReport> {
+        let (config, plugins, model) = (self.config, &self.plugins, &mut self.trainer.model);
+        let mut report = final_report(config, plugins, (data, &self.task), model, (&self.evaluator, ranks), of.step)?;
+        let writing = Writing { model, task: &self.task, ranks };
+        report.sets = self.test_sets.measure(config, plugins, data, &writing, &mut report.faults)?;
         Ok(report)
     }
 

@@ -6,6 +6,7 @@ use crate::eval::{Evaluator, mark_lossy};
 use crate::feed::tasks::Task;
 use crate::feed::{self, Dataset, Shard, raw_source, raw_text};
 use crate::model::Model;
+use crate::ranks::Group;
 use crate::report::Validation;
 use crate::run::{DataPlugins, RunConfig, RunFolder, RunTask, config_of};
 use crate::{Error, Result};
@@ -80,21 +81,38 @@ impl Watched {
         Ok(Self { name, shard: text.shard, lossy, task, _scratch: Some(scratch) })
     }
 
-    /// Measures the model after step `step`, on as many batches as a validation reads.
+    /// Measures the model after step `step`, on as many batches as a validation reads. Other ranks do their share by
+    /// [`Watched::contribute`].
     ///
     /// # Errors
-    /// A model or a metric that fails.
+    /// A model or a metric that fails, a rank that is gone.
     pub fn measure(
         &self,
         config: &RunConfig,
         data: &Dataset,
         model: &mut Model,
-        evaluator: &Evaluator,
+        (evaluator, ranks): (&Evaluator, Option<&Group>),
         step: u64,
     ) -> Result<Validation> {
         let (batches, extent) = validation_batches(config, (&self.shard, self.task.as_ref()), data)?;
-        let mut values = evaluator.evaluate(model, batches, step, None)?;
+        let mut values = evaluator.evaluate(model, batches, step, ranks)?;
         mark_lossy(&mut values, self.lossy);
         Ok(Validation::new(step, extent, &values, self.lossy))
+    }
+
+    /// What every rank but the first does while that one calls [`Watched::measure`].
+    ///
+    /// # Errors
+    /// A model that fails, a rank that is gone.
+    pub fn contribute(
+        &self,
+        config: &RunConfig,
+        data: &Dataset,
+        model: &mut Model,
+        (evaluator, group): (&Evaluator, &Group),
+        step: u64,
+    ) -> Result<()> {
+        let (batches, _) = validation_batches(config, (&self.shard, self.task.as_ref()), data)?;
+        evaluator.contribute(model, batches, (step, false), group)
     }
 }

@@ -6,12 +6,12 @@ mod write;
 use super::examples::{Example, values};
 use super::report::without_fault;
 use super::text_metrics::comparable;
+use super::writing::Writing;
 use crate::chat::Conversation;
 use crate::feed::tasks::{ChatTemplate, TaskConfig};
 use crate::feed::{Dataset, Given};
-use crate::model::Model;
 use crate::report::TestSetReport;
-use crate::run::{RunConfig, RunPlugins, RunTask, TestSetConfig, trained_tokenizer};
+use crate::run::{RunConfig, RunPlugins, TestSetConfig, trained_tokenizer};
 use crate::{Error, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -63,17 +63,17 @@ impl TestSets {
         Ok(sets)
     }
 
-    /// What metrics say of what `model` writes for the prompts of each set, by its name; what a plugin fails at goes to
+    /// What metrics say of what is written for the prompts of each set, by its name; what a plugin fails at goes to
     /// `faults`.
     ///
     /// # Errors
-    /// A model that fails, a signal that asks the program to end.
+    /// A model that fails, a signal that asks the program to end, a rank that is gone.
     pub fn measure(
         &self,
         config: &RunConfig,
         plugins: &RunPlugins,
-        (data, task): (&Dataset, &RunTask),
-        model: &Model,
+        data: &Dataset,
+        writing: &Writing<'_>,
         faults: &mut Vec<String>,
     ) -> Result<BTreeMap<String, TestSetReport>> {
         let mut reports = BTreeMap::new();
@@ -86,13 +86,13 @@ impl TestSets {
         };
         for set in &self.sets {
             let texts = Form::new(self, &set.config, &mut given)
-                .and_then(|form| written(&form, (model, task), &mut given, set, &config.sample));
+                .and_then(|form| written(&form, writing, &mut given, set, &config.sample));
             let Some(texts) = without_fault(texts, faults)? else { continue };
             let mut report =
                 TestSetReport { documents: texts.len() as u64, digest: set.digest.clone(), ..TestSetReport::default() };
             let pairs = set.examples.iter().cloned().zip(texts);
             let examples: Vec<_> = pairs.map(|(example, hypothesis)| Example { hypothesis, ..example }).collect();
-            for value in values(plugins, &examples, comparable(plugins, model)) {
+            for value in values(plugins, &examples, comparable(plugins, writing.model)) {
                 report.values.extend(without_fault(value, faults)?);
             }
             reports.insert(set.config.name.clone(), report);

@@ -2,12 +2,12 @@
 
 use super::{TestSet, TestSets};
 use crate::Result;
+use crate::eval::WriterConfig;
 use crate::eval::chat::stops::{Stops, stops};
 use crate::eval::text::{decode, decode_after};
-use crate::eval::{Writer, WriterConfig, continue_tokens};
+use crate::eval::writing::{Prompt, Writing};
 use crate::feed::Given;
-use crate::model::Model;
-use crate::run::{RunTask, SampleConfig, TestSetConfig};
+use crate::run::{SampleConfig, TestSetConfig};
 use trainyard_plugin::TokenBatch;
 
 /// How a text is asked for, and where it ends.
@@ -62,62 +62,54 @@ impl<'s> Form<'s> {
 /// What the model writes for each prompt of a set.
 ///
 /// # Errors
-/// A model or a tokenizer that fails, a signal that asks the program to end.
+/// A model or a tokenizer that fails, a signal that asks the program to end, a rank that is gone.
 pub(super) fn written(
     form: &Form<'_>,
-    (model, task): (&Model, &RunTask),
+    writing: &Writing<'_>,
     given: &mut Given,
     set: &TestSet,
     sample: &SampleConfig,
 ) -> Result<Vec<String>> {
-    let texts = match model.reads_source() {
-        true => from_sources((model, task), given, set, sample)?,
-        false => continuations(form, model, given, set, sample)?,
+    let texts = match writing.model.reads_source() {
+        true => from_sources(writing, given, set, sample)?,
+        false => continuations(form, writing, given, set, sample)?,
     };
     Ok(texts.into_iter().map(|text| form.ended(text)).collect())
 }
 
 fn continuations(
     form: &Form<'_>,
-    model: &Model,
+    writing: &Writing<'_>,
     given: &mut Given,
     set: &TestSet,
     sample: &SampleConfig,
 ) -> Result<Vec<String>> {
-    let n_tokens = given.vocabulary().tokens.len();
-    let mut texts = Vec::with_capacity(set.examples.len());
+    // a tokenizer that makes nothing of a prompt leaves nothing to continue
+    let (mut prompts, mut starts) = (Vec::new(), Vec::new());
     for (prompt, index) in set.prompts().zip(0u64..) {
-        let (ids, start) = form.prompt(prompt, given)?;
-        let sample =
-            SampleConfig { tokens: set.config.tokens, seed: sample.seed.wrapping_add(index), ..sample.clone() };
-        let new = match ids.is_empty() {
-            // a tokenizer that makes nothing of the prompt leaves nothing to continue
-            true => Vec::new(),
-            false => continue_tokens(model, (&[], &ids), &sample, &form.ends, n_tokens)?,
-        };
-        let bytes = decode_after(given.tokenizer(), &ids[start..], &new)?;
-        texts.push(String::from_utf8_lossy(&bytes).into_owned());
+        let (tokens, start) = form.prompt(prompt, given)?;
+        prompts.push(Prompt { tokens, seed: sample.seed.wrapping_add(index), ..Prompt::default() });
+        starts.push(start);
     }
-    Ok(texts)
+    let sample = SampleConfig { tokens: set.config.tokens, ..sample.clone() };
+    let n_tokens = given.vocabulary().tokens.len();
+    let written = writing.continuations(prompts.clone(), &sample, &form.ends, n_tokens)?;
+    let text = |((prompt, start), new): ((&Prompt, usize), Vec<u32>)| {
+        let bytes = decode_after(given.tokenizer(), &prompt.tokens[start..], &new)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    prompts.iter().zip(starts).zip(written).map(text).collect()
 }
 
-fn from_sources(
-    (model, task): (&Model, &RunTask),
-    given: &mut Given,
-    set: &TestSet,
-    sample: &SampleConfig,
-) -> Result<Vec<String>> {
+fn from_sources(writing: &Writing<'_>, given: &mut Given, set: &TestSet, sample: &SampleConfig) -> Result<Vec<String>> {
     let prompts: Vec<_> = set.prompts().collect();
     let (n_tokens, encoded) = (given.vocabulary().tokens.len(), given.tokenizer().encode(&prompts)?);
     encoded.check(prompts.len(), n_tokens)?;
     let config = WriterConfig { max_tokens: Some(set.config.tokens), ..WriterConfig::beams(sample.beams) };
-    // from a source without tokens nothing is written
-    let sources: Vec<&[u32]> = encoded.sequences().filter(|ids| !ids.is_empty()).collect();
-    let mut hypotheses = Writer::new(model, task, n_tokens, &config).write(&sources)?.into_iter();
+    let sources = encoded.sequences().map(<[u32]>::to_vec).collect();
     let mut batch = TokenBatch::default();
-    for ids in encoded.sequences() {
-        let best = if ids.is_empty() { None } else { hypotheses.next() };
-        batch.ids.extend(best.iter().flatten().take(1).flat_map(|hypothesis| &hypothesis.ids));
+    for written in writing.from_sources(sources, &config, n_tokens)? {
+        batch.ids.extend(written);
         batch.end_sequence()?;
     }
     decode(given.tokenizer(), &batch)

@@ -11,6 +11,7 @@ use crate::report::{
 };
 use crate::run::checkpoint::{folder_name, sha256};
 use crate::run::{COMMIT, VERSION};
+use crate::train::ranks::Order;
 use crate::train::step::StepReport;
 use crate::train::watch::Watched;
 use crate::{Error, Result};
@@ -105,9 +106,11 @@ impl Run<'_> {
     /// Measures the texts that are watched.
     pub(super) fn record_watched(&mut self, data: &Dataset) -> Result<()> {
         let (seconds, tokens, step) = (Some(milli(self.seconds())), Some(self.tokens()), self.state.step);
+        let ranks = self.ranks_with_the_model().filter(|_| !self.watched.is_empty());
+        ranks.map_or(Ok(()), |group| Order::Watch.tell(group))?;
         let model = &mut self.trainer.model;
         let measure = |text: &Watched| {
-            let measured = text.measure(self.config, data, model, &self.evaluator, step)?;
+            let measured = text.measure(self.config, data, model, (&self.evaluator, ranks), step)?;
             Ok(Watch { text: text.name.clone(), measured: Validation { seconds, tokens, ..measured } })
         };
         let measured: Vec<Watch> = self.watched.iter().map(measure).collect::<Result<_>>()?;
