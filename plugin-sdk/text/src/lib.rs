@@ -13,8 +13,11 @@
 //! ```
 
 mod answers;
+mod bounds;
+pub mod bytes;
 pub mod chars;
 mod dictionary;
+mod ends;
 mod lines;
 mod nfc;
 pub mod ngrams;
@@ -24,7 +27,9 @@ mod table;
 mod words;
 
 pub use answers::Answers;
-pub use lines::{count_chars, lines, offset_in, paragraphs, strip};
+pub use bounds::Bounds;
+pub use ends::Ends;
+pub use lines::{count_chars, lines, offset_in, paragraphs, parts, strip};
 pub use nfc::nfc;
 pub use phrases::{Phrases, count};
 pub use sentences::count_sentences;

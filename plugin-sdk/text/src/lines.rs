@@ -1,5 +1,6 @@
 //! Splits text into lines and paragraphs.
 
+use crate::bytes::count_bytes;
 use crate::chars::{is_line_break, is_space};
 
 /// Returns the lines of a text without their ends, like Python's `str.splitlines`: `\r\n` is one end, an empty last
@@ -61,14 +62,35 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the parts of a text between `\n`, one more than there are of them.
+#[inline]
+pub fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (part, behind) = match memchr::memchr(b'\n', text.as_bytes()) {
+            Some(end) => (&text[..end], Some(&text[end + 1..])),
+            None => (text, None),
+        };
+        rest = behind;
+        Some(part)
+    })
+}
+
 /// Returns a text without the white space at its ends, like Python's `str.strip`.
+#[inline]
 pub fn strip(text: &str) -> &str {
-    text.trim_matches(is_space)
+    let is_mark = |byte: &u8| (0x21..0x7f).contains(byte);
+    match text.as_bytes() {
+        [first, .., last] if is_mark(first) && is_mark(last) => text,
+        _ => text.trim_matches(is_space),
+    }
 }
 
 /// Counts the characters (Unicode scalar values) of a text.
 pub fn count_chars(text: &str) -> usize {
-    text.chars().count()
+    // every character has one byte that does not continue another
+    count_bytes(text.as_bytes(), |byte| byte & 0xc0 != 0x80)
 }
 
 /// Returns the byte at which `part`, a slice of `text`, begins in it.
@@ -96,6 +118,17 @@ mod tests {
         assert_eq!(split(" \n\na\nb\n\n\nc\n \nd\n\n"), ["a\nb", "c\n \nd"]);
         assert_eq!(split(" \u{3000}\n"), [""]);
         assert_eq!(split("a"), ["a"]);
+    }
+
+    #[test]
+    fn parts_and_their_ends() {
+        for text in ["", "\n", "a", "a\n", "\n\na\r\nb\n"] {
+            assert!(parts(text).eq(text.split('\n')), "{text:?}");
+        }
+        for text in ["", " ", "a", " a", "a\u{3000}", "\u{1c}a b\n", "é", "'a'"] {
+            assert_eq!(strip(text), text.trim_matches(is_space), "{text:?}");
+        }
+        assert_eq!(count_chars(&"é中a".repeat(50)), 150);
     }
 
     #[test]

@@ -12,9 +12,14 @@ pub struct Phrases {
 impl Phrases {
     /// Makes a sieve for phrases in lower case.
     pub fn new<'a>(phrases: impl IntoIterator<Item = &'a str>) -> Self {
-        // a long word stands for its phrase, so that phrases about cookies are one search
-        let needle = |phrase: &'a str| phrase.rsplit(' ').filter(|word| word.len() > 5).max_by_key(|word| word.len());
-        let mut needles: Vec<&str> = phrases.into_iter().map(|phrase| needle(phrase).unwrap_or(phrase)).collect();
+        let phrases: Vec<&str> = phrases.into_iter().collect();
+        // a long word stands for its phrase, the one that most phrases have: those about cookies are one search
+        let n_phrases = |word: &str| phrases.iter().filter(|phrase| phrase.contains(word)).count();
+        let needle = |phrase: &&'a str| {
+            let words = phrase.rsplit(' ').filter(|word| word.len() > 5);
+            words.max_by_key(|word| (n_phrases(word), word.len())).unwrap_or(phrase)
+        };
+        let mut needles: Vec<&str> = phrases.iter().map(needle).collect();
         needles.sort_by_key(|needle| needle.len());
         let mut kept: Vec<&str> = Vec::new();
         for needle in needles {
@@ -29,7 +34,8 @@ impl Phrases {
     /// for one that contains a phrase.
     pub fn may_be_in(&mut self, text: &str) -> bool {
         self.lower.clear();
-        self.lower.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
+        self.lower.extend_from_slice(text.as_bytes());
+        self.lower.make_ascii_lowercase();
         // characters whose lower case is ASCII, or holds it
         let has_others = || !text.is_ascii() && ["\u{130}", "\u{212a}"].into_iter().any(|char| count(text, char) > 0);
         self.needles.iter().any(|needle| needle.find(&self.lower).is_some()) || has_others()

@@ -1,8 +1,11 @@
 //! Splits text into words.
 
+use crate::bounds::{Bounds, is_ascii_space, wide_space};
 use crate::chars::{is_han, is_space};
 use crate::dictionary;
+use crate::lines::offset_in;
 use std::iter::FusedIterator;
+use std::ops::Range;
 use std::str::FromStr;
 use unicode_segmentation::{UWordBounds, UnicodeSegmentation};
 
@@ -48,18 +51,30 @@ impl Words {
     /// tokenizers: with the words (`Whitespace`) or as separate pieces (the others).
     pub fn split(self, text: &str) -> Split<'_> {
         let by_dictionary = self == Self::Dictionary;
-        Split { by_unicode: self != Self::Whitespace, by_dictionary, rest: text, cut: None, words: Vec::new() }
+        let bounds = (self == Self::Whitespace).then(|| Bounds::new(text));
+        Split { bounds, by_dictionary, text, rest: text, cut: None, words: Vec::new() }
+    }
+
+    /// Returns the places of the pieces of [`Words::split`] in `text`.
+    pub fn bounds(self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        let mut split = self.split(text);
+        std::iter::from_fn(move || split.next_bounds())
     }
 
     /// Counts the pieces of [`Words::split`].
     pub fn count(self, text: &str) -> usize {
-        if self != Self::Whitespace || !text.is_ascii() {
-            return self.split(text).count();
+        match self {
+            Self::Whitespace => Bounds::new(text).count_starts(usize::MAX),
+            _ => self.split(text).count(),
         }
-        let bytes = text.as_bytes();
-        let starts = |(&before, &byte): (&u8, &u8)| is_ascii_space(before) & !is_ascii_space(byte);
-        let first = bytes.first().is_some_and(|&byte| !is_ascii_space(byte));
-        usize::from(first) + bytes.iter().zip(bytes.get(1..).unwrap_or_default()).filter(|&pair| starts(pair)).count()
+    }
+
+    /// Says whether [`Words::split`] has at least `n` pieces.
+    pub fn are_at_least(self, n: usize, text: &str) -> bool {
+        match self {
+            Self::Whitespace => Bounds::new(text).count_starts(n) >= n,
+            _ => self.split(text).take(n).count() >= n,
+        }
     }
 
     /// Returns the pieces of [`Words::split`] that contain a letter or a digit.
@@ -73,9 +88,11 @@ impl Words {
 
 /// Iterator of [`Words::split`]. No piece is empty.
 pub struct Split<'a> {
-    by_unicode: bool,
+    /// The words between white space, if text is split by nothing else.
+    bounds: Option<Bounds<'a>>,
     by_dictionary: bool,
-    /// Text that is not yet split.
+    text: &'a str,
+    /// Text that is not yet split by something else.
     rest: &'a str,
     /// Text that is being split by the complete UAX-29.
     cut: Option<UWordBounds<'a>>,
@@ -88,20 +105,27 @@ impl<'a> Iterator for Split<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a str> {
-        if !self.by_unicode {
-            let start = space_end(self.rest);
-            let end = start + space_start(&self.rest.as_bytes()[start..]);
-            let word = &self.rest[start..end];
-            self.rest = &self.rest[end..];
-            return (!word.is_empty()).then_some(word);
+        match &mut self.bounds {
+            Some(bounds) => bounds.next().map(|word| &self.text[word]),
+            None => self.next_by_unicode(),
         }
-        self.next_by_unicode()
     }
 }
 
 impl FusedIterator for Split<'_> {}
 
 impl<'a> Split<'a> {
+    /// As `next`, the place in the text.
+    #[inline]
+    fn next_bounds(&mut self) -> Option<Range<usize>> {
+        if let Some(bounds) = &mut self.bounds {
+            return bounds.next();
+        }
+        let piece = self.next_by_unicode()?;
+        let start = offset_in(self.text, piece);
+        Some(start..start + piece.len())
+    }
+
     fn next_by_unicode(&mut self) -> Option<&'a str> {
         loop {
             if let Some(word) = self.words.pop() {
@@ -190,11 +214,6 @@ fn ascii_word_end(bytes: &[u8]) -> usize {
     }
 }
 
-#[inline]
-fn is_ascii_space(byte: u8) -> bool {
-    byte.wrapping_sub(b'\t') < 5 || byte.wrapping_sub(0x1c) < 5
-}
-
 /// Returns the end of the white space at the start of a text.
 #[inline]
 fn space_end(text: &str) -> usize {
@@ -222,7 +241,7 @@ fn space_start(bytes: &[u8]) -> usize {
     loop {
         i += plain_prefix(&bytes[i..]);
         match bytes.get(i) {
-            Some(&byte) if is_ascii_space(byte) || (!byte.is_ascii() && is_wide_space(&bytes[i..])) => return i,
+            Some(&byte) if is_ascii_space(byte) || (!byte.is_ascii() && wide_space(&bytes[i..]) > 0) => return i,
             Some(_) => i += 1,
             None => return i,
         }
@@ -246,16 +265,6 @@ fn plain_prefix(bytes: &[u8]) -> usize {
         n += 8;
     }
     n + bytes[n..].iter().take_while(|byte| (0x21..0x80).contains(*byte)).count()
-}
-
-/// Whether UTF-8 begins with white space outside ASCII.
-#[inline]
-fn is_wide_space(bytes: &[u8]) -> bool {
-    match bytes {
-        [0xc2, 0x85 | 0xa0, ..] | [0xe1, 0x9a, 0x80, ..] | [0xe2, 0x81, 0x9f, ..] | [0xe3, 0x80, 0x80, ..] => true,
-        [0xe2, 0x80, third, ..] => matches!(third, 0x80..=0x8a | 0xa8 | 0xa9 | 0xaf),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -334,7 +343,9 @@ mod tests {
         let texts = ["", " ", "a", " a", "a ", " a  bc\n\x1cd", "\x1b\x1f\x08 \t\x0e", "é a\u{a0}b", "one two. three"];
         for text in texts {
             for words in [Words::Whitespace, Words::Unicode] {
-                assert_eq!(words.count(text), split(words, text).len(), "{text:?}");
+                let n = split(words, text).len();
+                assert_eq!(words.count(text), n, "{text:?}");
+                assert!(words.are_at_least(n, text) && !words.are_at_least(n + 1, text), "{text:?}");
             }
         }
     }

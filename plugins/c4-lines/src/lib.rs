@@ -24,7 +24,7 @@ mod citations;
 use citations::citations;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Span, Verdict, config};
 use trainyard_text::chars::is_space;
-use trainyard_text::{Phrases, Words, count_chars, count_sentences, lines, offset_in, strip};
+use trainyard_text::{Ends, Phrases, Words, count_chars, count_sentences, lines, offset_in, strip};
 
 config! {
     /// Settings of `c4-lines`. A number of 0 and an empty text switch their rule off.
@@ -60,6 +60,7 @@ pub struct C4Lines {
     settings: Settings,
     words: Words,
     phrases: Vec<String>,
+    ends: Ends,
     /// The sieve for pages to which rules 5 to 8 may apply.
     sieve: Phrases,
     /// A line without its citations; the memory is reused.
@@ -81,7 +82,8 @@ impl Create for C4Lines {
         all.extend(settings.cut_javascript.then_some(JAVASCRIPT));
         all.extend(settings.drop_curly_bracket.then_some("{"));
         let sieve = Phrases::new(all);
-        Ok(Self { settings, words, phrases, sieve, line: String::new() })
+        let ends = Ends::new(&settings.line_ends);
+        Ok(Self { settings, words, phrases, ends, sieve, line: String::new() })
     }
 }
 
@@ -153,11 +155,11 @@ impl C4Lines {
         }
         let has_citations = self.settings.cut_citations && self.cut_citations(line);
         let text = if has_citations { &self.line } else { line };
-        let ends = &self.settings.line_ends;
-        if !ends.is_empty() && (!text.ends_with(|char| ends.contains(char)) || text.ends_with("...")) {
+        let ends = &self.ends;
+        if !ends.is_empty() && (!ends.end(text) || text.ends_with("...")) {
             return Fate::Go;
         }
-        if self.words.split(line).take(min_words as usize).count() < min_words as usize {
+        if !self.words.are_at_least(min_words as usize, line) {
             return Fate::Go;
         }
         if is_suspect || has_citations {

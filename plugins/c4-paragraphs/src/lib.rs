@@ -5,7 +5,7 @@
 //! what English says in 600: lower the limit.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Verdict, config};
-use trainyard_text::count_chars;
+use trainyard_text::{count_chars, parts};
 
 config! {
     /// Settings of `c4-paragraphs`.
@@ -57,7 +57,7 @@ impl C4Paragraphs {
     fn length(&mut self, document: &str) -> usize {
         self.longest.fill(0);
         let last = self.longest.len() - 1;
-        for line in document.split('\n') {
+        for line in parts(document) {
             // a line has no more characters than bytes
             if line.len() <= self.longest[last] {
                 continue;

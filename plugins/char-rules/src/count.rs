@@ -3,7 +3,7 @@
 use memchr::memmem;
 use std::ops::Range;
 use trainyard_text::chars::{is_digit, is_han};
-use trainyard_text::{offset_in, strip};
+use trainyard_text::{Ends, offset_in, parts, strip};
 
 /// Counts over the characters of a document.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -102,9 +102,9 @@ fn count_bytes(bytes: &[u8]) -> [usize; 8] {
 }
 
 /// Counts the lines that are not blank, and those of them that end in one of `ends`.
-pub fn lines(text: &str, ends: &str) -> (usize, usize) {
-    let lines = text.split('\n').map(strip).filter(|line| !line.is_empty());
-    lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(line.ends_with(|char| ends.contains(char)))))
+pub fn lines(text: &str, ends: &Ends) -> (usize, usize) {
+    let lines = parts(text).map(strip).filter(|line| !line.is_empty());
+    lines.fold((0, 0), |(n, n_ended), line| (n + 1, n_ended + usize::from(ends.end(line))))
 }
 
 /// Returns the places of web addresses: `http://` or `https://` and at least one of the characters that NeMo Curator
@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn ended_lines() {
-        assert_eq!(lines("One. \ntwo\n\n three'\n\u{3000}\n", ".'"), (3, 2));
-        assert_eq!(lines("", "."), (0, 0));
+        assert_eq!(lines("One. \ntwo\n\n three'\n\u{3000}\n", &Ends::new(".'")), (3, 2));
+        assert_eq!(lines("", &Ends::new(".")), (0, 0));
     }
 
     #[test]

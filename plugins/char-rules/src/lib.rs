@@ -25,7 +25,7 @@ mod html;
 use count::{Counts, boilerplate, lines, urls};
 use html::visible_chars;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
-use trainyard_text::{Phrases, count_chars};
+use trainyard_text::{Ends, Phrases, count_chars};
 
 config! {
     /// Settings of `char-rules`. A limit of 0 switches its rule off.
@@ -69,7 +69,7 @@ const XML_HEADER: &str = "<?xml version=";
 /// The filter.
 pub struct CharRules {
     is_unicode: bool,
-    line_ends: String,
+    line_ends: Ends,
     phrases: Vec<String>,
     /// The sieve for documents with boilerplate.
     sieve: Phrases,
@@ -109,7 +109,7 @@ impl Create for CharRules {
             Rule::at_least("html_few_chars", "min_html_text_chars", html).within(f64::MAX)?,
             Rule::at_least("html_boilerplate", "min_html_text", s.min_html_text).within(1.0)?,
         ];
-        Ok(Self { is_unicode, line_ends: settings.line_ends, phrases, sieve, rules })
+        Ok(Self { is_unicode, line_ends: Ends::new(&settings.line_ends), phrases, sieve, rules })
     }
 }
 

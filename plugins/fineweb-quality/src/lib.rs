@@ -14,9 +14,9 @@
 //! and `list_ratio`: unwrap the lines first.
 
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
+use trainyard_text::bytes::{count_bytes, identity};
 use trainyard_text::chars::{is_space, is_terminal};
-use trainyard_text::ngrams::hash;
-use trainyard_text::{Table, Words, count_chars, offset_in};
+use trainyard_text::{Table, Words, count_chars, offset_in, parts};
 
 config! {
     /// Settings of `fineweb-quality`. A limit of 0 switches its rule off.
@@ -101,7 +101,7 @@ impl FinewebQuality {
         }
         if verdict.reason == "char_dup_ratio" {
             self.table.clear(document.len() / 64);
-            let again = lines(document).filter(|line| !self.table.insert(hash(line)));
+            let again = lines(document).filter(|line| !self.table.insert(identity(line.as_bytes())));
             verdict.spans = again.take(MAX_SPANS).map(|line| span(document, line)).collect();
         }
         verdict
@@ -115,7 +115,7 @@ impl FinewebQuality {
             n += 1;
             n_ended += usize::from(self.is_ended(line));
             n_short += usize::from(self.is_short(line));
-            if !self.table.insert(hash(line)) {
+            if !self.table.insert(identity(line.as_bytes())) {
                 n_duplicate_chars += count_chars(line);
             }
         }
@@ -149,11 +149,11 @@ impl FinewebQuality {
 
 /// Returns the lines separated by `\n`, without blank ones.
 fn lines(document: &str) -> impl Iterator<Item = &str> {
-    document.split('\n').filter(|line| line.chars().any(|char| !is_space(char)))
+    parts(document).filter(|line| line.chars().any(|char| !is_space(char)))
 }
 
 fn count_breaks(text: &str) -> usize {
-    text.bytes().filter(|&byte| byte == b'\n').count()
+    count_bytes(text.as_bytes(), |byte| byte == b'\n')
 }
 
 fn span(document: &str, line: &str) -> Span {

@@ -1,8 +1,10 @@
 //! The values of the rules, measured in one pass over the words and one over the lines, without allocating.
 
 use crate::stop_words::StopWords;
-use trainyard_text::Words;
+use std::ops::Range;
+use trainyard_text::bytes::count_bytes;
 use trainyard_text::chars::{is_letter, is_punctuation, is_space};
+use trainyard_text::{Words, count_chars, parts};
 
 /// Counts over the words of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +32,18 @@ impl WordCounts {
         seen.resize(stop_words.len(), false);
         let [mut n, mut n_chars, mut n_plain, mut n_plain_chars, mut n_alphabetic, mut n_stop_words] = [0u64; 6];
         let is_ascii = text.is_ascii();
-        for word in words.split(text) {
-            let length = if is_ascii { word.len() as u64 } else { chars_in(word) };
+        for Range { start, end } in words.bounds(text) {
+            let length = if is_ascii { (end - start) as u64 } else { count_chars(&text[start..end]) as u64 };
             n += 1;
             n_chars += length;
-            let (is_plain, has_letter) = kinds(word);
-            if is_plain {
-                n_plain += 1;
-                n_plain_chars += length;
-            }
+            let (is_plain, has_letter) = match text.as_bytes()[start].is_ascii_alphabetic() {
+                true => (true, true),
+                false => kinds(&text[start..end]),
+            };
+            n_plain += u64::from(is_plain);
+            n_plain_chars += if is_plain { length } else { 0 };
             n_alphabetic += u64::from(has_letter);
-            if let Some(i) = stop_words.find(word) {
+            if let Some(i) = stop_words.find(text.as_bytes(), start, end) {
                 n_stop_words += 1;
                 seen[i] = true;
             }
@@ -50,19 +53,8 @@ impl WordCounts {
     }
 }
 
-/// Characters of a word.
-#[inline]
-pub fn chars_in(word: &str) -> u64 {
-    // every character has one byte that does not continue another
-    word.bytes().filter(|&byte| byte & 0xc0 != 0x80).count() as u64
-}
-
 /// Whether a word is more than punctuation, and whether it contains a letter.
-#[inline]
 fn kinds(word: &str) -> (bool, bool) {
-    if word.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
-        return (true, true);
-    }
     let (mut is_plain, mut has_letter) = (false, false);
     for char in word.chars() {
         // letters are no punctuation, and what is known is not looked up again
@@ -104,7 +96,7 @@ impl LineCounts {
     /// `…`.
     pub fn count_as_dolma(text: &str) -> Self {
         let mut lines = Self::default();
-        for line in text.split('\n') {
+        for line in parts(text) {
             lines.n += 1;
             lines.n_bullets += u64::from(line.starts_with(['*', '-']));
             lines.n_ellipses += u64::from(line.ends_with('…'));
@@ -115,7 +107,7 @@ impl LineCounts {
 
 /// Counts the hash signs in a document.
 pub fn count_hashes(text: &str) -> u64 {
-    text.bytes().filter(|&byte| byte == b'#').count() as u64
+    count_bytes(text.as_bytes(), |byte| byte == b'#') as u64
 }
 
 /// Counts the ellipses in a document, of three dots or one character; six dots are two.
@@ -130,7 +122,7 @@ pub fn count_symbol_words(text: &str, words: Words) -> u64 {
 
 /// Returns the median length of the words in characters; not a number without words.
 pub fn median_word_length(text: &str, words: Words) -> f64 {
-    let mut lengths: Vec<u64> = words.split(text).map(chars_in).collect();
+    let mut lengths: Vec<u64> = words.split(text).map(|word| count_chars(word) as u64).collect();
     lengths.sort_unstable();
     match lengths.len() {
         0 => f64::NAN,

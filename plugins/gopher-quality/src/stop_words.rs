@@ -1,13 +1,17 @@
-//! The stop words of a language, found by length and by eight bytes at a time.
+//! The stop words of a language, found by eight bytes at a time.
+
+use trainyard_text::bytes::eight_at;
 
 /// A list of words that every text in their language contains.
 #[derive(Debug)]
 pub struct StopWords {
-    /// Words of 1 to 8 bytes, as [`pack`] makes them.
-    short: Vec<u64>,
+    /// Words of 1 to 8 bytes, as [`key`] makes them, with their numbers + 1: a hash table with linear probing.
+    slots: Vec<(u64, usize)>,
+    /// How far a key's hash is moved down to be a slot.
+    shift: u32,
+    /// Longer words, numbered after the short ones.
     long: Vec<String>,
-    /// Bit `n` is set if a word has `n` bytes, bit 63 for longer ones.
-    lengths: u64,
+    n_short: usize,
 }
 
 impl StopWords {
@@ -16,36 +20,57 @@ impl StopWords {
         let mut words: Vec<_> = words.iter().filter(|word| !word.is_empty()).collect();
         words.sort();
         words.dedup();
-        let lengths = words.iter().fold(0, |lengths, word| lengths | 1 << word.len().min(63));
         let (short, long): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.len() <= 8);
-        let short = short.into_iter().map(|word| pack(word.as_bytes())).collect();
-        Self { short, long: long.into_iter().cloned().collect(), lengths }
+        // sparse: most words of a text are none of them, and find an empty slot at once
+        let n_slots = (8 * short.len()).next_power_of_two().max(2);
+        let shift = 64 - n_slots.ilog2();
+        let mut slots = vec![(0, 0); n_slots];
+        for (word, number) in short.iter().zip(1..) {
+            let key = key(word.as_bytes(), 0, word.len());
+            let mut slot = first(key, shift);
+            while slots[slot].1 > 0 {
+                slot = (slot + 1) % n_slots;
+            }
+            slots[slot] = (key, number);
+        }
+        Self { slots, shift, n_short: short.len(), long: long.into_iter().cloned().collect() }
     }
 
     /// Returns the number of words in the list.
     pub fn len(&self) -> usize {
-        self.short.len() + self.long.len()
+        self.n_short + self.long.len()
     }
 
-    /// Returns the number of a word, from 0 to [`StopWords::len`], if it is in the list.
+    /// Returns the number of the word at `start..end` of a text, from 0 to [`StopWords::len`], if it is in the list.
     #[inline]
-    pub fn find(&self, word: &str) -> Option<usize> {
-        if self.lengths >> word.len().min(63) & 1 == 0 {
-            return None;
+    pub fn find(&self, text: &[u8], start: usize, end: usize) -> Option<usize> {
+        if end - start > 8 {
+            let i = self.long.iter().position(|stop| *stop.as_bytes() == text[start..end])?;
+            return Some(self.n_short + i);
         }
-        if word.len() <= 8 {
-            let word = pack(word.as_bytes());
-            return self.short.iter().position(|&stop| stop == word);
+        let key = key(text, start, end);
+        let mut slot = first(key, self.shift);
+        loop {
+            match self.slots[slot] {
+                (_, 0) => return None,
+                (known, number) if known == key && text[start] != 0 => return Some(number - 1),
+                _ => slot = (slot + 1) % self.slots.len(),
+            }
         }
-        self.long.iter().position(|stop| stop == word).map(|i| self.short.len() + i)
     }
 }
 
-/// Packs at most eight bytes into one number. Different UTF-8 texts of the same length give different numbers, and only
-/// the empty text ends in the zeros that would make two lengths equal, except with NUL, which no stop word contains.
+/// Packs 1 to 8 bytes of a text into one number, the last byte highest. Different texts give different numbers, unless
+/// one begins with NUL, as no stop word does.
 #[inline]
-fn pack(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |packed, &byte| packed << 8 | u64::from(byte))
+fn key(text: &[u8], start: usize, end: usize) -> u64 {
+    eight_at(text, start) << (64 - 8 * (end - start))
+}
+
+/// The slot at which a key is searched for first.
+#[inline]
+fn first(key: u64, shift: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
 }
 
 #[cfg(test)]
@@ -56,12 +81,14 @@ mod tests {
     fn finds_what_is_in_the_list() {
         let words = ["und", "der", "die", "nicht", "selbstverständlich", "的", "der", ""].map(String::from);
         let stop_words = StopWords::new(&words);
+        let find = |word: &str| stop_words.find(format!("a{word}bcdefghi").as_bytes(), 1, 1 + word.len());
         assert_eq!(stop_words.len(), 6);
-        let mut found: Vec<_> = words[..6].iter().map(|word| stop_words.find(word).unwrap()).collect();
+        let mut found: Vec<_> = words[..6].iter().map(|word| find(word).unwrap()).collect();
         found.sort_unstable();
         assert_eq!(found, [0, 1, 2, 3, 4, 5]);
-        for word in ["", "un", "Und", "undu", "selbstverständlicH", "nichts", "是", "\0und"] {
-            assert_eq!(stop_words.find(word), None, "{word:?}");
+        for word in ["un", "Und", "undu", "selbstverständlicH", "nichts", "是", "\0und", "nd"] {
+            assert_eq!(find(word), None, "{word:?}");
         }
+        assert_eq!(StopWords::new(&[]).find(b"und", 0, 3), None);
     }
 }

@@ -5,24 +5,33 @@
 //! text is identified by a polynomial hash of that text, combined from those of its words (Karp & Rabin 1987); only
 //! positions whose next 16 bytes may occur elsewhere are examined.
 
-use crate::window::Windows;
-use crate::word::{Word, hash, mix, power};
+use crate::sieve::Sieve;
+use crate::window::{WIDTH, Windows};
+use crate::word::{Word, hash, mix, power, told_apart};
+use std::ops::Range;
 use trainyard_plugin::Span;
-use trainyard_text::{Table, Words, offset_in};
+use trainyard_text::bytes::{count_bytes, eight_at};
+use trainyard_text::{Table, Words};
 
 /// Least and greatest number of words of the n-grams that are searched for repeats.
 const MIN_REPEATED: usize = 5;
 const MAX_REPEATED: usize = 10;
 
+/// An odd number whose product with a hash spreads it over the high bits.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The words of a document, prepared for comparing n-grams. The memory is reused for the next document.
 #[derive(Default)]
 pub struct Grams {
-    hashes: Vec<u64>,
+    /// The words, one behind the other, and [`WIDTH`] zeros.
+    joined: Vec<u8>,
+    is_ascii: bool,
     words: Vec<Word>,
     windows: Windows,
     table: Table,
-    /// Positions + 1 of pairs of words, by hash; 0 if there is none.
-    pairs: Vec<u32>,
+    /// What tells pairs of words apart.
+    keys: Vec<u64>,
+    sieve: Sieve,
     /// Positions of n-grams, of the last length, that occur more than once, in order.
     repeated: Vec<u32>,
     /// The first occurrence of the same n-gram, by such a position.
@@ -38,35 +47,51 @@ pub struct Grams {
 impl Grams {
     /// Takes the words of a document.
     pub fn read(&mut self, text: &str, words: Words) {
-        self.hashes.clear();
-        self.words.clear();
-        let (bytes, is_ascii) = (text.as_bytes(), text.is_ascii());
-        let (mut n_chars, mut n_bytes) = (0, 0);
-        for piece in words.split(text) {
-            let start = offset_in(text, piece);
-            let end = start + piece.len();
-            self.hashes.push(hash(bytes, start, end));
-            self.words.push(Word { start: start as u32, end: end as u32, n_chars, n_bytes });
-            n_chars += if is_ascii { piece.len() } else { piece.chars().count() } as u32;
-            n_bytes += piece.len() as u32;
+        let bytes = text.as_bytes();
+        if self.joined.len() < bytes.len() + WIDTH {
+            self.joined.resize(bytes.len() + WIDTH, 0);
         }
-        self.words.push(Word { start: bytes.len() as u32, end: bytes.len() as u32, n_chars, n_bytes });
+        self.words.clear();
+        let mut n_bytes = 0;
+        for Range { start, end } in words.bounds(text) {
+            let n = end - start;
+            // eight bytes; those behind the word are overwritten by the next one
+            let first = eight_at(bytes, start);
+            self.joined[n_bytes..][..8].copy_from_slice(&first.to_le_bytes());
+            if n > 8 {
+                self.joined[n_bytes + 8..][..n - 8].copy_from_slice(&bytes[start + 8..end]);
+            }
+            let hash = told_apart(bytes, start, end, first);
+            self.words.push(Word { hash, start: start as u32, n_bytes: n_bytes as u32 });
+            n_bytes += n;
+        }
+        self.joined[n_bytes..][..WIDTH].fill(0);
+        self.words.push(Word { hash: 0, start: bytes.len() as u32, n_bytes: n_bytes as u32 });
+        self.is_ascii = text.is_ascii();
+    }
+
+    fn n_words(&self) -> usize {
+        self.words.len() - 1
     }
 
     /// Returns the characters of `n` words from `start` on.
     pub fn chars(&self, start: usize, n: usize) -> usize {
-        (self.words[start + n].n_chars - self.words[start].n_chars) as usize
+        let [start, end] = [start, start + n].map(|word| self.words[word].n_bytes as usize);
+        let inner = |bytes: &[u8]| count_bytes(bytes, |byte| byte & 0xc0 == 0x80);
+        end - start - if self.is_ascii { 0 } else { inner(&self.joined[start..end]) }
     }
 
     /// Returns the place of `n` words from `start` on in the document.
     pub fn span(&self, start: usize, n: usize) -> Span {
-        Span { start: self.words[start].start, end: self.words[start + n - 1].end }
+        let last = start + n - 1;
+        let n_bytes = self.words[last + 1].n_bytes - self.words[last].n_bytes;
+        Span { start: self.words[start].start, end: self.words[last].start + n_bytes }
     }
 
     /// Returns position and count of the most frequent n-gram, the first one if there are several; none if there are
     /// fewer than `n` words. It must be called for `n` = 2, 3, 4, ... in this order.
     pub fn top(&mut self, n: usize) -> Option<(usize, u32)> {
-        if self.hashes.len() < n {
+        if self.n_words() < n {
             return None;
         }
         if n == 2 {
@@ -74,13 +99,16 @@ impl Grams {
         } else {
             self.group_longer();
         }
-        self.repeated.retain(|&i| self.count[self.first[i as usize] as usize] > 1);
         let mut top = (0, 1);
-        for i in self.repeated.iter().map(|&i| i as usize) {
-            if self.first[i] as usize == i && self.count[i] > top.1 {
-                top = (i, self.count[i]);
+        let (first, count) = (&self.first, &self.count);
+        self.repeated.retain(|&i| {
+            let n = count[first[i as usize] as usize];
+            // the first of them stands for all
+            if n > top.1 && first[i as usize] == i {
+                top = (i as usize, n);
             }
-        }
+            n > 1
+        });
         self.top = top.0;
         Some(top)
     }
@@ -91,30 +119,29 @@ impl Grams {
         std::iter::once(self.top).chain(others.filter(|&i| i > self.top && self.first[i] as usize == self.top))
     }
 
+    /// Groups pairs of words that may occur more than once.
     fn group_pairs(&mut self) {
-        let n_grams = self.hashes.len() - 1;
-        let n_slots = (2 * n_grams).next_power_of_two();
-        self.pairs.clear();
-        self.pairs.resize(n_slots, 0);
-        self.first.clear();
-        self.count.clear();
-        self.count.resize(n_grams, 1);
-        for (i, pair) in self.hashes.windows(2).enumerate() {
-            // turned, or a pair would be its own reverse
-            let mut slot = (mix(pair[0] ^ pair[1].rotate_left(32)) >> 32) as usize & (n_slots - 1);
-            let first = loop {
-                match self.pairs[slot] as usize {
-                    0 => break i,
-                    known if self.hashes[known - 1..].starts_with(pair) => break known - 1,
-                    _ => slot = (slot + 1) & (n_slots - 1),
-                }
-            };
-            self.pairs[slot] = first as u32 + 1;
-            self.first.push(first as u32);
-            self.count[first] += u32::from(first < i);
-        }
+        let n_grams = self.n_words() - 1;
+        // turned, or a pair would be its own reverse
+        let key = |[first, second]: [&Word; 2]| mix(first.hash ^ second.hash.rotate_left(32)).wrapping_mul(FACTOR);
+        self.sieve.clear(n_grams);
+        self.keys.clear();
+        self.keys.extend(self.words[..=n_grams].windows(2).map(|pair| {
+            let key = key([&pair[0], &pair[1]]);
+            self.sieve.mark(key);
+            key
+        }));
         self.repeated.clear();
-        self.repeated.extend(0..n_grams as u32);
+        self.repeated.extend((0u32..).zip(&self.keys).filter(|(_, key)| self.sieve.is_again(**key)).map(|(i, _)| i));
+        // only places of repeated n-grams are read, and they are written before
+        for places in [&mut self.first, &mut self.count] {
+            places.resize(places.len().max(n_grams), 0);
+        }
+        self.table.clear(self.repeated.len());
+        for &i in &self.repeated {
+            let value = self.table.value(self.keys[i as usize]);
+            group(value, i, &mut self.first, &mut self.count);
+        }
     }
 
     /// Makes n-grams from repeated (n-1)-grams: two that follow each other make one, identified by their numbers.
@@ -129,33 +156,27 @@ impl Grams {
         }
         self.repeated.truncate(n_pairs);
         self.table.clear(n_pairs);
-        for i in self.repeated.iter().map(|&i| i as usize) {
-            let value = self.table.value(u64::from(self.first[i]) << 32 | u64::from(self.first[i + 1]));
-            if *value == 0 {
-                *value = i as u32 + 1;
-                self.count[i] = 0;
-            }
-            let first = *value - 1;
-            self.first[i] = first;
-            self.count[first as usize] += 1;
+        for &i in &self.repeated {
+            let [first, second] = [self.first[i as usize], self.first[i as usize + 1]];
+            let value = self.table.value(u64::from(first) << 32 | u64::from(second));
+            group(value, i, &mut self.first, &mut self.count);
         }
     }
 
     /// Finds n-grams of 5 to 10 words that occurred before, from left to right. For each length, the search continues
     /// after a repeated n-gram, whose words begin no other. Two n-grams are the same if their words written without
-    /// spaces are. `text` is the document that was read.
-    pub fn find_repeats(&mut self, text: &str) {
-        let n_words = self.hashes.len();
-        self.windows.read(text.as_bytes(), &self.words);
+    /// spaces are.
+    pub fn find_repeats(&mut self) {
+        let n_words = self.n_words();
+        let candidates = self.windows.candidates(&self.joined, &self.words, MIN_REPEATED);
         self.repeats.clear();
         let mut next = [0; MAX_REPEATED + 1];
-        let candidates: Vec<usize> =
-            (0..n_words).filter(|&i| self.windows.may_repeat(&self.words, i, MIN_REPEATED)).collect();
         self.table.clear((MAX_REPEATED + 1 - MIN_REPEATED) * candidates.len());
-        for i in candidates {
+        for i in candidates.iter().map(|&i| i as usize) {
             let (mut joined, end) = (0u64, (i + MAX_REPEATED).min(n_words));
-            for (n, (word, &hash)) in (1..).zip(self.words[i..end].iter().zip(&self.hashes[i..end])) {
-                joined = joined.wrapping_mul(power((word.end - word.start) as usize)).wrapping_add(hash);
+            for (n, ends) in (1..).zip(self.words[i..=end].windows(2)) {
+                let [start, end] = [ends[0].n_bytes as usize, ends[1].n_bytes as usize];
+                joined = joined.wrapping_mul(power(end - start)).wrapping_add(hash(&self.joined, start, end));
                 if n < MIN_REPEATED || i < next[n] {
                     continue;
                 }
@@ -174,6 +195,18 @@ impl Grams {
     }
 }
 
+/// Counts the n-gram at position `i` with those that are the same; `value` is the position + 1 of the first of them, 0
+/// before there is one.
+#[inline]
+fn group(value: &mut u32, i: u32, first: &mut [u32], count: &mut [u32]) {
+    if *value == 0 {
+        *value = i + 1;
+        count[i as usize] = 0;
+    }
+    first[i as usize] = *value - 1;
+    count[*value as usize - 1] += 1;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,8 +218,8 @@ mod tests {
         grams
     }
 
-    fn repeats_of(grams: &mut Grams, text: &str, n: usize) -> Vec<usize> {
-        grams.find_repeats(text);
+    fn repeats_of(grams: &mut Grams, n: usize) -> Vec<usize> {
+        grams.find_repeats();
         grams.repeats(n).collect()
     }
 
@@ -208,7 +241,7 @@ mod tests {
 
     #[test]
     fn repeats_do_not_overlap() {
-        let repeats = |text: &str, n| repeats_of(&mut grams(text), text, n);
+        let repeats = |text: &str, n| repeats_of(&mut grams(text), n);
         assert_eq!(repeats(&"a ".repeat(18), 5), [1, 6, 11]);
         assert_eq!(repeats(&"one two three four five six ".repeat(3)[..70], 6), [6]);
         assert_eq!(repeats(&"one two three four five six ".repeat(3)[..70], 5), [6]);
@@ -256,7 +289,7 @@ mod tests {
                         i += 1;
                     }
                 }
-                assert_eq!(repeats_of(&mut grams, &text, n), expected, "{n} {text:?}");
+                assert_eq!(repeats_of(&mut grams, n), expected, "{n} {text:?}");
             }
         }
     }

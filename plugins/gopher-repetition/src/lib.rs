@@ -15,13 +15,14 @@
 //! `gopher-quality` for them. A drop names up to 100 places: the later ones of repetitions, all of a frequent n-gram.
 
 mod grams;
+mod sieve;
 mod window;
 mod word;
 
 use grams::Grams;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
-use trainyard_text::ngrams::hash;
-use trainyard_text::{Table, Words, count_chars, offset_in, paragraphs};
+use trainyard_text::bytes::identity;
+use trainyard_text::{Table, Words, count_chars, offset_in, paragraphs, parts};
 
 config! {
     /// Settings of `gopher-repetition`. A limit of 0 switches its rule off.
@@ -160,7 +161,7 @@ impl GopherRepetition {
             }
             _ => {
                 if rule == 8 {
-                    grams.find_repeats(document);
+                    grams.find_repeats();
                 }
                 share(grams.repeats(n).map(|i| grams.chars(i, n)).sum())
             }
@@ -195,7 +196,7 @@ impl Repeats {
         table.clear(n_about);
         for part in parts {
             repeats.n_all += 1;
-            if !table.insert(hash(part)) {
+            if !table.insert(identity(part.as_bytes())) {
                 repeats.n += 1;
                 repeats.n_chars += count_chars(part);
             }
@@ -207,7 +208,7 @@ impl Repeats {
 /// Returns the places of the parts that occurred before.
 fn repeated<'a>(text: &str, parts: impl Iterator<Item = &'a str>, table: &mut Table) -> Vec<Span> {
     table.clear(0);
-    let again = parts.filter(|part| !table.insert(hash(part)));
+    let again = parts.filter(|part| !table.insert(identity(part.as_bytes())));
     let span = |part: &str| {
         let start = offset_in(text, part);
         Span { start: start as u32, end: (start + part.len()) as u32 }
@@ -218,7 +219,7 @@ fn repeated<'a>(text: &str, parts: impl Iterator<Item = &'a str>, table: &mut Ta
 /// Returns lines as datatrove splits them here: blank ones count only at the ends of the document.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let n = text.len();
-    text.split('\n').filter(move |line| {
+    parts(text).filter(move |line| {
         let start = offset_in(text, line);
         !line.is_empty() || start == 0 || start == n
     })

@@ -6,10 +6,11 @@ use trainyard_text::chars::is_digit;
 /// the `units`, which are in lower case.
 pub fn is_counter(line: &str, units: &[String]) -> bool {
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
-    let text = line.trim_matches(|char| !is_word(char));
+    let text = line.trim_start_matches(|char| !is_word(char));
     if !text.starts_with(is_digit) {
         return false;
     }
+    let text = text.trim_end_matches(|char| !is_word(char));
     let text = text.trim_start_matches(|char| is_digit(char) || matches!(char, ',' | '.'));
     let text = text.strip_prefix(['K', 'k', 'M', 'm', 'B', 'b']).unwrap_or(text);
     let unit = text.trim_start();

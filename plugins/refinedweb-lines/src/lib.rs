@@ -19,8 +19,9 @@ mod counter;
 use counter::is_counter;
 use std::ops::Range;
 use trainyard_plugin::{Create, Filter, PluginError, Result, Rule, Span, Verdict, config};
+use trainyard_text::bytes::count_bytes;
 use trainyard_text::chars::is_digit;
-use trainyard_text::{Phrases, Words, count_chars, offset_in, strip};
+use trainyard_text::{Phrases, Words, count_chars, offset_in, parts, strip};
 
 config! {
     /// Settings of `refinedweb-lines`. A number of 0 and an empty text switch their rule off.
@@ -101,20 +102,22 @@ impl RefinedwebLines {
     fn verdict(&mut self, document: &str) -> Verdict {
         let may_hold_phrase = self.sieve.may_be_in(document);
         let mut gone: Vec<Range<usize>> = Vec::new();
-        for whole in document.split_inclusive('\n') {
-            let line = strip(whole);
-            let start = offset_in(document, whole);
+        for part in parts(document) {
+            let line = strip(part);
             if line.is_empty() {
                 continue;
             }
+            // with its end
+            let start = offset_in(document, part);
+            let whole = start..document.len().min(start + part.len() + 1);
             if self.goes(line) {
-                gone.push(start..start + whole.len());
+                gone.push(whole);
                 continue;
             }
             let cuts = self.cuts(line, may_hold_phrase);
             let n_cut: usize = cuts.iter().map(Range::len).sum();
             if n_cut == line.len() {
-                gone.push(start..start + whole.len());
+                gone.push(whole);
             } else {
                 let offset = offset_in(document, line);
                 gone.extend(cuts.into_iter().map(|cut| offset + cut.start..offset + cut.end));
@@ -137,12 +140,12 @@ impl RefinedwebLines {
         self.is_upper_case(line)
             || (self.settings.cut_numbers && line.chars().all(is_digit))
             || is_counter(line, &self.counters)
-            || self.words.split(line).take(self.settings.min_words as usize).count() < self.settings.min_words as usize
+            || !self.words.are_at_least(self.settings.min_words as usize, line)
     }
 
     fn is_upper_case(&self, line: &str) -> bool {
         let most = self.settings.max_upper_case;
-        let mut n_upper = line.bytes().filter(u8::is_ascii_uppercase).count();
+        let mut n_upper = count_bytes(line.as_bytes(), |byte| byte.wrapping_sub(b'A') < 26);
         let mut n_chars = line.len();
         if !line.is_ascii() {
             n_chars = count_chars(line);
@@ -164,7 +167,7 @@ impl RefinedwebLines {
         if !may_hold_phrase && start.is_none() && end.is_none() {
             return cuts;
         }
-        if self.words.split(line).take(most + 1).count() > most {
+        if self.words.are_at_least(most + 1, line) {
             return cuts;
         }
         if let Some(phrase) = start {
