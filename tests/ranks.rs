@@ -302,9 +302,6 @@ fn held_out_text_is_measured_together() {
         (evaluated.stdout, fs::read(folder.join(documents)).unwrap())
     };
     assert!(eval(2, "two.parquet") == eval(1, "one.parquet"));
-    let other = ended(processes_of(folder, 2).unwrap().args(["eval", "runs/one", "--data", "text.txt"]));
-    assert!(other.code == 2 && other.stderr.contains("start one process for --tasks and --data"), "{}", other.stderr);
-
     let generate = |ranks: usize, more: &[&str]| {
         let words = ["generate", "runs/one", "--prompt", "line 1", "--tokens", "9", "--seed", "3", "--n", "5"];
         let generated = ended(processes_of(folder, ranks).unwrap().args(words).args(more));
@@ -318,6 +315,53 @@ fn held_out_text_is_measured_together() {
     let plain = generate(2, &[]);
     let first = texts[0]["text"].as_str().unwrap();
     assert!(plain.starts_with(&format!("--- 1 of 5, seed 3\nline 1{first}\n--- 2 of 5, seed 4\nline 1")), "{plain}");
+}
+
+/// Any text and questions are shared out; an error that all ranks would find is reported once, with its exit code.
+#[test]
+fn other_text_and_questions_are_measured_together() {
+    let folder = folder_of_lines(CONFIG);
+    let folder = folder.path();
+    // lines of several lengths, so that they are not all read together
+    let lines = |n: usize| format!("{}\n", "some other line ".repeat(n % 7 + 1));
+    fs::write(folder.join("other.txt"), (0..400).map(lines).collect::<String>()).unwrap();
+    let question = |n: usize| match n % 3 {
+        0 => format!(r#"{{"prompt": "line {n}", "choices": ["one", "another one"], "answer": 1}}"#),
+        1 => format!(r#"{{"prompt": "line {n}", "target": "the {}end"}}"#, "very ".repeat(n % 4)),
+        _ => format!(r#"{{"prompt": "line {n}", "answers": ["e"], "until": ["\n"], "max_tokens": {}}}"#, n % 12 + 1),
+    };
+    let questions: String = (0..600).map(|n| question(n) + "\n").collect();
+    fs::write(folder.join("questions.jsonl"), questions).unwrap();
+    let metric = r#"metric=[{ plugin = "chrf" }, { plugin = "token-accuracy" }]"#;
+    let trained = train(folder, 1, &[], &["run.name=one", "eval.prompt_tokens=4", "eval.tokens=6", metric]).unwrap();
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let eval =
+        |ranks: usize, words: &[&str]| Some(ended(processes_of(folder, ranks)?.args(["eval", "runs/one"]).args(words)));
+    for (what, files) in [
+        (&["--data", "other.txt"][..], ["--documents", "documents.parquet"]),
+        (&["--data", "other.txt", "--rolling", "--stride", "9"], ["--checkpoint", "step-8"]),
+        (&["--tasks", "questions.jsonl"], ["--out", "answers.jsonl"]),
+    ] {
+        let measured = |ranks| {
+            let evaluated = eval(ranks, &[what, &files[..], &["--json", "--overwrite"]].concat())?;
+            assert_eq!(evaluated.code, 0, "{}", evaluated.stderr);
+            Some((evaluated.stdout, fs::read(folder.join(files[1])).ok()))
+        };
+        let Some(three) = measured(3) else { return };
+        assert!(three == measured(1).unwrap(), "{what:?}: {}", three.0);
+    }
+    for words in [
+        ["--tasks", "nowhere.jsonl"],
+        ["--data", "nowhere.txt"],
+        ["--checkpoint", "step-7"],
+        ["--set", "loss.plugin=nothing"],
+    ] {
+        let failed = [1, 2].map(|ranks| eval(ranks, &words).unwrap());
+        let [alone, together] = [&failed[0], &failed[1]].map(|failed| (failed.code, &failed.stderr));
+        assert!(alone.0 > 0 && alone.1.starts_with("error: ") && alone == together, "{alone:?} {together:?}");
+    }
+    let generated = ended(processes_of(folder, 2).unwrap().args(["generate", "runs/one", "--source", "text"]));
+    assert_eq!((generated.code, generated.stderr.lines().count()), (2, 1), "{}", generated.stderr);
 }
 
 /// Every rank filters its part, and what the first one puts together is what one process makes.

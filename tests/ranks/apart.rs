@@ -62,16 +62,32 @@ fn ranks_that_send_while_they_train() {
         run(2, &["--resume"], &overlapped);
         assert!(bytes(folder, "overlapped", 20) == expected, "{compress}: another model");
     }
-    // with three ranks, whose sums go another way
-    let three = ["train.accumulate=3", "ranks.overlap_steps=1", "run.name=three"];
-    run(3, &["--overwrite"], &three);
-    let first = bytes(folder, "three", 20);
-    run(3, &["--overwrite"], &three);
-    assert!(bytes(folder, "three", 20) == first, "three ranks");
+    // with three ranks, whose sums go another way; in fragments, one of which is sent while the next steps are trained
+    let others: [(usize, &[&str]); 3] = [
+        (3, &["train.accumulate=3", "ranks.overlap_steps=1"]),
+        (2, &["ranks.fragments=3"]),
+        (2, &["ranks.local_steps=9", "ranks.fragments=4", "ranks.overlap_steps=1", "ranks.compress=int8"]),
+    ];
+    let mut models = vec![bytes(folder, "waiting", 20)];
+    for (ranks, more) in others {
+        let named = [more, &["run.name=other"]].concat();
+        run(ranks, &["--overwrite"], &named);
+        models.push(bytes(folder, "other", 20));
+        fs::remove_dir_all(folder.join("runs/other/checkpoints/step-20")).unwrap();
+        run(ranks, &["--resume"], &named);
+        assert!(bytes(folder, "other", 20) == models[models.len() - 1], "{more:?}: another model");
+    }
+    assert!(models.iter().enumerate().all(|(i, model)| models[..i].iter().all(|other| other[0] != model[0])));
 
     for (more, why) in [
         (&["ranks.overlap_steps=3"][..], "ranks.overlap_steps: expected fewer than the 3 of ranks.local_steps"),
+        (
+            &["ranks.overlap_steps=1", "ranks.fragments=3"],
+            "expected fewer than the 1 of ranks.local_steps / ranks.frag",
+        ),
+        (&["ranks.fragments=4"], "ranks.fragments: expected at most the 3 of ranks.local_steps"),
         (&["ranks.overlap_steps=1", "ranks.asynchronous=true"], "ranks that wait for none send when they come"),
+        (&["ranks.fragments=2", "ranks.asynchronous=true"], "ranks that wait for none send when they come"),
         (
             &["ranks.overlap_steps=1", "train.checkpoint_every=0", "train.validate_every=0"],
             "expected train.validate_every or train.checkpoint_every, where the ranks come together",
@@ -80,8 +96,10 @@ fn ranks_that_send_while_they_train() {
         let refused = train(folder, 1, &[], &settings(more)).unwrap();
         assert!(refused.code == 2 && refused.stderr.contains(why), "{}", refused.stderr);
     }
-    let pointless = train(folder, 1, &[], &["ranks.overlap_steps=1"]).unwrap();
-    assert!(pointless.code == 2 && pointless.stderr.contains("expected ranks.local_steps"), "{}", pointless.stderr);
+    for pointless in ["ranks.overlap_steps=1", "ranks.fragments=2"] {
+        let refused = train(folder, 1, &[], &[pointless]).unwrap();
+        assert!(refused.code == 2 && refused.stderr.contains("expected ranks.local_steps"), "{}", refused.stderr);
+    }
 }
 
 /// Rank, first part and number of parts of every update that a run has recorded.

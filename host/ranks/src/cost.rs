@@ -52,6 +52,8 @@ pub enum Way {
         steps: u64,
         /// Steps that hide the sending.
         overlap: u64,
+        /// Parts of the model that meet one after the other.
+        fragments: u64,
     },
     /// Each goes to the first rank after so many steps, and waits for nobody else.
     Apart(u64),
@@ -125,8 +127,9 @@ impl Network {
                 let sending = self.waited(work, ranks, 0.5) + self.seconds(&parts, work.width);
                 Cost { seconds: compute + sending, sent: bytes(&all) }
             }
-            Way::Meeting { steps, overlap } => {
-                let waited = (self.seconds(&all, work.width) - overlap as f64 * work.compute).max(0.0);
+            Way::Meeting { steps, overlap, fragments } => {
+                let hidden = (fragments * overlap) as f64 * work.compute;
+                let waited = (self.seconds(&all, work.width) - hidden).max(0.0);
                 let rare = all.times(1.0 / steps as f64);
                 Cost { seconds: work.compute + waited / steps as f64, sent: bytes(&rare) }
             }
@@ -194,8 +197,8 @@ mod tests {
         assert!((four.seconds - 1.032).abs() < 1e-9 && four.sent == 24_000.0, "{four:?}");
         let parts = cost(Way::Zero1, 2);
         assert!((parts.seconds - (0.75 + 0.02)).abs() < 1e-9 && parts.sent == 16_000.0, "{parts:?}");
-        for (overlap, seconds) in [(0, 1.002), (1, 1.0)] {
-            let rare = cost(Way::Meeting { steps: 10, overlap }, 2);
+        for (overlap, fragments, seconds) in [(0, 1, 1.002), (1, 1, 1.0), (0, 5, 1.002), (1, 5, 1.0)] {
+            let rare = cost(Way::Meeting { steps: 10, overlap, fragments }, 2);
             assert!((rare.seconds - seconds).abs() < 1e-9 && rare.sent == 1600.0, "{rare:?}");
         }
         // two messages there, two back: 18 ms each way, every tenth step

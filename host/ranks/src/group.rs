@@ -72,13 +72,16 @@ pub struct Group {
     sent: Arc<AtomicU64>,
     /// See [`Group::in_background`].
     in_background: Arc<AtomicBool>,
+    /// See [`Group::fail`].
+    has_failed: Arc<AtomicBool>,
     channel: usize,
 }
 
 impl Group {
     /// The ranks that `transport` connects; in a step they wait no longer than `deadline` for one another.
     pub fn new(transport: Arc<dyn Transport>, deadline: Duration) -> Self {
-        Self { transport, deadline, sent: Arc::default(), in_background: Arc::default(), channel: 0 }
+        let (in_background, has_failed) = (Arc::default(), Arc::default());
+        Self { transport, deadline, sent: Arc::default(), in_background, has_failed, channel: 0 }
     }
 
     /// The same ranks for a thread that sends while others compute, and may send, too: it leaves them the processor
@@ -151,7 +154,7 @@ impl Group {
         Ok(all)
     }
 
-    /// Sends a message of rank 0 to all others, who get it as the result. They wait for it as long as it takes.
+    /// Sends a message of rank 0, which is not empty, to all others, who get it by [`Group::listen`].
     ///
     /// # Errors
     /// A rank that is gone.
@@ -166,6 +169,19 @@ impl Group {
     pub fn tell_one(&self, rank: usize, message: &[u8]) -> Result<()> {
         self.exchange(rank, &(message.len() as u64).to_le_bytes(), &mut [])?;
         self.exchange(rank, message, &mut [])
+    }
+
+    /// Tells all others that rank 0 has failed: what they listen for does not come.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn fail(&self) -> Result<()> {
+        self.tell(&[])
+    }
+
+    /// Says whether rank 0 has failed, which ended a [`Group::listen`].
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// As [`Transport::has_sent`].
@@ -197,9 +213,14 @@ impl Group {
     /// The next message of rank 0, for which it is waited as long as it takes.
     ///
     /// # Errors
-    /// Rank 0 is gone.
+    /// Rank 0 is gone, or [has failed](Group::fail).
     pub fn listen(&self) -> Result<Vec<u8>> {
-        self.message(0, None)
+        let message = self.message(0, None)?;
+        if message.is_empty() {
+            self.has_failed.store(true, Ordering::Relaxed);
+            return Err(Error::run("rank 0 has failed"));
+        }
+        Ok(message)
     }
 
     /// As [`Group::listen`], within the deadline of a step.
@@ -210,7 +231,7 @@ impl Group {
         self.message(0, Some(self.deadline))
     }
 
-    /// Sends rank 0 a message, which gets it by [`Group::collect`].
+    /// Sends rank 0 a message, which gets it by [`Group::collect`] or [`Group::next_answer`].
     ///
     /// # Errors
     /// Rank 0 is gone.
@@ -223,7 +244,15 @@ impl Group {
     /// # Errors
     /// A rank that is gone.
     pub fn collect(&self) -> Result<Vec<Vec<u8>>> {
-        (1..self.size()).map(|rank| self.message(rank, None)).collect()
+        (1..self.size()).map(|rank| self.next_answer(rank)).collect()
+    }
+
+    /// The next answer of a rank, for which it is waited as long as it takes.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn next_answer(&self, rank: usize) -> Result<Vec<u8>> {
+        self.message(rank, None)
     }
 
     fn message(&self, from: usize, deadline: Option<Duration>) -> Result<Vec<u8>> {

@@ -62,6 +62,8 @@ pub struct RanksBench {
     pub local_steps: u64,
     /// Steps of these in which ranks train on while they send.
     pub overlap_steps: u64,
+    /// Parts of the model that meet one after the other.
+    pub fragments: u64,
     /// Other numbers of ranks.
     pub predictions: Vec<Prediction>,
 }
@@ -108,7 +110,9 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
         let all = batches(config.train.accumulate);
         let measured = group.map(|group| together((config, sizes), options.steps, group, &all)).transpose()?;
         let is_first = group.is_none_or(|group| group.rank() == 0);
-        let overlap = config.ranks.overlap_steps.min(options.local_steps - 1);
+        let fragments = config.ranks.fragments.min(options.local_steps);
+        let overlap = config.ranks.overlap_steps.min((options.local_steps / fragments).saturating_sub(1));
+        let meeting = Way::Meeting { steps: options.local_steps, overlap, fragments };
         let tokens = mine * config.train.batch * config.model.context();
         let predict = |&(strategy, way, ranks): &(&'static str, Way, usize)| {
             let Cost { seconds, sent } = network.step(&work, way, ranks);
@@ -137,7 +141,8 @@ pub fn ranks(config: &RunConfig, options: &RanksOptions, group: Option<&Group>) 
             predicted_ms: 1e3 * network.step(&work, own, size).seconds,
             local_steps: options.local_steps,
             overlap_steps: overlap,
-            predictions: ways(options.local_steps, overlap, &options.ranks).iter().map(predict).collect(),
+            fragments,
+            predictions: ways(options.local_steps, meeting, &options.ranks).iter().map(predict).collect(),
         }))
     })
 }
@@ -249,16 +254,16 @@ fn way(config: &RunConfig) -> Way {
         (0, Strategy::Replicated) => Way::Replicated,
         (0, Strategy::Zero1) => Way::Zero1,
         (steps, _) if config.ranks.asynchronous => Way::Apart(steps),
-        (steps, _) => Way::Meeting { steps, overlap: config.ranks.overlap_steps },
+        (steps, _) => Way::Meeting { steps, overlap: config.ranks.overlap_steps, fragments: config.ranks.fragments },
     }
 }
 
 /// All that is predicted, by number of ranks.
-fn ways(steps: u64, overlap: u64, ranks: &[usize]) -> Vec<(&'static str, Way, usize)> {
+fn ways(steps: u64, meeting: Way, ranks: &[usize]) -> Vec<(&'static str, Way, usize)> {
     let ways = [
         ("replicated", Way::Replicated),
         ("zero-1", Way::Zero1),
-        ("local_steps", Way::Meeting { steps, overlap }),
+        ("local_steps", meeting),
         ("asynchronous", Way::Apart(steps)),
     ];
     ranks.iter().flat_map(|&ranks| ways.map(|(name, way)| (name, way, ranks))).collect()
@@ -282,9 +287,11 @@ impl Display for RanksBench {
                 self.predicted_ms
             )?;
         }
-        let (steps, overlap) = (self.local_steps, self.overlap_steps);
-        let overlap = if overlap > 0 { format!(", overlap_steps = {overlap}") } else { String::new() };
-        writeln!(f, "\npredicted   local_steps = {steps}{overlap}; gradients are sent while others are computed")?;
+        let settings = [("overlap_steps", self.overlap_steps, 0), ("fragments", self.fragments, 1)];
+        let set = settings.iter().filter(|(_, value, default)| value != default);
+        let set: String = set.map(|(key, value, _)| format!(", {key} = {value}")).collect();
+        let steps = self.local_steps;
+        writeln!(f, "\npredicted   local_steps = {steps}{set}; gradients are sent while others are computed")?;
         write!(
             f,
             "{:>6}  {:<13}{:>11}{:>13}{:>14}{:>12}",

@@ -45,7 +45,7 @@ pub struct ChatArgs {
 /// Reads questions and writes answers.
 pub fn run(args: &ChatArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
-    let model = open::model(&args.run, &args.open, "chat")?;
+    let model = open::model(&args.run, &args.open, "chat", None)?;
     let sample = SampleConfig { tokens: args.tokens, ..args.sampling.apply(model.config.sample.clone()) };
     let mut chat = begin(&model, args.system.as_deref(), sample)?;
     let is_terminal = stdin().is_terminal();

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use trainyard::base::files::check_output;
 use trainyard::base::interrupt;
 use trainyard::base::write::write_file;
-use trainyard::ranks::{Group, launched};
+use trainyard::ranks::Group;
 use trainyard::report::write_documents;
 use trainyard::{Error, Result, eval};
 
@@ -31,7 +31,7 @@ Examples:
   trainyard eval runs/austen
   trainyard eval runs/austen --data other.txt        the same text for runs with other filters
   trainyard eval runs/austen --checkpoint step-400 --json
-  mpirun -n 4 trainyard eval runs/austen             four ranks share the batches, with the numbers of one
+  mpirun -n 4 trainyard eval runs/austen             four ranks share the work, with the numbers of one
   trainyard eval runs/austen --set loss.plugin=focal --allow-changed loss
   trainyard eval SmolLM2-135M --tasks arc.jsonl --tasks lambada.jsonl --out answers.jsonl
   trainyard eval runs/austen --data other.txt --rolling --stride 64
@@ -80,10 +80,6 @@ pub struct EvalArgs {
 /// Evaluates, and shows the result.
 pub fn run(args: &EvalArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
-    if launched().is_some() && !(args.tasks.is_empty() && args.data.is_empty()) {
-        let message = "several ranks evaluate a run on its own text; start one process for --tasks and --data";
-        return Err(Error::usage(message).into());
-    }
     for path in [&args.out, &args.documents].into_iter().flatten() {
         check_output(path, args.overwrite)?;
     }
@@ -91,23 +87,15 @@ pub fn run(args: &EvalArgs) -> Outcome {
         return tasks(args);
     }
     if args.rolling {
-        let model = open::model(&args.run, &args.open, "eval")?;
-        let measured = eval::evaluate_rolling(&args.run, model, &args.data, args.text_field.as_deref(), args.stride);
-        return print(&measured.map_err(unchanged)?, args.json);
+        return rolling(args);
     }
-    let options = args.open.options();
-    let evaluated = match args.data.is_empty() {
-        true => {
-            let lead = |ranks: Option<&Group>| eval::evaluate(&args.run, &options, ranks).map_err(unchanged);
-            let follow = |group: &Group| eval::contribute(&args.run, &options, group).map_err(unchanged);
-            match with_ranks((&args.run, &options), lead, follow)? {
-                Some(evaluated) => Ok(evaluated),
-                None => return Ok(()),
-            }
-        }
-        false => eval::evaluate_files(&args.run, &options, &args.data, args.text_field.as_deref()),
+    let (options, text_field) = (args.open.options(), args.text_field.as_deref());
+    let each = |ranks: Option<&Group>| match args.data.is_empty() {
+        true => eval::evaluate(&args.run, &options, ranks),
+        false => eval::evaluate_files(&args.run, &options, &args.data, text_field, ranks),
     };
-    let (summary, plugins) = evaluated.map_err(unchanged)?;
+    let evaluated = with_ranks((&args.run, &options), |ranks| each(ranks).map_err(unchanged))?;
+    let Some((summary, plugins)) = evaluated.flatten() else { return Ok(()) };
     if let Some(path) = &args.documents {
         write_documents(path, &summary.report.documents)?;
     }
@@ -116,9 +104,23 @@ pub fn run(args: &EvalArgs) -> Outcome {
     shown
 }
 
+fn rolling(args: &EvalArgs) -> Outcome {
+    let each = |ranks: Option<&Group>| {
+        let model = open::model(&args.run, &args.open, "eval", ranks)?;
+        let how = (args.stride, ranks);
+        eval::evaluate_rolling(&args.run, model, &args.data, args.text_field.as_deref(), how).map_err(unchanged)
+    };
+    let measured = with_ranks((&args.run, &args.open.options()), each)?;
+    measured.map_or(Ok(()), |measured| print(&measured, args.json))
+}
+
 fn tasks(args: &EvalArgs) -> Outcome {
-    let model = open::model(&args.run, &args.open, "eval")?;
-    let (summary, answered) = eval::evaluate_tasks(&args.run, model, &args.tasks).map_err(unchanged)?;
+    let each = |ranks: Option<&Group>| {
+        let model = open::model(&args.run, &args.open, "eval", ranks)?;
+        eval::evaluate_tasks(&args.run, model, &args.tasks, ranks).map_err(unchanged)
+    };
+    let measured = with_ranks((&args.run, &args.open.options()), each)?;
+    let Some((summary, answered)) = measured else { return Ok(()) };
     if let Some(out) = &args.out {
         write_file(out, &answered.iter().map(line).collect::<Result<Vec<_>>>()?.concat())?;
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use trainyard::Error;
-use trainyard::eval::{self, OpenOptions};
+use trainyard::eval::{self, OpenRun};
 use trainyard::ranks::{Group, launched};
 use trainyard::run::SampleConfig;
 
@@ -99,26 +99,30 @@ pub fn run(args: &GenerateArgs) -> Outcome {
             let message = "several ranks share out what continues a prompt; start one process for --chat";
             return Err(Error::usage(message).into());
         }
-        let model = open::model(&args.run, &args.open, "generate --chat")?;
+        let model = open::model(&args.run, &args.open, "generate --chat", None)?;
         let sample = args.apply(model.config.sample.clone())?;
         let question = sample.prompt.clone();
         return chat::ask(&model, args.system.as_deref(), sample, &question);
     }
     let options = args.open.options();
-    let lead = |ranks: Option<&Group>| match texts(args, &options, ranks) {
-        Err(Stop::Error(error)) => Err(error),
-        done_or_closed => eval::Writing::finish(ranks).map(|()| done_or_closed),
+    let each = |ranks: Option<&Group>| {
+        let run = eval::OpenRun::open_alike(&args.run, &options, ranks)?;
+        if let Some(group) = ranks.filter(|_| eval::only_helps(ranks)) {
+            return run.writing(None).serve(group).map(Ok);
+        }
+        match texts(args, &run, ranks) {
+            Err(Stop::Error(error)) => Err(error),
+            done_or_closed => eval::Writing::finish(ranks).map(|()| done_or_closed),
+        }
     };
-    let follow = |group: &Group| eval::write_along(&args.run, &options, group);
-    with_ranks((&args.run, &options), lead, follow)?.unwrap_or(Ok(()))
+    with_ranks((&args.run, &options), each)?.unwrap_or(Ok(()))
 }
 
 /// Writes as many texts as are wanted, as soon as each rank has one.
-fn texts(args: &GenerateArgs, options: &OpenOptions, ranks: Option<&Group>) -> Outcome {
-    let run = eval::OpenRun::open(&args.run, options)?;
+fn texts(args: &GenerateArgs, run: &OpenRun, ranks: Option<&Group>) -> Outcome {
     run.warn_of_changes();
     let sample = args.apply(run.config().sample.clone())?;
-    let (mut prompt, writing) = run.prompt(&sample, ranks)?;
+    let (mut prompt, writing) = (run.prompt(&sample)?, run.writing(ranks));
     let seeds: Vec<u64> = (0..args.n.into()).map(|index| sample.seed.wrapping_add(index)).collect();
     let mut number = 1;
     for seeds in seeds.chunks(ranks.map_or(1, Group::size)) {

@@ -3,9 +3,8 @@
 use super::overrides::Overrides;
 use clap::Args;
 use std::path::Path;
-use trainyard::eval::{OpenOptions, OpenRun, PredictingModel};
-use trainyard::formats::hf::CONFIG;
-use trainyard::formats::peft::ADAPTER_CONFIG;
+use trainyard::eval::{OpenOptions, OpenRun, PredictingModel, is_model};
+use trainyard::ranks::Group;
 use trainyard::{Error, Result};
 
 /// Options of commands that open a run.
@@ -31,15 +30,14 @@ impl OpenArgs {
     }
 }
 
-/// The model of a run, or of a folder of another program, for `command`.
+/// The model of a run, or of a folder of another program, for `command`; all `ranks` have the same checkpoint.
 ///
 /// # Errors
 /// A folder that is neither, or a run's checkpoint; whatever keeps the model from being opened.
-pub fn model(run: &Path, args: &OpenArgs, command: &str) -> Result<PredictingModel> {
+pub fn model(run: &Path, args: &OpenArgs, command: &str, ranks: Option<&Group>) -> Result<PredictingModel> {
     let open = args.options();
-    let is_model = [CONFIG, ADAPTER_CONFIG].iter().any(|name| run.join(name).is_file());
-    if !is_model || run.join("config.toml").is_file() {
-        return Ok(PredictingModel::of_run(OpenRun::open(run, &open)?));
+    if !is_model(run) {
+        return Ok(PredictingModel::of_run(OpenRun::open_alike(run, &open, ranks)?));
     }
     let of_run = run.parent().filter(|parent| parent.ends_with("checkpoints")).and_then(Path::parent);
     if let (Some(of_run), Some(name)) = (of_run.filter(|of_run| of_run.join("config.toml").is_file()), run.file_name())

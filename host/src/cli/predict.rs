@@ -80,7 +80,7 @@ fn finite(text: &str) -> Result<f64, String> {
 /// Predicts, and writes each prediction as it is made.
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen(INTERRUPTED)?;
-    let model = open::model(&args.run, &args.open, "predict")?;
+    let model = open::model(&args.run, &args.open, "predict", None)?;
     args.options().check(&model.config.task)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;

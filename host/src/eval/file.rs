@@ -1,10 +1,12 @@
 //! `eval RUN --data FILE`: a run's model on any text.
 
-use super::report::{baseline, mark_lossy, predicted, text_report, tokens, written};
+use super::report::{baseline, mark_lossy, predicted, text_report, tokens, whole, written};
 use super::run::{MeasuredRun, OpenOptions};
+use super::sharing::{only_helps, read_alike};
 use super::writing::Writing;
 use crate::corpus::{DataConfig, SourceConfig};
-use crate::feed::{raw_source, raw_text};
+use crate::feed::{RawText, raw_source, raw_text};
+use crate::ranks::Group;
 use crate::report::{EvalSummary, FileReport, FinalReport, Treatment};
 use crate::run::RunPlugins;
 use crate::{Error, Result};
@@ -13,32 +15,35 @@ use std::path::{Path, PathBuf};
 
 /// Measures a run's checkpoint on the text of `files` (files, folders or patterns), all of it as it is: the run's
 /// tokenizer sees it, its filters do not. `text_field` names the text in JSON lines and Parquet, where it is not named
-/// as in the run's data.
+/// as in the run's data. Of several `ranks` all call it, and the first one has the result.
 ///
 /// # Errors
-/// Files that cannot be read, whatever a plugin reports.
+/// Files that cannot be read, or are others on a rank; whatever a plugin reports; a rank that is gone.
 pub fn evaluate_files(
     root: &Path,
     options: &OpenOptions,
     files: &[PathBuf],
     text_field: Option<&str>,
-) -> Result<(EvalSummary, RunPlugins)> {
-    let mut run = MeasuredRun::open(root, options)?;
-    let sources = sources(&run.config.data, files, text_field)?;
+    ranks: Option<&Group>,
+) -> Result<Option<(EvalSummary, RunPlugins)>> {
+    let mut run = MeasuredRun::open(root, options, ranks)?;
     let scratch =
         tempfile::tempdir().map_err(|error| Error::run(format!("cannot make a temporary folder: {error}")))?;
-    let model = run.data.tokenizer.model.clone();
-    let encoding = run.config.task.saved().encoding(Some(&run.checkpoint.folder))?;
-    let text =
-        raw_text(sources, encoding.as_ref(), &run.plugins.data.trained_tokenizer(&run.config), &model, scratch.path())
-            .map_err(named)?;
+    let text = read(&run, files, text_field, scratch.path());
+    let text = read_alike(text, ranks, |text| text.files.clone())?;
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
+    if let Some(group) = ranks.filter(|_| only_helps(ranks)) {
+        let batches = whole(config, (data, task.as_ref()), &text.shard)?;
+        evaluator.contribute(model, batches, (checkpoint.step, true), group)?;
+        return Writing { model, task: run_task, ranks: None }.serve(group).map(|()| None);
+    }
     let mut faults = Vec::new();
     let shard = (&text.shard, checkpoint.step);
-    let (mut values, documents) = tokens(config, (data, task.as_ref()), model, (evaluator, None), shard)?;
-    let writing = Writing { model, task: run_task, ranks: None };
+    let (mut values, documents) = tokens(config, (data, task.as_ref()), model, (evaluator, ranks), shard)?;
+    let writing = Writing { model, task: run_task, ranks };
     values.extend(written(config, plugins, (data, &writing), &text.shard, &mut faults)?);
+    Writing::finish(ranks)?;
     let predictions = predicted(config, (data, run_task), task.as_ref(), model, &text.shard)?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let mut report = text_report(&text.report, Treatment::Raw, plugins);
@@ -54,7 +59,15 @@ pub fn evaluate_files(
         documents: vec![("test".to_owned(), documents)],
         ..FinalReport::default()
     };
-    Ok(run.summary(data, report))
+    Ok(Some(run.summary(data, report)))
+}
+
+/// All text of `files`, as tokens in the folder `scratch`.
+fn read(run: &MeasuredRun, files: &[PathBuf], text_field: Option<&str>, scratch: &Path) -> Result<RawText> {
+    let sources = sources(&run.config.data, files, text_field)?;
+    let encoding = run.config.task.saved().encoding(Some(&run.checkpoint.folder))?;
+    let tokenizer = run.plugins.data.trained_tokenizer(&run.config);
+    raw_text(sources, encoding.as_ref(), &tokenizer, &run.data.tokenizer.model, scratch).map_err(named)
 }
 
 /// `files` as sources that are read as those of `data`, the run's: its held-out text, or else its first source.

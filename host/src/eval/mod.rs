@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod sample;
 mod score;
+mod sharing;
 mod tasks;
 mod test_sets;
 mod text;
@@ -29,12 +30,14 @@ pub use examples::Example;
 pub use file::evaluate_files;
 pub use logits::{Logits, LogitsRequest, logits};
 pub use predict::{
-    Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText,
+    Answer, Asked, Marked, PredictingModel, Prediction, Predictions, Predictor, TextOptions, WrittenText, config_of,
+    is_model,
 };
 pub use report::{contribute_to_report, final_report, loses_text, mark_lossy, written_sample};
-pub use run::{OpenOptions, OpenRun, contribute, evaluate, write_along};
+pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
+pub use sharing::only_helps;
 pub use tasks::{
     Answered, Outcome, Provenance, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling,
     evaluate_tasks,

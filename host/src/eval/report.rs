@@ -109,7 +109,7 @@ pub fn contribute_to_report(
 }
 
 /// All batches of a shard until a signal asks the program to end.
-fn whole<'a>(
+pub(super) fn whole<'a>(
     config: &RunConfig,
     (data, rows): (&'a Dataset, &'a dyn Task),
     shard: &'a Shard,

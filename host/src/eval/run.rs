@@ -1,6 +1,7 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::{contribute_to_report, final_report};
+use super::sharing::{only_helps, open_alike};
 use super::writing::Writing;
 use super::{Evaluator, TestSets, TextPrompt};
 use crate::feed::{self, Dataset};
@@ -56,7 +57,15 @@ impl OpenRun {
         Self::open_with(root, options, &["tokenizer", "model"])
     }
 
-    /// The same, and the plugins of `places` are looked for.
+    /// The same on all `ranks`, by the checkpoint that the first one has chosen.
+    ///
+    /// # Errors
+    /// As [`OpenRun::open`]; the first rank is gone or has failed.
+    pub fn open_alike(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Result<Self> {
+        open_alike(options, ranks, |options| Self::open(root, options), |run| &run.checkpoint)
+    }
+
+    /// As [`OpenRun::open`], and the plugins of `places` are looked for.
     fn open_with(root: &Path, options: &OpenOptions, places: &[&str]) -> Result<Self> {
         let run = OpenedRun::open(root, &options.set, places)?;
         check_places(&options.allow_changed)?;
@@ -101,18 +110,17 @@ impl OpenRun {
         }
     }
 
-    /// A text to continue, and who writes: `ranks` too, if there are any, where they call [`write_along`].
+    /// A text to continue.
     ///
     /// # Errors
     /// As [`TextPrompt::new`].
-    pub fn prompt<'a>(
-        &'a self,
-        sample: &'a SampleConfig,
-        ranks: Option<&'a Group>,
-    ) -> Result<(TextPrompt<'a>, Writing<'a>)> {
-        let prompt = TextPrompt::new(&self.tokenizer, &self.data, (&self.model, &self.task), sample)?;
-        tell_checkpoint(&self.checkpoint, ranks)?;
-        Ok((prompt, Writing { model: &self.model, task: &self.task, ranks }))
+    pub fn prompt<'a>(&'a self, sample: &'a SampleConfig) -> Result<TextPrompt<'a>> {
+        TextPrompt::new(&self.tokenizer, &self.data, (&self.model, &self.task), sample)
+    }
+
+    /// Who writes: `ranks` too, if there are any.
+    pub fn writing<'a>(&'a self, ranks: Option<&'a Group>) -> Writing<'a> {
+        Writing { model: &self.model, task: &self.task, ranks }
     }
 }
 
@@ -135,50 +143,26 @@ pub(super) fn network(config: &RunConfig, plugin: &Plugin, task: &RunTask) -> Re
 }
 
 /// Measures a run's checkpoint on its held-out text. The plugins are still open, to be closed when the summary was
-/// shown. Other `ranks` do their share by [`contribute`].
+/// shown. Of several `ranks` all call it, and the first one has the result.
 ///
 /// # Errors
 /// As [`OpenRun::open`], and another loss or metric than the run was trained with; a rank that is gone.
-pub fn evaluate(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Result<(EvalSummary, RunPlugins)> {
-    let mut run = MeasuredRun::open(root, options)?;
-    tell_checkpoint(&run.checkpoint, ranks)?;
+pub fn evaluate(
+    root: &Path,
+    options: &OpenOptions,
+    ranks: Option<&Group>,
+) -> Result<Option<(EvalSummary, RunPlugins)>> {
+    let mut run = MeasuredRun::open(root, options, ranks)?;
     let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
+    if let Some(group) = ranks.filter(|_| only_helps(ranks)) {
+        return contribute_to_report(config, (data, task), model, (evaluator, group), checkpoint.step).map(|()| None);
+    }
     let sets = TestSets::read(config, &config.task.saved(), Some(&checkpoint.folder))?;
     let mut report = final_report(config, plugins, (data, task), model, (evaluator, ranks), checkpoint.step)?;
     let writing = Writing { model, task, ranks };
     report.sets = sets.measure(config, plugins, data, &writing, &mut report.faults)?;
     Writing::finish(ranks)?;
-    Ok(run.summary(Vec::new(), report))
-}
-
-/// What every rank but the first does while that one calls [`evaluate`].
-///
-/// # Errors
-/// As [`evaluate`].
-pub fn contribute(root: &Path, options: &OpenOptions, group: &Group) -> Result<()> {
-    let mut run = MeasuredRun::open(root, &of_the_first(options, group)?)?;
-    let MeasuredRun { config, data, task, model, evaluator, checkpoint, .. } = &mut run;
-    contribute_to_report(config, (data, task), model, (evaluator, group), checkpoint.step)
-}
-
-/// What every rank but the first does while that one writes texts of the run in `root`.
-///
-/// # Errors
-/// As [`OpenRun::open`]; the first rank is gone.
-pub fn write_along(root: &Path, options: &OpenOptions, group: &Group) -> Result<()> {
-    let run = OpenRun::open(root, &of_the_first(options, group)?)?;
-    Writing { model: &run.model, task: &run.task, ranks: None }.serve(group)
-}
-
-/// Tells the other ranks which checkpoint was chosen: of a run that trains there may be a newer one in a moment.
-fn tell_checkpoint(checkpoint: &RunModel, ranks: Option<&Group>) -> Result<()> {
-    ranks.map_or(Ok(()), |group| group.tell(format!("step-{}", checkpoint.step).as_bytes()))
-}
-
-/// The checkpoint that the first rank has chosen.
-fn of_the_first(options: &OpenOptions, group: &Group) -> Result<OpenOptions> {
-    let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
-    Ok(OpenOptions { checkpoint: Some(chosen), ..options.clone() })
+    Ok(Some(run.summary(Vec::new(), report)))
 }
 
 /// A run opened with the plugins that measure it.
@@ -195,11 +179,15 @@ pub(super) struct MeasuredRun {
 }
 
 impl MeasuredRun {
-    /// Opens the run in `root` with its tokenizer, loss and metrics.
+    /// Opens the run in `root` with its tokenizer, loss and metrics, all `ranks` the same checkpoint.
     ///
     /// # Errors
     /// As [`OpenRun::open`], and another loss or metric than the run was trained with.
-    pub fn open(root: &Path, options: &OpenOptions) -> Result<Self> {
+    pub fn open(root: &Path, options: &OpenOptions, ranks: Option<&Group>) -> Result<Self> {
+        open_alike(options, ranks, |options| Self::open_here(root, options), |run| &run.checkpoint)
+    }
+
+    fn open_here(root: &Path, options: &OpenOptions) -> Result<Self> {
         let opened = OpenRun::open_with(root, options, &["tokenizer", "loss", "metric"])?;
         let OpenRun { run, tokenizer, data, task, model, checkpoint, mut changed } = opened;
         let plugins = RunPlugins::measuring(&run.config, tokenizer)?;

@@ -1,6 +1,7 @@
 //! Texts that a model writes, shared out to the ranks: the first one says what is to be written, every rank writes its
 //! part, and the first one has them all, as if it had written them alone.
 
+use super::sharing::{message, read, unreadable};
 use super::{Writer, WriterConfig, continue_tokens};
 use crate::base::interrupt;
 use crate::model::Model;
@@ -88,12 +89,12 @@ impl Writing<'_> {
     /// The first rank is gone. Why a text cannot be written is told to that rank.
     pub fn serve(&self, group: &Group) -> Result<()> {
         loop {
-            let job: Job = serde_json::from_slice(&group.listen()?).map_err(unreadable)?;
+            let job: Job = read(&group.listen()?)?;
             if matches!(job, Job::Nothing) {
                 return Ok(());
             }
             let part: Part = self.part(&job, group.rank(), group.size()).map_err(|error| error.to_string());
-            group.answer(&serde_json::to_vec(&part).map_err(unreadable)?)?;
+            group.answer(&message(&part)?)?;
         }
     }
 
@@ -103,20 +104,20 @@ impl Writing<'_> {
     /// A rank that is gone.
     pub fn finish(ranks: Option<&Group>) -> Result<()> {
         let Some(group) = ranks else { return Ok(()) };
-        group.tell(&serde_json::to_vec(&Job::Nothing).map_err(unreadable)?)
+        group.tell(&message(&Job::Nothing)?)
     }
 
     /// What a job of `n` texts comes to.
     fn all(&self, n: usize, job: &Job) -> Result<Vec<Vec<u32>>> {
         let Some(group) = self.ranks.filter(|_| n > 0) else { return self.part(job, 0, 1) };
-        group.tell(&serde_json::to_vec(job).map_err(unreadable)?)?;
+        group.tell(&message(job)?)?;
         let own = self.part(job, 0, group.size());
         // those of all ranks are taken, whatever became of one
         let others = group.collect()?;
         interrupt::check()?;
         let mut parts = vec![own?.into_iter()];
         for (rank, part) in (1..).zip(others) {
-            let part: Part = serde_json::from_slice(&part).map_err(unreadable)?;
+            let part: Part = read(&part)?;
             parts.push(part.map_err(|why| Error::run(format!("rank {rank}: {why}")))?.into_iter());
         }
         (0..n).map(|index| parts[index % group.size()].next().ok_or_else(|| unreadable("a text is missing"))).collect()
@@ -149,8 +150,4 @@ impl Writing<'_> {
             }
         }
     }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> Error {
-    Error::run(format!("a message between ranks cannot be read: {error}"))
 }

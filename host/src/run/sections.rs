@@ -73,6 +73,10 @@ pub struct RanksConfig {
     /// where a validation or a checkpoint is due. 0: they always wait.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlap_steps: u64,
+    /// Parts of the model that meet one after the other, spread over `local_steps` (as in Streaming DiLoCo): each is a
+    /// part of what is sent at a time. All of them meet where a validation or a checkpoint is due.
+    #[serde(skip_serializing_if = "is_one")]
+    pub fragments: u64,
     /// Where ranks meet: the learning rate of the outer optimizer, which takes the mean of what they changed.
     #[serde(skip_serializing_if = "is_outer_lr")]
     pub outer_lr: f64,
@@ -100,6 +104,10 @@ const OUTER: (f64, f64) = (0.7, 0.9);
 // what is not set is not part of a run's identity, which older runs do not have
 fn is_zero(steps: &u64) -> bool {
     *steps == 0
+}
+
+fn is_one(fragments: &u64) -> bool {
+    *fragments == 1
 }
 
 fn is_outer_lr(lr: &f64) -> bool {
@@ -170,6 +178,7 @@ impl RanksConfig {
             deadline_s: section.number("deadline_s", 1.0..=86_400.0, 60.0),
             local_steps: section.integer("local_steps", 0.., 0),
             overlap_steps: section.integer("overlap_steps", 0.., 0),
+            fragments: section.integer("fragments", 1.., 1),
             outer_lr: section.number("outer_lr", 0.0.., OUTER.0),
             outer_momentum: section.number("outer_momentum", 0.0..1.0, OUTER.1),
             asynchronous: section.boolean("asynchronous", false),
@@ -183,8 +192,20 @@ impl RanksConfig {
             section.problem("asynchronous", "true: expected ranks.local_steps, the steps that a rank takes at a time");
         } else if ranks.overlap_steps > 0 {
             section.problem("overlap_steps", "expected ranks.local_steps, after which there is something to send");
+        } else if ranks.fragments > 1 {
+            section.problem("fragments", "expected ranks.local_steps, over which they are spread");
         }
         ranks
+    }
+
+    /// Whether all of the model meets after every `local_steps`.
+    pub fn meets_whole(&self) -> bool {
+        self.spread().iter().all(|(_, is_set)| !is_set)
+    }
+
+    /// The keys by which it does not, and whether they are set.
+    fn spread(&self) -> [(&'static str, bool); 2] {
+        [("overlap_steps", self.overlap_steps > 0), ("fragments", self.fragments > 1)]
     }
 
     /// Everything that looks at the model looks where the ranks have met. Those that wait for none meet where it looks.
@@ -196,18 +217,24 @@ impl RanksConfig {
                 "ranks that train alone need the whole state: one of the two only",
             );
         }
-        if self.overlap_steps >= steps {
-            section.problem("overlap_steps", format!("expected fewer than the {steps} of ranks.local_steps"));
+        if self.fragments > steps {
+            section.problem("fragments", format!("expected at most the {steps} of ranks.local_steps"));
+        } else if self.overlap_steps >= steps / self.fragments {
+            let (distance, many) = match self.fragments {
+                1 => (steps, ""),
+                n => (steps / n, " / ranks.fragments"),
+            };
+            section.problem("overlap_steps", format!("expected fewer than the {distance} of ranks.local_steps{many}"));
         }
         if self.asynchronous {
-            if self.overlap_steps > 0 {
-                section.conflict(&["overlap_steps", "asynchronous"], "ranks that wait for none send when they come");
+            for (key, _) in self.spread().into_iter().filter(|(_, is_set)| *is_set) {
+                section.conflict(&[key, "asynchronous"], "ranks that wait for none send when they come");
             }
             return;
         }
-        if self.overlap_steps > 0 && train.validate_every == 0 && train.checkpoint_every == 0 {
+        if train.validate_every == 0 && train.checkpoint_every == 0 {
             let message = "expected train.validate_every or train.checkpoint_every, where the ranks come together";
-            section.problem("overlap_steps", message);
+            self.spread().into_iter().filter(|(_, is_set)| *is_set).for_each(|(key, _)| section.problem(key, message));
         }
         let others = [("validate_every", train.validate_every), ("checkpoint_every", train.checkpoint_every)];
         for (key, every) in others.into_iter().filter(|(_, every)| !every.is_multiple_of(steps)) {

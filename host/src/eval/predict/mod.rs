@@ -9,7 +9,7 @@ mod texts;
 pub use answers::{Answer, Marked, Prediction, WrittenText};
 pub use documents::Asked;
 pub use measure::measured;
-pub use model::PredictingModel;
+pub use model::{PredictingModel, config_of, is_model};
 pub use texts::TextOptions;
 
 use crate::Result;

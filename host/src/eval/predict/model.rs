@@ -4,10 +4,11 @@ use crate::base::files::{MAX_BINARY_BYTES, read_file};
 use crate::eval::run::{OpenRun, network};
 use crate::feed::Given;
 use crate::feed::tasks::Classes;
-use crate::formats::hf::{Config, Folder, NewRows};
+use crate::formats::hf::{CONFIG, Config, Folder, NewRows};
+use crate::formats::peft::ADAPTER_CONFIG;
 use crate::model::Model;
 use crate::plugin::Plugin;
-use crate::run::{Imported, RunConfig, RunTask, StartWeights, open_tokenizer, trained_tokenizer};
+use crate::run::{Imported, RunConfig, RunFolder, RunTask, StartWeights, open_tokenizer, trained_tokenizer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use trainyard_plugin::Kind;
@@ -69,6 +70,23 @@ impl PredictingModel {
     pub fn given(&self) -> Result<Given> {
         Given::new(&trained_tokenizer(&self.config, &self.tokenizer), &self.file)
     }
+}
+
+/// The config of a run in the folder `root`, or of one that would start from the model of another program there.
+///
+/// # Errors
+/// A folder that is neither, settings that are refused.
+pub fn config_of(root: &Path, set: &[String]) -> Result<RunConfig> {
+    match is_model(root) {
+        true => as_run(&Folder::open(root)?, set),
+        false => crate::run::config_of(&RunFolder::open(root)?, set),
+    }
+}
+
+/// Says whether a folder is the model of another program, and not a run.
+pub fn is_model(root: &Path) -> bool {
+    let has = |name: &str| root.join(name).is_file();
+    (has(CONFIG) || has(ADAPTER_CONFIG)) && !has("config.toml")
 }
 
 /// The config of a run that would start from `folder`, for what its model predicts.

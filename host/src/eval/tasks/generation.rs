@@ -4,9 +4,11 @@ use crate::Result;
 use crate::base::interrupt;
 use crate::eval::chat::TextStream;
 use crate::eval::predict::largest;
+use crate::eval::sharing::shared_out;
 use crate::eval::writer::{ROWS, TEXTS};
 use crate::feed::Given;
 use crate::model::{BatchDecoder, Model, Room};
+use crate::ranks::Group;
 use crate::report::Counter;
 use std::cmp::Reverse;
 
@@ -39,22 +41,35 @@ impl Prompt {
 }
 
 /// What is written after each prompt, in order; none of them needs more than the model's context. Those of similar
-/// lengths are written together.
+/// lengths are written together, by one of several `ranks`.
 ///
 /// # Errors
-/// A model that does not write token by token, whatever the tokenizer reports, a signal that asks the program to end.
-pub fn write(model: &Model, given: &mut Given, prompts: &[Prompt], progress: &Counter) -> Result<Vec<String>> {
+/// A model that does not write token by token, whatever the tokenizer reports, a signal that asks the program to end; a
+/// rank that is gone.
+pub fn write(
+    model: &Model,
+    given: &mut Given,
+    prompts: &[Prompt],
+    (progress, ranks): (&Counter, Option<&Group>),
+) -> Result<Vec<String>> {
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|&prompt| Reverse(prompts[prompt].room()));
-    let mut written = vec![String::new(); prompts.len()];
-    let mut rest = &order[..];
+    let (mut groups, mut rest) = (Vec::new(), &order[..]);
     while let Some(&longest) = rest.first() {
         let tokens = prompts[longest].room();
         let (some, behind) = rest.split_at((ROWS / tokens).clamp(1, TEXTS).min(rest.len()));
         rest = behind;
+        groups.push((some, tokens));
+    }
+    let mut written = vec![String::new(); prompts.len()];
+    let of_groups = shared_out(ranks, groups.len(), |index| {
+        let (some, tokens) = groups[index];
         together(model, given, prompts, (some, tokens), &mut written)?;
         progress.add(some.len() as u64);
-    }
+        Ok(some.iter().map(|&prompt| std::mem::take(&mut written[prompt])).collect::<Vec<String>>())
+    })?;
+    let texts = groups.iter().zip(of_groups).flat_map(|((some, _), texts)| some.iter().zip(texts));
+    texts.for_each(|(&prompt, text)| written[prompt] = text);
     Ok(written)
 }
 

@@ -2,9 +2,11 @@
 
 use crate::base::interrupt;
 use crate::eval::predict::{largest, logits};
+use crate::eval::sharing::shared_out;
 use crate::loss::selected;
 use crate::model::Model;
 use crate::ops::Column;
+use crate::ranks::Group;
 use crate::report::Counter;
 use crate::rows::{InputSet, PlacedRows, Rows};
 use crate::{Error, Result};
@@ -73,11 +75,17 @@ impl Request {
 }
 
 /// How likely what is asked for is, in order. Requests of similar lengths are read together, in windows of their own
-/// with padding behind, and those that read the same tokens, such as choices of one token, share a window.
+/// with padding behind, and those that read the same tokens, such as choices of one token, share a window. What is read
+/// together is read by one of several `ranks`, so that their number changes no bit.
 ///
 /// # Errors
-/// Tokens that the model does not have, logits that are not finite, a signal that asks the program to end.
-pub fn likelihoods(model: &mut Model, requests: &[Request], progress: &Counter) -> Result<Vec<Likelihood>> {
+/// Tokens that the model does not have, logits that are not finite, a signal that asks the program to end; a rank that
+/// is gone.
+pub fn likelihoods(
+    model: &mut Model,
+    requests: &[Request],
+    (progress, ranks): (&Counter, Option<&Group>),
+) -> Result<Vec<Likelihood>> {
     let vocab = model.vocab();
     // the last token of a request is not read, so that nothing else checks it
     if let Some(id) = requests.iter().flat_map(|request| &request.ids).find(|id| **id as usize >= vocab) {
@@ -86,15 +94,27 @@ pub fn likelihoods(model: &mut Model, requests: &[Request], progress: &Counter) 
     let mut order: Vec<usize> = (0..requests.len()).collect();
     order.sort_by_key(|&request| (Reverse(requests[request].ids.len()), requests[request].inputs()));
     let windows: Vec<&[usize]> = order.chunk_by(|&a, &b| requests[a].inputs() == requests[b].inputs()).collect();
-    let mut found = vec![Likelihood { log: 0.0, is_greedy: true }; requests.len()];
-    let mut rest = &windows[..];
+    let (mut together, mut rest) = (Vec::new(), &windows[..]);
     while let Some(longest) = rest.first() {
-        interrupt::check()?;
         let length = requests[longest[0]].inputs().len().next_multiple_of(ROUND).min(model.context());
         let (some, behind) = rest.split_at((TOKENS / length).clamp(1, rest.len()));
         rest = behind;
+        together.push((some, length));
+    }
+    let mut found = vec![Likelihood { log: 0.0, is_greedy: true }; requests.len()];
+    let of_windows = shared_out(ranks, together.len(), |index| {
+        interrupt::check()?;
+        let (some, length) = together[index];
         read(model, requests, some, length, &mut found)?;
         progress.add(some.iter().map(|window| window.len() as u64).sum());
+        // a number that is not finite is none in JSON
+        let bits = |&request: &usize| (found[request].log.to_bits(), found[request].is_greedy);
+        Ok(some.iter().copied().flatten().map(bits).collect::<Vec<_>>())
+    })?;
+    for ((some, _), of_window) in together.iter().zip(of_windows) {
+        for (&request, (log, is_greedy)) in some.iter().copied().flatten().zip(of_window) {
+            found[request] = Likelihood { log: f64::from_bits(log), is_greedy };
+        }
     }
     match found.iter().all(|likelihood| likelihood.log.is_finite()) {
         true => Ok(found),

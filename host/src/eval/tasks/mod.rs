@@ -14,7 +14,9 @@ pub use summary::{Answered, Outcome, Provenance, TaskMetric, TaskSummary, TasksS
 
 use super::chat;
 use super::predict::PredictingModel;
-use crate::report::Counter;
+use super::sharing::read_alike;
+use crate::ranks::Group;
+use crate::report::{Counter, FileReport};
 use crate::{Error, Result};
 use encode::Encoder;
 use generation::Prompt;
@@ -25,32 +27,26 @@ use std::path::{Path, PathBuf};
 /// Most tokens that are written where a question does not say it, as in lm-evaluation-harness.
 const MAX_TOKENS: usize = 256;
 
-/// Asks the model at `from` the questions of files; returns the numbers, and what it makes of each question.
+/// Asks the model at `from` the questions of files; returns the numbers, and what it makes of each question. Several
+/// `ranks` with the same model share the questions out, and all have the result.
 ///
 /// # Errors
 /// A model that does not continue text, a line that is no question, whatever the tokenizer reports, a signal that asks
-/// the program to end.
+/// the program to end; a rank that has other files or is gone.
 pub fn evaluate_tasks(
     from: &Path,
     mut model: PredictingModel,
     files: &[PathBuf],
+    ranks: Option<&Group>,
 ) -> Result<(TasksSummary, Vec<Answered>)> {
-    check(&model)?;
-    let (mut questions, mut data) = (Vec::new(), Vec::new());
-    for file in files {
-        let (of_file, report) = question::read(file)?;
-        questions.extend(of_file);
-        data.push(report);
-    }
-    let mut encoder = Encoder::new(&model)?;
-    let context = model.model.context();
-    let requests = requests(&questions, &mut encoder, context)?;
-    let prompts = prompts(&questions, &mut encoder, &model)?;
+    let asked = read_alike(Asked::read(&model, files), ranks, |asked| asked.data.clone())?;
+    let Asked { questions, data, mut encoder, requests, prompts } = asked;
     let progress = Counter::of("requests", Some((requests.len() + prompts.len()) as u64));
-    let found = likelihoods(&mut model.model, &requests, &progress)?;
+    let found = likelihoods(&mut model.model, &requests, (&progress, ranks))?;
     let asked: Vec<Prompt> = prompts.iter().map(|(prompt, _)| prompt.clone()).collect();
-    let written = generation::write(&model.model, encoder.given(), &asked, &progress)?;
+    let written = generation::write(&model.model, encoder.given(), &asked, (&progress, ranks))?;
     progress.finish();
+    let context = model.model.context();
     let mut asked = requests.iter().zip(found);
     let mut texts = prompts.iter().map(|(_, is_cut)| *is_cut).zip(written);
     let answered: Vec<_> = questions.iter().filter_map(|question| answered(question, &mut asked, &mut texts)).collect();
@@ -61,6 +57,32 @@ pub fn evaluate_tasks(
     }
     let provenance = Provenance { model: from.to_owned(), checkpoint: model.folder, data };
     Ok((TasksSummary { provenance, tasks }, answered))
+}
+
+/// The questions of files, as a model reads them.
+struct Asked {
+    questions: Vec<Question>,
+    data: Vec<FileReport>,
+    encoder: Encoder,
+    requests: Vec<Request>,
+    /// Each with whether its beginning was left out.
+    prompts: Vec<(Prompt, bool)>,
+}
+
+impl Asked {
+    fn read(model: &PredictingModel, files: &[PathBuf]) -> Result<Self> {
+        check(model)?;
+        let (mut questions, mut data) = (Vec::new(), Vec::new());
+        for file in files {
+            let (of_file, report) = question::read(file)?;
+            questions.extend(of_file);
+            data.push(report);
+        }
+        let mut encoder = Encoder::new(model)?;
+        let requests = requests(&questions, &mut encoder, model.model.context())?;
+        let prompts = prompts(&questions, &mut encoder, model)?;
+        Ok(Self { questions, data, encoder, requests, prompts })
+    }
 }
 
 /// Refuses a model that does not continue text.

@@ -8,6 +8,8 @@ use crate::base::files::hex;
 use crate::corpus::{DataConfig, digest_files, documents, grouped, list};
 use crate::eval::PredictingModel;
 use crate::eval::file::{named, sources};
+use crate::eval::sharing::read_alike;
+use crate::ranks::Group;
 use crate::report::{Counter, FileReport};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -56,32 +58,23 @@ pub struct Totals {
 
 /// Reads the documents of `files` (files, folders or patterns) by the model at `from`, in windows of its context of
 /// which each has `stride` new tokens, its whole context if not said. `text_field` is as in
-/// [`crate::eval::evaluate_files`].
+/// [`crate::eval::evaluate_files`]. Several `ranks` with the same model share the windows out, and all have the result.
 ///
 /// # Errors
 /// A model that does not continue text, a stride that is longer than its context, files that cannot be read, whatever
-/// the tokenizer reports, a signal that asks the program to end.
+/// the tokenizer reports, a signal that asks the program to end; a rank that has other files or is gone.
 pub fn evaluate_rolling(
     from: &Path,
     mut model: PredictingModel,
     files: &[PathBuf],
     text_field: Option<&str>,
-    stride: Option<usize>,
+    (stride, ranks): (Option<usize>, Option<&Group>),
 ) -> Result<RollingSummary> {
-    check(&model)?;
     let context = model.model.context();
     let stride = stride.unwrap_or(context);
-    if !(1..=context).contains(&stride) {
-        let message = format!("--stride: expected 1 to {context}, the model's context, got {stride}");
-        return Err(Error::usage(message));
-    }
-    let mut encoder = Encoder::new(&model)?;
+    let asked = read_alike(Asked::read(&model, files, text_field, stride), ranks, |asked| asked.data.clone())?;
+    let Asked { config, data, mut encoder } = asked;
     let prefix = encoder.prefix()?;
-    let config = DataConfig::new(sources(&model.config.data, files, text_field)?);
-    let listed = list(&config)?;
-    let digests = digest_files(&listed)?;
-    let data = listed.into_iter().zip(&digests);
-    let data = data.map(|(file, digest)| FileReport { path: file.path, sha256: hex(digest) }).collect();
     let (mut totals, progress) = (Totals::default(), Counter::of("windows", None));
     for some in grouped(documents(&config).map_err(named)?, |document| document.text().len()) {
         let some = some.map_err(named)?;
@@ -91,7 +84,7 @@ pub fn evaluate_rolling(
             requests.extend(windows(&ids, prefix, (context, stride)));
             totals.add(text, ids.len());
         }
-        let found = likelihoods(&mut model.model, &requests, &progress)?;
+        let found = likelihoods(&mut model.model, &requests, (&progress, ranks))?;
         totals.log_likelihood += found.iter().map(|likelihood| likelihood.log).sum::<f64>();
     }
     progress.finish();
@@ -110,6 +103,31 @@ pub fn evaluate_rolling(
         bits_per_byte: per(totals.bytes) / LN_2,
         token_perplexity: per(totals.tokens).exp(),
     })
+}
+
+/// What is read, and how.
+struct Asked {
+    config: DataConfig,
+    data: Vec<FileReport>,
+    encoder: Encoder,
+}
+
+impl Asked {
+    fn read(model: &PredictingModel, files: &[PathBuf], text_field: Option<&str>, stride: usize) -> Result<Self> {
+        check(model)?;
+        let context = model.model.context();
+        if !(1..=context).contains(&stride) {
+            let message = format!("--stride: expected 1 to {context}, the model's context, got {stride}");
+            return Err(Error::usage(message));
+        }
+        let encoder = Encoder::new(model)?;
+        let config = DataConfig::new(sources(&model.config.data, files, text_field)?);
+        let listed = list(&config)?;
+        let digests = digest_files(&listed)?;
+        let data = listed.into_iter().zip(&digests);
+        let data = data.map(|(file, digest)| FileReport { path: file.path, sha256: hex(digest) }).collect();
+        Ok(Self { config, data, encoder })
+    }
 }
 
 /// What is asked about a document of tokens `ids`: each of them once, the first after `prefix`. A window after the

@@ -4,8 +4,9 @@
 //! momentum as PyTorch computes it: u = momentum · u + g; p = p - lr (g + momentum · u).
 //!
 //! With `ranks.overlap_steps` they do not wait while that is sent: they train on, and so many steps later each goes
-//! half of the way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512: α = 0.5, all parameters at
-//! once). Whoever looks at the model finds them together.
+//! half of the way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512, with α = 0.5). With
+//! `ranks.fragments` parts of the model meet one after the other, spread over `ranks.local_steps`. Whoever looks at the
+//! model finds all of it together.
 
 use super::super::gradients::{Sum, Summing};
 use crate::Result;
@@ -21,16 +22,25 @@ pub struct Outer {
     names: Vec<String>,
     /// The parameters that are trained.
     pub(super) values: Vec<Tensor>,
+    /// Places of those that meet at a time.
+    fragments: Vec<Vec<usize>>,
     /// The parameters where the ranks last met, or which this rank took last.
     met: Vec<Tensor>,
     pub(super) velocity: Vec<Tensor>,
     /// What they changed, while it is sent and they train on.
     sent: Vec<Tensor>,
-    /// Steps that were done when it began to be sent.
-    sending: Option<(u64, Summing)>,
+    sending: Option<Sending>,
     /// Steps of the run, and those after which something looks at the model.
     steps: u64,
     looks: [u64; 2],
+}
+
+/// A fragment that is being sent.
+struct Sending {
+    /// Steps that were done when it began.
+    since: u64,
+    fragment: usize,
+    summing: Summing,
 }
 
 impl Outer {
@@ -43,8 +53,9 @@ impl Outer {
         let like_values = || values.iter().map(Tensor::zeros_like).collect::<Result<Vec<_>>>();
         let (velocity, met) = (like_values()?, like_values()?);
         let sent = if config.overlap_steps > 0 { like_values()? } else { Vec::new() };
-        let looks = [train.validate_every, train.checkpoint_every];
-        Ok(Self { config: *config, names, values, met, velocity, sent, sending: None, steps: train.steps, looks })
+        let fragments = fragments(&values, config.fragments as usize);
+        let (steps, looks) = (train.steps, [train.validate_every, train.checkpoint_every]);
+        Ok(Self { config: *config, names, values, fragments, met, velocity, sent, sending: None, steps, looks })
     }
 
     /// Says that the parameters are now those of all ranks.
@@ -59,11 +70,15 @@ impl Outer {
     pub fn is_together(&self, done: u64) -> bool {
         let is_due = |&every: &u64| every > 0 && done.is_multiple_of(every);
         let is_looked_at = done == self.steps || self.looks.iter().any(is_due);
-        if self.config.overlap_steps > 0 { is_looked_at } else { self.meets(done) }
+        is_looked_at || self.config.meets_whole() && done.is_multiple_of(self.config.local_steps)
     }
 
-    fn meets(&self, done: u64) -> bool {
-        done.is_multiple_of(self.config.local_steps) || done == self.steps
+    /// The fragment that meets after `done` steps: the last one after a multiple of `ranks.local_steps`, those before
+    /// it at equal distances in between.
+    fn meeting(&self, done: u64) -> Option<usize> {
+        let RanksConfig { local_steps, fragments, .. } = self.config;
+        let meets_at = |fragment: u64| (fragment + 1) * local_steps / fragments % local_steps;
+        (0..fragments).find(|&fragment| done % local_steps == meets_at(fragment)).map(|fragment| fragment as usize)
     }
 
     /// Brings the ranks together after `done` steps, where they meet.
@@ -71,25 +86,29 @@ impl Outer {
     /// # Errors
     /// A rank that is gone, or does not come in time; no thread.
     pub fn stepped(&mut self, engine: &Engine, group: &Group, done: u64) -> Result<()> {
-        let (meets, overlap) = (self.meets(done), self.config.overlap_steps);
-        if let Some((_, sending)) = self.sending.take_if(|(since, _)| meets || done >= *since + overlap) {
-            sending.finish()?;
-            self.arrive(engine, group.size())?;
+        let (is_together, meeting, overlap) = (self.is_together(done), self.meeting(done), self.config.overlap_steps);
+        let is_next = is_together || meeting.is_some();
+        if let Some(sending) = self.sending.take_if(|sending| is_next || done >= sending.since + overlap) {
+            sending.summing.finish()?;
+            self.arrive(engine, sending.fragment, group.size())?;
         }
-        match meets {
-            false => Ok(()),
-            true if self.is_together(done) => self.meet(engine, group),
-            true => {
-                self.sending = Some((done, self.send(engine, group)?));
+        match meeting {
+            _ if is_together => (0..self.fragments.len()).try_for_each(|fragment| self.meet(engine, group, fragment)),
+            None => Ok(()),
+            Some(fragment) if overlap == 0 => self.meet(engine, group, fragment),
+            Some(fragment) => {
+                let summing = self.send(engine, group, fragment)?;
+                self.sending = Some(Sending { since: done, fragment, summing });
                 Ok(())
             }
         }
     }
 
-    /// Brings the ranks together, and waits for it.
-    fn meet(&self, engine: &Engine, group: &Group) -> Result<()> {
-        self.changes(engine)?;
-        for ((value, met), velocity) in self.values.iter().zip(&self.met).zip(&self.velocity) {
+    /// Brings a fragment together, and waits for it.
+    fn meet(&self, engine: &Engine, group: &Group, fragment: usize) -> Result<()> {
+        for &place in &self.fragments[fragment] {
+            let (value, met, velocity) = (&self.values[place], &self.met[place], &self.velocity[place]);
+            change(engine, value, met)?;
             with_type!(value, T => with_slice_lists::<T>(&[], &[value, met, velocity], |_, mut all| {
                 let (Some(velocity), Some(met), Some(value)) = (all.pop(), all.pop(), all.pop()) else { return Ok(()) };
                 self.sum().add_up(group, value)?;
@@ -100,12 +119,15 @@ impl Outer {
         Ok(())
     }
 
-    /// Begins to send what the parameters have changed since the ranks met.
-    fn send(&self, engine: &Engine, group: &Group) -> Result<Summing> {
-        self.values.iter().zip(&self.sent).try_for_each(|(value, sent)| crate::ops::add::copy(value, sent))?;
-        self.changes_of(engine, &self.sent)?;
+    /// Begins to send what the parameters of a fragment have changed since they met.
+    fn send(&self, engine: &Engine, group: &Group, fragment: usize) -> Result<Summing> {
         let summing = Summing::begin(group, self.sum())?;
-        self.sent.iter().for_each(|sent| summing.add(sent));
+        for &place in &self.fragments[fragment] {
+            let sent = &self.sent[place];
+            crate::ops::add::copy(&self.values[place], sent)?;
+            change(engine, sent, &self.met[place])?;
+            summing.add(sent);
+        }
         Ok(summing)
     }
 
@@ -114,9 +136,10 @@ impl Outer {
     }
 
     /// The outer step by what was sent, and half of the way to where it leads.
-    fn arrive(&self, engine: &Engine, size: usize) -> Result<()> {
-        let tensors = self.values.iter().zip(&self.sent).zip(&self.met).zip(&self.velocity);
-        for (((value, sent), met), velocity) in tensors {
+    fn arrive(&self, engine: &Engine, fragment: usize, size: usize) -> Result<()> {
+        for &place in &self.fragments[fragment] {
+            let (value, sent) = (&self.values[place], &self.sent[place]);
+            let (met, velocity) = (&self.met[place], &self.velocity[place]);
             with_type!(value, T => with_slice_lists::<T>(&[], &[value, sent, met, velocity], |_, mut all| {
                 let (Some(velocity), Some(met), Some(sent), Some(value)) = (all.pop(), all.pop(), all.pop(), all.pop())
                 else {
@@ -137,21 +160,7 @@ impl Outer {
     /// # Errors
     /// Tensors that cannot be opened.
     pub(super) fn changes(&self, engine: &Engine) -> Result<()> {
-        self.changes_of(engine, &self.values)
-    }
-
-    /// The same of a copy of them.
-    fn changes_of(&self, engine: &Engine, values: &[Tensor]) -> Result<()> {
-        for (value, met) in values.iter().zip(&self.met) {
-            with_type!(value, T => with_slice_lists::<T>(&[met], &[value], |mets, mut values| {
-                let (Some(value), Some(met)) = (values.pop(), mets.first()) else { return Ok(()) };
-                engine.for_each(value.chunks_mut(TASK).zip(met.chunks(TASK)), |(value, met)| {
-                    value.iter_mut().zip(met).for_each(|(value, &met)| *value = met - *value);
-                });
-                Ok(())
-            }))?;
-        }
-        Ok(())
+        self.values.iter().zip(&self.met).try_for_each(|(value, met)| change(engine, value, met))
     }
 
     /// Sends the first rank what the parameters have changed; they are spoilt until [`Outer::receive`].
@@ -241,6 +250,32 @@ impl Drop for Outer {
     /// What was begun is not left halfway, even by a run that failed: the others could not leave the job.
     fn drop(&mut self) {
         // the run ends by another error, which says more
-        let _ = self.sending.take().map(|(_, sending)| sending.finish());
+        let _ = self.sending.take().map(|sending| sending.summing.finish());
     }
+}
+
+/// Makes of a parameter what it has changed since the ranks met.
+fn change(engine: &Engine, value: &Tensor, met: &Tensor) -> Result<()> {
+    with_type!(value, T => with_slice_lists::<T>(&[met], &[value], |mets, mut values| {
+        let (Some(value), Some(met)) = (values.pop(), mets.first()) else { return Ok(()) };
+        engine.for_each(value.chunks_mut(TASK).zip(met.chunks(TASK)), |(value, met)| {
+            value.iter_mut().zip(met).for_each(|(value, &met)| *value = met - *value);
+        });
+        Ok(())
+    }))
+}
+
+/// The places of `values` in `n` parts that have about as many numbers: the largest first, each to the smallest part.
+fn fragments(values: &[Tensor], n: usize) -> Vec<Vec<usize>> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by_key(|&place| std::cmp::Reverse(values[place].elem_count()));
+    let mut parts = vec![(0, Vec::new()); n.max(1)];
+    for place in places {
+        if let Some((numbers, part)) = parts.iter_mut().min_by_key(|(numbers, _)| *numbers) {
+            *numbers += values[place].elem_count();
+            part.push(place);
+        }
+    }
+    parts.iter_mut().for_each(|(_, part)| part.sort_unstable());
+    parts.into_iter().map(|(_, part)| part).collect()
 }
