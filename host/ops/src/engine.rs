@@ -1,6 +1,7 @@
 //! What operations run on: the number format of products, scratch memory that is reused, and where time goes.
 
 use super::Device;
+use super::cache;
 use super::cuda::Gpu;
 use super::pool::{Pool, Scratch};
 use super::team::Team;
@@ -49,6 +50,8 @@ pub struct Engine {
     device: Device,
     deterministic: bool,
     waits: AtomicBool,
+    /// Bytes of a core's second-level cache.
+    pub(super) cache: usize,
     pub(super) pool: Pool,
     team: Team,
     nanoseconds: [AtomicU64; OpGroup::ALL.len()],
@@ -103,6 +106,7 @@ impl Engine {
             device,
             deterministic: true,
             waits: AtomicBool::new(false),
+            cache: cache::second_level(),
             pool: Pool::default(),
             team: Team::default(),
             nanoseconds: Default::default(),

@@ -11,6 +11,7 @@ mod assign;
 pub mod attention;
 pub mod bag;
 mod blocks;
+mod cache;
 mod column;
 pub mod columns;
 pub mod conv;

@@ -18,6 +18,10 @@ const PACKED: usize = 1 << 20;
 /// Most tiles that a thread packs at a time: their rows of a stay in its second-level cache.
 const TILES: usize = 8;
 
+/// The same where lines of a are columns: the more tiles, the longer the pieces of a line that are read, each from
+/// another page of memory. They take up to half of the cache.
+const TILES_OF_COLUMNS: usize = 32;
+
 /// Blocks of rows per thread, at least: when one thread is held up, others take its share.
 const BLOCKS_PER_THREAD: usize = 4;
 
@@ -133,11 +137,21 @@ struct Product<'a> {
 impl Product<'_> {
     fn run(&self, out: &mut [f32], out_row: usize, threads: Threads) {
         let work = |(out, rows): (&mut [f32], RowBlock)| Task { product: *self, rows }.run(out, out_row);
-        let blocks = row_blocks(out, out_row, self.a.rows, threads);
+        let blocks = row_blocks(out, out_row, self.a.rows, self.tiles(), threads);
         match threads {
             Threads::One => blocks.into_iter().for_each(work),
             Threads::All => self.engine.for_each(blocks.into_iter(), work),
         }
+    }
+
+    /// Most tiles that a thread packs at a time.
+    fn tiles(&self) -> usize {
+        if self.a.column_stride == 1 {
+            return TILES;
+        }
+        let steps = self.a.columns.div_ceil(self.format.elements()).min(STEPS);
+        let tile_bytes = size_of::<u32>() * Block { inner: 0, n_inner: 0, steps }.tile_len(&self.a);
+        (self.engine.cache / 2 / tile_bytes.max(1)).clamp(TILES, TILES_OF_COLUMNS)
     }
 }
 
@@ -155,14 +169,20 @@ impl RowBlock {
     }
 }
 
-/// Cuts the result into blocks of rows: several for every thread, not more than `TILES` tiles each.
-fn row_blocks(mut out: &mut [f32], out_row: usize, rows: usize, threads: Threads) -> Vec<(&mut [f32], RowBlock)> {
+/// Cuts the result into blocks of rows: several for every thread, not more than `most` tiles each.
+fn row_blocks(
+    mut out: &mut [f32],
+    out_row: usize,
+    rows: usize,
+    most: usize,
+    threads: Threads,
+) -> Vec<(&mut [f32], RowBlock)> {
     let n_tiles = rows.div_ceil(ROWS);
     let n_least = match threads {
         Threads::One => 1,
         Threads::All => BLOCKS_PER_THREAD * rayon::current_num_threads(),
     };
-    let n_blocks = n_tiles.div_ceil(TILES).max(n_least).min(n_tiles);
+    let n_blocks = n_tiles.div_ceil(most).max(n_least).min(n_tiles);
     let mut blocks = Vec::with_capacity(n_blocks);
     for i in 0..n_blocks {
         let block = RowBlock { rows, n_tiles, tiles: i * n_tiles / n_blocks..(i + 1) * n_tiles / n_blocks };

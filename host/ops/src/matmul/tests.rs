@@ -49,6 +49,25 @@ fn products_equal_sums_in_64_bits() {
     }
 }
 
+/// Machines whose caches differ have the same bits.
+#[test]
+fn caches_change_no_bit() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let (m, k, n) = (1200, 300, 70);
+        let (a, b) = (random("a", m * k), random("b", k * n));
+        let (rows, columns) = (Matrix::new(&a, m, k), Matrix::new(&a, k, m).t());
+        let products = [1 << 18, 1 << 20, 1 << 22].map(|cache| {
+            let engine = Engine { cache, ..Engine::new(precision) };
+            [rows, columns].map(|a| {
+                let mut out = vec![0.0; m * n];
+                matmul(&engine, &mut out, n, a, Matrix::new(&b, k, n), Write::Overwrite, Threads::All);
+                out
+            })
+        });
+        assert!(products[0] == products[1] && products[1] == products[2], "{precision:?}");
+    }
+}
+
 /// All ways to begin, one and all threads, a result with a stride.
 fn check(engine: &Engine, a: Matrix<'_, f32>, b: Matrix<'_, f32>) {
     let (m, k, n, stride) = (a.rows, a.columns, b.columns, b.columns + 5);
