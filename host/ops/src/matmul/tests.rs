@@ -57,7 +57,8 @@ fn caches_change_no_bit() {
         let (a, b) = (random("a", m * k), random("b", k * n));
         let (rows, columns) = (Matrix::new(&a, m, k), Matrix::new(&a, k, m).t());
         let products = [1 << 18, 1 << 20, 1 << 22].map(|cache| {
-            let engine = Engine { cache, ..Engine::new(precision) };
+            let mut engine = Engine::new(precision);
+            engine.cache = cache;
             [rows, columns].map(|a| {
                 let mut out = vec![0.0; m * n];
                 matmul(&engine, &mut out, n, a, Matrix::new(&b, k, n), Write::Overwrite, Threads::All);
