@@ -88,6 +88,11 @@ fn adamw(engine: &Engine, slot: &Slot, step: &Step, scale: f64, [beta1, beta2, e
         let [root2, eps] = [bias2.sqrt(), eps].map(<T as Float>::of);
         let chunks = param.chunks_mut(TASK).zip(m.chunks_mut(TASK)).zip(v.chunks_mut(TASK)).zip(grad.chunks(TASK));
         engine.for_each(chunks, |(((param, m), v), grad)| vectorised(#[inline(always)] || {
+            // fresh memory: a page that is read before it is written is mapped twice, and other cores wait for it
+            if step.number == 1 {
+                m.fill(T::ZERO);
+                v.fill(T::ZERO);
+            }
             for (((param, m), v), &grad) in param.iter_mut().zip(m).zip(v).zip(grad) {
                 let g = scale * grad;
                 *m = beta1 * *m + rest1 * g;
