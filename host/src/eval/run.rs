@@ -1,7 +1,7 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::{contribute_to_report, final_report};
-use super::sharing::{only_helps, open_alike};
+use super::sharing::only_helps;
 use super::writing::Writing;
 use super::{Evaluator, TestSets, TextPrompt};
 use crate::feed::{self, Dataset};
@@ -121,6 +121,31 @@ impl OpenRun {
     /// Who writes: `ranks` too, if there are any.
     pub fn writing<'a>(&'a self, ranks: Option<&'a Group>) -> Writing<'a> {
         Writing { model: &self.model, task: &self.task, ranks }
+    }
+}
+
+/// Opens the same checkpoint on all ranks: the one that the first one has chosen. Of a run that trains there may be a
+/// newer one in a moment.
+///
+/// # Errors
+/// Whatever `open` reports; the first rank is gone or has failed.
+fn open_alike<T>(
+    options: &OpenOptions,
+    ranks: Option<&Group>,
+    open: impl FnOnce(&OpenOptions) -> Result<T>,
+    checkpoint: impl FnOnce(&T) -> &RunModel,
+) -> Result<T> {
+    match ranks {
+        Some(group) if group.rank() > 0 => {
+            let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
+            open(&OpenOptions { checkpoint: Some(chosen), ..options.clone() })
+        }
+        Some(group) => {
+            let opened = open(options)?;
+            group.tell(format!("step-{}", checkpoint(&opened).step).as_bytes())?;
+            Ok(opened)
+        }
+        None => open(options),
     }
 }
 

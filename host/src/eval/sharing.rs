@@ -1,8 +1,6 @@
 //! Work that ranks share out where each of them has all that it takes.
 
-use super::run::OpenOptions;
 use crate::ranks::Group;
-use crate::run::RunModel;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,31 +43,6 @@ pub fn shared_out<T: Serialize + DeserializeOwned>(
     match failure {
         Some(error) => Err(error),
         None => group.tell(&message(&results)?).map(|()| results),
-    }
-}
-
-/// Opens the same checkpoint on all ranks: the one that the first one has chosen. Of a run that trains there may be a
-/// newer one in a moment.
-///
-/// # Errors
-/// Whatever `open` reports; the first rank is gone or has failed.
-pub fn open_alike<T>(
-    options: &OpenOptions,
-    ranks: Option<&Group>,
-    open: impl FnOnce(&OpenOptions) -> Result<T>,
-    checkpoint: impl FnOnce(&T) -> &RunModel,
-) -> Result<T> {
-    match ranks {
-        Some(group) if group.rank() > 0 => {
-            let chosen = String::from_utf8_lossy(&group.listen()?).into_owned();
-            open(&OpenOptions { checkpoint: Some(chosen), ..options.clone() })
-        }
-        Some(group) => {
-            let opened = open(options)?;
-            group.tell(format!("step-{}", checkpoint(&opened).step).as_bytes())?;
-            Ok(opened)
-        }
-        None => open(options),
     }
 }
 
