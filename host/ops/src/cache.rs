@@ -11,8 +11,8 @@ const USUAL: usize = 1 << 20;
 
 /// Bytes of a core's second-level cache, by what Linux says; 1 MiB elsewhere.
 pub fn second_level() -> usize {
-    let caches = fs::read_dir(CACHES).into_iter().flatten().filter_map(Result::ok);
-    caches.filter_map(|cache| size_of_second(&cache.path())).next().unwrap_or(USUAL)
+    let mut caches = fs::read_dir(CACHES).into_iter().flatten().filter_map(Result::ok);
+    caches.find_map(|cache| size_of_second(&cache.path())).unwrap_or(USUAL)
 }
 
 /// The size of a cache, if it is one of the second level.

@@ -107,7 +107,7 @@ pub fn run(args: &GenerateArgs) -> Outcome {
     let options = args.open.options();
     let each = |ranks: Option<&Group>| {
         let run = eval::OpenRun::open_alike(&args.run, &options, ranks)?;
-        if let Some(group) = ranks.filter(|_| eval::only_helps(ranks)) {
+        if let Some(group) = eval::helping(ranks) {
             return run.writing(None).serve(group).map(Ok);
         }
         match texts(args, &run, ranks) {

@@ -2,7 +2,7 @@
 
 use super::report::{baseline, mark_lossy, predicted, text_report, tokens, whole, written};
 use super::run::{MeasuredRun, OpenOptions};
-use super::sharing::{only_helps, read_alike};
+use super::sharing::{helping, read_alike};
 use super::writing::Writing;
 use crate::corpus::{DataConfig, SourceConfig};
 use crate::feed::{RawText, raw_source, raw_text};
@@ -33,7 +33,7 @@ pub fn evaluate_files(
     let text = read_alike(text, ranks, |text| text.files.clone())?;
     let MeasuredRun { config, plugins, data, task: run_task, model, evaluator, checkpoint, .. } = &mut run;
     let task = run_task.of(&text.names)?;
-    if let Some(group) = ranks.filter(|_| only_helps(ranks)) {
+    if let Some(group) = helping(ranks) {
         let batches = whole(config, (data, task.as_ref()), &text.shard)?;
         evaluator.contribute(model, batches, (checkpoint.step, true), group)?;
         return Writing { model, task: run_task, ranks: None }.serve(group).map(|()| None);

@@ -37,7 +37,7 @@ pub use report::{contribute_to_report, final_report, loses_text, mark_lossy, wri
 pub use run::{OpenOptions, OpenRun, evaluate};
 pub use sample::{choose, continue_tokens};
 pub use score::{Score, score};
-pub use sharing::only_helps;
+pub use sharing::helping;
 pub use tasks::{
     Answered, Outcome, Provenance, RollingSummary, TaskMetric, TaskSummary, TasksSummary, evaluate_rolling,
     evaluate_tasks,

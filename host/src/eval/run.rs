@@ -1,7 +1,7 @@
 //! `eval` and `generate`: a finished or running run, read from its folder.
 
 use super::report::{contribute_to_report, final_report};
-use super::sharing::only_helps;
+use super::sharing::helping;
 use super::writing::Writing;
 use super::{Evaluator, TestSets, TextPrompt};
 use crate::feed::{self, Dataset};
@@ -179,7 +179,7 @@ pub fn evaluate(
 ) -> Result<Option<(EvalSummary, RunPlugins)>> {
     let mut run = MeasuredRun::open(root, options, ranks)?;
     let MeasuredRun { config, plugins, data, task, model, evaluator, checkpoint, .. } = &mut run;
-    if let Some(group) = ranks.filter(|_| only_helps(ranks)) {
+    if let Some(group) = helping(ranks) {
         return contribute_to_report(config, (data, task), model, (evaluator, group), checkpoint.step).map(|()| None);
     }
     let sets = TestSets::read(config, &config.task.saved(), Some(&checkpoint.folder))?;

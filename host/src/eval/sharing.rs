@@ -69,9 +69,9 @@ pub fn read_alike<T, S: Serialize>(own: Result<T>, ranks: Option<&Group>, summar
     }
 }
 
-/// Says whether this process only does its share of what another one reports.
-pub fn only_helps(ranks: Option<&Group>) -> bool {
-    ranks.is_some_and(|group| group.rank() > 0)
+/// The ranks of a process that only does its share of what the first one reports; none of that one.
+pub fn helping(ranks: Option<&Group>) -> Option<&Group> {
+    ranks.filter(|group| group.rank() > 0)
 }
 
 /// What is sent, never empty.

@@ -68,13 +68,13 @@ pub struct RanksConfig {
     /// added up in every step. A step then is one update of each rank by its own micro-batches.
     #[serde(skip_serializing_if = "is_zero")]
     pub local_steps: u64,
-    /// Steps that each trains on while what they changed is sent, fewer than `local_steps`; then it goes half of the
-    /// way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512). They still wait for one another
-    /// where a validation or a checkpoint is due. 0: they always wait.
+    /// Steps that each trains on while what they changed is sent, fewer than `local_steps` / `fragments`; then it goes
+    /// half of the way to where they met (Streaming DiLoCo, Douillard et al., arXiv 2501.18512). They still wait for
+    /// one another where a validation or a checkpoint is due. 0: they always wait.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlap_steps: u64,
-    /// Parts of the model that meet one after the other, spread over `local_steps` (as in Streaming DiLoCo): each is a
-    /// part of what is sent at a time. All of them meet where a validation or a checkpoint is due.
+    /// Parts of the model, at most `local_steps`, that meet one after the other, spread over these steps (as in
+    /// Streaming DiLoCo): one part is sent at a time. All of them meet where a validation or a checkpoint is due.
     #[serde(skip_serializing_if = "is_one")]
     pub fragments: u64,
     /// Where ranks meet: the learning rate of the outer optimizer, which takes the mean of what they changed.
@@ -200,12 +200,13 @@ impl RanksConfig {
 
     /// Whether all of the model meets after every `local_steps`.
     pub fn meets_whole(&self) -> bool {
-        self.spread().iter().all(|(_, is_set)| !is_set)
+        self.spread().next().is_none()
     }
 
-    /// The keys by which it does not, and whether they are set.
-    fn spread(&self) -> [(&'static str, bool); 2] {
-        [("overlap_steps", self.overlap_steps > 0), ("fragments", self.fragments > 1)]
+    /// The keys that are set by which it does not.
+    fn spread(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let keys = [("overlap_steps", self.overlap_steps > 0), ("fragments", self.fragments > 1)];
+        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key)
     }
 
     /// Everything that looks at the model looks where the ranks have met. Those that wait for none meet where it looks.
@@ -227,14 +228,14 @@ impl RanksConfig {
             section.problem("overlap_steps", format!("expected fewer than the {distance} of ranks.local_steps{many}"));
         }
         if self.asynchronous {
-            for (key, _) in self.spread().into_iter().filter(|(_, is_set)| *is_set) {
+            for key in self.spread() {
                 section.conflict(&[key, "asynchronous"], "ranks that wait for none send when they come");
             }
             return;
         }
         if train.validate_every == 0 && train.checkpoint_every == 0 {
             let message = "expected train.validate_every or train.checkpoint_every, where the ranks come together";
-            self.spread().into_iter().filter(|(_, is_set)| *is_set).for_each(|(key, _)| section.problem(key, message));
+            self.spread().for_each(|key| section.problem(key, message));
         }
         let others = [("validate_every", train.validate_every), ("checkpoint_every", train.checkpoint_every)];
         for (key, every) in others.into_iter().filter(|(_, every)| !every.is_multiple_of(steps)) {
